@@ -1,0 +1,412 @@
+"""Value, and gradients by one backward sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from numbers import Real
+from typing import Any, Final, final
+
+from . import ops
+from .errors import ArgumentTypeError, AssignmentError
+from .graph import adjoints
+from .ops import Op, as_float, ieee_divide
+
+__all__ = ["Value", "constant", "gradients"]
+
+ADD: Final = ops.add
+SUB: Final = ops.sub
+MUL: Final = ops.mul
+DIV: Final = ops.div
+
+# `_mark` is, on an op node, the number of the last sweep that met it, and on a leaf one of these.
+# A sweep that was interrupted leaves older marks and nothing to clean up.
+VARIABLE: Final = 1 << 61
+CONSTANT: Final = 1 << 62
+_sweeps: Final = count(1)
+
+
+@final
+class Value:
+    """A number that remembers how it was computed.
+
+    `Value(data, name=None)` makes a leaf from a real number; operators and functions make the rest.
+    `TypeError` for what is not a real number, `ValueError` for an integer beyond the floats.
+
+    >>> x = Value(3, "x")
+    >>> y = x * x
+    >>> y.backward()
+    >>> y.data, x.grad, y.parents == (x, x), y.partials
+    (9.0, 6.0, True, (3.0, 3.0))
+    """
+
+    __slots__ = ("_data", "_dx", "_dy", "_grad", "_mark", "_name", "_op", "_x", "_y")
+
+    _data: float
+    _grad: float
+    _name: str | None
+    _op: Op | None
+    _x: Value | None
+    _dx: float
+    _y: Value | None
+    _dy: float
+    _mark: int
+
+    def __init__(
+        self,
+        data: object,
+        name: object = None,
+        _op: Op | None = None,
+        _x: Value | None = None,
+        _dx: float = 0.0,
+        _y: Value | None = None,
+        _dy: float = 0.0,
+    ) -> None:
+        # Results come here with a float and an op, so that one constructor serves both cheaply.
+        self._data = data if type(data) is float else as_float(data, "data")
+        self._grad = 0.0
+        self._name = name if name is None else _as_name(name)
+        self._op = _op
+        self._x = _x
+        self._dx = _dx
+        self._y = _y
+        self._dy = _dy
+        self._mark = 0 if _op is not None else VARIABLE
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        raise ArgumentTypeError(
+            "Value cannot be subclassed: every reader of a graph relies on what its nodes are. "
+            "Keep a Value in an attribute of your class instead."
+        )
+
+    @property
+    def data(self) -> float:
+        """The number.  A leaf's may be assigned: that is how weights learn."""
+        return self._data
+
+    @data.setter
+    def data(self, data: object) -> None:
+        if self._op is not None:
+            raise AssignmentError(
+                f"data of a result ({self!r}) cannot be assigned: its graph would no longer say "
+                f"how it was computed. Assign to a leaf and compute again."
+            )
+        self._data = as_float(data, "data")
+
+    @property
+    def grad(self) -> float:
+        """∂output/∂this of the `backward` calls so far; assign 0 to clear it."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: object) -> None:
+        self._grad = as_float(grad, "grad")
+
+    @property
+    def name(self) -> str | None:
+        """The label in pictures and tables, or None."""
+        return self._name
+
+    @name.setter
+    def name(self, name: object) -> None:
+        self._name = name if name is None else _as_name(name)
+
+    @property
+    def constant(self) -> bool:
+        """Whether this leaf was made from a plain number: drawn and printed, not differentiated."""
+        return self._mark == CONSTANT
+
+    @property
+    def op(self) -> Op | None:
+        """The op that made this result, or None for a leaf."""
+        return self._op
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The operands, in order: `x * x` has two."""
+        if self._x is None:
+            return ()
+        return (self._x,) if self._y is None else (self._x, self._y)
+
+    @property
+    def partials(self) -> tuple[float, ...]:
+        """The local derivatives by each operand, from the time this result was made."""
+        if self._x is None:
+            return ()
+        dx = 0.0 if self._x._mark == CONSTANT else self._dx
+        if self._y is None:
+            return (dx,)
+        return (dx, 0.0 if self._y._mark == CONSTANT else self._dy)
+
+    # --- operators: the hottest four state their rule here, as the table does -------------------
+
+    def __add__(self, other: object) -> Value:
+        y = other if isinstance(other, Value) else _operand(other)
+        if y is None:
+            return NotImplemented
+        return Value(self._data + y._data, None, ADD, self, 1.0, y, 1.0)
+
+    def __radd__(self, other: object) -> Value:
+        x = _operand(other)
+        return NotImplemented if x is None else x + self
+
+    def __sub__(self, other: object) -> Value:
+        y = other if isinstance(other, Value) else _operand(other)
+        if y is None:
+            return NotImplemented
+        return Value(self._data - y._data, None, SUB, self, 1.0, y, -1.0)
+
+    def __rsub__(self, other: object) -> Value:
+        x = _operand(other)
+        return NotImplemented if x is None else x - self
+
+    def __mul__(self, other: object) -> Value:
+        y = other if isinstance(other, Value) else _operand(other)
+        if y is None:
+            return NotImplemented
+        return Value(self._data * y._data, None, MUL, self, y._data, y, self._data)
+
+    def __rmul__(self, other: object) -> Value:
+        x = _operand(other)
+        return NotImplemented if x is None else x * self
+
+    def __truediv__(self, other: object) -> Value:
+        y = other if isinstance(other, Value) else _operand(other)
+        if y is None:
+            return NotImplemented
+        try:
+            z = self._data / y._data
+            return Value(z, None, DIV, self, 1.0 / y._data, y, -z / y._data)
+        except ZeroDivisionError:
+            z = ieee_divide(self._data, y._data)
+            dx, dy = ieee_divide(1.0, y._data), ieee_divide(-z, y._data)
+            return Value(z, None, DIV, self, dx, y, dy)
+
+    def __rtruediv__(self, other: object) -> Value:
+        x = _operand(other)
+        return NotImplemented if x is None else x / self
+
+    def __pow__(self, other: object) -> Value:
+        y = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else _binary(ops.pow, self, y)
+
+    def __rpow__(self, other: object) -> Value:
+        x = _operand(other)
+        return NotImplemented if x is None else _binary(ops.pow, x, self)
+
+    def __neg__(self) -> Value:
+        return _unary(ops.neg, self)
+
+    # --- functions ------------------------------------------------------------------------------
+
+    def exp(self) -> Value:
+        """e to the power of this."""
+        return _unary(ops.exp, self)
+
+    def log(self) -> Value:
+        """The natural logarithm: -inf at 0, NaN below."""
+        return _unary(ops.log, self)
+
+    def tanh(self) -> Value:
+        """The hyperbolic tangent."""
+        return _unary(ops.tanh, self)
+
+    def sigmoid(self) -> Value:
+        """1 / (1 + exp(-x)), without overflow."""
+        return _unary(ops.sigmoid, self)
+
+    def relu(self) -> Value:
+        """This where positive, else 0; the derivative at 0 is 0."""
+        return _unary(ops.relu, self)
+
+    def step(self) -> Value:
+        """1 where positive, else 0; the derivative is 0 everywhere."""
+        return _unary(ops.step, self)
+
+    @staticmethod
+    def apply(op: Op, operands: tuple[object, ...]) -> Value:
+        """The Value of an op from the table on Values and numbers: what calling the op does."""
+        values = [
+            operand
+            if isinstance(operand, Value)
+            else constant(as_float(operand, f"{op.name}'s operand"))
+            for operand in operands
+        ]
+        return _unary(op, *values) if len(values) == 1 else _binary(op, *values)
+
+    # --- comparisons: by data; equality and hash stay identity ----------------------------------
+
+    def __lt__(self, other: object) -> bool:
+        y = _comparable(other)
+        return NotImplemented if y is None else bool(self._data < y)
+
+    def __le__(self, other: object) -> bool:
+        y = _comparable(other)
+        return NotImplemented if y is None else bool(self._data <= y)
+
+    def __gt__(self, other: object) -> bool:
+        y = _comparable(other)
+        return NotImplemented if y is None else bool(self._data > y)
+
+    def __ge__(self, other: object) -> bool:
+        y = _comparable(other)
+        return NotImplemented if y is None else bool(self._data >= y)
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        raise ArgumentTypeError(
+            "a Value is not turned into a float by itself, since that would drop its gradient in "
+            "silence: for exp, log, tanh, ... use the functions of autograd_rnn (autograd_rnn.exp) "
+            "or the methods of Value, and for the plain number .data."
+        )
+
+    def __repr__(self) -> str:
+        name = "" if self._name is None else f", name={self._name!r}"
+        op = "" if self._op is None else f", op={self._op.name!r}"
+        kind = ", constant" if self._mark == CONSTANT else ""
+        return f"Value({self._data}, grad={self._grad}{name}{op}{kind})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    # --- the backward sweep ---------------------------------------------------------------------
+
+    def backward(self, seed: object = 1.0) -> None:
+        """Add ∂self/∂leaf, times the seed, to the `grad` of every leaf that this depends on.
+
+        Every op node's `grad` is set to this call's adjoint, so a second call is right: it adds the
+        same amounts to the leaves again, and nothing of the first call leaks into it.  The graph is
+        kept.  Two calls into the same leaf from two threads need a lock of the caller's.
+
+        >>> w = Value(3)
+        >>> loss = w * w * 1
+        >>> loss.backward()
+        >>> loss.backward()
+        >>> w.grad
+        12.0
+        """
+        start = as_float(seed, "seed")
+        if self._op is None:
+            if self._mark == VARIABLE:
+                self._grad += start
+            return
+        sweep = next(_sweeps)
+        order = _ops_in_order(self, sweep)
+        self._grad = start
+        totals: dict[Value, float] = {}
+        order.reverse()
+        for node in order:
+            grad = node._grad
+            x = node._x
+            assert x is not None
+            if x._mark == sweep:
+                x._grad += grad * node._dx
+            elif x._mark == VARIABLE:
+                totals[x] = totals.get(x, -0.0) + grad * node._dx
+            y = node._y
+            if y is not None:
+                if y._mark == sweep:
+                    y._grad += grad * node._dy
+                elif y._mark == VARIABLE:
+                    totals[y] = totals.get(y, -0.0) + grad * node._dy
+        for leaf, total in totals.items():
+            leaf._grad += total
+
+
+def _ops_in_order(output: Value, sweep: int) -> list[Value]:
+    """The op nodes of `topological(output)`, each marked with the sweep and its grad made ready.
+
+    -0.0 is ready: it is the number that leaves the first term added to it as it is, bit for bit.
+    """
+    order: list[Value] = []
+    output._mark = sweep
+    path = [output]
+    while path:
+        node = path[-1]
+        x = node._x
+        assert x is not None
+        if x._mark < sweep:
+            x._mark = sweep
+            x._grad = -0.0
+            path.append(x)
+            continue
+        y = node._y
+        if y is not None and y._mark < sweep:
+            y._mark = sweep
+            y._grad = -0.0
+            path.append(y)
+            continue
+        order.append(node)
+        path.pop()
+    return order
+
+
+def gradients(output: Value, inputs: Iterable[Value], *, seed: object = 1.0) -> tuple[float, ...]:
+    """∂output/∂input, times the seed, for each input in order, leaving every `grad` alone.
+
+    Inputs may be leaves or results and may repeat; 0 for what the output does not depend on, and
+    for constants.
+
+    >>> a, b = Value(2), Value(5)
+    >>> gradients(a * b, [a, b])
+    (5.0, 2.0)
+    """
+    if not isinstance(output, Value):
+        raise ArgumentTypeError(f"output must be a Value, not {type(output).__name__}.")
+    if isinstance(inputs, Value) or not isinstance(inputs, Iterable):
+        raise ArgumentTypeError(
+            f"inputs must be a list of Values, not {type(inputs).__name__}: for one, write [x]."
+        )
+    wanted = list(inputs)
+    for position, node in enumerate(wanted):
+        if not isinstance(node, Value):
+            raise ArgumentTypeError(
+                f"inputs[{position}] must be a Value, not {type(node).__name__}."
+            )
+    found = adjoints(output, as_float(seed, "seed"))
+    return tuple([found.get(node, 0.0) for node in wanted])
+
+
+# --- how results and constants are made ----------------------------------------------------------
+
+
+def _as_name(name: object) -> str:
+    if isinstance(name, str):
+        return name
+    raise ArgumentTypeError(f"name must be a str or None, not {type(name).__name__}.")
+
+
+def constant(number: float, name: str | None = None) -> Value:
+    """A leaf that is drawn and printed, but never differentiated."""
+    value = Value(number, name)
+    value._mark = CONSTANT
+    return value
+
+
+def _operand(other: object) -> Value | None:
+    """A constant from a plain number, or None where the other operand's type is to be asked."""
+    kind = type(other)
+    if kind is float or kind is int or (kind is not bool and isinstance(other, Real)):
+        return constant(as_float(other, "operand"))
+    return None
+
+
+def _comparable(other: object) -> Any:
+    if isinstance(other, Value):
+        return other._data
+    return other if isinstance(other, Real) and not isinstance(other, bool) else None
+
+
+def _unary(op: Op, x: Value) -> Value:
+    z = op.value(x._data)
+    dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, z)
+    return Value(z, None, op, x, dx)
+
+
+def _binary(op: Op, x: Value, y: Value) -> Value:
+    z = op.value(x._data, y._data)
+    dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, y._data, z)
+    dy = 0.0 if y._mark == CONSTANT else op.partials[1](x._data, y._data, z)
+    return Value(z, None, op, x, dx, y, dy)

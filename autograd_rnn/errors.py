@@ -1,0 +1,59 @@
+"""What can go wrong, by name."""
+
+__all__ = [
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "AssignmentError",
+    "AutogradError",
+    "FastaError",
+    "FolderNotFound",
+    "FormatError",
+    "GraphTooLarge",
+    "RenderError",
+    "RendererNotFound",
+    "SymbolError",
+]
+
+
+class AutogradError(Exception):
+    """The base of every error that this package raises on purpose."""
+
+
+class ArgumentTypeError(AutogradError, TypeError):
+    """An argument is of a kind that does not fit; the message names it and says what fits."""
+
+
+class ArgumentValueError(AutogradError, ValueError):
+    """An argument is of the right kind, but its value does not fit."""
+
+
+class AssignmentError(AutogradError, AttributeError):
+    """The attribute belongs to the graph and cannot be assigned."""
+
+
+class SymbolError(AutogradError, ValueError):
+    """A sequence holds a symbol outside its alphabet; the message gives symbol and position."""
+
+
+class FastaError(AutogradError, ValueError):
+    """A file is not FASTA; the message gives the file and the record or line."""
+
+
+class FormatError(AutogradError, ValueError):
+    """A picture format that does not exist; the message lists those that do."""
+
+
+class FolderNotFound(AutogradError, FileNotFoundError):
+    """The folder of a file to be written is not there."""
+
+
+class GraphTooLarge(AutogradError, ValueError):
+    """A graph with too many nodes to be drawn; the message gives the ways out."""
+
+
+class RendererNotFound(AutogradError, RuntimeError):
+    """No Graphviz to render with; the message says how to get one."""
+
+
+class RenderError(AutogradError, RuntimeError):
+    """Graphviz could not render the picture; the message is what it said."""

@@ -1,0 +1,198 @@
+"""Walks and copies of anything that has `parents`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from .errors import ArgumentTypeError, ArgumentValueError
+from .notation import accent
+
+__all__ = ["Copy", "Node", "adjoints", "copies", "layers", "topological"]
+
+
+class Node(Protocol):
+    """What a walk reads of a node: its operands in order, and the partials by each of them."""
+
+    @property
+    def data(self) -> float: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def constant(self) -> bool: ...
+    @property
+    def parents(self) -> tuple[Any, ...]: ...
+    @property
+    def partials(self) -> tuple[float, ...]: ...
+
+
+class Step(Protocol):
+    """What a walk reads of one step of an unrolled network."""
+
+    @property
+    def k(self) -> int: ...
+    @property
+    def pi(self) -> Sequence[Any]: ...
+    @property
+    def q(self) -> Sequence[Any]: ...
+
+
+class Run(Protocol):
+    """What a walk reads of an unrolled network."""
+
+    @property
+    def steps(self) -> Sequence[Step]: ...
+
+
+N = TypeVar("N", bound=Node)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One use of a parameter by one consumer at one operand position: an edge of the graph.
+
+    `index` counts the uses from 1 in topological order, `layer` is the step of the network (None
+    without one, or outside its steps), `grad` is ∂output/∂copy = ∂output/∂consumer · `partial`.
+    The lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁, w⃛₁, and so does `name`.
+    """
+
+    name: str
+    index: int
+    layer: int | None
+    parameter: Any
+    consumer: Any
+    position: int
+    data: float
+    partial: float
+    grad: float
+
+
+def topological(*roots: N) -> list[N]:
+    """The nodes that the roots are computed from and the roots, inputs first.
+
+    Depth first: each root's operands from left to right, then the root, nothing twice.  The order
+    depends on nothing but the graph, and its reverse is the order in which adjoints are summed.
+
+    >>> from autograd_rnn import Value
+    >>> a, b = Value(2, "a"), Value(3, "b")
+    >>> [node.name for node in topological(b * a * b)]
+    ['b', 'a', None, None]
+    """
+    for root in roots:
+        if not hasattr(root, "parents"):
+            raise ArgumentTypeError(
+                f"topological takes nodes of a graph, such as a Value, not {type(root).__name__}."
+            )
+    order: list[N] = []
+    met: set[N] = set()
+    for root in roots:
+        if root in met:
+            continue
+        met.add(root)
+        path = [(root, iter(root.parents))]
+        while path:
+            node, operands = path[-1]
+            for operand in operands:
+                if operand not in met:
+                    met.add(operand)
+                    path.append((operand, iter(operand.parents)))
+                    break
+            else:
+                order.append(node)
+                path.pop()
+    return order
+
+
+def adjoints(output: N, seed: float = 1.0) -> dict[N, float]:
+    """∂output/∂node, times the seed, for every node that the output is computed from.
+
+    Constants have none.  The sum at a node runs over its consumers in reverse topological order.
+
+    >>> from autograd_rnn import Value
+    >>> a = Value(3)
+    >>> adjoints(a * a)[a]
+    6.0
+    """
+    found: dict[N, float] = {output: seed}
+    if output.constant:
+        return {}
+    for node in reversed(topological(output)):
+        if node.parents:
+            adjoint = found[node]
+            for parent, partial in zip(node.parents, node.partials, strict=True):
+                if not parent.constant:
+                    term = adjoint * partial
+                    found[parent] = found[parent] + term if parent in found else term
+    return found
+
+
+def layers(run: Run) -> dict[Any, int]:
+    """The step in which each node of an unrolled network is computed."""
+    layer: dict[Any, int] = {}
+    met: set[Any] = set()
+    for step in run.steps:
+        # What earlier steps computed is not walked again: a long run stays linear.
+        path = [*step.pi, *step.q]
+        while path:
+            node = path.pop()
+            if node not in met:
+                met.add(node)
+                if node.parents:
+                    layer[node] = step.k
+                    path.extend(node.parents)
+    return layer
+
+
+def copies(parameter: N, output: N, run: Run | None = None) -> tuple[Copy, ...]:
+    """The copies of a parameter, one per use, in topological order; their `grad`s add up to its.
+
+    With `run`, an unrolled network, each copy knows its layer.  Empty where the output does not
+    depend on the parameter.  Raises `ValueError` for a constant.  (Panels 11 and 12.)
+
+    >>> from autograd_rnn import RNN, bits
+    >>> rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+    >>> run = rnn.unroll(bits("101"))
+    >>> loss = (15 - run.pi[0]) ** 2
+    >>> [(copy.name, copy.layer, copy.grad) for copy in copies(rnn.weights[0][0], loss, run)]
+    [('ẇ₁', 1, 0.0), ('ẅ₁', 2, 16.0), ('w⃛₁', 3, 16.0)]
+    """
+    for argument, node in (("parameter", parameter), ("output", output)):
+        if not hasattr(node, "parents"):
+            raise ArgumentTypeError(
+                f"{argument} must be a node of a graph, such as a Value, not {type(node).__name__}."
+            )
+    if parameter.constant:
+        raise ArgumentValueError(
+            f"parameter is the constant {parameter.name or parameter.data}, and constants are "
+            f"never differentiated: make it a variable with Value({parameter.data})."
+        )
+    order = topological(output)
+    adjoint = adjoints(output)
+    layer = {} if run is None else layers(run)
+    return tuple(_number_uses(parameter, order, adjoint, layer))
+
+
+def _number_uses(
+    parameter: Any, order: Sequence[Any], adjoint: dict[Any, float], layer: dict[Any, int]
+) -> Iterable[Copy]:
+    index = 0
+    name = parameter.name
+    for number, consumer in enumerate(order, 1):
+        if consumer is parameter and name is None:
+            name = f"v_{number}"
+        for position, operand in enumerate(consumer.parents):
+            if operand is parameter:
+                index += 1
+                partial = consumer.partials[position]
+                yield Copy(
+                    name=accent(name, index),
+                    index=index,
+                    layer=layer.get(consumer),
+                    parameter=parameter,
+                    consumer=consumer,
+                    position=position,
+                    data=parameter.data,
+                    partial=partial,
+                    grad=adjoint[consumer] * partial,
+                )

@@ -1,0 +1,21 @@
+"""Hypothesis profiles, and where the real DNA lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture
+def mitochondrion() -> Path:
+    """The human mitochondrial genome, from `AUTOGRAD_RNN_DATA` or `../shared/data`."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    path = Path(os.environ.get("AUTOGRAD_RNN_DATA", beside)) / "human_mt.fa"
+    if not path.is_file():
+        pytest.skip(f"no {path}: set AUTOGRAD_RNN_DATA to the folder that holds human_mt.fa")
+    return path

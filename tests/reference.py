@@ -1,0 +1,204 @@
+"""The semantics, naive and recursive: what every reader of a graph must equal.
+
+A `Node` is a leaf (`op` is None, `data` given) or an op's name with its operands.  Nothing here is
+shared with the package: the values, the partials, the order of summation, the copies and the sum
+through a separating set are each written down once more, in the most obvious way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+INF, NAN = math.inf, math.nan
+
+
+@dataclass(eq=False)
+class Node:
+    op: str | None = None
+    operands: tuple[Node, ...] = ()
+    data: float = NAN
+    constant: bool = False
+    name: str | None = field(default=None)
+
+
+# --- values: IEEE arithmetic, no exception -------------------------------------------------------
+
+
+def divide(x: float, y: float) -> float:
+    if y != 0:
+        return x / y
+    if x == 0 or math.isnan(x) or math.isnan(y):
+        return NAN
+    return math.copysign(1, x) * math.copysign(1, y) * INF
+
+
+def power(x: float, y: float) -> float:
+    odd = math.isfinite(y) and y == int(y) and int(y) % 2 == 1
+    if x == 0 and y < 0:
+        return math.copysign(INF, x) if odd else INF
+    if -INF < x < 0 and math.isfinite(y) and y != int(y):
+        return NAN
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return -INF if x < 0 and odd else INF
+
+
+def exp(x: float) -> float:
+    return math.exp(x) if not x > 709.782712893384 else INF
+
+
+def log(x: float) -> float:
+    return math.log(x) if x > 0 else -INF if x == 0 else NAN
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def compare(holds: bool, *operands: float) -> float:
+    """1 or 0, and NaN where an operand is NaN."""
+    return NAN if any(map(math.isnan, operands)) else float(holds)
+
+
+VALUES = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": divide,
+    "pow": power,
+    "neg": lambda x: -x,
+    "exp": exp,
+    "log": log,
+    "tanh": math.tanh,
+    "sigmoid": sigmoid,
+    "relu": lambda x: x if x > 0 or math.isnan(x) else 0.0,
+    "step": lambda x: compare(x > 0, x),
+    "greater": lambda x, y: compare(x > y, x, y),
+    "equal": lambda x, y: compare(x == y, x, y),
+}
+
+# --- partials: one per operand, with the conventions at kinks and edges --------------------------
+
+
+def power_by_base(x: float, y: float) -> float:
+    return 0.0 if y == 0 else y * power(x, y - 1)
+
+
+def power_by_exponent(x: float, y: float) -> float:
+    if math.isnan(x) or math.isnan(y) or x < 0:
+        return NAN
+    if x == 0:
+        return 0.0 if y >= 0 else -INF
+    return power(x, y) * log(x)
+
+
+PARTIALS = {
+    "add": (lambda x, y: 1.0, lambda x, y: 1.0),
+    "sub": (lambda x, y: 1.0, lambda x, y: -1.0),
+    "mul": (lambda x, y: y, lambda x, y: x),
+    "div": (lambda x, y: divide(1.0, y), lambda x, y: divide(-divide(x, y), y)),
+    "pow": (power_by_base, power_by_exponent),
+    "neg": (lambda x: -1.0,),
+    "exp": (exp,),
+    "log": (lambda x: divide(1.0, x),),
+    "tanh": (lambda x: 1 - math.tanh(x) * math.tanh(x),),
+    "sigmoid": (lambda x: sigmoid(x) * sigmoid(-x),),
+    "relu": (lambda x: compare(x > 0, x),),
+    "step": (lambda x: compare(False, x),),
+    "greater": (lambda x, y: 0.0, lambda x, y: 0.0),
+    "equal": (lambda x, y: 0.0, lambda x, y: 0.0),
+}
+
+# --- the graph -----------------------------------------------------------------------------------
+
+
+def value(node: Node) -> float:
+    return node.data if node.op is None else VALUES[node.op](*map(value, node.operands))
+
+
+def partial(node: Node, position: int) -> float:
+    if node.operands[position].constant:
+        return 0.0
+    return PARTIALS[node.op][position](*map(value, node.operands))
+
+
+def topological(*roots: Node) -> list[Node]:
+    """Inputs first: each root's operands from left to right, then the root, nothing twice."""
+    order: list[Node] = []
+
+    def visit(node: Node) -> None:
+        if not any(node is met for met in order):
+            for operand in node.operands:
+                visit(operand)
+            order.append(node)
+
+    for root in roots:
+        visit(root)
+    return order
+
+
+def edges(node: Node, output: Node) -> list[tuple[Node, int]]:
+    """The copies of `node`: each use by a consumer at a position, in topological order."""
+    return [
+        (consumer, position)
+        for consumer in topological(output)
+        for position, operand in enumerate(consumer.operands)
+        if operand is node
+    ]
+
+
+def adjoint(node: Node, output: Node, seed: float = 1.0) -> float:
+    """∂output/∂node: the seed, or one term per copy, summed from the last consumer to the first.
+
+    A consumer that uses the node at two positions adds the term of its first position first.
+    """
+    if node.constant:
+        return 0.0
+    if node is output:
+        return seed
+    uses = sorted(edges(node, output), key=lambda use: -topological(output).index(use[0]))
+    terms = [copy_adjoint(use, output, seed) for use in uses]
+    total = terms[0] if terms else 0.0
+    for term in terms[1:]:
+        total += term
+    return total
+
+
+def copy_adjoint(use: tuple[Node, int], output: Node, seed: float = 1.0) -> float:
+    consumer, position = use
+    return adjoint(consumer, output, seed) * partial(consumer, position)
+
+
+# --- the same derivative as a sum over paths, exact in fractions ---------------------------------
+
+Stop = Node | tuple[Node, int]
+
+
+def path_sum(source: Node, output: Node, avoid: tuple[Stop, ...] = ()) -> Fraction:
+    """The sum, over the paths from `source` to `output` that meet no member of `avoid` on the way,
+    of the products of the partials."""
+    if source is output:
+        return Fraction(1)
+    total = Fraction(0)
+    for consumer, position in edges(source, output):
+        if consumer not in avoid and (consumer, position) not in avoid:
+            step = Fraction(partial(consumer, position))
+            total += step * path_sum(consumer, output, avoid)
+    return total
+
+
+def through(cut: tuple[Stop, ...], source: Node, output: Node) -> Fraction:
+    """Σₛ (∂L/∂s)|ₛ · ds/dx: each path counted at its last member of the cut."""
+    total = Fraction(0)
+    for member in cut:
+        if isinstance(member, Node):
+            total += path_sum(member, output, cut) * path_sum(source, member)
+        else:
+            consumer, position = member
+            after = Fraction(0) if consumer in cut else path_sum(consumer, output, cut)
+            of_parameter = path_sum(source, consumer.operands[position])
+            total += after * Fraction(partial(consumer, position)) * of_parameter
+    return total

@@ -1,0 +1,66 @@
+"""Random graphs, built twice: as Values and as nodes of the reference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from autograd_rnn import Value, ops
+from autograd_rnn.engine import constant
+
+from . import reference
+
+#: The ops whose results and partials are whole where the operands are.
+WHOLE = ("add", "sub", "mul", "neg", "relu", "step", "greater", "equal")
+
+smooth_numbers = st.floats(min_value=-3, max_value=3).map(lambda x: round(x, 3))
+any_numbers = st.floats() | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, math.inf])
+
+
+@dataclass
+class Pair:
+    """One graph twice: `values` and `nodes` correspond, leaves first, in the order of creation."""
+
+    values: list[Value]
+    nodes: list[reference.Node]
+    leaves: int
+
+    def add_leaf(self, data: float, is_constant: bool) -> None:
+        name = f"x_{len(self.values)}"
+        self.values.append(constant(data, name) if is_constant else Value(data, name))
+        self.nodes.append(reference.Node(data=data, constant=is_constant, name=name))
+        self.leaves += 1
+
+    def add_result(self, op: str, operands: list[int]) -> None:
+        self.values.append(ops.TABLE[op](*[self.values[i] for i in operands]))
+        self.nodes.append(reference.Node(op, tuple([self.nodes[i] for i in operands])))
+
+    def node_of(self, value: Value) -> reference.Node:
+        return next(n for v, n in zip(self.values, self.nodes, strict=True) if v is value)
+
+
+@st.composite
+def pairs(
+    draw: st.DrawFn,
+    names: tuple[str, ...] = tuple(ops.TABLE),
+    numbers: st.SearchStrategy[float] = any_numbers,
+    most_ops: int = 8,
+    constants: bool = True,
+) -> Pair:
+    """A random graph over the named ops; its last node is the output."""
+    pair = Pair([], [], 0)
+    for _ in range(draw(st.integers(1, 3))):
+        pair.add_leaf(draw(numbers), constants and draw(st.integers(0, 3)) == 0)
+    for _ in range(draw(st.integers(1, most_ops))):
+        op = draw(st.sampled_from(names))
+        operands = st.integers(0, len(pair.values) - 1)
+        arity = ops.TABLE[op].arity
+        pair.add_result(op, draw(st.lists(operands, min_size=arity, max_size=arity)))
+    return pair
+
+
+def whole_pairs(most_ops: int = 7, constants: bool = True) -> st.SearchStrategy[Pair]:
+    """Graphs of small whole numbers, in which every sum is exact whatever its order."""
+    return pairs(WHOLE, st.integers(-3, 3).map(float), most_ops, constants)

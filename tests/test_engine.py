@@ -1,0 +1,416 @@
+"""Value and the backward sweep, against the reference."""
+
+import math
+import pickle
+import sys
+import threading
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd_rnn
+from autograd_rnn import Value, gradients, topological
+from autograd_rnn.engine import constant
+from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, AssignmentError
+from autograd_rnn.graph import adjoints
+
+from . import reference
+from .strategies import Pair, pairs, smooth_numbers, whole_pairs
+from .test_ops import equal, same
+
+SMOOTH = ("add", "sub", "mul", "exp", "tanh", "sigmoid", "neg")
+DEEP = 100_000
+
+
+# --- against the reference ----------------------------------------------------------------------
+
+
+@given(pairs())
+def test_values_and_partials_are_the_reference(pair: Pair) -> None:
+    for value, node in zip(pair.values, pair.nodes, strict=True):
+        assert same(value.data, reference.value(node))
+        assert [pair.node_of(parent) for parent in value.parents] == list(node.operands)
+        for position, partial in enumerate(value.partials):
+            assert equal(partial, reference.partial(node, position))
+
+
+@given(whole_pairs())
+def test_gradients_of_whole_number_graphs_are_exact(pair: Pair) -> None:
+    output = pair.values[-1]
+    output.backward()
+    found = gradients(output, pair.values)
+    for value, node, gradient in zip(pair.values, pair.nodes, found, strict=True):
+        wanted = reference.adjoint(node, pair.nodes[-1])
+        assert gradient == wanted
+        if node.constant or node not in reference.topological(pair.nodes[-1]):
+            assert gradient == value.grad == 0
+        else:
+            assert value.grad == wanted == reference.path_sum(node, pair.nodes[-1])
+
+
+@given(pairs(), st.sampled_from([1.0, -2.0, 0.5]))
+def test_adjoints_are_summed_in_the_order_of_the_contract(pair: Pair, seed: float) -> None:
+    output = pair.values[-1]
+    output.backward(seed)
+    found = adjoints(output, seed)
+    reached = reference.topological(pair.nodes[-1])
+    for value, node in zip(pair.values, pair.nodes, strict=True):
+        if node in reached and not node.constant:
+            wanted = reference.adjoint(node, pair.nodes[-1], seed)
+            assert equal(found[value], wanted)
+            assert equal(value.grad, wanted)
+
+
+@given(whole_pairs(), st.integers(2, 4))
+def test_every_further_backward_adds_the_same(pair: Pair, calls: int) -> None:
+    output = pair.values[-1]
+    output.backward()
+    first = [value.grad for value in pair.values]
+    for _ in range(calls - 1):
+        output.backward()
+    for value, grad in zip(pair.values, first, strict=True):
+        assert value.grad == (grad * calls if value.op is None else grad)
+
+
+@given(whole_pairs())
+def test_two_outputs_sharing_nodes_do_not_leak_into_each_other(pair: Pair) -> None:
+    first, second = pair.values[-1], pair.values[-2]
+    first.backward()
+    second.backward()
+    for value, node in zip(pair.values, pair.nodes, strict=True):
+        if value.op is None:
+            wanted = [reference.adjoint(node, output) for output in pair.nodes[-2:]]
+            assert value.grad == sum(wanted)
+
+
+@given(pairs(SMOOTH, smooth_numbers, constants=False))
+def test_gradients_agree_with_central_differences(pair: Pair) -> None:
+    output = pair.nodes[-1]
+    found = gradients(pair.values[-1], pair.values[: pair.leaves])
+    for node, gradient in zip(pair.nodes[: pair.leaves], found, strict=True):
+        x, h = node.data, 1e-5
+        around = []
+        for sign in (1, -1):
+            node.data = x + sign * h
+            around.append(reference.value(output))
+        node.data = x
+        size = max(1.0, abs(reference.value(output)))
+        if size < 1e6 and abs(gradient) < 1e6:
+            difference = (around[0] - around[1]) / (2 * h)
+            assert gradient == pytest.approx(difference, rel=1e-3, abs=1e-4 * size)
+
+
+@given(pairs())
+def test_topological_is_the_reference(pair: Pair) -> None:
+    order = topological(*pair.values[-2:])
+    wanted = reference.topological(*pair.nodes[-2:])
+    assert [pair.node_of(value) for value in order] == wanted
+
+
+# --- by hand ------------------------------------------------------------------------------------
+
+
+def test_a_square_has_two_parents() -> None:
+    x = Value(3)
+    y = x * x
+    assert y.parents == (x, x)
+    y.backward()
+    assert x.grad == 6
+    assert y.grad == 1
+
+
+def test_the_example_of_micrograd() -> None:
+    a, b = Value(-4.0), Value(2.0)
+    c = a + b
+    d = a * b + b**3
+    c = c + c + 1
+    c = c + 1 + c + (-a)
+    d = d + d * 2 + (b + a).relu()
+    d = d + 3 * d + (b - a).relu()
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g = g + 10.0 / f
+    g.backward()
+    assert f"{g:.4f} {a.grad:.4f} {b.grad:.4f}" == "24.7041 138.8338 645.5773"
+
+
+def test_the_second_backward_of_a_hidden_node_used_by_two_losses() -> None:
+    a = Value(2)
+    h = a * a
+    (h * 1).backward()
+    (h * 3).backward()
+    assert a.grad == 16
+
+
+def test_reflected_forms_make_constants() -> None:
+    x = Value(2)
+    for result, wanted, gradient in [
+        (1 + x, 3, 1),
+        (1 - x, -1, -1),
+        (3 * x, 6, 3),
+        (1 / x, 0.5, -0.25),
+        (2**x, 4, 4 * math.log(2)),
+        (x**3, 8, 12),
+        (-x, -2, -1),
+    ]:
+        assert result.data == wanted
+        assert gradients(result, [x]) == (gradient,)
+        for parent, partial in zip(result.parents, result.partials, strict=True):
+            assert parent.constant == (parent is not x)
+            assert (partial == 0) == parent.constant
+
+
+def test_an_exponent_that_is_a_value_is_a_variable() -> None:
+    x, y = Value(2), Value(3)
+    assert gradients(x**y, [x, y]) == (12, 8 * math.log(2))
+    assert not y.constant
+
+
+def test_constants_are_never_differentiated() -> None:
+    c = constant(2.0, "c")
+    x = Value(3)
+    y = c * x + c
+    y.backward()
+    assert (c.grad, x.grad) == (0, 2)
+    assert gradients(y, [c]) == (0,)
+    c.backward()
+    assert c.grad == 0
+    # Nor computed: log(0) would make an infinite partial, and 0 · inf a NaN.
+    assert (x ** constant(0.0)).partials[1] == 0
+
+
+def test_backward_on_a_leaf_and_with_a_seed() -> None:
+    x = Value(3)
+    x.backward()
+    x.backward(2)
+    assert x.grad == 3
+    y = x * x
+    y.backward(-0.5)
+    assert (y.grad, x.grad) == (-0.5, 0)
+
+
+def test_gradients_leave_grad_alone_and_take_inner_nodes_and_repeats() -> None:
+    x = Value(3)
+    h = x * x
+    y = h * 2
+    y.backward()
+    before = (x.grad, h.grad, y.grad)
+    other = Value(1)
+    assert gradients(y, [h, x, x, other, y], seed=10) == (20, 120, 120, 0, 10)
+    assert (x.grad, h.grad, y.grad) == before
+
+
+def test_data_of_a_leaf_may_be_assigned_and_of_a_result_not() -> None:
+    x = Value(3)
+    y = x * x
+    x.data = 5
+    assert x.data == 5.0
+    y.backward()
+    assert x.grad == 6  # of the forward pass that was recorded
+    with pytest.raises(AssignmentError, match=r"data of a result .* cannot be assigned"):
+        y.data = 1  # type: ignore[misc]
+    assert y.data == 9
+
+
+def test_data_and_grad_are_floats_whatever_was_given() -> None:
+    x = Value(Fraction(1, 2))
+    x.grad = 2
+    assert type(x.data) is type(x.grad) is float
+    x.data = 7
+    assert type(x.data) is float
+    assert type((x + 10**20).parents[1].data) is float
+
+
+def test_comparisons_are_by_data_and_equality_is_identity() -> None:
+    x, y = Value(2), Value(3)
+    assert x < y
+    assert x <= 2
+    assert y > 2.5
+    assert y >= Fraction(5, 2)
+    assert not x > y
+    assert x != Value(2)
+    assert x != 2.0
+    assert len({x, y, x}) == 2
+    assert bool(x)
+    assert not Value(0)
+
+
+@pytest.mark.parametrize("other", [True, "1", None, 1j, Decimal(1), [1]])
+def test_operators_refuse_what_is_not_a_real_number(other: object) -> None:
+    x = Value(2)
+    for operate in (
+        lambda: x + other,
+        lambda: other - x,
+        lambda: x * other,
+        lambda: x / other,
+        lambda: other / x,
+        lambda: x**other,
+        lambda: other**x,
+        lambda: x < other,
+    ):
+        with pytest.raises(TypeError):
+            operate()
+    assert x.__add__(other) is NotImplemented
+
+
+@pytest.mark.parametrize("data", [True, "1", None, 1j, Decimal(1), [1], Value(1)])
+def test_what_a_value_cannot_be_made_of(data: object) -> None:
+    with pytest.raises(ArgumentTypeError, match="data must be a real number"):
+        Value(data)
+
+
+def test_integers_beyond_the_floats() -> None:
+    with pytest.raises(ArgumentValueError, match="data is beyond the floats"):
+        Value(10**400)
+    with pytest.raises(ArgumentValueError, match="operand is beyond the floats"):
+        Value(1) + 10**400
+
+
+def test_other_refusals_name_the_argument() -> None:
+    x = Value(2, "x")
+    with pytest.raises(ArgumentTypeError, match="name must be a str or None, not int"):
+        Value(1, 3)
+    with pytest.raises(ArgumentTypeError, match="name must be a str or None, not float"):
+        x.name = 1.5
+    with pytest.raises(ArgumentTypeError, match="grad must be a real number, not NoneType"):
+        x.grad = None
+    with pytest.raises(ArgumentTypeError, match="seed must be a real number, not str"):
+        (x * x).backward("1")
+    with pytest.raises(ArgumentTypeError, match=r"inputs must be a list of Values.*write \[x\]"):
+        gradients(x * x, x)
+    with pytest.raises(ArgumentTypeError, match=r"inputs\[1\] must be a Value, not int"):
+        gradients(x * x, [x, 1])
+    with pytest.raises(ArgumentTypeError, match="output must be a Value, not float"):
+        gradients(1.0, [x])
+    assert x.name == "x"
+
+
+def test_a_value_is_not_silently_a_float() -> None:
+    for turn in (float, math.exp):
+        with pytest.raises(TypeError, match=r"autograd_rnn\.exp.*\.data"):
+            turn(Value(1))
+
+
+def test_subclassing_is_refused() -> None:
+    with pytest.raises(TypeError, match="cannot be subclassed"):
+        type("Better", (Value,), {})
+
+
+def test_how_a_value_is_printed() -> None:
+    x = Value(2, "x")
+    assert repr(x) == "Value(2.0, grad=0.0, name='x')"
+    assert repr(x * 3) == "Value(6.0, grad=0.0, op='mul')"
+    assert repr((x * 3).parents[1]) == "Value(3.0, grad=0.0, constant)"
+    assert f"{x:.3f}" == "2.000"
+    assert f"{x}" == repr(x)
+
+
+def test_functions_take_numbers_and_values() -> None:
+    for name in ("exp", "log", "tanh", "sigmoid", "relu", "step"):
+        function = getattr(autograd_rnn, name)
+        assert type(function(0.5)) is float
+        x = Value(0.5)
+        assert function(x).data == getattr(x, name)().data == function(0.5)
+        assert function(x).parents == (x,)
+
+
+def test_ieee_arithmetic_forward_and_backward() -> None:
+    zero, x = Value(0), Value(1000)
+    assert x.exp().data == math.inf
+    assert (1 / zero).data == math.inf
+    assert (-1 / zero).data == -math.inf
+    assert math.isnan((zero / zero).data)
+    assert zero.log().data == -math.inf
+    assert math.isnan(Value(-1).log().data)
+    assert math.isnan((Value(-8) ** (1 / 3)).data)
+    assert (Value(1e200) ** 2).data == math.inf
+    assert (zero**0).data == 1
+    assert gradients(zero**0, [zero]) == (0,)
+    assert gradients(zero**0.5, [zero]) == (math.inf,)
+    assert gradients(1 / zero, [zero]) == (-math.inf,)
+
+
+def test_kinks() -> None:
+    zero = Value(0)
+    assert gradients(zero.relu(), [zero]) == (0,)
+    assert gradients(zero.step(), [zero]) == (0,)
+    nan = Value(math.nan)
+    assert math.isnan(nan.relu().data)
+    assert math.isnan(gradients(nan.relu(), [nan])[0])
+
+
+# --- size, interruption, threads ----------------------------------------------------------------
+
+
+def test_a_deep_chain_runs_forward_and_backward() -> None:
+    x = Value(1)
+    y = x
+    for _ in range(DEEP):
+        y = y + 1
+    assert sys.getrecursionlimit() < DEEP
+    y.backward()
+    assert (y.data, x.grad, gradients(y, [x])) == (DEEP + 1, 1, (1,))
+    assert len(topological(y)) == 2 * DEEP + 1
+    del y
+
+
+def test_a_wide_graph() -> None:
+    w = Value(2)
+    total = w
+    for _ in range(DEEP):
+        total = total + w
+    total.backward()
+    assert w.grad == DEEP + 1
+
+
+def test_an_interrupted_sweep_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = Value(3)
+    h = x * x
+    y = h * h
+    wanted = gradients(y, [x])
+
+    class Interrupting(list):
+        def reverse(self) -> None:
+            raise KeyboardInterrupt
+
+    real = autograd_rnn.engine._ops_in_order
+
+    def interrupted(output: Value, sweep: int) -> list[Value]:
+        return Interrupting(real(output, sweep))
+
+    monkeypatch.setattr(autograd_rnn.engine, "_ops_in_order", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        y.backward()
+    monkeypatch.undo()
+    y.backward()
+    assert (x.grad,) == wanted
+
+
+def test_threads_may_read_the_same_leaves() -> None:
+    w = Value(3)
+    found: list[tuple[float, ...]] = []
+
+    def work(count: int) -> None:
+        for _ in range(200):
+            y = w
+            for _ in range(count):
+                y = y + w
+            found.append((count + 1, *gradients(y, [w])))
+
+    threads = [threading.Thread(target=work, args=(count,)) for count in (5, 50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 400
+    assert all(count == gradient for count, gradient in found)
+
+
+def test_leaves_can_be_pickled() -> None:
+    x = pickle.loads(pickle.dumps(Value(3, "x")))
+    assert (x.data, x.name, x.constant) == (3, "x", False)
+    assert pickle.loads(pickle.dumps(constant(3.0))).constant

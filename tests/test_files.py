@@ -1,0 +1,49 @@
+"""Files are written whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autograd_rnn.errors import FolderNotFound
+from autograd_rnn.files import write_whole
+
+
+def test_a_new_file_and_a_replaced_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    assert write_whole(path, b"one") == path
+    path.chmod(0o640)
+    assert write_whole(str(path), b"two") == path
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "by open").touch()
+    write_whole(tmp_path / "by us", b"")
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_no_folder_and_a_folder_instead_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(FolderNotFound, match=r"there is no folder .*missing' to write 'a\.txt' in"):
+        write_whole(tmp_path / "missing" / "a.txt", b"")
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path, b"")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_whole(tmp_path / "a.txt", b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.txt"]

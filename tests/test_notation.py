@@ -1,0 +1,77 @@
+"""Names, accents and numbers."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_rnn import ops
+from autograd_rnn.notation import Text, accent, label, number, superscript, write
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        *[("w1", "w₁"), ("w_1", "w₁"), ("w_12", "w₁₂"), ("weight1", "weight₁"), ("w", "w")],
+        *[("7", "7"), ("", ""), ("_", "_"), ("a b", "a b"), ("q̇", "q̇"), ("w_1_2", "w_1₂")],
+        *[("π2", "π₂"), ("x-1", "x-1"), ("w₁", "w₁")],
+    ],
+)
+def test_labels(name: str, shown: str) -> None:
+    assert label(name) == shown
+
+
+def test_accents_are_layer_numbers() -> None:
+    assert [accent("w_1", k) for k in (1, 2, 3, 4, 5, 12)] == [
+        *["\u1e87₁", "\u1e85₁", "w\u20db₁", "w\u20dc₁", "w₁⁽⁵⁾", "w₁⁽¹²⁾"]
+    ]
+    assert accent("w_1", 1, accents=False) == "w₁⁽¹⁾"
+    assert accent("weight1", 2) == "weight₁⁽²⁾"
+    assert accent("π", 3) == "π\u20db"
+
+
+@pytest.mark.parametrize(
+    ("x", "shown"),
+    [
+        *[(0.0, "0"), (-0.0, "0"), (32.0, "32"), (-4.0, "−4"), (12345.0, "12345")],
+        *[(999999.0, "999999"), (1e6, "1×10⁶"), (1234567.0, "1.235×10⁶"), (0.5, "0.5")],
+        *[(-0.123456, "−0.1235"), (1.2e-9, "1.2×10⁻⁹"), (1e300, "1×10³⁰⁰"), (0.99999, "1")],
+        *[(math.inf, "∞"), (-math.inf, "−∞"), (math.nan, "nan"), (123456.7, "1.235×10⁵")],
+    ],
+)
+def test_numbers(x: float, shown: str) -> None:
+    assert number(x) == shown
+
+
+@given(st.integers(-(10**15) + 1, 10**15 - 1))
+def test_whole_numbers_are_printed_whole_where_asked(x: int) -> None:
+    assert number(float(x), whole=15) == str(x).replace("-", "−")
+
+
+def test_superscripts() -> None:
+    assert superscript("(12)") == "⁽¹²⁾"
+    assert superscript("−2") == "⁻²"
+    assert superscript("3.5") is None
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "written"),
+    [
+        (ops.add, (Text("a", ops.SUM), Text("b", ops.SUM)), "a + (b)"),
+        (ops.sub, (Text("15"), Text("π")), "15 − π"),
+        (ops.mul, (Text("a + b", ops.SUM), Text("c")), "(a + b)·c"),
+        (ops.div, (Text("a·b", ops.PRODUCT), Text("c·d", ops.PRODUCT)), "a·b / (c·d)"),
+        (ops.pow, (Text("a + b", ops.SUM), Text("2")), "(a + b)²"),
+        (ops.pow, (Text("a"), Text("b + 1", ops.SUM)), "a^(b + 1)"),
+        (ops.pow, (Text("a"), Text("b")), "a^b"),
+        (ops.pow, (Text("x²", ops.POWER), Text("3")), "(x²)³"),
+        (ops.sub, (Text("a − b", ops.SUM), Text("c − d", ops.SUM)), "a − b − (c − d)"),
+        (ops.neg, (Text("−x", ops.SIGN),), "−(−x)"),
+        (ops.neg, (Text("a·b", ops.PRODUCT),), "−(a·b)"),
+        (ops.tanh, (Text("a + b", ops.SUM),), "tanh(a + b)"),
+        (ops.TABLE["greater"], (Text("a"), Text("0")), "[a > 0]"),
+    ],
+)
+def test_expressions(op: ops.Op, operands: tuple[Text, ...], written: str) -> None:
+    assert write(op, *operands).text == written

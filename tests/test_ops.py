@@ -1,0 +1,145 @@
+"""The table: every entry against the reference, central differences, and what an entry promises."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from autograd_rnn import Value, ops
+from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
+from autograd_rnn.ops import TABLE, Op, as_float
+
+from . import reference
+from .strategies import any_numbers
+
+EVERY_OP = [pytest.param(op, id=name) for name, op in TABLE.items()]
+EDGES = [
+    *[0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 1000.0, -1000.0, 1e-300],
+    *[1e308, -1e308, 5e-324, -5e-324, math.inf, -math.inf, math.nan],
+]
+
+
+def same(x: float, y: float) -> bool:
+    """Equal, the signs of zeros included, and NaN equal to NaN."""
+    if math.isnan(x) or math.isnan(y):
+        return math.isnan(x) and math.isnan(y)
+    return x == y and math.copysign(1, x) == math.copysign(1, y)
+
+
+def equal(x: float, y: float) -> bool:
+    """Equal, without tolerance, and NaN equal to NaN."""
+    return x == y or (math.isnan(x) and math.isnan(y))
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+def test_every_op_is_in_the_reference(op: Op) -> None:
+    assert op.name in reference.VALUES
+    assert len(reference.PARTIALS[op.name]) == op.arity
+    assert set(reference.VALUES) == set(TABLE)
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+def test_values_and_partials_at_the_edges_are_the_reference(op: Op) -> None:
+    for operands in itertools.product(EDGES, repeat=op.arity):
+        z = op(*operands)
+        assert same(z, reference.VALUES[op.name](*operands)), (operands, z)
+        for mine, naive in zip(op.partials, reference.PARTIALS[op.name], strict=True):
+            found, wanted = mine(*operands, z), naive(*operands)
+            assert equal(found, wanted), (operands, found, wanted)
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+@given(data=st.data())
+def test_values_and_partials_anywhere_are_the_reference(op: Op, data: st.DataObject) -> None:
+    operands = [data.draw(any_numbers) for _ in range(op.arity)]
+    z = op(*operands)
+    assert same(z, reference.VALUES[op.name](*operands))
+    for mine, naive in zip(op.partials, reference.PARTIALS[op.name], strict=True):
+        assert equal(mine(*operands, z), naive(*operands))
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+@given(data=st.data())
+def test_partials_agree_with_central_differences(op: Op, data: st.DataObject) -> None:
+    positive = st.floats(min_value=0.2, max_value=3)
+    operands = [data.draw(positive) for _ in range(op.arity)]
+    if op.arity == 2:
+        assume(abs(operands[0] - operands[1]) > 1e-3)  # greater and equal have a step there
+    h = 1e-5
+    for position in range(op.arity):
+        around = []
+        for sign in (1, -1):
+            moved = list(operands)
+            moved[position] += sign * h
+            around.append(op(*moved))
+        difference = (around[0] - around[1]) / (2 * h)
+        assert op.partials[position](*operands, op(*operands)) == pytest.approx(
+            difference, rel=1e-6, abs=1e-8
+        )
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+@given(data=st.data())
+def test_partials_of_values_are_partials_of_floats(op: Op, data: st.DataObject) -> None:
+    """A rule stays inside the table: it serves Values as it serves floats."""
+    operands = [data.draw(any_numbers) for _ in range(op.arity)]
+    z = op(*operands)
+    for rule in op.partials:
+        of_values = rule(*map(Value, operands), Value(z))
+        number = of_values.data if isinstance(of_values, Value) else of_values
+        assert same(number, rule(*operands, z))
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+def test_nan_in_gives_nan_out(op: Op) -> None:
+    if op.name == "pow":
+        assert op(math.nan, 0.0) == 1.0  # IEEE: x**0 is 1 for every x
+        assert op(1.0, math.nan) == 1.0
+    assert math.isnan(op(*[math.nan] * op.arity))
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+def test_an_entry_can_be_drawn_and_written(op: Op) -> None:
+    assert op.symbol
+    written = op.text.format(*["{}", "{}"][: op.arity]) if ":^" not in op.text else op.text
+    assert "{" in written
+    assert repr(op) == f"<op {op.name}>"
+
+
+@example(1.0, 1.0)
+@given(st.floats(-700, 700), st.floats(-700, 700))
+def test_sigmoid_never_overflows_and_is_symmetric(x: float, y: float) -> None:
+    assert 0.0 <= ops.sigmoid(x) <= 1.0
+    assert ops.sigmoid(x) + ops.sigmoid(-x) == pytest.approx(1.0, abs=1e-15)
+    assert (ops.sigmoid(x) <= ops.sigmoid(y)) or x > y
+
+
+def test_wrong_operands_are_refused_at_the_door() -> None:
+    with pytest.raises(ArgumentTypeError, match=r"tanh's operand must be a real number, not str"):
+        ops.tanh("1")
+    with pytest.raises(ArgumentTypeError, match=r"tanh takes 1 operand, but got 2"):
+        ops.tanh(1, 2)
+    with pytest.raises(ArgumentTypeError, match=r"tanh's operand must be a real number, not dict"):
+        ops.tanh({})
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (True, r"data must be a real number, not bool: write 1 for True"),
+        ("2", r"data must be a real number, not str \('2'\): convert it with float\(\) first"),
+        (None, r"data must be a real number, not NoneType: convert it to an int or a float"),
+        (1j, r"data must be a real number, not complex"),
+        (Value(2), r"data must be a real number, not Value: for the number in a Value, pass data"),
+    ],
+)
+def test_what_is_not_a_real_number(number: object, words: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=words):
+        as_float(number, "data")
+
+
+def test_an_integer_beyond_the_floats() -> None:
+    with pytest.raises(ArgumentValueError, match=r"data is beyond the floats"):
+        as_float(10**5000, "data")
