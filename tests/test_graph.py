@@ -1,0 +1,180 @@
+"""Walks and copies."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_rnn import RNN, Value, bits, copies, gradients, topological
+from autograd_rnn.engine import constant
+from autograd_rnn.graph import adjoints, layers
+
+from . import reference
+from .strategies import Pair, whole_pairs
+
+
+@st.composite
+def runs(draw: st.DrawFn, whole: bool = True):  # type: ignore[no-untyped-def]
+    """A random network, unrolled: states 1-4, steps 0-12."""
+    states, inputs = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    bias = draw(st.booleans())
+    number = st.integers(-2, 2).map(float) if whole else st.floats(-1, 1)
+    rows = bias + states + inputs
+    weights = draw(
+        st.lists(st.lists(number, min_size=states, max_size=states), min_size=rows, max_size=rows)
+    )
+    activation = draw(st.sampled_from(["relu", "linear", "step"] if whole else ["tanh", "sigmoid"]))
+    rnn = RNN(weights, activation, bias=bias)
+    most = 12 if not whole or activation == "step" else 6
+    vector = st.lists(st.integers(0, 1), min_size=inputs, max_size=inputs)
+    return rnn, rnn.unroll(draw(st.lists(vector, max_size=most)))
+
+
+@given(whole_pairs())
+def test_copies_are_the_reference(pair: Pair) -> None:
+    output = pair.values[-1]
+    for value, node in zip(pair.values, pair.nodes, strict=True):
+        if node.constant:
+            continue
+        found = copies(value, output)
+        edges = reference.edges(node, pair.nodes[-1])
+        assert [(pair.node_of(copy.consumer), copy.position) for copy in found] == edges
+        assert [copy.index for copy in found] == list(range(1, len(edges) + 1))
+        for copy, edge in zip(found, edges, strict=True):
+            assert copy.parameter is value
+            assert copy.data == value.data
+            assert copy.partial == reference.partial(*edge)
+            assert copy.grad == reference.copy_adjoint(edge, pair.nodes[-1])
+
+
+@given(whole_pairs(constants=False))
+def test_the_sum_through_the_copies_is_the_gradient(pair: Pair) -> None:
+    output = pair.nodes[-1]
+    for value, node in zip(pair.values[:-1], pair.nodes[:-1], strict=True):
+        found = copies(value, pair.values[-1])
+        cut = tuple(reference.edges(node, output))
+        assert sum(copy.grad for copy in found) == reference.through(cut, node, output)
+        assert gradients(pair.values[-1], [value]) == (sum(copy.grad for copy in found),)
+
+
+def path_avoiding(edges: set[tuple[Value, int]], source: Value, output: Value) -> bool:
+    """Whether the source still reaches the output once the edges are cut."""
+    reached = {source}
+    for node in topological(output):
+        if any(
+            parent in reached and (node, position) not in edges
+            for position, parent in enumerate(node.parents)
+        ):
+            reached.add(node)
+    return output in reached
+
+
+@given(runs())
+def test_the_terms_of_random_networks_sum_to_the_gradient_exactly(run) -> None:  # type: ignore[no-untyped-def]
+    rnn, unrolled = run
+    output = sum(unrolled.q, Value(0)) * 3
+    output.backward()
+    for weight in rnn.parameters():
+        found = copies(weight, output, unrolled)
+        assert sum(copy.grad for copy in found) == weight.grad
+
+
+@given(runs(whole=False))
+def test_the_terms_of_random_networks_sum_to_the_gradient(run) -> None:  # type: ignore[no-untyped-def]
+    rnn, unrolled = run
+    output = sum(unrolled.q, Value(0)) ** 2
+    output.backward()
+    for weight in rnn.parameters():
+        found = copies(weight, output, unrolled)
+        size = sum(abs(copy.grad) for copy in found)
+        assert abs(sum(copy.grad for copy in found) - weight.grad) <= 1e-14 * max(size, 1)
+
+
+@given(runs())
+def test_removing_the_copies_disconnects_the_weight_and_removing_fewer_does_not(run) -> None:  # type: ignore[no-untyped-def]
+    rnn, unrolled = run
+    output = sum(unrolled.q, Value(0))
+    for weight in rnn.parameters():
+        edges = {(copy.consumer, copy.position) for copy in copies(weight, output, unrolled)}
+        assert not path_avoiding(edges, weight, output)
+        for edge in edges:
+            assert path_avoiding(edges - {edge}, weight, output)
+
+
+@given(runs())
+def test_every_weight_has_one_copy_in_every_layer_that_the_output_depends_on(run) -> None:  # type: ignore[no-untyped-def]
+    rnn, unrolled = run
+    output = sum(unrolled.q, Value(0))
+    for row, weights in enumerate(rnn.weights):
+        for weight in weights:
+            found = [copy.layer for copy in copies(weight, output, unrolled)]
+            assert found == [step.k for step in unrolled.steps], row
+
+
+@given(runs())
+def test_layers_hold_what_each_step_computes(run) -> None:  # type: ignore[no-untyped-def]
+    _, unrolled = run
+    layer = layers(unrolled)
+    for step in unrolled.steps:
+        for node in (*step.pi, *step.q):
+            assert layer[node] == step.k
+            # An operand is a leaf, of this step, or a state of the step before.
+            for parent in node.parents:
+                assert not parent.parents or layer[parent] == step.k
+    assert all(node.parents for node in layer)
+
+
+def test_copies_of_two_uses_in_one_consumer_and_of_none() -> None:
+    x, other = Value(3, "x"), Value(1)
+    first, second = copies(x, x * x)
+    assert (first.position, second.position) == (0, 1)
+    assert (first.consumer, first.layer, first.name, second.name) == (
+        second.consumer,
+        None,
+        "ẋ",
+        "ẍ",
+    )
+    assert copies(other, x * x) == ()
+    assert copies(x, x) == ()
+
+
+def test_copies_of_an_inner_node_and_their_names() -> None:
+    x = Value(3)
+    h = x * x
+    y = h * h
+    assert [copy.name for copy in copies(h, y)] == ["v̇₂", "v̈₂"]
+    rnn = RNN([[1], [1]], "linear", bias=False)
+    run = rnn.unroll(bits("11111"))
+    names = [copy.name for copy in copies(rnn.weights[1][0], run.q[0], run)]
+    assert names == ["ẇ₂", "ẅ₂", "w⃛₂", "w⃜₂", "w₂⁽⁵⁾"]
+
+
+def test_a_use_outside_the_layers_has_no_layer() -> None:
+    rnn = RNN([[2], [1]], "relu", bias=False)
+    run = rnn.unroll(bits("11"))
+    w = rnn.weights[0][0]
+    loss = run.pi[0] + w * w
+    assert [copy.layer for copy in copies(w, loss, run)] == [1, 2, None, None]
+
+
+def test_topological_of_several_roots_and_of_a_long_run() -> None:
+    a, b = Value(1, "a"), Value(2, "b")
+    y, z = a + b, b * 2
+    assert topological(y, z, y)[:3] == [a, b, y]
+    assert topological(z, y)[0] is b
+    assert topological() == []
+
+
+def test_adjoints_of_a_constant_are_none() -> None:
+    assert adjoints(constant(2.0)) == {}
+
+
+def test_refusals() -> None:
+    x = Value(2)
+    with pytest.raises(TypeError, match="topological takes nodes of a graph.*not int"):
+        topological(x, 3)
+    with pytest.raises(TypeError, match="parameter must be a node of a graph.*not str"):
+        copies("w", x)
+    with pytest.raises(TypeError, match="output must be a node of a graph.*not float"):
+        copies(x, 1.0)
+    with pytest.raises(ValueError, match=r"parameter is the constant 3\.0.*Value\(3\.0\)"):
+        copies((x * 3).parents[1], x * 3)
