@@ -1,0 +1,370 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from .draw import draw
+from .engine import Value
+from .errors import ArgumentValueError, AutogradError, FormatError
+from .graph import adjoints, copies
+from .notation import label, number
+from .render import check_format
+from .rnn import RNN, Unrolled, bits, counter, one_hot
+from .tasks import Record, in_family, read_fasta, windows
+
+__all__ = ["app", "main"]
+
+ALPHABET = "ACGT"
+CHUNK = 500
+LONGEST_SHOWN = 44
+
+app = typer.Typer(
+    help="Recurrent networks by backpropagation: the lecture's exercise and its counter.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+# A negative number is an argument, not an option that nobody knows.
+NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
+
+
+def main() -> None:
+    """Run the command line; bad input gives one line on the error stream and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except (AutogradError, OSError) as error:
+        code = _complain(_in_one_line(error))
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except Exception as error:
+        # What the parser of the command line raises; its module is not part of typer's interface.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        code = _complain(" ".join(message().split()) or "a command is missing: see --help")
+    sys.exit(code)
+
+
+def _complain(message: str, code: int = 2) -> int:
+    print(f"autograd-rnn: {message}", file=sys.stderr)
+    return code
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"autograd-rnn {version('autograd-rnn')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    pass
+
+
+# --- exercise ------------------------------------------------------------------------------------
+
+
+@app.command(context_settings=NEGATIVE_NUMBERS)
+def exercise(
+    bit_string: Annotated[str, typer.Argument(metavar="BITS", help="The inputs, as in 101.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="What π should have been.")],
+    weights: Annotated[
+        tuple[str, str], typer.Option(metavar="W1 W2", help="The point in the weight space.")
+    ] = ("4", "1"),
+    activation: Annotated[str, typer.Option(help="a in q = a(π).")] = "relu",
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the picture: svg, png, pdf or dot.")
+    ] = None,
+) -> None:
+    """Work the lecture's exercise: ∂L/∂w₁ and ∂L/∂w₂ by the copies, for L = (y − π)²."""
+    y = _finite(target, "TARGET")
+    w1, w2 = _finite(weights[0], "W1"), _finite(weights[1], "W2")
+    if not bit_string:
+        raise ArgumentValueError("BITS is empty: L reads the last π, so give one bit or more.")
+    if save is not None:
+        _check_picture(save)
+    rnn = RNN([[w1], [w2]], activation, bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits(bit_string))
+    loss = (y - run.pi[0]) ** 2
+    loss.backward()
+    if save is not None:
+        draw(loss, focus=rnn.weights[0][0], run=run).save(save)
+    console = Console(highlight=False)
+    point = f"({_exact(w1)}, {_exact(w2)})"
+    console.print(f"\n[bold]x = {bit_string}, y = {_exact(y)}, (w₁, w₂) = {point}[/bold]")
+    console.print(_forward_table(run, activation))
+    pi, difference = run.pi[0], loss.parents[0]
+    console.print(
+        f"  L = (y − {pi.name})² = ({_exact(y)} − {_signed(pi.data)})² "
+        f"= {_signed(difference.data)}² = [bold]{_exact(loss.data)}[/bold]\n"
+    )
+    adjoint = adjoints(loss)
+    for weight in rnn.parameters():
+        console.print(_copies_table(weight, loss, run, adjoint))
+    if save is not None:
+        console.print(f"  Picture: {save}")
+
+
+def _finite(text: str, argument: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ArgumentValueError(f"{argument} must be a finite number, not {text!r}.")
+    return number
+
+
+def _check_picture(path: Path) -> None:
+    """Complain about the format before anything is computed."""
+    try:
+        check_format(path.suffix[1:])
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
+
+
+def _exact(x: float) -> str:
+    """Whole numbers as whole numbers, as far as floats hold them all."""
+    return number(x, digits=6, whole=15)
+
+
+def _signed(x: float) -> str:
+    return f"({_exact(x)})" if x < 0 else _exact(x)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=f"  {title}", title_justify="left", title_style="bold", box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _forward_table(run: Unrolled, activation: str) -> Table:
+    q = "π" if activation == "linear" else f"{activation}(π)"
+    table = _table("Forward pass", "layer", "x", "w₁·q", "w₂·x", "π", f"q = {q}")
+    for step in run.steps:
+        recurrent, driven = step.pi[0].parents
+        state = "–" if step is run.steps[-1] else _exact(step.q[0].data)
+        data = [value.data for value in (step.x[0], recurrent, driven, step.pi[0])]
+        table.add_row(str(step.k), *map(_exact, data), state)
+    return table
+
+
+def _copies_table(weight: Value, loss: Value, run: Unrolled, adjoint: dict[Value, float]) -> Table:
+    name = label(weight.name or "w")
+    table = _table(f"Copies of {name}", "copy", "layer", "∂L/∂π", "∂π/∂copy", "term")
+    table.columns[0].justify = "left"
+    table.show_footer = True
+    terms = copies(weight, loss, run)
+    for copy in terms:
+        # π is the product plus the other term, so ∂L/∂π is also ∂L/∂product.
+        factors = _exact(adjoint[copy.consumer]), _exact(copy.partial)
+        table.add_row(copy.name, str(copy.layer), *factors, _exact(copy.grad))
+    table.columns[3].footer = f"∂L/∂{name} ="
+    table.columns[4].footer = f"[bold]{_exact(weight.grad)}[/bold]"
+    return table
+
+
+# --- classify ------------------------------------------------------------------------------------
+
+
+class Verdict(NamedTuple):
+    """What the hand-made network and the for-loop program say of a sequence."""
+
+    network: bool
+    program: bool
+
+
+class Tally(NamedTuple):
+    """The verdicts on the windows of a record, counted."""
+
+    record: str
+    windows: int
+    in_family: int
+    disagreements: int
+    skipped: int
+    left_out: int
+
+
+@app.command()
+def classify(
+    sequences: Annotated[
+        list[str] | None, typer.Argument(metavar="SEQUENCE...", help="DNA, as in AGGTAACG.")
+    ] = None,
+    fasta: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A FASTA file, plain or gzipped.")
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(metavar="N", help="Cut each record into windows of N letters.")
+    ] = None,
+    base: Annotated[str, typer.Option(help="The letter that is counted.")] = "G",
+    at_least: Annotated[int, typer.Option(help="How many make the family.")] = 3,
+    skip_ambiguous: Annotated[
+        bool, typer.Option("--skip-ambiguous", help="Leave out windows with N, R, Y, ...")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run the lecture's hand-made network beside its program; exit with 1 if they differ."""
+    rnn = counter(base.upper(), at_least, ALPHABET)
+    if (fasta is None) == (not sequences):
+        raise ArgumentValueError("give either SEQUENCE arguments or --fasta FILE.")
+    if fasta is None:
+        if window is not None or skip_ambiguous:
+            raise ArgumentValueError("--window and --skip-ambiguous go with --fasta.")
+        agree = _classify_sequences(rnn, sequences or [], base.upper(), at_least, as_json)
+    else:
+        if window is not None and window < 1:
+            raise ArgumentValueError(f"--window must be 1 or more, not {window}.")
+        records = read_fasta(fasta, alphabet=ALPHABET, ambiguous=skip_ambiguous)
+        agree = _classify_records(rnn, records, window, base.upper(), at_least, as_json)
+    if not agree:
+        raise typer.Exit(_complain("the network and the program disagree.", code=1))
+
+
+def _classify_sequences(
+    rnn: RNN, sequences: list[str], base: str, at_least: int, as_json: bool
+) -> bool:
+    verdicts = {sequence: _verdict(rnn, sequence.upper(), base, at_least) for sequence in sequences}
+    agree = all(verdict.network == verdict.program for verdict in verdicts.values())
+    if as_json:
+        rows = [{"sequence": sequence, **verdicts[sequence]._asdict()} for sequence in sequences]
+        _print_json(base, at_least, agree, sequences=rows)
+        return agree
+    table = _table(f"{at_least} or more {base}?", "sequence", "network", "program")
+    table.columns[0].justify = "left"
+    for sequence in sequences:
+        verdict = verdicts[sequence]
+        table.add_row(_shorten(sequence), *["yes" if said else "no" for said in verdict])
+    _print_table(table)
+    return agree
+
+
+def _classify_records(
+    rnn: RNN, records: list[Record], window: int | None, base: str, at_least: int, as_json: bool
+) -> bool:
+    stderr = Console(stderr=True)
+    with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
+        letters = progress.add_task("Reading", total=sum(len(r.sequence) for r in records))
+        tallies = [
+            _tally(
+                rnn,
+                record,
+                window,
+                base,
+                at_least,
+                lambda size: progress.advance(letters, size),
+            )
+            for record in records
+        ]
+    agree = not any(tally.disagreements for tally in tallies)
+    if as_json:
+        _print_json(
+            base, at_least, agree, window=window, records=[tally._asdict() for tally in tallies]
+        )
+        return agree
+    what = "whole records" if window is None else f"windows of {window}"
+    columns = ["record", "windows", "in the family", "share"]
+    skipped = any(tally.skipped for tally in tallies)
+    table = _table(f"{at_least} or more {base}, {what}", *columns, *["ambiguous"][:skipped])
+    table.columns[0].justify = "left"
+    for tally in tallies:
+        share = f"{100 * tally.in_family / tally.windows:.1f} %" if tally.windows else "–"
+        cells = [_shorten(tally.record), str(tally.windows), str(tally.in_family), share]
+        table.add_row(*cells, *([str(tally.skipped)] if skipped else []))
+    _print_table(table)
+    for line in _remarks(tallies, agree):
+        print(f"  {line}")
+    return agree
+
+
+def _remarks(tallies: list[Tally], agree: bool) -> Iterator[str]:
+    if agree:
+        yield "The network and the program agree on every window."
+    skipped = sum(tally.skipped for tally in tallies)
+    if skipped:
+        yield f"Left out with ambiguous letters: {skipped}."
+    rest = sum(tally.left_out for tally in tallies)
+    if rest:
+        yield f"Left out at the ends, shorter than a window: {rest} letters."
+
+
+def _tally(
+    rnn: RNN,
+    record: Record,
+    window: int | None,
+    base: str,
+    at_least: int,
+    advance: Any,
+) -> Tally:
+    size = len(record.sequence) if window is None else window
+    verdicts: list[Verdict] = []
+    skipped = 0
+    for part in windows(record.sequence, size):
+        if set(part) <= set(ALPHABET):
+            verdicts.append(_verdict(rnn, part, base, at_least))
+        else:
+            skipped += 1
+        advance(size)
+    left_out = len(record.sequence) % size
+    advance(left_out)
+    return Tally(
+        record.name,
+        len(verdicts),
+        sum(verdict.network for verdict in verdicts),
+        sum(verdict.network != verdict.program for verdict in verdicts),
+        skipped,
+        left_out,
+    )
+
+
+def _verdict(rnn: RNN, sequence: str, base: str, at_least: int) -> Verdict:
+    """Both answers; the network reads in chunks, so that a genome needs no graph of its length."""
+    state = [0.0] * rnn.states
+    for chunk in _chunks(one_hot(sequence, ALPHABET)):
+        state = [q.data for q in rnn.unroll(chunk, state).q]
+    return Verdict(state[-1] > 0, in_family(sequence, base, at_least))
+
+
+def _chunks(vectors: list[list[float]]) -> Iterable[list[list[float]]]:
+    return (vectors[start : start + CHUNK] for start in range(0, len(vectors), CHUNK))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+
+
+def _print_table(table: Table) -> None:
+    console = Console(highlight=False, markup=False)
+    console.print()
+    console.print(table)
+
+
+def _print_json(base: str, at_least: int, agree: bool, **rest: object) -> None:
+    print(json.dumps({"base": base, "at_least": at_least, **rest, "agree": agree}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""The command line, run as a user runs it."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from autograd_rnn import __main__ as cli
+from autograd_rnn.tasks import Record
+
+
+class Result:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def rows(self) -> list[list[str]]:
+        return [line.split() for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["autograd-rnn", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capfd.readouterr()
+        code = end.value.code
+        assert isinstance(code, int | None)
+        return Result(code or 0, out, err)
+
+    return run
+
+
+def complaint(result: Result) -> str:
+    """The one line of a refusal."""
+    assert result.code == 2
+    assert result.out == ""
+    (line,) = result.err.splitlines()
+    assert line.startswith("autograd-rnn: ")
+    return line.removeprefix("autograd-rnn: ")
+
+
+# --- exercise -----------------------------------------------------------------------------------
+
+
+def test_the_exercise(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("exercise", "101", "15")
+    assert (result.code, result.err) == (0, "")
+    for row in [
+        *[["1", "1", "0", "1", "1", "1"], ["2", "0", "4", "0", "4", "4"]],
+        *[["3", "1", "16", "1", "17", "–"]],
+        *[["ẇ₁", "1", "64", "0", "0"], ["ẅ₁", "2", "16", "1", "16"], ["w⃛₁", "3", "4", "4", "16"]],
+        *[["∂L/∂w₁", "=", "32"], ["∂L/∂w₂", "=", "68"]],
+        *[["ẇ₂", "1", "64", "1", "64"], ["ẅ₂", "2", "16", "0", "0"], ["w⃛₂", "3", "4", "1", "4"]],
+    ]:
+        assert row in result.rows
+    assert "L = (y − π⃛)² = (15 − 17)² = (−2)² = 4" in result.out
+    assert max(map(len, result.out.splitlines())) <= 80
+
+
+def test_other_weights_and_activations(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("exercise", "11", "-3", "--weights", "-2", "1", "--activation", "linear")
+    assert "(w₁, w₂) = (−2, 1)" in result.out
+    assert "L = (y − π̈)² = (−3 − (−1))² = (−2)² = 4" in result.out
+    assert ["∂L/∂w₁", "=", "4"] in result.rows
+    result = run("exercise", "1", "0.5", "--activation", "tanh", "--weights", "0.25", "1e-9")
+    assert "1×10⁻⁹" in result.out
+
+
+def test_large_whole_numbers_print_as_whole_numbers(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("exercise", "1111111", "0", "--weights", "10", "1")
+    assert ["∂L/∂w₁", "=", "1207901208642"] not in result.rows  # that would be with step 7 alone
+    pi = 1111111
+    slope = sum((7 - j) * 10 ** (6 - j) for j in range(1, 7))
+    assert ["∂L/∂w₁", "=", str(2 * pi * slope)] in result.rows
+
+
+@pytest.mark.parametrize("format", ["svg", "png", "pdf", "dot"])
+def test_save(run, tmp_path: Path, format: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / f"exercise.{format}"
+    result = run("exercise", "101", "15", "--save", path)
+    assert (result.code, result.err) == (0, "")
+    assert f"Picture: {path}" in result.out.replace("\n", "")
+    starts = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph autograd_rnn"}
+    assert path.read_bytes().startswith(starts[format])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["1x1", "15"], "bits: 'x' at position 2 is not one of '01'."),
+        (["", "15"], "BITS is empty: L reads the last π, so give one bit or more."),
+        (["101", "many"], "TARGET must be a finite number, not 'many'."),
+        (["101", "nan"], "TARGET must be a finite number, not 'nan'."),
+        (["101", "15", "--weights", "inf", "1"], "W1 must be a finite number, not 'inf'."),
+        (["101"], "Missing argument 'TARGET'."),
+        (["101", "15", "--activation", "cosine"], "activation 'cosine' is unknown: choose one of"),
+        (["101", "15", "--wights", "4", "1"], "Got unexpected extra argument"),
+        (["101", "15", "--save", "a.gif"], "a.gif: format 'gif' is unknown: choose one of svg, "),
+        (["101", "15", "--save", "picture"], "picture: the file name has no ending: choose one of"),
+        (["101", "15", "--save", "no/a.svg"], "there is no folder 'no' to write 'a.svg' in."),
+        (["1" * 60, "15", "--save", "a.svg"], "the picture would have "),
+    ],
+)
+def test_bad_input_to_exercise(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert complaint(run("exercise", *arguments)).startswith(words)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders have no write permission there")
+def test_a_folder_that_cannot_be_written() -> None:
+    # To root nothing is closed, so there the program becomes somebody else, once all is loaded.
+    code = (
+        "import contextlib, io, os, graphviz, autograd_rnn.__main__ as cli\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        "    cli.app(['exercise', '1', '1'], standalone_mode=False)\n"
+        "os.geteuid() or os.seteuid(65534)\n"
+        "cli.main()"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        path = Path(folder, "a.dot")
+        result = subprocess.run(
+            [sys.executable, "-c", code, "exercise", "101", "15", "--save", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert os.listdir(folder) == []
+        Path(folder).chmod(0o755)
+    (line,) = result.stderr.splitlines()
+    assert (result.returncode, result.stdout) == (2, "")
+    assert line == f"autograd-rnn: {path}: Permission denied"
+
+
+# --- classify -----------------------------------------------------------------------------------
+
+
+def test_the_lectures_sequences(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("classify", "AGGTAACG", "GATAGGGATA", "TATACCAGATTA", "gattacagattaca")
+    assert (result.code, result.err) == (0, "")
+    for row in [
+        *[["AGGTAACG", "yes", "yes"], ["GATAGGGATA", "yes", "yes"]],
+        *[["TATACCAGATTA", "no", "no"], ["gattacagattaca", "no", "no"]],
+    ]:
+        assert row in result.rows
+    assert "3 or more G?" in result.out
+
+
+def test_another_base_and_count_as_json(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("classify", "TAT", "", "--base", "t", "--at-least", "2", "--json")
+    assert json.loads(result.out) == {
+        "base": "T",
+        "at_least": 2,
+        "sequences": [
+            {"sequence": "TAT", "network": True, "program": True},
+            {"sequence": "", "network": False, "program": False},
+        ],
+        "agree": True,
+    }
+
+
+def test_a_long_sequence_is_shortened_in_the_table(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("classify", "ACGT" * 1000)
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert "yes" in result.out
+
+
+def test_a_fasta_file_in_windows(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "some.fa.gz"
+    path.write_bytes(gzip.compress(b">one\nGGGAAA\nggNAAGGGA\n>two\nGG\n"))
+    result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous")
+    assert ["one", "4", "1", "25.0", "%", "1"] in result.rows
+    assert ["two", "0", "0", "–", "0"] in result.rows
+    assert "Left out with ambiguous letters: 1." in result.out
+    assert "Left out at the ends, shorter than a window: 2 letters." in result.out
+    assert "The network and the program agree on every window." in result.out
+    result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous", "--json")
+    assert json.loads(result.out)["records"] == [
+        {
+            "record": "one",
+            "windows": 4,
+            "in_family": 1,
+            "disagreements": 0,
+            "skipped": 1,
+            "left_out": 0,
+        },
+        {
+            "record": "two",
+            "windows": 0,
+            "in_family": 0,
+            "disagreements": 0,
+            "skipped": 0,
+            "left_out": 2,
+        },
+    ]
+
+
+def test_a_genome(run, mitochondrion: Path) -> None:  # type: ignore[no-untyped-def]
+    result = run("classify", "--fasta", mitochondrion, "--window", "20")
+    assert ["MT_human", "828", "393", "47.5", "%"] in result.rows
+    result = run("classify", "--fasta", mitochondrion)
+    assert ["MT_human", "1", "1", "100.0", "%"] in result.rows
+
+
+def test_a_disagreement_is_an_error(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(cli, "in_family", lambda *_: False)
+    result = run("classify", "GGG")
+    assert (result.code, result.err) == (1, "autograd-rnn: the network and the program disagree.\n")
+    assert ["GGG", "yes", "no"] in result.rows
+    path = tmp_path / "some.fa"
+    path.write_text(">one\nGGG\n")
+    result = run("classify", "--fasta", path, "--json")
+    assert result.code == 1
+    assert json.loads(result.out)["agree"] is False
+    assert json.loads(result.out)["records"][0]["disagreements"] == 1
+    result = run("classify", "--fasta", path)
+    assert result.code == 1
+    assert "agree on every window" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["AGX"], "sequence: 'X' at position 3 is not one of 'ACGT'."),
+        ([], "give either SEQUENCE arguments or --fasta FILE"),
+        (["AG", "--fasta", "some.fa"], "give either SEQUENCE arguments or --fasta FILE"),
+        (["AG", "--window", "3"], "--window and --skip-ambiguous go with --fasta."),
+        (["AG", "--base", "U"], "base must be one of the symbols 'ACGT', not 'U'."),
+        (["AG", "--at-least", "0"], "at_least must be 1 or more, not 0."),
+        (["AG", "--at-least", "x"], "Invalid value for '--at-least'"),
+        (["--fasta", "missing.fa"], "missing.fa: No such file or directory"),
+        (["--fasta", "."], ".: Is a directory"),
+        (["--fasta", "empty.fa"], "empty.fa: the file holds no record"),
+        (["--fasta", "n.fa"], "n.fa: record 'one' has 'N' at position 4, which is not one of"),
+        (["--fasta", "some.fa", "--window", "0"], "--window must be 1 or more, not 0."),
+    ],
+)
+def test_bad_input_to_classify(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("some.fa").write_text(">one\nGATTACA\n")
+    Path("empty.fa").write_text("")
+    Path("n.fa").write_text(">one\nGATNACA\n")
+    assert complaint(run("classify", *arguments)).startswith(words)
+
+
+# --- the rest -----------------------------------------------------------------------------------
+
+
+def test_help_version_and_unknown_commands(run) -> None:  # type: ignore[no-untyped-def]
+    assert "exercise" in run("--help").out
+    assert "BITS" in run("exercise", "--help").out
+    assert run("--version").out.startswith("autograd-rnn 0.")
+    assert complaint(run("bogus")) == "No such command 'bogus'."
+
+
+def test_an_interruption_is_no_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    def interrupt(*_: object) -> Record:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "in_family", interrupt)
+    result = run("classify", "GGG")
+    assert (result.code, result.err) == (130, "")
+
+
+def test_the_installed_program(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("autograd-rnn")
+    command = [str(program)] if program.exists() else [sys.executable, "-m", "autograd_rnn"]
+    path = tmp_path / "exercise.svg"
+    result = subprocess.run(
+        [*command, "exercise", "101", "15", "--save", str(path)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert path.read_bytes().startswith(b"<?xml")

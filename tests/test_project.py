@@ -1,0 +1,216 @@
+"""What holds for the package as a whole: its layers, its table, its words."""
+
+import ast
+import doctest
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+import autograd_rnn
+from autograd_rnn.ops import TABLE
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "autograd_rnn"
+MODULES = sorted(PACKAGE.glob("*.py"))
+
+# Imports point strictly down, within a layer from right to left.
+LAYERS = [
+    ["errors", "ops", "notation", "files", "graph"],
+    ["engine"],
+    ["tasks", "rnn", "layout", "render"],
+    ["dot", "draw"],
+    ["__main__", "__init__"],
+]
+# What a module may import although it stands in its own layer.
+BESIDE = {
+    "ops": {"errors"},
+    "notation": {"ops"},
+    "files": {"errors"},
+    "graph": {"errors", "notation"},
+    "draw": {"dot"},
+}
+# Imports inside a function, each with its reason.
+DEFERRED = {
+    ("dot", "graphviz"): "importing the package stays light, and needs no Graphviz library",
+    ("render", "pygraphviz"): "likewise, and a `dot` on the PATH serves where it does not load",
+    ("dot", "graphviz", "typing"): "only for the type checker",
+}
+# A reader of the table and the operators of Value; whose rules a test holds equal to the table.
+HOT = {"add", "sub", "mul", "div"}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The modules of this package that a module imports."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_imports_point_down(path: Path) -> None:
+    name = path.stem
+    (layer,) = [number for number, modules in enumerate(LAYERS) if name in modules]
+    below = {module for modules in LAYERS[:layer] for module in modules}
+    allowed = below | BESIDE.get(name, set())
+    assert imported(ast.parse(path.read_text("utf-8"))) <= allowed
+
+
+def test_every_module_has_a_layer() -> None:
+    assert sorted(path.stem for path in MODULES) == sorted(
+        name for layer in LAYERS for name in layer
+    )
+
+
+def test_the_readers_of_a_graph_do_not_import_value() -> None:
+    for name in ("graph", "layout", "dot", "draw", "render", "notation"):
+        assert "engine" not in imported(ast.parse((PACKAGE / f"{name}.py").read_text("utf-8")))
+
+
+def test_deferred_imports_are_declared() -> None:
+    found = set()
+    for path in MODULES:
+        tree = ast.parse(path.read_text("utf-8"))
+        top = set(tree.body)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom) and node not in top:
+                names = [alias.name for alias in node.names]
+                blocks = [n for n in ast.walk(tree) if isinstance(getattr(n, "body", None), list)]
+                (block,) = [block for block in blocks if node in block.body]
+                typing = ("typing",) if isinstance(block, ast.If) else ()
+                found |= {(path.stem, name, *typing) for name in names}
+    assert found == set(DEFERRED)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, autograd_rnn; print(' '.join(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"graphviz", "pygraphviz", "rich", "typer", "numpy", "llvmlite", "jax", "matplotlib"}
+    assert heavy.isdisjoint(loaded)
+
+
+def test_no_ops_name_in_a_condition_outside_the_table() -> None:
+    for path in MODULES:
+        if path.stem == "ops":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.If | ast.IfExp | ast.While | ast.comprehension):
+                tests = node.ifs if isinstance(node, ast.comprehension) else [node.test]
+            elif isinstance(node, ast.Compare | ast.match_case | ast.Dict):
+                tests = [node]
+            else:
+                continue
+            for part in [part for test in tests for part in ast.walk(test)]:
+                name = (
+                    part.value
+                    if isinstance(part, ast.Constant)
+                    else part.attr
+                    if isinstance(part, ast.Attribute) and ast.unparse(part.value) == "ops"
+                    else None
+                )
+                assert name not in TABLE, f"{path.name}:{node.lineno} asks for the op {name!r}"
+
+
+def test_the_hot_operators_state_the_rules_of_the_table() -> None:
+    x, y = autograd_rnn.Value(3.5), autograd_rnn.Value(-1.25)
+    results = {"add": x + y, "sub": x - y, "mul": x * y, "div": x / y}
+    assert set(results) == HOT
+    for name, result in results.items():
+        through_the_table = TABLE[name](x, y)
+        op = TABLE[name]
+        assert result.op is through_the_table.op is op
+        assert result.data == through_the_table.data == op(3.5, -1.25)
+        wanted = tuple([rule(3.5, -1.25, result.data) for rule in op.partials])
+        assert result.partials == through_the_table.partials == wanted
+
+
+def first_sentence(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert docstring is not None
+    return docstring.split("\n\n")[0].replace("\n", " ")
+
+
+def test_the_readme_lists_the_modules_by_their_first_sentences() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    listed = dict(re.findall(r"^(\w+\.py) +(.+)$", readme, re.MULTILINE))
+    assert listed == {path.name: first_sentence(path) for path in MODULES}
+
+
+def blocks(name: str, language: str) -> list[str]:
+    text = (ROOT / name).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_code_in_the_readme_runs_and_prints_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks("README.md", "python"):
+        exec(block, names)
+        printed = capsys.readouterr().out.splitlines()
+        prints = [line for line in block.splitlines() if line.startswith("print")]
+        assert len(printed) == len(prints)
+        for line, output in zip(prints, printed, strict=True):
+            _, _, said = line.partition("  # ")
+            assert output == said.strip() or not re.match(r"[\d\[T]", said.strip())
+    assert {path.name for path in tmp_path.iterdir()} == {"exercise.svg", "y.png"}
+
+
+def test_continuous_integration_runs_exactly_the_commands_of_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    commands = [line for block in blocks("README.md", "sh") for line in block.splitlines()]
+    assert len(commands) == 2
+    assert [line for line in script if line in commands] == commands
+
+
+def outline(svg: str) -> list[object]:
+    """What an SVG shows, without what depends on the fonts and the Graphviz of a machine."""
+    elements = []
+    for element in ElementTree.fromstring(svg).iter():
+        tag = element.tag.rpartition("}")[2]
+        text = "".join(element.itertext()).strip() if tag in ("text", "title") else ""
+        elements.append((tag, element.get("id"), element.get("class"), element.get("fill"), text))
+    return elements
+
+
+def test_the_picture_of_the_readme_is_the_one_that_its_command_makes(tmp_path: Path) -> None:
+    committed = (ROOT / "docs" / "exercise.svg").read_text("utf-8")
+    command = "autograd-rnn exercise 101 15 --save docs/exercise.svg"
+    assert f"`{command}`" in (ROOT / "README.md").read_text("utf-8")
+    assert "(docs/exercise.svg)" in (ROOT / "README.md").read_text("utf-8")
+    arguments = [sys.executable, "-m", "autograd_rnn", *command.split()[1:-1]]
+    made = tmp_path / "exercise.svg"
+    subprocess.run([*arguments, str(made)], check=True, capture_output=True)
+    assert outline(made.read_text("utf-8")) == outline(committed)
+
+
+@pytest.mark.parametrize("name", autograd_rnn.__all__)
+def test_every_public_name_has_a_docstring(name: str) -> None:
+    thing = getattr(autograd_rnn, name)
+    assert thing.__doc__
+    assert len(thing.__doc__.splitlines()[0]) <= 100
+
+
+def test_public_names_are_sorted_and_there() -> None:
+    names = autograd_rnn.__all__
+    assert len(set(names)) == len(names)
+    for path in MODULES:
+        module = __import__(f"autograd_rnn.{path.stem}", fromlist=["x"])
+        for name in getattr(module, "__all__", []):
+            assert hasattr(module, name), (path.stem, name)
+
+
+def test_public_functions_have_a_runnable_example() -> None:
+    finder = doctest.DocTestFinder(recurse=False)
+    for name in autograd_rnn.__all__:
+        thing = getattr(autograd_rnn, name)
+        if callable(thing) and not isinstance(thing, type) and not hasattr(thing, "arity"):
+            assert any(test.examples for test in finder.find(thing)), name
