@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .labels import (
+    FONTS,
+    PAPER,
+    SMALL_POINTS,
+    TITLE_POINTS,
+    Box,
+    box_label,
+    box_size,
+    chip_label,
+    legend_label,
+    panel_label,
+    title_label,
+)
 from .layout import Placement, text_width
 
 if TYPE_CHECKING:
     import graphviz
 
-__all__ = ["LEGEND", "Arrow", "Box", "Picture", "box_size", "write_dot"]
-
-# --- the record ----------------------------------------------------------------------------------
-
-
-class Box(NamedTuple):
-    """A drawn number: its role decides the colours; no badge on leaves, no grad on constants."""
-
-    id: str
-    role: str
-    name: str
-    badge: str | None
-    data: str
-    grad: str | None
-    description: str
-    step: int | None
+__all__ = ["Arrow", "Picture", "write_dot"]
 
 
 class Arrow(NamedTuple):
@@ -50,41 +47,8 @@ class Picture(NamedTuple):
     legend: Mapping[str, str]
 
 
-# --- styles --------------------------------------------------------------------------------------
-
-INK: Final = "#1F2933"
-MUTED: Final = "#56636F"
-GRADIENT: Final = "#C8102E"
-PAPER: Final = "#ffffff"
 PANEL_LINE: Final = "#DDE2E8"
 PANEL_FILL: Final = "#FAFBFC"
-FONTS: Final = "DejaVu Sans,Verdana,Helvetica,Arial,sans-serif"
-
-
-class Style(NamedTuple):
-    """The line, the fill and the border of a kind of box."""
-
-    line: str
-    ink: str
-    fill: str
-    border: int
-
-
-STYLES: Final = {
-    "parameter": Style("#7A5B00", "#7A5B00", "#FFF3C9", 3),
-    "copy": Style("#3B1F8F", "#3B1F8F", "#E9E4FA", 2),
-    "constant": Style("#1170AA", "#1170AA", "#E6F2FB", 1),
-    "state": Style("#1B6E4B", "#1B6E4B", "#E2F4EA", 2),
-    "output": Style("#B01E77", "#B01E77", "#FBE7F3", 2),
-    "plain": Style("#8795A5", INK, "#FFFFFF", 1),
-}
-LEGEND: Final = {
-    "parameter": "shared parameter",
-    "copy": "separating set: its copies",
-    "constant": "constant",
-    "state": "state",
-    "output": "output",
-}
 ARROWS: Final[dict[str, dict[str, str]]] = {
     "flow": {"color": "#8795A5", "penwidth": "1.5"},
     "state": {"color": "#1B6E4B", "penwidth": "2"},
@@ -93,150 +57,10 @@ ARROWS: Final[dict[str, dict[str, str]]] = {
     "cut": {"color": "#3B1F8F", "penwidth": "2.5", "style": "dashed", "dir": "none"},
 }
 
-NAME_POINTS: Final = 15
-VALUE_POINTS: Final = 13
-KEY_POINTS: Final = 9.5
-KEY_ROOM: Final = 34.0
-NAME_HEIGHT: Final = 28.0
-ROW_HEIGHT: Final = 24.0
 ARROW_HEAD: Final = 7.0
 CHIP_ROOM: Final = 62.0
 TITLE_ROOM: Final = 76.0
 LEGEND_ROOM: Final = 46.0
-
-# --- text ----------------------------------------------------------------------------------------
-
-UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
-def clean(text: str, most: int = 200) -> str:
-    """The text with one kind of line end, no control characters, and no more than `most`."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    text = UNPRINTABLE.sub("\ufffd", text)
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def entities(text: str) -> str:
-    """The text with what HTML labels read as markup written as entities.
-
-    >>> entities('a<b & "c"')
-    'a&lt;b &amp; &quot;c&quot;'
-    """
-    for character, entity in (("&", "amp"), ("<", "lt"), (">", "gt"), ('"', "quot"), ("'", "#39")):
-        text = text.replace(character, f"&{entity};")
-    return text
-
-
-def html(text: str) -> str:
-    """The text for an HTML label: Graphviz expands backslashes there, and stops at empty cells."""
-    return entities(clean(text)).replace("\\", "\\\\").replace("\n", "<BR/>\n") or " "
-
-
-def font(text: str, points: float, colour: str, bold: bool = False) -> str:
-    written = f'<FONT POINT-SIZE="{points:g}" COLOR="{colour}">{html(text)}</FONT>'
-    return f"<B>{written}</B>" if bold else written
-
-
-def table(rows: Sequence[str], **attributes: str) -> str:
-    # A line break after each row: Graphviz reads at most 16,384 bytes between two of them.
-    written = " ".join(f'{name.upper()}="{value}"' for name, value in attributes.items())
-    body = "".join(f"<TR>{row}</TR>\n" for row in rows)
-    return f"<<TABLE {written}>\n{body}</TABLE>>"
-
-
-# --- boxes ---------------------------------------------------------------------------------------
-
-
-def _widths(box: Box) -> tuple[float, float]:
-    """The room of a box's badge, and of its values to the right of the keys, without padding."""
-    badge = 0.0 if box.badge is None else text_width(box.badge, NAME_POINTS, bold=True) + 12.0
-    grad = "" if box.grad is None else box.grad + " "
-    values = max(
-        text_width(box.data + " ", VALUE_POINTS),
-        text_width(grad, VALUE_POINTS, bold=True),
-        text_width(box.name, NAME_POINTS, bold=True) + 4.0 - KEY_ROOM,
-    )
-    return float(round(badge)), float(round(values + 6.0))
-
-
-def box_size(box: Box) -> tuple[float, float]:
-    """The width and height of a box in points, whatever fonts a machine has."""
-    badge, values = _widths(box)
-    height = NAME_HEIGHT + ROW_HEIGHT * (1 if box.grad is None else 2)
-    border = 2.0 * STYLES[box.role].border
-    return badge + KEY_ROOM + values + border, height + border
-
-
-def _box_label(box: Box) -> str:
-    style = STYLES[box.role]
-    badge_width, value_width = _widths(box)
-    rows = 2 if box.grad is None else 3
-    badge = (
-        ""
-        if box.badge is None
-        else f'<TD ROWSPAN="{rows}" BORDER="1" SIDES="R" COLOR="{style.line}" '
-        f'WIDTH="{badge_width:.0f}">{font(box.badge, NAME_POINTS, MUTED, bold=True)}</TD>'
-    )
-    # The space after a value keeps right-aligned text off the border.
-    lines = [
-        f'{badge}<TD COLSPAN="2" HEIGHT="{NAME_HEIGHT:.0f}">'
-        f"{font(box.name, NAME_POINTS, style.ink, bold=True)}</TD>",
-        _line_of("data", font(box.data + " ", VALUE_POINTS, INK), value_width),
-    ]
-    if box.grad is not None:
-        written = font(box.grad + " ", VALUE_POINTS, GRADIENT, bold=True)
-        lines.append(_line_of("grad", written, value_width))
-    return table(
-        lines,
-        border=str(style.border),
-        cellborder="0",
-        cellspacing="0",
-        cellpadding="3",
-        color=style.line,
-        bgcolor=style.fill,
-        style="ROUNDED",
-    )
-
-
-def _line_of(key: str, value: str, width: float) -> str:
-    return (
-        f'<TD ALIGN="LEFT" WIDTH="{KEY_ROOM:.0f}" HEIGHT="{ROW_HEIGHT:.0f}">'
-        f"{font(key, KEY_POINTS, MUTED)}</TD>"
-        f'<TD ALIGN="RIGHT" WIDTH="{width:.0f}">{value}</TD>'
-    )
-
-
-def _chip_label(chip: str) -> str:
-    return table(
-        [f"<TD>{font(f' {chip} ', 12, GRADIENT, bold=True)}</TD>"],
-        border="1",
-        cellborder="0",
-        cellspacing="0",
-        cellpadding="2",
-        color=GRADIENT,
-        bgcolor=PAPER,
-        style="ROUNDED",
-    )
-
-
-def _title_label(picture: Picture) -> str:
-    rows = [f"<TD>{font(picture.title, 18, INK, bold=True)}</TD>"]
-    if picture.subtitle:
-        rows.append(f"<TD>{font(picture.subtitle, 12, MUTED)}</TD>")
-    return table(rows, border="0", cellborder="0", cellspacing="0", cellpadding="4")
-
-
-def _legend_label(picture: Picture) -> str:
-    cells = "".join(
-        f'<TD BORDER="{max(STYLES[role].border, 1)}" COLOR="{STYLES[role].line}" '
-        f'BGCOLOR="{STYLES[role].fill}" STYLE="ROUNDED" WIDTH="22" HEIGHT="14"> </TD>'
-        f'<TD ALIGN="LEFT">{font(words + "  ", 11, MUTED)}</TD>'
-        for role, words in picture.legend.items()
-    )
-    return table([cells], border="0", cellborder="0", cellspacing="4", cellpadding="2")
-
-
-# --- DOT -----------------------------------------------------------------------------------------
 
 
 def write_dot(picture: Picture, placement: Placement | None) -> str:
@@ -261,11 +85,11 @@ def write_dot(picture: Picture, placement: Placement | None) -> str:
 
 def _node(graph: graphviz.Digraph, box: Box, **attributes: str) -> None:
     role = {"class": box.role}
-    graph.node(box.id, label=_box_label(box), id=box.id, **role, **attributes)
+    graph.node(box.id, label=box_label(box), id=box.id, **role, **attributes)
 
 
 def _edge(graph: graphviz.Digraph, arrow: Arrow, **attributes: str) -> None:
-    chip = {} if arrow.chip is None else {"label": _chip_label(arrow.chip)}
+    chip = {} if arrow.chip is None else {"label": chip_label(arrow.chip)}
     common = {"id": arrow.id, "class": arrow.role}
     graph.edge(arrow.tail, arrow.head, **common, **ARROWS[arrow.role], **chip, **attributes)
 
@@ -275,15 +99,20 @@ def _panel_attributes(label: str) -> dict[str, str]:
         "style": "rounded,filled",
         "color": PANEL_LINE,
         "fillcolor": PANEL_FILL,
-        "label": f"<{font(label, 12, MUTED)}>",
+        "label": panel_label(label),
     }
 
 
 def _write_flowing(graph: graphviz.Digraph, picture: Picture) -> None:
     graph.attr(rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", splines="spline")
     if picture.legend:
-        graph.attr(labelloc="b", label=_legend_label(picture))
-    heading = {"label": _title_label(picture), "labelloc": "t", "peripheries": "0", "margin": "8"}
+        graph.attr(labelloc="b", label=legend_label(picture.legend))
+    heading = {
+        "label": title_label(picture.title, picture.subtitle),
+        "labelloc": "t",
+        "peripheries": "0",
+        "margin": "8",
+    }
     with graph.subgraph(name="cluster_all", graph_attr=heading) as whole:
         for box in picture.boxes:
             if box.step is None:
@@ -324,18 +153,18 @@ def _write_placed(graph: graphviz.Digraph, picture: Picture, placement: Placemen
     middle = (left + right) / 2
     half = max(
         (right - left) / 2,
-        text_width(picture.title, 18, bold=True) / 2,
-        text_width(picture.subtitle, 12) / 2,
+        text_width(picture.title, TITLE_POINTS, bold=True) / 2,
+        text_width(picture.subtitle, SMALL_POINTS) / 2,
     )
     title, legend = (middle, top + TITLE_ROOM / 2), (middle, bottom - LEGEND_ROOM / 2)
     graph.attr(layout="nop2")
     graph.attr(bb=_points((middle - half, legend[1] - 20), (middle + half, top + TITLE_ROOM)))
-    graph.node("title", label=_title_label(picture), pos=_points(title))
+    graph.node("title", label=title_label(picture.title, picture.subtitle), pos=_points(title))
     for step, (x0, y0, x1, y1) in placement.panels.items():
         label = picture.panels[step]
         attributes = _panel_attributes(label)
         attributes["bb"] = _points((x0, y0), (x1, y1))
-        attributes["lp"] = _points((x0 + 12 + text_width(label, 12) / 2, y0 + 15))
+        attributes["lp"] = _points((x0 + 12 + text_width(label, SMALL_POINTS) / 2, y0 + 15))
         with graph.subgraph(name=f"cluster_{step}", graph_attr=attributes) as panel:
             for box in picture.boxes:
                 if box.step == step:
@@ -344,7 +173,7 @@ def _write_placed(graph: graphviz.Digraph, picture: Picture, placement: Placemen
         if box.step is None:
             _node(graph, box, pos=_points(centres[box.id]))
     if picture.legend:
-        graph.node("legend", label=_legend_label(picture), pos=_points(legend))
+        graph.node("legend", label=legend_label(picture.legend), pos=_points(legend))
     for arrow in picture.arrows:
         _write_placed_arrow(graph, arrow, centres, sizes)
 

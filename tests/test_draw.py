@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 
 from autograd_rnn import RNN, Drawing, Value, bits, copies, draw, one_hot
-from autograd_rnn.dot import STYLES, box_size, clean, entities, html
 from autograd_rnn.engine import constant
 from autograd_rnn.errors import (
     FolderNotFound,
@@ -22,7 +21,8 @@ from autograd_rnn.errors import (
     RendererNotFound,
     RenderError,
 )
-from autograd_rnn.layout import columns, text_width
+from autograd_rnn.labels import STYLES, box_size, clean, entities, html
+from autograd_rnn.layout import text_width
 from autograd_rnn.render import FORMATS, render
 
 from .strategies import Pair, pairs
@@ -276,7 +276,6 @@ def test_text_widths_are_not_less_than_those_of_the_font() -> None:
     for text, width in [("0123456789", 6360), ("data", 2230), ("w₁", 1213), ("15 − π", 2810)]:
         assert width / 1000 <= text_width(text, 1) <= 1.35 * width / 1000
     assert text_width("w\u0307", 10) == text_width("w", 10)
-    assert columns  # used through draw
 
 
 # --- DOT and escaping ---------------------------------------------------------------------------
