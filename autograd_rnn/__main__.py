@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
@@ -43,8 +45,16 @@ NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
 
 def main() -> None:
     """Run the command line; bad input gives one line on the error stream and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an ASCII terminal shows ? for ∂
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as in `| head`; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     except (AutogradError, OSError) as error:
         code = _complain(_in_one_line(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -54,7 +64,8 @@ def main() -> None:
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        code = _complain(" ".join(message().split()) or "a command is missing: see --help")
+        # Without a command the help was printed, and the message is empty.
+        code = _complain(" ".join(message().split())) if message() else 2
     sys.exit(code)
 
 

@@ -276,6 +276,38 @@ def test_an_interruption_is_no_traceback(run, monkeypatch: pytest.MonkeyPatch) -
     assert (result.code, result.err) == (130, "")
 
 
+def test_no_command_shows_the_help(run) -> None:  # type: ignore[no-untyped-def]
+    result = run()
+    assert (result.code, result.err) == (2, "")
+    assert "classify" in result.out
+
+
+def started(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "autograd_rnn", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+def test_a_terminal_without_unicode() -> None:
+    with started("exercise", "101", "15", PYTHONIOENCODING="ascii") as process:
+        out, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert b"?L/?w? = |   32" in out
+
+
+def test_a_reader_that_stops_reading() -> None:
+    with started("exercise", "1" * 3000, "0", "--activation", "step") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_the_installed_program(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("autograd-rnn")
     command = [str(program)] if program.exists() else [sys.executable, "-m", "autograd_rnn"]

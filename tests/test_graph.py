@@ -1,5 +1,7 @@
 """Walks and copies."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,7 +167,11 @@ def test_topological_of_several_roots_and_of_a_long_run() -> None:
 
 
 def test_adjoints_of_a_constant_are_none() -> None:
-    assert adjoints(constant(2.0)) == {}
+    c, x = constant(2.0), Value(0)
+    assert adjoints(c) == {}
+    # Not even 0 · inf, which would be NaN.
+    assert set(adjoints((c * x).log())) & {c} == set()
+    assert gradients((c * x).log(), [c, x]) == (0, math.inf)
 
 
 def test_refusals() -> None:

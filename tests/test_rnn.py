@@ -98,6 +98,7 @@ def test_shapes_and_printing() -> None:
 def test_random_weights_depend_on_the_seed_alone_and_stay_in_their_bounds() -> None:
     draws = [[w.data for w in RNN.random(4, 2, seed=seed).parameters()] for seed in (3, 3, 4)]
     assert draws[0] == draws[1] != draws[2]
+    assert min(draws[0]) < -0.4 < 0.4 < max(draws[0])
     assert all(abs(w) <= 0.5 for w in draws[0])
     assert len(set(draws[0])) == len(draws[0]) == 28
 
