@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from . import ops
 from .errors import ArgumentTypeError, AssignmentError
-from .graph import adjoints
+from .graph import adjoints, topological
 from .ops import Op, as_float, ieee_divide
 
 __all__ = ["Value", "constant", "gradients"]
@@ -62,16 +62,25 @@ class Value:
         _y: Value | None = None,
         _dy: float = 0.0,
     ) -> None:
-        # Results come here with a float and an op, so that one constructor serves both cheaply.
-        self._data = data if type(data) is float else as_float(data, "data")
+        # Results come here with a float and operands, so that one constructor serves both cheaply.
+        if _x is None:
+            if _op is not None:
+                raise ArgumentTypeError(
+                    "Value takes data and a name: results are made by operators."
+                )
+            self._data = as_float(data, "data")
+            self._name = _as_name(name)
+            self._mark = VARIABLE
+        else:
+            self._data = data  # type: ignore[assignment]
+            self._name = None
+            self._mark = 0
         self._grad = 0.0
-        self._name = name if name is None else _as_name(name)
         self._op = _op
         self._x = _x
         self._dx = _dx
         self._y = _y
         self._dy = _dy
-        self._mark = 0 if _op is not None else VARIABLE
 
     def __init_subclass__(cls, **_: Any) -> None:
         raise ArgumentTypeError(
@@ -100,7 +109,10 @@ class Value:
 
     @grad.setter
     def grad(self, grad: object) -> None:
-        self._grad = as_float(grad, "grad")
+        number = as_float(grad, "grad")
+        if self._mark == CONSTANT and number != 0.0:
+            raise AssignmentError(f"grad of a constant ({self!r}) stays 0: it is not a variable.")
+        self._grad = number
 
     @property
     def name(self) -> str | None:
@@ -109,7 +121,7 @@ class Value:
 
     @name.setter
     def name(self, name: object) -> None:
-        self._name = name if name is None else _as_name(name)
+        self._name = _as_name(name)
 
     @property
     def constant(self) -> bool:
@@ -224,8 +236,8 @@ class Value:
         return _unary(ops.step, self)
 
     @staticmethod
-    def apply(op: Op, operands: tuple[object, ...]) -> Value:
-        """The Value of an op from the table on Values and numbers: what calling the op does."""
+    def _apply_op(op: Op, operands: tuple[object, ...]) -> Value:
+        """What calling an op of the table on Values and numbers does."""
         values = [
             operand
             if isinstance(operand, Value)
@@ -271,6 +283,33 @@ class Value:
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._op is not None:
+            raise ArgumentTypeError(
+                f"a result ({self!r}) is not pickled, since its graph would have to come along: "
+                f"pickle the leaves or save the network (RNN.save), and compute again."
+            )
+        return _restore_leaf, (self._data, self._name, self._grad, self._mark == CONSTANT)
+
+    def __copy__(self) -> Value:
+        return self._twin(self._x, self._y)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological(self):
+            if id(node) not in memo:
+                x = None if node._x is None else memo[id(node._x)]
+                y = None if node._y is None else memo[id(node._y)]
+                memo[id(node)] = node._twin(x, y)
+        twin: Value = memo[id(self)]
+        return twin
+
+    def _twin(self, x: Value | None, y: Value | None) -> Value:
+        """A Value like this one, on other operands, which no sweep has met."""
+        twin = Value(self._data, self._name, self._op, x, self._dx, y, self._dy)
+        twin._name, twin._grad = self._name, self._grad
+        twin._mark = self._mark if x is None else 0
+        return twin
+
     # --- the backward sweep ---------------------------------------------------------------------
 
     def backward(self, seed: object = 1.0) -> None:
@@ -278,7 +317,8 @@ class Value:
 
         Every op node's `grad` is set to this call's adjoint, so a second call is right: it adds the
         same amounts to the leaves again, and nothing of the first call leaks into it.  The graph is
-        kept.  Two calls into the same leaf from two threads need a lock of the caller's.
+        kept.  Two calls into the same leaf from two threads need a lock of the caller's.  After an
+        interruption (Ctrl-C), clear the leaves' `grad` and call again.
 
         >>> w = Value(3)
         >>> loss = w * w * 1
@@ -372,10 +412,16 @@ def gradients(output: Value, inputs: Iterable[Value], *, seed: object = 1.0) -> 
 # --- how results and constants are made ----------------------------------------------------------
 
 
-def _as_name(name: object) -> str:
-    if isinstance(name, str):
+def _as_name(name: object) -> str | None:
+    if name is None or isinstance(name, str):
         return name
     raise ArgumentTypeError(f"name must be a str or None, not {type(name).__name__}.")
+
+
+def _restore_leaf(data: float, name: str | None, grad: float, is_constant: bool) -> Value:
+    leaf = constant(data, name) if is_constant else Value(data, name)
+    leaf._grad = grad
+    return leaf
 
 
 def constant(number: float, name: str | None = None) -> Value:

@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import secrets
 from pathlib import Path
+from typing import Final
 
 from .errors import FolderNotFound
 
 __all__ = ["write_whole"]
 
+BINARY: Final = getattr(os, "O_BINARY", 0)  # on Windows alone
+
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """The path, once the file holds `content`; an error leaves what was there before untouched.
 
-    Raises `FolderNotFound` (a `FileNotFoundError`) where the folder does not exist, and what the
-    system raises (`PermissionError`, `IsADirectoryError`, ...) where it cannot be written.
+    A link is followed, and what is no plain file (`/dev/stdout`, a pipe) is written to.  Raises
+    `FolderNotFound` (a `FileNotFoundError`) where the folder does not exist, and what the system
+    raises (`PermissionError`, `IsADirectoryError`, ...) where it cannot be written.
     """
     path = Path(path)
-    if not path.parent.is_dir():
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
         raise FolderNotFound(f"there is no folder {str(path.parent)!r} to write {path.name!r} in.")
-    if path.is_dir():
-        raise IsADirectoryError(21, "it is a folder, not a file", str(path))
+    if target.exists() and not target.is_file():
+        path.write_bytes(content)
+        return path
+    mode = target.stat().st_mode & 0o777 if target.exists() else None
+    if mode is not None and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}")
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(temporary, _permissions(path))
-        os.replace(temporary, path)
+        if mode is not None:
+            temporary.chmod(mode)
+        os.replace(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise
     return path
-
-
-def _permissions(path: Path) -> int:
-    """Those of the file to be replaced, or those a new file would have."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

@@ -39,10 +39,12 @@ class Step(Protocol):
 
 
 class Run(Protocol):
-    """What a walk reads of an unrolled network."""
+    """What a walk reads of an unrolled network: its steps, and what they start from."""
 
     @property
     def steps(self) -> Sequence[Step]: ...
+    @property
+    def given(self) -> Sequence[Any]: ...
 
 
 N = TypeVar("N", bound=Node)
@@ -128,9 +130,12 @@ def adjoints(output: N, seed: float = 1.0) -> dict[N, float]:
 
 
 def layers(run: Run) -> dict[Any, int]:
-    """The step in which each node of an unrolled network is computed."""
+    """The step in which each node of an unrolled network is computed.
+
+    What the network was given (its weights, inputs and initial state) is computed in no step.
+    """
     layer: dict[Any, int] = {}
-    met: set[Any] = set()
+    met: set[Any] = set(run.given)
     for step in run.steps:
         # What earlier steps computed is not walked again: a long run stays linear.
         path = [*step.pi, *step.q]
@@ -162,6 +167,11 @@ def copies(parameter: N, output: N, run: Run | None = None) -> tuple[Copy, ...]:
             raise ArgumentTypeError(
                 f"{argument} must be a node of a graph, such as a Value, not {type(node).__name__}."
             )
+    if run is not None and not hasattr(run, "steps"):
+        raise ArgumentTypeError(
+            f"run must be an unrolled network, such as rnn.unroll(inputs), "
+            f"not {type(run).__name__}."
+        )
     if parameter.constant:
         raise ArgumentValueError(
             f"parameter is the constant {parameter.name or parameter.data}, and constants are "

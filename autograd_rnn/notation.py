@@ -7,15 +7,15 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
-from .ops import ATOM, CALL, PRODUCT, Op
+from .ops import ATOM, CALL, PRODUCT, QUOTIENT, SIGN, SUM, Op
 
-__all__ = ["Text", "accent", "label", "number", "superscript", "write"]
+__all__ = ["Text", "accent", "label", "number", "superscript", "write", "write_number"]
 
 ACCENTS: Final = ("\u0307", "\u0308", "\u20db", "\u20dc")
 SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS: Final = str.maketrans("0123456789−+-()nxyk", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁻⁽⁾ⁿˣʸᵏ")
-TRAILING_DIGITS: Final = re.compile(r"(?<=[^\W\d_])_?(\d+)$|(?<=_)(\d+)$")
-ONE_LETTER: Final = re.compile(r"([^\W\d_])([₀-₉]*)")
+TRAILING_DIGITS: Final = re.compile(r"(?<=[^\W\d_])_?([0-9]+)\Z")
+SUBSCRIPTED: Final = re.compile(r"(.)([₀-₉]*)")
 
 
 def label(name: str) -> str:
@@ -27,8 +27,7 @@ def label(name: str) -> str:
     match = TRAILING_DIGITS.search(name)
     if match is None:
         return name
-    digits = match[1] or match[2]
-    return name[: match.start()].removesuffix("_") + digits.translate(SUBSCRIPTS)
+    return name[: match.start()] + match[1].translate(SUBSCRIPTS)
 
 
 def superscript(text: str) -> str | None:
@@ -49,8 +48,9 @@ def accent(name: str, layer: int, accents: bool = True) -> str:
     ('ẅ₁', 'w₁⁽⁵⁾', 'gain⁽¹⁾')
     """
     shown = label(name)
-    match = ONE_LETTER.fullmatch(shown)
-    if accents and match is not None and 1 <= layer <= len(ACCENTS):
+    match = SUBSCRIPTED.fullmatch(shown)
+    one_letter = match is not None and match[1].isalpha()
+    if accents and one_letter and match is not None and layer <= len(ACCENTS):
         # Composed where Unicode has the letter, as people type it: ẇ is one character, q̇ is two.
         return unicodedata.normalize("NFC", match[1] + ACCENTS[layer - 1]) + match[2]
     return f"{shown}{superscript(f'({layer})')}"
@@ -59,8 +59,8 @@ def accent(name: str, layer: int, accents: bool = True) -> str:
 def number(x: float, digits: int = 4, whole: int = 6) -> str:
     """The number with a true minus: `digits` significant ones, whole numbers in full up to `whole`.
 
-    >>> number(-12345.0), number(0.1234567), number(1.2e-9), number(float("inf"))
-    ('−12345', '0.1235', '1.2×10⁻⁹', '∞')
+    >>> number(-12345.0), number(0.1234567), number(1.2e-9), number(0.99999)
+    ('−12345', '0.1235', '1.2×10⁻⁹', '1.000')
     """
     if math.isnan(x):
         return "nan"
@@ -68,22 +68,32 @@ def number(x: float, digits: int = 4, whole: int = 6) -> str:
         return "∞" if x > 0 else "−∞"
     if x == int(x) and abs(x) < 10.0**whole:
         return f"{int(x)}".replace("-", "−")
-    mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
+    rounded = f"{x:.{digits}g}"
+    if float(rounded).is_integer() and "e" not in rounded:
+        rounded = f"{x:#.{digits}g}"  # 15.9996 is 16.00, so that it does not look whole
+    mantissa, _, exponent = rounded.partition("e")
     power = f"×10{superscript(str(int(exponent)))}" if exponent else ""
     return mantissa.replace("-", "−") + power
 
 
 class Text(NamedTuple):
-    """A written expression and how tightly it binds; in a template `{:^}` is a superscript."""
+    """A written expression and how tightly it binds."""
 
     text: str
     binds: int = ATOM
 
+
+class _Operand(NamedTuple):
+    """A written operand in a template: in parentheses if loose; `{:^}` is a superscript."""
+
+    written: Text
+    loose: bool
+
     def __format__(self, spec: str) -> str:
-        if spec != "^":
-            return self.text
-        plain = f"^{self.text}" if self.binds >= CALL else f"^({self.text})"
-        return superscript(self.text) or plain
+        text, binds = self.written
+        if spec == "^":
+            return superscript(text) or (f"^{text}" if binds >= CALL else f"^({text})")
+        return f"({text})" if self.loose else text
 
 
 def write(op: Op, *operands: Text) -> Text:
@@ -94,13 +104,26 @@ def write(op: Op, *operands: Text) -> Text:
     >>> write(TABLE["pow"], difference, Text("2")).text
     '(15 − π)²'
     """
-    fitted = [
-        # Sums and products group from the left: a − b − c, but a − (b − c) and (x²)³.
-        operand
-        if op.binds >= CALL
-        or operand.binds > op.binds
-        or (operand.binds == op.binds <= PRODUCT and position == 0)
-        else Text(f"({operand.text})")
-        for position, operand in enumerate(operands)
-    ]
+    fitted = [_Operand(text, _is_loose(op, text, place)) for place, text in enumerate(operands)]
     return Text(op.text.format(*fitted), op.binds)
+
+
+def _is_loose(op: Op, operand: Text, place: int) -> bool:
+    """Whether the operand needs parentheses at its place."""
+    if op.binds >= CALL:
+        return False
+    if place > 0 and (operand.binds == SIGN or op.binds == QUOTIENT):
+        return operand.binds <= SIGN  # x·(−2), a / (b·c)
+    if place == 0 and op.binds in (SUM, PRODUCT):
+        return operand.binds < op.binds  # these group from the left: a − b − c
+    return operand.binds <= op.binds
+
+
+def write_number(x: float) -> Text:
+    """The number as an operand: a power of ten and a minus sign bind less than digits do.
+
+    >>> write_number(2e8)
+    Text(text='2×10⁸', binds=3)
+    """
+    text = number(x)
+    return Text(text, SIGN if text.startswith("−") else PRODUCT if "×" in text else ATOM)

@@ -32,6 +32,7 @@ __all__ = [
     "TABLE",
     "Op",
     "as_float",
+    "as_integer",
     "exp",
     "log",
     "relu",
@@ -40,12 +41,14 @@ __all__ = [
     "tanh",
 ]
 
+# How tightly an expression binds, from a sum to a name.
 SUM: Final = 1
-PRODUCT: Final = 2
-SIGN: Final = 3
-POWER: Final = 4
-CALL: Final = 5
-ATOM: Final = 6
+QUOTIENT: Final = 2
+PRODUCT: Final = 3
+SIGN: Final = 4
+POWER: Final = 5
+CALL: Final = 6
+ATOM: Final = 7
 
 # --- numbers -------------------------------------------------------------------------------------
 
@@ -65,25 +68,45 @@ def as_float(number: object, argument: str) -> float:
         try:
             return float(number)
         except OverflowError:
+            size = f"about 2**{number.bit_length()}" if isinstance(number, int) else "its size"
             raise ArgumentValueError(
-                f"{argument} is beyond the floats: its size is over 1.8e308. Scale it down, or "
-                f"pass float('inf')."
+                f"{argument} is beyond the floats: {size} is over 1.8e308. Scale it down, or pass "
+                f"float('inf')."
             ) from None
     raise ArgumentTypeError(
-        f"{argument} must be a real number, not {type(number).__name__}"
-        + _way_out(number, argument)
+        f"{argument} must be a real number, not {type(number).__name__}{_way_out(number)}"
     )
 
 
-def _way_out(number: object, argument: str) -> str:
+def _way_out(number: object) -> str:
     """The last half of the message of `as_float`: what to write instead."""
     if isinstance(number, bool):
         return f": write {int(number)} for {number}."
-    if hasattr(number, "parents"):
-        return f": for the number in a Value, pass {argument}.data."
+    if hasattr(number, "_apply_op"):
+        return ": for the number in a Value, pass its .data."
     if isinstance(number, str):
         return f" ({number[:40]!r}): convert it with float() first."
+    if hasattr(number, "__len__"):
+        return ": pass its elements one by one."
     return ": convert it to an int or a float first."
+
+
+def as_integer(number: object, argument: str, least: int | None = None) -> int:
+    """The int, as it is.
+
+    Raises `TypeError` for anything else, bool included, and `ValueError` for one below `least`;
+    both name `argument`.
+
+    >>> as_integer(3, "size", least=1)
+    3
+    """
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise ArgumentTypeError(
+            f"{argument} must be an int, not {type(number).__name__} ({number!r})."
+        )
+    if least is not None and number < least:
+        raise ArgumentValueError(f"{argument} must be {least} or more, not {number}.")
+    return number
 
 
 def ieee_divide(x: float, y: float) -> float:
@@ -139,7 +162,7 @@ def _sigmoid(x: float) -> float:
 
 
 class Op:
-    """A primitive: its entry in the table, callable on numbers and on anything with `apply`.
+    """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
     `name`, `value`, `partials`, `symbol`, `text` and `binds` are the columns of the table;
     `arity` is the number of operands.
@@ -184,9 +207,9 @@ class Op:
                 f"but got {len(operands)}."
             )
         for operand in operands:
-            apply = getattr(operand, "apply", None)
-            if apply is not None:
-                return apply(self, operands)
+            apply_op = getattr(operand, "_apply_op", None)
+            if apply_op is not None:
+                return apply_op(self, operands)
         return self.value(*[as_float(operand, f"{self.name}'s operand") for operand in operands])
 
 
@@ -242,7 +265,7 @@ div: Op = _define(
     partials=(lambda x, y, z: div(1.0, y), lambda x, y, z: div(-z, y)),
     symbol="÷",
     text="{} / {}",
-    binds=PRODUCT,
+    binds=QUOTIENT,
 )
 # The comparisons choose the edges: ∂/∂x is 0 for y = 0, whatever x, since x**0 is 1 everywhere;
 # ∂/∂y is 0 at x = 0 ≤ y and -inf at x = 0 > y.  Elsewhere both rules are the textbook's.

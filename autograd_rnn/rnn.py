@@ -6,7 +6,7 @@ import json
 import math
 import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from .engine import Value, constant
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from .files import write_whole
 from .notation import accent
-from .ops import TABLE, as_float
+from .ops import TABLE, as_float, as_integer
 
 __all__ = ["RNN", "Step", "Unrolled", "activations", "bits", "counter", "one_hot"]
 
@@ -105,6 +105,12 @@ class Unrolled:
         self.steps = steps
 
     @property
+    def given(self) -> tuple[Value, ...]:
+        """What the steps start from: the weights, the initial state and the inputs."""
+        inputs = [x for step in self.steps for x in step.x]
+        return (*self.rnn.parameters(), *self.state, *inputs)
+
+    @property
     def pi(self) -> tuple[Value, ...]:
         """π of the last step; `ValueError` where there was no input."""
         if not self.steps:
@@ -125,7 +131,8 @@ class RNN:
 
     `weights` is W: rows [1; Q; X] and a column per state, of numbers or Values; without `bias` the
     first row is left out.  `activation` names a; `names` has the shape of `weights` and defaults to
-    w_1, w_2, ... row by row.  `ValueError` for a shape that does not fit or an unknown activation.
+    w_1, w_2, ... row by row, while Values keep the names they have.  `ValueError` for a shape that
+    does not fit or an unknown activation.
 
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
     >>> [q.data for q in rnn(bits("10"))]
@@ -175,12 +182,9 @@ class RNN:
         >>> RNN.random(2, 4, seed=7)
         <RNN: 2 states, 4 inputs, tanh>
         """
-        for argument, size, least in (("states", states, 1), ("inputs", inputs, 0)):
-            if not isinstance(size, int) or isinstance(size, bool):
-                raise ArgumentTypeError(f"{argument} must be an int, not {type(size).__name__}.")
-            if size < least:
-                raise ArgumentValueError(f"{argument} must be at least {least}, not {size}.")
-        draw = random.Random(seed)
+        as_integer(states, "states", least=1)
+        as_integer(inputs, "inputs", least=0)
+        draw = random.Random(as_integer(seed, "seed"))
         bound = 1.0 / math.sqrt(states)
         return cls(
             [
@@ -263,13 +267,17 @@ class RNN:
     def _vector(
         self, vector: Sequence[Any], size: int, argument: str, letter: str, k: int | None
     ) -> tuple[Value, ...]:
-        if isinstance(vector, (str, Value)) or not hasattr(vector, "__len__"):
+        try:
+            if isinstance(vector, str | bytes | Mapping | Set):
+                raise TypeError
+            found = len(vector)
+        except TypeError:
             raise ArgumentTypeError(
                 f"{argument} must be a list of {size} numbers or Values, "
                 f"not {type(vector).__name__}."
-            )
-        if len(vector) != size:
-            raise ArgumentValueError(f"{argument} must have size {size}, not {len(vector)}.")
+            ) from None
+        if found != size:
+            raise ArgumentValueError(f"{argument} must have size {size}, not {found}.")
         leaf = Value if k is None else constant
         return tuple(
             [
@@ -305,13 +313,17 @@ class RNN:
         text = Path(path).read_bytes()
         try:
             content = json.loads(text)
-            kind, names = content["kind"], content["names"]
-            weights, activation, bias = content["weights"], content["activation"], content["bias"]
-        except (ValueError, KeyError, TypeError):
-            kind = None
-        if kind != "RNN":
-            raise ArgumentValueError(f"{str(path)!r} does not hold an RNN that `save` wrote.")
-        return cls(weights, activation, bias=bias, names=names)
+            kind, bias, names = content["kind"], content["bias"], content["names"]
+            if kind != "RNN" or type(bias) is not bool:
+                raise ValueError(f"its kind is {kind!r} and its bias {bias!r}")
+            return cls(content["weights"], content["activation"], bias=bias, names=names)
+        except KeyError as error:
+            reason = f"{error} is missing"
+        except RecursionError:
+            reason = "it is nested too deeply"
+        except (ValueError, TypeError) as error:
+            reason = str(error)
+        raise ArgumentValueError(f"{str(path)!r} does not hold an RNN that `save` wrote: {reason}")
 
     def __repr__(self) -> str:
         return f"<RNN: {self.states} states, {self.inputs} inputs, {self.activation}>"
@@ -340,14 +352,14 @@ def _numbered(rows: int, columns: int) -> list[list[str]]:
 
 def _as_table(rows: object, argument: str) -> list[list[Any]]:
     """The rows as lists of one length, none empty."""
-    try:
-        if isinstance(rows, str) or any(isinstance(row, str) for row in rows):  # type: ignore[attr-defined]
-            raise TypeError
-        table = [list(row) for row in rows]  # type: ignore[attr-defined]
-    except TypeError:
-        raise ArgumentTypeError(
-            f"{argument} must be a list of rows, each a list, such as [[4], [1]]."
-        ) from None
+    refusal = ArgumentTypeError(f"{argument} must be a list of rows, each of them a list.")
+    if isinstance(rows, str) or not isinstance(rows, Iterable):
+        raise refusal
+    table = []
+    for row in rows:
+        if isinstance(row, str) or not isinstance(row, Iterable):
+            raise refusal
+        table.append(list(row))
     if not table or not table[0] or len({len(row) for row in table}) != 1:
         raise ArgumentValueError(f"{argument} must have one or more rows of one length.")
     return table
@@ -372,11 +384,7 @@ def counter(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> RNN:
         raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
     if len(base) != 1 or base not in alphabet:
         raise ArgumentValueError(f"base must be one of the symbols {alphabet!r}, not {base!r}.")
-    if not isinstance(at_least, int) or isinstance(at_least, bool):
-        raise ArgumentTypeError(f"at_least must be an int, not {type(at_least).__name__}.")
-    if at_least < 1:
-        raise ArgumentValueError(f"at_least must be 1 or more, not {at_least}.")
-    states = range(at_least)
+    states = range(as_integer(at_least, "at_least", least=1))
     offset = [0 if j == 0 else -1 for j in states]
     from_state = [
         [(1 if j == 0 else 2) if i == j else 1 if i == j - 1 else 0 for j in states] for i in states

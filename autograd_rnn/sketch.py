@@ -10,8 +10,7 @@ from .errors import ArgumentValueError
 from .graph import Copy, adjoints, copies, layers, topological
 from .labels import LEGEND, Box, box_size
 from .layout import Cell, Placement, columns
-from .notation import Text, accent, label, number, write
-from .ops import SIGN
+from .notation import Text, accent, label, number, write, write_number
 
 __all__ = ["Sketch"]
 
@@ -225,8 +224,7 @@ def _expressions(order: Sequence[Any]) -> dict[Any, Text]:
         if node.name is not None:
             texts[node] = Text(label(node.name))
         elif node.constant:
-            shown = number(node.data)
-            texts[node] = Text(shown, SIGN) if shown.startswith("−") else Text(shown)
+            texts[node] = write_number(node.data)
         else:
             texts[node] = Text(label(f"v_{index}"))
             if node.parents:
@@ -241,7 +239,7 @@ def _badge(node: Any) -> str:
     if not any(_absorbed(parent) for parent in node.parents):
         return str(node.op.symbol)
     operands = [
-        Text(number(parent.data)) if _absorbed(parent) else Text("( )") for parent in node.parents
+        write_number(parent.data) if _absorbed(parent) else Text("( )") for parent in node.parents
     ]
     return write(node.op, *operands).text
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final, NamedTuple
 
 from .errors import ArgumentTypeError, ArgumentValueError, FastaError
+from .ops import as_integer
 
 __all__ = ["Record", "in_family", "read_fasta", "windows"]
 
 AMBIGUOUS: Final = "BDHKMNRSVWY"
+# Letter for letter, unlike str.upper, which makes two of ß.
+UPPER: Final = str.maketrans(ascii_lowercase, ascii_uppercase)
 
 
 def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
@@ -24,12 +29,11 @@ def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
     """
     if not isinstance(sequence, str):
         raise ArgumentTypeError(f"sequence must be a str, not {type(sequence).__name__}.")
-    if not isinstance(base, str) or len(base) != 1:
+    if not isinstance(base, str):
+        raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
+    if len(base) != 1:
         raise ArgumentValueError(f"base must be one symbol, not {base!r}.")
-    if not isinstance(at_least, int) or isinstance(at_least, bool):
-        raise ArgumentTypeError(f"at_least must be an int, not {type(at_least).__name__}.")
-    if at_least < 1:
-        raise ArgumentValueError(f"at_least must be 1 or more, not {at_least}.")
+    as_integer(at_least, "at_least", least=1)
     Q = [False] * (at_least + 1)  # noqa: N806 - the lecture's name; it counts from 1, so Q[0] idles
     for x in sequence:
         for j in range(1, at_least + 1):
@@ -45,10 +49,9 @@ def windows(sequence: str, size: int) -> Iterator[str]:
     >>> list(windows("GATTACA", 3))
     ['GAT', 'TAC']
     """
-    if size < 1:
-        raise ArgumentValueError(f"size must be 1 or more, not {size}.")
-    for start in range(0, len(sequence) - size + 1, size):
-        yield sequence[start : start + size]
+    as_integer(size, "size", least=1)
+    starts = range(0, len(sequence) - size + 1, size)
+    return (sequence[start : start + size] for start in starts)
 
 
 class Record(NamedTuple):
@@ -73,7 +76,9 @@ def read_fasta(
     >>> read_fasta(path)
     [Record(name='one', sequence='GATTACA'), Record(name='two', sequence='GG')]
     """
-    allowed = set(alphabet) | set(AMBIGUOUS if ambiguous else "")
+    if not isinstance(alphabet, str):
+        raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
+    allowed = set(alphabet.upper()) | set(AMBIGUOUS if ambiguous else "")
     names: list[str] = []
     parts: list[list[str]] = []
     for number, line in enumerate(_lines(Path(path)), 1):
@@ -86,7 +91,7 @@ def read_fasta(
                     f"{path}: line {number} stands before the first record; a FASTA file starts "
                     f"with a line '>name'."
                 )
-            parts[-1].append(line.upper())
+            parts[-1].append(line.translate(UPPER))
     if not names:
         raise FastaError(f"{path}: the file holds no record; a FASTA file starts with '>name'.")
     records = [Record(name, "".join(part)) for name, part in zip(names, parts, strict=True)]
@@ -112,5 +117,5 @@ def _lines(path: Path) -> list[str]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FastaError(f"{path}: the file is not text, so not FASTA.") from None
-    return [line.strip() for line in text.splitlines()]
+        text = content.decode("latin-1")  # as older names may be; sequences are ASCII anyway
+    return [line.strip() for line in re.split(r"\r\n|\r|\n", text)]

@@ -84,7 +84,7 @@ VALUES = {
 
 
 def power_by_base(x: float, y: float) -> float:
-    return 0.0 if y == 0 else y * power(x, y - 1)
+    return y if y == 0 else y * power(x, y - 1)  # x**0 is 1 everywhere
 
 
 def power_by_exponent(x: float, y: float) -> float:

@@ -1,5 +1,6 @@
 """Value and the backward sweep, against the reference."""
 
+import copy
 import math
 import pickle
 import sys
@@ -276,6 +277,12 @@ def test_other_refusals_name_the_argument() -> None:
         Value(1, 3)
     with pytest.raises(ArgumentTypeError, match="name must be a str or None, not float"):
         x.name = 1.5
+    with pytest.raises(ArgumentTypeError, match="Value takes data and a name"):
+        Value(1, "x", "+")  # type: ignore[arg-type]
+    c = constant(2.0)
+    c.grad = 0
+    with pytest.raises(AssignmentError, match="grad of a constant .* stays 0"):
+        c.grad = 5
     with pytest.raises(ArgumentTypeError, match="grad must be a real number, not NoneType"):
         x.grad = None
     with pytest.raises(ArgumentTypeError, match="seed must be a real number, not str"):
@@ -410,7 +417,46 @@ def test_threads_may_read_the_same_leaves() -> None:
     assert all(count == gradient for count, gradient in found)
 
 
-def test_leaves_can_be_pickled() -> None:
-    x = pickle.loads(pickle.dumps(Value(3, "x")))
-    assert (x.data, x.name, x.constant) == (3, "x", False)
+def test_leaves_can_be_pickled_and_results_not() -> None:
+    leaf = Value(3, "x")
+    leaf.grad = 5
+    x = pickle.loads(pickle.dumps(leaf))
+    assert (x.data, x.name, x.grad, x.constant) == (3, "x", 5, False)
     assert pickle.loads(pickle.dumps(constant(3.0))).constant
+    with pytest.raises(TypeError, match=r"a result .* is not pickled.*RNN\.save"):
+        pickle.dumps(x * x)
+
+
+def test_copies_of_a_graph_stand_on_their_own_at_any_depth() -> None:
+    x = Value(2, "x")
+    y = x * x
+    z = y
+    for _ in range(DEEP):
+        z = z + constant(1.0)
+    z.backward()
+    again, shared, c = copy.deepcopy([z, y, x.__add__(3).parents[1]])
+    (leaf,) = [node for node in topological(again) if node.name == "x"]
+    assert (again.data, again.grad, leaf.grad, leaf.op) == (DEEP + 4, 1, 4, None)
+    assert shared in topological(again)
+    assert shared.op is y.op
+    assert c.constant
+    again.backward()
+    assert (leaf.grad, x.grad) == (8, 4)
+    flat = copy.copy(y)
+    assert flat is not y
+    assert flat.parents == (x, x)
+    flat.backward()
+    assert x.grad == 8
+
+
+def test_a_copy_is_met_by_the_next_sweep() -> None:
+    """What a sweep left on a node must not say, on its copy, that the sweep was there."""
+    x = Value(3)
+    y = x * x
+    for _ in range(50):
+        (y * y).backward()
+    again = copy.deepcopy(y)
+    (leaf, _) = again.parents
+    leaf.grad = 0
+    (again * again).backward()
+    assert leaf.grad == 108

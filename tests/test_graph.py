@@ -158,6 +158,22 @@ def test_a_use_outside_the_layers_has_no_layer() -> None:
     assert [copy.layer for copy in copies(w, loss, run)] == [1, 2, None, None]
 
 
+def test_what_is_computed_before_the_network_is_in_no_layer() -> None:
+    rnn = RNN([[4], [1]], "relu", bias=False)
+    w = rnn.weights[0][0]
+    before = rnn.unroll(bits("101"))
+    after = rnn.unroll(bits("11"), state=before.q)
+    found = copies(w, after.q[0], after)
+    assert [copy.layer for copy in found] == [None, None, None, 1, 2]
+    halved = rnn.unroll(bits("11"), state=[w * 0.5])
+    assert [copy.layer for copy in copies(w, halved.q[0], halved)] == [None, 1, 2]
+    x, v = Value(1), Value(2)
+    doubled = x * 2
+    run = RNN([[v * 3], [v]], "relu", bias=False).unroll([[doubled], [doubled]])
+    assert [copy.layer for copy in copies(x, run.q[0], run)] == [None]
+    assert [copy.layer for copy in copies(v, run.q[0], run)] == [None, 1, 2]
+
+
 def test_topological_of_several_roots_and_of_a_long_run() -> None:
     a, b = Value(1, "a"), Value(2, "b")
     y, z = a + b, b * 2
@@ -182,5 +198,7 @@ def test_refusals() -> None:
         copies("w", x)
     with pytest.raises(TypeError, match="output must be a node of a graph.*not float"):
         copies(x, 1.0)
+    with pytest.raises(TypeError, match=r"run must be an unrolled network.*not RNN"):
+        copies(x, x * x, RNN([[1], [1]]))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"parameter is the constant 3\.0.*Value\(3\.0\)"):
         copies((x * 3).parents[1], x * 3)

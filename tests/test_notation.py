@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_rnn import ops
-from autograd_rnn.notation import Text, accent, label, number, superscript, write
+from autograd_rnn.notation import Text, accent, label, number, superscript, write, write_number
 
 
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
         *[("w1", "w₁"), ("w_1", "w₁"), ("w_12", "w₁₂"), ("weight1", "weight₁"), ("w", "w")],
-        *[("7", "7"), ("", ""), ("_", "_"), ("a b", "a b"), ("q̇", "q̇"), ("w_1_2", "w_1₂")],
-        *[("π2", "π₂"), ("x-1", "x-1"), ("w₁", "w₁")],
+        *[("7", "7"), ("", ""), ("_", "_"), ("a b", "a b"), ("q̇", "q̇"), ("w_1_2", "w_1_2")],
+        *[("π2", "π₂"), ("x-1", "x-1"), ("w₁", "w₁"), ("w_1\n", "w_1\n"), ("w_٣", "w_٣")],
     ],
 )
 def test_labels(name: str, shown: str) -> None:
@@ -29,6 +29,7 @@ def test_accents_are_layer_numbers() -> None:
     assert accent("w_1", 1, accents=False) == "w₁⁽¹⁾"
     assert accent("weight1", 2) == "weight₁⁽²⁾"
     assert accent("π", 3) == "π\u20db"
+    assert accent("²", 1) == "²⁽¹⁾"
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,9 @@ def test_accents_are_layer_numbers() -> None:
     [
         *[(0.0, "0"), (-0.0, "0"), (32.0, "32"), (-4.0, "−4"), (12345.0, "12345")],
         *[(999999.0, "999999"), (1e6, "1×10⁶"), (1234567.0, "1.235×10⁶"), (0.5, "0.5")],
-        *[(-0.123456, "−0.1235"), (1.2e-9, "1.2×10⁻⁹"), (1e300, "1×10³⁰⁰"), (0.99999, "1")],
+        *[(-0.123456, "−0.1235"), (1.2e-9, "1.2×10⁻⁹"), (1e300, "1×10³⁰⁰"), (0.99999, "1.000")],
         *[(math.inf, "∞"), (-math.inf, "−∞"), (math.nan, "nan"), (123456.7, "1.235×10⁵")],
+        *[(15.9996, "16.00"), (-2.0000001, "−2.000"), (2.5, "2.5"), (1e-300, "1×10⁻³⁰⁰")],
     ],
 )
 def test_numbers(x: float, shown: str) -> None:
@@ -62,6 +64,17 @@ def test_superscripts() -> None:
         (ops.sub, (Text("15"), Text("π")), "15 − π"),
         (ops.mul, (Text("a + b", ops.SUM), Text("c")), "(a + b)·c"),
         (ops.div, (Text("a·b", ops.PRODUCT), Text("c·d", ops.PRODUCT)), "a·b / (c·d)"),
+        (ops.div, (Text("a / b", ops.QUOTIENT), Text("c")), "(a / b) / c"),
+        (ops.mul, (Text("a / b", ops.QUOTIENT), Text("x")), "(a / b)·x"),
+        (ops.mul, (Text("a·b", ops.PRODUCT), Text("c·d", ops.PRODUCT)), "a·b·(c·d)"),
+        (ops.mul, (write_number(-2.0), Text("x")), "−2·x"),
+        (ops.mul, (Text("x"), write_number(-2.0)), "x·(−2)"),
+        (ops.add, (Text("x"), write_number(-1.0)), "x + (−1)"),
+        (ops.pow, (Text("x"), write_number(-2.0)), "x⁻²"),
+        (ops.pow, (write_number(-2.0), Text("2")), "(−2)²"),
+        (ops.pow, (write_number(2e8), Text("x")), "(2×10⁸)ˣ"),
+        (ops.pow, (Text("x"), write_number(1e9)), "x^(1×10⁹)"),
+        (ops.pow, (Text("x"), write_number(0.5)), "x^0.5"),
         (ops.pow, (Text("a + b", ops.SUM), Text("2")), "(a + b)²"),
         (ops.pow, (Text("a"), Text("b + 1", ops.SUM)), "a^(b + 1)"),
         (ops.pow, (Text("a"), Text("b")), "a^b"),

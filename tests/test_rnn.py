@@ -1,5 +1,6 @@
 """The layer, its unrolling, inputs, files, and the counter."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -117,6 +118,10 @@ def test_weights_may_be_values_shared_with_other_graphs() -> None:
     (q,) = rnn(bits("11"))
     assert rnn.parameters() == [w, w]
     assert q.data == 6
+    assert [value.name for value in RNN([[w], [Value(1)]], bias=False).parameters()] == [
+        *["shared", None]
+    ]
+    assert len(RNN(([x] for x in (1, 2)), bias=False).parameters()) == 2
     assert gradients(q, [w]) == (5,)
 
 
@@ -131,12 +136,28 @@ def test_save_and_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", "[1]", '{"kind": "LSTM"}', "\x00", '{"kind": "RNN"}']
+    "content", ["", "{}", "[1]", '{"kind": "LSTM"}', "\x00", '{"kind": "RNN"}', "[" * 100_000]
 )
 def test_what_is_no_saved_layer(tmp_path: Path, content: str) -> None:
     path = tmp_path / "other.json"
     path.write_text(content)
-    with pytest.raises(ArgumentValueError, match=r"other\.json' does not hold an RNN"):
+    with pytest.raises(ArgumentValueError, match=r"other\.json' does not hold an RNN.*: "):
+        RNN.load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "content"),
+    [
+        *[("weights", weights) for weights in (None, [["4"], ["1"]], [[None], [1]], [[1]], 3)],
+        *[("weights", [[10**400], [1]]), ("names", [[1], [2]]), ("names", 0)],
+        *[("activation", 3), ("activation", "cosine"), ("bias", "false"), ("kind", "LSTM")],
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, key: str, content: object) -> None:
+    path = RNN([[4], [1]], bias=False).save(tmp_path / "rnn.json")
+    saved = json.loads(path.read_text())
+    path.write_text(json.dumps({**saved, key: content}))
+    with pytest.raises(ArgumentValueError, match=r"rnn\.json' does not hold an RNN.*: "):
         RNN.load(path)
 
 
@@ -167,15 +188,18 @@ def test_bits_and_one_hot() -> None:
         (lambda: RNN([]), ArgumentValueError, "weights must have one or more rows"),
         (lambda: RNN([[1, 2], [3]]), ArgumentValueError, "rows of one length"),
         (lambda: RNN(3), ArgumentTypeError, "weights must be a list of rows"),
+        (lambda: RNN.random(1, 1, seed=None), ArgumentTypeError, "seed must be an int, not NoneT"),
         (lambda: RNN(["ab"]), ArgumentTypeError, "weights must be a list of rows"),
         (lambda: RNN([[1, 2], [3, 4]]), ArgumentValueError, "2 rows for 2 states.*at least 3"),
         (lambda: RNN([["1"], [2]]), ArgumentTypeError, r"weights\[0\]\[0\] must be a real number"),
         (lambda: RNN([[1], [2]], "cosine"), ArgumentValueError, "activation 'cosine' is unknown"),
         (lambda: RNN([[1], [2]], None), ArgumentTypeError, "activation must be a str"),
         (lambda: RNN([[1], [2]], "add"), ArgumentValueError, "activation 'add' is unknown"),
+        (lambda: RNN([[1], [2]], names=5), ArgumentTypeError, "names must be a list of rows"),
+        (lambda: counter().unroll([{1: 1}]), ArgumentTypeError, r"inputs\[0\] must be a list of 4"),
         (lambda: RNN([[1], [2]], names=[["a"]]), ArgumentValueError, "shape of weights, 2 rows"),
         (lambda: RNN([[1], [2]], names=[["a"], [2]]), ArgumentTypeError, "name must be a str"),
-        (lambda: RNN.random(0, 1), ArgumentValueError, "states must be at least 1, not 0"),
+        (lambda: RNN.random(0, 1), ArgumentValueError, "states must be 1 or more, not 0"),
         (lambda: RNN.random(1, 2.0), ArgumentTypeError, "inputs must be an int, not float"),
         (lambda: counter().unroll("AG"), ArgumentTypeError, r"write one_hot\(\.\.\.\) or bits"),
         (lambda: counter().unroll(3), ArgumentTypeError, "inputs must be a list of vectors"),

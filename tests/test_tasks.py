@@ -29,7 +29,9 @@ def test_records_of_several_lines_in_either_case(fasta) -> None:  # type: ignore
 
 
 def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[no-untyped-def]
-    assert read_fasta(fasta(">r\nACGU"), alphabet="ACGU") == [("r", "ACGU")]
+    assert read_fasta(fasta(">r\nACGU"), alphabet="acgu") == [("r", "ACGU")]
+    assert read_fasta(fasta(b">caf\xe9\nA")) == [("café", "A")]
+    assert read_fasta(fasta(">a\x0cb\u2028c\nA")) == [("a\x0cb\u2028c", "A")]
     assert read_fasta(fasta(">r\nACNry"), ambiguous=True) == [("r", "ACNRY")]
     assert read_fasta(fasta(">\nA"))[0].name == "record 1"
 
@@ -45,7 +47,9 @@ def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[n
         (">one\nGA T\n", "record 'one' has ' ' at position 3"),
         (b"\x1f\x8b\x08rubbish", "the gzip data is damaged"),
         (gzip.compress(b">r\nGATTACA" * 99)[:-9], "the gzip data is damaged"),
-        (b">one\n\xff\xfe", "the file is not text"),
+        (b">one\n\xff\xfe", "record 'one' has 'ÿ' at position 1"),
+        (b"\x89PNG\r\n", "line 1 stands before the first record"),
+        (">one\nACß", "record 'one' has 'ß' at position 3"),
     ],
 )
 def test_what_is_not_fasta(fasta, content: str | bytes, words: str) -> None:  # type: ignore[no-untyped-def]
@@ -65,7 +69,9 @@ def test_windows_leave_the_rest_out() -> None:
     assert list(windows("GATTACA", 7)) == ["GATTACA"]
     assert list(windows("GATTACA", 8)) == []
     with pytest.raises(ValueError, match="size must be 1 or more, not 0"):
-        list(windows("GATTACA", 0))
+        windows("GATTACA", 0)
+    with pytest.raises(TypeError, match="size must be an int, not float"):
+        windows("GATTACA", 1.5)
 
 
 def test_the_mitochondrion(mitochondrion: Path) -> None:
@@ -79,6 +85,7 @@ def test_the_mitochondrion(mitochondrion: Path) -> None:
     ("arguments", "words"),
     [
         ((3,), "sequence must be a str, not int"),
+        (("GGG", 3), "base must be a str, not int"),
         (("G", "GG"), "base must be one symbol, not 'GG'"),
         (("G", "G", 0), "at_least must be 1 or more, not 0"),
         (("G", "G", "3"), "at_least must be an int, not str"),
