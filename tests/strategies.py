@@ -15,7 +15,7 @@ from . import reference
 #: The ops whose results and partials are whole where the operands are.
 WHOLE = ("add", "sub", "mul", "neg", "relu", "step", "greater", "equal")
 
-smooth_numbers = st.floats(min_value=-3, max_value=3).map(lambda x: round(x, 3))
+numbers_around_one = st.floats(min_value=-3, max_value=3).map(lambda x: round(x, 3))
 any_numbers = st.floats() | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, math.inf])
 
 

@@ -26,9 +26,8 @@ def runs(draw: st.DrawFn, whole: bool = True):  # type: ignore[no-untyped-def]
     )
     activation = draw(st.sampled_from(["relu", "linear", "step"] if whole else ["tanh", "sigmoid"]))
     rnn = RNN(weights, activation, bias=bias)
-    most = 12 if not whole or activation == "step" else 6
     vector = st.lists(st.integers(0, 1), min_size=inputs, max_size=inputs)
-    return rnn, rnn.unroll(draw(st.lists(vector, max_size=most)))
+    return rnn, rnn.unroll(draw(st.lists(vector, max_size=12)))
 
 
 @given(whole_pairs())
