@@ -24,6 +24,7 @@ class Sketch:
         self.output, self.focus, self.run = output, focus, run
         self.order = topological(output)
         self.uses: tuple[Copy, ...] = () if focus is None else copies(focus, output, run)
+        self.use_at = {(use.consumer, use.position): use for use in self.uses}
         self.adjoint = adjoints(output)
         self.layer = {} if run is None else layers(run)
         initial = () if run is None else run.state
@@ -69,29 +70,33 @@ class Sketch:
 
     def _add_result(self, node: Any, id: str) -> None:
         step = self.layer.get(node)
-        use_at = {use.position: use for use in self.uses if use.consumer is node}
         operands = [self.texts[parent] for parent in node.parents]
         for position, parent in enumerate(node.parents):
-            if position in use_at:
-                use = use_at[position]
-                copy, name = f"c{use.index}", self._copy_name(use)
-                operands[position] = Text(name)
-                grad = number(use.grad) if self.output.grad else "–"
-                self._add(copy, parent, "copy", name, None, grad, step)
-                chip = None if grad == "–" else grad if grad[0] == "−" else f"+ {grad}"
-                self._join("p1", copy, "fan", chip and chip.replace("−", "− ", 1))
-                self._join(copy, id, "flow")
-            elif parent in self.ids:
-                self._join(self.ids[parent], id, "state" if parent in self.states else "flow")
-            elif not _absorbed(parent):
-                self._add_card(parent, node, f"{id}_{position + 1}")
-                self._join(f"{id}_{position + 1}", id, self._flow(parent))
+            if parent is self.focus:
+                use = self.use_at[node, position]
+                operands[position] = Text(self._copy_name(use))
+                self._add_copy(use, step)
+                self._join(f"c{use.index}", id, "flow")
+                continue
+            if parent in self.ids:
+                tail = self.ids[parent]
+            elif _absorbed(parent):
+                continue
+            else:
+                tail = f"{id}_{position + 1}"
+                self._add_card(parent, node, tail)
+            self._join(tail, id, "state" if parent in self.states else "flow")
         written = write(node.op, *operands).text
         name = label(node.name) if node.name is not None else self._role_name(node, written)
         role = "output" if node is self.output else "state" if node in self.states else "plain"
         badge = node.op.symbol if name == written else _badge(node)
         self._add(id, node, role, name, badge, self._grad(node), step)
         self.ids[node] = id
+
+    def _add_copy(self, use: Copy, step: int | None) -> None:
+        id, grad = f"c{use.index}", number(use.grad) if self.output.grad else "–"
+        self._add(id, use.parameter, "copy", self._copy_name(use), None, grad, step)
+        self._join("p1", id, "fan", _term(grad) if self.output.grad else None)
 
     def _add_card(self, node: Any, consumer: Any, id: str) -> None:
         """What does not depend on the focus, folded into one box per use."""
@@ -123,9 +128,6 @@ class Sketch:
 
     def _join(self, tail: str, head: str, role: str, chip: str | None = None) -> None:
         self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, chip))
-
-    def _flow(self, node: Any) -> str:
-        return "state" if node in self.states else "flow"
 
     def _grad(self, node: Any) -> str:
         return number(self.adjoint[node]) if self.output.grad else "–"
@@ -251,10 +253,12 @@ def _sum(terms: Sequence[float], total: float) -> str:
         return written[0]
     if len(written) > 6:
         written = [*written[:2], "…", *written[-2:]]
-    line = written[0]
-    for term in written[1:]:
-        line += f" − {term[1:]}" if term.startswith("−") else f" + {term}"
-    return f"{line} = {number(total)}"
+    return " ".join([written[0], *map(_term, written[1:]), "=", number(total)])
+
+
+def _term(written: str) -> str:
+    """A number as one more term: `+ 16`, `− 4`."""
+    return f"− {written[1:]}" if written.startswith("−") else f"+ {written}"
 
 
 def _vector(entries: Sequence[Any]) -> str:
