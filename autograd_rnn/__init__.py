@@ -1,33 +1,77 @@
 """The public names, and nothing else."""
 
+from .check import check_gradients
+from .contexts import detect_anomaly, no_grad
 from .draw import Drawing, draw
-from .engine import Value, gradients
-from .errors import AutogradError
-from .graph import Copy, copies, topological
-from .ops import exp, log, relu, sigmoid, step, tanh
+from .engine import Value
+from .errors import AnomalyError, AutogradError, GradientError, StaleGraphError
+from .forward import hvp, jvp
+from .functions import dot, logsumexp, softmax
+from .graph import Copies, Copy, copies, topological
+from .ops import (
+    abs,
+    cos,
+    exp,
+    log,
+    maximum,
+    minimum,
+    primitive,
+    relu,
+    sigmoid,
+    sin,
+    softplus,
+    sqrt,
+    step,
+    tanh,
+)
+from .reverse import grad, gradients, hessian, value_and_grad, zero_grad
 from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .tasks import in_family, read_fasta
 
 __all__ = [
     "RNN",
+    "AnomalyError",
     "AutogradError",
+    "Copies",
     "Copy",
     "Drawing",
+    "GradientError",
+    "StaleGraphError",
     "Unrolled",
     "Value",
+    "abs",
     "bits",
+    "check_gradients",
     "copies",
+    "cos",
     "counter",
+    "detect_anomaly",
+    "dot",
     "draw",
     "exp",
+    "grad",
     "gradients",
+    "hessian",
+    "hvp",
     "in_family",
+    "jvp",
     "log",
+    "logsumexp",
+    "maximum",
+    "minimum",
+    "no_grad",
     "one_hot",
+    "primitive",
     "read_fasta",
     "relu",
     "sigmoid",
+    "sin",
+    "softmax",
+    "softplus",
+    "sqrt",
     "step",
     "tanh",
     "topological",
+    "value_and_grad",
+    "zero_grad",
 ]

@@ -1,18 +1,20 @@
-"""Value, and gradients by one backward sweep."""
+"""Value, and its backward sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
 from itertools import count
 from numbers import Real
 from typing import Any, Final, final
 
 from . import ops
+from .arguments import as_float, as_name
 from .errors import ArgumentTypeError, AssignmentError
-from .graph import adjoints, topological
-from .ops import Op, as_float, ieee_divide
+from .graph import topological
+from .ieee import ieee_divide
+from .ops import Op
 
-__all__ = ["Value", "constant", "gradients"]
+__all__ = ["WATCH", "Value", "constant", "watchers"]
 
 ADD: Final = ops.add
 SUB: Final = ops.sub
@@ -20,10 +22,34 @@ MUL: Final = ops.mul
 DIV: Final = ops.div
 
 # `_mark` is, on an op node, the number of the last sweep that met it, and on a leaf one of these.
-# A sweep that was interrupted leaves older marks and nothing to clean up.
-VARIABLE: Final = 1 << 61
-CONSTANT: Final = 1 << 62
-_sweeps: Final = count(1)
+# A leaf has no operands: it keeps the total of a sweep in `_dx`, and the sweep's number in `_dy`.
+# A sweep that was interrupted leaves older numbers and nothing to clean up.  All are floats, which
+# count exactly to 2**53.
+VARIABLE: Final = 1e300
+CONSTANT: Final = 2e300
+_sweeps: Final = count(1.0)
+
+
+@final
+class Watch:
+    """How many contexts are open, in all threads: all that an operator reads of them."""
+
+    __slots__ = ("open",)
+
+    def __init__(self) -> None:
+        self.open: int = 0
+
+
+WATCH: Final = Watch()
+_thread: Final = threading.local()
+
+
+def watchers() -> list[Any]:
+    """The contexts that are open in this thread, the innermost last; see `contexts.Context`."""
+    found: list[Any] | None = getattr(_thread, "watchers", None)
+    if found is None:
+        found = _thread.watchers = []
+    return found
 
 
 @final
@@ -50,7 +76,7 @@ class Value:
     _dx: float
     _y: Value | None
     _dy: float
-    _mark: int
+    _mark: float
 
     def __init__(
         self,
@@ -63,24 +89,22 @@ class Value:
         _dy: float = 0.0,
     ) -> None:
         # Results come here with a float and operands, so that one constructor serves both cheaply.
-        if _x is None:
-            if _op is not None:
-                raise ArgumentTypeError(
-                    "Value takes data and a name: results are made by operators."
-                )
-            self._data = as_float(data, "data")
-            self._name = _as_name(name)
-            self._mark = VARIABLE
-        else:
-            self._data = data  # type: ignore[assignment]
-            self._name = None
-            self._mark = 0
         self._grad = 0.0
         self._op = _op
         self._x = _x
         self._dx = _dx
         self._y = _y
         self._dy = _dy
+        if _x is not None:
+            self._data = data  # type: ignore[assignment]
+            self._name = None
+            self._mark = 0.0
+            return
+        if _op is not None:
+            raise ArgumentTypeError("Value takes data and a name: results are made by operators.")
+        self._data = as_float(data, "data")
+        self._name = as_name(name)
+        self._mark = VARIABLE
 
     def __init_subclass__(cls, **_: Any) -> None:
         raise ArgumentTypeError(
@@ -121,7 +145,7 @@ class Value:
 
     @name.setter
     def name(self, name: object) -> None:
-        self._name = _as_name(name)
+        self._name = as_name(name)
 
     @property
     def constant(self) -> bool:
@@ -156,7 +180,8 @@ class Value:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        return Value(self._data + y._data, None, ADD, self, 1.0, y, 1.0)
+        z = Value(self._data + y._data, None, ADD, self, 1.0, y, 1.0)
+        return _watched(z) if WATCH.open else z
 
     def __radd__(self, other: object) -> Value:
         x = _operand(other)
@@ -166,7 +191,8 @@ class Value:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        return Value(self._data - y._data, None, SUB, self, 1.0, y, -1.0)
+        z = Value(self._data - y._data, None, SUB, self, 1.0, y, -1.0)
+        return _watched(z) if WATCH.open else z
 
     def __rsub__(self, other: object) -> Value:
         x = _operand(other)
@@ -176,7 +202,8 @@ class Value:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        return Value(self._data * y._data, None, MUL, self, y._data, y, self._data)
+        z = Value(self._data * y._data, None, MUL, self, y._data, y, self._data)
+        return _watched(z) if WATCH.open else z
 
     def __rmul__(self, other: object) -> Value:
         x = _operand(other)
@@ -187,12 +214,13 @@ class Value:
         if y is None:
             return NotImplemented
         try:
-            z = self._data / y._data
-            return Value(z, None, DIV, self, 1.0 / y._data, y, -z / y._data)
+            data = self._data / y._data
+            dx, dy = 1.0 / y._data, -data / y._data
         except ZeroDivisionError:
-            z = ieee_divide(self._data, y._data)
-            dx, dy = ieee_divide(1.0, y._data), ieee_divide(-z, y._data)
-            return Value(z, None, DIV, self, dx, y, dy)
+            data = ieee_divide(self._data, y._data)
+            dx, dy = ieee_divide(1.0, y._data), ieee_divide(-data, y._data)
+        z = Value(data, None, DIV, self, dx, y, dy)
+        return _watched(z) if WATCH.open else z
 
     def __rtruediv__(self, other: object) -> Value:
         x = _operand(other)
@@ -209,6 +237,12 @@ class Value:
     def __neg__(self) -> Value:
         return _unary(ops.neg, self)
 
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _unary(ops.abs, self)
+
     # --- functions ------------------------------------------------------------------------------
 
     def exp(self) -> Value:
@@ -219,6 +253,22 @@ class Value:
         """The natural logarithm: -inf at 0, NaN below."""
         return _unary(ops.log, self)
 
+    def sqrt(self) -> Value:
+        """The square root: NaN below 0; the derivative at 0 is inf."""
+        return _unary(ops.sqrt, self)
+
+    def sin(self) -> Value:
+        """The sine, of radians."""
+        return _unary(ops.sin, self)
+
+    def cos(self) -> Value:
+        """The cosine, of radians."""
+        return _unary(ops.cos, self)
+
+    def abs(self) -> Value:
+        """The absolute value; the derivative at 0 is 0."""
+        return _unary(ops.abs, self)
+
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
         return _unary(ops.tanh, self)
@@ -227,6 +277,10 @@ class Value:
         """1 / (1 + exp(-x)), without overflow."""
         return _unary(ops.sigmoid, self)
 
+    def softplus(self) -> Value:
+        """log(1 + exp(x)), without overflow."""
+        return _unary(ops.softplus, self)
+
     def relu(self) -> Value:
         """This where positive, else 0; the derivative at 0 is 0."""
         return _unary(ops.relu, self)
@@ -234,6 +288,21 @@ class Value:
     def step(self) -> Value:
         """1 where positive, else 0; the derivative is 0 everywhere."""
         return _unary(ops.step, self)
+
+    def conjugate(self) -> Value:
+        """This Value itself, which is real: NumPy's std and var ask for it."""
+        return self
+
+    def detach(self) -> Value:
+        """A new leaf with the same number: gradients stop there.
+
+        >>> x = Value(3)
+        >>> y = x * x.detach()
+        >>> y.backward()
+        >>> x.grad
+        3.0
+        """
+        return Value(self._data, self._name)
 
     @staticmethod
     def _apply_op(op: Op, operands: tuple[object, ...]) -> Value:
@@ -307,7 +376,7 @@ class Value:
         """A Value like this one, on other operands, which no sweep has met."""
         twin = Value(self._data, self._name, self._op, x, self._dx, y, self._dy)
         twin._name, twin._grad = self._name, self._grad
-        twin._mark = self._mark if x is None else 0
+        twin._mark = self._mark if x is None else 0.0
         return twin
 
     # --- the backward sweep ---------------------------------------------------------------------
@@ -335,87 +404,76 @@ class Value:
         sweep = next(_sweeps)
         order = _ops_in_order(self, sweep)
         self._grad = start
-        totals: dict[Value, float] = {}
+        leaves: list[Value] = []
         order.reverse()
         for node in order:
             grad = node._grad
             x = node._x
             assert x is not None
-            if x._mark == sweep:
+            mark = x._mark
+            if mark == sweep:
                 x._grad += grad * node._dx
-            elif x._mark == VARIABLE:
-                totals[x] = totals.get(x, -0.0) + grad * node._dx
+            elif mark == VARIABLE:
+                if x._dy == sweep:
+                    x._dx += grad * node._dx
+                else:
+                    x._dy = sweep
+                    x._dx = grad * node._dx
+                    leaves.append(x)
             y = node._y
             if y is not None:
-                if y._mark == sweep:
+                mark = y._mark
+                if mark == sweep:
                     y._grad += grad * node._dy
-                elif y._mark == VARIABLE:
-                    totals[y] = totals.get(y, -0.0) + grad * node._dy
-        for leaf, total in totals.items():
-            leaf._grad += total
+                elif mark == VARIABLE:
+                    if y._dy == sweep:
+                        y._dx += grad * node._dy
+                    else:
+                        y._dy = sweep
+                        y._dx = grad * node._dy
+                        leaves.append(y)
+        if WATCH.open:
+            for watcher in watchers():
+                for node in order:
+                    watcher.swept(node, node._grad)
+                for leaf in leaves:
+                    watcher.swept(leaf, leaf._dx)
+        for leaf in leaves:
+            leaf._grad += leaf._dx
 
 
-def _ops_in_order(output: Value, sweep: int) -> list[Value]:
+def _ops_in_order(output: Value, sweep: float) -> list[Value]:
     """The op nodes of `topological(output)`, each marked with the sweep and its grad made ready.
 
     -0.0 is ready: it is the number that leaves the first term added to it as it is, bit for bit.
     """
     order: list[Value] = []
+    path: list[Value] = []
     output._mark = sweep
-    path = [output]
-    while path:
-        node = path[-1]
+    node = output
+    while True:
         x = node._x
         assert x is not None
         if x._mark < sweep:
-            x._mark = sweep
-            x._grad = -0.0
-            path.append(x)
+            path.append(node)
+            node = x
+            node._mark = sweep
+            node._grad = -0.0
             continue
         y = node._y
         if y is not None and y._mark < sweep:
-            y._mark = sweep
-            y._grad = -0.0
-            path.append(y)
+            path.append(node)
+            node = y
+            node._mark = sweep
+            node._grad = -0.0
             continue
         order.append(node)
-        path.pop()
-    return order
-
-
-def gradients(output: Value, inputs: Iterable[Value], *, seed: object = 1.0) -> tuple[float, ...]:
-    """∂output/∂input, times the seed, for each input in order, leaving every `grad` alone.
-
-    Inputs may be leaves or results and may repeat; 0 for what the output does not depend on, and
-    for constants.
-
-    >>> a, b = Value(2), Value(5)
-    >>> gradients(a * b, [a, b])
-    (5.0, 2.0)
-    """
-    if not isinstance(output, Value):
-        raise ArgumentTypeError(f"output must be a Value, not {type(output).__name__}.")
-    if isinstance(inputs, Value) or not isinstance(inputs, Iterable):
-        raise ArgumentTypeError(
-            f"inputs must be a list of Values, not {type(inputs).__name__}: for one, write [x]."
-        )
-    wanted = list(inputs)
-    for position, node in enumerate(wanted):
-        if not isinstance(node, Value):
-            raise ArgumentTypeError(
-                f"inputs[{position}] must be a Value, not {type(node).__name__}."
-            )
-    found = adjoints(output, as_float(seed, "seed"))
-    return tuple([found.get(node, 0.0) for node in wanted])
+        if not path:
+            return order
+        node = path.pop()
 
 
 # --- how results and constants are made ----------------------------------------------------------
-
-
-def _as_name(name: object) -> str | None:
-    if name is None or isinstance(name, str):
-        return name
-    raise ArgumentTypeError(f"name must be a str or None, not {type(name).__name__}.")
 
 
 def _restore_leaf(data: float, name: str | None, grad: float, is_constant: bool) -> Value:
@@ -446,13 +504,22 @@ def _comparable(other: object) -> Any:
 
 
 def _unary(op: Op, x: Value) -> Value:
-    z = op.value(x._data)
-    dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, z)
-    return Value(z, None, op, x, dx)
+    data = op.value(x._data)
+    dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, data)
+    z = Value(data, None, op, x, dx)
+    return _watched(z) if WATCH.open else z
 
 
 def _binary(op: Op, x: Value, y: Value) -> Value:
-    z = op.value(x._data, y._data)
-    dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, y._data, z)
-    dy = 0.0 if y._mark == CONSTANT else op.partials[1](x._data, y._data, z)
-    return Value(z, None, op, x, dx, y, dy)
+    data = op.value(x._data, y._data)
+    dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, y._data, data)
+    dy = 0.0 if y._mark == CONSTANT else op.partials[1](x._data, y._data, data)
+    z = Value(data, None, op, x, dx, y, dy)
+    return _watched(z) if WATCH.open else z
+
+
+def _watched(value: Value) -> Value:
+    """The result as the contexts of this thread let it pass, the innermost first."""
+    for watcher in reversed(watchers()):
+        value = watcher.made(value)
+    return value

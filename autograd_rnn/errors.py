@@ -1,6 +1,7 @@
 """What can go wrong, by name."""
 
 __all__ = [
+    "AnomalyError",
     "ArgumentTypeError",
     "ArgumentValueError",
     "AssignmentError",
@@ -8,9 +9,11 @@ __all__ = [
     "FastaError",
     "FolderNotFound",
     "FormatError",
+    "GradientError",
     "GraphTooLarge",
     "RenderError",
     "RendererNotFound",
+    "StaleGraphError",
     "SymbolError",
 ]
 
@@ -29,6 +32,18 @@ class ArgumentValueError(AutogradError, ValueError):
 
 class AssignmentError(AutogradError, AttributeError):
     """The attribute belongs to the graph and cannot be assigned."""
+
+
+class StaleGraphError(AutogradError, RuntimeError):
+    """A leaf was assigned after the graph was recorded; the message names the result it changed."""
+
+
+class AnomalyError(AutogradError, ArithmeticError):
+    """The first NaN or infinity inside `detect_anomaly`; the message says where it came from."""
+
+
+class GradientError(AutogradError, AssertionError):
+    """A gradient differs from the central difference; the message gives the input and both."""
 
 
 class SymbolError(AutogradError, ValueError):

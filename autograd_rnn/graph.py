@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from .errors import ArgumentTypeError, ArgumentValueError
-from .notation import accent
+from .errors import ArgumentTypeError, ArgumentValueError, StaleGraphError
+from .ieee import same_bits
+from .notation import Text, accent, label, number, table, write, write_number
 
-__all__ = ["Copy", "Node", "adjoints", "copies", "layers", "topological"]
+__all__ = [
+    "Copies",
+    "Copy",
+    "Node",
+    "adjoints",
+    "check_fresh",
+    "copies",
+    "describe",
+    "is_node",
+    "layers",
+    "topological",
+]
+
+MOST_ROWS: Final = 40
 
 
 class Node(Protocol):
@@ -21,6 +35,8 @@ class Node(Protocol):
     def name(self) -> str | None: ...
     @property
     def constant(self) -> bool: ...
+    @property
+    def op(self) -> Any: ...
     @property
     def parents(self) -> tuple[Any, ...]: ...
     @property
@@ -50,13 +66,49 @@ class Run(Protocol):
 N = TypeVar("N", bound=Node)
 
 
+def is_node(thing: object) -> bool:
+    """Whether a thing is a node of a graph, such as a Value.
+
+    >>> is_node(3.0)
+    False
+    """
+    return hasattr(thing, "parents") and hasattr(thing, "partials")
+
+
+def check_node(thing: object, argument: str) -> None:
+    """Refuse what is no node of a graph, naming `argument`."""
+    if not is_node(thing):
+        raise ArgumentTypeError(
+            f"{argument} must be a node of a graph, such as a Value, not {type(thing).__name__}."
+        )
+
+
+def describe(node: N) -> str:
+    """The node in a message: its name, what it was computed by and from, and its number.
+
+    >>> from autograd_rnn import Value
+    >>> describe(Value(2, "x") * 3)
+    'mul(x = 2.0, 3.0) = 6.0'
+    """
+    if node.op is None:
+        return _named(node)
+    operands = ", ".join([_named(parent) for parent in node.parents])
+    name = "" if node.name is None else f"{node.name} = "
+    return f"{name}{node.op.name}({operands}) = {node.data!r}"
+
+
+def _named(node: N) -> str:
+    return f"{node.data!r}" if node.name is None else f"{node.name} = {node.data!r}"
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
     """One use of a parameter by one consumer at one operand position: an edge of the graph.
 
     `index` counts the uses from 1 in topological order, `layer` is the step of the network (None
-    without one, or outside its steps), `grad` is ∂output/∂copy = ∂output/∂consumer · `partial`.
-    The lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁, w⃛₁, and so does `name`.
+    without one, or outside its steps), `grad` is ∂output/∂copy = `adjoint` · `partial`, that is
+    ∂output/∂consumer · ∂consumer/∂copy.  The lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁,
+    w⃛₁, and so does `name`.
     """
 
     name: str
@@ -66,8 +118,54 @@ class Copy:
     consumer: Any
     position: int
     data: float
+    adjoint: float
     partial: float
     grad: float
+
+
+class Copies(tuple[Copy, ...]):
+    """The copies of a parameter, in topological order; printed, a table of their terms."""
+
+    __slots__ = ()
+
+    @property
+    def total(self) -> float:
+        """The sum of the terms, from the first copy to the last: the parameter's gradient."""
+        total = self[0].grad if self else 0.0
+        for copy in self[1:]:
+            total += copy.grad
+        return total
+
+    def __str__(self) -> str:
+        with_layers = any(copy.layer is not None for copy in self)
+        head = ("copy", "layer", "used in", "adjoint", "partial", "term")
+        rows = [
+            (
+                *(copy.name, str(copy.layer or "–"), _use(copy)),
+                *map(number, (copy.adjoint, copy.partial, copy.grad)),
+            )
+            for copy in self
+        ]
+        foot = ("sum", "", "", "", "", number(self.total))
+        if len(rows) > MOST_ROWS:
+            half = MOST_ROWS // 2
+            left_out = f"… {len(rows) - 2 * half} more …"
+            rows = [*rows[:half], ("…", "", left_out, "", "", ""), *rows[-half:]]
+        shown = [row if with_layers else row[:1] + row[2:] for row in (head, *rows, foot)]
+        return table(shown, left=(0, 2) if with_layers else (0, 1))
+
+
+def _use(copy: Copy) -> str:
+    """The consumer of a copy, written with its operands: w₁·q̇."""
+    written = [
+        Text(copy.name)
+        if position == copy.position
+        else Text(label(parent.name))
+        if parent.name
+        else write_number(parent.data)
+        for position, parent in enumerate(copy.consumer.parents)
+    ]
+    return write(copy.consumer.op, *written).text
 
 
 def topological(*roots: N) -> list[N]:
@@ -81,11 +179,8 @@ def topological(*roots: N) -> list[N]:
     >>> [node.name for node in topological(b * a * b)]
     ['b', 'a', None, None]
     """
-    for root in roots:
-        if not hasattr(root, "parents"):
-            raise ArgumentTypeError(
-                f"topological takes nodes of a graph, such as a Value, not {type(root).__name__}."
-            )
+    for place, root in enumerate(roots):
+        check_node(root, f"roots[{place}]")
     order: list[N] = []
     met: set[N] = set()
     for root in roots:
@@ -129,6 +224,34 @@ def adjoints(output: N, seed: float = 1.0) -> dict[N, float]:
     return found
 
 
+def check_fresh(order: Iterable[N]) -> None:
+    """Refuse a graph in which a leaf was assigned after a result was computed from it.
+
+    Computes every node of a topological order again and compares value and partials to the bit;
+    raises `StaleGraphError` for the first that differs.
+    """
+    for node in order:
+        if node.op is None:
+            continue
+        operands = [parent.data for parent in node.parents]
+        now = node.op.value(*operands)
+        if not same_bits(now, node.data):
+            raise _stale(node, f"is {now!r} now")
+        for position, parent in enumerate(node.parents):
+            if not parent.constant:
+                partial = node.op.partials[position](*operands, now)
+                if not same_bits(partial, node.partials[position]):
+                    was = node.partials[position]
+                    raise _stale(node, f"has the partial {partial!r} now, which was {was!r}")
+
+
+def _stale(node: N, what: str) -> StaleGraphError:
+    return StaleGraphError(
+        f"{describe(node)} {what}: a leaf was assigned after the graph was recorded, and its "
+        f"numbers would be mixed. Compute the output again first."
+    )
+
+
 def layers(run: Run) -> dict[Any, int]:
     """The step in which each node of an unrolled network is computed.
 
@@ -149,11 +272,12 @@ def layers(run: Run) -> dict[Any, int]:
     return layer
 
 
-def copies(parameter: N, output: N, run: Run | None = None) -> tuple[Copy, ...]:
+def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
     """The copies of a parameter, one per use, in topological order; their `grad`s add up to its.
 
-    With `run`, an unrolled network, each copy knows its layer.  Empty where the output does not
-    depend on the parameter.  Raises `ValueError` for a constant.  (Panels 11 and 12.)
+    With `run`, an unrolled network, each copy knows its layer.  Printed, they are a table.  Empty
+    where the output does not depend on the parameter.  Raises `ValueError` for a constant.
+    (Panels 11 and 12.)
 
     >>> from autograd_rnn import RNN, bits
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
@@ -162,11 +286,8 @@ def copies(parameter: N, output: N, run: Run | None = None) -> tuple[Copy, ...]:
     >>> [(copy.name, copy.layer, copy.grad) for copy in copies(rnn.weights[0][0], loss, run)]
     [('ẇ₁', 1, 0.0), ('ẅ₁', 2, 16.0), ('w⃛₁', 3, 16.0)]
     """
-    for argument, node in (("parameter", parameter), ("output", output)):
-        if not hasattr(node, "parents"):
-            raise ArgumentTypeError(
-                f"{argument} must be a node of a graph, such as a Value, not {type(node).__name__}."
-            )
+    check_node(parameter, "parameter")
+    check_node(output, "output")
     if run is not None and not hasattr(run, "steps"):
         raise ArgumentTypeError(
             f"run must be an unrolled network, such as rnn.unroll(inputs), "
@@ -180,7 +301,7 @@ def copies(parameter: N, output: N, run: Run | None = None) -> tuple[Copy, ...]:
     order = topological(output)
     adjoint = adjoints(output)
     layer = {} if run is None else layers(run)
-    return tuple(_number_uses(parameter, order, adjoint, layer))
+    return Copies(_number_uses(parameter, order, adjoint, layer))
 
 
 def _number_uses(
@@ -188,9 +309,9 @@ def _number_uses(
 ) -> Iterable[Copy]:
     index = 0
     name = parameter.name
-    for number, consumer in enumerate(order, 1):
+    for place, consumer in enumerate(order, 1):
         if consumer is parameter and name is None:
-            name = f"v_{number}"
+            name = f"v_{place}"
         for position, operand in enumerate(consumer.parents):
             if operand is parameter:
                 index += 1
@@ -203,6 +324,7 @@ def _number_uses(
                     consumer=consumer,
                     position=position,
                     data=parameter.data,
+                    adjoint=adjoint[consumer],
                     partial=partial,
                     grad=adjoint[consumer] * partial,
                 )

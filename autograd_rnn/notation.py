@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from .ops import ATOM, CALL, PRODUCT, QUOTIENT, SIGN, SUM, Op
 
-__all__ = ["Text", "accent", "label", "number", "superscript", "write", "write_number"]
+__all__ = ["Text", "accent", "label", "number", "superscript", "table", "write", "write_number"]
 
 ACCENTS: Final = ("\u0307", "\u0308", "\u20db", "\u20dc")
 SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -127,3 +128,34 @@ def write_number(x: float) -> Text:
     """
     text = number(x)
     return Text(text, SIGN if text.startswith("−") else PRODUCT if "×" in text else ATOM)
+
+
+def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
+    """Rows of text as columns of one width, the first row a head and the last a foot.
+
+    The columns whose places are in `left` are aligned to the left, the others to the right.
+
+    >>> print(table([("copy", "term"), ("ẇ₁", "16"), ("", "16")], left=[0]))
+    copy   term
+    ───────────
+    ẇ₁       16
+    ───────────
+             16
+    """
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell + blank if place in left else blank + cell
+            for place, cell in enumerate(row)
+            for blank in [" " * (widths[place] - _width(cell))]
+        ]
+        lines.append("   ".join(cells).rstrip())
+    rule = "─" * (sum(widths) + 3 * (len(widths) - 1))
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def _width(text: str) -> int:
+    """How many places of a terminal the text takes: accents stand above their letter."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return wide + sum(not unicodedata.combining(character) for character in text)

@@ -1,42 +1,56 @@
 """The primitives, one entry each.
 
-To add an op, add an entry to the table at the end of this file; every reader then has it.  An entry
-says what the op is called and how it is drawn and written, its value on floats, and its local
-partial derivative by each operand.  The partials are written in the primitives themselves and take
-the operands and the result, `(x, z)` or `(x, y, z)`, so the same rule serves floats and anything
-else that can be computed with.  An example, in full:
+To add an op, add an entry to the table at the end of this file, or call `primitive` from your own
+code; every reader then has it.  An entry says what the op is called and how it is drawn and
+written, its value on floats, and its local partial derivative by each operand.  The partials are
+written in the primitives themselves and take the operands and the result, `(x, z)` or `(x, y, z)`,
+so the same rule serves floats and Values, and with it backward, forward and second derivatives.
+An example, in full:
 
-    tanh = _define(
-        "tanh",
-        value=math.tanh,                         # on floats; never raises: IEEE inf and NaN
-        partials=(lambda x, z: 1.0 - z * z,),    # one per operand
-        symbol="tanh",                           # in the badge of a drawn node
-        text="tanh({})",                         # how an expression is written
-        binds=CALL,                              # how tightly it binds: when to parenthesise
+    exp = _define(
+        "exp",
+        value=ieee.exp,                     # on floats; never raises: IEEE inf and NaN
+        partials=(lambda x, z: z,),         # one per operand
+        symbol="exp",                       # in the badge of a drawn node
+        text="exp({})",                     # how an expression is written: in a picture,
+        latex=r"\\exp\\left({}\\right)",      # in LaTeX,
+        python="exp({})",                   # and in Python, the functions being this file's
+        binds=CALL,                         # how tightly it binds: when to parenthesise
     )
 
 Arithmetic is IEEE throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
 the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN) and have partials of zero.
+
+Values are within 4 units in the last place (ulp) of the true ones over all floats.  So are partials
+wherever the result and every intermediate of the rule are normal numbers; elsewhere they are within
+4e-16, or what the entry says.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, Final
 
+from . import ieee
+from .arguments import as_float, as_function, as_name
 from .errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
     "TABLE",
     "Op",
-    "as_float",
-    "as_integer",
+    "abs",
+    "cos",
     "exp",
     "log",
+    "maximum",
+    "minimum",
+    "primitive",
     "relu",
     "sigmoid",
+    "sin",
+    "softplus",
+    "sqrt",
     "step",
     "tanh",
 ]
@@ -50,122 +64,14 @@ POWER: Final = 5
 CALL: Final = 6
 ATOM: Final = 7
 
-# --- numbers -------------------------------------------------------------------------------------
-
-
-def as_float(number: object, argument: str) -> float:
-    """The float of a real number (int, float, Fraction, NumPy scalar).
-
-    Raises `TypeError` for anything else, bool included, and `ValueError` for an integer beyond the
-    floats; both name `argument`.
-
-    >>> as_float(3, "data")
-    3.0
-    """
-    if type(number) is float:
-        return number
-    if isinstance(number, Real) and not isinstance(number, bool):
-        try:
-            return float(number)
-        except OverflowError:
-            size = f"about 2**{number.bit_length()}" if isinstance(number, int) else "its size"
-            raise ArgumentValueError(
-                f"{argument} is beyond the floats: {size} is over 1.8e308. Scale it down, or pass "
-                f"float('inf')."
-            ) from None
-    raise ArgumentTypeError(
-        f"{argument} must be a real number, not {type(number).__name__}{_way_out(number)}"
-    )
-
-
-def _way_out(number: object) -> str:
-    """The last half of the message of `as_float`: what to write instead."""
-    if isinstance(number, bool):
-        return f": write {int(number)} for {number}."
-    if hasattr(number, "_apply_op"):
-        return ": for the number in a Value, pass its .data."
-    if isinstance(number, str):
-        return f" ({number[:40]!r}): convert it with float() first."
-    if hasattr(number, "__len__"):
-        return ": pass its elements one by one."
-    return ": convert it to an int or a float first."
-
-
-def as_integer(number: object, argument: str, least: int | None = None) -> int:
-    """The int, as it is.
-
-    Raises `TypeError` for anything else, bool included, and `ValueError` for one below `least`;
-    both name `argument`.
-
-    >>> as_integer(3, "size", least=1)
-    3
-    """
-    if not isinstance(number, int) or isinstance(number, bool):
-        raise ArgumentTypeError(
-            f"{argument} must be an int, not {type(number).__name__} ({number!r})."
-        )
-    if least is not None and number < least:
-        raise ArgumentValueError(f"{argument} must be {least} or more, not {number}.")
-    return number
-
-
-def ieee_divide(x: float, y: float) -> float:
-    """x / y for y = ±0, where Python raises: ±inf, or NaN for 0/0 and NaN/0."""
-    if x == 0.0 or math.isnan(x):
-        return math.nan
-    return math.copysign(math.inf, x) * math.copysign(1.0, y)
-
-
-def ieee_power(x: float, y: float) -> float:
-    """x ** y where `math.pow` raises: an overflow, zero to a negative power, a negative root."""
-    if x < 0.0 and not y.is_integer():
-        return math.nan
-    odd = math.fabs(math.fmod(y, 2.0)) == 1.0
-    return math.copysign(math.inf, x) if odd else math.inf
-
-
-def _divide(x: float, y: float) -> float:
-    try:
-        return x / y
-    except ZeroDivisionError:
-        return ieee_divide(x, y)
-
-
-def _power(x: float, y: float) -> float:
-    try:
-        return math.pow(x, y)
-    except (OverflowError, ValueError):
-        return ieee_power(x, y)
-
-
-def _exp(x: float) -> float:
-    try:
-        return math.exp(x)
-    except OverflowError:
-        return math.inf
-
-
-def _log(x: float) -> float:
-    if x > 0.0 or math.isnan(x):
-        return math.log(x)
-    return -math.inf if x == 0.0 else math.nan
-
-
-def _sigmoid(x: float) -> float:
-    if x >= 0.0:
-        return 1.0 / (1.0 + math.exp(-x))
-    e = math.exp(x)
-    return e / (1.0 + e)
-
-
 # --- one op --------------------------------------------------------------------------------------
 
 
 class Op:
     """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
-    `name`, `value`, `partials`, `symbol`, `text` and `binds` are the columns of the table;
-    `arity` is the number of operands.
+    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `llvm` and `binds` are the
+    columns of the table; `arity` is the number of operands.
 
     >>> tanh(0.0)
     0.0
@@ -173,15 +79,30 @@ class Op:
     (1, 'tanh')
     """
 
-    __slots__ = ("arity", "binds", "name", "partials", "symbol", "text", "value")
+    __slots__ = (
+        "arity",
+        "binds",
+        "latex",
+        "llvm",
+        "name",
+        "partials",
+        "python",
+        "symbol",
+        "text",
+        "value",
+    )
 
     def __init__(
         self,
         name: str,
         value: Callable[..., float],
         partials: tuple[Callable[..., Any], ...],
+        *,
         symbol: str,
         text: str,
+        latex: str,
+        python: str,
+        llvm: str | None = None,
         binds: int,
     ) -> None:
         self.name = name
@@ -189,6 +110,9 @@ class Op:
         self.partials = partials
         self.symbol = symbol
         self.text = text
+        self.latex = latex
+        self.python = python
+        self.llvm = llvm
         self.binds = binds
         self.arity = len(partials)
 
@@ -206,11 +130,16 @@ class Op:
                 f"{self.name} takes {self.arity} operand{'s'[: self.arity > 1]}, "
                 f"but got {len(operands)}."
             )
+        numbers = []
         for operand in operands:
-            apply_op = getattr(operand, "_apply_op", None)
-            if apply_op is not None:
-                return apply_op(self, operands)
-        return self.value(*[as_float(operand, f"{self.name}'s operand") for operand in operands])
+            # Most operands are floats: a rule that serves floats comes here many times.
+            if type(operand) is not float:
+                apply_op = getattr(operand, "_apply_op", None)
+                if apply_op is not None:
+                    return apply_op(self, operands)
+                operand = as_float(operand, f"{self.name}'s operand")
+            numbers.append(operand)
+        return self.value(*numbers)
 
 
 TABLE: Final[dict[str, Op]] = {}
@@ -227,10 +156,115 @@ def _define(
     partials: tuple[Callable[..., Any], ...],
     symbol: str,
     text: str,
+    latex: str,
+    python: str,
     binds: int,
 ) -> Op:
-    op = TABLE[name] = Op(name, value, partials, symbol, text, binds)
+    op = TABLE[name] = Op(
+        name,
+        value,
+        partials,
+        symbol=symbol,
+        text=text,
+        latex=latex,
+        python=python,
+        binds=binds,
+    )
     return op
+
+
+def primitive(
+    name: str,
+    value: Callable[..., float],
+    partials: Callable[..., Any] | tuple[Callable[..., Any], ...],
+    *,
+    symbol: str | None = None,
+    latex: str | None = None,
+    python: str | None = None,
+    llvm: str | None = None,
+    text: str | None = None,
+    binds: int = CALL,
+) -> Op:
+    """A new op, registered under `name`: a function of one or two numbers or Values.
+
+    `value` maps floats to a float and should not raise.  `partials` has a rule per operand, of the
+    operands and the result, written in operators and functions of this package, so that it serves
+    floats and Values: then backward, forward and second derivatives, pictures and checks all have
+    the op.  `symbol` stands in the badge of a drawn node; `text`, `latex` and `python` are
+    templates such as `"cosh({})"`, made from the symbol or the name unless given; `llvm` is for
+    compiled replay; `binds` says when a written operand needs parentheses.
+
+    `ValueError` for a name that is taken or no identifier, or for other than one or two rules,
+    `TypeError` for what is not callable.  `check_gradients` tells whether the rule is right.
+
+    >>> import math
+    >>> from autograd_rnn import Value, exp, primitive
+    >>> cosh = primitive("cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
+    >>> x = Value(1.0)
+    >>> y = cosh(x)
+    >>> y.backward()
+    >>> round(x.grad - math.sinh(1.0), 12)
+    0.0
+    """
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f"name must be a str, not {type(name).__name__}.")
+    if not name.isidentifier():
+        raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {name[:40]!r}.")
+    if name in TABLE:
+        raise ArgumentValueError(f"there is an op {name!r} already: choose another name.")
+    as_function(value, "value")
+    if not isinstance(partials, tuple | list):
+        partials = (partials,)
+    rules = tuple([as_function(rule, f"partials[{i}]") for i, rule in enumerate(partials)])
+    if len(rules) not in (1, 2):
+        raise ArgumentValueError(
+            f"partials must have one rule per operand, and an op has one operand or two, "
+            f"not {len(rules)}."
+        )
+    if isinstance(binds, bool) or binds not in range(SUM, ATOM + 1):
+        raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {binds!r}.")
+    blanks = ", ".join(["{}"] * len(rules))
+    symbol = as_name(symbol, "symbol") or name
+    op = Op(
+        name,
+        _in_floats(value, f"the value of {name}"),
+        tuple([_in_scalars(rule, f"a partial of {name}") for rule in rules]),
+        symbol=symbol,
+        text=_template(text, "text", len(rules)) or f"{symbol}({blanks})",
+        latex=_template(latex, "latex", len(rules))
+        or rf"\operatorname{{{{{name}}}}}\left({blanks}\right)".replace("_", r"\_"),
+        python=_template(python, "python", len(rules)) or f"{name}({blanks})",
+        llvm=as_name(llvm, "llvm"),
+        binds=binds,
+    )
+    TABLE[name] = op
+    return op
+
+
+def _template(template: object, argument: str, arity: int) -> str | None:
+    if as_name(template, argument) is None:
+        return None
+    assert isinstance(template, str)
+    try:
+        template.format(*["x"] * arity)
+    except (IndexError, KeyError, ValueError, AttributeError) as error:
+        raise ArgumentValueError(
+            f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
+            f"not {template[:40]!r} ({error})."
+        ) from None
+    return template
+
+
+def _in_floats(value: Callable[..., Any], what: str) -> Callable[..., float]:
+    return lambda *operands: as_float(value(*operands), what)
+
+
+def _in_scalars(rule: Callable[..., Any], what: str) -> Callable[..., Any]:
+    def partial(*operands: Any) -> Any:
+        result = rule(*operands)
+        return result if hasattr(result, "_apply_op") else as_float(result, what)
+
+    return partial
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -241,6 +275,8 @@ add: Op = _define(
     partials=(lambda x, y, z: 1.0, lambda x, y, z: 1.0),
     symbol="+",
     text="{} + {}",
+    latex="{} + {}",
+    python="{} + {}",
     binds=SUM,
 )
 sub: Op = _define(
@@ -249,6 +285,8 @@ sub: Op = _define(
     partials=(lambda x, y, z: 1.0, lambda x, y, z: -1.0),
     symbol="−",
     text="{} − {}",
+    latex="{} - {}",
+    python="{} - {}",
     binds=SUM,
 )
 mul: Op = _define(
@@ -257,27 +295,35 @@ mul: Op = _define(
     partials=(lambda x, y, z: y, lambda x, y, z: x),
     symbol="×",
     text="{}·{}",
+    latex=r"{} \cdot {}",
+    python="{} * {}",
     binds=PRODUCT,
 )
 div: Op = _define(
     "div",
-    value=_divide,
+    value=ieee.divide,
     partials=(lambda x, y, z: div(1.0, y), lambda x, y, z: div(-z, y)),
     symbol="÷",
     text="{} / {}",
+    latex=r"\frac{{{}}}{{{}}}",
+    python="div({}, {})",
     binds=QUOTIENT,
 )
-# The comparisons choose the edges: ∂/∂x is 0 for y = 0, whatever x, since x**0 is 1 everywhere;
-# ∂/∂y is 0 at x = 0 ≤ y and -inf at x = 0 > y.  Elsewhere both rules are the textbook's.
+# ∂/∂x is y·x**(y-1), and 0 for y = 0, whatever x, since x**0 is 1 everywhere; ∂/∂y is 0 at
+# x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y.
 pow: Op = _define(
     "pow",
-    value=_power,
+    value=ieee.power,
     partials=(
-        lambda x, y, z: y * pow(x, y - 1.0 + equal(y, 0.0)),
+        lambda x, y, z: div(
+            y * pow(x, y - (1.0 - _rounded(y, z)) + equal(y, 0.0)), pow(x, _rounded(y, z))
+        ),
         lambda x, y, z: pow(_off_zero(x, y), y) * log(_off_zero(x, y)),
     ),
     symbol="xʸ",
     text="{}{:^}",
+    latex="{}^{{{}}}",
+    python="pow({}, {})",
     binds=POWER,
 )
 neg: Op = _define(
@@ -286,47 +332,82 @@ neg: Op = _define(
     partials=(lambda x, z: -1.0,),
     symbol="−",
     text="−{}",
+    latex="-{}",
+    python="-{}",
     binds=SIGN,
 )
 exp: Op = _define(
     "exp",
-    value=_exp,
+    value=ieee.exp,
     partials=(lambda x, z: z,),
     symbol="exp",
     text="exp({})",
+    latex=r"\exp\left({}\right)",
+    python="exp({})",
     binds=CALL,
 )
 log: Op = _define(
     "log",
-    value=_log,
+    value=ieee.log,
     partials=(lambda x, z: div(1.0, x),),
     symbol="log",
     text="log({})",
+    latex=r"\log\left({}\right)",
+    python="log({})",
     binds=CALL,
 )
+# inf at 0 and at -0, whose root is -0.
+sqrt: Op = _define(
+    "sqrt",
+    value=ieee.sqrt,
+    partials=(lambda x, z: div(0.5, z + 0.0),),
+    symbol="√",
+    text="√({})",
+    latex=r"\sqrt{{{}}}",
+    python="sqrt({})",
+    binds=CALL,
+)
+# 4·σ(2x)·σ(-2x), not 1 - z²: the difference cancels where z is close to ±1.
 tanh: Op = _define(
     "tanh",
     value=math.tanh,
-    partials=(lambda x, z: 1.0 - z * z,),
+    partials=(lambda x, z: 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),),
     symbol="tanh",
     text="tanh({})",
+    latex=r"\tanh\left({}\right)",
+    python="tanh({})",
     binds=CALL,
 )
-# z·σ(-x), not z·(1 - z): the difference cancels where z is close to 1.
+# z·σ(-x), not z·(1 - z): likewise.
 sigmoid: Op = _define(
     "sigmoid",
-    value=_sigmoid,
+    value=ieee.sigmoid,
     partials=(lambda x, z: z * sigmoid(-x),),
     symbol="σ",
     text="σ({})",
+    latex=r"\sigma\left({}\right)",
+    python="sigmoid({})",
     binds=CALL,
 )
+softplus: Op = _define(
+    "softplus",
+    value=ieee.softplus,
+    partials=(lambda x, z: sigmoid(x),),
+    symbol="softplus",
+    text="softplus({})",
+    latex=r"\operatorname{{softplus}}\left({}\right)",
+    python="softplus({})",
+    binds=CALL,
+)
+# The derivative at 0 is 0.
 relu: Op = _define(
     "relu",
     value=lambda x: 0.0 if x <= 0.0 else x,
     partials=(lambda x, z: greater(x, 0.0),),
     symbol="relu",
     text="relu({})",
+    latex=r"\operatorname{{relu}}\left({}\right)",
+    python="relu({})",
     binds=CALL,
 )
 step: Op = _define(
@@ -335,6 +416,66 @@ step: Op = _define(
     partials=(lambda x, z: 0.0 * z,),
     symbol="step",
     text="step({})",
+    latex=r"\operatorname{{step}}\left({}\right)",
+    python="step({})",
+    binds=CALL,
+)
+sin: Op = _define(
+    "sin",
+    value=ieee.sin,
+    partials=(lambda x, z: cos(x),),
+    symbol="sin",
+    text="sin({})",
+    latex=r"\sin\left({}\right)",
+    python="sin({})",
+    binds=CALL,
+)
+cos: Op = _define(
+    "cos",
+    value=ieee.cos,
+    partials=(lambda x, z: -sin(x),),
+    symbol="cos",
+    text="cos({})",
+    latex=r"\cos\left({}\right)",
+    python="cos({})",
+    binds=CALL,
+)
+# The derivative at 0 is 0.
+abs: Op = _define(
+    "abs",
+    value=math.fabs,
+    partials=(lambda x, z: greater(x, 0.0) - greater(0.0, x),),
+    symbol="| |",
+    text="|{}|",
+    latex=r"\left|{}\right|",
+    python="abs({})",
+    binds=CALL,
+)
+# Where the operands are equal, each has half of the derivative.
+maximum: Op = _define(
+    "maximum",
+    value=ieee.maximum,
+    partials=(
+        lambda x, y, z: 0.5 * (1.0 + greater(x, y) - greater(y, x)),
+        lambda x, y, z: 0.5 * (1.0 + greater(y, x) - greater(x, y)),
+    ),
+    symbol="max",
+    text="max({}, {})",
+    latex=r"\max\left({}, {}\right)",
+    python="maximum({}, {})",
+    binds=CALL,
+)
+minimum: Op = _define(
+    "minimum",
+    value=lambda x, y: -ieee.maximum(-x, -y),
+    partials=(
+        lambda x, y, z: 0.5 * (1.0 + greater(y, x) - greater(x, y)),
+        lambda x, y, z: 0.5 * (1.0 + greater(x, y) - greater(y, x)),
+    ),
+    symbol="min",
+    text="min({}, {})",
+    latex=r"\min\left({}, {}\right)",
+    python="minimum({}, {})",
     binds=CALL,
 )
 greater: Op = _define(
@@ -343,6 +484,8 @@ greater: Op = _define(
     partials=(lambda x, y, z: 0.0, lambda x, y, z: 0.0),
     symbol=">",
     text="[{} > {}]",
+    latex=r"\left[{} > {}\right]",
+    python="greater({}, {})",
     binds=CALL,
 )
 equal: Op = _define(
@@ -351,8 +494,19 @@ equal: Op = _define(
     partials=(lambda x, y, z: 0.0, lambda x, y, z: 0.0),
     symbol="=",
     text="[{} = {}]",
+    latex=r"\left[{} = {}\right]",
+    python="equal({}, {})",
     binds=CALL,
 )
+
+
+def _rounded(y: Any, z: Any) -> Any:
+    """1 where y - 1 would be rounded, so that x**(y-1) is better had as x**y / x; else 0.
+
+    Nothing is to be had from an x**y that is 0 or infinite, which is what z = z + z says.
+    """
+    outside = greater(0.5, y) - equal(y, 0.0) + greater(y, 2.0**53)
+    return outside * (1.0 - equal(z, z + z))
 
 
 def _off_zero(x: Any, y: Any) -> Any:

@@ -11,11 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .arguments import as_float, as_integer
 from .engine import Value, constant
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from .files import write_whole
 from .notation import accent
-from .ops import TABLE, as_float, as_integer
+from .ops import TABLE
 
 __all__ = ["RNN", "Step", "Unrolled", "activations", "bits", "counter", "one_hot"]
 

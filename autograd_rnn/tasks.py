@@ -11,8 +11,8 @@ from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final, NamedTuple
 
+from .arguments import as_integer
 from .errors import ArgumentTypeError, ArgumentValueError, FastaError
-from .ops import as_integer
 
 __all__ = ["Record", "in_family", "read_fasta", "windows"]
 

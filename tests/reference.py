@@ -54,8 +54,38 @@ def log(x: float) -> float:
     return math.log(x) if x > 0 else -INF if x == 0 else NAN
 
 
+def sqrt(x: float) -> float:
+    return NAN if x < 0 else math.sqrt(x)
+
+
+def sine(x: float) -> float:
+    return NAN if math.isinf(x) else math.sin(x)
+
+
+def cosine(x: float) -> float:
+    return NAN if math.isinf(x) else math.cos(x)
+
+
 def sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+    """1 / (1 + e^-x); the division is corrected by what rounding took from the sum 1 + e^-|x|."""
+    e = math.exp(-abs(x))
+    lost = e - ((1 + e) - 1)
+    quotient = (1 if x >= 0 else e) / (1 + e)
+    return quotient - quotient * lost / (1 + e)
+
+
+def softplus(x: float) -> float:
+    """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
+    return (x if x > 0 else 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def largest(x: float, y: float) -> float:
+    """NaN where one is NaN, and 0 where one is 0 and the other -0."""
+    if math.isnan(x) or math.isnan(y):
+        return NAN
+    if x == 0 and y == 0:
+        return x + y
+    return x if x >= y else y
 
 
 def compare(holds: bool, *operands: float) -> float:
@@ -72,10 +102,17 @@ VALUES = {
     "neg": lambda x: -x,
     "exp": exp,
     "log": log,
+    "sqrt": sqrt,
     "tanh": math.tanh,
     "sigmoid": sigmoid,
+    "softplus": softplus,
     "relu": lambda x: x if x > 0 or math.isnan(x) else 0.0,
     "step": lambda x: compare(x > 0, x),
+    "sin": sine,
+    "cos": cosine,
+    "abs": abs,
+    "maximum": largest,
+    "minimum": lambda x, y: -largest(-x, -y),
     "greater": lambda x, y: compare(x > y, x, y),
     "equal": lambda x, y: compare(x == y, x, y),
 }
@@ -84,7 +121,15 @@ VALUES = {
 
 
 def power_by_base(x: float, y: float) -> float:
-    return y if y == 0 else y * power(x, y - 1)  # x**0 is 1 everywhere
+    """y·x**(y-1), or y·(x**y)/x where y - 1 would be rounded; 0 for y = 0: x**0 is 1 everywhere."""
+    if y == 0:
+        return y
+    z = power(x, y)
+    if math.isnan(z):
+        return NAN
+    if (y < 0.5 or y > 2**53) and z != 0 and math.isfinite(z):
+        return divide(y * z, x)
+    return y * power(x, y - 1)
 
 
 def power_by_exponent(x: float, y: float) -> float:
@@ -93,6 +138,11 @@ def power_by_exponent(x: float, y: float) -> float:
     if x == 0:
         return 0.0 if y >= 0 else -INF
     return power(x, y) * log(x)
+
+
+def share(x: float, y: float) -> float:
+    """1 where x is the larger one, 0 where the smaller one, a half where they are equal."""
+    return compare(x > y, x, y) + compare(x == y, x, y) / 2
 
 
 PARTIALS = {
@@ -104,10 +154,17 @@ PARTIALS = {
     "neg": (lambda x: -1.0,),
     "exp": (exp,),
     "log": (lambda x: divide(1.0, x),),
-    "tanh": (lambda x: 1 - math.tanh(x) * math.tanh(x),),
+    "sqrt": (lambda x: INF if x == 0 else divide(0.5, sqrt(x)),),
+    "tanh": (lambda x: 4 * sigmoid(2 * x) * sigmoid(-2 * x),),  # 1 - tanh², without cancelling
     "sigmoid": (lambda x: sigmoid(x) * sigmoid(-x),),
+    "softplus": (sigmoid,),
     "relu": (lambda x: compare(x > 0, x),),
     "step": (lambda x: compare(False, x),),
+    "sin": (cosine,),
+    "cos": (lambda x: -sine(x),),
+    "abs": (lambda x: compare(x > 0, x) - compare(x < 0, x),),
+    "maximum": (lambda x, y: share(x, y), lambda x, y: share(y, x)),
+    "minimum": (lambda x, y: share(y, x), lambda x, y: share(x, y)),
     "greater": (lambda x, y: 0.0, lambda x, y: 0.0),
     "equal": (lambda x, y: 0.0, lambda x, y: 0.0),
 }

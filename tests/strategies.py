@@ -13,7 +13,7 @@ from autograd_rnn.engine import constant
 from . import reference
 
 #: The ops whose results and partials are whole where the operands are.
-WHOLE = ("add", "sub", "mul", "neg", "relu", "step", "greater", "equal")
+WHOLE = ("add", "sub", "mul", "neg", "relu", "step", "abs", "greater", "equal")
 
 numbers_around_one = st.floats(min_value=-3, max_value=3).map(lambda x: round(x, 3))
 any_numbers = st.floats() | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, math.inf])

@@ -191,7 +191,7 @@ def test_adjoints_of_a_constant_are_none() -> None:
 
 def test_refusals() -> None:
     x = Value(2)
-    with pytest.raises(TypeError, match="topological takes nodes of a graph.*not int"):
+    with pytest.raises(TypeError, match=r"roots\[1\] must be a node of a graph.*not int"):
         topological(x, 3)
     with pytest.raises(TypeError, match="parameter must be a node of a graph.*not str"):
         copies("w", x)

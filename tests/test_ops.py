@@ -8,8 +8,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from autograd_rnn import Value, ops
+from autograd_rnn.arguments import as_float
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
-from autograd_rnn.ops import TABLE, Op, as_float
+from autograd_rnn.ieee import same_bits as same
+from autograd_rnn.ops import TABLE, Op
 
 from . import reference
 from .strategies import any_numbers
@@ -19,13 +21,6 @@ EDGES = [
     *[0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 1000.0, -1000.0, 1e-300],
     *[1e308, -1e308, 5e-324, -5e-324, math.inf, -math.inf, math.nan],
 ]
-
-
-def same(x: float, y: float) -> bool:
-    """Equal, the signs of zeros included, and NaN equal to NaN."""
-    if math.isnan(x) or math.isnan(y):
-        return math.isnan(x) and math.isnan(y)
-    return x == y and math.copysign(1, x) == math.copysign(1, y)
 
 
 def equal(x: float, y: float) -> bool:

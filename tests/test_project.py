@@ -19,18 +19,24 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 
 # Imports point strictly down, within a layer from right to left.
 LAYERS = [
-    ["errors", "ops", "notation", "files", "graph"],
-    ["engine"],
+    ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph"],
+    ["engine", "contexts", "reverse", "forward", "check"],
     ["tasks", "rnn", "layout", "render"],
     ["labels", "dot", "sketch", "draw"],
     ["__main__", "__init__"],
 ]
 # What a module may import although it stands in its own layer.
 BESIDE = {
-    "ops": {"errors"},
+    "arguments": {"errors"},
+    "ops": {"arguments", "errors", "ieee"},
+    "functions": {"arguments", "errors", "ops"},
     "notation": {"ops"},
     "files": {"errors"},
-    "graph": {"errors", "notation"},
+    "graph": {"errors", "ieee", "notation"},
+    "contexts": {"engine"},
+    "reverse": {"engine"},
+    "forward": {"engine", "reverse"},
+    "check": {"engine", "reverse"},
     "dot": {"labels"},
     "sketch": {"dot", "labels"},
     "draw": {"dot", "labels", "sketch"},

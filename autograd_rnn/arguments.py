@@ -1,0 +1,103 @@
+"""What may come in: real numbers, whole numbers and names, checked at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from numbers import Real
+from typing import Any
+
+from .errors import ArgumentTypeError, ArgumentValueError
+
+__all__ = ["as_float", "as_floats", "as_function", "as_integer", "as_name"]
+
+
+def as_float(number: object, argument: str) -> float:
+    """The float of a real number (int, float, Fraction, NumPy scalar).
+
+    Raises `TypeError` for anything else, bool included, and `ValueError` for an integer beyond the
+    floats; both name `argument`.
+
+    >>> as_float(3, "data")
+    3.0
+    """
+    if type(number) is float:
+        return number
+    if isinstance(number, Real) and not isinstance(number, bool):
+        try:
+            return float(number)
+        except OverflowError:
+            size = f"about 2**{number.bit_length()}" if isinstance(number, int) else "its size"
+            raise ArgumentValueError(
+                f"{argument} is beyond the floats: {size} is over 1.8e308. Scale it down, or pass "
+                f"float('inf')."
+            ) from None
+    raise ArgumentTypeError(
+        f"{argument} must be a real number, not {type(number).__name__}{_way_out(number)}"
+    )
+
+
+def _way_out(number: object) -> str:
+    """The last half of the message of `as_float`: what to write instead."""
+    if isinstance(number, bool):
+        return f": write {int(number)} for {number}."
+    if hasattr(number, "_apply_op"):
+        return ": for the number in a Value, pass its .data."
+    if isinstance(number, str):
+        return f" ({number[:40]!r}): convert it with float() first."
+    if hasattr(number, "__len__"):
+        return ": pass its elements one by one."
+    return ": convert it to an int or a float first."
+
+
+def as_floats(numbers: object, argument: str) -> list[float]:
+    """The floats of a list of real numbers; `TypeError` naming `argument` and the place.
+
+    >>> as_floats([1, 2.5], "point")
+    [1.0, 2.5]
+    """
+    if isinstance(numbers, str | bytes) or not isinstance(numbers, Iterable):
+        raise ArgumentTypeError(
+            f"{argument} must be a list of numbers, not {type(numbers).__name__}: for one, write "
+            f"[x]."
+        )
+    return [as_float(number, f"{argument}[{place}]") for place, number in enumerate(numbers)]
+
+
+def as_integer(number: object, argument: str, least: int | None = None) -> int:
+    """The int, as it is.
+
+    Raises `TypeError` for anything else, bool included, and `ValueError` for one below `least`;
+    both name `argument`.
+
+    >>> as_integer(3, "size", least=1)
+    3
+    """
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise ArgumentTypeError(
+            f"{argument} must be an int, not {type(number).__name__} ({str(number)[:40]!r})."
+        )
+    if least is not None and number < least:
+        raise ArgumentValueError(f"{argument} must be {least} or more, not {number}.")
+    return number
+
+
+def as_name(name: object, argument: str = "name") -> str | None:
+    """The str or None, as it is; `TypeError` for anything else.
+
+    >>> as_name("w_1")
+    'w_1'
+    """
+    if name is None or isinstance(name, str):
+        return name
+    raise ArgumentTypeError(f"{argument} must be a str or None, not {type(name).__name__}.")
+
+
+def as_function(function: object, argument: str) -> Callable[..., Any]:
+    """What can be called, as it is; `TypeError` for anything else.
+
+    >>> as_function(len, "f")
+    <built-in function len>
+    """
+    if callable(function):
+        return function
+    raise ArgumentTypeError(f"{argument} must be a function, not {type(function).__name__}.")

@@ -1,0 +1,83 @@
+"""Functions of many numbers, composed of the primitives: dot, softmax, logsumexp."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from .arguments import as_float
+from .errors import ArgumentTypeError, ArgumentValueError
+from .ops import div, exp, log
+
+__all__ = ["dot", "logsumexp", "softmax"]
+
+
+def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
+    """x₁·y₁ + x₂·y₂ + ..., summed from the left: a Value where an operand is one, else a float.
+
+    0.0 for no operands; `ValueError` for lists that differ in length.
+
+    >>> from autograd_rnn import Value
+    >>> dot([Value(2), Value(3)], [10, 1]).data
+    23.0
+    """
+    left, right = _scalars(xs, "xs"), _scalars(ys, "ys")
+    if len(left) != len(right):
+        raise ArgumentValueError(
+            f"xs and ys must be of one length, but xs has {len(left)} and ys {len(right)}."
+        )
+    return _sum([x * y for x, y in zip(left, right, strict=True)])
+
+
+def logsumexp(zs: Iterable[Any]) -> Any:
+    """log(exp(z₁) + exp(z₂) + ...) without overflow; its gradient is `softmax(zs)`.
+
+    -inf for no operands, as the logarithm of an empty sum.
+
+    >>> logsumexp([1000.0, 1000.0])
+    1000.6931471805599
+    """
+    exponents = _scalars(zs, "zs")
+    shift = _shift(exponents)
+    return log(_sum([exp(z - shift) for z in exponents])) + shift
+
+
+def softmax(zs: Iterable[Any]) -> list[Any]:
+    """exp(zᵢ) / (exp(z₁) + exp(z₂) + ...) for each i, without overflow.
+
+    >>> softmax([1000.0, 1000.0])
+    [0.5, 0.5]
+    """
+    exponents = _scalars(zs, "zs")
+    shift = _shift(exponents)
+    powers = [exp(z - shift) for z in exponents]
+    total = _sum(powers)
+    return [div(power, total) for power in powers]
+
+
+def _scalars(numbers: object, argument: str) -> list[Any]:
+    if isinstance(numbers, str | bytes) or not isinstance(numbers, Iterable):
+        raise ArgumentTypeError(
+            f"{argument} must be a list of numbers or Values, not {type(numbers).__name__}."
+        )
+    return [
+        number if hasattr(number, "_apply_op") else as_float(number, f"{argument}[{place}]")
+        for place, number in enumerate(numbers)
+    ]
+
+
+def _sum(terms: list[Any]) -> Any:
+    if not terms:
+        return 0.0
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _shift(exponents: list[Any]) -> float:
+    """The largest exponent, as a plain number: it cancels, so its derivative is not wanted."""
+    numbers = [getattr(z, "data", z) for z in exponents]
+    largest = max([number for number in numbers if not math.isnan(number)], default=0.0)
+    return largest if math.isfinite(largest) else 0.0
