@@ -175,41 +175,42 @@ class Value:
         return (dx, 0.0 if self._y._mark == CONSTANT else self._dy)
 
     # --- operators: the hottest four state their rule here, as the table does -------------------
+    # Any stands for NotImplemented, which a compiled method of type Value could not return.
 
-    def __add__(self, other: object) -> Value:
+    def __add__(self, other: object) -> Value | Any:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
         z = Value(self._data + y._data, None, ADD, self, 1.0, y, 1.0)
         return _watched(z) if WATCH.open else z
 
-    def __radd__(self, other: object) -> Value:
+    def __radd__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x + self
 
-    def __sub__(self, other: object) -> Value:
+    def __sub__(self, other: object) -> Value | Any:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
         z = Value(self._data - y._data, None, SUB, self, 1.0, y, -1.0)
         return _watched(z) if WATCH.open else z
 
-    def __rsub__(self, other: object) -> Value:
+    def __rsub__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x - self
 
-    def __mul__(self, other: object) -> Value:
+    def __mul__(self, other: object) -> Value | Any:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
         z = Value(self._data * y._data, None, MUL, self, y._data, y, self._data)
         return _watched(z) if WATCH.open else z
 
-    def __rmul__(self, other: object) -> Value:
+    def __rmul__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x * self
 
-    def __truediv__(self, other: object) -> Value:
+    def __truediv__(self, other: object) -> Value | Any:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
@@ -222,15 +223,15 @@ class Value:
         z = Value(data, None, DIV, self, dx, y, dy)
         return _watched(z) if WATCH.open else z
 
-    def __rtruediv__(self, other: object) -> Value:
+    def __rtruediv__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x / self
 
-    def __pow__(self, other: object) -> Value:
+    def __pow__(self, other: object) -> Value | Any:
         y = other if isinstance(other, Value) else _operand(other)
         return NotImplemented if y is None else _binary(ops.pow, self, y)
 
-    def __rpow__(self, other: object) -> Value:
+    def __rpow__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else _binary(ops.pow, x, self)
 
@@ -332,6 +333,9 @@ class Value:
     def __ge__(self, other: object) -> bool:
         y = _comparable(other)
         return NotImplemented if y is None else bool(self._data >= y)
+
+    def __hash__(self) -> int:
+        return id(self) >> 4  # as `object` has it: its low bits are always 0
 
     def __bool__(self) -> bool:
         return bool(self._data)
@@ -473,6 +477,11 @@ def _ops_in_order(output: Value, sweep: float) -> list[Value]:
         node = path.pop()
 
 
+if __file__.endswith(".py"):
+    # The same hash, several times as fast.  A compiled class needs, and keeps, the method.
+    Value.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
 # --- how results and constants are made ----------------------------------------------------------
 
 
@@ -520,6 +529,6 @@ def _binary(op: Op, x: Value, y: Value) -> Value:
 
 def _watched(value: Value) -> Value:
     """The result as the contexts of this thread let it pass, the innermost first."""
-    for watcher in reversed(watchers()):
+    for watcher in watchers()[::-1]:
         value = watcher.made(value)
     return value

@@ -5,8 +5,10 @@ import math
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from types import FrameType
 
 import pytest
 from hypothesis import assume, event, given
@@ -275,7 +277,22 @@ def test_operators_refuse_what_is_not_a_real_number(other: object) -> None:
     ):
         with pytest.raises(TypeError):
             operate()
-    assert x.__add__(other) is NotImplemented
+
+
+def test_operators_leave_other_types_their_turn() -> None:
+    class Other:
+        def __radd__(self, left: object) -> str:
+            return "radd"
+
+        __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __add__ = __sub__ = __radd__
+        __mul__ = __truediv__ = __pow__ = __lt__ = __gt__ = __radd__
+
+    x, other = Value(2), Other()
+    for result in (
+        *(x + other, x - other, x * other, x / other, x**other, x < other, x > other),
+        *(other + x, other - x, other * x, other / x, other**x, other < x),
+    ):
+        assert result == "radd"
 
 
 @pytest.mark.parametrize("data", [True, "1", None, 1j, Decimal(1), [1], Value(1)])
@@ -394,27 +411,32 @@ def test_a_wide_graph() -> None:
     assert w.grad == DEEP + 1
 
 
-def test_an_interrupted_sweep_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = Value(3)
-    h = x * x
-    y = h * h
-    wanted = gradients(y, [x])
+@given(whole_pairs(), st.integers(0, 400))
+def test_an_interrupted_sweep_leaves_nothing_behind(pair: Pair, lines: int) -> None:
+    """Ctrl-C after any number of lines of the sweep; a compiled sweep is not interrupted."""
+    output, leaves = pair.values[-1], pair.values[: pair.leaves]
+    left = lines
 
-    class Interrupting(list):
-        def reverse(self) -> None:
+    def interrupt(frame: FrameType, event: str, argument: object) -> Callable[..., object]:
+        nonlocal left
+        left -= event == "line"
+        if left < 0:
             raise KeyboardInterrupt
+        return interrupt
 
-    real = autograd_rnn.engine._ops_in_order
-
-    def interrupted(output: Value, sweep: int) -> list[Value]:
-        return Interrupting(real(output, sweep))
-
-    monkeypatch.setattr(autograd_rnn.engine, "_ops_in_order", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        y.backward()
-    monkeypatch.undo()
-    y.backward()
-    assert (x.grad,) == wanted
+    tracing = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        output.backward()
+    except KeyboardInterrupt:
+        event("interrupted")
+    finally:
+        sys.settrace(tracing)
+    for leaf in leaves:
+        leaf.grad = 0
+    output.backward()
+    for leaf, node in zip(leaves, pair.nodes, strict=False):
+        assert leaf.grad == reference.adjoint(node, pair.nodes[-1])
 
 
 def test_threads_may_read_the_same_leaves() -> None:
