@@ -21,7 +21,7 @@ from rich.table import Table
 from .draw import draw
 from .engine import Value
 from .errors import ArgumentValueError, AutogradError, FormatError
-from .graph import adjoints, copies
+from .graph import copies
 from .notation import label, number
 from .render import check_format
 from .rnn import RNN, Unrolled, bits, counter, one_hot
@@ -132,9 +132,8 @@ def exercise(
         f"  L = (y − {pi.name})² = ({_exact(y)} − {_signed(pi.data)})² "
         f"= {_signed(difference.data)}² = [bold]{_exact(loss.data)}[/bold]\n"
     )
-    adjoint = adjoints(loss)
     for weight in rnn.parameters():
-        console.print(_copies_table(weight, loss, run, adjoint))
+        console.print(_copies_table(weight, loss, run))
     if save is not None:
         console.print(f"  Picture: {save}")
 
@@ -184,7 +183,7 @@ def _forward_table(run: Unrolled, activation: str) -> Table:
     return table
 
 
-def _copies_table(weight: Value, loss: Value, run: Unrolled, adjoint: dict[Value, float]) -> Table:
+def _copies_table(weight: Value, loss: Value, run: Unrolled) -> Table:
     name = label(weight.name or "w")
     table = _table(f"Copies of {name}", "copy", "layer", "∂L/∂π", "∂π/∂copy", "term")
     table.columns[0].justify = "left"
@@ -192,7 +191,7 @@ def _copies_table(weight: Value, loss: Value, run: Unrolled, adjoint: dict[Value
     terms = copies(weight, loss, run)
     for copy in terms:
         # π is the product plus the other term, so ∂L/∂π is also ∂L/∂product.
-        factors = _exact(adjoint[copy.consumer]), _exact(copy.partial)
+        factors = _exact(copy.adjoint), _exact(copy.partial)
         table.add_row(copy.name, str(copy.layer), *factors, _exact(copy.grad))
     table.columns[3].footer = f"∂L/∂{name} ="
     table.columns[4].footer = f"[bold]{_exact(weight.grad)}[/bold]"

@@ -99,7 +99,7 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
         return value
 
     def swept(self, node: Value, adjoint: float) -> None:
-        if not math.isfinite(adjoint):
+        if not math.isfinite(adjoint) and _depends_on_a_variable(node):
             raise AnomalyError(
                 f"the adjoint of {describe(node)} is {adjoint!r}, the first that is not finite"
                 f"{self._where(node)}. Its value is finite, but the slope of what is computed "
@@ -112,6 +112,19 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
         path, number = self._lines[node]
         source = linecache.getline(path, number).strip()
         return f", computed in {path}:{number}" + (f": {source}" if source else "")
+
+
+def _depends_on_a_variable(node: Value) -> bool:
+    """Whether any derivative hangs on the adjoint of a node, or it was computed from constants."""
+    path, met = [node], {node}
+    while path:
+        node = path.pop()
+        if not node.constant:
+            if node.op is None:
+                return True
+            path.extend([parent for parent in node.parents if parent not in met])
+            met.update(node.parents)
+    return False
 
 
 def _line_of_the_caller() -> tuple[str, int]:

@@ -21,7 +21,8 @@ SUB: Final = ops.sub
 MUL: Final = ops.mul
 DIV: Final = ops.div
 
-# `_mark` is, on an op node, the number of the last sweep that met it, and on a leaf one of these.
+# `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
+# number, or the result of a comparison), and on other results the number of the last sweep there.
 # A leaf has no operands: it keeps the total of a sweep in `_dx`, and the sweep's number in `_dy`.
 # A sweep that was interrupted leaves older numbers and nothing to clean up.  All are floats, which
 # count exactly to 2**53.
@@ -149,7 +150,10 @@ class Value:
 
     @property
     def constant(self) -> bool:
-        """Whether this leaf was made from a plain number: drawn and printed, not differentiated."""
+        """Whether this is drawn and printed, but never differentiated.
+
+        So is a leaf that was made from a plain number, and the result of a comparison.
+        """
         return self._mark == CONSTANT
 
     @property
@@ -380,7 +384,7 @@ class Value:
         """A Value like this one, on other operands, which no sweep has met."""
         twin = Value(self._data, self._name, self._op, x, self._dx, y, self._dy)
         twin._name, twin._grad = self._name, self._grad
-        twin._mark = self._mark if x is None else 0.0
+        twin._mark = self._mark if self._mark >= VARIABLE else 0.0
         return twin
 
     # --- the backward sweep ---------------------------------------------------------------------
@@ -401,9 +405,10 @@ class Value:
         12.0
         """
         start = as_float(seed, "seed")
+        if self._mark == CONSTANT:
+            return
         if self._op is None:
-            if self._mark == VARIABLE:
-                self._grad += start
+            self._grad += start
             return
         sweep = next(_sweeps)
         order = _ops_in_order(self, sweep)
@@ -516,6 +521,8 @@ def _unary(op: Op, x: Value) -> Value:
     data = op.value(x._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, data)
     z = Value(data, None, op, x, dx)
+    if op.flat:
+        z._mark = CONSTANT
     return _watched(z) if WATCH.open else z
 
 
@@ -524,6 +531,8 @@ def _binary(op: Op, x: Value, y: Value) -> Value:
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, y._data, data)
     dy = 0.0 if y._mark == CONSTANT else op.partials[1](x._data, y._data, data)
     z = Value(data, None, op, x, dx, y, dy)
+    if op.flat:
+        z._mark = CONSTANT
     return _watched(z) if WATCH.open else z
 
 

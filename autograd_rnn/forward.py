@@ -65,7 +65,7 @@ def _carry(
     for x, seed in zip(inputs, seeds, strict=True):
         tangent[x] = constant(seed) if as_graph else seed
     for node in topological(output):
-        if node.op is None:
+        if node.op is None or node.constant:
             continue
         total = None
         for position, parent in enumerate(node.parents):

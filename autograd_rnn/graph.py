@@ -215,7 +215,7 @@ def adjoints(output: N, seed: float = 1.0) -> dict[N, float]:
     if output.constant:
         return {}
     for node in reversed(topological(output)):
-        if node.parents:
+        if node.parents and node in found:
             adjoint = found[node]
             for parent, partial in zip(node.parents, node.partials, strict=True):
                 if not parent.constant:
@@ -295,8 +295,8 @@ def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
         )
     if parameter.constant:
         raise ArgumentValueError(
-            f"parameter is the constant {parameter.name or parameter.data}, and constants are "
-            f"never differentiated: make it a variable with Value({parameter.data})."
+            f"parameter is the constant {describe(parameter)}, and constants are never "
+            f"differentiated: make it a variable with Value({parameter.data})."
         )
     order = topological(output)
     adjoint = adjoints(output)
@@ -316,6 +316,7 @@ def _number_uses(
             if operand is parameter:
                 index += 1
                 partial = consumer.partials[position]
+                slope = adjoint.get(consumer, 0.0)
                 yield Copy(
                     name=accent(name, index),
                     index=index,
@@ -324,7 +325,7 @@ def _number_uses(
                     consumer=consumer,
                     position=position,
                     data=parameter.data,
-                    adjoint=adjoint[consumer],
+                    adjoint=slope,
                     partial=partial,
-                    grad=adjoint[consumer] * partial,
+                    grad=slope * partial,
                 )

@@ -19,7 +19,8 @@ An example, in full:
     )
 
 Arithmetic is IEEE throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
-the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN) and have partials of zero.
+the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are
+`nothing`, zero whatever the operands, so their results are constants: no sweep goes through them.
 
 Values are within 4 units in the last place (ulp) of the true ones over all floats.  So are partials
 wherever the result and every intermediate of the rule are normal numbers; elsewhere they are within
@@ -71,7 +72,8 @@ class Op:
     """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
     `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `llvm` and `binds` are the
-    columns of the table; `arity` is the number of operands.
+    columns of the table; `arity` is the number of operands, and `flat` says that every partial is
+    `nothing`.
 
     >>> tanh(0.0)
     0.0
@@ -82,6 +84,7 @@ class Op:
     __slots__ = (
         "arity",
         "binds",
+        "flat",
         "latex",
         "llvm",
         "name",
@@ -115,6 +118,7 @@ class Op:
         self.llvm = llvm
         self.binds = binds
         self.arity = len(partials)
+        self.flat = all(rule is nothing for rule in partials)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -140,6 +144,11 @@ class Op:
                 operand = as_float(operand, f"{self.name}'s operand")
             numbers.append(operand)
         return self.value(*numbers)
+
+
+def nothing(*operands: Any) -> float:
+    """The partial of an op that does not change with its operands, wherever it is continuous."""
+    return 0.0
 
 
 TABLE: Final[dict[str, Op]] = {}
@@ -481,7 +490,7 @@ minimum: Op = _define(
 greater: Op = _define(
     "greater",
     value=lambda x, y: 1.0 if x > y else 0.0 if x <= y else math.nan,
-    partials=(lambda x, y, z: 0.0, lambda x, y, z: 0.0),
+    partials=(nothing, nothing),
     symbol=">",
     text="[{} > {}]",
     latex=r"\left[{} > {}\right]",
@@ -491,7 +500,7 @@ greater: Op = _define(
 equal: Op = _define(
     "equal",
     value=lambda x, y: 1.0 if x == y else 0.0 if x < y or x > y else math.nan,
-    partials=(lambda x, y, z: 0.0, lambda x, y, z: 0.0),
+    partials=(nothing, nothing),
     symbol="=",
     text="[{} = {}]",
     latex=r"\left[{} = {}\right]",

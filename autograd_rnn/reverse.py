@@ -62,7 +62,7 @@ def _adjoint_graph(output: Value, inputs: Sequence[Value], seed: float) -> dict[
     check_fresh(order)
     between = set(inputs)
     for node in order:
-        if any(parent in between for parent in node.parents):
+        if not node.constant and any(parent in between for parent in node.parents):
             between.add(node)
     if output.constant or output not in between:
         return {}

@@ -58,14 +58,13 @@ class Sketch:
         if self.focus is None:
             return
         name = self.texts[self.focus].text
-        total = self.adjoint[self.focus]
+        total = self.adjoint.get(self.focus, 0.0)
         grad = _sum([use.grad for use in self.uses], total) if self.output.grad else "–"
         self._add("p1", self.focus, "parameter", name, None, grad, None)
 
     def _add_leaf(self, leaf: Any, id: str) -> None:
         role = "constant" if leaf.constant else "state" if leaf in self.states else "parameter"
-        grad = None if leaf.constant else self._grad(leaf)
-        self._add(id, leaf, role, self.texts[leaf].text, None, grad, None)
+        self._add(id, leaf, role, self.texts[leaf].text, None, self._grad(leaf), None)
         self.ids[leaf] = id
 
     def _add_result(self, node: Any, id: str) -> None:
@@ -129,8 +128,10 @@ class Sketch:
     def _join(self, tail: str, head: str, role: str, chip: str | None = None) -> None:
         self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, chip))
 
-    def _grad(self, node: Any) -> str:
-        return number(self.adjoint[node]) if self.output.grad else "–"
+    def _grad(self, node: Any) -> str | None:
+        if node.constant:
+            return None
+        return number(self.adjoint.get(node, 0.0)) if self.output.grad else "–"
 
     def _copy_name(self, use: Copy) -> str:
         return accent(self.texts[self.focus].text, use.index, accents=len(self.uses) <= 4)

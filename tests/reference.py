@@ -22,6 +22,10 @@ class Node:
     constant: bool = False
     name: str | None = field(default=None)
 
+    def __post_init__(self) -> None:
+        # A comparison changes with its operands nowhere, so it is never differentiated either.
+        self.constant = self.constant or self.op in ("greater", "equal")
+
 
 # --- values: IEEE arithmetic, no exception -------------------------------------------------------
 
@@ -217,7 +221,7 @@ def adjoint(node: Node, output: Node, seed: float = 1.0) -> float:
     if node is output:
         return seed
     uses = sorted(edges(node, output), key=lambda use: -topological(output).index(use[0]))
-    terms = [copy_adjoint(use, output, seed) for use in uses]
+    terms = [copy_adjoint(use, output, seed) for use in uses if not use[0].constant]
     total = terms[0] if terms else 0.0
     for term in terms[1:]:
         total += term

@@ -51,6 +51,8 @@ def test_copies_are_the_reference(pair: Pair) -> None:
 def test_the_sum_through_the_copies_is_the_gradient(pair: Pair) -> None:
     output = pair.nodes[-1]
     for value, node in zip(pair.values[:-1], pair.nodes[:-1], strict=True):
+        if node.constant:
+            continue
         found = copies(value, pair.values[-1])
         cut = tuple(reference.edges(node, output))
         assert sum(copy.grad for copy in found) == reference.through(cut, node, output)
