@@ -339,7 +339,8 @@ class Value:
         return NotImplemented if y is None else bool(self._data >= y)
 
     def __hash__(self) -> int:
-        return id(self) >> 4  # as `object` has it: its low bits are always 0
+        # As `object` has it: the low bits are always 0.
+        return id(self) >> 4  # pragma: no cover - measured uncompiled, where it is replaced
 
     def __bool__(self) -> bool:
         return bool(self._data)
@@ -482,7 +483,7 @@ def _ops_in_order(output: Value, sweep: float) -> list[Value]:
         node = path.pop()
 
 
-if __file__.endswith(".py"):
+if __file__.endswith(".py"):  # pragma: no branch - likewise
     # The same hash, several times as fast.  A compiled class needs, and keeps, the method.
     Value.__hash__ = object.__hash__  # type: ignore[method-assign]
 

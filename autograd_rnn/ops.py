@@ -147,7 +147,7 @@ class Op:
 
 
 def nothing(*operands: Any) -> float:
-    """The partial of an op that does not change with its operands, wherever it is continuous."""
+    """0, the partial of an op that has no slope anywhere, such as a comparison."""
     return 0.0
 
 
@@ -199,9 +199,10 @@ def primitive(
     `value` maps floats to a float and should not raise.  `partials` has a rule per operand, of the
     operands and the result, written in operators and functions of this package, so that it serves
     floats and Values: then backward, forward and second derivatives, pictures and checks all have
-    the op.  `symbol` stands in the badge of a drawn node; `text`, `latex` and `python` are
-    templates such as `"cosh({})"`, made from the symbol or the name unless given; `llvm` is for
-    compiled replay; `binds` says when a written operand needs parentheses.
+    the op; `ops.nothing` is the rule of an op without slopes.  `symbol` stands in the badge of a
+    drawn node; `text`, `latex` and `python` are templates such as `"cosh({})"`, made from the
+    symbol or the name unless given; `llvm` is for compiled replay; `binds` says when a written
+    operand needs parentheses.
 
     `ValueError` for a name that is taken or no identifier, or for other than one or two rules,
     `TypeError` for what is not callable.  `check_gradients` tells whether the rule is right.
@@ -269,6 +270,9 @@ def _in_floats(value: Callable[..., Any], what: str) -> Callable[..., float]:
 
 
 def _in_scalars(rule: Callable[..., Any], what: str) -> Callable[..., Any]:
+    if rule is nothing:
+        return rule
+
     def partial(*operands: Any) -> Any:
         result = rule(*operands)
         return result if hasattr(result, "_apply_op") else as_float(result, what)

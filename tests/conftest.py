@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("default", deadline=None)
+settings.register_profile("compiled", deadline=None, max_examples=30, derandomize=True)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 

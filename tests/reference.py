@@ -211,17 +211,25 @@ def edges(node: Node, output: Node) -> list[tuple[Node, int]]:
     ]
 
 
+def matters(node: Node, output: Node) -> bool:
+    """Whether a path of nodes that are no constants leads from the node to the output."""
+    if node.constant or node is output:
+        return not node.constant
+    return any(matters(consumer, output) for consumer, _ in edges(node, output))
+
+
 def adjoint(node: Node, output: Node, seed: float = 1.0) -> float:
     """∂output/∂node: the seed, or one term per copy, summed from the last consumer to the first.
 
-    A consumer that uses the node at two positions adds the term of its first position first.
+    A consumer that uses the node at two positions adds the term of its first position first, and
+    one that does not matter adds none, not even 0 · inf.
     """
     if node.constant:
         return 0.0
     if node is output:
         return seed
     uses = sorted(edges(node, output), key=lambda use: -topological(output).index(use[0]))
-    terms = [copy_adjoint(use, output, seed) for use in uses if not use[0].constant]
+    terms = [copy_adjoint(use, output, seed) for use in uses if matters(use[0], output)]
     total = terms[0] if terms else 0.0
     for term in terms[1:]:
         total += term

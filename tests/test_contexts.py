@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd_rnn import RNN, AnomalyError, Value, bits, detect_anomaly, gradients, no_grad
+from autograd_rnn import RNN, AnomalyError, Value, bits, detect_anomaly, gradients, no_grad, ops
 from autograd_rnn.contexts import Context
 from autograd_rnn.engine import WATCH, watchers
 
@@ -51,6 +51,14 @@ def test_a_context_sees_every_result_and_every_adjoint() -> None:
     assert log.adjoints[:2] == [1, -1]
     assert log.adjoints[-6:] == [1, -1, -0.5, -2, -1, -3]
     assert x.grad == -3
+
+
+def test_a_plain_context_changes_nothing() -> None:
+    x = Value(3)
+    with Context():
+        y = x * x
+        y.backward()
+    assert (y.data, y.op, x.grad) == (9, ops.mul, 6)
 
 
 def test_the_innermost_context_comes_first() -> None:

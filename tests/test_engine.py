@@ -1,11 +1,12 @@
 """Value and the backward sweep, against the reference."""
 
 import copy
+import gc
 import math
 import pickle
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from types import FrameType
@@ -15,7 +16,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 import autograd_rnn
-from autograd_rnn import Value, gradients, topological
+from autograd_rnn import Value, copies, gradients, jvp, ops, topological
 from autograd_rnn.engine import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, AssignmentError
 from autograd_rnn.graph import adjoints
@@ -25,6 +26,11 @@ from .strategies import Pair, numbers_around_one, pairs, whole_pairs
 from .test_ops import equal, same
 
 DEEP = 100_000
+MILLION = 1_000_000
+METHODS = (
+    *("exp", "log", "sqrt", "tanh", "sigmoid", "relu", "step"),
+    *("sin", "cos", "abs", "softplus"),
+)
 
 
 # --- against the reference ----------------------------------------------------------------------
@@ -339,6 +345,52 @@ def test_a_value_is_not_silently_a_float() -> None:
             turn(Value(1))
 
 
+def test_detach_is_a_new_leaf() -> None:
+    x = Value(3, "x")
+    y = x * x
+    leaf = y.detach()
+    assert (leaf.data, leaf.op, leaf.parents, leaf.constant, leaf.name) == (
+        9,
+        None,
+        (),
+        False,
+        None,
+    )
+    assert x.detach().name == "x"
+    z = leaf * x
+    z.backward()
+    assert (x.grad, leaf.grad, y.grad) == (9, 3, 0)
+
+
+def test_signs_and_real_parts() -> None:
+    x = Value(-3)
+    assert +x is x
+    assert x.conjugate() is x
+    assert (abs(x).data, x.abs().data, (-x).data) == (3, 3, 3)
+
+
+def test_the_result_of_a_comparison_is_a_constant() -> None:
+    x, y = Value(3, "x"), Value(2)
+    is_greater = ops.greater(x, y)
+    assert (is_greater.data, is_greater.constant, is_greater.parents) == (1, True, (x, y))
+    assert is_greater.partials == (0, 0)
+    assert repr(is_greater) == "Value(1.0, grad=0.0, op='greater', constant)"
+    total = is_greater * x
+    total.backward()
+    is_greater.backward()
+    assert (x.grad, y.grad, is_greater.grad) == (1, 0, 0)
+    assert gradients(is_greater, [x, is_greater]) == (0, 0)
+    twin = copy.deepcopy(is_greater)
+    assert twin.constant
+    twin.backward()
+    assert twin.grad == 0
+    with pytest.raises(
+        ValueError, match=r"parameter is the constant greater\(x = 3.0, 2.0\) = 1.0"
+    ):
+        copies(is_greater, total)
+    assert [use.grad for use in copies(x, total)] == [0, 1]
+
+
 def test_subclassing_is_refused() -> None:
     with pytest.raises(TypeError, match="cannot be subclassed"):
         type("Better", (Value,), {})
@@ -354,7 +406,7 @@ def test_how_a_value_is_printed() -> None:
 
 
 def test_functions_take_numbers_and_values() -> None:
-    for name in ("exp", "log", "tanh", "sigmoid", "relu", "step"):
+    for name in METHODS:
         function = getattr(autograd_rnn, name)
         assert type(function(0.5)) is float
         x = Value(0.5)
@@ -390,25 +442,61 @@ def test_kinks() -> None:
 # --- size, interruption, threads ----------------------------------------------------------------
 
 
-def test_a_deep_chain_runs_forward_and_backward() -> None:
+@pytest.fixture
+def _collector_off() -> Iterator[None]:
+    """No cyclic collection meanwhile, and nothing for it to do afterwards."""
+    gc.collect()
+    gc.disable()
+    blocks = sys.getallocatedblocks()
+    yield
+    # Freed by reference counting alone: what is left is not of the size of the graph.
+    assert sys.getallocatedblocks() - blocks < MILLION / 100
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_collector_off")
+def test_a_chain_of_a_million_ops_is_built_differentiated_and_freed() -> None:
+    x = Value(1)
+    y = x
+    for _ in range(MILLION):
+        y = y + 1
+    assert sys.getrecursionlimit() < MILLION
+    y.backward()
+    y.backward()
+    assert (y.data, x.grad) == (MILLION + 1, 2)
+
+
+@pytest.mark.usefixtures("_collector_off")
+def test_a_weight_used_a_million_times() -> None:
+    w = Value(2)
+    total = w
+    for _ in range(MILLION):
+        total = total + w
+    total.backward()
+    assert w.grad == MILLION + 1
+
+
+@pytest.mark.usefixtures("_collector_off")
+def test_every_reader_of_a_deep_chain() -> None:
     x = Value(1)
     y = x
     for _ in range(DEEP):
-        y = y + 1
-    assert sys.getrecursionlimit() < DEEP
-    y.backward()
-    assert (y.data, x.grad, gradients(y, [x])) == (DEEP + 1, 1, (1,))
+        y = y * 1.0
+    assert gradients(y, [x]) == (1,)
     assert len(topological(y)) == 2 * DEEP + 1
-    del y
+    (slope,) = gradients(y, [x], create_graph=True)
+    slope.backward()
+    assert (slope.data, x.grad) == (1, 0)
+    assert len(copies(x, y)) == 1
+    again = copy.deepcopy(y)
+    assert again.data == 1
 
+    def chain(x: Value) -> Value:
+        for _ in range(DEEP):
+            x = x + 1
+        return x
 
-def test_a_wide_graph() -> None:
-    w = Value(2)
-    total = w
-    for _ in range(DEEP):
-        total = total + w
-    total.backward()
-    assert w.grad == DEEP + 1
+    assert jvp(chain, [1], [3]) == (DEEP + 1, 3)
 
 
 @given(whole_pairs(), st.integers(0, 400))
@@ -439,24 +527,66 @@ def test_an_interrupted_sweep_leaves_nothing_behind(pair: Pair, lines: int) -> N
         assert leaf.grad == reference.adjoint(node, pair.nodes[-1])
 
 
-def test_threads_may_read_the_same_leaves() -> None:
+def in_threads(*works: Callable[[], None]) -> None:
+    failures: list[BaseException] = []
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            for _ in range(200):
+                work()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switching)
+    assert failures == []
+
+
+def test_two_threads_may_read_the_same_weights() -> None:
     w = Value(3)
-    found: list[tuple[float, ...]] = []
+    shared = w * w
 
     def work(count: int) -> None:
-        for _ in range(200):
-            y = w
-            for _ in range(count):
-                y = y + w
-            found.append((count + 1, *gradients(y, [w])))
+        y = w
+        for _ in range(count):
+            y = y + w
+        assert gradients(y + shared, [w]) == (count + 1 + 6,)
 
-    threads = [threading.Thread(target=work, args=(count,)) for count in (5, 50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 400
-    assert all(count == gradient for count, gradient in found)
+    in_threads(lambda: work(5), lambda: work(50))
+    assert w.grad == shared.grad == 0
+
+
+def test_two_threads_may_work_on_different_graphs() -> None:
+    def work(count: int) -> None:
+        x = Value(2)
+        y = x
+        for _ in range(count):
+            y = y + x * x
+        y.backward()
+        y.backward()
+        assert x.grad == 2 * (1 + 4 * count)
+
+    in_threads(lambda: work(5), lambda: work(50))
+
+
+def test_two_threads_may_add_to_the_same_weights_under_a_lock() -> None:
+    w, lock = Value(3), threading.Lock()
+
+    def work() -> None:
+        y = w * w + w
+        with lock:
+            y.backward()
+
+    in_threads(work, work)
+    assert w.grad == 400 * 7
 
 
 def test_leaves_can_be_pickled_and_results_not() -> None:
@@ -489,6 +619,13 @@ def test_copies_of_a_graph_stand_on_their_own_at_any_depth() -> None:
     assert flat.parents == (x, x)
     flat.backward()
     assert x.grad == 8
+
+
+def test_what_was_copied_already_is_not_copied_again() -> None:
+    x = Value(2, "x")
+    y = x * x
+    first, second = copy.deepcopy([y, y + 1])
+    assert second.parents[0] is first
 
 
 def test_a_copy_is_met_by_the_next_sweep() -> None:

@@ -1,6 +1,7 @@
 """Walks and copies."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -126,6 +127,15 @@ def test_layers_hold_what_each_step_computes(run) -> None:  # type: ignore[no-un
     assert all(node.parents for node in layer)
 
 
+def test_layers_of_a_network_that_makes_leaves_of_its_own() -> None:
+    w = Value(2, "w")
+    pi = w * w + 1
+    step = SimpleNamespace(k=1, pi=(pi,), q=(pi,))
+    run = SimpleNamespace(steps=[step], given=[w])
+    assert layers(run) == {pi: 1, pi.parents[0]: 1}
+    assert [use.layer for use in copies(w, pi, run)] == [1, 1]
+
+
 def test_copies_of_two_uses_in_one_consumer_and_of_none() -> None:
     x, other = Value(3, "x"), Value(1)
     first, second = copies(x, x * x)
@@ -149,6 +159,44 @@ def test_copies_of_an_inner_node_and_their_names() -> None:
     run = rnn.unroll(bits("11111"))
     names = [copy.name for copy in copies(rnn.weights[1][0], run.q[0], run)]
     assert names == ["ẇ₂", "ẅ₂", "w⃛₂", "w⃜₂", "w₂⁽⁵⁾"]
+
+
+def test_the_copies_are_printed_as_a_table() -> None:
+    rnn = RNN([[4], [1]], "relu", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("101"))
+    loss = (15 - run.pi[0]) ** 2
+    uses = copies(rnn.weights[0][0], loss, run)
+    assert str(uses).splitlines() == [
+        "copy   layer   used in   adjoint   partial   term",
+        "─────────────────────────────────────────────────",
+        "ẇ₁         1   ẇ₁·q           64         0      0",
+        "ẅ₁         2   ẅ₁·q̇           16         1     16",
+        "w⃛₁         3   w⃛₁·q̈            4         4     16",
+        "─────────────────────────────────────────────────",
+        "sum                                            32",
+    ]
+    assert uses.total == 32
+    x = Value(0.5, "字母")
+    assert str(copies(x, 2 - x)).splitlines() == [
+        "copy      used in       adjoint   partial   term",
+        "────────────────────────────────────────────────",
+        "字母⁽¹⁾   2 − 字母⁽¹⁾         1        −1     −1",
+        "────────────────────────────────────────────────",
+        "sum                                           −1",
+    ]
+
+
+def test_many_copies_and_none_are_printed_too() -> None:
+    x = Value(1, "x")
+    total = x
+    for _ in range(99):
+        total = total + x
+    lines = str(copies(x, total)).splitlines()
+    assert len(lines) == 4 + 40 + 1
+    assert "… 60 more …" in lines[22]
+    assert max(map(len, lines)) < 80
+    assert str(copies(Value(1), total)).splitlines()[-1].split() == ["sum", "0"]
+    assert copies(Value(1), total).total == 0
 
 
 def test_a_use_outside_the_layers_has_no_layer() -> None:

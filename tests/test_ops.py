@@ -2,12 +2,13 @@
 
 import itertools
 import math
+import re
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from autograd_rnn import Value, ops
+from autograd_rnn import Value, gradients, hessian, hvp, jvp, ops
 from autograd_rnn.arguments import as_float
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 from autograd_rnn.ieee import same_bits as same
@@ -85,6 +86,73 @@ def test_partials_of_values_are_partials_of_floats(op: Op, data: st.DataObject) 
         of_values = rule(*map(Value, operands), Value(z))
         number = of_values.data if isinstance(of_values, Value) else of_values
         assert same(number, rule(*operands, z))
+
+
+def slopes(op: Op, operands: tuple[float, ...]) -> tuple[float, ...]:
+    values = [Value(x) for x in operands]
+    return gradients(op(*values), values)
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+def test_forward_is_reverse_at_the_edges(op: Op) -> None:
+    for operands in itertools.product(EDGES, repeat=op.arity):
+        for position, slope in enumerate(slopes(op, operands)):
+            unit = [float(position == other) for other in range(op.arity)]
+            value, tangent = jvp(op, operands, unit)
+            assert same(value, op(*operands))
+            # A term 0 · inf of another operand is a NaN of the sum, as IEEE has it.
+            assert equal(tangent, slope) or math.isnan(tangent)
+            others = [s for other, s in enumerate(slopes(op, operands)) if other != position]
+            assert equal(tangent, slope) or not all(map(math.isfinite, others))
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+@given(data=st.data())
+def test_the_second_order_by_two_routes_and_by_differences(op: Op, data: st.DataObject) -> None:
+    """Reverse over reverse, reverse over forward, and central differences of the partials."""
+    operands = [data.draw(st.floats(0.2, 3)) for _ in range(op.arity)]
+    assume(op.arity == 1 or abs(operands[0] - operands[1]) > 1e-3)
+    values = [Value(x) for x in operands]
+    matrix = hessian(op(*values), values)
+    h = 1e-5
+    for position in range(op.arity):
+        unit = [float(position == other) for other in range(op.arity)]
+        assert hvp(op, operands, unit) == pytest.approx(matrix[position], rel=1e-12, abs=1e-12)
+        around = [
+            slopes(op, tuple([x + sign * h * u for x, u in zip(operands, unit, strict=True)]))
+            for sign in (1, -1)
+        ]
+        differences = [(above - below) / (2 * h) for above, below in zip(*around, strict=True)]
+        assert matrix[position] == pytest.approx(differences, rel=1e-6, abs=1e-6)
+
+
+#: Whole numbers, negative ones too, where the exponents of powers are found by comparisons.
+@pytest.mark.parametrize("op", EVERY_OP)
+def test_second_derivatives_of_whole_numbers_are_finite(op: Op) -> None:
+    for operands in itertools.product([-3.0, -1.0, 0.0, 1.0, 2.0, 3.0], repeat=op.arity):
+        x = Value(operands[0])
+        y = op(x, *operands[1:])
+        (slope,) = gradients(y, [x], create_graph=True)
+        if math.isfinite(y.data) and math.isfinite(slope.data):
+            (second,) = gradients(slope, [x])
+            assert math.isfinite(second), (operands, second)
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+@given(data=st.data())
+def test_the_python_of_an_op_computes_its_value(op: Op, data: st.DataObject) -> None:
+    operands = [data.draw(any_numbers) for _ in range(op.arity)]
+    written = op.python.format(*["x", "y"][: op.arity])
+    names = {**TABLE, **dict(zip("xy", operands, strict=False))}
+    assert same(eval(written, {"__builtins__": {}}, names), op(*operands))
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+def test_the_latex_of_an_op_shows_its_operands_in_order(op: Op) -> None:
+    written = op.latex.format(*["X", "Y"][: op.arity])
+    assert written.count("{") == written.count("}")
+    assert written.count(r"\left") == written.count(r"\right")
+    assert re.findall("[XY]", written) == ["X", "Y"][: op.arity]
 
 
 @pytest.mark.parametrize("op", EVERY_OP)

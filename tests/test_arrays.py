@@ -1,0 +1,123 @@
+"""NumPy arrays of Values, and NumPy scalars on either side of one."""
+
+import math
+
+import numpy as np
+import pytest
+
+from autograd_rnn import Value, copies, gradients, maximum
+
+FUNCTIONS = ["exp", "log", "sqrt", "tanh", "sin", "cos"]
+
+
+@pytest.fixture
+def array() -> np.ndarray:
+    return np.array([[Value(1, "a"), Value(2, "b")], [Value(3, "c"), Value(4, "d")]])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_numpy_work_elementwise(array: np.ndarray, name: str) -> None:
+    results = getattr(np, name)(array)
+    assert results.shape == (2, 2)
+    for x, y in zip(array.flat, results.flat, strict=True):
+        assert y.op.name == name
+        assert y.parents == (x,)
+
+
+def test_operators_of_arrays(array: np.ndarray) -> None:
+    a, b, c, d = array.flat
+    for results, wanted in [
+        (array + 1, [2, 3, 4, 5]),
+        (1 - array, [0, -1, -2, -3]),
+        (array * array, [1, 4, 9, 16]),
+        (array / 2, [0.5, 1, 1.5, 2]),
+        (array**2, [1, 4, 9, 16]),
+        (-array, [-1, -2, -3, -4]),
+        (+array, [1, 2, 3, 4]),
+        (abs(-array), [1, 2, 3, 4]),
+        (np.abs(-array), [1, 2, 3, 4]),
+        (np.square(array), [1, 4, 9, 16]),
+        (array @ array, [7, 10, 15, 22]),
+        (np.dot(array, [1, 2]), [5, 11]),
+        (array @ np.eye(2), [1, 2, 3, 4]),
+        (array > 2, [False, False, True, True]),
+    ]:
+        assert [y.data if isinstance(y, Value) else y for y in results.flat] == wanted
+    assert gradients((array @ array)[0, 1], [a, b, c, d]) == (2, 5, 0, 2)
+
+
+def test_sums_means_and_deviations(array: np.ndarray) -> None:
+    leaves = list(array.flat)
+    assert array.sum().data == 10
+    assert gradients(array.sum(), leaves) == (1, 1, 1, 1)
+    assert array.mean().data == 2.5
+    assert gradients(array.mean(), leaves) == (0.25, 0.25, 0.25, 0.25)
+    assert array.var().data == 1.25
+    assert gradients(array.var(), leaves) == (-0.75, -0.25, 0.25, 0.75)
+    assert array.std().data == math.sqrt(1.25)
+    assert array.prod().data == 24
+    assert [y.data for y in array.cumsum()] == [1, 3, 6, 10]
+    assert np.trace(array).data == 5
+    assert array.max() is leaves[3]
+
+
+def test_an_array_times_a_value_both_ways(array: np.ndarray) -> None:
+    x = Value(2, "x")
+    for results in (array * x, x * array):
+        assert results.dtype == object
+        assert [y.data for y in results.flat] == [2, 4, 6, 8]
+        assert gradients(results.sum(), [x]) == (10,)
+    numbers = np.array([1.0, 2.0])
+    for results in (numbers * x, x * numbers, numbers + x - numbers * 0, x / (1 / numbers)):
+        assert all(isinstance(y, Value) for y in results)
+    assert [y.data for y in x**numbers] == [2, 4]
+    assert [y.data for y in numbers**x] == [1, 4]
+    assert [y.data for y in numbers - x] == [-1, 0]
+
+
+@pytest.mark.parametrize(
+    "scalar", [np.float64(2), np.float32(2), np.float16(2), np.longdouble(2), np.int64(2)]
+)
+def test_scalars_of_numpy_on_either_side(scalar: np.generic) -> None:
+    x = Value(3)
+    for y, wanted in [
+        (x + scalar, 5),
+        (scalar + x, 5),
+        (x - scalar, 1),
+        (scalar - x, -1),
+        (x * scalar, 6),
+        (scalar * x, 6),
+        (x / scalar, 1.5),
+        (scalar / x, 2 / 3),
+        (x**scalar, 9),
+        (scalar**x, 8),
+    ]:
+        assert isinstance(y, Value)
+        assert y.data == wanted
+        assert len([parent for parent in y.parents if parent.constant]) == 1
+    assert Value(scalar).data == 2
+    assert type(Value(scalar).data) is float
+    assert x > scalar
+    assert scalar < x
+    x.data = scalar
+    x.grad = scalar
+    assert type(x.data) is type(x.grad) is float
+
+
+def test_what_numpy_cannot_do_silently(array: np.ndarray) -> None:
+    with pytest.raises(TypeError, match=r"real number, not ndarray: pass its elements one by one"):
+        Value(np.array([1.0]))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"real number, not bool"):
+        Value(np.bool_(True))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"dropped? its gradient|drop its gradient"):
+        np.array(array, dtype=float)
+    # np.maximum picks an operand by comparison; the package's function is an op.
+    x, y = Value(1), Value(2)
+    assert np.maximum(np.array([x]), np.array([y]))[0] is y
+    assert maximum(x, y).op.name == "maximum"
+
+
+def test_copies_through_a_matrix_product(array: np.ndarray) -> None:
+    a = array[0, 0]
+    total = (array @ array).sum()
+    assert sum(copy.grad for copy in copies(a, total)) == gradients(total, [a])[0]

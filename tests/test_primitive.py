@@ -1,0 +1,172 @@
+"""One new op, registered from outside: every reader has it."""
+
+import math
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from autograd_rnn import (
+    RNN,
+    Value,
+    check_gradients,
+    copies,
+    draw,
+    exp,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jvp,
+    ops,
+    primitive,
+)
+from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
+from autograd_rnn.ops import CALL, PRODUCT, Op
+
+
+@pytest.fixture(autouse=True)
+def _table_as_it_was() -> Iterator[None]:
+    before = dict(ops.TABLE)
+    yield
+    ops.TABLE.clear()
+    ops.TABLE.update(before)
+
+
+@pytest.fixture
+def cosh() -> Op:
+    return primitive("cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
+
+
+@pytest.fixture
+def hypot() -> Op:
+    return primitive(
+        "hypot",
+        math.hypot,
+        (lambda x, y, z: x / z, lambda x, y, z: y / z),
+        symbol="⊕",
+        text="{} ⊕ {}",
+        latex=r"{} \oplus {}",
+        binds=PRODUCT,
+    )
+
+
+def test_floats_and_values(cosh: Op, hypot: Op) -> None:
+    assert cosh(0.5) == math.cosh(0.5)
+    x, y = Value(3, "x"), Value(4, "y")
+    z = hypot(x, y)
+    assert (z.data, z.op, z.parents, z.partials) == (5, hypot, (x, y), (3 / 5, 4 / 5))
+    assert hypot(x, 4).parents[1].constant
+    assert type(hypot(3, 4)) is float
+
+
+def test_backward_forward_and_second_derivatives(cosh: Op, hypot: Op) -> None:
+    x = Value(0.5)
+    cosh(x).backward()
+    assert x.grad == pytest.approx(math.sinh(0.5), rel=1e-15)
+    assert jvp(cosh, [0.5], [2])[1] == pytest.approx(2 * math.sinh(0.5), rel=1e-15)
+    assert grad(grad(cosh))(0.5) == pytest.approx(math.cosh(0.5), rel=1e-15)
+    leaves = [Value(3), Value(4)]
+    matrix = hessian(hypot(*leaves), leaves)
+    assert matrix[0] == pytest.approx([16 / 125, -12 / 125])
+    assert hvp(hypot, [3, 4], [0, 1]) == pytest.approx(matrix[1])
+    assert all(report.checked for report in check_gradients(hypot, [3, 4]))
+    assert copies(x, hypot(x, x)).total == gradients(hypot(x, x), [x])[0]
+
+
+def test_pictures_expressions_and_networks(cosh: Op, hypot: Op) -> None:
+    x, y = Value(3, "x"), Value(4, "y")
+    loss = hypot(x, y) * 2 + cosh(x + y)
+    dot = draw(loss).dot
+    assert "⊕" in dot
+    assert "cosh" in dot
+    assert "ẋ ⊕ y" in str(copies(x, loss))
+    rnn = RNN([[1], [1]], activation="cosh", bias=False)
+    assert rnn([[0]])[0].data == 1
+
+
+def test_an_op_without_slopes() -> None:
+    sign = primitive("sign", lambda x: (x > 0) - (x < 0), ops.nothing)
+    x = Value(-3, "x")
+    y = sign(x)
+    assert (sign.flat, y.data, y.constant, y.partials) == (True, -1, True, (0,))
+    (y * x).backward()
+    assert x.grad == -1
+
+
+def test_an_op_is_pickled_by_its_name(cosh: Op) -> None:
+    assert pickle.loads(pickle.dumps(cosh)) is cosh
+
+
+def test_what_is_not_given_is_made_of_the_name() -> None:
+    op = primitive("log_gamma", math.lgamma, lambda x, z: x)
+    assert (op.symbol, op.text, op.python) == ("log_gamma", "log_gamma({})", "log_gamma({})")
+    assert op.latex.format("x") == r"\operatorname{log\_gamma}\left(x\right)"
+    assert (op.llvm, op.binds, op.arity, op.flat) == (None, CALL, 1, False)
+    two = primitive("two", lambda x, y: x, (lambda x, y, z: 1, lambda x, y, z: 0), symbol="2")
+    assert (two.text, two.python) == ("2({}, {})", "two({}, {})")
+
+
+def test_whole_numbers_of_a_value_or_a_rule_become_floats() -> None:
+    count = primitive("count", lambda x: 7, lambda x, z: 2)
+    y = count(Value(1))
+    assert type(y.data) is type(y.partials[0]) is type(count(1)) is float
+
+
+def test_a_value_or_a_rule_that_gives_no_number() -> None:
+    bad = primitive("bad", lambda x: "7", lambda x, z: None)  # type: ignore[arg-type,return-value]
+    with pytest.raises(ArgumentTypeError, match=r"the value of bad must be a real number, not str"):
+        bad(Value(1))
+    worse = primitive("worse", lambda x: 7, lambda x, z: None)
+    with pytest.raises(ArgumentTypeError, match=r"a partial of worse must be a real number"):
+        worse(Value(1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("tanh", math.tanh, lambda x, z: 1), r"there is an op 'tanh' already: choose another"),
+        (("co sh", math.cosh, lambda x, z: 1), r"name must be an identifier, such as 'cosh'"),
+        (("none", math.cosh, ()), r"one rule per operand, .* one operand or two, not 0"),
+        (("three", max, [lambda *_: 1] * 3), r"one rule per operand, .* or two, not 3"),
+    ],
+)
+def test_refused_values(arguments: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(ArgumentValueError, match=words):
+        primitive(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((3, math.cosh, lambda x, z: 1), r"name must be a str, not int"),
+        (("cosh", 3, lambda x, z: 1), r"value must be a function, not int"),
+        (("cosh", math.cosh, 3), r"partials\[0\] must be a function, not int"),
+        (("cosh", math.cosh, (len, None)), r"partials\[1\] must be a function, not NoneType"),
+    ],
+)
+def test_refused_types(arguments: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=words):
+        primitive(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("option", "error", "words"),
+    [
+        ({"symbol": 3}, TypeError, r"symbol must be a str or None, not int"),
+        ({"text": 3}, TypeError, r"text must be a str or None, not int"),
+        ({"text": "{} {}"}, ValueError, r"text must be a template with \{\} for each operand"),
+        ({"latex": r"\cosh{"}, ValueError, r"latex must be a template"),
+        ({"python": "{x}"}, ValueError, r"python must be a template"),
+        ({"llvm": 3}, TypeError, r"llvm must be a str or None, not int"),
+        ({"binds": 0}, ValueError, r"binds must be from 1 to 7, not 0"),
+        ({"binds": True}, ValueError, r"binds must be from 1 to 7, not True"),
+        ({"binds": "x"}, ValueError, r"binds must be from 1 to 7, not 'x'"),
+    ],
+)
+def test_refused_options(option: dict[str, Any], error: type[Exception], words: str) -> None:
+    define: Callable[..., Op] = primitive
+    with pytest.raises(error, match=words):
+        define("cosh", math.cosh, lambda x, z: 1, **option)
+    assert "cosh" not in ops.TABLE
