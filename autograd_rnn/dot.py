@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .labels import (
     FONTS,
-    PAPER,
     SMALL_POINTS,
     TITLE_POINTS,
     Box,
@@ -19,6 +18,7 @@ from .labels import (
     title_label,
 )
 from .layout import Placement, text_width
+from .theme import Theme
 
 if TYPE_CHECKING:
     import graphviz
@@ -47,14 +47,13 @@ class Picture(NamedTuple):
     legend: Mapping[str, str]
 
 
-PANEL_LINE: Final = "#DDE2E8"
-PANEL_FILL: Final = "#FAFBFC"
-ARROWS: Final[dict[str, dict[str, str]]] = {
-    "flow": {"color": "#8795A5", "penwidth": "1.5"},
-    "state": {"color": "#1B6E4B", "penwidth": "2"},
-    "output": {"color": "#B01E77", "penwidth": "2"},
-    "fan": {"color": "#7A5B00", "penwidth": "2"},
-    "cut": {"color": "#3B1F8F", "penwidth": "2.5", "style": "dashed", "dir": "none"},
+# The style whose line an arrow takes, its width, and what else sets it apart.
+ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
+    "flow": ("plain", {"penwidth": "1.5"}),
+    "state": ("state", {"penwidth": "2"}),
+    "output": ("output", {"penwidth": "2"}),
+    "fan": ("parameter", {"penwidth": "2"}),
+    "cut": ("copy", {"penwidth": "2.5", "style": "dashed", "dir": "none"}),
 }
 
 ARROW_HEAD: Final = 7.0
@@ -63,7 +62,7 @@ TITLE_ROOM: Final = 76.0
 LEGEND_ROOM: Final = 46.0
 
 
-def write_dot(picture: Picture, placement: Placement | None) -> str:
+def write_dot(picture: Picture, placement: Placement | None, theme: Theme) -> str:
     """The DOT text of a picture: at the placement where there is one, else laid out by `dot`.
 
     The same picture gives the same text in every process and on every machine.
@@ -72,43 +71,44 @@ def write_dot(picture: Picture, placement: Placement | None) -> str:
 
     graph = graphviz.Digraph(
         "autograd_rnn",
-        graph_attr={"bgcolor": PAPER, "fontname": FONTS, "pad": "0.3"},
+        graph_attr={"bgcolor": theme.paper, "fontname": FONTS, "pad": "0.3"},
         node_attr={"shape": "plain", "fontname": FONTS},
         edge_attr={"arrowsize": "0.7", "fontname": FONTS},
     )
     if placement is None:
-        _write_flowing(graph, picture)
+        _write_flowing(graph, picture, theme)
     else:
-        _write_placed(graph, picture, placement)
+        _write_placed(graph, picture, placement, theme)
     return str(graph.source)
 
 
-def _node(graph: graphviz.Digraph, box: Box, **attributes: str) -> None:
+def _node(graph: graphviz.Digraph, box: Box, theme: Theme, **attributes: str) -> None:
     role = {"class": box.role}
-    graph.node(box.id, label=box_label(box), id=box.id, **role, **attributes)
+    graph.node(box.id, label=box_label(box, theme), id=box.id, **role, **attributes)
 
 
-def _edge(graph: graphviz.Digraph, arrow: Arrow, **attributes: str) -> None:
-    chip = {} if arrow.chip is None else {"label": chip_label(arrow.chip)}
-    common = {"id": arrow.id, "class": arrow.role}
-    graph.edge(arrow.tail, arrow.head, **common, **ARROWS[arrow.role], **chip, **attributes)
+def _edge(graph: graphviz.Digraph, arrow: Arrow, theme: Theme, **attributes: str) -> None:
+    style, looks = ARROWS[arrow.role]
+    chip = {} if arrow.chip is None else {"label": chip_label(arrow.chip, theme)}
+    common = {"id": arrow.id, "class": arrow.role, "color": theme.styles[style].line}
+    graph.edge(arrow.tail, arrow.head, **common, **looks, **chip, **attributes)
 
 
-def _panel_attributes(label: str) -> dict[str, str]:
+def _panel_attributes(label: str, theme: Theme) -> dict[str, str]:
     return {
         "style": "rounded,filled",
-        "color": PANEL_LINE,
-        "fillcolor": PANEL_FILL,
-        "label": panel_label(label),
+        "color": theme.panel_line,
+        "fillcolor": theme.panel_fill,
+        "label": panel_label(label, theme),
     }
 
 
-def _write_flowing(graph: graphviz.Digraph, picture: Picture) -> None:
+def _write_flowing(graph: graphviz.Digraph, picture: Picture, theme: Theme) -> None:
     graph.attr(rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", splines="spline")
     if picture.legend:
-        graph.attr(labelloc="b", label=legend_label(picture.legend))
+        graph.attr(labelloc="b", label=legend_label(picture.legend, theme))
     heading = {
-        "label": title_label(picture.title, picture.subtitle),
+        "label": title_label(picture.title, picture.subtitle, theme),
         "labelloc": "t",
         "peripheries": "0",
         "margin": "8",
@@ -116,14 +116,14 @@ def _write_flowing(graph: graphviz.Digraph, picture: Picture) -> None:
     with graph.subgraph(name="cluster_all", graph_attr=heading) as whole:
         for box in picture.boxes:
             if box.step is None:
-                _node(whole, box)
+                _node(whole, box, theme)
         for step, label in picture.panels.items():
             attributes = {"peripheries": "1", "margin": "12", "labelloc": "b", "labeljust": "l"}
-            attributes.update(_panel_attributes(label))
+            attributes.update(_panel_attributes(label, theme))
             with whole.subgraph(name=f"cluster_{step}", graph_attr=attributes) as panel:
                 for box in picture.boxes:
                     if box.step == step:
-                        _node(panel, box)
+                        _node(panel, box, theme)
     if not picture.panels:
         # In one column, the dashed line through the copies is straight.
         with graph.subgraph(graph_attr={"rank": "same"}) as column:
@@ -132,13 +132,15 @@ def _write_flowing(graph: graphviz.Digraph, picture: Picture) -> None:
                     column.node(box.id)
     for arrow in picture.arrows:
         loose = arrow.role == "cut" and picture.panels
-        _edge(graph, arrow, **({"constraint": "false"} if loose else {}))
+        _edge(graph, arrow, theme, **({"constraint": "false"} if loose else {}))
 
 
 Point = tuple[float, float]
 
 
-def _write_placed(graph: graphviz.Digraph, picture: Picture, placement: Placement) -> None:
+def _write_placed(
+    graph: graphviz.Digraph, picture: Picture, placement: Placement, theme: Theme
+) -> None:
     centres = dict(placement.centres)
     sizes = {box.id: box_size(box) for box in picture.boxes}
     left, bottom, right, top = placement.corners
@@ -159,23 +161,25 @@ def _write_placed(graph: graphviz.Digraph, picture: Picture, placement: Placemen
     title, legend = (middle, top + TITLE_ROOM / 2), (middle, bottom - LEGEND_ROOM / 2)
     graph.attr(layout="nop2")
     graph.attr(bb=_points((middle - half, legend[1] - 20), (middle + half, top + TITLE_ROOM)))
-    graph.node("title", label=title_label(picture.title, picture.subtitle), pos=_points(title))
+    graph.node(
+        "title", label=title_label(picture.title, picture.subtitle, theme), pos=_points(title)
+    )
     for step, (x0, y0, x1, y1) in placement.panels.items():
         label = picture.panels[step]
-        attributes = _panel_attributes(label)
+        attributes = _panel_attributes(label, theme)
         attributes["bb"] = _points((x0, y0), (x1, y1))
         attributes["lp"] = _points((x0 + 12 + text_width(label, SMALL_POINTS) / 2, y0 + 15))
         with graph.subgraph(name=f"cluster_{step}", graph_attr=attributes) as panel:
             for box in picture.boxes:
                 if box.step == step:
-                    _node(panel, box, pos=_points(centres[box.id]))
+                    _node(panel, box, theme, pos=_points(centres[box.id]))
     for box in picture.boxes:
         if box.step is None:
-            _node(graph, box, pos=_points(centres[box.id]))
+            _node(graph, box, theme, pos=_points(centres[box.id]))
     if picture.legend:
-        graph.node("legend", label=legend_label(picture.legend), pos=_points(legend))
+        graph.node("legend", label=legend_label(picture.legend, theme), pos=_points(legend))
     for arrow in picture.arrows:
-        _write_placed_arrow(graph, arrow, centres, sizes)
+        _write_placed_arrow(graph, arrow, centres, sizes, theme)
 
 
 def _write_placed_arrow(
@@ -183,6 +187,7 @@ def _write_placed_arrow(
     arrow: Arrow,
     centres: Mapping[str, Point],
     sizes: Mapping[str, Point],
+    theme: Theme,
 ) -> None:
     (x0, y0), (x1, y1) = centres[arrow.tail], centres[arrow.head]
     (width0, height0), (width1, height1) = sizes[arrow.tail], sizes[arrow.head]
@@ -194,19 +199,19 @@ def _write_placed_arrow(
             side = 1.0 if x1 > x0 else -1.0
             path = _bend((x0 + side * width0 / 2, y0), (x1, end + ARROW_HEAD))
         chip_at = _points((x1, y0 - height0 / 2 - CHIP_ROOM / 2 + 4.0))
-        _edge(graph, arrow, pos=f"e,{_points((x1, end))} {path}", lp=chip_at)
+        _edge(graph, arrow, theme, pos=f"e,{_points((x1, end))} {path}", lp=chip_at)
     elif y0 == y1:
         start, end = x0 + width0 / 2, x1 - width1 / 2
         if arrow.role == "cut":
-            _edge(graph, arrow, pos=_line((start + 3, y0), (end - 3, y1)))
+            _edge(graph, arrow, theme, pos=_line((start + 3, y0), (end - 3, y1)))
         else:
             tip = f"e,{_points((end, y1))}"
-            _edge(graph, arrow, pos=f"{tip} {_line((start, y0), (end - ARROW_HEAD, y1))}")
+            _edge(graph, arrow, theme, pos=f"{tip} {_line((start, y0), (end - ARROW_HEAD, y1))}")
     else:
         down = 1.0 if y0 > y1 else -1.0
         start, end = y0 - down * height0 / 2, y1 + down * height1 / 2
         tip = f"e,{_points((x1, end))}"
-        _edge(graph, arrow, pos=f"{tip} {_line((x0, start), (x1, end + down * ARROW_HEAD))}")
+        _edge(graph, arrow, theme, pos=f"{tip} {_line((x0, start), (x1, end + down * ARROW_HEAD))}")
 
 
 def _points(*points: Point) -> str:

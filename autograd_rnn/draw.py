@@ -13,6 +13,7 @@ from .files import write_whole
 from .labels import clean, entities
 from .render import check_format, render
 from .sketch import Sketch
+from .theme import LIGHT, as_theme, dark_style
 
 __all__ = ["Drawing", "draw"]
 
@@ -22,18 +23,23 @@ MOST_NODES: Final = 300
 class Drawing:
     """A picture as DOT text, to be rendered, saved, or shown by Jupyter; made by `draw`.
 
-    `dot` is the text, `picture` the record it was written from, `summary` one line about it.
+    `dot` is the text, `picture` the record it was written from, `summary` one line about it, and
+    `theme` the name of its colours.
     """
 
-    __slots__ = ("dot", "picture", "summary")
+    __slots__ = ("dot", "picture", "summary", "theme")
 
-    def __init__(self, picture: Picture, dot: str, summary: str) -> None:
+    def __init__(self, picture: Picture, dot: str, summary: str, theme: str) -> None:
         self.picture = picture
         self.dot = dot
         self.summary = summary
+        self.theme = theme
 
     def svg(self) -> str:
-        """The picture as SVG text; a box's title, shown by browsers, has its numbers in full."""
+        """The picture as SVG text; a box's title, shown by browsers, has its numbers in full.
+
+        A light one turns dark on a dark screen.
+        """
         titles = {box.id: entities(clean(box.description)) for box in self.picture.boxes}
         titles["autograd_rnn"] = entities(clean(self.picture.title))
 
@@ -41,7 +47,10 @@ class Drawing:
             # Graphviz gives ids, which say nothing to a reader.
             return f"<title>{titles[match[1]]}</title>\n" if match[1] in titles else ""
 
-        return re.sub("<title>(.*?)</title>\n", retitle, render(self.dot, "svg").decode())
+        text = re.sub("<title>(.*?)</title>\n", retitle, render(self.dot, "svg").decode())
+        if self.theme != LIGHT.name:
+            return text
+        return re.sub(r"(<svg[^>]*>\n)", rf"\1<style>{dark_style()}</style>\n", text, count=1)
 
     def png(self, dpi: float = 144) -> bytes:
         """The picture as PNG, at `dpi` points per inch."""
@@ -76,6 +85,7 @@ def draw(
     *,
     focus: Any = None,
     run: Any = None,
+    theme: str = "light",
     title: str | None = None,
     max_nodes: int = MOST_NODES,
 ) -> Drawing:
@@ -84,7 +94,8 @@ def draw(
     With `focus`, a weight, its copies are drawn apart, one per use, as the set that separates it
     from the output, and what does not depend on it is folded into constants (panels 10-12).  With
     `run`, the unrolled network, each step has a panel.  Gradients are ∂output/∂node, shown as `–`
-    as long as no `backward` has reached the output.
+    as long as no `backward` has reached the output.  `theme` is "light", which turns dark on dark
+    screens, or "dark".
 
     `ValueError` where the output does not depend on `focus`; `GraphTooLarge` (likewise) above
     `max_nodes` boxes.
@@ -99,6 +110,7 @@ def draw(
             raise ArgumentTypeError(f"{argument} must be a Value, not {type(node).__name__}.")
     if run is not None and not hasattr(run, "steps"):
         raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
+    colours = as_theme(theme)
     sketch = Sketch(output, focus, run)
     if len(sketch.boxes) > max_nodes:
         raise GraphTooLarge(
@@ -106,4 +118,5 @@ def draw(
             f"weight with focus=, unroll fewer steps, or raise max_nodes=."
         )
     picture = sketch.picture(title)
-    return Drawing(picture, write_dot(picture, sketch.placement()), sketch.summary())
+    dot = write_dot(picture, sketch.placement(), colours)
+    return Drawing(picture, dot, sketch.summary(), theme)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from .layout import text_width
+from .theme import LIGHT, Theme
 
 __all__ = [
     "LEGEND",
-    "STYLES",
     "Box",
     "box_label",
     "box_size",
@@ -39,30 +39,7 @@ class Box(NamedTuple):
 
 # --- styles --------------------------------------------------------------------------------------
 
-INK: Final = "#1F2933"
-MUTED: Final = "#56636F"
-GRADIENT: Final = "#C8102E"
-PAPER: Final = "#ffffff"
 FONTS: Final = "DejaVu Sans,Verdana,Helvetica,Arial,sans-serif"
-
-
-class Style(NamedTuple):
-    """The line, the fill and the border of a kind of box."""
-
-    line: str
-    ink: str
-    fill: str
-    border: int
-
-
-STYLES: Final = {
-    "parameter": Style("#7A5B00", "#7A5B00", "#FFF3C9", 3),
-    "copy": Style("#3B1F8F", "#3B1F8F", "#E9E4FA", 2),
-    "constant": Style("#1170AA", "#1170AA", "#E6F2FB", 1),
-    "state": Style("#1B6E4B", "#1B6E4B", "#E2F4EA", 2),
-    "output": Style("#B01E77", "#B01E77", "#FBE7F3", 2),
-    "plain": Style("#8795A5", INK, "#FFFFFF", 1),
-}
 LEGEND: Final = {
     "parameter": "shared parameter",
     "copy": "separating set: its copies",
@@ -139,30 +116,30 @@ def box_size(box: Box) -> tuple[float, float]:
     """The width and height of a box in points, whatever fonts a machine has."""
     badge, values = _widths(box)
     height = NAME_HEIGHT + ROW_HEIGHT * (1 if box.grad is None else 2)
-    border = 2.0 * STYLES[box.role].border
+    border = 2.0 * LIGHT.styles[box.role].border
     return badge + KEY_ROOM + values + border, height + border
 
 
-def box_label(box: Box) -> str:
+def box_label(box: Box, theme: Theme) -> str:
     """Badge, name, and a row each for data and grad."""
-    style = STYLES[box.role]
+    style = theme.styles[box.role]
     badge_width, value_width = _widths(box)
     rows = 2 if box.grad is None else 3
     badge = (
         ""
         if box.badge is None
         else f'<TD ROWSPAN="{rows}" BORDER="1" SIDES="R" COLOR="{style.line}" '
-        f'WIDTH="{badge_width:.0f}">{font(box.badge, NAME_POINTS, MUTED, bold=True)}</TD>'
+        f'WIDTH="{badge_width:.0f}">{font(box.badge, NAME_POINTS, theme.muted, bold=True)}</TD>'
     )
     # The space after a value keeps right-aligned text off the border.
     lines = [
         f'{badge}<TD COLSPAN="2" HEIGHT="{NAME_HEIGHT:.0f}">'
         f"{font(box.name, NAME_POINTS, style.ink, bold=True)}</TD>",
-        _line_of("data", font(box.data + " ", VALUE_POINTS, INK), value_width),
+        _line_of("data", font(box.data + " ", VALUE_POINTS, theme.ink), value_width, theme),
     ]
     if box.grad is not None:
-        written = font(box.grad + " ", VALUE_POINTS, GRADIENT, bold=True)
-        lines.append(_line_of("grad", written, value_width))
+        written = font(box.grad + " ", VALUE_POINTS, theme.gradient, bold=True)
+        lines.append(_line_of("grad", written, value_width, theme))
     return table(
         lines,
         border=str(style.border),
@@ -175,47 +152,48 @@ def box_label(box: Box) -> str:
     )
 
 
-def _line_of(key: str, value: str, width: float) -> str:
+def _line_of(key: str, value: str, width: float, theme: Theme) -> str:
     return (
         f'<TD ALIGN="LEFT" WIDTH="{KEY_ROOM:.0f}" HEIGHT="{ROW_HEIGHT:.0f}">'
-        f"{font(key, KEY_POINTS, MUTED)}</TD>"
+        f"{font(key, KEY_POINTS, theme.muted)}</TD>"
         f'<TD ALIGN="RIGHT" WIDTH="{width:.0f}">{value}</TD>'
     )
 
 
-def chip_label(chip: str) -> str:
+def chip_label(chip: str, theme: Theme) -> str:
     """What a copy adds, to stand on the arrow to it."""
     return table(
-        [f"<TD>{font(f' {chip} ', SMALL_POINTS, GRADIENT, bold=True)}</TD>"],
+        [f"<TD>{font(f' {chip} ', SMALL_POINTS, theme.gradient, bold=True)}</TD>"],
         border="1",
         cellborder="0",
         cellspacing="0",
         cellpadding="2",
-        color=GRADIENT,
-        bgcolor=PAPER,
+        color=theme.gradient,
+        bgcolor=theme.paper,
         style="ROUNDED",
     )
 
 
-def title_label(title: str, subtitle: str) -> str:
+def title_label(title: str, subtitle: str, theme: Theme) -> str:
     """The heading: two lines, or one where there is no subtitle."""
-    rows = [f"<TD>{font(title, TITLE_POINTS, INK, bold=True)}</TD>"]
+    rows = [f"<TD>{font(title, TITLE_POINTS, theme.ink, bold=True)}</TD>"]
     if subtitle:
-        rows.append(f"<TD>{font(subtitle, SMALL_POINTS, MUTED)}</TD>")
+        rows.append(f"<TD>{font(subtitle, SMALL_POINTS, theme.muted)}</TD>")
     return table(rows, border="0", cellborder="0", cellspacing="0", cellpadding="4")
 
 
-def legend_label(legend: Mapping[str, str]) -> str:
+def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
     """A swatch per role with its words."""
     cells = "".join(
-        f'<TD BORDER="{max(STYLES[role].border, 1)}" COLOR="{STYLES[role].line}" '
-        f'BGCOLOR="{STYLES[role].fill}" STYLE="ROUNDED" WIDTH="22" HEIGHT="14"> </TD>'
-        f'<TD ALIGN="LEFT">{font(words + "  ", 11, MUTED)}</TD>'
+        f'<TD BORDER="{style.border}" COLOR="{style.line}" '
+        f'BGCOLOR="{style.fill}" STYLE="ROUNDED" WIDTH="22" HEIGHT="14"> </TD>'
+        f'<TD ALIGN="LEFT">{font(words + "  ", 11, theme.muted)}</TD>'
         for role, words in legend.items()
+        for style in [theme.styles[role]]
     )
     return table([cells], border="0", cellborder="0", cellspacing="4", cellpadding="2")
 
 
-def panel_label(words: str) -> str:
+def panel_label(words: str, theme: Theme) -> str:
     """What stands at the foot of the panel of a step."""
-    return f"<{font(words, SMALL_POINTS, MUTED)}>"
+    return f"<{font(words, SMALL_POINTS, theme.muted)}>"

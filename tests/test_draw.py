@@ -21,9 +21,10 @@ from autograd_rnn.errors import (
     RendererNotFound,
     RenderError,
 )
-from autograd_rnn.labels import STYLES, box_size, clean, entities, html
+from autograd_rnn.labels import box_size, clean, entities, html
 from autograd_rnn.layout import text_width
 from autograd_rnn.render import FORMATS, render
+from autograd_rnn.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
 from .strategies import Pair, pairs
 from .test_graph import runs
@@ -259,7 +260,7 @@ def test_boxes_have_the_size_that_the_layout_reckons_with() -> None:
         numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*", path[1])]
         xs, ys = numbers[::2], numbers[1::2]
         width, height = box_size(box)
-        border = STYLES[box.role].border
+        border = LIGHT.styles[box.role].border
         assert max(xs) - min(xs) == pytest.approx(width, abs=border + 0.1)
         assert max(ys) - min(ys) == pytest.approx(height, abs=border + 0.1)
 
@@ -378,7 +379,7 @@ def test_a_failed_save_leaves_no_file_and_destroys_none(
     svg = tmp_path / "there.svg"
     svg.write_text("precious")
     with pytest.raises(RenderError):
-        Drawing(drawing.picture, "digraph {", "broken").save(svg)
+        Drawing(drawing.picture, "digraph {", "broken", "light").save(svg)
     assert {path.read_text() for path in tmp_path.iterdir()} == {"precious"}
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -438,3 +439,50 @@ def test_jupyter_shows_the_svg() -> None:
     shown = exercise()._repr_mimebundle_()
     assert "</svg>" in shown["image/svg+xml"]
     assert shown["text/plain"].startswith("<Drawing")
+
+
+# --- themes -------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of WCAG 2."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted([luminance(one), luminance(other)])
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
+def test_every_text_has_a_contrast_of_4_5_to_what_it_stands_on(theme: Theme) -> None:
+    for role, style in theme.styles.items():
+        for ink in (style.ink, theme.ink, theme.muted, theme.gradient):
+            assert contrast(ink, style.fill) >= 4.5, (role, ink)
+    for ground in (theme.paper, theme.panel_fill):
+        for ink in (theme.ink, theme.muted, theme.gradient):
+            assert contrast(ink, ground) >= 4.5, (ground, ink)
+
+
+def test_a_light_picture_turns_dark_on_a_dark_screen_and_a_dark_one_is_dark() -> None:
+    light = exercise()
+    assert dark_style() in light.svg()
+    x = Value(3, "x")
+    loss = (x * x - 1) ** 2
+    loss.backward()
+    dark = draw(loss, focus=x, theme="dark")
+    assert "prefers-color-scheme" not in dark.svg()
+    colours = set(re.findall("#[0-9a-f]{6}", dark.svg()))
+    assert colours <= set(re.findall("#[0-9a-f]{6}", str(DARK)))
+    # Every colour of the light one has a rule that replaces it.
+    for attribute, colour in re.findall('(fill|stroke)="(#[0-9a-f]{6}|white)"', light.svg()):
+        assert f'[{attribute}="{colour}"]' in dark_style()
+
+
+def test_themes_that_there_are() -> None:
+    with pytest.raises(ValueError, match=r"theme 'blue' is unknown: choose one of light, dark"):
+        draw(Value(1) * 2, theme="blue")
+    with pytest.raises(TypeError, match=r"theme must be a str, not NoneType"):
+        draw(Value(1) * 2, theme=None)  # type: ignore[arg-type]

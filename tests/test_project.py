@@ -21,7 +21,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = [
     ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph"],
     ["engine", "contexts", "reverse", "forward", "check"],
-    ["tasks", "rnn", "layout", "render"],
+    ["tasks", "rnn", "layout", "render", "theme"],
     ["labels", "dot", "sketch", "draw"],
     ["__main__", "__init__"],
 ]
