@@ -23,7 +23,7 @@ from .theme import Theme
 if TYPE_CHECKING:
     import graphviz
 
-__all__ = ["Arrow", "Picture", "write_dot"]
+__all__ = ["Arrow", "Figure", "Picture", "write_dot"]
 
 
 class Arrow(NamedTuple):
@@ -45,6 +45,14 @@ class Picture(NamedTuple):
     arrows: tuple[Arrow, ...]
     panels: Mapping[int, str]
     legend: Mapping[str, str]
+
+
+class Figure(NamedTuple):
+    """DOT text ready to be rendered; what it shows in one line, and each id's words in full."""
+
+    dot: str
+    summary: str
+    titles: Mapping[str, str]
 
 
 # The style whose line an arrow takes, its width, and what else sets it apart.

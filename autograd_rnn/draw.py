@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from .dot import Picture, write_dot
+from .dot import Figure, Picture, write_dot
 from .errors import ArgumentTypeError, AutogradError, GraphTooLarge
 from .files import write_whole
 from .labels import clean, entities
@@ -23,29 +23,29 @@ MOST_NODES: Final = 300
 class Drawing:
     """A picture as DOT text, to be rendered, saved, or shown by Jupyter; made by `draw`.
 
-    `dot` is the text, `picture` the record it was written from, `summary` one line about it, and
-    `theme` the name of its colours.
+    `dot` is the text, `summary` one line about it, `titles` what each id of it stands for, `theme`
+    the name of its colours, and `picture` the record it was written from, where there is one.
     """
 
-    __slots__ = ("dot", "picture", "summary", "theme")
+    __slots__ = ("dot", "picture", "summary", "theme", "titles")
 
-    def __init__(self, picture: Picture, dot: str, summary: str, theme: str) -> None:
-        self.picture = picture
-        self.dot = dot
-        self.summary = summary
+    def __init__(self, figure: Figure, theme: str, picture: Picture | None = None) -> None:
+        self.dot = figure.dot
+        self.summary = figure.summary
+        self.titles = figure.titles
         self.theme = theme
+        self.picture = picture
 
     def svg(self) -> str:
         """The picture as SVG text; a box's title, shown by browsers, has its numbers in full.
 
         A light one turns dark on a dark screen.
         """
-        titles = {box.id: entities(clean(box.description)) for box in self.picture.boxes}
-        titles["autograd_rnn"] = entities(clean(self.picture.title))
 
         def retitle(match: re.Match[str]) -> str:
             # Graphviz gives ids, which say nothing to a reader.
-            return f"<title>{titles[match[1]]}</title>\n" if match[1] in titles else ""
+            title = self.titles.get(match[1])
+            return "" if title is None else f"<title>{entities(clean(title))}</title>\n"
 
         text = re.sub("<title>(.*?)</title>\n", retitle, render(self.dot, "svg").decode())
         if self.theme != LIGHT.name:
@@ -118,5 +118,6 @@ def draw(
             f"weight with focus=, unroll fewer steps, or raise max_nodes=."
         )
     picture = sketch.picture(title)
+    titles = {"autograd_rnn": picture.title, **{box.id: box.description for box in picture.boxes}}
     dot = write_dot(picture, sketch.placement(), colours)
-    return Drawing(picture, dot, sketch.summary(), theme)
+    return Drawing(Figure(dot, sketch.summary(), titles), theme, picture)

@@ -21,6 +21,7 @@ from autograd_rnn.errors import (
     RendererNotFound,
     RenderError,
 )
+from autograd_rnn.dot import Figure
 from autograd_rnn.labels import box_size, clean, entities, html
 from autograd_rnn.layout import text_width
 from autograd_rnn.render import FORMATS, render
@@ -379,7 +380,7 @@ def test_a_failed_save_leaves_no_file_and_destroys_none(
     svg = tmp_path / "there.svg"
     svg.write_text("precious")
     with pytest.raises(RenderError):
-        Drawing(drawing.picture, "digraph {", "broken", "light").save(svg)
+        Drawing(Figure("digraph {", "broken", {}), "light").save(svg)
     assert {path.read_text() for path in tmp_path.iterdir()} == {"precious"}
     assert len(list(tmp_path.iterdir())) == 2
 
