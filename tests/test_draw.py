@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 from autograd_rnn import RNN, Drawing, Value, bits, copies, draw, one_hot
+from autograd_rnn.dot import Figure
 from autograd_rnn.engine import constant
 from autograd_rnn.errors import (
     FolderNotFound,
@@ -21,7 +22,6 @@ from autograd_rnn.errors import (
     RendererNotFound,
     RenderError,
 )
-from autograd_rnn.dot import Figure
 from autograd_rnn.labels import box_size, clean, entities, html
 from autograd_rnn.layout import text_width
 from autograd_rnn.render import FORMATS, render
