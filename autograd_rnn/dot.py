@@ -27,13 +27,17 @@ __all__ = ["Arrow", "Figure", "Picture", "write_dot"]
 
 
 class Arrow(NamedTuple):
-    """A drawn edge from one box to another; a `fan` arrow may carry a chip."""
+    """A drawn edge from one box to another.
+
+    A `fan` arrow may carry a chip, what a copy adds, and others a note, the local derivative.
+    """
 
     id: str
     role: str
     tail: str
     head: str
     chip: str | None = None
+    note: str | None = None
 
 
 class Picture(NamedTuple):
@@ -97,9 +101,11 @@ def _node(graph: graphviz.Digraph, box: Box, theme: Theme, **attributes: str) ->
 
 def _edge(graph: graphviz.Digraph, arrow: Arrow, theme: Theme, **attributes: str) -> None:
     style, looks = ARROWS[arrow.role]
-    chip = {} if arrow.chip is None else {"label": chip_label(arrow.chip, theme)}
+    words = {} if arrow.note is None else {"label": panel_label(arrow.note, theme)}
+    if arrow.chip is not None:
+        words["label"] = chip_label(arrow.chip, theme)
     common = {"id": arrow.id, "class": arrow.role, "color": theme.styles[style].line}
-    graph.edge(arrow.tail, arrow.head, **common, **looks, **chip, **attributes)
+    graph.edge(arrow.tail, arrow.head, **common, **looks, **words, **attributes)
 
 
 def _panel_attributes(label: str, theme: Theme) -> dict[str, str]:
@@ -153,13 +159,18 @@ def _write_placed(
     sizes = {box.id: box_size(box) for box in picture.boxes}
     left, bottom, right, top = placement.corners
     for box in picture.boxes:
-        if box.role == "parameter":
-            ends = [centres[copy.id][0] for copy in picture.boxes if copy.role == "copy"]
-            centres[box.id] = ((ends[0] + ends[-1]) / 2, top + CHIP_ROOM + sizes[box.id][1] / 2)
-            top += CHIP_ROOM + sizes[box.id][1]
-            reach = sizes[box.id][0] / 2
-            left = min(left, centres[box.id][0] - reach)
-            right = max(right, centres[box.id][0] + reach)
+        fan = [centres[arrow.head] for arrow in picture.arrows if arrow.tail == box.id]
+        if box.role != "parameter" or not fan:
+            continue
+        width, height = sizes[box.id]
+        x = (fan[0][0] + fan[-1][0]) / 2
+        if fan[0][1] > 0.0:
+            top += CHIP_ROOM + height
+            centres[box.id] = (x, top - height / 2)
+        else:
+            bottom -= CHIP_ROOM + height
+            centres[box.id] = (x, bottom + height / 2)
+        left, right = min(left, x - width / 2), max(right, x + width / 2)
     middle = (left + right) / 2
     half = max(
         (right - left) / 2,
@@ -199,27 +210,29 @@ def _write_placed_arrow(
 ) -> None:
     (x0, y0), (x1, y1) = centres[arrow.tail], centres[arrow.head]
     (width0, height0), (width1, height1) = sizes[arrow.tail], sizes[arrow.head]
+    down = 1.0 if y0 > y1 else -1.0
     if arrow.role == "fan":
-        end = y1 + height1 / 2
+        start, end = y0 - down * height0 / 2, y1 + down * height1 / 2
+        tip = (x1, end + down * ARROW_HEAD)
         if abs(x1 - x0) < width0 / 2 - 10.0:
-            path = _line((x1, y0 - height0 / 2), (x1, end + ARROW_HEAD))
+            path = _line((x1, start), tip)
         else:
             side = 1.0 if x1 > x0 else -1.0
-            path = _bend((x0 + side * width0 / 2, y0), (x1, end + ARROW_HEAD))
-        chip_at = _points((x1, y0 - height0 / 2 - CHIP_ROOM / 2 + 4.0))
+            path = _bend((x0 + side * width0 / 2, y0), tip)
+        chip_at = _points((x1, start - down * (CHIP_ROOM / 2 - 4.0)))
         _edge(graph, arrow, theme, pos=f"e,{_points((x1, end))} {path}", lp=chip_at)
     elif y0 == y1:
         start, end = x0 + width0 / 2, x1 - width1 / 2
         if arrow.role == "cut":
             _edge(graph, arrow, theme, pos=_line((start + 3, y0), (end - 3, y1)))
         else:
-            tip = f"e,{_points((end, y1))}"
-            _edge(graph, arrow, theme, pos=f"{tip} {_line((start, y0), (end - ARROW_HEAD, y1))}")
+            path = f"e,{_points((end, y1))} {_line((start, y0), (end - ARROW_HEAD, y1))}"
+            _edge(graph, arrow, theme, pos=path, lp=_points(((start + end) / 2, y0 + 11.0)))
     else:
-        down = 1.0 if y0 > y1 else -1.0
         start, end = y0 - down * height0 / 2, y1 + down * height1 / 2
-        tip = f"e,{_points((x1, end))}"
-        _edge(graph, arrow, theme, pos=f"{tip} {_line((x0, start), (x1, end + down * ARROW_HEAD))}")
+        path = f"e,{_points((x1, end))} {_line((x0, start), (x1, end + down * ARROW_HEAD))}"
+        beside = 6.0 + text_width(arrow.note or "", SMALL_POINTS) / 2
+        _edge(graph, arrow, theme, pos=path, lp=_points((x0 - beside, (start + end) / 2)))
 
 
 def _points(*points: Point) -> str:
@@ -238,11 +251,12 @@ def _line(start: Point, end: Point) -> str:
 
 
 def _bend(start: Point, end: Point) -> str:
-    """Sideways, then down around a rounded corner."""
+    """Sideways, then up or down around a rounded corner."""
     (x0, y0), (x1, y1) = start, end
     radius = min(28.0, abs(x1 - x0), abs(y1 - y0))
     side = 1.0 if x1 > x0 else -1.0
-    corner, turn = (x1 - side * radius, y0), (x1, y0 - radius)
+    down = 1.0 if y0 > y1 else -1.0
+    corner, turn = (x1 - side * radius, y0), (x1, y0 - down * radius)
     pull = 0.45 * radius
-    around = ((x1 - side * pull, y0), (x1, y0 - pull), turn)
+    around = ((x1 - side * pull, y0), (x1, y0 - down * pull), turn)
     return " ".join((_line(start, corner), _spline(*around), _line(turn, end).partition(" ")[2]))

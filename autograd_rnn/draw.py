@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from .dot import Figure, Picture, write_dot
-from .errors import ArgumentTypeError, AutogradError, GraphTooLarge
+from .errors import ArgumentTypeError, ArgumentValueError, AutogradError, GraphTooLarge
 from .files import write_whole
+from .graph import copies, is_node, layers
 from .labels import clean, entities
 from .render import check_format, render
 from .sketch import Sketch
@@ -85,6 +86,7 @@ def draw(
     *,
     focus: Any = None,
     run: Any = None,
+    edges: str | None = None,
     theme: str = "light",
     title: str | None = None,
     max_nodes: int = MOST_NODES,
@@ -106,12 +108,14 @@ def draw(
     <Drawing: w·w + 1 = 10, 5 boxes, 2 copies of w>
     """
     for argument, node in (("output", output), ("focus", focus)):
-        if not hasattr(node, "parents") and not (node is None and argument == "focus"):
+        if not is_node(node) and not (node is None and argument == "focus"):
             raise ArgumentTypeError(f"{argument} must be a Value, not {type(node).__name__}.")
     if run is not None and not hasattr(run, "steps"):
         raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
     colours = as_theme(theme)
-    sketch = Sketch(output, focus, run)
+    if edges not in (None, "local", "plain"):
+        raise ArgumentValueError(f"edges {edges!r} is unknown: choose 'local' or 'plain'.")
+    sketch = _sketch(output, focus, run, edges)
     if len(sketch.boxes) > max_nodes:
         raise GraphTooLarge(
             f"the picture would have {len(sketch.boxes)} boxes, more than {max_nodes}: draw one "
@@ -121,3 +125,23 @@ def draw(
     titles = {"autograd_rnn": picture.title, **{box.id: box.description for box in picture.boxes}}
     dot = write_dot(picture, sketch.placement(), colours)
     return Drawing(Figure(dot, sketch.summary(), titles), theme, picture)
+
+
+def _sketch(output: Any, focus: Any, run: Any, edges: str | None) -> Sketch:
+    """One weight's copies; or the whole graph of a network of one state, if two weights make it."""
+    if focus is not None:
+        return Sketch(output, [focus], run, fold=True, notes=edges == "local")
+    if run is not None:
+        layer = layers(run)
+        weights = [
+            leaf
+            for leaf in run.given
+            if not leaf.constant
+            and leaf not in run.state
+            and any(use.consumer in layer for use in copies(leaf, output))
+        ]
+        if 1 <= len(weights) <= 2:
+            whole = Sketch(output, weights, run, fold=False, notes=edges in (None, "local"))
+            if whole.placement() is not None:
+                return whole
+    return Sketch(output, [], run, fold=False, notes=edges == "local")

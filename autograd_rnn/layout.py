@@ -45,8 +45,8 @@ def text_width(text: str, points: float, bold: bool = False) -> float:
 class Cell(NamedTuple):
     """A box to be placed: its size, the spine box it belongs to, its row and its step.
 
-    Row 0 is the spine, 1 and 2 lie above it, -1 below; a cell with a row stands over or under its
-    spine box, or, with `beside`, left of the box that it feeds there.
+    Row 0 is the spine, 1 and 2 lie above it, -1 and -2 below; a cell with a row stands over or
+    under its spine box, or, with `beside`, left of the box that it feeds there.
     """
 
     width: float
@@ -65,12 +65,16 @@ class Placement(NamedTuple):
     corners: tuple[float, float, float, float]
 
 
-def columns(cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None:
+def columns(
+    cells: Mapping[str, Cell], spine: Sequence[str], least_gap: float = 0.0
+) -> Placement | None:
     """The placement of a spine of boxes from left to right, each step of the network in a panel.
 
-    Every step has the same inner columns, so that equal things stand at equal places.  None where
-    two boxes would overlap.
+    Every step has the same inner columns, so that equal things stand at equal places; between two
+    boxes there is the gap at least.  None where two boxes would overlap.
     """
+    gap = max(COLUMN_GAP, least_gap)
+    panel_gap = PANEL_GAP + gap - COLUMN_GAP
     stacks: dict[str, list[str]] = {box: [] for box in spine}
     for name, cell in cells.items():
         if not cell.beside:
@@ -96,19 +100,19 @@ def columns(cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None
             width = widths[box] if step is None else shared[index]
             for name in stacks[box]:
                 centres[name] = (x + width / 2, row_centres[cells[name].row])
-            x += width + COLUMN_GAP
-        x += margin - COLUMN_GAP
+            x += width + gap
+        x += margin - gap
         if step is not None:
             panels[step] = (left, bottom, x, top)
-        x += PANEL_GAP
+        x += panel_gap
     for name, cell in cells.items():
         if cell.beside:
             fed_x, fed_y = centres[cell.spine]
-            reach = (cells[cell.spine].width + cell.width) / 2 + COLUMN_GAP
+            reach = (cells[cell.spine].width + cell.width) / 2 + gap
             centres[name] = (fed_x - reach, fed_y)
     if _overlap(cells, centres):
         return None
-    return Placement(centres, panels, (0.0, bottom, x - PANEL_GAP, top))
+    return Placement(centres, panels, (0.0, bottom, x - panel_gap, top))
 
 
 def _groups(cells: Mapping[str, Cell], spine: Sequence[str]) -> list[list[str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from .dot import Arrow, Picture
 from .errors import ArgumentValueError
 from .graph import Copy, adjoints, copies, layers, topological
-from .labels import LEGEND, Box, box_size
-from .layout import Cell, Placement, columns
+from .labels import LEGEND, SMALL_POINTS, Box, box_size
+from .layout import Cell, Placement, columns, text_width
 from .notation import Text, accent, label, number, write, write_number
 
 __all__ = ["Sketch"]
@@ -18,13 +19,22 @@ LONGEST_EXPRESSION: Final = 24
 
 
 class Sketch:
-    """The boxes and arrows of a picture, and what was found out about the graph on the way."""
+    """The boxes and arrows of a picture, and what was found out about the graph on the way.
 
-    def __init__(self, output: Any, focus: Any, run: Any) -> None:
-        self.output, self.focus, self.run = output, focus, run
+    The copies of `weights` are drawn apart.  With `fold`, what does not depend on them becomes
+    constants.  With `notes`, arrows carry the local derivatives.
+    """
+
+    def __init__(
+        self, output: Any, weights: Sequence[Any], run: Any, *, fold: bool, notes: bool
+    ) -> None:
+        self.output, self.weights, self.run = output, weights, run
+        self.fold, self.notes = fold, notes
         self.order = topological(output)
-        self.uses: tuple[Copy, ...] = () if focus is None else copies(focus, output, run)
-        self.use_at = {(use.consumer, use.position): use for use in self.uses}
+        self.uses = {weight: copies(weight, output, run) for weight in weights}
+        self.use_at = {
+            (use.consumer, use.position): use for uses in self.uses.values() for use in uses
+        }
         self.adjoint = adjoints(output)
         self.layer = {} if run is None else layers(run)
         initial = () if run is None else run.state
@@ -32,50 +42,58 @@ class Sketch:
         self.states = self.initial.union(*[step.q for step in run.steps] if run else [])
         self.stateful = _downstream(self.order, initial)
         self.texts = _expressions(self.order)
-        if focus is None:
-            self.kept = {node for node in self.order if node.parents}
-        else:
-            self.kept = _downstream(self.order, [focus]) - {focus}
-            if not self.uses:
+        self.kept = {node for node in self.order if node.parents}
+        if fold:
+            self.kept = _downstream(self.order, weights) - set(weights)
+        for weight, uses in self.uses.items():
+            if not uses:
                 raise ArgumentValueError(
-                    f"output does not depend on focus ({focus!r}): there is nothing to draw apart."
+                    f"output does not depend on focus ({weight!r}): there is nothing to draw apart."
                 )
         self.boxes: dict[str, Box] = {}
         self.arrows: list[Arrow] = []
         self.nodes: dict[str, Any] = {}
         self.ids: dict[Any, str] = {}
-        self._add_parameter()
+        for place, weight in enumerate(weights, 1):
+            self._add_parameter(weight, f"p{place}")
         for number_, node in enumerate(self.order, 1):
             if node in self.kept:
                 self._add_result(node, f"n{number_}")
-            elif focus is None and (node is output or not _absorbed(node)):
+            elif not fold and node not in self.uses and (node is output or not _absorbed(node)):
                 self._add_leaf(node, f"n{number_}")
-        self._add_cut()
+        self._add_cuts()
 
     # --- boxes and arrows -----------------------------------------------------------------------
 
-    def _add_parameter(self) -> None:
-        if self.focus is None:
-            return
-        name = self.texts[self.focus].text
-        total = self.adjoint.get(self.focus, 0.0)
-        grad = _sum([use.grad for use in self.uses], total) if self.output.grad else "–"
-        self._add("p1", self.focus, "parameter", name, None, grad, None)
+    def _add_parameter(self, weight: Any, id: str) -> None:
+        name = self.texts[weight].text
+        total = self.adjoint.get(weight, 0.0)
+        terms = [use.grad for use in self.uses[weight]]
+        grad = _sum(terms, total) if self.output.grad else "–"
+        self._add(id, weight, "parameter", name, None, grad, None)
+        self.ids[weight] = id
 
     def _add_leaf(self, leaf: Any, id: str) -> None:
         role = "constant" if leaf.constant else "state" if leaf in self.states else "parameter"
-        self._add(id, leaf, role, self.texts[leaf].text, None, self._grad(leaf), None)
+        # An input stands in the panel of the step that reads it.
+        step = self._reader(leaf) if leaf.constant else None
+        self._add(id, leaf, role, self.texts[leaf].text, None, self._grad(leaf), step)
         self.ids[leaf] = id
+
+    def _reader(self, leaf: Any) -> int | None:
+        steps = () if self.run is None else self.run.steps
+        return next((step.k for step in steps if leaf in step.x), None)
 
     def _add_result(self, node: Any, id: str) -> None:
         step = self.layer.get(node)
         operands = [self.texts[parent] for parent in node.parents]
         for position, parent in enumerate(node.parents):
-            if parent is self.focus:
-                use = self.use_at[node, position]
+            use = self.use_at.get((node, position))
+            note = number(node.partials[position]) if self.notes else None
+            if use is not None:
                 operands[position] = Text(self._copy_name(use))
                 self._add_copy(use, step)
-                self._join(f"c{use.index}", id, "flow")
+                self._join(self._copy_id(use), id, "flow", note=note)
                 continue
             if parent in self.ids:
                 tail = self.ids[parent]
@@ -84,7 +102,8 @@ class Sketch:
             else:
                 tail = f"{id}_{position + 1}"
                 self._add_card(parent, node, tail)
-            self._join(tail, id, "state" if parent in self.states else "flow")
+            role = "state" if parent in self.states else "flow"
+            self._join(tail, id, role, note=None if parent.constant else note)
         written = write(node.op, *operands).text
         name = label(node.name) if node.name is not None else self._role_name(node, written)
         role = "output" if node is self.output else "state" if node in self.states else "plain"
@@ -92,10 +111,15 @@ class Sketch:
         self._add(id, node, role, name, badge, self._grad(node), step)
         self.ids[node] = id
 
+    def _copy_id(self, use: Copy) -> str:
+        place = self.weights.index(use.parameter)
+        return f"c{use.index}" if place == 0 else f"c{use.index}_{place + 1}"
+
     def _add_copy(self, use: Copy, step: int | None) -> None:
-        id, grad = f"c{use.index}", number(use.grad) if self.output.grad else "–"
+        id, grad = self._copy_id(use), number(use.grad) if self.output.grad else "–"
         self._add(id, use.parameter, "copy", self._copy_name(use), None, grad, step)
-        self._join("p1", id, "fan", _term(grad) if self.output.grad else None)
+        chip = _term(grad) if self.output.grad else None
+        self._join(self.ids[use.parameter], id, "fan", chip=chip)
 
     def _add_card(self, node: Any, consumer: Any, id: str) -> None:
         """What does not depend on the focus, folded into one box per use."""
@@ -105,9 +129,10 @@ class Sketch:
         grad = self._grad(node) if initial else None
         self._add(id, node, role, self.texts[node].text, None, grad, step)
 
-    def _add_cut(self) -> None:
-        for use, following in zip(self.uses, self.uses[1:], strict=False):
-            self._join(f"c{use.index}", f"c{following.index}", "cut")
+    def _add_cuts(self) -> None:
+        for uses in self.uses.values():
+            for use, following in pairwise(uses):
+                self._join(self._copy_id(use), self._copy_id(following), "cut")
 
     def _add(
         self,
@@ -125,8 +150,10 @@ class Sketch:
         self.boxes[id] = Box(id, role, name, badge, data, grad, description, step)
         self.nodes[id] = node
 
-    def _join(self, tail: str, head: str, role: str, chip: str | None = None) -> None:
-        self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, chip))
+    def _join(
+        self, tail: str, head: str, role: str, *, chip: str | None = None, note: str | None = None
+    ) -> None:
+        self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, chip, note))
 
     def _grad(self, node: Any) -> str | None:
         if node.constant:
@@ -134,7 +161,8 @@ class Sketch:
         return number(self.adjoint.get(node, 0.0)) if self.output.grad else "–"
 
     def _copy_name(self, use: Copy) -> str:
-        return accent(self.texts[self.focus].text, use.index, accents=len(self.uses) <= 4)
+        accents = len(self.uses[use.parameter]) <= 4
+        return accent(self.texts[use.parameter].text, use.index, accents)
 
     def _role_name(self, node: Any, written: str) -> str:
         if node is self.output and self.run is not None and node not in self.layer:
@@ -147,10 +175,10 @@ class Sketch:
         """The record of all that is drawn."""
         roles = {box.role for box in self.boxes.values()}
         words = dict(LEGEND)
-        if self.focus is None:
+        if not self.weights:
             words["parameter"] = "variable"
-        else:
-            words["constant"] = f"constant for {self.texts[self.focus].text}"
+        elif self.fold:
+            words["constant"] = f"constant for {self._weight_names()}"
         if self.run is not None and self.output not in self.layer:
             words["output"] = "loss"
         return Picture(
@@ -163,15 +191,23 @@ class Sketch:
         )
 
     def _title(self) -> str:
-        if self.focus is None:
+        if not self.weights:
             return f"How {self._output_name()} is computed"
-        name = self.texts[self.focus].text
-        if len(self.uses) == 1:
-            return f"The copy of {name} separates it from the output"
-        return f"The copies of {name} separate it from the output"
+        names = self._weight_names()
+        if not self.fold:
+            return f"The whole graph, with every copy of {names}"
+        if len(self.use_at) == 1:
+            return f"The copy of {names} separates it from the output"
+        them = "it" if len(self.weights) == 1 else "them"
+        return f"The copies of {names} separate {them} from the output"
+
+    def _weight_names(self) -> str:
+        return " and ".join([self.texts[weight].text for weight in self.weights])
 
     def _subtitle(self) -> str:
         """How the last step and the output are computed; nothing where that is too long."""
+        if self.notes:
+            return "a number on an arrow is the local derivative"
         steps: Sequence[Any] = () if self.run is None else self.run.steps
         last = [n for n in self.order if n.name is not None and self.layer.get(n) == len(steps)]
         if len(steps) > 1 and self.states.isdisjoint(last):
@@ -200,16 +236,16 @@ class Sketch:
 
     def placement(self) -> Placement | None:
         """Where the boxes go, where the states form one chain; None leaves it to `dot`."""
-        return None if self.focus is None else _place(self)
+        return _place(self) if self.weights else None
 
     def summary(self) -> str:
         """What is drawn, in one line."""
         name, value = self._output_name(), number(self.output.data)
         summary = f"{name} = {value}, {len(self.boxes)} boxes"
-        if self.focus is None:
+        if not self.weights:
             return summary
-        plural = "copy" if len(self.uses) == 1 else "copies"
-        return f"{summary}, {len(self.uses)} {plural} of {self.texts[self.focus].text}"
+        plural = "copy" if len(self.use_at) == 1 else "copies"
+        return f"{summary}, {len(self.use_at)} {plural} of {self._weight_names()}"
 
 
 # --- what is written into boxes ------------------------------------------------------------------
@@ -285,7 +321,9 @@ def _place(sketch: Sketch) -> Placement | None:
     """The placement of a picture whose states form one chain, the spine; None for other graphs.
 
     The spine runs back from the output along what depends on the initial state.  Over a box of it
-    stands the copy that it uses, or a product with the copy over it; under it a constant.
+    stands the copy that it uses, under it a constant.  A product with a copy of its own stands over
+    it too, its copy on top, but in a whole graph, where the copies above are another weight's,
+    under it.
     """
     fed_by: dict[str, list[str]] = {id: [] for id in sketch.boxes}
     for arrow in sketch.arrows:
@@ -297,6 +335,7 @@ def _place(sketch: Sketch) -> Placement | None:
         width, height = box_size(sketch.boxes[id])
         cells[id] = Cell(width, height, spine_box, row, sketch.boxes[id].step, beside)
 
+    side = 1 if sketch.fold else -1
     spine = [sketch.ids[sketch.output]]
     while True:
         box = spine[-1]
@@ -304,28 +343,40 @@ def _place(sketch: Sketch) -> Placement | None:
         kinds: dict[str, list[str]] = {"back": [], "copy": [], "constant": [], "branch": []}
         for operand in fed_by[box]:
             kinds[_kind(sketch, operand)].append(operand)
-        over, under = kinds["copy"] + kinds["branch"], kinds["constant"]
-        if len(kinds["back"]) > 1 or len(over) > 1 or len(under) > 1:
+        beyond = {1: list(kinds["copy"]), -1: list(kinds["constant"])}
+        beyond[side] += kinds["branch"]
+        if len(kinds["back"]) > 1 or any(len(operands) > 1 for operands in beyond.values()):
             return None
-        for operand in over:
-            place(operand, box, 1)
-        for operand in under:
-            place(operand, box, -1)
+        for row, operands in beyond.items():
+            for operand in operands:
+                place(operand, box, row)
         for branch in kinds["branch"]:
             inner = [(_kind(sketch, operand), operand) for operand in fed_by[branch]]
             if sorted(kind for kind, _ in inner) not in (["copy"], ["constant", "copy"]):
                 return None
             for kind, operand in inner:
                 if kind == "copy":
-                    place(operand, box, 2)
+                    place(operand, box, 2 * side)
                 else:
-                    place(operand, branch, 1, beside=True)
+                    place(operand, branch, side, beside=True)
         if not kinds["back"]:
             break
         spine.append(kinds["back"][0])
-    if len(cells) + 1 < len(sketch.boxes):
+    if len(cells) + len(sketch.weights) < len(sketch.boxes) or not _one_weight_a_row(sketch, cells):
         return None
-    return columns(cells, spine[::-1])
+    room = max([text_width(arrow.note or "", SMALL_POINTS) for arrow in sketch.arrows], default=0.0)
+    return columns(cells, spine[::-1], room + 12.0)
+
+
+def _one_weight_a_row(sketch: Sketch, cells: Mapping[str, Cell]) -> bool:
+    """Whether each weight's copies are one row, and the only copies on their side."""
+    rows = {
+        (sketch.nodes[id], cell.row)
+        for id, cell in cells.items()
+        if sketch.boxes[id].role == "copy"
+    }
+    sides = [row > 0 for _, row in rows]
+    return len(rows) == len(sketch.weights) and len(set(sides)) == len(sides)
 
 
 def _kind(sketch: Sketch, id: str) -> str:

@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -440,6 +441,71 @@ def test_jupyter_shows_the_svg() -> None:
     shown = exercise()._repr_mimebundle_()
     assert "</svg>" in shown["image/svg+xml"]
     assert shown["text/plain"].startswith("<Drawing")
+
+
+# --- the whole graph of a network of one state ---------------------------------------------------
+
+
+def test_the_whole_graph_of_the_exercise() -> None:
+    names: dict[str, Any] = {}
+    exec(EXERCISE, names)
+    drawing = draw(names["loss"], run=names["run"])
+    assert drawing.picture is not None
+    assert drawing.picture.title == "The whole graph, with every copy of w₁ and w₂"
+    assert boxes(drawing, "parameter") == [
+        ("w₁", "4", "0 + 16 + 16 = 32"),
+        ("w₂", "1", "64 + 0 + 4 = 68"),
+    ]
+    assert boxes(drawing, "copy") == [
+        *[("ẇ₁", "4", "0"), ("ẇ₂", "1", "64"), ("ẅ₁", "4", "16")],
+        *[("ẅ₂", "1", "0"), ("w⃛₁", "4", "16"), ("w⃛₂", "1", "4")],
+    ]
+    assert boxes(drawing, "constant") == [("ẋ", "1", None), ("ẍ", "0", None), ("x⃛", "1", None)]
+    # Panel 13: ∂(w₁·q)/∂w₁ is the state before; ∂(w₁·q)/∂q is w₁.
+    notes = {(arrow.tail, arrow.head): arrow.note for arrow in drawing.picture.arrows}
+    names_of = {box.id: box.name for box in drawing.picture.boxes}
+    by_name = {(names_of[tail], names_of[head]): note for (tail, head), note in notes.items()}
+    assert [by_name[pair] for pair in (("ẇ₁", "ẇ₁·q"), ("ẅ₁", "ẅ₁·q̇"), ("w⃛₁", "w⃛₁·q̈"))] == [
+        "0",
+        "1",
+        "4",
+    ]
+    assert [by_name[pair] for pair in (("q", "ẇ₁·q"), ("π⃛", "15 − π⃛"), ("15 − π⃛", "L"))] == [
+        "4",
+        "−1",
+        "−4",
+    ]
+    assert by_name["ẋ", "ẇ₂·ẋ"] is None
+    assert "layout=nop2" in drawing.dot
+
+
+def test_edges_with_and_without_the_local_derivatives() -> None:
+    x = Value(3, "x")
+    y = x * 2 + 1
+    for edges, notes in ((None, {None}), ("plain", {None}), ("local", {None, "2", "1"})):
+        picture = draw(y, focus=x, edges=edges).picture
+        assert picture is not None
+        assert {arrow.note for arrow in picture.arrows} <= notes
+    with pytest.raises(ValueError, match=r"edges 'all' is unknown: choose 'local' or 'plain'"):
+        draw(y, edges="all")
+    names: dict[str, Any] = {}
+    exec(EXERCISE, names)
+    plain = draw(names["loss"], run=names["run"], edges="plain").picture
+    assert plain is not None
+    assert all(arrow.note is None for arrow in plain.arrows)
+
+
+@given(runs())
+def test_the_whole_graph_of_any_network_can_be_drawn(run) -> None:  # type: ignore[no-untyped-def]
+    _, unrolled = run
+    output = sum(unrolled.q, Value(0)) * 3
+    output.backward()
+    drawing = draw(output, run=unrolled, max_nodes=5000)
+    assert drawing.picture is not None
+    ids = [box.id for box in drawing.picture.boxes]
+    assert len(set(ids)) == len(ids)
+    for arrow in drawing.picture.arrows:
+        assert {arrow.tail, arrow.head} <= set(ids)
 
 
 # --- themes -------------------------------------------------------------------------------------
