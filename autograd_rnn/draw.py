@@ -10,13 +10,13 @@ from typing import Any, Final
 from .dot import Figure, Picture, write_dot
 from .errors import ArgumentTypeError, ArgumentValueError, AutogradError, GraphTooLarge
 from .files import write_whole
-from .graph import copies, is_node, layers
+from .graph import is_node
 from .labels import clean, entities
 from .render import check_format, render
-from .sketch import Sketch
+from .sketch import Sketch, sketch_graph
 from .theme import LIGHT, as_theme, dark_style
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "draw", "drawing_of"]
 
 MOST_NODES: Final = 300
 
@@ -112,36 +112,21 @@ def draw(
             raise ArgumentTypeError(f"{argument} must be a Value, not {type(node).__name__}.")
     if run is not None and not hasattr(run, "steps"):
         raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
-    colours = as_theme(theme)
+    as_theme(theme)
     if edges not in (None, "local", "plain"):
         raise ArgumentValueError(f"edges {edges!r} is unknown: choose 'local' or 'plain'.")
-    sketch = _sketch(output, focus, run, edges)
+    sketch = sketch_graph(output, focus, run, edges)
     if len(sketch.boxes) > max_nodes:
         raise GraphTooLarge(
             f"the picture would have {len(sketch.boxes)} boxes, more than {max_nodes}: draw one "
             f"weight with focus=, unroll fewer steps, or raise max_nodes=."
         )
+    return drawing_of(sketch, theme, title)
+
+
+def drawing_of(sketch: Sketch, theme: str, title: str | None = None) -> Drawing:
+    """The drawing of a sketch, in the colours of a theme."""
     picture = sketch.picture(title)
     titles = {"autograd_rnn": picture.title, **{box.id: box.description for box in picture.boxes}}
-    dot = write_dot(picture, sketch.placement(), colours)
+    dot = write_dot(picture, sketch.placement(), as_theme(theme))
     return Drawing(Figure(dot, sketch.summary(), titles), theme, picture)
-
-
-def _sketch(output: Any, focus: Any, run: Any, edges: str | None) -> Sketch:
-    """One weight's copies; or the whole graph of a network of one state, if two weights make it."""
-    if focus is not None:
-        return Sketch(output, [focus], run, fold=True, notes=edges == "local")
-    if run is not None:
-        layer = layers(run)
-        weights = [
-            leaf
-            for leaf in run.given
-            if not leaf.constant
-            and leaf not in run.state
-            and any(use.consumer in layer for use in copies(leaf, output))
-        ]
-        if 1 <= len(weights) <= 2:
-            whole = Sketch(output, weights, run, fold=False, notes=edges in (None, "local"))
-            if whole.placement() is not None:
-                return whole
-    return Sketch(output, [], run, fold=False, notes=edges == "local")

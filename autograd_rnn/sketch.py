@@ -13,7 +13,7 @@ from .labels import LEGEND, SMALL_POINTS, Box, box_size
 from .layout import Cell, Placement, columns, text_width
 from .notation import Text, accent, label, number, write, write_number
 
-__all__ = ["Sketch"]
+__all__ = ["Sketch", "sketch_graph"]
 
 LONGEST_EXPRESSION: Final = 24
 
@@ -22,14 +22,23 @@ class Sketch:
     """The boxes and arrows of a picture, and what was found out about the graph on the way.
 
     The copies of `weights` are drawn apart.  With `fold`, what does not depend on them becomes
-    constants.  With `notes`, arrows carry the local derivatives.
+    constants.  With `notes`, arrows carry the local derivatives.  Gradients are shown where
+    `backward` has reached the output, or with `known`.
     """
 
     def __init__(
-        self, output: Any, weights: Sequence[Any], run: Any, *, fold: bool, notes: bool
+        self,
+        output: Any,
+        weights: Sequence[Any],
+        run: Any,
+        *,
+        fold: bool,
+        notes: bool,
+        known: bool = False,
     ) -> None:
         self.output, self.weights, self.run = output, weights, run
         self.fold, self.notes = fold, notes
+        self.known = known or output.grad != 0.0
         self.order = topological(output)
         self.uses = {weight: copies(weight, output, run) for weight in weights}
         self.use_at = {
@@ -69,7 +78,7 @@ class Sketch:
         name = self.texts[weight].text
         total = self.adjoint.get(weight, 0.0)
         terms = [use.grad for use in self.uses[weight]]
-        grad = _sum(terms, total) if self.output.grad else "–"
+        grad = _sum(terms, total) if self.known else "–"
         self._add(id, weight, "parameter", name, None, grad, None)
         self.ids[weight] = id
 
@@ -93,7 +102,7 @@ class Sketch:
             if use is not None:
                 operands[position] = Text(self._copy_name(use))
                 self._add_copy(use, step)
-                self._join(self._copy_id(use), id, "flow", note=note)
+                self._join(self.copy_id(use), id, "flow", note=note)
                 continue
             if parent in self.ids:
                 tail = self.ids[parent]
@@ -111,14 +120,15 @@ class Sketch:
         self._add(id, node, role, name, badge, self._grad(node), step)
         self.ids[node] = id
 
-    def _copy_id(self, use: Copy) -> str:
+    def copy_id(self, use: Copy) -> str:
+        """The box of a copy."""
         place = self.weights.index(use.parameter)
         return f"c{use.index}" if place == 0 else f"c{use.index}_{place + 1}"
 
     def _add_copy(self, use: Copy, step: int | None) -> None:
-        id, grad = self._copy_id(use), number(use.grad) if self.output.grad else "–"
+        id, grad = self.copy_id(use), number(use.grad) if self.known else "–"
         self._add(id, use.parameter, "copy", self._copy_name(use), None, grad, step)
-        chip = _term(grad) if self.output.grad else None
+        chip = _term(grad) if self.known else None
         self._join(self.ids[use.parameter], id, "fan", chip=chip)
 
     def _add_card(self, node: Any, consumer: Any, id: str) -> None:
@@ -132,7 +142,7 @@ class Sketch:
     def _add_cuts(self) -> None:
         for uses in self.uses.values():
             for use, following in pairwise(uses):
-                self._join(self._copy_id(use), self._copy_id(following), "cut")
+                self._join(self.copy_id(use), self.copy_id(following), "cut")
 
     def _add(
         self,
@@ -158,7 +168,7 @@ class Sketch:
     def _grad(self, node: Any) -> str | None:
         if node.constant:
             return None
-        return number(self.adjoint.get(node, 0.0)) if self.output.grad else "–"
+        return number(self.adjoint.get(node, 0.0)) if self.known else "–"
 
     def _copy_name(self, use: Copy) -> str:
         accents = len(self.uses[use.parameter]) <= 4
@@ -192,7 +202,7 @@ class Sketch:
 
     def _title(self) -> str:
         if not self.weights:
-            return f"How {self._output_name()} is computed"
+            return f"How {self.output_name()} is computed"
         names = self._weight_names()
         if not self.fold:
             return f"The whole graph, with every copy of {names}"
@@ -217,7 +227,7 @@ class Sketch:
             last.append(self.output)
         for node in last:
             written = write(node.op, *[self.texts[parent] for parent in node.parents]).text
-            name = self._output_name() if node is self.output else label(node.name)
+            name = self.output_name() if node is self.output else label(node.name)
             if name != written:
                 lines.append(f"{name} = {written}")
         subtitle = "     ".join(lines)
@@ -231,7 +241,8 @@ class Sketch:
             if step.k in drawn
         }
 
-    def _output_name(self) -> str:
+    def output_name(self) -> str:
+        """What the output is called in the picture."""
         return self.boxes[self.ids[self.output]].name
 
     def placement(self) -> Placement | None:
@@ -240,12 +251,38 @@ class Sketch:
 
     def summary(self) -> str:
         """What is drawn, in one line."""
-        name, value = self._output_name(), number(self.output.data)
+        name, value = self.output_name(), number(self.output.data)
         summary = f"{name} = {value}, {len(self.boxes)} boxes"
         if not self.weights:
             return summary
         plural = "copy" if len(self.use_at) == 1 else "copies"
         return f"{summary}, {len(self.use_at)} {plural} of {self._weight_names()}"
+
+
+def sketch_graph(
+    output: Any, focus: Any, run: Any, edges: str | None, *, known: bool = False
+) -> Sketch:
+    """The sketch of one weight's copies, or of the whole graph.
+
+    In a network of one state that two weights make, the whole graph has the copies of both apart.
+    """
+    if focus is not None:
+        return Sketch(output, [focus], run, fold=True, notes=edges == "local", known=known)
+    if run is not None:
+        layer = layers(run)
+        weights = [
+            leaf
+            for leaf in run.given
+            if not leaf.constant
+            and leaf not in run.state
+            and any(use.consumer in layer for use in copies(leaf, output))
+        ]
+        if 1 <= len(weights) <= 2:
+            notes = edges in (None, "local")
+            whole = Sketch(output, weights, run, fold=False, notes=notes, known=known)
+            if whole.placement() is not None:
+                return whole
+    return Sketch(output, [], run, fold=False, notes=edges == "local", known=known)
 
 
 # --- what is written into boxes ------------------------------------------------------------------
