@@ -24,6 +24,7 @@ from .ops import (
     step,
     tanh,
 )
+from .play import Page, play
 from .reverse import grad, gradients, hessian, value_and_grad, zero_grad
 from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .tasks import in_family, read_fasta
@@ -36,6 +37,7 @@ __all__ = [
     "Copy",
     "Drawing",
     "GradientError",
+    "Page",
     "StaleGraphError",
     "Unrolled",
     "Value",
@@ -61,6 +63,7 @@ __all__ = [
     "minimum",
     "no_grad",
     "one_hot",
+    "play",
     "primitive",
     "read_fasta",
     "relu",

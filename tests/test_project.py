@@ -23,6 +23,7 @@ LAYERS = [
     ["engine", "contexts", "reverse", "forward", "check"],
     ["tasks", "rnn", "layout", "render", "theme"],
     ["labels", "dot", "sketch", "draw"],
+    ["play"],
     ["__main__", "__init__"],
 ]
 # What a module may import although it stands in its own layer.
@@ -76,7 +77,7 @@ def test_every_module_has_a_layer() -> None:
 
 
 def test_the_readers_of_a_graph_do_not_import_value() -> None:
-    for name in ("graph", "layout", "labels", "dot", "sketch", "draw", "render", "notation"):
+    for name in ("graph", "layout", "labels", "dot", "sketch", "draw", "render", "play"):
         assert "engine" not in imported(ast.parse((PACKAGE / f"{name}.py").read_text("utf-8")))
 
 

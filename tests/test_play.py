@@ -1,0 +1,213 @@
+"""The page: its film against the sweep, its text, and what it refuses."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from autograd_rnn import RNN, Page, Value, bits, gradients, play
+from autograd_rnn.errors import FolderNotFound
+from autograd_rnn.notation import number
+
+from .strategies import Pair, whole_pairs
+from .test_graph import runs
+
+
+def exercise(**options: Any) -> Page:
+    rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("101"))
+    focus = rnn.parameters()[options.pop("weight")] if "weight" in options else None
+    return play((15 - run.pi[0]) ** 2, run=run, focus=focus, **options)
+
+
+def film(page: Page) -> Any:
+    (text,) = re.findall('id="film">(.*?)</script>', page.html, re.DOTALL)
+    return json.loads(text)
+
+
+def said(page: Page, sweep: str) -> list[str]:
+    return [step["say"] for step in film(page)["steps"] if step["sweep"] == sweep]
+
+
+def test_the_exercise_is_told_step_by_step() -> None:
+    page = exercise(weight=0)
+    assert said(page, "Given") == ["The weights, the inputs and the states are given."]
+    assert said(page, "Forward") == [
+        "ẇ₁·q = 4·0 = 0",
+        "π̇ = w₁·q + w₂·ẋ = 0 + 1 = 1",
+        "q̇ = relu(π̇) = relu(1) = 1",
+        "ẅ₁·q̇ = 4·1 = 4",
+        "π̈ = w₁·q̇ + w₂·ẍ = 4 + 0 = 4",
+        "q̈ = relu(π̈) = relu(4) = 4",
+        "w⃛₁·q̈ = 4·4 = 16",
+        "π⃛ = w₁·q̈ + w₂·x⃛ = 16 + 1 = 17",
+        "15 − π⃛ = 15 − 17 = −2",
+        "L = (−2)² = 4",
+    ]
+    assert said(page, "Backward") == [
+        "Backward starts at the output: ∂L/∂L = 1.",
+        "∂L/∂(15 − π⃛) = 1 · (−4) = −4",
+        "∂L/∂π⃛ = (−4) · (−1) = 4",
+        "∂L/∂(w⃛₁·q̈) = 4 · 1 = 4",
+        "copy w⃛₁ adds 4 · 4 = 16, ∂L/∂w₁ so far 16",
+        "∂L/∂q̈ = 4 · 4 = 16",
+        "∂L/∂π̈ = 16 · 1 = 16",
+        "∂L/∂(ẅ₁·q̇) = 16 · 1 = 16",
+        "copy ẅ₁ adds 16 · 1 = 16, ∂L/∂w₁ so far 32",
+        "∂L/∂q̇ = 16 · 4 = 64",
+        "∂L/∂π̇ = 64 · 1 = 64",
+        "∂L/∂(ẇ₁·q) = 64 · 1 = 64",
+        "copy ẇ₁ adds 64 · 0 = 0, ∂L/∂w₁ so far 32",
+        "∂L/∂q = 64 · 4 = 256",
+    ]
+
+
+def test_the_sum_of_a_weight_fills_from_the_last_copy() -> None:
+    boxes = {box["id"]: box for box in film(exercise(weight=0))["boxes"]}
+    assert [text for _, text in boxes["p1"]["grads"]] == [
+        "· + · + 16",
+        "· + 16 + 16",
+        "0 + 16 + 16 = 32",
+    ]
+    both = {box["id"]: box for box in film(exercise())["boxes"]}
+    assert [text for _, text in both["p2"]["grads"]][-1] == "64 + 0 + 4 = 68"
+
+
+def test_several_uses_of_an_inner_node_are_summed_in_words() -> None:
+    x = Value(3, "x")
+    h = x * x
+    h.name = "h"
+    assert said(play(h * h + h), "Backward")[-4:] == [
+        "h·h adds 1 · 9 = 9, ∂(h·h + h)/∂h so far 10",
+        "h·h adds 1 · 9 = 9, ∂(h·h + h)/∂h so far 19",
+        "∂(h·h + h)/∂x = 19 · 3 = 57",
+        "h adds 19 · 3 = 57, ∂(h·h + h)/∂x so far 114",
+    ]
+
+
+@settings(max_examples=25)
+@given(runs())
+def test_the_film_ends_at_the_gradients(run) -> None:  # type: ignore[no-untyped-def]
+    rnn, unrolled = run
+    output = sum(unrolled.q, Value(0)) * 3
+    weight = rnn.parameters()[0]
+    if not gradients(output, [weight])[0]:
+        return
+    content = film(play(output, run=unrolled, focus=weight, max_nodes=0))
+    last = {box["id"]: box["grads"][-1][1] for box in content["boxes"] if box["grads"]}
+    total = number(gradients(output, [weight])[0])
+    assert last["p1"].rpartition("= ")[2] == total
+    assert output.grad == weight.grad == 0
+
+
+@settings(max_examples=25)
+@given(whole_pairs())
+def test_the_film_is_about_what_is_on_the_stage(pair: Pair) -> None:
+    output = pair.values[-1]
+    page = play(output)
+    content = film(page)
+    stage = page.html[page.html.index('id="stage"') : page.html.index('id="where"')]
+    ids = set(re.findall(r'<g id="(\w+)"', stage))
+    assert {box["id"] for box in content["boxes"]} <= ids
+    assert {arrow["id"] for arrow in content["arrows"]} <= ids
+    for place, step in enumerate(content["steps"]):
+        assert step["node"] in ids or (step["node"] is None and place == 0)
+        assert set(step["live"]) <= ids
+
+
+def test_the_stage_is_svg_with_marks_for_what_appears() -> None:
+    page = exercise()
+    (svg,) = re.findall(r"<svg.*?</svg>", page.html, re.DOTALL)
+    root = ElementTree.fromstring(svg)
+    assert "width" not in root.attrib
+    assert root.get("viewBox")
+    grads = root.findall(".//*[@class='grad']")
+    shown = [(element.text or "").strip() for element in grads]
+    assert {"0 + 16 + 16 = 32", "64 + 0 + 4 = 68", "256"} <= set(shown)
+    chips = root.findall(".//*[@class='chip']")
+    assert ["".join(chip.itertext()).strip() for chip in chips] == [
+        *["+ 0", "+ 16", "+ 16", "+ 64", "+ 0", "+ 4"]
+    ]
+
+
+def test_the_page_needs_nothing_from_outside() -> None:
+    html = exercise().html
+    addresses = set(re.findall(r"""https?://[^\s"'<)]+""", html))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert not re.search(r"""(src|href)=["'](?!#)""", html)
+    assert "{{" not in html
+
+
+def test_a_large_graph_has_cards_instead_of_a_picture() -> None:
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(500):
+        y = (y * x).tanh()
+    page = play(y)
+    assert "<svg" not in page.html
+    assert page.html.count('class="card"') == 1001
+    assert page.steps == 1 + 1000 + 1 + 1500
+    assert film(page)["cards"] is True
+
+
+def test_an_lstm_step_can_be_played() -> None:
+    x, h, c = Value(1, "x"), Value(0.5, "h"), Value(-0.5, "c")
+    gates = [(Value(0.1 * k, f"u_{k}") * x + Value(0.2 * k, f"v_{k}") * h) for k in range(1, 5)]
+    i, f, o, g = [gate.sigmoid() for gate in gates[:3]] + [gates[3].tanh()]
+    c = f * c + i * g
+    page = play(o * c.tanh())
+    assert "<svg" in page.html
+    assert len(said(page, "Forward")) == 21
+
+
+def test_hostile_names_stay_names() -> None:
+    x = Value(1, '</script><img src=x onerror="alert(1)">&\\N{{film}}')
+    page = play(x * x + 1)
+    assert "<img" not in page.html
+    assert page.html.count("</script>") == 2
+    assert x.name is not None
+    assert x.name in unescape(page.html)
+
+
+def test_a_constant_and_a_leaf() -> None:
+    x = Value(2, "x")
+    assert said(play(x), "Backward") == ["Backward starts at the output: ∂x/∂x = 1."]
+    assert said(play((x * 2).parents[1]), "Backward") == []
+
+
+def test_saving_and_showing(tmp_path: Path) -> None:
+    page = exercise(title="An <exercise>")
+    assert page.save(tmp_path / "page.html").read_text("utf-8") == page.html
+    assert "<title>An &lt;exercise&gt;</title>" in page.html
+    assert repr(page) == "<Page: 34 steps>"
+    shown = page._repr_html_()
+    assert shown.startswith('<iframe srcdoc="')
+    (inside,) = re.findall('srcdoc="(.*?)" style', shown, re.DOTALL)
+    assert unescape(inside) == page.html
+    with pytest.raises(FolderNotFound):
+        page.save(tmp_path / "missing" / "page.html")
+
+
+def test_the_same_graph_gives_the_same_page() -> None:
+    assert exercise().html == exercise().html
+
+
+def test_refusals() -> None:
+    x = Value(1)
+    with pytest.raises(TypeError, match=r"output must be a Value, not int"):
+        play(3)
+    with pytest.raises(TypeError, match=r"focus must be a Value, not str"):
+        play(x * x, focus="x")
+    with pytest.raises(TypeError, match=r"run must be what unroll returned, not list"):
+        play(x * x, run=[])
+    with pytest.raises(TypeError, match=r"title must be a str or None, not int"):
+        play(x * x, title=3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"max_nodes must be 0 or more, not -1"):
+        play(x * x, max_nodes=-1)
+    with pytest.raises(ValueError, match=r"output does not depend on focus"):
+        play(x * x, focus=Value(2))
