@@ -2,7 +2,7 @@
 
 from .check import check_gradients
 from .contexts import detect_anomaly, no_grad
-from .draw import Drawing, draw
+from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
 from .engine import Value
 from .errors import AnomalyError, AutogradError, GradientError, StaleGraphError
 from .forward import hvp, jvp
@@ -50,6 +50,9 @@ __all__ = [
     "detect_anomaly",
     "dot",
     "draw",
+    "draw_cell",
+    "draw_network",
+    "draw_weights",
     "exp",
     "grad",
     "gradients",

@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from .draw import draw
+from .draw import FILE_FORMATS, draw
 from .engine import Value
 from .errors import ArgumentValueError, AutogradError, FormatError
 from .graph import copies
 from .notation import label, number
+from .play import play
 from .render import check_format
 from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .tasks import Record, in_family, read_fasta, windows
@@ -98,29 +99,63 @@ def _options(
 # --- exercise ------------------------------------------------------------------------------------
 
 
-@app.command(context_settings=NEGATIVE_NUMBERS)
-def exercise(
-    bit_string: Annotated[str, typer.Argument(metavar="BITS", help="The inputs, as in 101.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="What π should have been.")],
-    weights: Annotated[
-        tuple[str, str], typer.Option(metavar="W1 W2", help="The point in the weight space.")
-    ] = ("4", "1"),
-    activation: Annotated[str, typer.Option(help="a in q = a(π).")] = "relu",
-    save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the picture: svg, png, pdf or dot.")
-    ] = None,
-) -> None:
-    """Work the lecture's exercise: ∂L/∂w₁ and ∂L/∂w₂ by the copies, for L = (y − π)²."""
+Bits = Annotated[str, typer.Argument(metavar="BITS", help="The inputs, as in 101.")]
+Target = Annotated[str, typer.Argument(metavar="TARGET", help="What π should have been.")]
+Weights = Annotated[
+    tuple[str, str], typer.Option(metavar="W1 W2", help="The point in the weight space.")
+]
+Activation = Annotated[str, typer.Option(help="a in q = a(π).")]
+Focus = Annotated[
+    str | None, typer.Option(metavar="w1|w2", help="Draw the copies of this weight alone.")
+]
+
+
+class Exercise(NamedTuple):
+    """The lecture's network on some bits, and L = (y − π)², after one backward sweep."""
+
+    y: float
+    rnn: RNN
+    run: Unrolled
+    loss: Value
+
+
+def _work(bit_string: str, target: str, weights: tuple[str, str], activation: str) -> Exercise:
     y = _finite(target, "TARGET")
     w1, w2 = _finite(weights[0], "W1"), _finite(weights[1], "W2")
     if not bit_string:
         raise ArgumentValueError("BITS is empty: L reads the last π, so give one bit or more.")
-    if save is not None:
-        _check_picture(save)
     rnn = RNN([[w1], [w2]], activation, bias=False, names=[["w_1"], ["w_2"]])
     run = rnn.unroll(bits(bit_string))
     loss = (y - run.pi[0]) ** 2
     loss.backward()
+    return Exercise(y, rnn, run, loss)
+
+
+def _in_focus(name: str | None, rnn: RNN) -> Value | None:
+    if name is None:
+        return None
+    named = {f"w{place}": weight for place, weight in enumerate(rnn.parameters(), 1)}
+    if name not in named:
+        raise ArgumentValueError(f"--focus must be one of {', '.join(named)}, not {name!r}.")
+    return named[name]
+
+
+@app.command(context_settings=NEGATIVE_NUMBERS)
+def exercise(
+    bit_string: Bits,
+    target: Target,
+    weights: Weights = ("4", "1"),
+    activation: Activation = "relu",
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the picture: svg, png, pdf, html or dot."),
+    ] = None,
+) -> None:
+    """Work the lecture's exercise: ∂L/∂w₁ and ∂L/∂w₂ by the copies, for L = (y − π)²."""
+    if save is not None:
+        _check_picture(save)
+    y, rnn, run, loss = _work(bit_string, target, weights, activation)
+    w1, w2 = [weight.data for weight in rnn.parameters()]
     if save is not None:
         draw(loss, focus=rnn.weights[0][0], run=run).save(save)
     console = Console(highlight=False)
@@ -138,6 +173,43 @@ def exercise(
         console.print(f"  Picture: {save}")
 
 
+@app.command("draw", context_settings=NEGATIVE_NUMBERS)
+def draw_picture(
+    bit_string: Bits,
+    target: Target,
+    save: Annotated[Path, typer.Argument(metavar="FILE", help="svg, png, pdf, html or dot.")],
+    weights: Weights = ("4", "1"),
+    activation: Activation = "relu",
+    detail: Annotated[str, typer.Option(help="auto, scalar, neuron or step.")] = "auto",
+    focus: Focus = None,
+    theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
+) -> None:
+    """Draw the exercise's network: every copy of both weights, or of one, or a card per step."""
+    _check_picture(save)
+    work = _work(bit_string, target, weights, activation)
+    drawing = draw(
+        work.loss, focus=_in_focus(focus, work.rnn), run=work.run, detail=detail, theme=theme
+    )
+    print(f"{drawing.save(save)}: {drawing.summary}")
+
+
+@app.command("play", context_settings=NEGATIVE_NUMBERS)
+def play_page(
+    bit_string: Bits,
+    target: Target,
+    save: Annotated[Path, typer.Argument(metavar="FILE", help="The HTML page.")],
+    weights: Weights = ("4", "1"),
+    activation: Activation = "relu",
+    focus: Focus = None,
+) -> None:
+    """Write a page that plays the forward pass and the backward sweep, step by step."""
+    if save.suffix != ".html":
+        raise FormatError(f"{save}: a page is HTML, so the file name must end in .html.")
+    work = _work(bit_string, target, weights, activation)
+    page = play(work.loss, focus=_in_focus(focus, work.rnn), run=work.run)
+    print(f"{page.save(save)}: {page.steps} steps; open it in a browser.")
+
+
 def _finite(text: str, argument: str) -> float:
     try:
         number = float(text)
@@ -151,7 +223,7 @@ def _finite(text: str, argument: str) -> float:
 def _check_picture(path: Path) -> None:
     """Complain about the format before anything is computed."""
     try:
-        check_format(path.suffix[1:])
+        check_format(path.suffix[1:], FILE_FORMATS)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
 

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from .cards import write_cards
 from .dot import Figure, Picture, write_dot
 from .errors import ArgumentTypeError, ArgumentValueError, AutogradError, GraphTooLarge
 from .files import write_whole
-from .graph import is_node
+from .graph import is_node, topological
 from .labels import clean, entities
-from .render import check_format, render
-from .sketch import Sketch, sketch_graph
-from .theme import LIGHT, as_theme, dark_style
+from .neurons import write_cell, write_network, write_weights
+from .render import FORMATS, check_format, render
+from .sketch import Sketch, shared_weights, sketch_graph
+from .theme import DARK, LIGHT, as_theme, dark_style
 
-__all__ = ["Drawing", "draw", "drawing_of"]
+__all__ = [
+    "FILE_FORMATS",
+    "Drawing",
+    "check_graph",
+    "draw",
+    "draw_cell",
+    "draw_network",
+    "draw_weights",
+    "drawing_of",
+]
 
+FILE_FORMATS: Final = (*FORMATS, "html")
+DETAILS: Final = ("auto", "scalar", "neuron", "step")
 MOST_NODES: Final = 300
+# What can be read: boxes of a whole graph, steps with a box for each number, circles, ledgers.
+MOST_SCALARS: Final = 60
+MOST_COLUMNS: Final = 8
+MOST_NEURONS: Final = 80
+MOST_LEDGERS: Final = 2
 
 
 class Drawing:
@@ -45,13 +64,29 @@ class Drawing:
 
         def retitle(match: re.Match[str]) -> str:
             # Graphviz gives ids, which say nothing to a reader.
-            title = self.titles.get(match[1])
-            return "" if title is None else f"<title>{entities(clean(title))}</title>\n"
+            title = self.titles.get("autograd_rnn" if match[2] == "graph0" else match[2])
+            words = "" if title is None else f"<title>{entities(clean(title))}</title>\n"
+            return match[1] + words
 
-        text = re.sub("<title>(.*?)</title>\n", retitle, render(self.dot, "svg").decode())
+        named = re.compile(r'(<g id="(\w+)" class="[^"]*"[^>]*>\n)<title>.*?</title>\n')
+        text = named.sub(retitle, render(self.dot, "svg").decode())
         if self.theme != LIGHT.name:
             return text
         return re.sub(r"(<svg[^>]*>\n)", rf"\1<style>{dark_style()}</style>\n", text, count=1)
+
+    def html(self) -> str:
+        """The picture as an HTML page of its own, as wide as the window."""
+        svg = re.sub(r'(<svg )width="[^"]*" height="[^"]*"', r"\1", self.svg(), count=1)
+        title = entities(clean(self.titles.get("autograd_rnn", self.summary)))
+        paper = as_theme(self.theme).paper
+        dark = f"@media (prefers-color-scheme: dark){{body{{background:{DARK.paper}}}}}"
+        if self.theme != LIGHT.name:
+            dark = ""
+        return (
+            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+            f"<style>body{{margin:0;background:{paper}}}svg{{width:100%;height:auto}}{dark}</style>\n"
+            f"{svg[svg.index('<svg') :]}</html>\n"
+        )
 
     def png(self, dpi: float = 144) -> bytes:
         """The picture as PNG, at `dpi` points per inch."""
@@ -67,8 +102,12 @@ class Drawing:
         `FormatError` (a `ValueError`) for an unknown one; on any error no file is left, and one
         that was there stays as it was.
         """
-        chosen = check_format(Path(path).suffix[1:] if format is None else format)
-        made = {"svg": lambda: self.svg().encode(), "png": self.png}
+        chosen = check_format(Path(path).suffix[1:] if format is None else format, FILE_FORMATS)
+        made: dict[str, Callable[[], bytes]] = {
+            "svg": lambda: self.svg().encode(),
+            "html": lambda: self.html().encode(),
+            "png": self.png,
+        }
         return write_whole(path, made.get(chosen, lambda: render(self.dot, chosen))())
 
     def __repr__(self) -> str:
@@ -86,6 +125,7 @@ def draw(
     *,
     focus: Any = None,
     run: Any = None,
+    detail: str = "auto",
     edges: str | None = None,
     theme: str = "light",
     title: str | None = None,
@@ -93,11 +133,15 @@ def draw(
 ) -> Drawing:
     """The picture of the graph that the output is computed from; writes nothing.
 
-    With `focus`, a weight, its copies are drawn apart, one per use, as the set that separates it
-    from the output, and what does not depend on it is folded into constants (panels 10-12).  With
-    `run`, the unrolled network, each step has a panel.  Gradients are ∂output/∂node, shown as `–`
-    as long as no `backward` has reached the output.  `theme` is "light", which turns dark on dark
-    screens, or "dark".
+    With `focus`, a weight or several, their copies are drawn apart, one per use, as the set that
+    separates them from the output, and what does not depend on them is folded into constants
+    (panels 10-12).  With `run`, the unrolled network, each step has a panel.  Gradients are
+    ∂output/∂node, shown as `–` as long as no `backward` has reached the output.
+
+    `detail` is "scalar", a box for each number; "neuron", a circle for each state, or "step", a
+    card for each step, which need `run`; "auto" chooses by size.  `edges` is "local", with the
+    local derivatives on the arrows, or "plain"; unless given, local for a whole network of one
+    state.  `theme` is "light", which turns dark on dark screens, or "dark".
 
     `ValueError` where the output does not depend on `focus`; `GraphTooLarge` (likewise) above
     `max_nodes` boxes.
@@ -107,21 +151,103 @@ def draw(
     >>> draw(w * w + 1, focus=w)
     <Drawing: w·w + 1 = 10, 5 boxes, 2 copies of w>
     """
-    for argument, node in (("output", output), ("focus", focus)):
-        if not is_node(node) and not (node is None and argument == "focus"):
-            raise ArgumentTypeError(f"{argument} must be a Value, not {type(node).__name__}.")
-    if run is not None and not hasattr(run, "steps"):
-        raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
-    as_theme(theme)
+    weights = check_graph(output, focus, run)
+    colours = as_theme(theme)
     if edges not in (None, "local", "plain"):
         raise ArgumentValueError(f"edges {edges!r} is unknown: choose 'local' or 'plain'.")
-    sketch = sketch_graph(output, focus, run, edges)
+    if detail not in DETAILS:
+        raise ArgumentValueError(f"detail {detail!r} is unknown: choose one of {DETAILS}.")
+    if run is None and detail in ("neuron", "step"):
+        raise ArgumentValueError(f"detail={detail!r} needs run=, the unrolled network.")
+    if detail == "auto":
+        detail = _detail(output, weights, run)
+    if detail == "neuron":
+        return Drawing(write_network(run, colours, title), theme)
+    if detail == "step":
+        ledgers = weights or shared_weights(output, run)[:MOST_LEDGERS]
+        return Drawing(write_cards(output, run, ledgers, colours, title), theme)
+    sketch = sketch_graph(output, weights, run, edges)
     if len(sketch.boxes) > max_nodes:
         raise GraphTooLarge(
             f"the picture would have {len(sketch.boxes)} boxes, more than {max_nodes}: draw one "
-            f"weight with focus=, unroll fewer steps, or raise max_nodes=."
+            f"weight with focus=, a network with detail='step', or raise max_nodes=."
         )
     return drawing_of(sketch, theme, title)
+
+
+def _detail(output: Any, weights: Sequence[Any], run: Any) -> str:
+    """What `auto` chooses: the most detail that can still be read."""
+    if run is None:
+        return "scalar"
+    steps = len(run.steps)
+    if weights:
+        return "scalar" if steps <= MOST_COLUMNS else "step"
+    if len(topological(output)) <= MOST_SCALARS:
+        return "scalar"
+    return "neuron" if len(run.q) * steps <= MOST_NEURONS else "step"
+
+
+def check_graph(output: Any, focus: Any, run: Any) -> list[Any]:
+    """The weights in focus as a list, once the arguments are what they should be."""
+    several = isinstance(focus, list | tuple)
+    weights = list(focus) if several else [] if focus is None else [focus]
+    named = [(f"focus[{place}]" if several else "focus", w) for place, w in enumerate(weights)]
+    for argument, node in [("output", output), *named]:
+        if not is_node(node):
+            raise ArgumentTypeError(f"{argument} must be a Value, not {type(node).__name__}.")
+    if run is not None and not (hasattr(run, "steps") and hasattr(run, "given")):
+        raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
+    return weights
+
+
+def draw_cell(rnn: Any, *, theme: str = "light", title: str | None = None) -> Drawing:
+    """The picture of a single layer, as panel 8 has it: what happens in every step.
+
+    >>> from autograd_rnn import RNN
+    >>> draw_cell(RNN([[4], [1]], activation="relu", bias=False))
+    <Drawing: A single layer: 1 state, 1 input, relu>
+    """
+    _check_layer(rnn)
+    return Drawing(write_cell(rnn, as_theme(theme), title), theme)
+
+
+def draw_network(run: Any, *, theme: str = "light", title: str | None = None) -> Drawing:
+    """The picture of an unrolled network, a circle for each state of each step (panels 5 and 7).
+
+    >>> from autograd_rnn import counter, one_hot
+    >>> draw_network(counter().unroll(one_hot("AGGTG")))
+    <Drawing: The network, unrolled over 5 steps: 3 states, 4 inputs, step>
+    """
+    if not hasattr(run, "steps"):
+        raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
+    return Drawing(write_network(run, as_theme(theme), title), theme)
+
+
+def draw_weights(
+    rnn: Any, *, inputs: Sequence[str] | None = None, theme: str = "light", title: str | None = None
+) -> Drawing:
+    """The picture of a layer's weights: a heat table with the rows [1; Q; X] (panel 6).
+
+    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.
+
+    >>> from autograd_rnn import counter
+    >>> draw_weights(counter(), inputs="ACGT")
+    <Drawing: The weights, the same at every step: 3 states, 4 inputs, step>
+    """
+    _check_layer(rnn)
+    names = None if inputs is None else list(inputs)
+    if names is not None and not all(isinstance(name, str) for name in names):
+        raise ArgumentTypeError("inputs must be a str or a list of str, a name for each input.")
+    if names is not None and len(names) != rnn.inputs:
+        raise ArgumentValueError(
+            f"inputs must name the {rnn.inputs} inputs of the layer, not {len(names)}."
+        )
+    return Drawing(write_weights(rnn, as_theme(theme), names, title), theme)
+
+
+def _check_layer(rnn: Any) -> None:
+    if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
+        raise ArgumentTypeError(f"rnn must be a layer, such as an RNN, not {type(rnn).__name__}.")
 
 
 def drawing_of(sketch: Sketch, theme: str, title: str | None = None) -> Drawing:

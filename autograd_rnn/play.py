@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .arguments import as_integer
-from .draw import MOST_NODES, drawing_of
+from .draw import MOST_NODES, check_graph, drawing_of
 from .errors import ArgumentTypeError
 from .files import write_whole
-from .graph import Copy, is_node
+from .graph import Copy
 from .labels import clean, entities
 from .notation import number, write, write_number
 from .sketch import Sketch, sketch_graph
@@ -82,15 +82,11 @@ def play(
     >>> play(w * w + 1, max_nodes=0)
     <Page: 6 steps>
     """
-    for argument, node in (("output", output), ("focus", focus)):
-        if not is_node(node) and not (node is None and argument == "focus"):
-            raise ArgumentTypeError(f"{argument} must be a Value, not {type(node).__name__}.")
-    if run is not None and not hasattr(run, "steps"):
-        raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
+    weights = check_graph(output, focus, run)
     if title is not None and not isinstance(title, str):
         raise ArgumentTypeError(f"title must be a str or None, not {type(title).__name__}.")
     as_integer(max_nodes, "max_nodes", least=0)
-    sketch = sketch_graph(output, focus, run, None, known=True)
+    sketch = sketch_graph(output, weights, run, None, known=True)
     film = Film(sketch)
     drawn = len(sketch.boxes) <= max_nodes
     stage = _mark(drawing_of(sketch, LIGHT.name).svg(), film) if drawn else _cards(sketch)

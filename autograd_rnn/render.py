@@ -9,26 +9,28 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from .errors import FormatError, RendererNotFound, RenderError
 
-__all__ = ["FORMATS", "check_format", "render"]
+__all__ = ["FORMATS", "check_format", "has_fonts", "render"]
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 COMPLAINTS: Final = ("Error:", "syntax error", "in label of node", "in label of edge")
 _one_at_a_time: Final = threading.Lock()
 
 
-def check_format(name: str) -> str:
+def check_format(name: str, formats: Sequence[str] = FORMATS) -> str:
     """The format in lower case; `FormatError` (a `ValueError`) listing those there are.
 
     >>> check_format("SVG")
     'svg'
     """
-    if name.lower() not in FORMATS:
+    if name.lower() not in formats:
         what = f"format {name!r} is unknown" if name else "the file name has no ending"
-        raise FormatError(f"{what}: choose one of {', '.join(FORMATS)}.")
+        raise FormatError(f"{what}: choose one of {', '.join(formats)}.")
     return name.lower()
 
 
@@ -36,7 +38,8 @@ def render(dot: str, format: str, dpi: float | None = None) -> bytes:
     """The picture that DOT text describes, in a format of `FORMATS`.
 
     Uses the Graphviz inside `pygraphviz`, else a `dot` program on the PATH.  `RendererNotFound`
-    (a `RuntimeError`) where there is neither, `RenderError` (likewise) with Graphviz's own words.
+    (a `RuntimeError`) where there is neither, `RenderError` (likewise) with Graphviz's own words,
+    and where png or pdf would be drawn without any font.
 
     >>> render("digraph { a -> b }", "svg").startswith(b"<?xml")
     True
@@ -44,7 +47,26 @@ def render(dot: str, format: str, dpi: float | None = None) -> bytes:
     check_format(format)
     if format == "dot":
         return dot.encode()
-    options = [] if dpi is None else [f"-Gdpi={dpi:g}"]
+    if format in ("png", "pdf") and not has_fonts():
+        raise RenderError(
+            f"no fonts were found, and the {format} would show boxes for letters: install any "
+            f"font, such as DejaVu (the Debian package fonts-dejavu-core), or save svg."
+        )
+    return _run(dot, format, [] if dpi is None else [f"-Gdpi={dpi:g}"])
+
+
+@cache
+def has_fonts() -> bool:
+    """Whether Graphviz finds a font: without one it draws a box for each letter, and says nothing.
+
+    >>> has_fonts()
+    True
+    """
+    probes = [f'digraph {{ a [shape=plain, label="{word}"] }}' for word in ("Mw", "iW")]
+    return len({_run(probe, "png", []) for probe in probes}) == 2
+
+
+def _run(dot: str, format: str, options: list[str]) -> bytes:
     try:
         import pygraphviz
     except ImportError as error:

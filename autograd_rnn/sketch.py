@@ -13,7 +13,7 @@ from .labels import LEGEND, SMALL_POINTS, Box, box_size
 from .layout import Cell, Placement, columns, text_width
 from .notation import Text, accent, label, number, write, write_number
 
-__all__ = ["Sketch", "sketch_graph"]
+__all__ = ["Sketch", "shared_weights", "sketch_graph"]
 
 LONGEST_EXPRESSION: Final = 24
 
@@ -260,29 +260,30 @@ class Sketch:
 
 
 def sketch_graph(
-    output: Any, focus: Any, run: Any, edges: str | None, *, known: bool = False
+    output: Any, focus: Sequence[Any], run: Any, edges: str | None, *, known: bool = False
 ) -> Sketch:
-    """The sketch of one weight's copies, or of the whole graph.
+    """The sketch of the copies of some weights; without any, of the whole graph.
 
     In a network of one state that two weights make, the whole graph has the copies of both apart.
     """
-    if focus is not None:
-        return Sketch(output, [focus], run, fold=True, notes=edges == "local", known=known)
-    if run is not None:
-        layer = layers(run)
-        weights = [
-            leaf
-            for leaf in run.given
-            if not leaf.constant
-            and leaf not in run.state
-            and any(use.consumer in layer for use in copies(leaf, output))
-        ]
-        if 1 <= len(weights) <= 2:
-            notes = edges in (None, "local")
-            whole = Sketch(output, weights, run, fold=False, notes=notes, known=known)
-            if whole.placement() is not None:
-                return whole
+    if focus:
+        return Sketch(output, focus, run, fold=True, notes=edges == "local", known=known)
+    weights = [] if run is None else shared_weights(output, run)
+    if 1 <= len(weights) <= 2:
+        notes = edges in (None, "local")
+        whole = Sketch(output, weights, run, fold=False, notes=notes, known=known)
+        if whole.placement() is not None:
+            return whole
     return Sketch(output, [], run, fold=False, notes=edges == "local", known=known)
+
+
+def shared_weights(output: Any, run: Any) -> list[Any]:
+    """The variables that the steps of a network use on the way to the output, in order."""
+    layer = layers(run)
+    used = {parent for node in topological(output) if node in layer for parent in node.parents}
+    return [
+        leaf for leaf in run.given if leaf in used and not leaf.constant and leaf not in run.state
+    ]
 
 
 # --- what is written into boxes ------------------------------------------------------------------
@@ -359,8 +360,7 @@ def _place(sketch: Sketch) -> Placement | None:
 
     The spine runs back from the output along what depends on the initial state.  Over a box of it
     stands the copy that it uses, under it a constant.  A product with a copy of its own stands over
-    it too, its copy on top, but in a whole graph, where the copies above are another weight's,
-    under it.
+    it too, its copy on top, but under it where two weights are apart, and the other has the top.
     """
     fed_by: dict[str, list[str]] = {id: [] for id in sketch.boxes}
     for arrow in sketch.arrows:
@@ -372,7 +372,7 @@ def _place(sketch: Sketch) -> Placement | None:
         width, height = box_size(sketch.boxes[id])
         cells[id] = Cell(width, height, spine_box, row, sketch.boxes[id].step, beside)
 
-    side = 1 if sketch.fold else -1
+    side = 1 if len(sketch.weights) == 1 else -1
     spine = [sketch.ids[sketch.output]]
     while True:
         box = spine[-1]

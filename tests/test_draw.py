@@ -138,7 +138,7 @@ def test_the_drawn_copies_separate_and_the_chips_add_up(run) -> None:  # type: i
             with pytest.raises(ValueError, match="output does not depend on focus"):
                 draw(output, focus=weight, run=unrolled)
             continue
-        drawing = draw(output, focus=weight, run=unrolled, max_nodes=3000)
+        drawing = draw(output, focus=weight, run=unrolled, detail="scalar", max_nodes=3000)
         (result,) = [box.id for box in drawing.picture.boxes if box.role == "output"]
         forward = [(a.tail, a.head) for a in drawing.picture.arrows if a.role != "cut"]
         copied = {box.id for box in drawing.picture.boxes if box.role == "copy"}
@@ -500,7 +500,7 @@ def test_the_whole_graph_of_any_network_can_be_drawn(run) -> None:  # type: igno
     _, unrolled = run
     output = sum(unrolled.q, Value(0)) * 3
     output.backward()
-    drawing = draw(output, run=unrolled, max_nodes=5000)
+    drawing = draw(output, run=unrolled, detail="scalar", max_nodes=5000)
     assert drawing.picture is not None
     ids = [box.id for box in drawing.picture.boxes]
     assert len(set(ids)) == len(ids)

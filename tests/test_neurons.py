@@ -1,0 +1,286 @@
+"""A network by its neurons: what stands in the pictures, and that it can be read."""
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+
+import pytest
+
+from autograd_rnn import RNN, bits, counter, one_hot
+from autograd_rnn.dot import Figure
+from autograd_rnn.draw import Drawing
+from autograd_rnn.labels import clean
+from autograd_rnn.neurons import write_cell, write_network, write_weights
+from autograd_rnn.notation import number
+from autograd_rnn.theme import DARK, LIGHT, THEMES, Theme, dark_style
+
+from .test_draw import HOSTILE, contrast, texts
+
+LECTURE = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+NUMBERS = [x / 20 for x in range(-20, 21)]
+# A row of states, and one of weights, from -1 to 1.
+LADDER = RNN([NUMBERS, *[[0.0] * 41] * 41], activation="linear")
+ODD = RNN([[float("nan"), 1e12], [-2, 3], [float("-inf"), 0], [0.5, -1e-9]], activation="linear")
+
+FIGURES: dict[str, Callable[[Theme], Figure]] = {
+    "cell of the lecture": lambda theme: write_cell(LECTURE, theme),
+    "cell of the counter": lambda theme: write_cell(counter(), theme),
+    "cell of many weights": lambda theme: write_cell(RNN.random(4, 3), theme),
+    "cell of one state": lambda theme: write_cell(RNN.random(1, 0), theme),
+    "network of the lecture": lambda theme: write_network(LECTURE.unroll(bits("101")), theme),
+    "network of the counter": lambda theme: write_network(counting("AGGTG"), theme),
+    "long network": lambda theme: write_network(counting("AGGTG" * 4), theme),
+    "network of no steps": lambda theme: write_network(counting(""), theme),
+    "network of odd numbers": lambda theme: write_network(ODD.unroll([[1], [-2.5]]), theme),
+    "ladder of states": lambda theme: write_network(LADDER.unroll([[]]), theme),
+    "network with many inputs": lambda theme: write_network(
+        RNN.random(2, 9).unroll([[0.5] * 9, [0.0] * 8 + [1.0]], [1, -1]), theme
+    ),
+    "weights of the counter": lambda theme: write_weights(counter(), theme, "ACGT"),
+    "weights of the lecture": lambda theme: write_weights(LECTURE, theme),
+    "ladder of weights": lambda theme: write_weights(LADDER, theme),
+    "odd weights": lambda theme: write_weights(ODD, theme),
+}
+every_figure = pytest.mark.parametrize("make", FIGURES.values(), ids=list(FIGURES))
+
+
+def counting(sequence: str):  # type: ignore[no-untyped-def]
+    return counter().unroll(one_hot(sequence))
+
+
+def nodes(figure: Figure) -> dict[str, str]:
+    """The text of each node by its id, in the order of the picture."""
+    found = re.findall(r"^\t*(\w+) \[(label=<.*?pos=[^]]*)\]", figure.dot, re.MULTILINE | re.DOTALL)
+    return dict(found)
+
+
+def edges(figure: Figure) -> list[tuple[str, str, str]]:
+    return re.findall(r"^\t*(\w+) -> (\w+) \[([^]]*)\]", figure.dot, re.MULTILINE)
+
+
+def words(written: str) -> list[str]:
+    return [text.strip() for text in re.findall("<FONT[^>]*>(.*?)</FONT>", written, re.DOTALL)]
+
+
+def circles(figure: Figure) -> dict[str, str]:
+    """What is written in the circles."""
+    return {id: words(node)[0] for id, node in nodes(figure).items() if "shape=circle" in node}
+
+
+# --- all pictures -------------------------------------------------------------------------------
+
+
+@every_figure
+def test_ids_are_plain_and_titles_speak_of_what_is_there(make: Callable[[Theme], Figure]) -> None:
+    figure = make(LIGHT)
+    ids = re.findall(r"\bid=(\S+?)[ \]]", figure.dot)
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", id) for id in ids)
+    assert set(figure.titles) <= {"autograd_rnn", *ids}
+    assert figure.titles["autograd_rnn"] in figure.summary
+    assert set(circles(figure)) <= set(figure.titles)
+
+
+@every_figure
+def test_the_svg_parses_and_turns_dark(make: Callable[[Theme], Figure]) -> None:
+    figure = make(LIGHT)
+    svg = Drawing(figure, "light").svg()
+    root = ElementTree.fromstring(svg)
+    ids = {group.get("id") for group in root.iter("{http://www.w3.org/2000/svg}g")}
+    assert set(figure.titles) - {"autograd_rnn"} <= ids
+    for attribute, colour in re.findall('(fill|stroke)="(#[0-9a-f]{6}|white)"', svg):
+        assert f'[{attribute}="{colour}"]' in dark_style()
+    # What a dark screen makes of the light picture is the dark one.
+    turned = dict(re.findall(r'\[fill="(#[0-9a-f]{6})"\]\{fill:(#[0-9a-f]{6})\}', dark_style()))
+    dark = re.sub("#[0-9a-f]{6}", lambda colour: turned[colour[0]], figure.dot)
+    assert dark == make(DARK).dot
+
+
+def laid_over(colour: str, paper: str) -> str:
+    """The colour that a tint, with its opacity in the last two digits, shows on paper."""
+    part = int(colour[7:] or "ff", 16) / 255
+    pairs = [(int(paper[i : i + 2], 16), int(colour[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(under + part * (over - under)):02x}" for under, over in pairs)
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
+@every_figure
+def test_every_ink_can_be_read_on_its_fill(make: Callable[[Theme], Figure], theme: Theme) -> None:
+    for node in nodes(make(theme)).values():
+        fills = re.findall(r'(?:fillcolor|BGCOLOR)="(#\w+)"', node) or [theme.paper]
+        inks = re.findall('<FONT[^>]*COLOR="(#[0-9a-f]{6})">[^→⊣]', node)
+        cells = re.findall('BGCOLOR="(#[0-9a-f]+)"><B><FONT[^>]*COLOR="(#[0-9a-f]{6})"', node)
+        for fill, ink in cells or [(fills[0], ink) for ink in inks]:
+            assert contrast(ink, laid_over(fill, theme.paper)) >= 4.5, (fill, ink)
+
+
+def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
+    code = (
+        "from autograd_rnn import *; from autograd_rnn.neurons import *\n"
+        "from autograd_rnn.theme import LIGHT\n"
+        "rnn = RNN.random(3, 4); run = rnn.unroll(one_hot('AGGTG'))\n"
+        "figures = write_cell(rnn, LIGHT), write_network(run, LIGHT), write_weights(rnn, LIGHT)\n"
+        "print(*[figure.dot for figure in figures])"
+    )
+    made = set()
+    for seed in ("0", "1"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
+        command = [sys.executable, "-c", code]
+        made.add(subprocess.run(command, capture_output=True, env=environment, check=True).stdout)
+    assert len(made) == 1
+    assert b"cluster_5" in made.pop()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_any_name_can_be_shown(name: str) -> None:
+    rnn = RNN([[1], [2]], activation="step", bias=False, names=[[name], ["w_2"]])
+    for figure in (write_cell(rnn, LIGHT, name), write_weights(rnn, LIGHT, [name], name)):
+        svg = Drawing(figure, "light").svg()
+        ElementTree.fromstring(svg)
+        wanted = clean(name, 24).replace("\n", "").strip()
+        assert any(wanted in line for line in ["".join(texts(svg)), *texts(svg)])
+
+
+# --- the cell -----------------------------------------------------------------------------------
+
+
+def test_the_cell_of_the_lecture() -> None:
+    figure = write_cell(LECTURE, LIGHT)
+    assert circles(figure) == {"m1": "×", "m2": "×", "s": "+"}
+    shown = nodes(figure)
+    assert words(shown["w1"]) == ["w₁", "4"]
+    assert words(shown["w2"]) == ["w₂", "1"]
+    assert [words(shown[id]) for id in ("q0", "x", "a", "q1", "pi")] == [
+        *[["qₖ₋₁"], ["xₖ"], ["relu"], ["qₖ"], ["πₖ"]]
+    ]
+    assert {f"{tail} {head}" for tail, head, _ in edges(figure)} == {
+        *["q0 m1", "w1 m1", "m1 s", "w2 m2", "x m2", "m2 s", "s a", "a q1"]
+    }
+    assert "πₖ = w₁·qₖ₋₁ + w₂·xₖ     qₖ = relu(πₖ)" in words(shown["heading"])
+    assert figure.titles["w1"] == "w₁: data 4.0"
+    gold = LIGHT.styles["parameter"]
+    assert all(f'COLOR="{gold.line}"' in shown[id] for id in ("w1", "w2"))
+
+
+def test_a_layer_has_an_arrow_per_weight_other_than_0_and_a_number_where_they_are_few() -> None:
+    figure = write_cell(counter(), LIGHT)
+    assert list(circles(figure).values()) == [
+        *["1", "Q₁", "Q₂", "Q₃", "X₁", "X₂", "X₃", "X₄"],
+        *["π₁", "Q₁", "π₂", "Q₂", "π₃", "Q₃"],
+    ]
+    weights = [w.data for w in counter().parameters() if w.data]
+    assert len(edges(figure)) == len(weights) + 6
+    shown = [words(node)[0] for id, node in nodes(figure).items() if re.match(r"n\d", id)]
+    assert sorted(shown) == sorted(number(w) for w in weights)
+    assert figure.titles["e3"] == "weight from Q₁ to π₁: 1.0"
+    many = write_cell(RNN.random(4, 3), LIGHT)
+    assert len(edges(many)) == 8 * 4 + 8
+    assert not any(re.match(r"n\d", id) for id in nodes(many))
+    assert "π⁽ᵏ⁾ = Wᵀ [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾]     Q⁽ᵏ⁾ = tanh(π⁽ᵏ⁾)" in words(nodes(many)["heading"])
+
+
+def test_signs_are_told_by_colour_and_head_and_sizes_by_width() -> None:
+    rnn = RNN([[-1, 0.5], [2, 0]], bias=False)
+    weights = [look for *_, look in edges(write_cell(rnn, LIGHT)) if "arrowhead" in look]
+    assert [re.findall(r"arrowhead=(\w+)", look)[0] for look in weights] == [
+        *["tee", "normal", "normal"]
+    ]
+    assert [re.findall(r'color="(\S+)"', look)[0] for look in weights] == [
+        *[LIGHT.negative, LIGHT.positive, LIGHT.positive]
+    ]
+    assert [re.findall(r"penwidth=(\S+)", look)[0] for look in weights] == ["2.00", "3.50", "1.25"]
+
+
+# --- the network --------------------------------------------------------------------------------
+
+
+def test_the_counter_counts() -> None:
+    figure = write_network(counting("AGGTG"), LIGHT)
+    columns = [[circles(figure)[f"q{k}_{j}"] for j in range(3)] for k in range(6)]
+    assert ["".join(column) for column in columns] == ["000", "000", "100", "110", "110", "111"]
+    assert len(circles(figure)) == 18
+    green = LIGHT.styles["state"].line
+    for id, text in circles(figure).items():
+        fill = re.findall('fillcolor="(.*?)"', nodes(figure)[id])
+        assert fill == [green if text == "1" else LIGHT.paper]
+    assert [words(nodes(figure)[f"x{k}"]) for k in (1, 2)] == [list("1000"), list("0010")]
+    # Five weights between states at each step, and a row of three where there is a G.
+    ends = [(tail, head) for tail, head, _ in edges(figure)]
+    assert len(ends) == 5 * 5 + 3 * 3
+    assert {tail for tail, _ in ends if tail.startswith("x")} == {"x2", "x3", "x5"}
+    assert [words(nodes(figure)[f"o{j}"]) for j in range(3)] == [
+        *[["offset 0"], ["offset −1"], ["offset −1"]]
+    ]
+    assert figure.titles["q3_1"] == "Q₂ after step 3: data 1.0, π 1.0"
+    assert figure.titles["x2"] == "input of step 2: 0.0, 0.0, 1.0, 0.0"
+
+
+@every_figure
+def test_arrows_of_a_network_run_from_left_to_right(make: Callable[[Theme], Figure]) -> None:
+    for tail, head, looks in edges(make(LIGHT)):
+        if re.match(r"[qxd]\d", head) and re.match(r"[qxd]\d", tail):
+            tip, start = re.findall(r'pos="e,(\S+?),\S+ (\S+?),', looks)[0]
+            assert float(start) < float(tip)
+
+
+@pytest.mark.parametrize("steps", [12, 13, 40])
+def test_long_runs_are_cut(steps: int) -> None:
+    figure = write_network(counting("G" * steps), LIGHT)
+    shown = [int(k) for k in re.findall("subgraph cluster_([0-9]+)", figure.dot)]
+    if steps == 12:
+        assert shown == list(range(1, 13))
+        assert "more steps" not in figure.dot
+    else:
+        assert shown == [1, 2, 3, 4, steps - 2, steps - 1, steps]
+        assert words(nodes(figure)["more"]) == [f"… {steps - 7} more steps …"]
+    assert f"unrolled over {steps} steps" in figure.summary
+
+
+def test_odd_numbers_inputs_and_titles() -> None:
+    figure = FIGURES["network of odd numbers"](LIGHT)
+    assert circles(figure)["q1_0"] == "nan"
+    assert 'style="filled,dashed"' in nodes(figure)["q1_0"]
+    assert 'style="filled,dashed"' not in nodes(figure)["q0_0"]
+    many = FIGURES["network with many inputs"](LIGHT)
+    assert [words(nodes(many)[id]) for id in ("x1", "x2")] == [["9 numbers"], ["X₉ = 1"]]
+    alone = write_network(LECTURE.unroll(bits("1")), LIGHT, "Mine")
+    assert alone.summary == "Mine: 1 state, 1 input, relu"
+    assert words(nodes(alone)["n0"]) == ["q"]
+
+
+# --- the weights --------------------------------------------------------------------------------
+
+
+def test_the_matrix_of_the_lecture() -> None:
+    figure = write_weights(counter(), LIGHT, "ACGT")
+    rows = nodes(figure)["weights"].split("</TR>")
+    shown = [[text for text in words(row) if text] for row in rows]
+    assert [row for row in shown if row] == [
+        *[["new state"], ["Q₁", "Q₂", "Q₃"]],
+        *[["offset", "1", "0", "−1", "−1"]],
+        *[["state before", "Q₁", "1", "1", "0"], ["Q₂", "0", "2", "1"], ["Q₃", "0", "0", "2"]],
+        *[["input", "A", "0", "0", "0"], ["C", "0", "0", "0"]],
+        *[["G", "1", "1", "1"], ["T", "0", "0", "0"]],
+    ]
+    assert figure.titles["weights"].startswith("1: 0.0, -1.0, -1.0; Q₁: 1.0, 1.0, 0.0; ")
+
+
+def test_colours_of_weights_are_symmetric_around_the_paper() -> None:
+    fills = re.findall('BGCOLOR="(#[0-9a-f]+)"', nodes(write_weights(LADDER, LIGHT))["weights"])
+    ladder = fills[: len(NUMBERS)]
+    assert ladder[20] == LIGHT.paper
+    for below, above in zip(ladder[:20], reversed(ladder[21:]), strict=True):
+        assert (below[:7], above[:7]) == (LIGHT.negative, LIGHT.positive)
+        assert below[7:] == above[7:]
+    assert [fill[7:] for fill in ladder[21:]] == sorted(fill[7:] for fill in ladder[21:])
+
+
+def test_a_row_may_be_longer_than_graphviz_reads_at_once() -> None:
+    rnn = RNN.random(100, 0)
+    figure = write_weights(rnn, LIGHT)
+    assert max(map(len, figure.dot.splitlines())) < 1000
+    shown = texts(Drawing(figure, "light").svg())
+    assert shown.count(number(rnn.weights[-1][-1].data)) >= 1
