@@ -107,7 +107,6 @@ def test_save(run, tmp_path: Path, format: str) -> None:  # type: ignore[no-unty
         (["101", "15", "--save", "a.gif"], "a.gif: format 'gif' is unknown: choose one of svg, "),
         (["101", "15", "--save", "picture"], "picture: the file name has no ending: choose one of"),
         (["101", "15", "--save", "no/a.svg"], "there is no folder 'no' to write 'a.svg' in."),
-        (["1" * 60, "15", "--save", "a.svg"], "the picture would have "),
     ],
 )
 def test_bad_input_to_exercise(  # type: ignore[no-untyped-def]
@@ -320,3 +319,72 @@ def test_the_installed_program(tmp_path: Path) -> None:
     )
     assert (result.returncode, result.stderr) == (0, b"")
     assert path.read_bytes().startswith(b"<?xml")
+
+
+def test_the_picture_of_a_long_exercise_has_a_card_per_step(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "long.svg"
+    assert run("exercise", "1" * 60, "15", "--weights", "0.5", "1", "--save", path).code == 0
+    assert "53 more steps" in path.read_text("utf-8")
+
+
+# --- draw and play ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "pdf", "html", "dot"])
+def test_draw_writes_every_format(run, tmp_path: Path, ending: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / f"graph.{ending}"
+    result = run("draw", "101", "15", path)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{path}: L = 4, 25 boxes, 6 copies of w₁ and w₂\n"
+    assert path.stat().st_size > 1000
+
+
+def test_draw_takes_weights_detail_focus_and_theme(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "graph.dot"
+    for options, words in [
+        (["--focus", "w2"], "3 copies of w₂"),
+        (["--detail", "step"], "with the copies of w₁ and w₂"),
+        (["--detail", "step", "--focus", "w1"], "with the copies of w₁\n"),
+        (["--detail", "neuron"], "unrolled over 3 steps"),
+        (["--weights", "-2", "0.5", "--activation", "tanh"], "6 copies"),
+    ]:
+        result = run("draw", "101", "15", path, *options)
+        assert (result.code, result.err) == (0, "")
+        assert words in result.out
+    run("draw", "10", "1", path, "--theme", "dark")
+    assert "#12181f" in path.read_text("utf-8")
+
+
+def test_play_writes_a_page(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "page.html"
+    result = run("play", "101", "15", path, "--focus", "w1")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{path}: 25 steps; open it in a browser.\n"
+    assert "copy ẅ₁ adds 16 · 1 = 16, ∂L/∂w₁ so far 32" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("draw", "102", "15", "x.svg"), "bits: '2' at position 3 is not one of '01'."),
+        (("draw", "101", "15", "x.gif"), "choose one of svg, png, pdf, dot, html."),
+        (("draw", "101", "15", "x.svg", "--focus", "w3"), "--focus must be one of w1, w2, not"),
+        (("draw", "101", "15", "x.svg", "--detail", "all"), "detail 'all' is unknown: choose one"),
+        (("draw", "101", "15", "x.svg", "--theme", "red"), "theme 'red' is unknown: choose one"),
+        (("draw", "", "15", "x.svg"), "BITS is empty"),
+        (("draw", "1" * 90, "1", "x.svg", "--detail", "scalar"), "more than 300: draw one weight"),
+        (("play", "101", "15", "x.svg"), "the file name must end in .html"),
+        (("play", "101", "x", "x.html"), "TARGET must be a finite number, not 'x'"),
+        (("play", "101", "15", "no/x.html"), "there is no folder 'no'"),
+    ],
+)
+def test_draw_and_play_refuse_in_one_line(  # type: ignore[no-untyped-def]
+    run,
+    arguments: tuple[str, ...],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert words in complaint(run(*arguments))
+    assert list(tmp_path.iterdir()) == []

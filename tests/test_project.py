@@ -3,10 +3,12 @@
 import ast
 import doctest
 import re
+import runpy
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,6 +211,19 @@ def test_the_picture_of_the_readme_is_the_one_that_its_command_makes(tmp_path: P
     made = tmp_path / "exercise.svg"
     subprocess.run([*arguments, str(made)], check=True, capture_output=True)
     assert outline(made.read_text("utf-8")) == outline(committed)
+
+
+def test_the_pictures_of_the_gallery_are_those_that_its_command_makes(tmp_path: Path) -> None:
+    docs = ROOT / "docs"
+    text = (docs / "gallery.md").read_text("utf-8")
+    assert "`python docs/gallery.py`" in text
+    names: dict[str, Any] = runpy.run_path(str(docs / "gallery.py"))
+    names["make"](tmp_path)
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert made == sorted(re.findall(r"\((\w+\.svg)\)", text))
+    for name in made:
+        fresh = (tmp_path / name).read_text("utf-8")
+        assert outline(fresh) == outline((docs / name).read_text("utf-8")), name
 
 
 @pytest.mark.parametrize("name", autograd_rnn.__all__)
