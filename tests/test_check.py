@@ -190,6 +190,27 @@ def test_tolerances_and_step() -> None:
     assert report.checked
 
 
+def test_without_any_tolerance_only_what_is_equal_passes() -> None:
+    (report,) = check_gradients(lambda x: 2 * x, [1], eps=2**-10, atol=0, rtol=0)
+    assert (report.checked, report.difference) == (True, 2)
+    with pytest.raises(GradientError, match="they may differ by 0"):
+        check_gradients(lambda x: x + 2**-40 * x.detach(), [1], eps=2**-10, atol=0, rtol=0)
+
+
+def test_the_absolute_tolerance_is_that_of_1_for_small_values() -> None:
+    nearly = lambda x: 5e-9 * (x - x.detach())  # noqa: E731
+    assert check_gradients(nearly, [1])[0].checked
+    with pytest.raises(GradientError):
+        check_gradients(nearly, [1], atol=1e-9)
+    # And grows with large ones.
+    assert check_gradients(lambda x: nearly(x) * 100 + 100, [1])[0].checked
+
+
+def test_the_tolerances_are_given_by_name() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        check_gradients(exp, [1], 1e-5)  # type: ignore[misc]
+
+
 def test_refusals() -> None:
     with pytest.raises(ArgumentTypeError, match=r"f must be a function, not Value"):
         check_gradients(Value(1), [1])  # type: ignore[arg-type]
