@@ -11,7 +11,7 @@ from . import ops
 from .arguments import as_float, as_name
 from .errors import ArgumentTypeError, AssignmentError
 from .graph import topological
-from .ieee import ieee_divide
+from .ieee import ieee_divide, power, power_slope
 from .ops import Op
 
 __all__ = ["WATCH", "Value", "constant", "watchers"]
@@ -20,6 +20,7 @@ ADD: Final = ops.add
 SUB: Final = ops.sub
 MUL: Final = ops.mul
 DIV: Final = ops.div
+POW: Final = ops.pow
 
 # `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
 # number, or the result of a comparison), and on other results the number of the last sweep there.
@@ -178,7 +179,7 @@ class Value:
             return (dx,)
         return (dx, 0.0 if self._y._mark == CONSTANT else self._dy)
 
-    # --- operators: the hottest four state their rule here, as the table does -------------------
+    # --- operators: those of the table's hottest entries state their rules here ------------------
     # Any stands for NotImplemented, which a compiled method of type Value could not return.
 
     def __add__(self, other: object) -> Value | Any:
@@ -233,11 +234,17 @@ class Value:
 
     def __pow__(self, other: object) -> Value | Any:
         y = other if isinstance(other, Value) else _operand(other)
-        return NotImplemented if y is None else _binary(ops.pow, self, y)
+        if y is None:
+            return NotImplemented
+        data = power(self._data, y._data)
+        dx = 0.0 if self._mark == CONSTANT else power_slope(self._data, y._data, data)
+        dy = 0.0 if y._mark == CONSTANT else POW.partials[1](self._data, y._data, data)
+        z = Value(data, None, POW, self, dx, y, dy)
+        return _watched(z) if WATCH.open else z
 
     def __rpow__(self, other: object) -> Value | Any:
         x = _operand(other)
-        return NotImplemented if x is None else _binary(ops.pow, x, self)
+        return NotImplemented if x is None else x**self
 
     def __neg__(self) -> Value:
         return _unary(ops.neg, self)
@@ -472,11 +479,16 @@ def _ops_in_order(output: Value, sweep: float) -> list[Value]:
             continue
         y = node._y
         if y is not None and y._mark < sweep:
-            path.append(node)
-            node = y
-            node._mark = sweep
-            node._grad = -0.0
-            continue
+            y._mark = sweep
+            y._grad = -0.0
+            left, right = y._x, y._y
+            assert left is not None
+            if left._mark < sweep or (right is not None and right._mark < sweep):
+                path.append(node)
+                node = y
+                continue
+            # Nothing new is below, so y comes next, as a product does in a sum of products.
+            order.append(y)
         order.append(node)
         if not path:
             return order

@@ -18,6 +18,7 @@ __all__ = [
     "log",
     "maximum",
     "power",
+    "power_slope",
     "same_bits",
     "sigmoid",
     "sin",
@@ -66,6 +67,15 @@ def power(x: float, y: float) -> float:
         return ieee_power(x, y)
 
 
+def power_slope(x: float, y: float, z: float) -> float:
+    """∂(x**y)/∂x at z = x**y, as the table's rule for it has it."""
+    if y == 0.0:
+        return y
+    if (y < 0.5 or y > 2.0**53) and z != 0.0 and x != 0.0 and math.isfinite(x):
+        return y * z / x
+    return y * power(x, y - 1.0)
+
+
 def exp(x: float) -> float:
     try:
         return math.exp(x)
@@ -92,12 +102,14 @@ def cos(x: float) -> float:
 
 
 def sigmoid(x: float) -> float:
-    """1 / (1 + exp(-x)), with what was lost in rounding 1 + exp(-|x|) put back."""
+    """1 / (1 + exp(-x)): the smaller of it and its rest to 1, or 1 less that.
+
+    One Newton step gives the quotient back what rounding took.
+    """
     e = math.exp(-math.fabs(x))
-    whole = 1.0 + e
-    lost = e - (whole - 1.0)
-    rounded = (1.0 if x >= 0.0 else e) / whole
-    return rounded - rounded * lost / whole
+    smaller = e / (1.0 + e)
+    smaller += (e - smaller - e * smaller) / (1.0 + e)
+    return 1.0 - smaller if x >= 0.0 else smaller
 
 
 def softplus(x: float) -> float:

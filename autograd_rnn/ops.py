@@ -134,16 +134,17 @@ class Op:
                 f"{self.name} takes {self.arity} operand{'s'[: self.arity > 1]}, "
                 f"but got {len(operands)}."
             )
-        numbers = []
         for operand in operands:
-            # Most operands are floats: a rule that serves floats comes here many times.
             if type(operand) is not float:
-                apply_op = getattr(operand, "_apply_op", None)
-                if apply_op is not None:
-                    return apply_op(self, operands)
-                operand = as_float(operand, f"{self.name}'s operand")
-            numbers.append(operand)
-        return self.value(*numbers)
+                break
+        else:
+            # A rule comes here with floats for each op in it, each time that a node is made.
+            return self.value(*operands)
+        for operand in operands:
+            apply_op = getattr(operand, "_apply_op", None)
+            if apply_op is not None:
+                return apply_op(self, operands)
+        return self.value(*[as_float(operand, f"{self.name}'s operand") for operand in operands])
 
 
 def nothing(*operands: Any) -> float:
@@ -328,9 +329,7 @@ pow: Op = _define(
     "pow",
     value=ieee.power,
     partials=(
-        lambda x, y, z: div(
-            y * pow(x, y - (1.0 - _rounded(y, z)) + equal(y, 0.0)), pow(x, _rounded(y, z))
-        ),
+        lambda x, y, z: _by_base(x, y, z),
         lambda x, y, z: pow(_off_zero(x, y), y) * log(_off_zero(x, y)),
     ),
     symbol="xʸ",
@@ -513,13 +512,15 @@ equal: Op = _define(
 )
 
 
-def _rounded(y: Any, z: Any) -> Any:
-    """1 where y - 1 would be rounded, so that x**(y-1) is better had as x**y / x; else 0.
+def _by_base(x: Any, y: Any, z: Any) -> Any:
+    """y·x**(y-1), with x**(y-1) had as x**y / x where y - 1 would be rounded.
 
-    Nothing is to be had from an x**y that is 0 or infinite, which is what z = z + z says.
+    Nothing is to be had from an x**y that is 0, nor where x is 0 or infinite: there x = x + x.
     """
-    outside = greater(0.5, y) - equal(y, 0.0) + greater(y, 2.0**53)
-    return outside * (1.0 - equal(z, z + z))
+    rounded = greater(0.5, y) - equal(y, 0.0) + greater(y, 2.0**53)
+    base = pow(x, rounded)  # 1 for y = 0, even if x is NaN
+    divided = rounded * (1.0 - equal(z, 0.0)) * (1.0 - equal(base, base + base))
+    return div(y * pow(x, y - (1.0 - divided) + equal(y, 0.0)), pow(x, divided))
 
 
 def _off_zero(x: Any, y: Any) -> Any:

@@ -111,6 +111,10 @@ class Film:
         self.grads: dict[str, list[tuple[int, str]]] = {id: [] for id in sketch.boxes}
         self.chips: dict[str, int] = {}
         self.arrow = {(arrow.tail, arrow.head): arrow.id for arrow in sketch.arrows}
+        self.into: dict[str, list[str]] = {id: [] for id in sketch.boxes}
+        for arrow in sketch.arrows:
+            if arrow.role != "cut":
+                self.into[arrow.head].append(arrow.id)
         self.steps = [Step("Given", None, [], "The weights, the inputs and the states are given.")]
         self._go_forward()
         self._go_backward()
@@ -128,8 +132,7 @@ class Film:
             numbers = write(node.op, *[write_number(parent.data) for parent in node.parents]).text
             parts = [box.name, numbers if node.name is None else written, numbers, value]
             say = " = ".join(part for place, part in enumerate(parts) if part not in parts[:place])
-            live = [arrow.id for arrow in sketch.arrows if arrow.head == id and arrow.role != "cut"]
-            self.steps.append(Step("Forward", id, live, say))
+            self.steps.append(Step("Forward", id, self.into[id], say))
 
     def _go_backward(self) -> None:
         sketch, output = self.sketch, self.sketch.output

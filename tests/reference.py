@@ -71,11 +71,12 @@ def cosine(x: float) -> float:
 
 
 def sigmoid(x: float) -> float:
-    """1 / (1 + e^-x); the division is corrected by what rounding took from the sum 1 + e^-|x|."""
+    """e/(1 + e) for x < 0, where e = e^-|x|, the division corrected by its remainder; else 1 less."""
     e = math.exp(-abs(x))
-    lost = e - ((1 + e) - 1)
-    quotient = (1 if x >= 0 else e) / (1 + e)
-    return quotient - quotient * lost / (1 + e)
+    quotient = e / (1 + e)
+    remainder = e - quotient - e * quotient
+    quotient += remainder / (1 + e)
+    return 1 - quotient if x >= 0 else quotient
 
 
 def softplus(x: float) -> float:
@@ -131,7 +132,7 @@ def power_by_base(x: float, y: float) -> float:
     z = power(x, y)
     if math.isnan(z):
         return NAN
-    if (y < 0.5 or y > 2**53) and z != 0 and math.isfinite(z):
+    if (y < 0.5 or y > 2**53) and z != 0 != x and math.isfinite(x):
         return divide(y * z, x)
     return y * power(x, y - 1)
 

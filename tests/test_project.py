@@ -2,6 +2,8 @@
 
 import ast
 import doctest
+import math
+import operator
 import re
 import runpy
 import subprocess
@@ -11,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import autograd_rnn
+from autograd_rnn.ieee import same_bits
 from autograd_rnn.ops import TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +62,13 @@ DEFERRED = {
 # What is named like an op, but is none: a picture with a card for each step.
 NAMESAKES = {("draw", "step")}
 # A reader of the table and the operators of Value; whose rules a test holds equal to the table.
-HOT = {"add", "sub", "mul", "div"}
+HOT = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "pow": operator.pow,
+}
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -136,17 +147,25 @@ def test_no_ops_name_in_a_condition_outside_the_table() -> None:
                     assert name not in TABLE, f"{path.name}:{node.lineno} asks for the op {name!r}"
 
 
-def test_the_hot_operators_state_the_rules_of_the_table() -> None:
-    x, y = autograd_rnn.Value(3.5), autograd_rnn.Value(-1.25)
-    results = {"add": x + y, "sub": x - y, "mul": x * y, "div": x / y}
-    assert set(results) == HOT
-    for name, result in results.items():
-        through_the_table = TABLE[name](x, y)
-        op = TABLE[name]
-        assert result.op is through_the_table.op is op
-        assert result.data == through_the_table.data == op(3.5, -1.25)
-        wanted = tuple([rule(3.5, -1.25, result.data) for rule in op.partials])
-        assert result.partials == through_the_table.partials == wanted
+@pytest.mark.parametrize("name", sorted(HOT))
+@given(st.floats() | st.integers(-4, 4).map(float), st.floats() | st.integers(-4, 4).map(float))
+@example(-1.0, 2.0**53 + 2)
+@example(-1.0, 2.0**54)
+@example(2.0, 0.3)
+@example(0.0, 0.3)
+@example(math.inf, 0.3)
+@example(1e-308, -1.0)
+@example(0.0, 0.0)
+@example(math.nan, 0.0)
+def test_the_hot_operators_state_the_rules_of_the_table(name: str, a: float, b: float) -> None:
+    op, operate = TABLE[name], HOT[name]
+    x, y = autograd_rnn.Value(a), autograd_rnn.Value(b)
+    result = operate(x, y)
+    assert result.op is op
+    assert same_bits(result.data, op(a, b))
+    for found, rule in zip(result.partials, op.partials, strict=True):
+        assert same_bits(found, rule(a, b, result.data))
+    assert operate(x, 2).partials[1] == operate(2, y).partials[0] == 0
 
 
 def first_sentence(path: Path) -> str:
