@@ -71,7 +71,7 @@ def cosine(x: float) -> float:
 
 
 def sigmoid(x: float) -> float:
-    """e/(1 + e) for x < 0, where e = e^-|x|, the division corrected by its remainder; else 1 less."""
+    """With e = e^-|x|: e/(1 + e) below 0, corrected by the remainder of the division; else 1 less."""
     e = math.exp(-abs(x))
     quotient = e / (1 + e)
     remainder = e - quotient - e * quotient

@@ -199,7 +199,7 @@ def test_the_code_in_the_readme_runs_and_prints_what_it_says(
         for line, output in zip(prints, printed, strict=True):
             _, _, said = line.partition("  # ")
             assert output == said.strip() or not re.match(r"[\d\[(T]", said.strip())
-    assert {path.name for path in tmp_path.iterdir()} == {"exercise.svg", "y.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"exercise.svg", "sweep.html", "y.png"}
     TABLE.clear()
     TABLE.update(before)
 
