@@ -71,7 +71,7 @@ def cosine(x: float) -> float:
 
 
 def sigmoid(x: float) -> float:
-    """With e = e^-|x|: e/(1 + e) below 0, corrected by the remainder of the division; else 1 less."""
+    """With e = e^-|x|: e/(1 + e) below 0, corrected by its remainder; 1 less above."""
     e = math.exp(-abs(x))
     quotient = e / (1 + e)
     remainder = e - quotient - e * quotient
