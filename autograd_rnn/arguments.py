@@ -63,11 +63,13 @@ def as_floats(numbers: object, argument: str) -> list[float]:
     return [as_float(number, f"{argument}[{place}]") for place, number in enumerate(numbers)]
 
 
-def as_integer(number: object, argument: str, least: int | None = None) -> int:
+def as_integer(
+    number: object, argument: str, least: int | None = None, most: int | None = None
+) -> int:
     """The int, as it is.
 
-    Raises `TypeError` for anything else, bool included, and `ValueError` for one below `least`;
-    both name `argument`.
+    Raises `TypeError` for anything else, bool included, and `ValueError` for one below `least` or
+    above `most`; both name `argument`.
 
     >>> as_integer(3, "size", least=1)
     3
@@ -78,6 +80,9 @@ def as_integer(number: object, argument: str, least: int | None = None) -> int:
         )
     if least is not None and number < least:
         raise ArgumentValueError(f"{argument} must be {least} or more, not {number}.")
+    if most is not None and number > most:
+        shown = str(number) if number < 10**20 else f"about 2**{number.bit_length()}"
+        raise ArgumentValueError(f"{argument} must be {most} or less, not {shown}.")
     return number
 
 

@@ -10,9 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .arguments import as_integer
+from .arguments import as_integer, as_name
 from .draw import MOST_NODES, check_graph, drawing_of
-from .errors import ArgumentTypeError
 from .files import write_whole
 from .graph import Copy
 from .labels import clean, entities
@@ -83,8 +82,7 @@ def play(
     <Page: 6 steps>
     """
     weights = check_graph(output, focus, run)
-    if title is not None and not isinstance(title, str):
-        raise ArgumentTypeError(f"title must be a str or None, not {type(title).__name__}.")
+    as_name(title, "title")
     as_integer(max_nodes, "max_nodes", least=0)
     sketch = sketch_graph(output, weights, run, None, known=True)
     film = Film(sketch)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-from .errors import FormatError, RendererNotFound, RenderError
+from .errors import ArgumentTypeError, FormatError, RendererNotFound, RenderError
 
 __all__ = ["FORMATS", "check_format", "has_fonts", "render"]
 
@@ -28,6 +28,8 @@ def check_format(name: str, formats: Sequence[str] = FORMATS) -> str:
     >>> check_format("SVG")
     'svg'
     """
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f"format must be a str, not {type(name).__name__}.")
     if name.lower() not in formats:
         what = f"format {name!r} is unknown" if name else "the file name has no ending"
         raise FormatError(f"{what}: choose one of {', '.join(formats)}.")

@@ -21,6 +21,9 @@ from .ops import TABLE
 __all__ = ["RNN", "Step", "Unrolled", "activations", "bits", "counter", "one_hot"]
 
 LINEAR = "linear"
+# Every weight is an object: beyond these, memory runs out before patience does.
+MOST_STATES = 1000
+MOST_INPUTS = 10_000
 
 
 def activations() -> tuple[str, ...]:
@@ -183,8 +186,8 @@ class RNN:
         >>> RNN.random(2, 4, seed=7)
         <RNN: 2 states, 4 inputs, tanh>
         """
-        as_integer(states, "states", least=1)
-        as_integer(inputs, "inputs", least=0)
+        as_integer(states, "states", least=1, most=MOST_STATES)
+        as_integer(inputs, "inputs", least=0, most=MOST_INPUTS)
         draw = random.Random(as_integer(seed, "seed"))
         bound = 1.0 / math.sqrt(states)
         return cls(
@@ -385,7 +388,7 @@ def counter(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> RNN:
         raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
     if len(base) != 1 or base not in alphabet:
         raise ArgumentValueError(f"base must be one of the symbols {alphabet!r}, not {base!r}.")
-    states = range(as_integer(at_least, "at_least", least=1))
+    states = range(as_integer(at_least, "at_least", least=1, most=MOST_STATES))
     offset = [0 if j == 0 else -1 for j in states]
     from_state = [
         [(1 if j == 0 else 2) if i == j else 1 if i == j - 1 else 0 for j in states] for i in states

@@ -8,8 +8,11 @@ through a separating set are each written down once more, in the most obvious wa
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+
+from mpmath import mp, mpf
 
 INF, NAN = math.inf, math.nan
 
@@ -63,11 +66,19 @@ def sqrt(x: float) -> float:
 
 
 def sine(x: float) -> float:
-    return NAN if math.isinf(x) else math.sin(x)
+    return NAN if math.isinf(x) else trigonometric(math.sin(x), mp.sin, x)
 
 
 def cosine(x: float) -> float:
-    return NAN if math.isinf(x) else math.cos(x)
+    return NAN if math.isinf(x) else trigonometric(math.cos(x), mp.cos, x)
+
+
+def trigonometric(z: float, true: Callable[[mpf], mpf], x: float) -> float:
+    """libm's, but the true one where it is close to 0, and libm's a few ulp off."""
+    if math.isnan(x) or abs(z) >= 1e-9 or abs(x) < 1:
+        return z
+    with mp.workprec(1400):
+        return float(true(mpf(x)))
 
 
 def sigmoid(x: float) -> float:
