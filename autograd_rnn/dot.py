@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .labels import (
-    FONTS,
     SMALL_POINTS,
-    TITLE_POINTS,
     Box,
     box_label,
     box_size,
@@ -18,12 +16,25 @@ from .labels import (
     title_label,
 )
 from .layout import Placement, text_width
+from .sheet import (
+    ARROW_HEAD,
+    LEGEND_ROOM,
+    TITLE_ROOM,
+    Point,
+    Sheet,
+    heading_width,
+    new_graph,
+    panel_looks,
+    pinned_panel_looks,
+    points,
+    spline,
+)
 from .theme import Theme
 
 if TYPE_CHECKING:
     import graphviz
 
-__all__ = ["Arrow", "Figure", "Picture", "write_dot"]
+__all__ = ["Arrow", "Picture", "write_dot"]
 
 
 class Arrow(NamedTuple):
@@ -51,14 +62,6 @@ class Picture(NamedTuple):
     legend: Mapping[str, str]
 
 
-class Figure(NamedTuple):
-    """DOT text ready to be rendered; what it shows in one line, and each id's words in full."""
-
-    dot: str
-    summary: str
-    titles: Mapping[str, str]
-
-
 # The style whose line an arrow takes, its width, and what else sets it apart.
 ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "flow": ("plain", {"penwidth": "1.5"}),
@@ -68,10 +71,7 @@ ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "cut": ("copy", {"penwidth": "2.5", "style": "dashed", "dir": "none"}),
 }
 
-ARROW_HEAD: Final = 7.0
 CHIP_ROOM: Final = 62.0
-TITLE_ROOM: Final = 76.0
-LEGEND_ROOM: Final = 46.0
 
 
 def write_dot(picture: Picture, placement: Placement | None, theme: Theme) -> str:
@@ -79,14 +79,7 @@ def write_dot(picture: Picture, placement: Placement | None, theme: Theme) -> st
 
     The same picture gives the same text in every process and on every machine.
     """
-    import graphviz
-
-    graph = graphviz.Digraph(
-        "autograd_rnn",
-        graph_attr={"bgcolor": theme.paper, "fontname": FONTS, "pad": "0.3"},
-        node_attr={"shape": "plain", "fontname": FONTS},
-        edge_attr={"arrowsize": "0.7", "fontname": FONTS},
-    )
+    graph = new_graph(theme)
     if placement is None:
         _write_flowing(graph, picture, theme)
     else:
@@ -108,15 +101,6 @@ def _edge(graph: graphviz.Digraph, arrow: Arrow, theme: Theme, **attributes: str
     graph.edge(arrow.tail, arrow.head, **common, **looks, **words, **attributes)
 
 
-def _panel_attributes(label: str, theme: Theme) -> dict[str, str]:
-    return {
-        "style": "rounded,filled",
-        "color": theme.panel_line,
-        "fillcolor": theme.panel_fill,
-        "label": panel_label(label, theme),
-    }
-
-
 def _write_flowing(graph: graphviz.Digraph, picture: Picture, theme: Theme) -> None:
     graph.attr(rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", splines="spline")
     if picture.legend:
@@ -133,7 +117,7 @@ def _write_flowing(graph: graphviz.Digraph, picture: Picture, theme: Theme) -> N
                 _node(whole, box, theme)
         for step, label in picture.panels.items():
             attributes = {"peripheries": "1", "margin": "12", "labelloc": "b", "labeljust": "l"}
-            attributes.update(_panel_attributes(label, theme))
+            attributes.update(panel_looks(label, theme))
             with whole.subgraph(name=f"cluster_{step}", graph_attr=attributes) as panel:
                 for box in picture.boxes:
                     if box.step == step:
@@ -147,9 +131,6 @@ def _write_flowing(graph: graphviz.Digraph, picture: Picture, theme: Theme) -> N
     for arrow in picture.arrows:
         loose = arrow.role == "cut" and picture.panels
         _edge(graph, arrow, theme, **({"constraint": "false"} if loose else {}))
-
-
-Point = tuple[float, float]
 
 
 def _write_placed(
@@ -172,31 +153,22 @@ def _write_placed(
             centres[box.id] = (x, bottom + height / 2)
         left, right = min(left, x - width / 2), max(right, x + width / 2)
     middle = (left + right) / 2
-    half = max(
-        (right - left) / 2,
-        text_width(picture.title, TITLE_POINTS, bold=True) / 2,
-        text_width(picture.subtitle, SMALL_POINTS) / 2,
-    )
+    half = max(right - left, heading_width(picture.title, picture.subtitle)) / 2
     title, legend = (middle, top + TITLE_ROOM / 2), (middle, bottom - LEGEND_ROOM / 2)
     graph.attr(layout="nop2")
-    graph.attr(bb=_points((middle - half, legend[1] - 20), (middle + half, top + TITLE_ROOM)))
-    graph.node(
-        "title", label=title_label(picture.title, picture.subtitle, theme), pos=_points(title)
-    )
+    graph.attr(bb=points((middle - half, legend[1] - 20), (middle + half, top + TITLE_ROOM)))
+    Sheet(theme, graph).heading(picture.title, picture.subtitle, title)
     for step, (x0, y0, x1, y1) in placement.panels.items():
-        label = picture.panels[step]
-        attributes = _panel_attributes(label, theme)
-        attributes["bb"] = _points((x0, y0), (x1, y1))
-        attributes["lp"] = _points((x0 + 12 + text_width(label, SMALL_POINTS) / 2, y0 + 15))
-        with graph.subgraph(name=f"cluster_{step}", graph_attr=attributes) as panel:
+        looks = pinned_panel_looks(picture.panels[step], (x0, y0), (x1, y1), theme)
+        with graph.subgraph(name=f"cluster_{step}", graph_attr=looks) as panel:
             for box in picture.boxes:
                 if box.step == step:
-                    _node(panel, box, theme, pos=_points(centres[box.id]))
+                    _node(panel, box, theme, pos=points(centres[box.id]))
     for box in picture.boxes:
         if box.step is None:
-            _node(graph, box, theme, pos=_points(centres[box.id]))
+            _node(graph, box, theme, pos=points(centres[box.id]))
     if picture.legend:
-        graph.node("legend", label=legend_label(picture.legend, theme), pos=_points(legend))
+        graph.node("legend", label=legend_label(picture.legend, theme), pos=points(legend))
     for arrow in picture.arrows:
         _write_placed_arrow(graph, arrow, centres, sizes, theme)
 
@@ -219,35 +191,27 @@ def _write_placed_arrow(
         else:
             side = 1.0 if x1 > x0 else -1.0
             path = _bend((x0 + side * width0 / 2, y0), tip)
-        chip_at = _points((x1, start - down * (CHIP_ROOM / 2 - 4.0)))
-        _edge(graph, arrow, theme, pos=f"e,{_points((x1, end))} {path}", lp=chip_at)
+        chip_at = points((x1, start - down * (CHIP_ROOM / 2 - 4.0)))
+        _edge(graph, arrow, theme, pos=f"e,{points((x1, end))} {path}", lp=chip_at)
     elif y0 == y1:
         start, end = x0 + width0 / 2, x1 - width1 / 2
         if arrow.role == "cut":
             _edge(graph, arrow, theme, pos=_line((start + 3, y0), (end - 3, y1)))
         else:
-            path = f"e,{_points((end, y1))} {_line((start, y0), (end - ARROW_HEAD, y1))}"
-            _edge(graph, arrow, theme, pos=path, lp=_points(((start + end) / 2, y0 + 11.0)))
+            path = f"e,{points((end, y1))} {_line((start, y0), (end - ARROW_HEAD, y1))}"
+            _edge(graph, arrow, theme, pos=path, lp=points(((start + end) / 2, y0 + 11.0)))
     else:
         start, end = y0 - down * height0 / 2, y1 + down * height1 / 2
-        path = f"e,{_points((x1, end))} {_line((x0, start), (x1, end + down * ARROW_HEAD))}"
+        path = f"e,{points((x1, end))} {_line((x0, start), (x1, end + down * ARROW_HEAD))}"
         beside = 6.0 + text_width(arrow.note or "", SMALL_POINTS) / 2
-        _edge(graph, arrow, theme, pos=path, lp=_points((x0 - beside, (start + end) / 2)))
-
-
-def _points(*points: Point) -> str:
-    return ",".join(f"{coordinate:.2f}" for point in points for coordinate in point)
-
-
-def _spline(*points: Point) -> str:
-    return " ".join(_points(point) for point in points)
+        _edge(graph, arrow, theme, pos=path, lp=points((x0 - beside, (start + end) / 2)))
 
 
 def _line(start: Point, end: Point) -> str:
     """A straight line as one Bézier curve."""
     (x0, y0), (x1, y1) = start, end
     third = ((x1 - x0) / 3, (y1 - y0) / 3)
-    return _spline(start, (x0 + third[0], y0 + third[1]), (x1 - third[0], y1 - third[1]), end)
+    return spline(start, (x0 + third[0], y0 + third[1]), (x1 - third[0], y1 - third[1]), end)
 
 
 def _bend(start: Point, end: Point) -> str:
@@ -259,4 +223,4 @@ def _bend(start: Point, end: Point) -> str:
     corner, turn = (x1 - side * radius, y0), (x1, y0 - down * radius)
     pull = 0.45 * radius
     around = ((x1 - side * pull, y0), (x1, y0 - down * pull), turn)
-    return " ".join((_line(start, corner), _spline(*around), _line(turn, end).partition(" ")[2]))
+    return " ".join((_line(start, corner), spline(*around), _line(turn, end).partition(" ")[2]))

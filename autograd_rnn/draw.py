@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from .arguments import as_float, as_name
 from .cards import write_cards
-from .dot import Figure, Picture, write_dot
+from .dot import Picture, write_dot
 from .errors import ArgumentTypeError, ArgumentValueError, AutogradError, GraphTooLarge
 from .files import write_whole
 from .graph import is_node, topological
 from .labels import clean, entities
 from .neurons import write_cell, write_network, write_weights
 from .render import FORMATS, check_format, render
+from .sheet import Figure
 from .sketch import Sketch, shared_weights, sketch_graph
 from .theme import DARK, LIGHT, as_theme, dark_style
 
@@ -89,8 +91,11 @@ class Drawing:
         )
 
     def png(self, dpi: float = 144) -> bytes:
-        """The picture as PNG, at `dpi` points per inch."""
-        return render(self.dot, "png", dpi)
+        """The picture as PNG, at `dpi` dots per inch; `ValueError` outside of 10 to 2400."""
+        resolution = as_float(dpi, "dpi")
+        if not 10.0 <= resolution <= 2400.0:
+            raise ArgumentValueError(f"dpi must be from 10 to 2400, not {resolution!r}.")
+        return render(self.dot, "png", resolution)
 
     def pdf(self) -> bytes:
         """The picture as PDF."""
@@ -153,6 +158,7 @@ def draw(
     """
     weights = check_graph(output, focus, run)
     colours = as_theme(theme)
+    as_name(title, "title")
     if edges not in (None, "local", "plain"):
         raise ArgumentValueError(f"edges {edges!r} is unknown: choose 'local' or 'plain'.")
     if detail not in DETAILS:
@@ -208,6 +214,7 @@ def draw_cell(rnn: Any, *, theme: str = "light", title: str | None = None) -> Dr
     <Drawing: A single layer: 1 state, 1 input, relu>
     """
     _check_layer(rnn)
+    as_name(title, "title")
     return Drawing(write_cell(rnn, as_theme(theme), title), theme)
 
 
@@ -220,6 +227,7 @@ def draw_network(run: Any, *, theme: str = "light", title: str | None = None) ->
     """
     if not hasattr(run, "steps"):
         raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
+    as_name(title, "title")
     return Drawing(write_network(run, as_theme(theme), title), theme)
 
 
@@ -235,6 +243,7 @@ def draw_weights(
     <Drawing: The weights, the same at every step: 3 states, 4 inputs, step>
     """
     _check_layer(rnn)
+    as_name(title, "title")
     names = None if inputs is None else list(inputs)
     if names is not None and not all(isinstance(name, str) for name in names):
         raise ArgumentTypeError("inputs must be a str or a list of str, a name for each input.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from math import ceil
 from typing import Final, NamedTuple
 
 from .layout import text_width
@@ -12,15 +13,24 @@ from .theme import LIGHT, Theme
 __all__ = [
     "LEGEND",
     "Box",
+    "Row",
     "box_label",
     "box_size",
+    "card_columns",
+    "card_height",
+    "card_label",
     "chip_label",
     "clean",
     "entities",
+    "font",
     "html",
+    "ledger_label",
     "legend_label",
     "panel_label",
+    "rounded",
+    "table",
     "title_label",
+    "weights_legend_label",
 ]
 
 
@@ -35,6 +45,16 @@ class Box(NamedTuple):
     grad: str | None
     description: str
     step: int | None
+
+
+class Row(NamedTuple):
+    """A line of a card: its words, its numbers as they are shown, and all of it in full."""
+
+    role: str
+    words: str
+    data: str = ""
+    grad: str = ""
+    full: str = ""
 
 
 # --- styles --------------------------------------------------------------------------------------
@@ -56,6 +76,7 @@ KEY_POINTS: Final = 9.5
 KEY_ROOM: Final = 34.0
 NAME_HEIGHT: Final = 28.0
 ROW_HEIGHT: Final = 24.0
+BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpadding": "2"}
 
 # --- text ----------------------------------------------------------------------------------------
 
@@ -95,6 +116,12 @@ def table(rows: Sequence[str], **attributes: str) -> str:
     written = " ".join(f'{name.upper()}="{value}"' for name, value in attributes.items())
     body = "".join(f"<TR>{row}</TR>\n" for row in rows)
     return f"<<TABLE {written}>\n{body}</TABLE>>"
+
+
+def rounded(rows: Sequence[str], border: int, line: str, fill: str, padding: int) -> str:
+    """A table within a rounded line, and no lines inside."""
+    looks = {"border": str(border), "color": line, "bgcolor": fill, "style": "ROUNDED"}
+    return table(rows, **{**BARE, "cellpadding": str(padding), **looks})
 
 
 # --- boxes ---------------------------------------------------------------------------------------
@@ -140,16 +167,7 @@ def box_label(box: Box, theme: Theme) -> str:
     if box.grad is not None:
         written = font(box.grad + " ", VALUE_POINTS, theme.gradient, bold=True)
         lines.append(_line_of("grad", written, value_width, theme))
-    return table(
-        lines,
-        border=str(style.border),
-        cellborder="0",
-        cellspacing="0",
-        cellpadding="3",
-        color=style.line,
-        bgcolor=style.fill,
-        style="ROUNDED",
-    )
+    return rounded(lines, style.border, style.line, style.fill, padding=3)
 
 
 def _line_of(key: str, value: str, width: float, theme: Theme) -> str:
@@ -162,16 +180,8 @@ def _line_of(key: str, value: str, width: float, theme: Theme) -> str:
 
 def chip_label(chip: str, theme: Theme) -> str:
     """What a copy adds, to stand on the arrow to it."""
-    return table(
-        [f"<TD>{font(f' {chip} ', SMALL_POINTS, theme.gradient, bold=True)}</TD>"],
-        border="1",
-        cellborder="0",
-        cellspacing="0",
-        cellpadding="2",
-        color=theme.gradient,
-        bgcolor=theme.paper,
-        style="ROUNDED",
-    )
+    cell = f"<TD>{font(f' {chip} ', SMALL_POINTS, theme.gradient, bold=True)}</TD>"
+    return rounded([cell], 1, theme.gradient, theme.paper, padding=2)
 
 
 def title_label(title: str, subtitle: str, theme: Theme) -> str:
@@ -179,7 +189,7 @@ def title_label(title: str, subtitle: str, theme: Theme) -> str:
     rows = [f"<TD>{font(title, TITLE_POINTS, theme.ink, bold=True)}</TD>"]
     if subtitle:
         rows.append(f"<TD>{font(subtitle, SMALL_POINTS, theme.muted)}</TD>")
-    return table(rows, border="0", cellborder="0", cellspacing="0", cellpadding="4")
+    return table(rows, **{**BARE, "cellpadding": "4"})
 
 
 def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
@@ -191,9 +201,87 @@ def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
         for role, words in legend.items()
         for style in [theme.styles[role]]
     )
-    return table([cells], border="0", cellborder="0", cellspacing="4", cellpadding="2")
+    return table([cells], **{**BARE, "cellspacing": "4"})
+
+
+def weights_legend_label(signs: Collection[str], theme: Theme) -> str:
+    """What the arrows of weights of these signs say; nothing where there are none."""
+    told = [("→", "positive", "weight above 0"), ("⊣", "negative", "weight below 0")]
+    cells = [
+        f"<TD>{font(head, NAME_POINTS, getattr(theme, sign), bold=True)}</TD>"
+        f"<TD>{font(words + '    ', 11, theme.muted)}</TD>"
+        for head, sign, words in told
+        if sign in signs
+    ]
+    words = font("the thicker the larger, none where it is 0", 11, theme.muted)
+    return table([f"{''.join(cells)}<TD>{words}</TD>"], **BARE) if cells else ""
 
 
 def panel_label(words: str, theme: Theme) -> str:
     """What stands at the foot of the panel of a step."""
     return f"<{font(words, SMALL_POINTS, theme.muted)}>"
+
+
+# --- cards and ledgers ---------------------------------------------------------------------------
+
+ROW: Final = 26.0
+FOOT: Final = 8.0
+WORDS_POINTS: Final = 14.0
+LEDGER: Final = 46.0
+SOURCE_POINTS: Final = 10.5
+ROUNDED: Final = {"cellborder": "0", "cellspacing": "0", "cellpadding": "3", "style": "ROUNDED"}
+
+
+def card_columns(heads: Sequence[str], rows: Sequence[Row]) -> tuple[float, float, float]:
+    """The widths of the columns of cards with these heads and rows: words, data, grad."""
+    data = ceil(max(26.0, *[text_width(row.data, VALUE_POINTS) for row in rows])) + 14.0
+    grad = ceil(max(26.0, *[text_width(row.grad, WORDS_POINTS, True) for row in rows])) + 14.0
+    words = max(text_width(row.words, WORDS_POINTS, bold=True) for row in rows)
+    widest = max(text_width(head, SMALL_POINTS, bold=True) for head in heads)
+    return ceil(max(words, widest - data - grad)) + 16.0, data, grad
+
+
+def card_height(rows: Sequence[Row]) -> float:
+    """The height of a card with its border, whatever fonts a machine has."""
+    return ROW * (2 + len(rows)) + FOOT + 2.0
+
+
+def card_label(head: str, rows: Sequence[Row], columns: Sequence[float], theme: Theme) -> str:
+    """A head, a line per row with its numbers, and a foot, so that fills keep off the corners."""
+    heading = font(head, SMALL_POINTS, theme.ink, bold=True)
+    keys = [font(f"{key} ", KEY_POINTS, theme.muted) for key in ("", "data", "grad")]
+    top = f'<TD COLSPAN="3" HEIGHT="{ROW:.0f}">{heading}</TD>'
+    lines = [top, _card_line(keys, columns, theme.paper)]
+    for row in rows:
+        style = theme.styles[row.role]
+        cells = [
+            font(f" {row.words}", WORDS_POINTS, style.ink, bold=True),
+            font(f"{row.data} ", VALUE_POINTS, theme.ink),
+            font(f"{row.grad} ", WORDS_POINTS, theme.gradient, bold=True),
+        ]
+        lines.append(_card_line(cells, columns, style.fill))
+    lines.append(f'<TD COLSPAN="3" HEIGHT="{FOOT:.0f}" CELLPADDING="0"></TD>')
+    return table(lines, **ROUNDED, border="1", color=theme.line, bgcolor=theme.panel_line)
+
+
+def _card_line(cells: Sequence[str], widths: Sequence[float], fill: str) -> str:
+    return "".join(
+        f'<TD ALIGN="{align}" WIDTH="{width:.0f}" HEIGHT="{ROW:.0f}" BGCOLOR="{fill}">{cell}</TD>'
+        for align, width, cell in zip(("LEFT", "RIGHT", "RIGHT"), widths, cells, strict=True)
+    )
+
+
+def ledger_label(fields: Sequence[tuple[str, str]], widths: Sequence[float], theme: Theme) -> str:
+    """A weight's number, and side by side what each card adds to its gradient."""
+    style = theme.styles["parameter"]
+    cells = [font(fields[0][1], TITLE_POINTS, style.ink, bold=True)]
+    for source, term in fields[1:]:
+        written = font(term, 15, theme.gradient, bold=True)
+        cells.append(f"{font(source, SOURCE_POINTS, theme.muted)}<BR/>{written}")
+    row = "".join(
+        f'<TD WIDTH="{width:.0f}" HEIGHT="{LEDGER:.0f}" BORDER="{int(place > 0)}" SIDES="L" '
+        f'COLOR="{style.line}">{cell}</TD>\n'
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    border = str(style.border)
+    return table([row], **ROUNDED, border=border, color=style.line, bgcolor=style.fill)

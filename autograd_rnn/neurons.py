@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise, zip_longest
+from itertools import accumulate, pairwise
 from typing import Any, Final
 
-from .dot import ARROW_HEAD, LEGEND_ROOM, TITLE_ROOM, Figure
 from .labels import (
-    FONTS,
+    BARE,
     NAME_POINTS,
     SMALL_POINTS,
     TITLE_POINTS,
@@ -17,23 +16,32 @@ from .labels import (
     clean,
     font,
     legend_label,
-    panel_label,
     table,
     title_label,
+    weights_legend_label,
 )
 from .layout import text_width
 from .notation import label, number
-from .theme import Theme
+from .sheet import (
+    ARROW_HEAD,
+    LEGEND_ROOM,
+    LINE_HEIGHT,
+    RADIUS,
+    TITLE_ROOM,
+    Figure,
+    Point,
+    Sheet,
+    along,
+    heading_width,
+    new_graph,
+)
+from .theme import Theme, tint
+from .words import many, numbered, short
 
 __all__ = ["write_cell", "write_network", "write_weights"]
 
-Point = tuple[float, float]
-
 # --- colours and words ---------------------------------------------------------------------------
 
-# The most of a colour that may lie over the paper for ink to be read on it, in either theme.  It is
-# laid over, not mixed: so a light SVG, which turns dark by replacing colours, turns dark here too.
-FAINT: Final = 0.49
 FULL: Final = 0.95
 SOURCES: Final = {"plain": "offset", "state": "state before", "constant": "input"}
 
@@ -47,21 +55,10 @@ def _weights_scale(rnn: Any) -> float:
     return _scale(weight.data for row in rnn.weights for weight in row)
 
 
-def _tint(x: float, scale: float, positive: str, theme: Theme) -> str:
-    """Paper at 0, to half a colour at `scale`, and to half that of negative weights below."""
-    opacity = round(255 * FAINT * min(1.0, abs(x) / scale)) if math.isfinite(x) else 0
-    return f"{positive if x > 0 else theme.negative}{opacity:02x}" if opacity else theme.paper
-
-
-def _names(letter: str, size: int) -> list[str]:
-    """Q₁, Q₂, ..., or q where there is but one."""
-    return [letter.lower()] if size == 1 else [label(f"{letter}_{i + 1}") for i in range(size)]
-
-
 def _sources(rnn: Any) -> list[tuple[str, str]]:
     """The role and the name of what each row of the weights multiplies: [1; Q; X]."""
-    states = [("state", name) for name in _names("Q", rnn.states)]
-    inputs = [("constant", name) for name in _names("X", rnn.inputs)]
+    states = [("state", name) for name in numbered("Q", rnn.states)]
+    inputs = [("constant", name) for name in numbered("X", rnn.inputs)]
     return [*[("plain", "1")] * rnn.bias, *states, *inputs]
 
 
@@ -74,112 +71,17 @@ def _activated(rnn: Any, pi: str) -> str:
     return pi if rnn.activation == "linear" else f"{rnn.activation}({pi})"
 
 
-def _many(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
-
-
-def _short(x: float) -> str:
-    """The number for a small place: two digits, one below a tenth."""
-    return number(x, 2 if abs(x) >= 0.1 else 1, 3)
-
-
 # --- the sheet -----------------------------------------------------------------------------------
 
-RADIUS: Final = 24.0
-LINE_HEIGHT: Final = 22.0
-BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpadding": "2"}
 
-
-class _Sheet:
-    """A picture in the making: what stands where, its room, and what it is in words."""
+class _Wiring(Sheet):
+    """A sheet on which the arrows are weights."""
 
     def __init__(self, theme: Theme) -> None:
-        import graphviz
-
-        self.theme = theme
-        self.titles: dict[str, str] = {}
-        self.at: dict[str, Point] = {}
-        self.room: dict[str, Point] = {}
-        self.corners: list[Point] = []
-        self.signs: set[str] = set()
-        self.arrows = 0
-        self.graph = graphviz.Digraph(
-            "autograd_rnn",
-            graph_attr={"bgcolor": theme.paper, "fontname": FONTS, "pad": "0.3", "layout": "nop2"},
-            node_attr={"shape": "plain", "fontname": FONTS},
-            edge_attr={"arrowsize": "0.7", "color": theme.line, "penwidth": "1.5"},
-        )
+        looks = {"color": theme.line, "penwidth": "1.5"}
+        super().__init__(theme, new_graph(theme, looks, layout="nop2"))
         self.graph.attr(outputorder="edgesfirst")
-
-    def node(self, id: str, at: Point, room: Point, written: str, words: str, **looks: str) -> None:
-        """A node; what has no `words` only labels others."""
-        self.at[id], self.room[id] = at, room
-        for side in (-0.5, 0.5):
-            self.corners.append((at[0] + side * room[0], at[1] + side * room[1]))
-        if words:
-            self.titles[id] = words
-        self.graph.node(id, label=written, id=id, pos=_points(at), **looks)
-
-    def text(self, id: str, at: Point, text: str, points: float, ink: str, side: int = 0) -> None:
-        """A line of text around its point, or on the left of it (-1)."""
-        bold = points > SMALL_POINTS
-        width = text_width(text, points, bold)
-        written = f"<{font(text, points, ink, bold)}>"
-        self.node(id, (at[0] + side * width / 2, at[1]), (width + 10, 1.5 * points), written, "")
-
-    def circle(
-        self, id: str, at: Point, text: str, words: str, role: str, fill: str = "", ink: str = ""
-    ) -> None:
-        """A neuron in the style of its role, or in another fill and ink; dashed if not a number."""
-        style = self.theme.styles[role]
-        points = min(NAME_POINTS, 1.9 * RADIUS / text_width(text, 1, bold=True))
-        written = f"<{font(text, points, ink or style.ink, bold=True)}>"
-        looks = {"color": style.line, "fillcolor": fill or style.fill}
-        looks["style"] = "filled,dashed" if text in ("nan", "∞", "−∞") else "filled"
-        looks |= {"shape": "circle", "fixedsize": "true", "width": f"{RADIUS / 36:.4f}"}
-        looks |= {"penwidth": str(style.border), "class": role}
-        self.node(id, at, (2 * RADIUS, 2 * RADIUS), written, words, **looks)
-
-    def box(
-        self, id: str, at: Point, lines: Sequence[str], words: str, role: str, *inks: str
-    ) -> None:
-        """A rounded box of lines of text, in inks of their own where there are any."""
-        style = self.theme.styles[role]
-        room = self.room_of(lines, role)
-        cells = [
-            f'<TD WIDTH="{room[0] - 2 * style.border:.0f}" HEIGHT="{LINE_HEIGHT:.0f}">'
-            f"{font(line, NAME_POINTS, ink, bold=True)}</TD>"
-            for line, ink in zip_longest(lines, inks, fillvalue=style.ink)
-        ]
-        looks = {"border": str(style.border), "color": style.line, "bgcolor": style.fill}
-        written = table(cells, **{**BARE, **looks, "style": "ROUNDED"})
-        self.node(id, at, room, written, words, **{"class": role})
-
-    def room_of(self, lines: Sequence[str], role: str) -> Point:
-        """The width and the height of a box."""
-        border = 2.0 * self.theme.styles[role].border
-        width = max(text_width(line, NAME_POINTS, bold=True) for line in lines) + 12
-        return round(max(24.0, width)) + border, LINE_HEIGHT * len(lines) + border
-
-    def arrow(self, ends: str, path: Sequence[Point] = (), words: str = "", **looks: str) -> None:
-        """An arrow along a Bézier curve to the tip that stands last, or a straight one."""
-        self.arrows += 1
-        id = f"e{self.arrows}"
-        *curve, tip = [_points(point) for point in path or self.straight(*ends.split())]
-        self.graph.edge(*ends.split(), id=id, pos=f"e,{tip} {' '.join(curve)}", **looks)
-        if words:
-            self.titles[id] = words
-
-    def straight(self, tail: str, head: str) -> list[Point]:
-        """From border to border, along the line from centre to centre."""
-        start, end = self.at[tail], self.at[head]
-        length, axis = math.dist(start, end), 1 if start[0] == end[0] else 0
-        before, after = self.room[tail][axis] / 2, self.room[head][axis] / 2
-        first, last, tip = [
-            _along(start, end, reach / length)
-            for reach in (before, length - after - ARROW_HEAD, length - after)
-        ]
-        return [first, first, last, last, tip]
+        self.signs: set[str] = set()
 
     def weight(
         self, ends: str, w: float, scale: float, words: str, path: Sequence[Point] = ()
@@ -192,52 +94,20 @@ class _Sheet:
             looks = {"color": getattr(self.theme, sign), "arrowhead": head, "penwidth": width}
             *curve, last, tip = path or self.straight(*ends.split())
             if w < 0:  # a bar is not as long as a head
-                last, looks["arrowsize"] = _along(tip, last, 0.3), "0.9"
+                last, looks["arrowsize"] = along(tip, last, 0.3), "0.9"
             self.arrow(ends, [*curve, last, tip], f"{words}: {w!r}", **looks)
 
-    def panel(self, step: str, low: Point, high: Point) -> None:
-        words = f"step {step}"
-        at = (low[0] + 12 + text_width(words, SMALL_POINTS) / 2, low[1] + 15)
-        looks = {"label": panel_label(words, self.theme), "lp": _points(at)}
-        looks |= {"color": self.theme.panel_line, "fillcolor": self.theme.panel_fill}
-        looks |= {"style": "rounded,filled", "bb": _points(low, high)}
-        with self.graph.subgraph(name=f"cluster_{step}", graph_attr=looks):
-            self.corners += [low, high]
-
-    def figure(self, title: str, formula: str, legend: str, rnn: Any) -> Figure:
+    def finish(self, title: str, formula: str, legend: str, rnn: Any) -> Figure:
         """All of it, under a heading and over a legend."""
-        (left, right), (bottom, top) = [(min(c), max(c)) for c in zip(*self.corners, strict=True)]
-        widths = text_width(title, TITLE_POINTS, bold=True), text_width(formula, SMALL_POINTS)
-        middle, room = (left + right) / 2, (max(right - left, *widths), TITLE_ROOM)
+        (left, bottom), (right, top) = self.extent()
+        middle, width = (left + right) / 2, max(right - left, heading_width(title, formula))
         heading = title_label(title, formula, self.theme)
-        self.node("heading", (middle, top + TITLE_ROOM / 2 + 6), room, heading, "")
+        at = (middle, top + TITLE_ROOM / 2 + 6)
+        self.node("heading", at, (width, TITLE_ROOM), heading, "")
         if legend:
             self.node("legend", (middle, bottom - 30), (0, LEGEND_ROOM), legend, "")
-        xs, ys = zip(*self.corners, strict=True)
-        self.graph.attr(bb=_points((min(xs), min(ys)), (max(xs), max(ys))))
-        summary = f"{title}: {_many(rnn.states, 'state')}, {_many(rnn.inputs, 'input')}"
-        titles = {"autograd_rnn": title, **self.titles}
-        return Figure(str(self.graph.source), f"{summary}, {rnn.activation}", titles)
-
-    def legend(self) -> str:
-        """What the arrows of the weights say."""
-        signs = [("→", "positive", "weight above 0"), ("⊣", "negative", "weight below 0")]
-        cells = [
-            f"<TD>{font(head, NAME_POINTS, getattr(self.theme, sign), bold=True)}</TD>"
-            f"<TD>{font(words + '    ', 11, self.theme.muted)}</TD>"
-            for head, sign, words in signs
-            if sign in self.signs
-        ]
-        words = font("the thicker the larger, none where it is 0", 11, self.theme.muted)
-        return table([f"{''.join(cells)}<TD>{words}</TD>"], **BARE) if cells else ""
-
-
-def _points(*points: Point) -> str:
-    return ",".join(f"{coordinate:.2f}" for point in points for coordinate in point)
-
-
-def _along(start: Point, end: Point, part: float) -> Point:
-    return start[0] + part * (end[0] - start[0]), start[1] + part * (end[1] - start[1])
+        summary = f"{title}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
+        return self.figure(title, *self.extent(), f"{summary}, {rnn.activation}")
 
 
 # --- the cell ------------------------------------------------------------------------------------
@@ -247,13 +117,13 @@ MOST_NUMBERS: Final = 12
 
 def write_cell(rnn: Any, theme: Theme, title: str | None = None) -> Figure:
     """A single layer: its operations where they are few, else its weights as arrows (panel 8)."""
-    sheet = _Sheet(theme)
+    sheet = _Wiring(theme)
     few = (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False)
     formula, legend = (_draw_operations if few else _draw_layer)(rnn, sheet)
-    return sheet.figure(title or "A single layer", formula, legend, rnn)
+    return sheet.finish(title or "A single layer", formula, legend, rnn)
 
 
-def _draw_operations(rnn: Any, sheet: _Sheet) -> tuple[str, str]:
+def _draw_operations(rnn: Any, sheet: _Wiring) -> tuple[str, str]:
     """The operations of one state, one input and no offset; the formula and the legend."""
     weights = [row[0] for row in rnn.weights]
     names = [clean(label(w.name or f"w_{i}"), 24) for i, w in enumerate(weights, 1)]
@@ -284,7 +154,7 @@ def _draw_operations(rnn: Any, sheet: _Sheet) -> tuple[str, str]:
     return formula, legend_label(legend, sheet.theme)
 
 
-def _draw_layer(rnn: Any, sheet: _Sheet) -> tuple[str, str]:
+def _draw_layer(rnn: Any, sheet: _Wiring) -> tuple[str, str]:
     """An arrow per weight, with its number where they are few; the formula and the legend."""
     theme, sources, scale = sheet.theme, _sources(rnn), _weights_scale(rnn)
     gaps = [-54.0 if role == before else -74.0 for (before, _), (role, _) in pairwise(sources)]
@@ -295,7 +165,7 @@ def _draw_layer(rnn: Any, sheet: _Sheet) -> tuple[str, str]:
     x1, x2 = 380.0, 500.0 + wide
     pitch = min(130.0, max(60.0, -ys[-1] / rnn.states))
     few = sum(w.data != 0 for row in rnn.weights for w in row) <= MOST_NUMBERS
-    for j, (pi, q) in enumerate(zip(*[_names(n, rnn.states) for n in "πQ"], strict=True)):
+    for j, (pi, q) in enumerate(zip(*[numbered(n, rnn.states) for n in "πQ"], strict=True)):
         y = ys[-1] / 2 + pitch * ((rnn.states - 1) / 2 - j)
         sheet.circle(f"p{j}", (x1, y), pi, f"{pi}, the sum", "plain")
         sheet.box(f"a{j}", ((x1 + x2) / 2, y), [rnn.activation], "the activation", "plain")
@@ -306,14 +176,14 @@ def _draw_layer(rnn: Any, sheet: _Sheet) -> tuple[str, str]:
             w = rnn.weights[i][j].data
             sheet.weight(f"r{i} p{j}", w, scale, f"weight from {name} to {pi}")
             if few and w != 0:
-                at = _along(sheet.at[f"r{i}"], (x1, y), 0.16)
-                words = f"<TD>{font(_short(w), VALUE_POINTS, theme.ink)}</TD>"
+                at = along(sheet.at[f"r{i}"], (x1, y), 0.16)
+                words = f"<TD>{font(short(w), VALUE_POINTS, theme.ink)}</TD>"
                 written = table([words], **BARE, bgcolor=theme.paper)
                 sheet.node(f"n{i}_{j}", at, (0, 0), written, "")
     foot = min(y for _, y in sheet.corners) - 22
     for id, x, words in (("c0", 0.0, "before step k"), ("c1", x1, "sums"), ("c2", x2, "after it")):
         sheet.text(id, (x, foot), words, SMALL_POINTS, theme.muted)
-    return _formula(rnn), sheet.legend()
+    return _formula(rnn), weights_legend_label(sheet.signs, sheet.theme)
 
 
 # --- the network ---------------------------------------------------------------------------------
@@ -328,7 +198,7 @@ GAP: Final = 16.0
 
 def write_network(run: Any, theme: Theme, title: str | None = None) -> Figure:
     """The unrolled network, a column of neurons per step (panels 5 and 7)."""
-    sheet, count = _Sheet(theme), len(run.steps)
+    sheet, count = _Wiring(theme), len(run.steps)
     columns = _Columns(run, sheet)
     columns.start()
     right, last = RADIUS, 0
@@ -344,16 +214,18 @@ def write_network(run: Any, theme: Theme, title: str | None = None) -> Figure:
         columns.arrive(k, skipped=k > last + 1)
         columns.take(k, left)
         last = k
-    title = title or f"The network, unrolled over {_many(count, 'step')}"
-    return sheet.figure(title, _formula(run.rnn), sheet.legend(), run.rnn)
+    title = title or f"The network, unrolled over {many(count, 'step')}"
+    return sheet.finish(
+        title, _formula(run.rnn), weights_legend_label(sheet.signs, sheet.theme), run.rnn
+    )
 
 
 class _Columns:
     """The parts of the picture of a run, from left to right."""
 
-    def __init__(self, run: Any, sheet: _Sheet) -> None:
+    def __init__(self, run: Any, sheet: _Wiring) -> None:
         self.sheet, self.rnn, self.steps = sheet, run.rnn, run.steps
-        self.names = _names("Q", run.rnn.states)
+        self.names = numbered("Q", run.rnn.states)
         states = [run.state, *[step.q for step in run.steps]]
         self.states = [[q.data for q in column] for column in states]
         self.most = _scale(q for column in self.states for q in column)
@@ -372,10 +244,10 @@ class _Columns:
             x, up = -RADIUS - 10, 8 if self.rnn.bias else 0
             text(f"n{j}", (x, y + up), name, NAME_POINTS, theme.styles["state"].ink, -1)
             if self.rnn.bias:
-                offset = f"offset {_short(self.rnn.weights[0][j].data)}"
+                offset = f"offset {short(self.rnn.weights[0][j].data)}"
                 text(f"o{j}", (x, y - 10), offset, 10, theme.muted, -1)
         if self.inputs and len(self.inputs[0]) > 1:
-            for i, name in enumerate(_names("X", self.rnn.inputs)):
+            for i, name in enumerate(numbered("X", self.rnn.inputs)):
                 at = (RADIUS + GAP - 6, self.chip - LINE_HEIGHT * (i + 0.5))
                 text(f"i{i}", at, name, VALUE_POINTS, theme.styles["constant"].ink, -1)
 
@@ -384,11 +256,11 @@ class _Columns:
         theme, green = self.sheet.theme, self.sheet.theme.styles["state"].line
         for j, (name, y, q) in enumerate(zip(self.names, self.ys, self.states[k], strict=True)):
             solid = FULL * self.most <= q < math.inf
-            fill = green if solid else _tint(q, self.most, green, theme)
+            fill = green if solid else tint(q, self.most, green, theme)
             words = f"{name} {f'after step {k}' if k else 'at the start'}: data {q!r}"
             words += f", π {self.steps[k - 1].pi[j].data!r}" if k else ""
             ink = theme.paper if solid else theme.ink
-            self.sheet.circle(f"q{k}_{j}", (x, y), _short(q), words, "state", fill, ink)
+            self.sheet.circle(f"q{k}_{j}", (x, y), short(q), words, "state", fill, ink)
 
     def arrive(self, k: int, skipped: bool) -> None:
         """The arrows from the states before, or from the dots that stand for them."""
@@ -430,16 +302,16 @@ class _Columns:
         for j, y in enumerate(self.ys):
             self.sheet.text(f"d{j}", (x, y), "…", TITLE_POINTS, muted)
             self.sheet.arrow(f"q{last}_{j} d{j}")
-        words = f"… {_many(count, 'more step')} …"
+        words = f"… {many(count, 'more step')} …"
         self.sheet.text("more", (x, self.foot + 15), words, SMALL_POINTS, muted)
 
 
 def _entries(x: Sequence[float]) -> list[str]:
     """A vector as it is shown: its entries, or one line where they are many."""
     if len(x) <= MOST_ENTRIES:
-        return [_short(entry) for entry in x]
+        return [short(entry) for entry in x]
     if sorted(x) == [*[0.0] * (len(x) - 1), 1.0]:
-        return [f"{_names('X', len(x))[x.index(1.0)]} = 1"]
+        return [f"{numbered('X', len(x))[x.index(1.0)]} = 1"]
     return [f"{len(x)} numbers"]
 
 
@@ -450,7 +322,7 @@ def write_weights(
     rnn: Any, theme: Theme, rows: Sequence[str] | None = None, title: str | None = None
 ) -> Figure:
     """The matrix of the weights (panel 6); `rows` are other names of the inputs, say letters."""
-    sheet, sources = _Sheet(theme), _sources(rnn)
+    sheet, sources = _Wiring(theme), _sources(rnn)
     numbers = [weight.data for row in rnn.weights for weight in row]
     scale = max([abs(w) for w in numbers if math.isfinite(w)], default=0.0) or 1.0
     width = max([64.0, *[text_width(number(w), VALUE_POINTS, bold=True) + 16 for w in numbers]])
@@ -464,7 +336,7 @@ def write_weights(
 
     indent = '<TD COLSPAN="2"></TD>'
     green, grid = theme.styles["state"].ink, f'BORDER="1" COLOR="{theme.panel_line}"'
-    names = [cell(name, NAME_POINTS, green, "") for name in _names("Q", rnn.states)]
+    names = [cell(name, NAME_POINTS, green, "") for name in numbered("Q", rnn.states)]
     new = cell("new state", 11, theme.muted, f'COLSPAN="{rnn.states}"')
     lines, said, group = [indent + new, indent + "".join(names)], [], ""
     for (role, name), row in zip(sources, rnn.weights, strict=True):
@@ -474,7 +346,7 @@ def write_weights(
         line = cell(words, 11, theme.muted)
         line += cell(f"{name} ", NAME_POINTS, theme.styles[role].ink)
         for w in (weight.data for weight in row):
-            fill = _tint(w, scale, theme.positive, theme)
+            fill = tint(w, scale, theme.positive, theme)
             looks = f'{grid} WIDTH="{width:.0f}" HEIGHT="32" BGCOLOR="{fill}"'
             points = NAME_POINTS if width == 64 else VALUE_POINTS
             line += cell(number(w), points, theme.ink if w else theme.muted, looks)
@@ -482,4 +354,4 @@ def write_weights(
         said.append(f"{name}: {', '.join(repr(weight.data) for weight in row)}")
     room = (width * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
     sheet.node("weights", (0, 0), room, table(lines, **BARE), "; ".join(said))
-    return sheet.figure(title or "The weights, the same at every step", _formula(rnn), "", rnn)
+    return sheet.finish(title or "The weights, the same at every step", _formula(rnn), "", rnn)

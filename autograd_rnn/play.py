@@ -79,7 +79,7 @@ def play(
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
     >>> play(w * w + 1, max_nodes=0)
-    <Page: 6 steps>
+    <Page: 7 steps>
     """
     weights = check_graph(output, focus, run)
     as_name(title, "title")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 from .dot import Arrow, Picture
 from .errors import ArgumentValueError
 from .graph import Copy, adjoints, copies, layers, topological
 from .labels import LEGEND, SMALL_POINTS, Box, box_size
 from .layout import Cell, Placement, columns, text_width
-from .notation import Text, accent, label, number, write, write_number
+from .notation import Text, accent, label, number, write
+from .words import absorbed, addition, badge, expression, expressions, fitting, term, vector
 
-__all__ = ["Sketch", "shared_weights", "sketch_graph"]
-
-LONGEST_EXPRESSION: Final = 24
+__all__ = ["Sketch", "downstream", "shared_weights", "sketch_graph"]
 
 
 class Sketch:
@@ -49,11 +48,11 @@ class Sketch:
         initial = () if run is None else run.state
         self.initial = set(initial)
         self.states = self.initial.union(*[step.q for step in run.steps] if run else [])
-        self.stateful = _downstream(self.order, initial)
-        self.texts = _expressions(self.order)
+        self.stateful = downstream(self.order, initial)
+        self.texts = expressions(self.order)
         self.kept = {node for node in self.order if node.parents}
         if fold:
-            self.kept = _downstream(self.order, weights) - set(weights)
+            self.kept = downstream(self.order, weights) - set(weights)
         for weight, uses in self.uses.items():
             if not uses:
                 raise ArgumentValueError(
@@ -68,7 +67,7 @@ class Sketch:
         for number_, node in enumerate(self.order, 1):
             if node in self.kept:
                 self._add_result(node, f"n{number_}")
-            elif not fold and node not in self.uses and (node is output or not _absorbed(node)):
+            elif not fold and node not in self.uses and (node is output or not absorbed(node)):
                 self._add_leaf(node, f"n{number_}")
         self._add_cuts()
 
@@ -78,7 +77,7 @@ class Sketch:
         name = self.texts[weight].text
         total = self.adjoint.get(weight, 0.0)
         terms = [use.grad for use in self.uses[weight]]
-        grad = _sum(terms, total) if self.known else "–"
+        grad = addition(terms, total) if self.known else "–"
         self._add(id, weight, "parameter", name, None, grad, None)
         self.ids[weight] = id
 
@@ -106,7 +105,7 @@ class Sketch:
                 continue
             if parent in self.ids:
                 tail = self.ids[parent]
-            elif _absorbed(parent):
+            elif absorbed(parent):
                 continue
             else:
                 tail = f"{id}_{position + 1}"
@@ -116,8 +115,8 @@ class Sketch:
         written = write(node.op, *operands).text
         name = label(node.name) if node.name is not None else self._role_name(node, written)
         role = "output" if node is self.output else "state" if node in self.states else "plain"
-        badge = node.op.symbol if name == written else _badge(node)
-        self._add(id, node, role, name, badge, self._grad(node), step)
+        symbol = node.op.symbol if name == written else badge(node)
+        self._add(id, node, role, name, symbol, self._grad(node), step)
         self.ids[node] = id
 
     def copy_id(self, use: Copy) -> str:
@@ -128,7 +127,7 @@ class Sketch:
     def _add_copy(self, use: Copy, step: int | None) -> None:
         id, grad = self.copy_id(use), number(use.grad) if self.known else "–"
         self._add(id, use.parameter, "copy", self._copy_name(use), None, grad, step)
-        chip = _term(grad) if self.known else None
+        chip = term(grad) if self.known else None
         self._join(self.ids[use.parameter], id, "fan", chip=chip)
 
     def _add_card(self, node: Any, consumer: Any, id: str) -> None:
@@ -177,7 +176,7 @@ class Sketch:
     def _role_name(self, node: Any, written: str) -> str:
         if node is self.output and self.run is not None and node not in self.layer:
             return "L"
-        return written if len(written) <= LONGEST_EXPRESSION else self.texts[node].text
+        return fitting(Text(written), self.texts[node]).text
 
     # --- the picture ----------------------------------------------------------------------------
 
@@ -221,12 +220,12 @@ class Sketch:
         steps: Sequence[Any] = () if self.run is None else self.run.steps
         last = [n for n in self.order if n.name is not None and self.layer.get(n) == len(steps)]
         if len(steps) > 1 and self.states.isdisjoint(last):
-            last = [q for q in steps[-2].q if q in self.layer] + last
+            last = [q for q in steps[-2].q if q in self.layer and q in self.texts] + last
         lines = []
         if self.output not in last and self.output.parents:
             last.append(self.output)
         for node in last:
-            written = write(node.op, *[self.texts[parent] for parent in node.parents]).text
+            written = expression(node, self.texts).text
             name = self.output_name() if node is self.output else label(node.name)
             if name != written:
                 lines.append(f"{name} = {written}")
@@ -236,7 +235,7 @@ class Sketch:
     def _panels(self) -> Mapping[int, str]:
         drawn = {box.step for box in self.boxes.values()}
         return {
-            step.k: f"step {step.k}   {accent('x', step.k)} = {_vector(step.x)}"
+            step.k: f"step {step.k}   {accent('x', step.k)} = {vector([x.data for x in step.x])}"
             for step in (() if self.run is None else self.run.steps)
             if step.k in drawn
         }
@@ -286,73 +285,16 @@ def shared_weights(output: Any, run: Any) -> list[Any]:
     ]
 
 
-# --- what is written into boxes ------------------------------------------------------------------
-
-
-def _absorbed(node: Any) -> bool:
-    """Whether the node is a plain number, as the 2 of `x ** 2`, and so part of its consumer."""
-    return node.constant and node.name is None
-
-
-def _expressions(order: Sequence[Any]) -> dict[Any, Text]:
-    """How each node is written where it is an operand: its name, or what it is computed from."""
-    texts: dict[Any, Text] = {}
-    for index, node in enumerate(order, 1):
-        if node.name is not None:
-            texts[node] = Text(label(node.name))
-        elif node.constant:
-            texts[node] = write_number(node.data)
-        else:
-            texts[node] = Text(label(f"v_{index}"))
-            if node.parents:
-                written = write(node.op, *[texts[parent] for parent in node.parents])
-                if len(written.text) <= LONGEST_EXPRESSION:
-                    texts[node] = written
-    return texts
-
-
-def _badge(node: Any) -> str:
-    """The op's symbol, with the plain numbers among its operands: `15 − ( )`, `( )²`."""
-    if not any(_absorbed(parent) for parent in node.parents):
-        return str(node.op.symbol)
-    operands = [
-        write_number(parent.data) if _absorbed(parent) else Text("( )") for parent in node.parents
-    ]
-    return write(node.op, *operands).text
-
-
-def _sum(terms: Sequence[float], total: float) -> str:
-    """`0 + 16 + 16 = 32`, with the middle of a long sum left out."""
-    written = [number(term) for term in terms]
-    if len(written) == 1:
-        return written[0]
-    if len(written) > 6:
-        written = [*written[:2], "…", *written[-2:]]
-    return " ".join([written[0], *map(_term, written[1:]), "=", number(total)])
-
-
-def _term(written: str) -> str:
-    """A number as one more term: `+ 16`, `− 4`."""
-    return f"− {written[1:]}" if written.startswith("−") else f"+ {written}"
-
-
-def _vector(entries: Sequence[Any]) -> str:
-    if len(entries) == 1:
-        return number(entries[0].data)
-    shown = [number(entry.data) for entry in entries[:8]]
-    return f"[{' '.join(shown)}{' …' if len(entries) > 8 else ''}]"
-
-
-# --- where the boxes go --------------------------------------------------------------------------
-
-
-def _downstream(order: Sequence[Any], sources: Sequence[Any]) -> set[Any]:
+def downstream(order: Sequence[Any], sources: Sequence[Any]) -> set[Any]:
     """The sources and all that is computed from them."""
     found = set(sources)
     for node in order:
         if any(parent in found for parent in node.parents):
             found.add(node)
     return found
+
+
+# --- where the boxes go --------------------------------------------------------------------------
 
 
 def _place(sketch: Sketch) -> Placement | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from .errors import ArgumentTypeError, ArgumentValueError
 
-__all__ = ["DARK", "LIGHT", "THEMES", "Style", "Theme", "as_theme", "dark_style"]
+__all__ = ["DARK", "LIGHT", "THEMES", "Style", "Theme", "as_theme", "dark_style", "tint"]
 
 
 class Style(NamedTuple):
@@ -80,6 +81,17 @@ DARK: Final = Theme(
     },
 )
 THEMES: Final = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+# The most of a colour that may lie over the paper for ink to be read on it, in either theme.  It is
+# laid over, not mixed: so a light SVG, which turns dark by replacing colours, turns dark here too.
+FAINT: Final = 0.49
+
+
+def tint(x: float, scale: float, positive: str, theme: Theme) -> str:
+    """Paper at 0, to half a colour at `scale`, and to half that of negative weights below."""
+    opacity = round(255 * FAINT * min(1.0, abs(x) / scale)) if math.isfinite(x) else 0
+    return f"{positive if x > 0 else theme.negative}{opacity:02x}" if opacity else theme.paper
 
 
 def as_theme(name: object) -> Theme:

@@ -24,10 +24,12 @@ class Log(Context):
 
     def __init__(self) -> None:
         self.results: list[float] = []
+        self.constant: list[bool] = []
         self.adjoints: list[float] = []
 
     def made(self, value: Value) -> Value:
         self.results.append(value.data)
+        self.constant.append(value.constant)
         return value
 
     def swept(self, node: Value, adjoint: float) -> None:
@@ -66,7 +68,7 @@ def test_the_innermost_context_comes_first() -> None:
     with Log() as outer, no_grad(), Log() as inner:
         y = x * 2
     assert outer.results == inner.results == [6]
-    assert y.constant
+    assert (inner.constant, outer.constant, y.constant) == ([False], [True], True)
 
 
 def test_a_context_can_be_opened_inside_itself_and_again() -> None:

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 
 from autograd_rnn import RNN, Drawing, Value, bits, copies, draw, one_hot
-from autograd_rnn.dot import Figure
 from autograd_rnn.engine import constant
 from autograd_rnn.errors import (
     FolderNotFound,
@@ -26,6 +25,7 @@ from autograd_rnn.errors import (
 from autograd_rnn.labels import box_size, clean, entities, html
 from autograd_rnn.layout import text_width
 from autograd_rnn.render import FORMATS, render
+from autograd_rnn.sheet import Figure
 from autograd_rnn.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
 from .strategies import Pair, pairs
@@ -477,6 +477,15 @@ def test_the_whole_graph_of_the_exercise() -> None:
     ]
     assert by_name["ẋ", "ẇ₂·ẋ"] is None
     assert "layout=nop2" in drawing.dot
+
+
+def test_an_output_that_reads_an_earlier_step_only() -> None:
+    rnn = RNN([[4], [1]], "relu", bias=False)
+    run = rnn.unroll(bits("1011"))
+    w = rnn.parameters()[0]
+    output = run.steps[1].pi[0] * 2 + w
+    drawing = draw(output, focus=w, run=run, detail="scalar")
+    assert len(boxes(drawing, "copy")) == 3
 
 
 def test_edges_with_and_without_the_local_derivatives() -> None:

@@ -186,6 +186,14 @@ def test_the_copies_are_printed_as_a_table() -> None:
     ]
 
 
+def test_a_copy_cannot_be_changed() -> None:
+    x = Value(3, "x")
+    (use,) = copies(x, x + 1)
+    with pytest.raises(AttributeError):
+        use.grad = 5.0  # type: ignore[misc]
+    assert not hasattr(use, "__dict__")
+
+
 def test_many_copies_and_none_are_printed_too() -> None:
     x = Value(1, "x")
     total = x
@@ -194,6 +202,10 @@ def test_many_copies_and_none_are_printed_too() -> None:
     lines = str(copies(x, total)).splitlines()
     assert len(lines) == 4 + 40 + 1
     assert "… 60 more …" in lines[22]
+    forty = total.parents[1]
+    for _ in range(39):
+        forty = forty + x
+    assert "more …" not in str(copies(x, forty))
     assert max(map(len, lines)) < 80
     assert str(copies(Value(1), total)).splitlines()[-1].split() == ["sum", "0"]
     assert copies(Value(1), total).total == 0

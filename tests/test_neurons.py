@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 
 from autograd_rnn import RNN, bits, counter, one_hot
-from autograd_rnn.dot import Figure
 from autograd_rnn.draw import Drawing
 from autograd_rnn.labels import clean
 from autograd_rnn.neurons import write_cell, write_network, write_weights
 from autograd_rnn.notation import number
+from autograd_rnn.sheet import Figure
 from autograd_rnn.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
 from .test_draw import HOSTILE, contrast, texts

@@ -184,6 +184,8 @@ def test_wrong_operands_are_refused_at_the_door() -> None:
         ops.tanh("1")
     with pytest.raises(ArgumentTypeError, match=r"tanh takes 1 operand, but got 2"):
         ops.tanh(1, 2)
+    with pytest.raises(ArgumentTypeError, match=r"add takes 2 operands, but got 1\."):
+        ops.add(1)
     with pytest.raises(ArgumentTypeError, match=r"tanh's operand must be a real number, not dict"):
         ops.tanh({})
 

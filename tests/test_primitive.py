@@ -22,6 +22,7 @@ from autograd_rnn import (
     ops,
     primitive,
 )
+from autograd_rnn.engine import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 from autograd_rnn.ops import CALL, PRODUCT, Op
 
@@ -95,6 +96,24 @@ def test_an_op_without_slopes() -> None:
     assert x.grad == -1
 
 
+def test_no_slope_by_a_constant_is_computed() -> None:
+    called: list[str] = []
+
+    def rule(which: str) -> Callable[..., float]:
+        return lambda *_: called.append(which) or 1.0  # type: ignore[func-returns-value]
+
+    one = primitive("one", lambda x: x, rule("only"))
+    two = primitive("two", lambda x, y: x + y, (rule("left"), rule("right")))
+    c, x = constant(2.0), Value(3)
+    one(c)
+    two(c, c)
+    assert called == []
+    two(c, x)
+    two(x, c)
+    one(x)
+    assert called == ["right", "left", "only"]
+
+
 def test_an_op_is_pickled_by_its_name(cosh: Op) -> None:
     assert pickle.loads(pickle.dumps(cosh)) is cosh
 
@@ -128,6 +147,7 @@ def test_a_value_or_a_rule_that_gives_no_number() -> None:
     [
         (("tanh", math.tanh, lambda x, z: 1), r"there is an op 'tanh' already: choose another"),
         (("co sh", math.cosh, lambda x, z: 1), r"name must be an identifier, such as 'cosh'"),
+        (("1" + "a" * 60, max, max), rf"not '1{'a' * 39}'\."),
         (("none", math.cosh, ()), r"one rule per operand, .* one operand or two, not 0"),
         (("three", max, [lambda *_: 1] * 3), r"one rule per operand, .* or two, not 3"),
     ],

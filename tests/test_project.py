@@ -29,7 +29,7 @@ LAYERS = [
     ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph"],
     ["engine", "contexts", "reverse", "forward", "check"],
     ["tasks", "rnn", "layout", "render", "theme"],
-    ["labels", "dot", "neurons", "cards", "sketch", "draw"],
+    ["labels", "words", "sheet", "dot", "neurons", "sketch", "story", "cards", "draw"],
     ["play"],
     ["__main__", "__init__"],
 ]
@@ -45,17 +45,17 @@ BESIDE = {
     "reverse": {"engine"},
     "forward": {"engine", "reverse"},
     "check": {"engine", "reverse"},
-    "dot": {"labels"},
-    "sketch": {"dot", "labels"},
-    "neurons": {"dot", "labels"},
-    "cards": {"dot", "labels"},
-    "draw": {"cards", "dot", "labels", "neurons", "sketch"},
+    "sheet": {"labels"},
+    "dot": {"labels", "sheet"},
+    "neurons": {"labels", "sheet", "words"},
+    "sketch": {"dot", "labels", "words"},
+    "story": {"labels", "sketch", "words"},
+    "cards": {"labels", "sheet", "story"},
+    "draw": {"cards", "dot", "labels", "neurons", "sheet", "sketch"},
 }
 # Imports inside a function, each with its reason.
 DEFERRED = {
-    ("dot", "graphviz"): "importing the package stays light, and needs no Graphviz library",
-    ("neurons", "graphviz"): "likewise",
-    ("cards", "graphviz"): "likewise",
+    ("sheet", "graphviz"): "importing the package stays light, and needs no Graphviz library",
     ("render", "pygraphviz"): "likewise, and a `dot` on the PATH serves where it does not load",
     ("dot", "graphviz", "typing"): "only for the type checker",
 }
@@ -96,7 +96,8 @@ def test_every_module_has_a_layer() -> None:
 
 
 def test_the_readers_of_a_graph_do_not_import_value() -> None:
-    for name in ("graph", "layout", "labels", "dot", "sketch", "draw", "render", "play"):
+    pictures = LAYERS[3]
+    for name in ("graph", "layout", *pictures, "render", "play"):
         assert "engine" not in imported(ast.parse((PACKAGE / f"{name}.py").read_text("utf-8")))
 
 
@@ -152,6 +153,8 @@ def test_no_ops_name_in_a_condition_outside_the_table() -> None:
 @example(-1.0, 2.0**53 + 2)
 @example(-1.0, 2.0**54)
 @example(2.0, 0.3)
+@example(3.0, 0.7)
+@example(1.0, 0.0)
 @example(0.0, 0.3)
 @example(math.inf, 0.3)
 @example(1e-308, -1.0)
