@@ -460,7 +460,7 @@ class Value:
 
 
 def _ops_in_order(output: Value, sweep: float) -> list[Value]:
-    """The op nodes of `topological(output)`, each marked with the sweep and its grad made ready.
+    """The op nodes of `graph.swept(output)`, each marked with the sweep and its grad made ready.
 
     -0.0 is ready: it is the number that leaves the first term added to it as it is, bit for bit.
     """

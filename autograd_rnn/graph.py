@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ __all__ = [
     "describe",
     "is_node",
     "layers",
+    "swept",
     "topological",
 ]
 
@@ -172,7 +173,8 @@ def topological(*roots: N) -> list[N]:
     """The nodes that the roots are computed from and the roots, inputs first.
 
     Depth first: each root's operands from left to right, then the root, nothing twice.  The order
-    depends on nothing but the graph, and its reverse is the order in which adjoints are summed.
+    depends on nothing but the graph, and its reverse is the order in which adjoints are summed (see
+    `swept`).
 
     >>> from autograd_rnn import Value
     >>> a, b = Value(2, "a"), Value(3, "b")
@@ -181,19 +183,31 @@ def topological(*roots: N) -> list[N]:
     """
     for place, root in enumerate(roots):
         check_node(root, f"roots[{place}]")
+    return _walk(roots, into_constants=True)
+
+
+def swept(output: N) -> list[N]:
+    """The nodes that a sweep from the output meets, inputs first: it does not enter constants.
+
+    Where no comparison is among the results this is `topological(output)`.
+    """
+    return _walk([output], into_constants=False)
+
+
+def _walk(roots: Sequence[N], into_constants: bool) -> list[N]:
     order: list[N] = []
     met: set[N] = set()
     for root in roots:
         if root in met:
             continue
         met.add(root)
-        path = [(root, iter(root.parents))]
+        path = [(root, _operands(root, into_constants))]
         while path:
             node, operands = path[-1]
             for operand in operands:
                 if operand not in met:
                     met.add(operand)
-                    path.append((operand, iter(operand.parents)))
+                    path.append((operand, _operands(operand, into_constants)))
                     break
             else:
                 order.append(node)
@@ -201,10 +215,14 @@ def topological(*roots: N) -> list[N]:
     return order
 
 
+def _operands(node: N, into_constants: bool) -> Iterator[Any]:
+    return iter(node.parents if into_constants or not node.constant else ())
+
+
 def adjoints(output: N, seed: float = 1.0) -> dict[N, float]:
     """∂output/∂node, times the seed, for every node that the output is computed from.
 
-    Constants have none.  The sum at a node runs over its consumers in reverse topological order.
+    Constants have none.  The sum at a node runs over its consumers in the reverse order of `swept`.
 
     >>> from autograd_rnn import Value
     >>> a = Value(3)
@@ -214,7 +232,7 @@ def adjoints(output: N, seed: float = 1.0) -> dict[N, float]:
     found: dict[N, float] = {output: seed}
     if output.constant:
         return {}
-    for node in reversed(topological(output)):
+    for node in reversed(swept(output)):
         if node.parents and node in found:
             adjoint = found[node]
             for parent, partial in zip(node.parents, node.partials, strict=True):

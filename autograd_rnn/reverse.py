@@ -8,7 +8,7 @@ from typing import Any
 from .arguments import as_float, as_function
 from .engine import WATCH, Value, constant, watchers
 from .errors import ArgumentTypeError
-from .graph import adjoints, check_fresh, topological
+from .graph import adjoints, check_fresh, swept, topological
 
 __all__ = [
     "as_output",
@@ -58,8 +58,8 @@ def _adjoint_graph(output: Value, inputs: Sequence[Value], seed: float) -> dict[
 
     The same sums in the same order as `adjoints`, of the same rules, applied to Values.
     """
-    order = topological(output)
-    check_fresh(order)
+    check_fresh(topological(output))
+    order = swept(output)
     between = set(inputs)
     for node in order:
         if not node.constant and any(parent in between for parent in node.parents):

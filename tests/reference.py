@@ -213,6 +213,20 @@ def topological(*roots: Node) -> list[Node]:
     return order
 
 
+def swept(output: Node) -> list[Node]:
+    """The same without what is computed for constants only: no sweep enters one."""
+    order: list[Node] = []
+
+    def visit(node: Node) -> None:
+        if not any(node is met for met in order):
+            for operand in () if node.constant else node.operands:
+                visit(operand)
+            order.append(node)
+
+    visit(output)
+    return order
+
+
 def edges(node: Node, output: Node) -> list[tuple[Node, int]]:
     """The copies of `node`: each use by a consumer at a position, in topological order."""
     return [
@@ -240,8 +254,9 @@ def adjoint(node: Node, output: Node, seed: float = 1.0) -> float:
         return 0.0
     if node is output:
         return seed
-    uses = sorted(edges(node, output), key=lambda use: -topological(output).index(use[0]))
-    terms = [copy_adjoint(use, output, seed) for use in uses if matters(use[0], output)]
+    uses = [use for use in edges(node, output) if matters(use[0], output)]
+    uses.sort(key=lambda use: -swept(output).index(use[0]))
+    terms = [copy_adjoint(use, output, seed) for use in uses]
     total = terms[0] if terms else 0.0
     for term in terms[1:]:
         total += term
