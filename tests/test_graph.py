@@ -1,13 +1,14 @@
 """Walks and copies."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, Value, bits, copies, gradients, topological
+from autograd_rnn import RNN, Value, bits, copies, gradients, ops, topological
 from autograd_rnn.engine import constant
 from autograd_rnn.graph import adjoints, layers
 
@@ -206,6 +207,7 @@ def test_many_copies_and_none_are_printed_too() -> None:
     for _ in range(39):
         forty = forty + x
     assert "more …" not in str(copies(x, forty))
+    assert "… 1 more …" in str(copies(x, forty + x))
     assert max(map(len, lines)) < 80
     assert str(copies(Value(1), total)).splitlines()[-1].split() == ["sum", "0"]
     assert copies(Value(1), total).total == 0
@@ -255,6 +257,10 @@ def test_refusals() -> None:
     x = Value(2)
     with pytest.raises(TypeError, match=r"roots\[1\] must be a node of a graph.*not int"):
         topological(x, 3)
+    # A path has parents, and an op partials, but neither is a node.
+    for thing in (Path("a"), ops.tanh):
+        with pytest.raises(TypeError, match=r"roots\[0\] must be a node of a graph"):
+            topological(thing)  # type: ignore[type-var]
     with pytest.raises(TypeError, match="parameter must be a node of a graph.*not str"):
         copies("w", x)
     with pytest.raises(TypeError, match="output must be a node of a graph.*not float"):

@@ -87,6 +87,12 @@ def test_pictures_expressions_and_networks(cosh: Op, hypot: Op) -> None:
     assert rnn([[0]])[0].data == 1
 
 
+def test_how_an_op_is_drawn_and_written_is_given_by_name() -> None:
+    define: Callable[..., Op] = primitive
+    with pytest.raises(TypeError, match="positional"):
+        define("cosh", math.cosh, lambda x, z: 1, "ch")
+
+
 def test_an_op_without_slopes() -> None:
     sign = primitive("sign", lambda x: (x > 0) - (x < 0), ops.nothing)
     x = Value(-3, "x")
