@@ -8,7 +8,15 @@ from typing import Any
 
 from .errors import ArgumentTypeError, ArgumentValueError
 
-__all__ = ["as_float", "as_floats", "as_function", "as_integer", "as_name"]
+__all__ = [
+    "as_choice",
+    "as_float",
+    "as_floats",
+    "as_function",
+    "as_integer",
+    "as_name",
+    "shown",
+]
 
 
 def as_float(number: object, argument: str) -> float:
@@ -76,14 +84,43 @@ def as_integer(
     """
     if not isinstance(number, int) or isinstance(number, bool):
         raise ArgumentTypeError(
-            f"{argument} must be an int, not {type(number).__name__} ({str(number)[:40]!r})."
+            f"{argument} must be an int, not {type(number).__name__} ({shown(number)})."
         )
     if least is not None and number < least:
-        raise ArgumentValueError(f"{argument} must be {least} or more, not {number}.")
+        raise ArgumentValueError(f"{argument} must be {least} or more, not {shown(number)}.")
     if most is not None and number > most:
-        shown = str(number) if number < 10**20 else f"about 2**{number.bit_length()}"
-        raise ArgumentValueError(f"{argument} must be {most} or less, not {shown}.")
+        raise ArgumentValueError(f"{argument} must be {most} or less, not {shown(number)}.")
     return number
+
+
+def as_choice(choice: object, argument: str, choices: Iterable[str]) -> str:
+    """The str, as it is, if it is among the choices; else `ValueError`, or `TypeError` for no str.
+
+    >>> as_choice("light", "theme", ["light", "dark"])
+    'light'
+    """
+    if not isinstance(choice, str):
+        raise ArgumentTypeError(f"{argument} must be a str, not {type(choice).__name__}.")
+    if choice not in choices:
+        raise ArgumentValueError(
+            f"{argument} {shown(choice)} is unknown: choose one of {', '.join(choices)}."
+        )
+    return choice
+
+
+def shown(thing: object) -> str:
+    """A thing in a message: a text or number cut short, and of anything else the type.
+
+    >>> shown("x" * 99), shown(10**400), shown([1])
+    ("'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'", 'about 2**1329', 'a list')
+    """
+    if isinstance(thing, str):
+        return repr(thing if len(thing) <= 40 else thing[:39] + "…")
+    if isinstance(thing, int) and abs(thing) >= 10**20:
+        return f"about {'-' if thing < 0 else ''}2**{thing.bit_length()}"
+    if thing is None or isinstance(thing, bool | int | float):
+        return repr(thing)
+    return f"a {type(thing).__name__}"
 
 
 def as_name(name: object, argument: str = "name") -> str | None:

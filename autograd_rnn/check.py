@@ -95,6 +95,9 @@ def _check(
 
     sides = [(at(-width), at(width), width) for width in (h, h / 2, h / 4)]
     below, above, _ = sides[0]
+    if x + h / 4 == x or x - h / 4 == x:
+        reason = f"a step of {h:.3g} is lost in rounding beside {x!r}"
+        return CheckedInput(place, gradient, math.nan, False, reason)
     # x ± h is rounded, so the step is what lies between the two points.
     difference = (above - below) / ((x + h) - (x - h))
     tolerance = slack + rtol * abs(difference)

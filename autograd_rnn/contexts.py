@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from .engine import WATCH, Value, constant, watchers
-from .errors import AnomalyError
+from .errors import AnomalyError, ArgumentValueError
 from .graph import describe
 
 __all__ = ["Context", "detect_anomaly", "no_grad"]
@@ -38,12 +38,14 @@ class Context:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with _counting:
-            WATCH.open -= 1
         # The innermost of this object's entries: others may be open around it.
         open_here = watchers()
-        place = next(i for i in reversed(range(len(open_here))) if open_here[i] is self)
-        del open_here[place]
+        places = [place for place, context in enumerate(open_here) if context is self]
+        if not places:
+            raise ArgumentValueError(f"this {type(self).__name__} is not open in this thread.")
+        del open_here[places[-1]]
+        with _counting:
+            WATCH.open -= 1
 
     def made(self, value: Value) -> Value:
         """What stands for a new result."""

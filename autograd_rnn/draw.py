@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from .arguments import as_float, as_name
+from .arguments import as_choice, as_float, as_integer, as_name
 from .cards import write_cards
 from .dot import Picture, write_dot
 from .errors import ArgumentTypeError, ArgumentValueError, AutogradError, GraphTooLarge
@@ -159,10 +159,10 @@ def draw(
     weights = check_graph(output, focus, run)
     colours = as_theme(theme)
     as_name(title, "title")
-    if edges not in (None, "local", "plain"):
-        raise ArgumentValueError(f"edges {edges!r} is unknown: choose 'local' or 'plain'.")
-    if detail not in DETAILS:
-        raise ArgumentValueError(f"detail {detail!r} is unknown: choose one of {DETAILS}.")
+    if edges is not None:
+        as_choice(edges, "edges", ("local", "plain"))
+    as_choice(detail, "detail", DETAILS)
+    as_integer(max_nodes, "max_nodes", least=0)
     if run is None and detail in ("neuron", "step"):
         raise ArgumentValueError(f"detail={detail!r} needs run=, the unrolled network.")
     if detail == "auto":

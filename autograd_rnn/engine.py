@@ -97,12 +97,12 @@ class Value:
         self._dx = _dx
         self._y = _y
         self._dy = _dy
-        if _x is not None:
+        if type(_x) is Value:
             self._data = data  # type: ignore[assignment]
             self._name = None
             self._mark = 0.0
             return
-        if _op is not None:
+        if _op is not None or _x is not None:
             raise ArgumentTypeError("Value takes data and a name: results are made by operators.")
         self._data = as_float(data, "data")
         self._name = as_name(name)

@@ -75,8 +75,8 @@ def power(x: float, y: float) -> float:
 
 def power_slope(x: float, y: float, z: float) -> float:
     """∂(x**y)/∂x at z = x**y, as the table's rule for it has it."""
-    if y == 0.0:
-        return y
+    if y == 0.0 or math.isnan(z):
+        return y * z
     if (y < 0.5 or y > 2.0**53) and z != 0.0 and x != 0.0 and math.isfinite(x):
         return y * z / x
     return y * power(x, y - 1.0)
@@ -116,8 +116,8 @@ def cos(x: float) -> float:
 def _near_zero(x: float, half: int) -> float:
     """The sine of x - half·π/2 where it is so small that it is its own argument.
 
-    For a large x that is almost a multiple of π/2, libm's may be 7 units in the last place off;
-    this is the distance to the multiple, in whole numbers.
+    For a large x that is almost a multiple of π/2, libm's may have lost a third of its digits; this
+    is the distance to the multiple, in whole numbers.
     """
     numerator, denominator = x.as_integer_ratio()
     period = denominator * _pi()

@@ -31,10 +31,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from string import Formatter
 from typing import Any, Final
 
 from . import ieee
-from .arguments import as_float, as_function, as_name
+from .arguments import as_float, as_function, as_name, shown
 from .errors import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
@@ -220,7 +221,7 @@ def primitive(
     if not isinstance(name, str):
         raise ArgumentTypeError(f"name must be a str, not {type(name).__name__}.")
     if not name.isidentifier():
-        raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {name[:40]!r}.")
+        raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
     if name in TABLE:
         raise ArgumentValueError(f"there is an op {name!r} already: choose another name.")
     as_function(value, "value")
@@ -232,8 +233,8 @@ def primitive(
             f"partials must have one rule per operand, and an op has one operand or two, "
             f"not {len(rules)}."
         )
-    if isinstance(binds, bool) or binds not in range(SUM, ATOM + 1):
-        raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {binds!r}.")
+    if type(binds) is not int or not SUM <= binds <= ATOM:
+        raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(binds)}.")
     blanks = ", ".join(["{}"] * len(rules))
     symbol = as_name(symbol, "symbol") or name
     op = Op(
@@ -257,12 +258,15 @@ def _template(template: object, argument: str, arity: int) -> str | None:
         return None
     assert isinstance(template, str)
     try:
-        template.format(*["x"] * arity)
-    except (IndexError, KeyError, ValueError, AttributeError) as error:
+        fields = [field[1:] for field in Formatter().parse(template) if field[1] is not None]
+    except ValueError:
+        fields = []
+    # `{:^}` is an exponent in `text`.
+    if len(fields) != arity or not set(fields) <= {("", "", None), ("", "^", None)}:
         raise ArgumentValueError(
             f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
-            f"not {template[:40]!r} ({error})."
-        ) from None
+            f"not {shown(template)}."
+        )
     return template
 
 
@@ -324,7 +328,8 @@ div: Op = _define(
     binds=QUOTIENT,
 )
 # ∂/∂x is y·x**(y-1), and 0 for y = 0, whatever x, since x**0 is 1 everywhere; ∂/∂y is 0 at
-# x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y.
+# x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y; and ∂/∂x where y·x**y does,
+# for y > 2**53.
 pow: Op = _define(
     "pow",
     value=ieee.power,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .arguments import as_float, as_integer
+from .arguments import as_choice, as_float, as_integer
 from .engine import Value, constant
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from .files import write_whole
@@ -341,13 +341,8 @@ def _component(letter: str, index: int, size: int, k: int | None) -> str:
 
 
 def _activation(name: object) -> Callable[[Value], Value] | None:
-    if not isinstance(name, str):
-        raise ArgumentTypeError(f"activation must be a str, not {type(name).__name__}.")
-    if name not in activations():
-        raise ArgumentValueError(
-            f"activation {name!r} is unknown: choose one of {', '.join(activations())}."
-        )
-    return None if name == LINEAR else TABLE[name]
+    chosen = as_choice(name, "activation", activations())
+    return None if chosen == LINEAR else TABLE[chosen]
 
 
 def _numbered(rows: int, columns: int) -> list[list[str]]:

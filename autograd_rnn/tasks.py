@@ -16,6 +16,8 @@ from .errors import ArgumentTypeError, ArgumentValueError, FastaError
 
 __all__ = ["Record", "in_family", "read_fasta", "windows"]
 
+# As many as the network may have that mimics the program.
+MOST_STATES: Final = 1000
 AMBIGUOUS: Final = "BDHKMNRSVWY"
 # Letter for letter, unlike str.upper, which makes two of ß.
 UPPER: Final = str.maketrans(ascii_lowercase, ascii_uppercase)
@@ -33,7 +35,7 @@ def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
         raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
     if len(base) != 1:
         raise ArgumentValueError(f"base must be one symbol, not {base!r}.")
-    as_integer(at_least, "at_least", least=1)
+    as_integer(at_least, "at_least", least=1, most=MOST_STATES)
     Q = [False] * (at_least + 1)  # noqa: N806 - the lecture's name; it counts from 1, so Q[0] idles
     for x in sequence:
         for j in range(1, at_least + 1):

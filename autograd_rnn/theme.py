@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from .errors import ArgumentTypeError, ArgumentValueError
+from .arguments import as_choice
 
 __all__ = ["DARK", "LIGHT", "THEMES", "Style", "Theme", "as_theme", "dark_style", "tint"]
 
@@ -100,11 +100,7 @@ def as_theme(name: object) -> Theme:
     >>> as_theme("dark").paper
     '#12181f'
     """
-    if not isinstance(name, str):
-        raise ArgumentTypeError(f"theme must be a str, not {type(name).__name__}.")
-    if name not in THEMES:
-        raise ArgumentValueError(f"theme {name!r} is unknown: choose one of {', '.join(THEMES)}.")
-    return THEMES[name]
+    return THEMES[as_choice(name, "theme", THEMES)]
 
 
 def _colours(theme: Theme) -> list[str]:

@@ -175,6 +175,15 @@ def test_too_sharp_a_bend_for_the_step_is_not_passed() -> None:
 # --- arguments ----------------------------------------------------------------------------------
 
 
+def test_a_step_that_is_lost_in_rounding() -> None:
+    (report,) = check_gradients(exp, [1.0], eps=1e-17)
+    assert (report.checked, report.reason) == (
+        False,
+        "a step of 1e-17 is lost in rounding beside 1.0",
+    )
+    assert math.isnan(report.difference)
+
+
 def test_no_inputs_and_constant_functions() -> None:
     assert check_gradients(lambda: 5, []) == ()
     assert check_gradients(lambda x: 5, [1])[0].checked

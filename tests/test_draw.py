@@ -495,7 +495,7 @@ def test_edges_with_and_without_the_local_derivatives() -> None:
         picture = draw(y, focus=x, edges=edges).picture
         assert picture is not None
         assert {arrow.note for arrow in picture.arrows} <= notes
-    with pytest.raises(ValueError, match=r"edges 'all' is unknown: choose 'local' or 'plain'"):
+    with pytest.raises(ValueError, match=r"edges 'all' is unknown: choose one of local, plain"):
         draw(y, edges="all")
     names: dict[str, Any] = {}
     exec(EXERCISE, names)

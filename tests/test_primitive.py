@@ -153,7 +153,7 @@ def test_a_value_or_a_rule_that_gives_no_number() -> None:
     [
         (("tanh", math.tanh, lambda x, z: 1), r"there is an op 'tanh' already: choose another"),
         (("co sh", math.cosh, lambda x, z: 1), r"name must be an identifier, such as 'cosh'"),
-        (("1" + "a" * 60, max, max), rf"not '1{'a' * 39}'\."),
+        (("1" + "a" * 60, max, max), rf"not '1{'a' * 38}…'\."),
         (("none", math.cosh, ()), r"one rule per operand, .* one operand or two, not 0"),
         (("three", max, [lambda *_: 1] * 3), r"one rule per operand, .* or two, not 3"),
     ],

@@ -160,6 +160,7 @@ def test_no_ops_name_in_a_condition_outside_the_table() -> None:
 @example(1e-308, -1.0)
 @example(0.0, 0.0)
 @example(math.nan, 0.0)
+@example(math.nan, 1.0)
 def test_the_hot_operators_state_the_rules_of_the_table(name: str, a: float, b: float) -> None:
     op, operate = TABLE[name], HOT[name]
     x, y = autograd_rnn.Value(a), autograd_rnn.Value(b)
