@@ -128,9 +128,12 @@ def _write_flowing(graph: graphviz.Digraph, picture: Picture, theme: Theme) -> N
             for box in picture.boxes:
                 if box.role == "copy":
                     column.node(box.id)
+    copied = {box.id for box in picture.boxes if box.role == "copy"}
     for arrow in picture.arrows:
-        loose = arrow.role == "cut" and picture.panels
-        _edge(graph, arrow, theme, **({"constraint": "false"} if loose else {}))
+        looks = {"constraint": "false"} if arrow.role == "cut" and picture.panels else {}
+        if not picture.panels and arrow.tail in copied and arrow.role != "cut":
+            looks["minlen"] = "2"  # so that a constant stands behind the copies, not between them
+        _edge(graph, arrow, theme, **looks)
 
 
 def _write_placed(
