@@ -84,6 +84,8 @@ def test_what_does_not_depend_on_the_inputs() -> None:
 def test_refusals() -> None:
     with pytest.raises(ArgumentValueError, match=r"tangents must have as many .*, 2, not 1"):
         jvp(lambda x, y: x, [1, 2], [1])
+    with pytest.raises(ArgumentValueError, match=r"vector must have as many .*, 1, not 2"):
+        hvp(lambda x: x, [1], [1, 2])
     with pytest.raises(ArgumentTypeError, match=r"primals must be a list of numbers, not int"):
         jvp(lambda x: x, 1, [1])  # type: ignore[arg-type]
     with pytest.raises(ArgumentTypeError, match=r"vector\[0\] must be a real number, not str"):
