@@ -242,7 +242,7 @@ def primitive(
         _in_floats(value, f"the value of {name}"),
         tuple([_in_scalars(rule, f"a partial of {name}") for rule in rules]),
         symbol=symbol,
-        text=_template(text, "text", len(rules)) or f"{symbol}({blanks})",
+        text=_template(text, "text", len(rules)) or f"{_literal(symbol)}({blanks})",
         latex=_template(latex, "latex", len(rules))
         or rf"\operatorname{{{{{name}}}}}\left({blanks}\right)".replace("_", r"\_"),
         python=_template(python, "python", len(rules)) or f"{name}({blanks})",
@@ -251,6 +251,11 @@ def primitive(
     )
     TABLE[name] = op
     return op
+
+
+def _literal(text: str) -> str:
+    """The text in a template, where braces are doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _template(template: object, argument: str, arity: int) -> str | None:

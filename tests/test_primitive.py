@@ -93,6 +93,13 @@ def test_how_an_op_is_drawn_and_written_is_given_by_name() -> None:
         define("cosh", math.cosh, lambda x, z: 1, "ch")
 
 
+@pytest.mark.parametrize("symbol", ["{}", "{x}", "}{", "{0.upper}"])
+def test_braces_in_a_symbol_are_drawn_as_they_are(symbol: str) -> None:
+    op = primitive("braced", math.sinh, lambda x, z: exp(x), symbol=symbol)
+    assert op.text.format("x") == f"{symbol}(x)"
+    assert draw(op(Value(1, "x"))).summary.startswith(f"{symbol}(x) = ")
+
+
 def test_an_op_without_slopes() -> None:
     sign = primitive("sign", lambda x: (x > 0) - (x < 0), ops.nothing)
     x = Value(-3, "x")
