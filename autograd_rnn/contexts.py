@@ -104,8 +104,8 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
         if not math.isfinite(adjoint) and _depends_on_a_variable(node):
             raise AnomalyError(
                 f"the adjoint of {describe(node)} is {adjoint!r}, the first that is not finite"
-                f"{self._where(node)}. Its value is finite, but the slope of what is computed "
-                f"from it is not; no grad of a leaf was changed."
+                f"{self._where(node)}. What is computed from it has too large a slope, or one that "
+                f"is not finite; no grad of a leaf was changed."
             )
 
     def _where(self, node: Value) -> str:

@@ -66,6 +66,9 @@ POWER: Final = 5
 CALL: Final = 6
 ATOM: Final = 7
 
+# The name of the activation that is none: no op may take it.
+LINEAR: Final = "linear"
+
 # --- one op --------------------------------------------------------------------------------------
 
 
@@ -222,8 +225,8 @@ def primitive(
         raise ArgumentTypeError(f"name must be a str, not {type(name).__name__}.")
     if not name.isidentifier():
         raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
-    if name in TABLE:
-        raise ArgumentValueError(f"there is an op {name!r} already: choose another name.")
+    if name in TABLE or name == LINEAR:
+        raise ArgumentValueError(f"the name {name!r} is taken already: choose another one.")
     as_function(value, "value")
     if not isinstance(partials, tuple | list):
         partials = (partials,)

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from .arguments import as_integer, as_name
 from .draw import MOST_NODES, check_graph, drawing_of
 from .files import write_whole
-from .graph import Copy
+from .graph import Copy, swept
 from .labels import clean, entities
 from .notation import number, write, write_number
 from .sketch import Sketch, sketch_graph
 from .theme import DARK, LIGHT, Theme
+from .words import joined
 
 __all__ = ["Page", "play"]
 
@@ -108,6 +109,7 @@ class Film:
         self.shown: dict[str, int] = dict.fromkeys(sketch.boxes, 0)
         self.grads: dict[str, list[tuple[int, str]]] = {id: [] for id in sketch.boxes}
         self.chips: dict[str, int] = {}
+        self.terms = {sketch.ids[w]: ["·"] * len(uses) for w, uses in sketch.uses.items()}
         self.arrow = {(arrow.tail, arrow.head): arrow.id for arrow in sketch.arrows}
         self.into: dict[str, list[str]] = {id: [] for id in sketch.boxes}
         for arrow in sketch.arrows:
@@ -140,7 +142,7 @@ class Film:
         self._set(sketch.ids[output], 1.0)
         start = f"Backward starts at the output: ∂{self.name}/∂{self.name} = 1."
         self.steps.append(Step("Backward", sketch.ids[output], [], start))
-        for node in reversed(sketch.order):
+        for node in reversed(swept(output)):
             if node not in found or node not in sketch.kept:
                 continue
             for position, parent in enumerate(node.parents):
@@ -164,15 +166,11 @@ class Film:
         fan = self.arrow[weight, copy]
         self.chips[fan] = len(self.steps)
         self._set(copy, use.grad)
-        # The terms come from the last copy on; the places of the others are kept.
-        terms = [
-            number(one.grad) if one.index >= use.index else "·"
-            for one in sketch.uses[use.parameter]
-        ]
-        done = use.index == 1
-        self.grads[weight].append(
-            (len(self.steps), sketch.boxes[weight].grad or "" if done else " + ".join(terms))
-        )
+        # The terms come from the last consumer on; the places of the others are kept.
+        terms = self.terms[weight]
+        terms[use.index - 1] = number(use.grad)
+        whole = sketch.boxes[weight].grad or ""
+        self.grads[weight].append((len(self.steps), joined(terms) if "·" in terms else whole))
         name = sketch.boxes[weight].name
         so_far = f"∂{self.name}/∂{name} so far {number(total)}"
         say = f"copy {sketch.boxes[copy].name} adds {product}, {so_far}"
@@ -225,9 +223,7 @@ def _mark(svg: str, film: Film) -> str:
         start, id, inside = match.groups()
         head, text, tail = inside.rpartition("<text ")
         inside = f'{head}{text}class="grad" {tail}' if film.grads.get(id) else inside
-        return f"{start.replace('class=', 'class=')}{inside}</g>".replace(
-            'class="node', 'class="box node', 1
-        )
+        return f"{start}{inside}</g>"
 
     def mark_edge(match: re.Match[str]) -> str:
         start, id, inside = match.groups()

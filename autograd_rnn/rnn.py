@@ -16,11 +16,10 @@ from .engine import Value, constant
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from .files import write_whole
 from .notation import accent
-from .ops import TABLE
+from .ops import LINEAR, TABLE
 
 __all__ = ["RNN", "Step", "Unrolled", "activations", "bits", "counter", "one_hot"]
 
-LINEAR = "linear"
 # Every weight is an object: beyond these, memory runs out before patience does.
 MOST_STATES = 1000
 MOST_INPUTS = 10_000

@@ -14,6 +14,7 @@ __all__ = [
     "expression",
     "expressions",
     "fitting",
+    "joined",
     "many",
     "name_of",
     "numbered",
@@ -69,12 +70,19 @@ def badge(node: Any) -> str:
 
 def addition(terms: Sequence[float], total: float) -> str:
     """`0 + 16 + 16 = 32`, with the middle of a long sum left out."""
-    written = [number(one) for one in terms]
-    if len(written) == 1:
-        return written[0]
+    written = joined([number(one) for one in terms])
+    return written if len(terms) == 1 else f"{written} = {number(total)}"
+
+
+def joined(written: Sequence[str]) -> str:
+    """Written numbers as one sum, with the middle of a long one left out.
+
+    >>> joined(["·", "−4", "16"])
+    '· − 4 + 16'
+    """
     if len(written) > 6:
         written = [*written[:2], "…", *written[-2:]]
-    return " ".join([written[0], *map(term, written[1:]), "=", number(total)])
+    return " ".join([written[0], *map(term, written[1:])])
 
 
 def term(written: str) -> str:

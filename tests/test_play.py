@@ -78,6 +78,16 @@ def test_the_sum_of_a_weight_fills_from_the_last_copy() -> None:
     assert [text for _, text in both["p2"]["grads"]][-1] == "64 + 0 + 4 = 68"
 
 
+def test_the_sum_of_a_weight_used_twice_by_one_node_and_with_minus_signs() -> None:
+    x = Value(3, "x")
+    for output, sums in [
+        (x * x + 1, ["3 + ·", "3 + 3 = 6"]),
+        ((1 - x) * x, ["· − 2", "−3 − 2 = −5"]),
+    ]:
+        boxes = {box["id"]: box for box in film(play(output, focus=x, max_nodes=0))["boxes"]}
+        assert [text for _, text in boxes["p1"]["grads"]] == sums
+
+
 def test_several_uses_of_an_inner_node_are_summed_in_words() -> None:
     x = Value(3, "x")
     h = x * x

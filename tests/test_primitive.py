@@ -158,7 +158,8 @@ def test_a_value_or_a_rule_that_gives_no_number() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("tanh", math.tanh, lambda x, z: 1), r"there is an op 'tanh' already: choose another"),
+        (("tanh", math.tanh, lambda x, z: 1), r"the name 'tanh' is taken already: choose another"),
+        (("linear", math.tanh, lambda x, z: 1), r"the name 'linear' is taken already"),
         (("co sh", math.cosh, lambda x, z: 1), r"name must be an identifier, such as 'cosh'"),
         (("1" + "a" * 60, max, max), rf"not '1{'a' * 38}…'\."),
         (("none", math.cosh, ()), r"one rule per operand, .* one operand or two, not 0"),
