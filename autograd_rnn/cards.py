@@ -38,6 +38,7 @@ from .sheet import (
 )
 from .story import Story
 from .theme import Theme
+from .words import listed
 
 __all__ = ["write_cards"]
 
@@ -63,7 +64,7 @@ def write_cards(
             f"choose them with focus=."
         )
     story = Story(output, run, weights)
-    names = " and ".join([story.names[weight].text for weight in weights])
+    names = listed([story.names[weight].text for weight in weights])
     back = f"gradients right to left, and each step adds a term to the gradient of {names}"
     if not story.swept:
         back = "and no gradient has run back yet"

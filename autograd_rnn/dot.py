@@ -15,7 +15,7 @@ from .labels import (
     panel_label,
     title_label,
 )
-from .layout import Placement, text_width
+from .layout import ROW_GAP, Placement, text_width
 from .sheet import (
     ARROW_HEAD,
     LEGEND_ROOM,
@@ -34,7 +34,7 @@ from .theme import Theme
 if TYPE_CHECKING:
     import graphviz
 
-__all__ = ["Arrow", "Picture", "write_dot"]
+__all__ = ["Arrow", "Picture", "arrow_words", "write_dot"]
 
 
 class Arrow(NamedTuple):
@@ -60,6 +60,17 @@ class Picture(NamedTuple):
     arrows: tuple[Arrow, ...]
     panels: Mapping[int, str]
     legend: Mapping[str, str]
+
+
+def arrow_words(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
+    """What an arrow says, for who points at it or has it read aloud."""
+    tail, head = boxes[arrow.tail].name, boxes[arrow.head].name
+    if arrow.role == "cut":
+        return f"{tail} and {head} are in the separating set"
+    if arrow.role == "fan":
+        return f"{head} is a copy of {tail}" + ("" if arrow.chip is None else f": {arrow.chip}")
+    note = "" if arrow.note is None else f", local derivative {arrow.note}"
+    return f"{tail} → {head}{note}"
 
 
 # The style whose line an arrow takes, its width, and what else sets it apart.
@@ -207,7 +218,8 @@ def _write_placed_arrow(
         start, end = y0 - down * height0 / 2, y1 + down * height1 / 2
         path = f"e,{points((x1, end))} {_line((x0, start), (x1, end + down * ARROW_HEAD))}"
         beside = 6.0 + text_width(arrow.note or "", SMALL_POINTS) / 2
-        _edge(graph, arrow, theme, pos=path, lp=points((x0 - beside, (start + end) / 2)))
+        # By the head, where an arrow that is longer than a row crosses no dashed line.
+        _edge(graph, arrow, theme, pos=path, lp=points((x0 - beside, end + down * ROW_GAP / 2)))
 
 
 def _line(start: Point, end: Point) -> str:

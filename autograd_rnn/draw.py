@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from .arguments import as_choice, as_float, as_integer, as_name
 from .cards import write_cards
-from .dot import Picture, write_dot
+from .dot import Picture, arrow_words, write_dot
 from .errors import ArgumentTypeError, ArgumentValueError, AutogradError, GraphTooLarge
 from .files import write_whole
 from .graph import is_node, topological
-from .labels import clean, entities
+from .labels import FONTS, clean, entities
 from .neurons import write_cell, write_network, write_weights
+from .notation import written_with
 from .render import FORMATS, check_format, render
 from .sheet import Figure
 from .sketch import Sketch, shared_weights, sketch_graph
@@ -37,6 +38,7 @@ DETAILS: Final = ("auto", "scalar", "neuron", "step")
 MOST_NODES: Final = 300
 # What can be read: boxes of a whole graph, steps with a box for each number, circles, ledgers.
 MOST_SCALARS: Final = 60
+MOST_UNFOLDED: Final = 120
 MOST_COLUMNS: Final = 8
 MOST_NEURONS: Final = 80
 MOST_LEDGERS: Final = 2
@@ -46,12 +48,20 @@ class Drawing:
     """A picture as DOT text, to be rendered, saved, or shown by Jupyter; made by `draw`.
 
     `dot` is the text, `summary` one line about it, `titles` what each id of it stands for, `theme`
-    the name of its colours, and `picture` the record it was written from, where there is one.
+    the name of its colours, `picture` the record it was written from, where there is one, and
+    `inside` a drawing of every number, where this one has fewer.
     """
 
-    __slots__ = ("dot", "picture", "summary", "theme", "titles")
+    __slots__ = ("dot", "inside", "picture", "summary", "theme", "titles")
 
-    def __init__(self, figure: Figure, theme: str, picture: Picture | None = None) -> None:
+    def __init__(
+        self,
+        figure: Figure,
+        theme: str,
+        picture: Picture | None = None,
+        inside: Drawing | None = None,
+    ) -> None:
+        self.inside = inside
         self.dot = figure.dot
         self.summary = figure.summary
         self.titles = figure.titles
@@ -77,17 +87,28 @@ class Drawing:
         return re.sub(r"(<svg[^>]*>\n)", rf"\1<style>{dark_style()}</style>\n", text, count=1)
 
     def html(self) -> str:
-        """The picture as an HTML page of its own, as wide as the window."""
-        svg = re.sub(r'(<svg )width="[^"]*" height="[^"]*"', r"\1", self.svg(), count=1)
+        """The picture as an HTML page of its own, as wide as the window.
+
+        Where it has cards or circles, every number can be unfolded below, unless they are many.
+        """
+        svg = re.sub(r'(<svg )width="[^"]*" height="[^"]*"', r"\1", _element(self.svg()), count=1)
+        unfolded = ""
+        if self.inside is not None:
+            inner = re.sub(r'\bid="', 'id="inside_', _element(self.inside.svg()))
+            unfolded = f"<details><summary>Every number</summary>\n{inner}</details>\n"
         title = entities(clean(self.titles.get("autograd_rnn", self.summary)))
-        paper = as_theme(self.theme).paper
-        dark = f"@media (prefers-color-scheme: dark){{body{{background:{DARK.paper}}}}}"
-        if self.theme != LIGHT.name:
-            dark = ""
+        colours = as_theme(self.theme)
+        dark = ""
+        if colours is LIGHT:
+            page = f"body{{background:{DARK.paper};color:{DARK.muted}}}"
+            dark = f"@media (prefers-color-scheme: dark){{{page}}}"
         return (
             f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-            f"<style>body{{margin:0;background:{paper}}}svg{{width:100%;height:auto}}{dark}</style>\n"
-            f"{svg[svg.index('<svg') :]}</html>\n"
+            f"<style>body{{margin:0;background:{colours.paper};color:{colours.muted};"
+            f"font:16px {FONTS}}}svg{{width:100%;height:auto}}"
+            f"summary{{padding:12px;cursor:pointer}}details{{overflow:auto}}"
+            f"details svg{{width:auto}}"
+            f"{dark}</style>\n{svg}{unfolded}</html>\n"
         )
 
     def png(self, dpi: float = 144) -> bytes:
@@ -125,6 +146,11 @@ class Drawing:
             return {"text/plain": f"{self!r}\n{error}"}
 
 
+def _element(svg: str) -> str:
+    """The SVG without what only a file opens with."""
+    return svg[svg.index("<svg") :]
+
+
 def draw(
     output: Any,
     *,
@@ -135,6 +161,9 @@ def draw(
     theme: str = "light",
     title: str | None = None,
     max_nodes: int = MOST_NODES,
+    precision: int | None = None,
+    subscripts: bool = True,
+    accents: bool = True,
 ) -> Drawing:
     """The picture of the graph that the output is computed from; writes nothing.
 
@@ -146,7 +175,9 @@ def draw(
     `detail` is "scalar", a box for each number; "neuron", a circle for each state, or "step", a
     card for each step, which need `run`; "auto" chooses by size.  `edges` is "local", with the
     local derivatives on the arrows, or "plain"; unless given, local for a whole network of one
-    state.  `theme` is "light", which turns dark on dark screens, or "dark".
+    state.  `theme` is "light", which turns dark on dark screens, or "dark".  `precision` is the
+    number of significant digits, 4 unless given and 17 at most; `subscripts=False` leaves the 1 of
+    w_1 where it is, and `accents=False` writes w₁⁽²⁾ for ẅ₁.
 
     `ValueError` where the output does not depend on `focus`; `GraphTooLarge` (likewise) above
     `max_nodes` boxes.
@@ -163,22 +194,37 @@ def draw(
         as_choice(edges, "edges", ("local", "plain"))
     as_choice(detail, "detail", DETAILS)
     as_integer(max_nodes, "max_nodes", least=0)
+    if precision is not None:
+        as_integer(precision, "precision", least=1, most=17)
     if run is None and detail in ("neuron", "step"):
         raise ArgumentValueError(f"detail={detail!r} needs run=, the unrolled network.")
     if detail == "auto":
         detail = _detail(output, weights, run)
-    if detail == "neuron":
-        return Drawing(write_network(run, colours, title), theme)
-    if detail == "step":
-        ledgers = weights or shared_weights(output, run)[:MOST_LEDGERS]
-        return Drawing(write_cards(output, run, ledgers, colours, title), theme)
+    with written_with(precision, subscripts, accents):
+        if detail == "neuron":
+            figure = write_network(run, colours, title)
+            return Drawing(figure, theme, inside=_inside(output, weights, run, edges, theme))
+        if detail == "step":
+            ledgers = weights or shared_weights(output, run)[:MOST_LEDGERS]
+            figure = write_cards(output, run, ledgers, colours, title)
+            return Drawing(figure, theme, inside=_inside(output, weights, run, edges, theme))
+        sketch = sketch_graph(output, weights, run, edges)
+        if len(sketch.boxes) > max_nodes:
+            raise GraphTooLarge(
+                f"the picture would have {len(sketch.boxes)} boxes, more than {max_nodes}: draw "
+                f"one weight with focus=, a network with detail='step', or raise max_nodes=."
+            )
+        return drawing_of(sketch, theme, title)
+
+
+def _inside(
+    output: Any, weights: Sequence[Any], run: Any, edges: str | None, theme: str
+) -> Drawing | None:
+    """The drawing of every number, where it can be followed on a page that is scrolled."""
+    if len(topological(output)) > MOST_NODES:
+        return None
     sketch = sketch_graph(output, weights, run, edges)
-    if len(sketch.boxes) > max_nodes:
-        raise GraphTooLarge(
-            f"the picture would have {len(sketch.boxes)} boxes, more than {max_nodes}: draw one "
-            f"weight with focus=, a network with detail='step', or raise max_nodes=."
-        )
-    return drawing_of(sketch, theme, title)
+    return drawing_of(sketch, theme) if len(sketch.boxes) <= MOST_UNFOLDED else None
 
 
 def _detail(output: Any, weights: Sequence[Any], run: Any) -> str:
@@ -263,5 +309,6 @@ def drawing_of(sketch: Sketch, theme: str, title: str | None = None) -> Drawing:
     """The drawing of a sketch, in the colours of a theme."""
     picture = sketch.picture(title)
     titles = {"autograd_rnn": picture.title, **{box.id: box.description for box in picture.boxes}}
+    titles |= {arrow.id: arrow_words(arrow, sketch.boxes) for arrow in picture.arrows}
     dot = write_dot(picture, sketch.placement(), as_theme(theme))
     return Drawing(Figure(dot, sketch.summary(), titles), theme, picture)

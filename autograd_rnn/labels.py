@@ -8,6 +8,7 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from .layout import text_width
+from .notation import is_not_finite
 from .theme import LIGHT, Theme
 
 __all__ = [
@@ -118,9 +119,12 @@ def table(rows: Sequence[str], **attributes: str) -> str:
     return f"<<TABLE {written}>\n{body}</TABLE>>"
 
 
-def rounded(rows: Sequence[str], border: int, line: str, fill: str, padding: int) -> str:
-    """A table within a rounded line, and no lines inside."""
-    looks = {"border": str(border), "color": line, "bgcolor": fill, "style": "ROUNDED"}
+def rounded(
+    rows: Sequence[str], border: int, line: str, fill: str, padding: int, dashed: bool = False
+) -> str:
+    """A table within a rounded line, dashed or not, and no lines inside."""
+    style = "ROUNDED,DASHED" if dashed else "ROUNDED"
+    looks = {"border": str(border), "color": line, "bgcolor": fill, "style": style}
     return table(rows, **{**BARE, "cellpadding": str(padding), **looks})
 
 
@@ -159,15 +163,17 @@ def box_label(box: Box, theme: Theme) -> str:
         f'WIDTH="{badge_width:.0f}">{font(box.badge, NAME_POINTS, theme.muted, bold=True)}</TD>'
     )
     # The space after a value keeps right-aligned text off the border.
+    data = font(box.data + " ", VALUE_POINTS, theme.ink, bold=is_not_finite(box.data))
     lines = [
         f'{badge}<TD COLSPAN="2" HEIGHT="{NAME_HEIGHT:.0f}">'
         f"{font(box.name, NAME_POINTS, style.ink, bold=True)}</TD>",
-        _line_of("data", font(box.data + " ", VALUE_POINTS, theme.ink), value_width, theme),
+        _line_of("data", data, value_width, theme),
     ]
     if box.grad is not None:
         written = font(box.grad + " ", VALUE_POINTS, theme.gradient, bold=True)
         lines.append(_line_of("grad", written, value_width, theme))
-    return rounded(lines, style.border, style.line, style.fill, padding=3)
+    dashed = is_not_finite(box.data, box.grad)
+    return rounded(lines, style.border, style.line, style.fill, padding=3, dashed=dashed)
 
 
 def _line_of(key: str, value: str, width: float, theme: Theme) -> str:
@@ -256,7 +262,7 @@ def card_label(head: str, rows: Sequence[Row], columns: Sequence[float], theme: 
         style = theme.styles[row.role]
         cells = [
             font(f" {row.words}", WORDS_POINTS, style.ink, bold=True),
-            font(f"{row.data} ", VALUE_POINTS, theme.ink),
+            font(f"{row.data} ", VALUE_POINTS, theme.ink, bold=is_not_finite(row.data)),
             font(f"{row.grad} ", WORDS_POINTS, theme.gradient, bold=True),
         ]
         lines.append(_card_line(cells, columns, style.fill))

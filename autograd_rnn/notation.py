@@ -5,18 +5,61 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, NamedTuple
 
 from .ops import ATOM, CALL, PRODUCT, QUOTIENT, SIGN, SUM, Op
 
-__all__ = ["Text", "accent", "label", "number", "superscript", "table", "write", "write_number"]
+__all__ = [
+    "Text",
+    "accent",
+    "is_not_finite",
+    "label",
+    "number",
+    "superscript",
+    "table",
+    "write",
+    "write_number",
+    "written_with",
+]
 
 ACCENTS: Final = ("\u0307", "\u0308", "\u20db", "\u20dc")
 SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS: Final = str.maketrans("0123456789−+-()nxyk", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁻⁽⁾ⁿˣʸᵏ")
 TRAILING_DIGITS: Final = re.compile(r"(?<=[^\W\d_])_?([0-9]+)\Z")
 SUBSCRIPTED: Final = re.compile(r"(.)([₀-₉]*)")
+ACCENTED: Final = re.compile(rf"(.)([{''.join(ACCENTS)}])([₀-₉]*)")
+NOT_FINITE: Final = ("nan", "∞", "−∞")
+
+
+class Grammar(NamedTuple):
+    """How names and numbers are written, but for what a call says itself."""
+
+    precision: int = 4
+    subscripts: bool = True
+    accents: bool = True
+
+
+USUAL: Final = Grammar()
+_grammar: Final[ContextVar[Grammar]] = ContextVar("grammar", default=USUAL)
+
+
+@contextmanager
+def written_with(precision: int | None, subscripts: bool, accents: bool) -> Iterator[None]:
+    """A context in which all is written with so many digits, and with or without the marks.
+
+    >>> with written_with(2, subscripts=False, accents=False):
+    ...     number(0.1234567), label("w_1"), accent("w", 2)
+    ('0.12', 'w_1', 'w⁽²⁾')
+    """
+    digits = USUAL.precision if precision is None else precision
+    token = _grammar.set(Grammar(digits, subscripts, accents))
+    try:
+        yield
+    finally:
+        _grammar.reset(token)
 
 
 def label(name: str) -> str:
@@ -25,6 +68,13 @@ def label(name: str) -> str:
     >>> label("w_1"), label("w12"), label("loss")
     ('w₁', 'w₁₂', 'loss')
     """
+    grammar = _grammar.get()
+    if not grammar.accents:
+        marked = ACCENTED.fullmatch(unicodedata.normalize("NFD", name))
+        if marked is not None:
+            return f"{marked[1]}{marked[3]}{superscript(f'({ACCENTS.index(marked[2]) + 1})')}"
+    if not grammar.subscripts:
+        return name
     match = TRAILING_DIGITS.search(name)
     if match is None:
         return name
@@ -51,14 +101,17 @@ def accent(name: str, layer: int, accents: bool = True) -> str:
     shown = label(name)
     match = SUBSCRIPTED.fullmatch(shown)
     one_letter = match is not None and match[1].isalpha()
+    accents = accents and _grammar.get().accents
     if accents and one_letter and match is not None and layer <= len(ACCENTS):
         # Composed where Unicode has the letter, as people type it: ẇ is one character, q̇ is two.
         return unicodedata.normalize("NFC", match[1] + ACCENTS[layer - 1]) + match[2]
     return f"{shown}{superscript(f'({layer})')}"
 
 
-def number(x: float, digits: int = 4, whole: int = 6) -> str:
+def number(x: float, digits: int | None = None, whole: int = 6) -> str:
     """The number with a true minus: `digits` significant ones, whole numbers in full up to `whole`.
+
+    Unless given, four digits, or what a drawing was told by `precision=`.
 
     >>> number(-12345.0), number(0.1234567), number(1.2e-9), number(0.99999)
     ('−12345', '0.1235', '1.2×10⁻⁹', '1.000')
@@ -67,6 +120,8 @@ def number(x: float, digits: int = 4, whole: int = 6) -> str:
         return "nan"
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
+    digits = _grammar.get().precision if digits is None else digits
+    whole = max(digits, whole)
     if x == int(x) and abs(x) < 10.0**whole:
         return f"{int(x)}".replace("-", "−")
     rounded = f"{x:.{digits}g}"
@@ -75,6 +130,15 @@ def number(x: float, digits: int = 4, whole: int = 6) -> str:
     mantissa, _, exponent = rounded.partition("e")
     power = f"×10{superscript(str(int(exponent)))}" if exponent else ""
     return mantissa.replace("-", "−") + power
+
+
+def is_not_finite(*written: str | None) -> bool:
+    """Whether a written number among these is NaN or an infinity, which pictures mark.
+
+    >>> is_not_finite("3", "−∞"), is_not_finite("3", None)
+    (True, False)
+    """
+    return any(text is not None and text in NOT_FINITE for text in written)
 
 
 class Text(NamedTuple):

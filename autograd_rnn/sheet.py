@@ -18,6 +18,7 @@ from .labels import (
     title_label,
 )
 from .layout import text_width
+from .notation import is_not_finite
 from .theme import Theme
 
 __all__ = [
@@ -149,7 +150,7 @@ class Sheet:
         size = min(NAME_POINTS, 1.9 * RADIUS / text_width(text, 1, bold=True))
         written = f"<{font(text, size, ink or style.ink, bold=True)}>"
         looks = {"color": style.line, "fillcolor": fill or style.fill}
-        looks["style"] = "filled,dashed" if text in ("nan", "∞", "−∞") else "filled"
+        looks["style"] = "filled,dashed" if is_not_finite(text) else "filled"
         looks |= {"shape": "circle", "fixedsize": "true", "width": f"{RADIUS / 36:.4f}"}
         looks |= {"penwidth": str(style.border), "class": role}
         self.node(id, at, (2 * RADIUS, 2 * RADIUS), written, words, **looks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from .dot import Arrow, Picture
 from .errors import ArgumentValueError
@@ -12,9 +12,11 @@ from .graph import Copy, adjoints, copies, layers, topological
 from .labels import LEGEND, SMALL_POINTS, Box, box_size
 from .layout import Cell, Placement, columns, text_width
 from .notation import Text, accent, label, number, write
-from .words import absorbed, addition, badge, expression, expressions, fitting, term, vector
+from .words import absorbed, addition, badge, expression, expressions, fitting, listed, term, vector
 
 __all__ = ["Sketch", "downstream", "shared_weights", "sketch_graph"]
+
+MOST_APART: Final = 4
 
 
 class Sketch:
@@ -127,6 +129,11 @@ class Sketch:
     def _add_copy(self, use: Copy, step: int | None) -> None:
         id, grad = self.copy_id(use), number(use.grad) if self.known else "–"
         self._add(id, use.parameter, "copy", self._copy_name(use), None, grad, step)
+        # Read aloud, accents are lost.
+        of = f"{self.texts[use.parameter].text}, copy {use.index}"
+        layer = "" if use.layer is None else f" in layer {use.layer}"
+        full = f"{of}{layer}: data {use.data!r}, grad {grad}"
+        self.boxes[id] = self.boxes[id]._replace(description=full)
         chip = term(grad) if self.known else None
         self._join(self.ids[use.parameter], id, "fan", chip=chip)
 
@@ -211,7 +218,7 @@ class Sketch:
         return f"The copies of {names} separate {them} from the output"
 
     def _weight_names(self) -> str:
-        return " and ".join([self.texts[weight].text for weight in self.weights])
+        return listed([self.texts[weight].text for weight in self.weights])
 
     def _subtitle(self) -> str:
         """How the last step and the output are computed; nothing where that is too long."""
@@ -268,7 +275,7 @@ def sketch_graph(
     if focus:
         return Sketch(output, focus, run, fold=True, notes=edges == "local", known=known)
     weights = [] if run is None else shared_weights(output, run)
-    if 1 <= len(weights) <= 2:
+    if 1 <= len(weights) <= MOST_APART:
         notes = edges in (None, "local")
         whole = Sketch(output, weights, run, fold=False, notes=notes, known=known)
         if whole.placement() is not None:
@@ -314,6 +321,12 @@ def _place(sketch: Sketch) -> Placement | None:
         width, height = box_size(sketch.boxes[id])
         cells[id] = Cell(width, height, spine_box, row, sketch.boxes[id].step, beside)
 
+    rows: dict[Any, int] = {}
+
+    def row_of(copy: str) -> int:
+        """A row over the spine for all copies of a weight, the next one for the next weight."""
+        return rows.setdefault(sketch.nodes[copy], len(rows) + 1)
+
     side = 1 if len(sketch.weights) == 1 else -1
     spine = [sketch.ids[sketch.output]]
     while True:
@@ -322,8 +335,10 @@ def _place(sketch: Sketch) -> Placement | None:
         kinds: dict[str, list[str]] = {"back": [], "copy": [], "constant": [], "branch": []}
         for operand in fed_by[box]:
             kinds[_kind(sketch, operand)].append(operand)
-        beyond = {1: list(kinds["copy"]), -1: list(kinds["constant"])}
+        beyond: dict[int, list[str]] = {1: [], -1: list(kinds["constant"])}
         beyond[side] += kinds["branch"]
+        for copy in kinds["copy"]:
+            beyond.setdefault(row_of(copy), []).append(copy)
         if len(kinds["back"]) > 1 or any(len(operands) > 1 for operands in beyond.values()):
             return None
         for row, operands in beyond.items():
@@ -348,14 +363,13 @@ def _place(sketch: Sketch) -> Placement | None:
 
 
 def _one_weight_a_row(sketch: Sketch, cells: Mapping[str, Cell]) -> bool:
-    """Whether each weight's copies are one row, and the only copies on their side."""
+    """Whether each weight's copies are one row, and the only copies in it."""
     rows = {
         (sketch.nodes[id], cell.row)
         for id, cell in cells.items()
         if sketch.boxes[id].role == "copy"
     }
-    sides = [row > 0 for _, row in rows]
-    return len(rows) == len(sketch.weights) and len(set(sides)) == len(sides)
+    return len(rows) == len(sketch.weights) == len({row for _, row in rows})
 
 
 def _kind(sketch: Sketch, id: str) -> str:

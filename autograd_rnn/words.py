@@ -15,6 +15,7 @@ __all__ = [
     "expressions",
     "fitting",
     "joined",
+    "listed",
     "many",
     "name_of",
     "numbered",
@@ -104,6 +105,15 @@ def vector(entries: Sequence[float], most: int = 8, digits: int = 4) -> str:
         return number(entries[0])
     shown = [number(entry, digits) for entry in entries[:most]]
     return f"[{' '.join(shown)}{' …' if len(entries) > most else ''}]"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["b", "w₁", "w₂"])
+    'b, w₁ and w₂'
+    """
+    return " and ".join([", ".join(names[:-1]), *names[-1:]] if names[1:] else names)
 
 
 def many(count: int, thing: str) -> str:

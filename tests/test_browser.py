@@ -30,11 +30,13 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The exercise as `drawn.html`, a chain of 500 tanh as `cards.html`."""
+    """The exercise, short and long, as `drawn.html` and `wide.html`; 500 tanh as `cards.html`."""
     folder = tmp_path_factory.mktemp("pages")
     rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
     run = rnn.unroll(bits("101"))
     play((15 - run.pi[0]) ** 2, run=run).save(folder / "drawn.html")
+    run = rnn.unroll(bits("10110101"))
+    play((15 - run.pi[0]) ** 2, focus=rnn.weights[0][0], run=run).save(folder / "wide.html")
     x = Value(0.5, "x")
     y = x
     for _ in range(500):
@@ -161,6 +163,21 @@ def test_reduced_motion(page: Any) -> None:
     page.emulate_media(reduced_motion="reduce")
     duration = "getComputedStyle(document.querySelector('.node')).transitionDuration"
     assert page.evaluate(duration) == "0s"
+
+
+def test_a_large_drawing_is_scrolled_to_where_it_happens(page: Any, files: Path) -> None:
+    page.goto(f"{(files / 'wide.html').as_uri()}#step=40")
+    assert page.get_attribute("#zoom", "aria-pressed") == "true"
+    for step in (40, 0, 3):
+        page.goto(f"{(files / 'wide.html').as_uri()}#step={step}")
+        page.wait_for_function(f"location.hash === '#step={step}'")
+        for box in page.query_selector_all("svg .now"):
+            seen, frame = box.bounding_box(), page.locator("#stage").bounding_box()
+            assert frame["x"] <= seen["x"] + seen["width"] / 2 <= frame["x"] + frame["width"]
+    page.click("#zoom")
+    assert page.get_attribute("#zoom", "aria-pressed") == "false"
+    (width,) = {page.locator("#stage svg").bounding_box()["width"]}
+    assert width <= page.locator("#stage").bounding_box()["width"]
 
 
 def test_cards_of_a_large_graph(page: Any, files: Path) -> None:

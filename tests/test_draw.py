@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autograd_rnn import RNN, Drawing, Value, bits, copies, draw, one_hot
 from autograd_rnn.engine import constant
@@ -395,7 +396,7 @@ def test_titles_in_the_svg_have_the_numbers_in_full() -> None:
     titles = re.findall("<title>(.*?)</title>", draw(y, focus=x, title="a < b").svg())
     assert titles[0] == "a &lt; b"
     assert "x &amp; y: data 0.3333333333333333, grad 0.3333 + 0.3333 = 0.6667" in titles
-    assert len(titles) == 1 + 4  # the picture, x, its copies, and y; none for arrows
+    assert len(titles) == 1 + 4 + 5  # the picture; x, its copies, and y; the arrows
 
 
 def test_save_by_ending_and_by_format(tmp_path: Path) -> None:
@@ -603,3 +604,108 @@ def test_themes_that_there_are() -> None:
         draw(Value(1) * 2, theme="blue")
     with pytest.raises(TypeError, match=r"theme must be a str, not NoneType"):
         draw(Value(1) * 2, theme=None)  # type: ignore[arg-type]
+
+
+# --- how names and numbers are written -----------------------------------------------------------
+
+
+def test_names_and_numbers_are_written_as_told() -> None:
+    rnn = RNN([[0.123456789], [1]], activation="tanh", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("101"))
+    loss = (15 - run.pi[0]) ** 2
+    plain = draw(loss, focus=rnn.weights[0][0], run=run, accents=False, subscripts=False)
+    names = [box.name for box in plain.picture.boxes]
+    assert {"w_1", "w_1⁽¹⁾", "w_1⁽³⁾", "q⁽¹⁾", "π⁽³⁾", "w_2·x⁽²⁾"} <= set(names)
+    assert not re.search("[\u0307\u0308\u20db\u20dc₀-₉]", "".join(names))
+    long = draw(loss, focus=rnn.weights[0][0], run=run, precision=8)
+    assert boxes(long, "copy")[0][1] == "0.12345679"
+    assert boxes(draw(loss, focus=rnn.weights[0][0], run=run), "copy")[0][1] == "0.1235"
+    assert "w_1⁽²⁾" in draw(loss, run=run, detail="step", accents=False, subscripts=False).dot
+    for wrong in (0, 18, 2.5):
+        with pytest.raises((TypeError, ValueError), match="precision must be"):
+            draw(loss, precision=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_no_finite_number_is_bold_in_a_dashed_box(theme: str) -> None:
+    x, y = Value(0, "x"), Value(2, "y")
+    z = (x.log() + y) * x
+    z.backward()
+    drawing = draw(z, theme=theme)
+    dashed = {
+        box.name: 'STYLE="ROUNDED,DASHED"' in dot_of(drawing, box.id)
+        for box in drawing.picture.boxes
+    }
+    # z = -inf · 0, and so ∂z/∂x; log(x) and the sum are -inf.
+    assert dashed == {
+        **{"x": True, "log(x)": True, "y": False, "log(x) + y": True},
+        "(log(x) + y)·x": True,
+    }
+    assert re.search(r"<B><FONT [^>]*>−∞ </FONT></B>", drawing.dot)
+
+
+def dot_of(drawing: Drawing, id: str) -> str:
+    """The lines of a node, up to the end of its table."""
+    start = re.search(rf"^\t+{id} \[", drawing.dot, re.MULTILINE).start()
+    return drawing.dot[start : drawing.dot.index("</TABLE>", start)]
+
+
+# --- an offset -----------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.integers(-2, 2), min_size=3, max_size=3),
+    st.text("01", min_size=2, max_size=4),
+    st.sampled_from(["relu", "linear"]),
+)
+@settings(max_examples=25)
+def test_an_offset_has_its_copies_in_a_row_of_their_own(
+    weights: list[int], bit_string: str, activation: str
+) -> None:
+    rnn = RNN([[weight] for weight in weights], activation)
+    run = rnn.unroll(bits(bit_string))
+    drawing = draw((15 - run.pi[0]) ** 2, run=run, detail="scalar")
+    assert "layout=nop2" in drawing.dot
+    assert len(boxes(drawing, "copy")) == 3 * len(run.steps)
+
+
+def test_the_notes_of_long_arrows_stand_by_their_heads() -> None:
+    rnn = RNN([[1], [2], [3]], activation="relu", names=[["b"], ["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("101"))
+    drawing = draw((15 - run.pi[0]) ** 2, run=run)
+    assert drawing.summary == "L = 49, 32 boxes, 9 copies of b, w₁ and w₂"
+    heights = {
+        id: float(y)
+        for id, y in re.findall(
+            r"^\t+(c\w+) \[.*?pos=\"[-\d.]+,([-\d.]+)\"", drawing.dot, re.M | re.S
+        )
+    }
+    rows = sorted({(y, id[2:]) for id, y in heights.items()})
+    assert len(rows) == 3  # one row per weight
+    for _, y in re.findall(r'lp="([-\d.]+),([-\d.]+)"', drawing.dot):
+        assert all(abs(float(y) - row) > 12 for row, _ in rows)
+
+
+# --- a page with two drawings --------------------------------------------------------------------
+
+
+def test_the_page_of_cards_has_every_number_inside() -> None:
+    rnn = RNN([[0.5], [1]], bias=False)
+    run = rnn.unroll(bits("1011010101"))
+    loss = (15 - run.pi[0]) ** 2
+    drawing = draw(loss, focus=rnn.weights[0][0], run=run)
+    page = drawing.html()
+    assert page.count("<svg") == 2
+    assert "<summary>Every number</summary>" in page
+    ids = re.findall(r'\bid="(\w+)"', page)
+    assert len(ids) == len(set(ids))
+    assert "inside_c10" in ids
+    assert "http" not in re.sub(r"http://www.w3.org/\S+", "", page)
+    assert draw(loss, run=run, focus=rnn.weights[0][0], detail="scalar").html().count("<svg") == 1
+
+
+def test_a_page_has_no_more_inside_than_can_be_followed() -> None:
+    rnn = RNN.random(3, 1, seed=1)
+    run = rnn.unroll(bits("10110101"))
+    loss = (15 - run.pi[0]) ** 2
+    assert draw(loss, run=run, detail="neuron").inside is None

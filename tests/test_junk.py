@@ -220,6 +220,7 @@ def correct_calls() -> dict[str, Call]:
                 *(draw, loss),
                 **{"focus": w, "run": run, "detail": detail, "edges": "plain", "theme": "light"},
                 **{"title": "L", "max_nodes": 100},
+                **{"precision": 3, "subscripts": False, "accents": False},
             )
             for detail in ("scalar", "neuron", "step")
         },

@@ -50,7 +50,7 @@ BESIDE = {
     "neurons": {"labels", "sheet", "words"},
     "sketch": {"dot", "labels", "words"},
     "story": {"labels", "sketch", "words"},
-    "cards": {"labels", "sheet", "story"},
+    "cards": {"labels", "sheet", "story", "words"},
     "draw": {"cards", "dot", "labels", "neurons", "sheet", "sketch"},
 }
 # Imports inside a function, each with its reason.
