@@ -2,6 +2,7 @@
 
 from .check import check_gradients
 from .contexts import detect_anomaly, no_grad
+from .derive import Derivation, derive
 from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
 from .engine import Value
 from .errors import AnomalyError, AutogradError, GradientError, StaleGraphError
@@ -27,6 +28,7 @@ from .ops import (
 from .play import Page, play
 from .reverse import grad, gradients, hessian, value_and_grad, zero_grad
 from .rnn import RNN, Unrolled, bits, counter, one_hot
+from .separating import escape, separates, separating_set
 from .tasks import in_family, read_fasta
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "AutogradError",
     "Copies",
     "Copy",
+    "Derivation",
     "Drawing",
     "GradientError",
     "Page",
@@ -47,12 +50,14 @@ __all__ = [
     "copies",
     "cos",
     "counter",
+    "derive",
     "detect_anomaly",
     "dot",
     "draw",
     "draw_cell",
     "draw_network",
     "draw_weights",
+    "escape",
     "exp",
     "grad",
     "gradients",
@@ -70,6 +75,8 @@ __all__ = [
     "primitive",
     "read_fasta",
     "relu",
+    "separates",
+    "separating_set",
     "sigmoid",
     "sin",
     "softmax",

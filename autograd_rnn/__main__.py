@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -18,11 +18,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from .derive import derive
 from .draw import FILE_FORMATS, draw
-from .engine import Value
+from .engine import Value, constant
 from .errors import ArgumentValueError, AutogradError, FormatError
+from .exercises import make_exercises, sheet
+from .files import write_whole
 from .graph import copies
 from .notation import label, number
+from .paper import Section, as_html, as_markdown, as_tex, as_text
 from .play import play
 from .render import check_format
 from .rnn import RNN, Unrolled, bits, counter, one_hot
@@ -119,24 +123,27 @@ class Exercise(NamedTuple):
     loss: Value
 
 
-def _work(bit_string: str, target: str, weights: tuple[str, str], activation: str) -> Exercise:
+def _work(
+    bit_string: str, target: str, weights: tuple[str, str], activation: str, named: bool = False
+) -> Exercise:
+    """The exercise; the target is y in formulas, or the plain number that it is."""
     y = _finite(target, "TARGET")
     w1, w2 = _finite(weights[0], "W1"), _finite(weights[1], "W2")
     if not bit_string:
         raise ArgumentValueError("BITS is empty: L reads the last π, so give one bit or more.")
     rnn = RNN([[w1], [w2]], activation, bias=False, names=[["w_1"], ["w_2"]])
     run = rnn.unroll(bits(bit_string))
-    loss = (y - run.pi[0]) ** 2
+    loss = (constant(y, "y" if named else None) - run.pi[0]) ** 2
     loss.backward()
     return Exercise(y, rnn, run, loss)
 
 
-def _in_focus(name: str | None, rnn: RNN) -> Value | None:
+def _in_focus(name: str | None, rnn: RNN, option: str = "--focus") -> Value | None:
     if name is None:
         return None
     named = {f"w{place}": weight for place, weight in enumerate(rnn.parameters(), 1)}
     if name not in named:
-        raise ArgumentValueError(f"--focus must be one of {', '.join(named)}, not {name!r}.")
+        raise ArgumentValueError(f"{option} must be one of {', '.join(named)}, not {name!r}.")
     return named[name]
 
 
@@ -208,6 +215,73 @@ def play_page(
     work = _work(bit_string, target, weights, activation)
     page = play(work.loss, focus=_in_focus(focus, work.rnn), run=work.run)
     print(f"{page.save(save)}: {page.steps} steps; open it in a browser.")
+
+
+# --- derive and exercises ------------------------------------------------------------------------
+
+
+Document = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="Write it: txt, md, tex or html.")
+]
+DOCUMENTS = {"txt": as_text, "md": as_markdown, "tex": as_tex, "html": as_html}
+
+
+@app.command("derive", context_settings=NEGATIVE_NUMBERS)
+def derive_weight(
+    bit_string: Bits,
+    target: Target,
+    save: Document = None,
+    weight: Annotated[
+        str, typer.Option(metavar="w1|w2", help="The weight whose derivative it is.")
+    ] = "w1",
+    through: Annotated[
+        str, typer.Option(help="copies, or minimum: the separating set.")
+    ] = "copies",
+    weights: Weights = ("4", "1"),
+    activation: Activation = "relu",
+) -> None:
+    """Write out ∂L/∂w₁ as the lecture does: forward pass, copies, chain rule, numbers."""
+    _check_document(save)
+    if through not in ("copies", "minimum"):
+        raise ArgumentValueError(f"--through must be copies or minimum, not {through!r}.")
+    work = _work(bit_string, target, weights, activation, named=True)
+    parameter = _in_focus(weight, work.rnn, "--weight")
+    worked = derive(
+        work.loss, parameter, through=None if through == "copies" else through, run=work.run
+    )
+    _publish(worked.title, worked.sections, save)
+
+
+@app.command()
+def exercises(
+    save: Document = None,
+    count: Annotated[int, typer.Option(metavar="N", help="How many.")] = 10,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed, the same sheet.")] = 0,
+    steps: Annotated[int, typer.Option(metavar="N", help="How many bits each reads.")] = 3,
+    states: Annotated[int, typer.Option(metavar="1|2", help="How many states.")] = 1,
+    activation: Annotated[str, typer.Option(help="relu, tanh or linear.")] = "relu",
+    solutions: Annotated[bool, typer.Option("--solutions", help="Work them all out.")] = False,
+) -> None:
+    """Make a sheet of exercises like the lecture's, each with another answer."""
+    _check_document(save)
+    made = make_exercises(count, seed=seed, steps=steps, states=states, activation=activation)
+    _publish("Backpropagation through time", sheet(made, solutions), save)
+
+
+def _check_document(save: Path | None) -> None:
+    if save is not None and save.suffix[1:] not in DOCUMENTS:
+        raise FormatError(
+            f"{save}: the file name must end in .txt, .md, .tex or .html, not in {save.suffix!r}."
+        )
+
+
+def _publish(title: str, sections: Sequence[Section], save: Path | None) -> None:
+    """Print the document, or write it in the format of the file's ending."""
+    if save is None:
+        print(as_text(title, sections), end="")
+    else:
+        text = DOCUMENTS[save.suffix[1:]](title, sections)
+        print(f"{write_whole(save, text.encode())}: {title}")
 
 
 def _finite(text: str, argument: str) -> float:

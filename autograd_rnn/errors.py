@@ -6,6 +6,7 @@ __all__ = [
     "ArgumentValueError",
     "AssignmentError",
     "AutogradError",
+    "DerivationError",
     "FastaError",
     "FolderNotFound",
     "FormatError",
@@ -72,3 +73,7 @@ class RendererNotFound(AutogradError, RuntimeError):
 
 class RenderError(AutogradError, RuntimeError):
     """Graphviz could not render the picture; the message is what it said."""
+
+
+class DerivationError(AutogradError, ArithmeticError):
+    """Two sides of a written equation that do not agree: floats were too small or too large."""

@@ -16,6 +16,8 @@ __all__ = [
     "Node",
     "adjoints",
     "check_fresh",
+    "check_node",
+    "check_run",
     "copies",
     "describe",
     "is_node",
@@ -81,6 +83,15 @@ def check_node(thing: object, argument: str) -> None:
     if not is_node(thing):
         raise ArgumentTypeError(
             f"{argument} must be a node of a graph, such as a Value, not {type(thing).__name__}."
+        )
+
+
+def check_run(run: object) -> None:
+    """Refuse what is neither None nor an unrolled network."""
+    if run is not None and not hasattr(run, "steps"):
+        raise ArgumentTypeError(
+            f"run must be an unrolled network, such as rnn.unroll(inputs), "
+            f"not {type(run).__name__}."
         )
 
 
@@ -306,11 +317,7 @@ def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
     """
     check_node(parameter, "parameter")
     check_node(output, "output")
-    if run is not None and not hasattr(run, "steps"):
-        raise ArgumentTypeError(
-            f"run must be an unrolled network, such as rnn.unroll(inputs), "
-            f"not {type(run).__name__}."
-        )
+    check_run(run)
     if parameter.constant:
         raise ArgumentValueError(
             f"parameter is the constant {describe(parameter)}, and constants are never "

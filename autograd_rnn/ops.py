@@ -30,6 +30,7 @@ wherever the result and every intermediate of the rule are normal numbers; elsew
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from string import Formatter
 from typing import Any, Final
@@ -75,9 +76,9 @@ LINEAR: Final = "linear"
 class Op:
     """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
-    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `llvm` and `binds` are the
-    columns of the table; `arity` is the number of operands, and `flat` says that every partial is
-    `nothing`.
+    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `llvm`, `binds` and `operator`
+    (of Python, where one says the same) are the columns of the table; `arity` is the number of
+    operands, and `flat` says that every partial is `nothing`.
 
     >>> tanh(0.0)
     0.0
@@ -92,6 +93,7 @@ class Op:
         "latex",
         "llvm",
         "name",
+        "operator",
         "partials",
         "python",
         "symbol",
@@ -111,6 +113,7 @@ class Op:
         python: str,
         llvm: str | None = None,
         binds: int,
+        operator: Callable[..., Any] | None = None,
     ) -> None:
         self.name = name
         self.value = value
@@ -121,6 +124,7 @@ class Op:
         self.python = python
         self.llvm = llvm
         self.binds = binds
+        self.operator = operator
         self.arity = len(partials)
         self.flat = all(rule is nothing for rule in partials)
 
@@ -173,6 +177,7 @@ def _define(
     latex: str,
     python: str,
     binds: int,
+    operator: Callable[..., Any] | None = None,
 ) -> Op:
     op = TABLE[name] = Op(
         name,
@@ -183,6 +188,7 @@ def _define(
         latex=latex,
         python=python,
         binds=binds,
+        operator=operator,
     )
     return op
 
@@ -304,6 +310,7 @@ add: Op = _define(
     latex="{} + {}",
     python="{} + {}",
     binds=SUM,
+    operator=operator.add,
 )
 sub: Op = _define(
     "sub",
@@ -314,6 +321,7 @@ sub: Op = _define(
     latex="{} - {}",
     python="{} - {}",
     binds=SUM,
+    operator=operator.sub,
 )
 mul: Op = _define(
     "mul",
@@ -324,6 +332,7 @@ mul: Op = _define(
     latex=r"{} \cdot {}",
     python="{} * {}",
     binds=PRODUCT,
+    operator=operator.mul,
 )
 div: Op = _define(
     "div",
@@ -334,6 +343,7 @@ div: Op = _define(
     latex=r"\frac{{{}}}{{{}}}",
     python="div({}, {})",
     binds=QUOTIENT,
+    operator=operator.truediv,
 )
 # ∂/∂x is y·x**(y-1), and 0 for y = 0, whatever x, since x**0 is 1 everywhere; ∂/∂y is 0 at
 # x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y; and ∂/∂x where y·x**y does,
@@ -350,6 +360,7 @@ pow: Op = _define(
     latex="{}^{{{}}}",
     python="pow({}, {})",
     binds=POWER,
+    operator=operator.pow,
 )
 neg: Op = _define(
     "neg",
@@ -360,6 +371,7 @@ neg: Op = _define(
     latex="-{}",
     python="-{}",
     binds=SIGN,
+    operator=operator.neg,
 )
 exp: Op = _define(
     "exp",

@@ -388,3 +388,69 @@ def test_draw_and_play_refuse_in_one_line(  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     assert words in complaint(run(*arguments))
     assert list(tmp_path.iterdir()) == []
+
+
+# --- derive and exercises ------------------------------------------------------------------------
+
+
+def test_derive_prints_the_derivation(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("derive", "101", "15")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (Path(__file__).parent / "golden" / "exercise.text").read_text("utf-8")
+    result = run(
+        "derive", "101", "15", "--weight", "w2", "--weights", "-2", "1", "--through", "minimum"
+    )
+    assert "∂L/∂w₂ = ∂L/∂π⃛·dπ⃛/dw₂" in result.out
+    result = run("derive", "11", "-1", "--activation", "linear")
+    assert result.out.splitlines()[-1].strip().endswith("= 12")
+
+
+@pytest.mark.parametrize("ending", ["txt", "md", "tex", "html"])
+def test_derive_writes_every_format(run, tmp_path: Path, ending: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / f"solution.{ending}"
+    result = run("derive", "101", "15", path)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{path}: ∂L/∂w₁\n"
+    assert "32" in path.read_text("utf-8")
+
+
+def test_exercises_make_a_sheet(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result = run("exercises", "--count", "10", "--seed", "7", "--steps", "3")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("Compute ∂L/∂w") == 10
+    assert result.out == run("exercises", "--count", "10", "--seed", "7").out
+    path = tmp_path / "sheet.tex"
+    options = ["--states", "2", "--activation", "tanh", "--solutions"]
+    result = run("exercises", path, "--count", "2", *options)
+    assert (result.code, result.err) == (0, "")
+    assert path.read_text("utf-8").count("Solution of exercise") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("derive", "102", "15"), "bits: '2' at position 3 is not one of '01'."),
+        (("derive", "101", "15", "--weight", "w3"), "--weight must be one of w1, w2, not 'w3'."),
+        (("derive", "101", "15", "--through", "pi"), "--through must be copies or minimum"),
+        (("derive", "101", "15", "x.docx"), "must end in .txt, .md, .tex or .html, not in '.docx'"),
+        (("derive", "101", "15", "no/x.md"), "there is no folder 'no'"),
+        (("derive", "101", "1e400"), "TARGET must be a finite number"),
+        (("derive", "101", "1", "--weights", "1e200", "1e200"), "has no finite number"),
+        (("derive", "1" * 250, "1"), "would tell 500 quantities, more than 400"),
+        (("exercises", "x.pdf"), "must end in .txt, .md, .tex or .html"),
+        (("exercises", "--count", "0"), "count must be 1 or more"),
+        (("exercises", "--steps", "1"), "steps must be 2 or more"),
+        (("exercises", "--activation", "relU"), "activation 'relU' is unknown"),
+        (("exercises", "--count", "999", "--steps", "2"), "different exercises were found"),
+    ],
+)
+def test_derive_and_exercises_refuse_in_one_line(  # type: ignore[no-untyped-def]
+    run,
+    arguments: tuple[str, ...],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert words in complaint(run(*arguments))
+    assert list(tmp_path.iterdir()) == []

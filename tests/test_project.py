@@ -3,7 +3,6 @@
 import ast
 import doctest
 import math
-import operator
 import re
 import runpy
 import subprocess
@@ -26,11 +25,12 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 
 # Imports point strictly down, within a layer from right to left.
 LAYERS = [
-    ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph"],
+    ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph", "separating"],
     ["engine", "contexts", "reverse", "forward", "check"],
     ["tasks", "rnn", "layout", "render", "theme"],
+    ["algebra", "paper", "reading", "recursion", "derive"],
     ["labels", "words", "sheet", "dot", "neurons", "sketch", "story", "cards", "draw"],
-    ["play"],
+    ["play", "exercises"],
     ["__main__", "__init__"],
 ]
 # What a module may import although it stands in its own layer.
@@ -41,10 +41,15 @@ BESIDE = {
     "notation": {"ops"},
     "files": {"errors"},
     "graph": {"errors", "ieee", "notation"},
+    "separating": {"errors", "graph", "notation"},
     "contexts": {"engine"},
     "reverse": {"engine"},
     "forward": {"engine", "reverse"},
     "check": {"engine", "reverse"},
+    "paper": {"algebra"},
+    "reading": {"algebra"},
+    "recursion": {"algebra", "paper", "reading"},
+    "derive": {"algebra", "paper", "reading", "recursion"},
     "sheet": {"labels"},
     "dot": {"labels", "sheet"},
     "neurons": {"labels", "sheet", "words"},
@@ -56,19 +61,14 @@ BESIDE = {
 # Imports inside a function, each with its reason.
 DEFERRED = {
     ("sheet", "graphviz"): "importing the package stays light, and needs no Graphviz library",
+    ("paper", "convert"): "only a page of formulas needs it",
     ("render", "pygraphviz"): "likewise, and a `dot` on the PATH serves where it does not load",
     ("dot", "graphviz", "typing"): "only for the type checker",
 }
-# What is named like an op, but is none: a picture with a card for each step.
-NAMESAKES = {("draw", "step")}
+# What is named like an op, but is none: a picture with a card for each step, the smallest set.
+NAMESAKES = {("draw", "step"), ("derive", "minimum"), ("__main__", "minimum")}
 # A reader of the table and the operators of Value; whose rules a test holds equal to the table.
-HOT = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "pow": operator.pow,
-}
+HOT = {name: TABLE[name].operator for name in ("add", "sub", "mul", "div", "pow")}
 
 
 def imported(tree: ast.AST) -> set[str]:

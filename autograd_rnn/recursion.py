@@ -1,0 +1,159 @@
+"""The recursion of backpropagation, in symbols and in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from .algebra import TEXT, Expression, Number, Symbol, fraction, product, total
+from .paper import Equation, Side
+from .reading import Reading, plain
+from .separating import restricted_adjoints
+
+__all__ = ["Backward", "in_numbers", "line"]
+
+LONGEST_PRODUCT: Final = 6  # symbols of a derivative that is written out
+
+
+class Backward:
+    """∂top/∂target for some targets, by the recursion of backpropagation, in symbols.
+
+    A path ends at members of the set (`blocked`).  Waypoints are the told nodes whose derivative
+    gets a line of its own: those that use a target, and where paths meet or part.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        top: Any,
+        targets: Sequence[Any],
+        blocked: Collection[Any] = (),
+        nested: bool = False,
+    ) -> None:
+        self.reading, self.top, self.targets, self.nested = reading, top, targets, nested
+        found, at_edges = restricted_adjoints(top, blocked)
+        self.numbers = {**found, **at_edges}
+        self.users: dict[Any, list[tuple[Any, Expression]]] = {}
+        told = [node for node in reading.order if node in reading.definitions]
+        after = False
+        for node in reversed(told):
+            after = after or node is top
+            if not after or (node is not top and node not in self.users) or node in blocked:
+                continue
+            for target, slope in reading.slopes(node).items():
+                if not (isinstance(slope, Number) and slope.value == 0.0):
+                    self.users.setdefault(target, []).insert(0, (node, slope))
+        self.waypoints = self._choose()
+        self.full: dict[Any, Expression] = {}
+        for node in reversed(told):
+            if node in self.needed:
+                self._expand(node)
+        for target in targets:
+            self._expand(target)
+
+    def _choose(self) -> list[Any]:
+        """The waypoints, from the top back."""
+        needs: dict[Any, int] = {}
+        waiting = list(self.targets)
+        self.needed: set[Any] = set()
+        while waiting:
+            for node, _ in self.users.get(waiting.pop(), ()):
+                needs[node] = needs.get(node, 0) + 1
+                if node is not self.top and node not in self.needed:
+                    self.needed.add(node)
+                    waiting.append(node)
+        using = {node for target in self.targets for node, _ in self.users.get(target, ())}
+        told = [node for node in self.reading.order if node in self.needed]
+        several = {n for n in told if needs[n] > 1 or len(self.users[n]) > 1}
+        return [n for n in reversed(told) if (n in using or n in several) and n not in self.targets]
+
+    def symbol(self, target: Any) -> Symbol:
+        """∂top/∂target."""
+        over, under = self.reading.symbol(self.top), self.reading.symbol(target)
+        return fraction(over, under, self.numbers.get(target, 0.0), holding=self.nested)
+
+    def _reference(self, node: Any) -> Expression:
+        """∂top/∂node in a formula: written out, unless that is too long or it is 0."""
+        if node is self.top:
+            return Number(1.0)
+        full = self.full[node]
+        if full.size() > LONGEST_PRODUCT:
+            return self.symbol(node)
+        return full
+
+    def _expand(self, target: Any) -> None:
+        if target is self.top:
+            self.full[target] = Number(1.0)
+        elif self.numbers.get(target, 0.0) == 0.0 and target not in self.targets:
+            self.full[target] = Number(0.0)
+        else:
+            terms = [
+                self._times(target, self._reference(node), plain(slope))
+                for node, slope in self.users.get(target, ())
+            ]
+            self.full[target] = total(terms)
+
+    def _times(self, target: Any, behind: Expression, slope: Expression) -> Expression:
+        """The lecture's order: what a copy is multiplied by stands first, and later layers do."""
+        return product([slope, behind] if target in self.targets else [behind, slope])
+
+    def _chain(self, target: Any) -> Expression:
+        """The chain rule in ∂'s, through what is not a waypoint."""
+        terms: list[Expression] = []
+        for node, slope in self.users.get(target, ()):
+            over, under = self.reading.symbol(node), self.reading.symbol(target)
+            last = fraction(over, under, slope.value)
+            if node is self.top:
+                terms.append(last)
+            elif node in self.waypoints or node in self.targets:
+                terms.append(product([self.symbol(node), last]))
+            else:
+                terms.append(product([self._chain(node), last]))
+        return total(terms)
+
+    def _short(self, target: Any) -> Expression:
+        """The chain rule with the slopes of each line, and ∂top/∂waypoint as it is called."""
+        terms = []
+        for node, slope in self.users.get(target, ()):
+            if node is self.top:
+                behind: Expression = Number(1.0)
+            elif node in self.waypoints or node in self.targets:
+                behind = self.symbol(node) if target in self.targets else self._reference(node)
+            else:
+                behind = self._short(node)
+            terms.append(self._times(target, behind, slope))
+        return total(terms)
+
+    def equation(self, target: Any) -> Equation:
+        """The line of a target or a waypoint."""
+        left = self.symbol(target)
+        if target is self.top or target not in self.users:
+            return Equation(left, [Side(self.full[target])])
+        short = self._short(target)
+        sides = [self._chain(target), short]
+        if target not in self.targets:
+            sides += [plain(short), self.full[target]]
+        return line(left, sides)
+
+
+def line(left: Symbol, sides: Sequence[Expression], numbers: bool = True) -> Equation:
+    """The sides that say something new; then the last of them in numbers, and its value."""
+    told = {left.write(TEXT).text}
+    shown: list[Side] = []
+    for side in sides:
+        text = side.write(TEXT).text
+        if text not in told:
+            told.add(text)
+            shown.append(Side(side))
+    if numbers:
+        shown += in_numbers(shown[-1].expression if shown else left, told)
+    return Equation(left, shown)
+
+
+def in_numbers(expression: Expression, told: Collection[str] = ()) -> list[Side]:
+    """The expression in numbers, and what they come to, as far as that was not told."""
+    value = Number(expression.value)
+    numbers, result = Side(expression, numbers=True), Side(value)
+    written, short = numbers.write(TEXT), result.write(TEXT)
+    sides = [numbers] if written not in told and written != short else []
+    return sides if short in told else [*sides, result]

@@ -1,0 +1,270 @@
+"""Separating sets: what every path from a source to the output meets."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+from .errors import ArgumentTypeError, ArgumentValueError
+from .graph import Copy, check_node, describe, is_node, swept
+from .notation import label
+
+__all__ = [
+    "Path",
+    "crossings",
+    "escape",
+    "members_of",
+    "restricted_adjoints",
+    "separates",
+    "separating_set",
+    "tangents",
+]
+
+UNLIMITED: Final = 1 << 60
+
+
+class Path(tuple[Any, ...]):
+    """The nodes of a path from a source to the output; printed, their names with arrows between."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return " → ".join([_short(node) for node in self])
+
+
+def _short(node: Any) -> str:
+    if node.name is not None:
+        return label(node.name)
+    return describe(node)
+
+
+def separates(nodes: Iterable[Any], source: Any, output: Any) -> bool:
+    """Whether every path from the source to the output meets one of the nodes.
+
+    Members are nodes and `Copy`s, that is, single edges, mixed at will; the ends of a path belong
+    to it.  Paths go where gradients do: not through constants.  (Panel 12.)
+
+    >>> from autograd_rnn import Value, copies
+    >>> w = Value(3, "w")
+    >>> y = w * w
+    >>> separates(copies(w, y), w, y), separates(copies(w, y)[:1], w, y)
+    (True, False)
+    """
+    return escape(nodes, source, output) is None
+
+
+def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
+    """A path from the source to the output that meets none of the nodes; None if all meet one.
+
+    `ValueError` for a member that is not in the graph of the output.
+
+    >>> from autograd_rnn import Value
+    >>> w, x = Value(3, "w"), Value(2, "x")
+    >>> m = w * x
+    >>> m.name = "m"
+    >>> print(escape([m], w, m + w * 4))
+    w → mul(w = 3.0, 4.0) = 12.0 → add(m = 6.0, 12.0) = 18.0
+    """
+    check_node(source, "source")
+    check_node(output, "output")
+    order = swept(output)
+    blocked = members_of(nodes, order)
+    if source in blocked or source not in set(order) or source.constant:
+        return None
+    came_from: dict[Any, Any] = {source: None}
+    for node in order:
+        if node in came_from or node in blocked or node.constant:
+            continue
+        for position, parent in enumerate(node.parents):
+            if parent in came_from and (node, position) not in blocked:
+                came_from[node] = parent
+                break
+    if output not in came_from:
+        return None
+    path = [output]
+    while path[-1] is not source:
+        path.append(came_from[path[-1]])
+    return Path(reversed(path))
+
+
+def members_of(nodes: Iterable[Any], order: Sequence[Any]) -> dict[Any, Any]:
+    """The members by what blocks a path: a node, or for a copy its consumer and position."""
+    if isinstance(nodes, str) or is_node(nodes) or isinstance(nodes, Copy):
+        raise ArgumentTypeError(
+            f"nodes must be a list of Values and Copies, not {type(nodes).__name__}: "
+            f"for one, write [x]."
+        )
+    if not isinstance(nodes, Iterable):
+        raise ArgumentTypeError(
+            f"nodes must be a list of Values and Copies, not {type(nodes).__name__}."
+        )
+    known = set(order)
+    blocked: dict[Any, Any] = {}
+    for place, member in enumerate(nodes):
+        copy = isinstance(member, Copy)
+        if not copy and not is_node(member):
+            raise ArgumentTypeError(
+                f"nodes[{place}] must be a Value or a Copy, not {type(member).__name__}."
+            )
+        key = (member.consumer, member.position) if copy else member
+        if (member.consumer if copy else member) not in known:
+            shown = member.name if copy else describe(member)
+            raise ArgumentValueError(
+                f"nodes[{place}] ({shown}) is not in the graph of the output, or only behind a "
+                f"constant."
+            )
+        blocked[key] = member
+    return blocked
+
+
+# --- derivatives through a set -------------------------------------------------------------------
+
+
+def crossings(output: Any, nodes: Iterable[Any]) -> list[float]:
+    """∂output/∂member for each member, the others held fixed: paths that meet no other member.
+
+    So each path from a source is counted once, at its last member, and ∂output/∂source is the sum
+    over the members of this times d(member)/d(source), the latter along all paths (`tangents`),
+    whether or not members lie behind each other.  For copies, holding fixed changes nothing.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(3, "x")
+    >>> y = x * 2
+    >>> crossings(y + x, [x, y])
+    [1.0, 1.0]
+    """
+    blocked = members_of(nodes, swept(output))
+    found, at_edges = restricted_adjoints(output, blocked)
+    return [at_edges.get(key, found.get(key, 0.0)) for key in blocked]
+
+
+def restricted_adjoints(
+    output: Any, blocked: Collection[Any]
+) -> tuple[dict[Any, float], dict[Any, float]]:
+    """∂output/∂node along the paths that meet no member of a set behind the node, and likewise by
+    the members that are edges."""
+    found: dict[Any, float] = {} if output.constant else {output: 1.0}
+    at_edges: dict[Any, float] = {}
+    for node in reversed(swept(output)):
+        if node not in found:
+            continue
+        for position, parent in enumerate(node.parents):
+            term = found[node] * node.partials[position]
+            edge = (node, position)
+            if edge in blocked:
+                at_edges[edge] = 0.0 if node in blocked else term
+            elif node not in blocked and not parent.constant:
+                found[parent] = found[parent] + term if parent in found else term
+    return found, at_edges
+
+
+def tangents(source: Any, output: Any) -> dict[Any, float]:
+    """d(node)/d(source), along all paths, for every node between the source and the output.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(3)
+    >>> y = x * x
+    >>> tangents(x, y)[y]
+    6.0
+    """
+    found = {source: 1.0}
+    for node in swept(output):
+        if node in found or node.constant:
+            continue
+        for parent, partial in zip(node.parents, node.partials, strict=True):
+            if parent in found:
+                term = partial * found[parent]
+                found[node] = found[node] + term if node in found else term
+    return found
+
+
+# --- a smallest set ------------------------------------------------------------------------------
+
+
+def separating_set(source: Any, output: Any) -> tuple[Any, ...]:
+    """A smallest set of nodes strictly between the source and the output that separates them.
+
+    Of the smallest, one with the most nodes that have names, and among those the one nearest to the
+    source; in topological order.  `ValueError` where the output does not depend on the source, and
+    where it uses the source directly: there is no such set (the copies always separate).
+
+    >>> from autograd_rnn import RNN, bits
+    >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+    >>> run = rnn.unroll(bits("101"))
+    >>> loss = (15 - run.pi[0]) ** 2
+    >>> [node.name for node in separating_set(rnn.weights[0][0], loss)]
+    ['π⃛']
+    """
+    if escape([], source, output) is None:
+        raise ArgumentValueError(
+            f"output does not depend on the source ({describe(source)}): there is no path to "
+            f"separate."
+        )
+    if source is output or source in output.parents:
+        raise ArgumentValueError(
+            f"no node is between the source ({describe(source)}) and the output, which uses it "
+            f"directly: separate them by the copies."
+        )
+    between = tangents(source, output)
+    order = [node for node in swept(output) if node in between]
+    cut = _smallest_cut(order, source, output)
+    return tuple([node for node in order if node in cut])
+
+
+def _smallest_cut(order: Sequence[Any], source: Any, output: Any) -> set[Any]:
+    """Max-flow, min-cut: each node between lets so much through, and edges let everything through.
+
+    A node is an entry (2·place) and an exit (2·place + 1); a shortest path that still lets
+    something through is filled at a time (Edmonds and Karp, 1972).
+    """
+    place = {node: index for index, node in enumerate(order)}
+    room: list[dict[int, int]] = [{} for _ in range(2 * len(order))]
+
+    def connect(tail: int, head: int, capacity: int) -> None:
+        room[tail][head] = capacity
+        room[head].setdefault(tail, 0)
+
+    for node, index in place.items():
+        ends = node is source or node is output
+        # A set with one node fewer is worth more than any number of names.
+        cost = len(order) + (node.name is None)
+        connect(2 * index, 2 * index + 1, UNLIMITED if ends else cost)
+        if node is not source:
+            for parent in node.parents:
+                if parent in place:
+                    connect(2 * place[parent] + 1, 2 * index, UNLIMITED)
+    start, end = 2 * place[source] + 1, 2 * place[output]
+    while True:
+        came_from = _reach(room, start, end)
+        if end not in came_from:
+            break
+        path = [end]
+        while path[-1] != start:
+            path.append(came_from[path[-1]])
+        path.reverse()
+        amount = min(room[tail][head] for tail, head in pairwise(path))
+        for tail, head in pairwise(path):
+            room[tail][head] -= amount
+            room[head][tail] += amount
+    return {
+        node
+        for node, index in place.items()
+        if 2 * index in came_from and 2 * index + 1 not in came_from
+    }
+
+
+def _reach(room: Sequence[dict[int, int]], start: int, end: int) -> dict[int, int]:
+    """Where each vertex that can still be reached was reached from; stops at the end."""
+    came_from = {start: start}
+    waiting = deque([start])
+    while waiting:
+        tail = waiting.popleft()
+        for head, left in room[tail].items():
+            if left > 0 and head not in came_from:
+                came_from[head] = tail
+                if head == end:
+                    return came_from
+                waiting.append(head)
+    return came_from
