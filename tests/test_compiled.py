@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 #: Tests that never come near the engine, or look at the project's files.
 ELSEWHERE = {
     *("test_cli", "test_compiled", "test_draw", "test_files", "test_notation"),
-    *("test_derive", "test_exercises", "test_numerics", "test_project", "test_tasks"),
+    *("test_derive", "test_exercises", "test_numerics", "test_project", "test_separating"),
+    "test_tasks",
 }
 BUILD = """
 from mypyc.build import mypycify
