@@ -5,7 +5,7 @@ from .contexts import detect_anomaly, no_grad
 from .derive import Derivation, derive
 from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
 from .engine import Value
-from .errors import AnomalyError, AutogradError, GradientError, StaleGraphError
+from .errors import AnomalyError, AutogradError, BranchChanged, GradientError, StaleGraphError
 from .forward import hvp, jvp
 from .functions import dot, logsumexp, softmax
 from .graph import Copies, Copy, copies, topological
@@ -26,6 +26,7 @@ from .ops import (
     tanh,
 )
 from .play import Page, play
+from .replay import Program, record
 from .reverse import grad, gradients, hessian, value_and_grad, zero_grad
 from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .separating import escape, separates, separating_set
@@ -35,12 +36,14 @@ __all__ = [
     "RNN",
     "AnomalyError",
     "AutogradError",
+    "BranchChanged",
     "Copies",
     "Copy",
     "Derivation",
     "Drawing",
     "GradientError",
     "Page",
+    "Program",
     "StaleGraphError",
     "Unrolled",
     "Value",
@@ -74,6 +77,7 @@ __all__ = [
     "play",
     "primitive",
     "read_fasta",
+    "record",
     "relu",
     "separates",
     "separating_set",

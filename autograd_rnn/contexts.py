@@ -21,7 +21,7 @@ _counting: Final = threading.Lock()
 
 
 class Context:
-    """What is told of every result and every adjoint while it is open, in its own thread only.
+    """What is told of results, adjoints and comparisons while it is open, in its own thread only.
 
     A context may be opened again, also inside itself.
     """
@@ -53,6 +53,9 @@ class Context:
 
     def swept(self, node: Value, adjoint: float) -> None:
         """Take note of an adjoint that a backward sweep found."""
+
+    def compared(self, comparison: str, x: Value, y: object, outcome: bool) -> None:
+        """Take note of a comparison of data, and of how it came out."""
 
 
 class no_grad(Context):  # noqa: N801 - torch's name for it

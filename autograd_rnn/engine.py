@@ -331,26 +331,49 @@ class Value:
 
     def __lt__(self, other: object) -> bool:
         y = _comparable(other)
-        return NotImplemented if y is None else bool(self._data < y)
+        if y is None:
+            return NotImplemented
+        outcome = bool(self._data < y)
+        if WATCH.open:
+            _compared("<", self, other, outcome)
+        return outcome
 
     def __le__(self, other: object) -> bool:
         y = _comparable(other)
-        return NotImplemented if y is None else bool(self._data <= y)
+        if y is None:
+            return NotImplemented
+        outcome = bool(self._data <= y)
+        if WATCH.open:
+            _compared("<=", self, other, outcome)
+        return outcome
 
     def __gt__(self, other: object) -> bool:
         y = _comparable(other)
-        return NotImplemented if y is None else bool(self._data > y)
+        if y is None:
+            return NotImplemented
+        outcome = bool(self._data > y)
+        if WATCH.open:
+            _compared(">", self, other, outcome)
+        return outcome
 
     def __ge__(self, other: object) -> bool:
         y = _comparable(other)
-        return NotImplemented if y is None else bool(self._data >= y)
+        if y is None:
+            return NotImplemented
+        outcome = bool(self._data >= y)
+        if WATCH.open:
+            _compared(">=", self, other, outcome)
+        return outcome
 
     def __hash__(self) -> int:
         # As `object` has it: the low bits are always 0.
         return id(self) >> 4  # pragma: no cover - measured uncompiled, where it is replaced
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        outcome = bool(self._data)
+        if WATCH.open:
+            _compared("!=", self, 0.0, outcome)
+        return outcome
 
     def __float__(self) -> float:
         raise ArgumentTypeError(
@@ -522,6 +545,12 @@ def _operand(other: object) -> Value | None:
     if kind is float or kind is int or (kind is not bool and isinstance(other, Real)):
         return constant(as_float(other, "operand"))
     return None
+
+
+def _compared(comparison: str, x: Value, y: object, outcome: bool) -> None:
+    """Tell the contexts of this thread how a comparison came out."""
+    for watcher in watchers():
+        watcher.compared(comparison, x, y, outcome)
 
 
 def _comparable(other: object) -> Any:

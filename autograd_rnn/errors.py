@@ -6,6 +6,7 @@ __all__ = [
     "ArgumentValueError",
     "AssignmentError",
     "AutogradError",
+    "BranchChanged",
     "DerivationError",
     "FastaError",
     "FolderNotFound",
@@ -77,3 +78,7 @@ class RenderError(AutogradError, RuntimeError):
 
 class DerivationError(AutogradError, ArithmeticError):
     """Two sides of a written equation that do not agree: floats were too small or too large."""
+
+
+class BranchChanged(AutogradError, RuntimeError):
+    """A comparison came out otherwise than when the program was recorded."""

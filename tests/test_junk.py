@@ -30,6 +30,7 @@ from autograd_rnn import (
     AutogradError,
     Copies,
     Copy,
+    Program,
     Unrolled,
     Value,
     bits,
@@ -57,6 +58,7 @@ from autograd_rnn import (
     play,
     primitive,
     read_fasta,
+    record,
     separates,
     separating_set,
     softmax,
@@ -184,12 +186,14 @@ def instances() -> dict[str, object]:
     return {
         **{"Value": x, "RNN": rnn, "Unrolled": rnn.unroll(bits("10")), "Copies": copies(x, z)},
         **{"Copy": copies(x, z)[0], "Drawing": draw(z), "Page": play(z, max_nodes=0)},
+        "Program": Program.of(z, [x, y]),
     }
 
 
 def correct_calls() -> dict[str, Call]:
     made = instances()
     rnn, run, drawing, page = [made[name] for name in ("RNN", "Unrolled", "Drawing", "Page")]
+    program = made["Program"]
     w, loss = rnn.weights[0][0], (15 - run.pi[0]) ** 2
     x, y = Value(2.0, "x"), Value(3.0, "y")
     z = x * y + x
@@ -209,6 +213,10 @@ def correct_calls() -> dict[str, Call]:
         "Drawing.png": call(drawing.png, 72),
         "Drawing.save": call(drawing.save, "picture.dot", "dot"),
         "Page.save": call(page.save, "page.html"),
+        "Program.__call__": call(program, 2.0, 3.0),
+        "Program.of": call(Program.of, z, [x, y]),
+        "Program.python": call(program.python, "f"),
+        "Program.select": call(program.select, 0),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
@@ -252,6 +260,7 @@ def correct_calls() -> dict[str, Call]:
         "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False),
         "separates": call(separates, [run.pi[0]], w, loss),
         "separating_set": call(separating_set, w, loss),
+        "record": call(record, f, 2, 3),
         "softmax": call(softmax, [x, 1.0]),
         "topological": call(topological, z, x),
         "value_and_grad": call(value_and_grad, f),
@@ -296,7 +305,7 @@ def public_names() -> list[str]:
                 and (callable(getattr(thing, member)) or is_set(thing, member))
             ):
                 names.append(f"{owner}.{member}")
-    return sorted({*names, "RNN.__call__", "Value.__format__"})
+    return sorted({*names, "RNN.__call__", "Program.__call__", "Value.__format__"})
 
 
 def is_set(thing: object, member: str) -> bool:

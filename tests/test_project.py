@@ -27,7 +27,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = [
     ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph", "separating"],
     ["engine", "contexts", "reverse", "forward", "check"],
-    ["tasks", "rnn", "layout", "render", "theme"],
+    ["replay", "tasks", "rnn", "layout", "render", "theme"],
     ["algebra", "paper", "reading", "recursion", "derive"],
     ["labels", "words", "sheet", "dot", "neurons", "sketch", "story", "cards", "draw"],
     ["play", "exercises"],

@@ -1,0 +1,544 @@
+"""Record once: a straight-line program, its clean-up, its gradient, its printers."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import operator
+import struct
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from . import ops
+from .arguments import as_float, as_function, as_integer, shown
+from .contexts import Context
+from .engine import Value
+from .errors import ArgumentTypeError, ArgumentValueError, BranchChanged
+from .graph import check_fresh, topological
+from .notation import Text, label, write, write_number
+from .ops import Op
+from .reverse import as_values
+
+__all__ = ["Guard", "Line", "Program", "record"]
+
+COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "!=": operator.ne,
+}
+LONGEST_INSIDE: Final = 40  # characters of what stands in the line that uses it
+
+
+class Line(NamedTuple):
+    """One op of a program, the numbers of its operands, and the name of its result, or None."""
+
+    op: Op
+    operands: tuple[int, ...]
+    name: str | None
+
+
+class Guard(NamedTuple):
+    """A comparison that was made while recording: of two values, by number, and how it came out."""
+
+    comparison: str
+    operands: tuple[int, int]
+    outcome: bool
+
+
+class Program:
+    """A straight-line program: values by number, first the inputs, then the constants, the lines.
+
+    `inputs` are names, `constants` floats, `lines` have an op and the numbers of its operands, and
+    `outputs` are numbers; `guards` are the comparisons that must come out as they were recorded.
+    Calling it gives a float for one output, a tuple for several, bit for bit what the engine
+    computes.  A program is made by `record`, by `Program.of`, and from other programs.
+    """
+
+    __slots__ = ("constants", "guards", "inputs", "lines", "outputs")
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        constants: Sequence[float],
+        lines: Sequence[Line],
+        outputs: Sequence[int],
+        guards: Sequence[Guard] = (),
+    ) -> None:
+        self.inputs, self.constants = tuple(inputs), tuple(constants)
+        self.lines, self.outputs = tuple(lines), tuple(outputs)
+        self.guards = tuple(guards)
+
+    @classmethod
+    def of(cls, outputs: Any, inputs: Iterable[Value]) -> Program:
+        """The program of a graph that is there already, as a function of some of its Values.
+
+        Other leaves are constants.  There are no guards: what was compared on the way is not
+        known.  `StaleGraphError` where a leaf was assigned since.
+
+        >>> x = Value(3, "x")
+        >>> Program.of(x * x + 1, [x])(2.0)
+        5.0
+        """
+        results = as_values([outputs] if isinstance(outputs, Value) else outputs, "outputs")
+        given = as_values(inputs, "inputs")
+        if len(set(given)) < len(given):
+            raise ArgumentValueError("inputs has a Value twice: a program has each input once.")
+        check_fresh(topological(*results))
+        return _program(results, given, [])
+
+    def __call__(self, *numbers: float) -> Any:
+        """The outputs for these inputs; `BranchChanged` where a comparison comes out otherwise."""
+        values = self._values(numbers)
+        results = tuple([values[number] for number in self.outputs])
+        return results[0] if len(results) == 1 else results
+
+    def _values(self, numbers: Sequence[float]) -> list[float]:
+        if len(numbers) != len(self.inputs):
+            raise ArgumentTypeError(
+                f"the program takes {len(self.inputs)} numbers, but got {len(numbers)}."
+            )
+        values = [as_float(x, name) for x, name in zip(numbers, self.inputs, strict=True)]
+        values += self.constants
+        for op, operands, _ in self.lines:
+            values.append(op.value(*[values[number] for number in operands]))
+        for comparison, (a, b), outcome in self.guards:
+            if COMPARISONS[comparison](values[a], values[b]) != outcome:
+                raise BranchChanged(
+                    f"{self._named(a)} {comparison} {self._named(b)} was {outcome} when the "
+                    f"program was recorded, and is not for {values[a]!r} and {values[b]!r}: record "
+                    f"it again for inputs like these."
+                )
+        return values
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.inputs)} inputs, {len(self.lines)} lines, {len(self.outputs)} outputs"
+        return f"<Program: {counts}>"
+
+    # --- other programs -------------------------------------------------------------------------
+
+    @property
+    def first_line(self) -> int:
+        """The number of the first line."""
+        return len(self.inputs) + len(self.constants)
+
+    def select(self, *places: int) -> Program:
+        """The program with only these of the outputs, by place, without what they do not need."""
+        for place in places:
+            as_integer(place, "places", least=0, most=len(self.outputs) - 1)
+        if not places:
+            raise ArgumentValueError("places is empty: a program has one output or more.")
+        outputs = [self.outputs[place] for place in places]
+        chosen = Program(self.inputs, self.constants, self.lines, outputs, self.guards)
+        return chosen.without_dead_lines()
+
+    def simplified(self) -> Program:
+        """The same program, bit for bit, with less to do: folded, shared, without dead lines."""
+        return self.folded().shared().without_dead_lines()
+
+    def folded(self) -> Program:
+        """The program in which lines of constants only are constants."""
+        return self._rewritten(fold=True, share=False)
+
+    def shared(self) -> Program:
+        """The program in which equal lines and equal constants are there once."""
+        return self._rewritten(fold=False, share=True)
+
+    def without_dead_lines(self) -> Program:
+        """The program without what neither an output nor a guard needs."""
+        first = self.first_line
+        kept = {*self.outputs, *[number for guard in self.guards for number in guard.operands]}
+        for place in reversed(range(len(self.lines))):
+            if first + place in kept:
+                kept.update(self.lines[place].operands)
+        return self._rewritten(fold=False, share=False, kept=kept)
+
+    def _rewritten(self, *, fold: bool, share: bool, kept: set[int] | None = None) -> Program:
+        writer = _Writer(self.inputs, share)
+        moved: dict[int, int] = {number: number for number in range(len(self.inputs))}
+        for place, constant in enumerate(self.constants):
+            number = len(self.inputs) + place
+            if kept is None or number in kept:
+                moved[number] = writer.constant(constant)
+        for place, (op, operands, name) in enumerate(self.lines):
+            number = self.first_line + place
+            if kept is not None and number not in kept:
+                continue
+            numbers = tuple([moved[operand] for operand in operands])
+            known = [writer.known.get(one) for one in numbers]
+            if fold and None not in known:
+                moved[number] = writer.constant(op.value(*known))
+            else:
+                moved[number] = writer.line(op, numbers, name)
+        guards = [
+            Guard(comparison, (moved[a], moved[b]), outcome)
+            for comparison, (a, b), outcome in self.guards
+        ]
+        return writer.program([moved[number] for number in self.outputs], guards)
+
+    def gradient(self) -> Program:
+        """The program of the value and of its derivative by each input, by the table's rules.
+
+        Adjoints are summed in the engine's order, so that both agree bit for bit.  `ValueError` for
+        a program of several outputs: `select` one.
+
+        >>> record(lambda x, y: x * y, 2, 5).gradient()(2.0, 5.0)
+        (10.0, 5.0, 2.0)
+        """
+        if len(self.outputs) != 1:
+            raise ArgumentValueError(
+                f"the program has {len(self.outputs)} outputs: choose one, as in "
+                f"program.select(0).gradient()."
+            )
+        writer = _Writer(self.inputs, share=False)
+        for constant in self.constants:
+            writer.constant(constant)
+        for line in self.lines:
+            writer.line(*line)
+        # The lines of derivatives come behind all of these, but constants before: renumbered below.
+        (output,) = self.outputs
+        adjoints = self._adjoints(writer, output)
+        results = [_Ref(writer, output), *[adjoints.get(n, 0.0) for n in range(len(self.inputs))]]
+        return writer.program([writer.number(result) for result in results], self.guards)
+
+    def _adjoints(self, writer: _Writer, output: int) -> dict[int, Any]:
+        found: dict[int, Any] = {output: 1.0}
+        first = self.first_line
+        order = self._swept(output)
+        last = dict(enumerate(self.inputs))
+        last |= {first + place: line.name for place, line in enumerate(self.lines) if line.name}
+        over = last.get(output) or "L"
+        for number in reversed(order):
+            if number not in found or number < first:
+                continue
+            op, operands, _ = self.lines[number - first]
+            refs = [writer.known.get(operand, _Ref(writer, operand)) for operand in operands]
+            for position, operand in enumerate(operands):
+                if not self._varies(operand):
+                    continue
+                partial = op.partials[position](*refs, _Ref(writer, number))
+                term = _times(found[number], partial)
+                found[operand] = found[operand] + term if operand in found else term
+                if isinstance(found[operand], _Ref) and operand in last:
+                    writer.rename(found[operand], f"d{over}_d{last[operand]}")
+        return found
+
+    def _varies(self, number: int) -> bool:
+        """Whether a sweep goes there: not to constants, nor to what has no slope anywhere."""
+        if number < len(self.inputs):
+            return True
+        return number >= self.first_line and not self.lines[number - self.first_line].op.flat
+
+    def _swept(self, output: int) -> list[int]:
+        """Depth first, operands from left to right, as `graph.swept` has it."""
+        order: list[int] = []
+        met = {output}
+        path = [(output, iter(self._operands(output)))]
+        while path:
+            number, operands = path[-1]
+            for operand in operands:
+                if operand not in met:
+                    met.add(operand)
+                    path.append((operand, iter(self._operands(operand))))
+                    break
+            else:
+                order.append(number)
+                path.pop()
+        return order
+
+    def _operands(self, number: int) -> tuple[int, ...]:
+        if number < self.first_line or not self._varies(number):
+            return ()
+        return self.lines[number - self.first_line].operands
+
+    # --- printers -------------------------------------------------------------------------------
+
+    def _named(self, number: int) -> str:
+        if number < len(self.inputs):
+            return self.inputs[number]
+        if number < self.first_line:
+            return repr(self.constants[number - len(self.inputs)])
+        return self.lines[number - self.first_line].name or f"v_{number}"
+
+    def __str__(self) -> str:
+        """A line per named result, in the lecture's names; what is used once stands in its line."""
+        uses: dict[int, int] = {}
+        for number in [n for line in self.lines for n in line.operands]:
+            uses[number] = uses.get(number, 0) + 1
+        for number in [*self.outputs, *[n for guard in self.guards for n in guard.operands]]:
+            uses[number] = uses.get(number, 0) + 2
+        written = [Text(label(name)) for name in self.inputs]
+        written += [write_number(constant) for constant in self.constants]
+        rows = []
+        for place, (op, operands, name) in enumerate(self.lines):
+            number = self.first_line + place
+            text = write(op, *[written[operand] for operand in operands])
+            if name is None and uses.get(number) == 1 and len(text.text) <= LONGEST_INSIDE:
+                written.append(text)
+            else:
+                shown = label(self._named(number))
+                written.append(Text(shown))
+                rows.append(f"  {shown} = {text.text}")
+        for comparison, (x, y), outcome in self.guards:
+            other = "" if outcome else "not "
+            rows.append(f"  as long as {other}{written[x].text} {comparison} {written[y].text}")
+        gives = ", ".join([written[number].text for number in self.outputs])
+        given = ", ".join([label(name) for name in self.inputs])
+        return "\n".join([f"program of {given}", *rows, f"  gives {gives}"])
+
+    def python(self, name: str = "program") -> str:
+        """Python source of a function that a person can read and run: a line per op.
+
+        >>> print(record(lambda x, y: (x * y).exp() + 1, 2, 5).python())
+        from autograd_rnn.ops import exp
+        <BLANKLINE>
+        <BLANKLINE>
+        def program(x_1, x_2):
+            v_3 = x_1 * x_2
+            v_4 = exp(v_3)
+            v_5 = v_4 + 1.0
+            return v_5
+        <BLANKLINE>
+        """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ArgumentValueError(f"name must be an identifier, such as 'f', not {shown(name)}.")
+        named = self._identifiers()
+        lines = [f"def {name}({', '.join(named[: len(self.inputs)])}):"]
+        for place, (op, operands, _) in enumerate(self.lines):
+            written = op.python.format(*[named[operand] for operand in operands])
+            lines.append(f"    {named[self.first_line + place]} = {written}")
+        for comparison, (a, b), outcome in self.guards:
+            lines.append(f"    if ({named[a]} {comparison} {named[b]}) is not {outcome}:")
+            lines.append(f"        raise BranchChanged({f'{named[a]} {comparison} {named[b]}'!r})")
+        lines.append(f"    return {', '.join([named[number] for number in self.outputs])}")
+        return self._head() + "\n\n" + "\n".join(lines) + "\n"
+
+    def _head(self) -> str:
+        """The imports, and what else is called by name: ops that were registered from outside."""
+        called = {op.name: op for op, *_ in self.lines if f"{op.name}(" in op.python}
+        ours = sorted(name for name, op in called.items() if getattr(ops, name, None) is op)
+        others = sorted(set(called) - set(ours))
+        head = ""
+        if any(not math.isfinite(constant) for constant in self.constants):
+            head += "from math import inf, nan\n\n"
+        if self.guards:
+            head += "from autograd_rnn.errors import BranchChanged\n"
+        if called:
+            head += (
+                f"from autograd_rnn.ops import {', '.join([*['TABLE'][: len(others)], *ours])}\n"
+            )
+        return head + "".join([f"\n{name} = TABLE[{name!r}]\n" for name in others])
+
+    def _identifiers(self) -> list[str]:
+        """A Python name for each value, numbers as they are."""
+        named: list[str] = []
+        taken = {*ops.TABLE, "TABLE", "BranchChanged", "inf", "nan"}
+        for number in range(self.first_line + len(self.lines)):
+            if len(self.inputs) <= number < self.first_line:
+                written = repr(self.constants[number - len(self.inputs)])
+                named.append(f"({written})" if written.startswith("-") else written)
+                continue
+            name = _identifier(self._named(number))
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            named.append(name)
+        return named
+
+
+def _identifier(name: str) -> str:
+    """The name with what Python does not take in one replaced."""
+    plain = unicodedata.normalize("NFKC", name)
+    plain = "".join([c if ("_" + c).isidentifier() else "_" for c in plain])
+    return plain if plain.isidentifier() and not keyword.iskeyword(plain) else f"_{plain}"
+
+
+class _Writer:
+    """A program in the making; with `share`, equal constants and lines are written once.
+
+    Constants may come at any time; `program` numbers them before the lines.
+    """
+
+    def __init__(self, inputs: Sequence[str], share: bool) -> None:
+        self.inputs, self.share = tuple(inputs), share
+        self.values: list[float | Line | None] = [None] * len(self.inputs)
+        self.known: dict[int, float] = {}
+        self.met: dict[Any, int] = {}
+
+    def constant(self, value: float) -> int:
+        """The number of a constant, one for all of the same bits if shared."""
+        return self._once(struct.pack("<d", value), value)
+
+    def line(self, op: Op, operands: tuple[int, ...], name: str | None) -> int:
+        """The number of a line."""
+        return self._once((op.name, operands), Line(op, operands, name))
+
+    def _once(self, key: Any, value: float | Line) -> int:
+        if self.share and key in self.met:
+            return self.met[key]
+        number = self.met[key] = len(self.values)
+        self.values.append(value)
+        if isinstance(value, float):
+            self.known[number] = value
+        return number
+
+    def number(self, thing: Any) -> int:
+        """The number of a reference, or of a plain number as a constant."""
+        return thing.number if isinstance(thing, _Ref) else self.constant(float(thing))
+
+    def rename(self, ref: _Ref, name: str) -> None:
+        line = self.values[ref.number]
+        if isinstance(line, Line) and line.name is None:
+            self.values[ref.number] = line._replace(name=name)
+
+    def program(self, outputs: Sequence[int], guards: Sequence[Guard]) -> Program:
+        """What was written, constants before lines."""
+        constants = [n for n, value in enumerate(self.values) if isinstance(value, float)]
+        lines = [n for n, value in enumerate(self.values) if isinstance(value, Line)]
+        order = [*range(len(self.inputs)), *constants, *lines]
+        moved = {number: place for place, number in enumerate(order)}
+        written = []
+        for number in lines:
+            line = self.values[number]
+            assert isinstance(line, Line)
+            operands = tuple([moved[operand] for operand in line.operands])
+            written.append(line._replace(operands=operands))
+        return Program(
+            self.inputs,
+            [self.known[number] for number in constants],
+            written,
+            [moved[number] for number in outputs],
+            [Guard(c, (moved[a], moved[b]), outcome) for c, (a, b), outcome in guards],
+        )
+
+
+class _Ref:
+    """A value of a program in the making, to which the rules of the table can be applied."""
+
+    __slots__ = ("number", "writer")
+
+    def __init__(self, writer: _Writer, number: int) -> None:
+        self.writer, self.number = writer, number
+
+    @staticmethod
+    def _apply_op(op: Op, operands: tuple[Any, ...]) -> _Ref:
+        writer = next(operand.writer for operand in operands if isinstance(operand, _Ref))
+        numbers = tuple([writer.number(operand) for operand in operands])
+        return _Ref(writer, writer.line(op, numbers, None))
+
+    def __add__(self, other: Any) -> Any:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return ops.sub(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ops.sub(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return ops.mul(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ops.mul(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return ops.div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.div(other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return ops.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return ops.pow(other, self)
+
+    def __neg__(self) -> Any:
+        return ops.neg(self)
+
+
+def _times(adjoint: Any, partial: Any) -> Any:
+    """adjoint · partial without factors of 1, which change no bit."""
+    if not isinstance(adjoint, _Ref) and adjoint == 1.0:
+        return partial
+    if not isinstance(partial, _Ref) and partial == 1.0:
+        return adjoint
+    return adjoint * partial
+
+
+# --- recording -----------------------------------------------------------------------------------
+
+
+class _Recorder(Context):
+    """Takes note of the comparisons in a call."""
+
+    def __init__(self) -> None:
+        self.compared_values: list[tuple[str, Value, Any, bool]] = []
+
+    def compared(self, comparison: str, x: Value, y: Any, outcome: bool) -> None:
+        self.compared_values.append((comparison, x, y, outcome))
+
+
+def record(f: Callable[..., Any], *examples: Any) -> Program:
+    """The program of a function of Values: what it did, called once on the examples.
+
+    `f` gives a Value or a number, or a list of them.  Leaves of its own are constants.
+    Comparisons and `bool()` on the way are kept as guards: for inputs that would have gone the
+    other way the program raises `BranchChanged`.
+
+    >>> program = record(lambda x: x * 2 if x > 0 else -x, 3)
+    >>> program(5.0)
+    10.0
+    >>> program(-5.0)
+    Traceback (most recent call last):
+        ...
+    autograd_rnn.errors.BranchChanged: x_1 > 0.0 was True when the program was recorded...
+    """
+    as_function(f, "f")
+    inputs = [
+        Value(as_float(example, f"examples[{place}]"), f"x_{place + 1}")
+        for place, example in enumerate(examples)
+    ]
+    recorder = _Recorder()
+    with recorder:
+        made = f(*inputs)
+    results = [
+        result if isinstance(result, Value) else Value(as_float(result, "the result of f"))
+        for result in (made if isinstance(made, tuple | list) else [made])
+    ]
+    if not results:
+        raise ArgumentValueError("f gave an empty list: a program has one output or more.")
+    return _program(results, inputs, recorder.compared_values)
+
+
+def _program(
+    results: Sequence[Value],
+    inputs: Sequence[Value],
+    compared: Sequence[tuple[str, Value, Any, bool]],
+) -> Program:
+    names = [x.name or f"x_{place}" for place, x in enumerate(inputs, 1)]
+    writer = _Writer(names, share=False)
+    numbers = {value: place for place, value in enumerate(inputs)}
+    others = [v for _, x, y, _ in compared for v in (x, y) if isinstance(v, Value)]
+    for node in topological(*results, *others):
+        if node in numbers:
+            continue
+        if node.op is None:
+            numbers[node] = writer.constant(node.data)
+        else:
+            operands = tuple([numbers[parent] for parent in node.parents])
+            numbers[node] = writer.line(node.op, operands, node.name)
+    guards = [
+        Guard(
+            comparison,
+            (numbers[x], numbers[y] if isinstance(y, Value) else writer.constant(float(y))),
+            outcome,
+        )
+        for comparison, x, y, outcome in compared
+    ]
+    return writer.program([numbers[result] for result in results], guards).without_dead_lines()
