@@ -30,6 +30,7 @@ from .replay import Program, record
 from .reverse import grad, gradients, hessian, value_and_grad, zero_grad
 from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .separating import escape, separates, separating_set
+from .steps import CompiledStep, compile_step
 from .tasks import in_family, read_fasta
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "AnomalyError",
     "AutogradError",
     "BranchChanged",
+    "CompiledStep",
     "Copies",
     "Copy",
     "Derivation",
@@ -50,6 +52,7 @@ __all__ = [
     "abs",
     "bits",
     "check_gradients",
+    "compile_step",
     "copies",
     "cos",
     "counter",

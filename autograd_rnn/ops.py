@@ -76,9 +76,9 @@ LINEAR: Final = "linear"
 class Op:
     """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
-    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `llvm`, `binds` and `operator`
-    (of Python, where one says the same) are the columns of the table; `arity` is the number of
-    operands, and `flat` says that every partial is `nothing`.
+    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `llvm` and `llvm_slope` (of a
+    vector of doubles), `binds` and `operator` (of Python) are the columns of the table; `arity` is
+    the number of operands, and `flat` says that every partial is `nothing`.
 
     >>> tanh(0.0)
     0.0
@@ -92,6 +92,7 @@ class Op:
         "flat",
         "latex",
         "llvm",
+        "llvm_slope",
         "name",
         "operator",
         "partials",
@@ -112,6 +113,7 @@ class Op:
         latex: str,
         python: str,
         llvm: str | None = None,
+        llvm_slope: str | None = None,
         binds: int,
         operator: Callable[..., Any] | None = None,
     ) -> None:
@@ -123,6 +125,7 @@ class Op:
         self.latex = latex
         self.python = python
         self.llvm = llvm
+        self.llvm_slope = llvm_slope
         self.binds = binds
         self.operator = operator
         self.arity = len(partials)
@@ -177,6 +180,8 @@ def _define(
     latex: str,
     python: str,
     binds: int,
+    llvm: str | None = None,
+    llvm_slope: str | None = None,
     operator: Callable[..., Any] | None = None,
 ) -> Op:
     op = TABLE[name] = Op(
@@ -187,6 +192,8 @@ def _define(
         text=text,
         latex=latex,
         python=python,
+        llvm=llvm,
+        llvm_slope=llvm_slope,
         binds=binds,
         operator=operator,
     )
@@ -311,6 +318,7 @@ add: Op = _define(
     python="{} + {}",
     binds=SUM,
     operator=operator.add,
+    llvm="%z = fadd {flags}{v} %x, %y",
 )
 sub: Op = _define(
     "sub",
@@ -322,6 +330,7 @@ sub: Op = _define(
     python="{} - {}",
     binds=SUM,
     operator=operator.sub,
+    llvm="%z = fsub {flags}{v} %x, %y",
 )
 mul: Op = _define(
     "mul",
@@ -333,6 +342,7 @@ mul: Op = _define(
     python="{} * {}",
     binds=PRODUCT,
     operator=operator.mul,
+    llvm="%z = fmul {flags}{v} %x, %y",
 )
 div: Op = _define(
     "div",
@@ -344,6 +354,7 @@ div: Op = _define(
     python="div({}, {})",
     binds=QUOTIENT,
     operator=operator.truediv,
+    llvm="%z = fdiv {v} %x, %y",
 )
 # ∂/∂x is y·x**(y-1), and 0 for y = 0, whatever x, since x**0 is 1 everywhere; ∂/∂y is 0 at
 # x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y; and ∂/∂x where y·x**y does,
@@ -361,6 +372,7 @@ pow: Op = _define(
     python="pow({}, {})",
     binds=POWER,
     operator=operator.pow,
+    llvm="%z = call {v} @lanes_pow({v} %x, {v} %y)",
 )
 neg: Op = _define(
     "neg",
@@ -372,6 +384,7 @@ neg: Op = _define(
     python="-{}",
     binds=SIGN,
     operator=operator.neg,
+    llvm="%z = fneg {v} %x",
 )
 exp: Op = _define(
     "exp",
@@ -382,6 +395,7 @@ exp: Op = _define(
     latex=r"\exp\left({}\right)",
     python="exp({})",
     binds=CALL,
+    llvm="%z = call {v} @lanes_exp({v} %x)",
 )
 log: Op = _define(
     "log",
@@ -392,6 +406,7 @@ log: Op = _define(
     latex=r"\log\left({}\right)",
     python="log({})",
     binds=CALL,
+    llvm="%z = call {v} @lanes_log({v} %x)",
 )
 # inf at 0 and at -0, whose root is -0.
 sqrt: Op = _define(
@@ -403,6 +418,7 @@ sqrt: Op = _define(
     latex=r"\sqrt{{{}}}",
     python="sqrt({})",
     binds=CALL,
+    llvm="%z = call {v} @llvm.sqrt.v{n}f64({v} %x)",
 )
 # 4·σ(2x)·σ(-2x), not 1 - z²: the difference cancels where z is close to ±1.
 tanh: Op = _define(
@@ -414,6 +430,15 @@ tanh: Op = _define(
     latex=r"\tanh\left({}\right)",
     python="tanh({})",
     binds=CALL,
+    llvm="%z = call {v} @lanes_tanh({v} %x)",
+    llvm_slope="""%size = call {v} @llvm.fabs.v{n}f64({v} %x)
+    %double = fadd {v} %size, %size
+    %minus = fneg {v} %double
+    %e = call {v} @lanes_exp({v} %minus)
+    %d = fadd {v} {one}, %e
+    %dd = fmul {v} %d, %d
+    %top = fmul {v} {four}, %e
+    %z = fdiv {v} %top, %dd""",
 )
 # z·σ(-x), not z·(1 - z): likewise.
 sigmoid: Op = _define(
@@ -425,6 +450,27 @@ sigmoid: Op = _define(
     latex=r"\sigma\left({}\right)",
     python="sigmoid({})",
     binds=CALL,
+    llvm="""%size = call {v} @llvm.fabs.v{n}f64({v} %x)
+    %minus = fneg {v} %size
+    %e = call {v} @lanes_exp({v} %minus)
+    %below = fadd {v} {one}, %e
+    %q = fdiv {v} %e, %below
+    %eq = fmul {v} %e, %q
+    %r = fsub {v} %e, %q
+    %rest = fsub {v} %r, %eq
+    %more = fdiv {v} %rest, %below
+    %left = fadd {v} %q, %more
+    %right = fsub {v} {one}, %left
+    %positive = fcmp oge {v} %x, {zero}
+    %z = select {m} %positive, {v} %right, {v} %left""",
+    llvm_slope="""%size = call {v} @llvm.fabs.v{n}f64({v} %x)
+    %double = fadd {v} %size, {zero}
+    %minus = fneg {v} %double
+    %e = call {v} @lanes_exp({v} %minus)
+    %d = fadd {v} {one}, %e
+    %dd = fmul {v} %d, %d
+    %top = fadd {v} %e, {zero}
+    %z = fdiv {v} %top, %dd""",
 )
 softplus: Op = _define(
     "softplus",
@@ -435,6 +481,13 @@ softplus: Op = _define(
     latex=r"\operatorname{{softplus}}\left({}\right)",
     python="softplus({})",
     binds=CALL,
+    llvm="""%size = call {v} @llvm.fabs.v{n}f64({v} %x)
+    %minus = fneg {v} %size
+    %e = call {v} @lanes_exp({v} %minus)
+    %l = call {v} @lanes_log1p({v} %e)
+    %low = fcmp ole {v} %x, {zero}
+    %base = select {m} %low, {v} {zero}, {v} %x
+    %z = fadd {v} %base, %l""",
 )
 # The derivative at 0 is 0.
 relu: Op = _define(
@@ -446,6 +499,8 @@ relu: Op = _define(
     latex=r"\operatorname{{relu}}\left({}\right)",
     python="relu({})",
     binds=CALL,
+    llvm="""%low = fcmp ole {v} %x, {zero}
+    %z = select {m} %low, {v} {zero}, {v} %x""",
 )
 step: Op = _define(
     "step",
@@ -456,6 +511,10 @@ step: Op = _define(
     latex=r"\operatorname{{step}}\left({}\right)",
     python="step({})",
     binds=CALL,
+    llvm="""%high = fcmp ogt {v} %x, {zero}
+    %low = fcmp ole {v} %x, {zero}
+    %a = select {m} %low, {v} {zero}, {v} %x
+    %z = select {m} %high, {v} {one}, {v} %a""",
 )
 sin: Op = _define(
     "sin",
@@ -487,6 +546,7 @@ abs: Op = _define(
     latex=r"\left|{}\right|",
     python="abs({})",
     binds=CALL,
+    llvm="%z = call {v} @llvm.fabs.v{n}f64({v} %x)",
 )
 # Where the operands are equal, each has half of the derivative.
 maximum: Op = _define(
@@ -501,6 +561,15 @@ maximum: Op = _define(
     latex=r"\max\left({}, {}\right)",
     python="maximum({}, {})",
     binds=CALL,
+    llvm="""%x0 = fcmp oeq {v} %x, {zero}
+    %y0 = fcmp oeq {v} %y, {zero}
+    %both = and {m} %x0, %y0
+    %sum = fadd {v} %x, %y
+    %more = fcmp ogt {v} %x, %y
+    %nan = fcmp uno {v} %x, %x
+    %first = or {m} %more, %nan
+    %one = select {m} %first, {v} %x, {v} %y
+    %z = select {m} %both, {v} %sum, {v} %one""",
 )
 minimum: Op = _define(
     "minimum",
@@ -514,6 +583,18 @@ minimum: Op = _define(
     latex=r"\min\left({}, {}\right)",
     python="minimum({}, {})",
     binds=CALL,
+    llvm="""%x0 = fcmp oeq {v} %x, {zero}
+    %y0 = fcmp oeq {v} %y, {zero}
+    %both = and {m} %x0, %y0
+    %a = fneg {v} %x
+    %b = fneg {v} %y
+    %s = fadd {v} %a, %b
+    %sum = fneg {v} %s
+    %less = fcmp olt {v} %x, %y
+    %nan = fcmp uno {v} %x, %x
+    %first = or {m} %less, %nan
+    %one = select {m} %first, {v} %x, {v} %y
+    %z = select {m} %both, {v} %sum, {v} %one""",
 )
 greater: Op = _define(
     "greater",
@@ -524,6 +605,10 @@ greater: Op = _define(
     latex=r"\left[{} > {}\right]",
     python="greater({}, {})",
     binds=CALL,
+    llvm="""%c = fcmp ogt {v} %x, %y
+    %u = fcmp uno {v} %x, %y
+    %a = select {m} %c, {v} {one}, {v} {zero}
+    %z = select {m} %u, {v} {nan}, {v} %a""",
 )
 equal: Op = _define(
     "equal",
@@ -534,6 +619,10 @@ equal: Op = _define(
     latex=r"\left[{} = {}\right]",
     python="equal({}, {})",
     binds=CALL,
+    llvm="""%c = fcmp oeq {v} %x, %y
+    %u = fcmp uno {v} %x, %y
+    %a = select {m} %c, {v} {one}, {v} {zero}
+    %z = select {m} %u, {v} {nan}, {v} %a""",
 )
 
 

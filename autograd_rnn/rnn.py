@@ -17,6 +17,7 @@ from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from .files import write_whole
 from .notation import accent
 from .ops import LINEAR, TABLE
+from .steps import CompiledStep, compile_step
 
 __all__ = ["RNN", "Step", "Unrolled", "activations", "bits", "counter", "one_hot"]
 
@@ -292,6 +293,24 @@ class RNN:
                 for index, entry in enumerate(vector)
             ]
         )
+
+    def compile(self, loss: Any, *, at: str = "last", backend: str = "auto") -> CompiledStep:
+        """The layer over batches of sequences, its output being π; see `compile_step`.
+
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> rnn.compile("squared_error", backend="python").loss_and_gradients([[1, 0, 1]], [15])
+        (4.0, [32.0, 68.0])
+        """
+        states, size = self.states, self.bias + self.states + self.inputs
+
+        def step(state: Any, x: Any, parameters: Any) -> Any:
+            rows = [parameters[i * states : (i + 1) * states] for i in range(size)]
+            layer = RNN(rows, self.activation, bias=self.bias)
+            unrolled = layer.unroll([x], state)
+            pi = unrolled.pi
+            return unrolled.q, pi[0] if len(pi) == 1 else pi
+
+        return compile_step(step, loss, self.parameters(), [0.0] * states, at=at, backend=backend)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """The path of a JSON file from which `RNN.load` makes the same layer; written whole."""

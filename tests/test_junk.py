@@ -35,6 +35,7 @@ from autograd_rnn import (
     Value,
     bits,
     check_gradients,
+    compile_step,
     copies,
     counter,
     derive,
@@ -204,6 +205,7 @@ def correct_calls() -> dict[str, Call]:
     calls = {
         "RNN": call(RNN, [[4], [1]], "relu", bias=False, names=[["a"], ["b"]]),
         "RNN.__call__": call(rnn, [[1], [0]]),
+        "RNN.compile": call(rnn.compile, "squared_error", at="every", backend="python"),
         "RNN.load": call(RNN.load, "rnn.json"),
         "RNN.random": call(RNN.random, 2, 1, activation="tanh", seed=0),
         "RNN.save": call(rnn.save, "saved.json"),
@@ -223,6 +225,13 @@ def correct_calls() -> dict[str, Call]:
         "Value.backward": call(z.backward, 2.0),
         "bits": call(bits, "101"),
         "check_gradients": call(check_gradients, f, [2, 3], eps=1e-5, atol=1e-8, rtol=1e-5),
+        **{
+            f"compile_step ({backend})": call(
+                *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
+                **{"at": "last", "backend": backend},
+            )
+            for backend in ("python", "native")
+        },
         "copies": call(copies, w, loss, run),
         "counter": call(counter, "G", 2, "ACGT"),
         "derive (copies)": call(derive, loss, w, through=None, run=run),

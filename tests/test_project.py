@@ -27,7 +27,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = [
     ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph", "separating"],
     ["engine", "contexts", "reverse", "forward", "check"],
-    ["replay", "tasks", "rnn", "layout", "render", "theme"],
+    ["lanes", "native", "replay", "steps", "tasks", "rnn", "layout", "render", "theme"],
     ["algebra", "paper", "reading", "recursion", "derive"],
     ["labels", "words", "sheet", "dot", "neurons", "sketch", "story", "cards", "draw"],
     ["play", "exercises"],
@@ -50,6 +50,9 @@ BESIDE = {
     "reading": {"algebra"},
     "recursion": {"algebra", "paper", "reading"},
     "derive": {"algebra", "paper", "reading", "recursion"},
+    "native": {"lanes"},
+    "steps": {"native", "replay"},
+    "rnn": {"steps"},
     "sheet": {"labels"},
     "dot": {"labels", "sheet"},
     "neurons": {"labels", "sheet", "words"},
@@ -62,6 +65,9 @@ BESIDE = {
 DEFERRED = {
     ("sheet", "graphviz"): "importing the package stays light, and needs no Graphviz library",
     ("paper", "convert"): "only a page of formulas needs it",
+    ("native", "numpy"): "an extra: only native code needs it",
+    ("native", "llvmlite.binding"): "likewise",
+    ("steps", "numpy"): "likewise",
     ("render", "pygraphviz"): "likewise, and a `dot` on the PATH serves where it does not load",
     ("dot", "graphviz", "typing"): "only for the type checker",
 }
