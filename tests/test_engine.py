@@ -528,8 +528,10 @@ def test_an_interrupted_sweep_leaves_nothing_behind(pair: Pair, lines: int) -> N
     output, leaves = pair.values[-1], pair.values[: pair.leaves]
     left = lines
 
-    def interrupt(frame: FrameType, event: str, argument: object) -> Callable[..., object]:
+    def interrupt(frame: FrameType, event: str, argument: object) -> Callable[..., object] | None:
         nonlocal left
+        if "autograd_rnn" not in frame.f_code.co_filename:
+            return None  # a callback of the collector, say, whose errors nobody catches
         left -= event == "line"
         if left < 0:
             raise KeyboardInterrupt
