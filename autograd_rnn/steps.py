@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .arguments import as_choice, as_float, as_function, as_integer
 from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError
-from .native import Cell, Kernel, make_blocks
 from .replay import Program, record
 from .reverse import as_values
+
+if TYPE_CHECKING:
+    from .native import Cell, Kernel
 
 __all__ = ["CompiledStep", "compile_step", "squared_error"]
 
@@ -206,6 +208,8 @@ class CompiledStep:
     ) -> tuple[float, list[float]]:
         import numpy as np
 
+        from .native import make_blocks
+
         kernel = self._kernel(len(runs[0][0][0]), len(runs[0][1][0]))
         sequences = [np.array(xs, dtype=float) for xs, _ in runs]
         goals = [np.array(ys if self.every else ys[0], dtype=float) for _, ys in runs]
@@ -216,12 +220,16 @@ class CompiledStep:
         return float(losses.sum()) / count, [float(slope) / count for slope in gradient]
 
     def _kernel(self, inputs: int, targets: int) -> Kernel:
+        from .native import Kernel
+
         key = (inputs, targets)
         if key not in self._kernels:
             self._kernels[key] = Kernel(self._cell(inputs, targets), every=self.every)
         return self._kernels[key]
 
     def _cell(self, inputs: int, targets: int) -> Cell:
+        from .native import Cell
+
         count, states = len(self.parameters), len(self.state)
 
         def once(*values: Value) -> list[Any]:

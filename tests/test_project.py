@@ -68,6 +68,11 @@ DEFERRED = {
     ("native", "numpy"): "an extra: only native code needs it",
     ("native", "llvmlite.binding"): "likewise",
     ("steps", "numpy"): "likewise",
+    ("steps", "make_blocks"): "importing the package loads nothing of native code",
+    ("steps", "Kernel"): "likewise",
+    ("steps", "Cell"): "likewise",
+    ("steps", "Cell", "typing"): "only for the type checker",
+    ("steps", "Kernel", "typing"): "likewise",
     ("render", "pygraphviz"): "likewise, and a `dot` on the PATH serves where it does not load",
     ("dot", "graphviz", "typing"): "only for the type checker",
 }
