@@ -9,7 +9,7 @@ from typing import Any
 import autograd
 import autograd.numpy as anp
 import pytest
-from hypothesis import assume, event, given
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import Value, grad, gradients, hessian
@@ -111,6 +111,8 @@ def regular(pair: Pair) -> bool:
     return True
 
 
+# Many random graphs have a kink or a NaN: how many in a row is chance, and no fault.
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(pairs(numbers=numbers_around_one, constants=False, most_ops=5))
 def test_gradients_and_second_derivatives_of_random_graphs(pair: Pair) -> None:
     assume(regular(pair))
