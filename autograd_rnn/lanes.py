@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from .errors import ArgumentValueError
@@ -11,88 +12,12 @@ from .ops import Op
 
 __all__ = ["definition", "support"]
 
-# e**r - 1 for |r| <= log(2)/2, by its Taylor polynomial; a number plus `shift` has its integer
-# part in its last bits, and the logarithm of 2 is taken off in two parts, the first of few bits.
-DEGREE: Final = 13
-CONSTANTS: Final = {
-    "two": 2.0,
-    "four": 4.0,
-    "twenty": 20.0,
-    "most": 720.0,
-    "least": -760.0,
-    "shift": 6755399441055744.0,
-    "per_log2": 1.0 / math.log(2.0),
-    "log2_high": -6.93147180369123816490e-01,
-    "log2_low": -1.90821492927058770002e-10,
-    **{f"c{n}": 1.0 / math.factorial(n) for n in range(2, DEGREE + 1)},
-}
-REDUCED: Final = (
-    """%t = call {v} @llvm.fma.v{n}f64({v} %y, {v} {per_log2}, {v} {shift})
-    %k = fsub {v} %t, {shift}
-    %r1 = call {v} @llvm.fma.v{n}f64({v} %k, {v} {log2_high}, {v} %y)
-    %r = call {v} @llvm.fma.v{n}f64({v} %k, {v} {log2_low}, {v} %r1)
-"""
-    + f"%q{DEGREE} = fadd {{v}} {{c{DEGREE}}}, {{zero}}\n"
-    + "".join(
-        [
-            f"%q{n} = call {{v}} @llvm.fma.v{{n}}f64({{v}} %q{n + 1}, {{v}} %r, {{v}} {{c{n}}})\n"
-            for n in range(DEGREE - 1, 1, -1)
-        ]
-    )
-    + """%rr = fmul {v} %r, %r
-    %e = call {v} @llvm.fma.v{n}f64({v} %rr, {v} %q2, {v} %r)
-    %whole = bitcast {v} %t to {i}"""
-)
-# Compares that are false for NaN leave it as it is.
-EXP: Final = (
-    """%high = fcmp ogt {v} %x, {most}
-    %x1 = select {m} %high, {v} {most}, {v} %x
-    %low = fcmp olt {v} %x1, {least}
-    %y = select {m} %low, {v} {least}, {v} %x1
-    """
-    + REDUCED
-    + """
-    %up = shl {i} %whole, {place}
-    %exact = ashr {i} %up, {place}
-    %half = ashr {i} %exact, {one_i}
-    %rest = sub {i} %exact, %half
-    %b1 = add {i} %half, {bias}
-    %b2 = add {i} %rest, {bias}
-    %s1 = shl {i} %b1, {place}
-    %s2 = shl {i} %b2, {place}
-    %f1 = bitcast {i} %s1 to {v}
-    %f2 = bitcast {i} %s2 to {v}
-    %p = fadd {v} {one}, %e
-    %p1 = fmul {v} %p, %f1
-    %z = fmul {v} %p1, %f2"""
-)
-TANH: Final = (
-    """%size = call {v} @llvm.fabs.v{n}f64({v} %x)
-    %high = fcmp ogt {v} %size, {twenty}
-    %x1 = select {m} %high, {v} {twenty}, {v} %size
-    %y = fadd {v} %x1, %x1
-    """
-    + REDUCED
-    + """
-    %b = add {i} %whole, {bias}
-    %s = shl {i} %b, {place}
-    %f = bitcast {i} %s to {v}
-    %f1 = fsub {v} %f, {one}
-    %m = call {v} @llvm.fma.v{n}f64({v} %f, {v} %e, {v} %f1)
-    %d = fadd {v} %m, {two}
-    %h = fdiv {v} %m, %d
-    %z = call {v} @llvm.copysign.v{n}f64({v} %h, {v} %x)"""
-)
 
-# Functions of the C library that an entry may name, by their number of operands.
-LIBRARY: Final = (("log", 1), ("log1p", 1), ("pow", 2))
-
-
-def definition(op: Op, lanes: int, slope: bool = False) -> str:
+def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> str:
     """`@op_name` over vectors of so many doubles, which is what the op's `llvm` says.
 
     With `slope`, its partial, where the entry has `llvm_slope`, as `@slope_name`.  Sums and
-    products may be fused.  `ValueError` for an op without `llvm`.
+    products may be fused unless `exact`.  `ValueError` for an op without `llvm`.
 
     >>> from autograd_rnn.ops import TABLE
     >>> print(definition(TABLE["add"], 2))
@@ -107,60 +32,341 @@ def definition(op: Op, lanes: int, slope: bool = False) -> str:
             f"the op {op.name!r} cannot be compiled: its entry has no llvm=. Choose "
             f"another backend."
         )
+    named, body = f"op_{op.name}", op.llvm
     if slope and op.llvm_slope is not None:
-        return _function(f"slope_{op.name}", op.llvm_slope, op.arity, lanes)
-    return _function(f"op_{op.name}", op.llvm, op.arity, lanes)
+        named, body = f"slope_{op.name}", op.llvm_slope
+    kinds = _kinds(lanes)
+    flags = "" if exact else "contract "
+    numbers = {name: _everywhere(value, lanes) for name, value in CONSTANTS.items()}
+    lines = body.format(**kinds, **numbers, n=lanes, flags=flags).splitlines()
+    return _function(named, ["x", "y"][: op.arity], lines, kinds["v"])
 
 
-def support(lanes: int) -> str:
-    """The functions of the C library, a lane at a time, as the entries name them."""
+def support(lanes: int, exact: bool = False) -> str:
+    """What the entries name: `@lanes_name` for functions that LLVM has none of, and declarations.
+
+    They are vector code within 2 units in the last place.  Those that are called lane by lane from
+    the C library are the table's to the bit, but for sin and cos where `ieee.py` corrects it; with
+    `exact`, that is what all of them are.
+    """
+    kind = _kinds(lanes)["v"]
     text = ""
-    for name, arity in LIBRARY:
-        operands = ", ".join(["double"] * arity)
-        text += f"declare double @{name}({operands})\n"
-        lines, so_far = [], "poison"
-        for lane in range(lanes):
-            arguments = []
-            for letter in "xy"[:arity]:
-                lines.append(f"%{letter}{lane} = extractelement {{v}} %{letter}, i32 {lane}")
-                arguments.append(f"double %{letter}{lane}")
-            lines.append(f"%r{lane} = call double @{name}({', '.join(arguments)})")
-            here = "%z" if lane == lanes - 1 else f"%z{lane}"
-            lines.append(f"{here} = insertelement {{v}} {so_far}, double %r{lane}, i32 {lane}")
-            so_far = here
-        text += _function(f"lanes_{name}", "\n".join(lines), arity, lanes)
-    for name, body in (("exp", EXP), ("tanh", TANH)):
-        text += _function(f"lanes_{name}", body, 1, lanes)
-    text += f"declare <{lanes} x double> @llvm.copysign.v{lanes}f64(<{lanes} x double>, "
-    text += f"<{lanes} x double>)\n"
-    text += f"declare <{lanes} x double> @llvm.fabs.v{lanes}f64(<{lanes} x double>)\n"
-    text += f"declare <{lanes} x double> @llvm.sqrt.v{lanes}f64(<{lanes} x double>)\n"
-    return text
+    for intrinsic, arity in (("copysign", 2), ("fabs", 1), ("sqrt", 1)):
+        text += f"declare {kind} @llvm.{intrinsic}.v{lanes}f64({', '.join([kind] * arity)})\n"
+    for name, arity in LIBRARY + LIBRARY_IF_EXACT * exact:
+        # Were it not `nobuiltin`, LLVM could put another function in its place.
+        text += f"declare double @{name}({', '.join(['double'] * arity)}) nobuiltin nounwind\n"
+        text += _lane_by_lane(name, arity, lanes)
+    return text + "".join([_written(body, lanes) for body in (EXACT if exact else FAST)])
 
 
-def _splat(value: float, lanes: int) -> str:
-    (bits,) = struct.unpack("<Q", struct.pack("<d", value))
-    return "<" + ", ".join([f"double 0x{bits:016X}"] * lanes) + ">"
+# --- a short hand --------------------------------------------------------------------------------
+
+#: What a template may name besides the types, the number of lanes and the flags.
+CONSTANTS: Final = {"zero": 0.0, "one": 1.0, "two": 2.0, "four": 4.0, "nan": math.nan}
+
+# A body begins with its name; then come lines `result = operation operand, ...` over vectors named
+# or of one number: in hexadecimal a whole one, in which case the operation is one on whole numbers.
+# `x` is the operand, `z` the result.
+OPERATIONS: Final = {
+    **{name: f"{name} {{v}} {{0}}, {{1}}" for name in ("fadd", "fsub", "fmul", "fdiv")},
+    "fneg": "fneg {v} {0}",
+    **{
+        f"is_{how}": f"fcmp {how} {{v}} {{0}}, {{1}}" for how in ("oeq", "ueq", "oge", "ogt", "olt")
+    },
+    "select": "select {m} {0}, {v} {1}, {v} {2}",
+    "bits": "bitcast {v} {0} to {i}",
+    "float": "bitcast {i} {0} to {v}",
+    **{
+        name: f"{name[1:]} {{i}} {{0}}, {{1}}"
+        for name in ("iadd", "isub", "ishl", "ilshr", "iand", "ior")
+    },
+    "fma": "call {v} @llvm.fma.v{n}f64({v} {0}, {v} {1}, {v} {2})",
+    "fabs": "call {v} @llvm.fabs.v{n}f64({v} {0})",
+    "copysign": "call {v} @llvm.copysign.v{n}f64({v} {0}, {v} {1})",
+}
 
 
-def _function(name: str, body: str, arity: int, lanes: int) -> str:
-    vector = f"<{lanes} x double>"
-    written = body.format(
-        v=vector,
-        m=f"<{lanes} x i1>",
-        n=lanes,
-        flags="contract ",
-        zero="zeroinitializer",
-        i=f"<{lanes} x i64>",
-        one=_splat(1.0, lanes),
-        nan="<" + ", ".join(["double 0x7FF8000000000000"] * lanes) + ">",
-        **{name: _splat(value, lanes) for name, value in CONSTANTS.items()},
-        **{
-            name: "<" + ", ".join([f"i64 {value}"] * lanes) + ">"
-            for name, value in {"one_i": 1, "bias": 1023, "place": 52}.items()
-        },
-    )
-    operands = ", ".join([f"{vector} %{letter}" for letter in "xy"[:arity]])
-    lines = "\n".join([f"  {line.strip()}" for line in written.splitlines()])
-    head = f"define internal {vector} @{name}({operands}) alwaysinline"
-    return f"{head} {{\n{lines}\n  ret {vector} %z\n}}\n"
+def _written(body: str, lanes: int) -> str:
+    (name,), *steps = [line.split() for line in body.strip().splitlines()]
+    kinds = _kinds(lanes)
+    lines = []
+    for result, _, operation, *words in steps:
+        operands = [_operand(word.rstrip(","), lanes) for word in words]
+        call = f"call {{v}} @lanes_{operation}({{v}} {{0}})"
+        code = OPERATIONS.get(operation, call).format(*operands, **kinds, n=lanes)
+        lines.append(f"%{result} = {code}")
+    return _function(f"lanes_{name}", ["x"], lines, kinds["v"])
+
+
+def _operand(word: str, lanes: int) -> str:
+    if word.startswith("0x"):
+        return f"<{', '.join([f'i64 {int(word, 16)}'] * lanes)}>"
+    try:
+        return _everywhere(float(word), lanes)
+    except ValueError:
+        return f"%{word}"
+
+
+def _kinds(lanes: int) -> dict[str, str]:
+    """The types in a template: of numbers, of comparisons, of numbers as bits."""
+    return {"v": f"<{lanes} x double>", "m": f"<{lanes} x i1>", "i": f"<{lanes} x i64>"}
+
+
+def _everywhere(number: float, lanes: int) -> str:
+    """The number in all lanes, by its bits: LLVM takes no decimal that is rounded."""
+    (bits,) = struct.unpack("<Q", struct.pack("<d", number))
+    return f"<{', '.join([f'double 0x{bits:016X}'] * lanes)}>"
+
+
+def _lane_by_lane(name: str, arity: int, lanes: int) -> str:
+    kind = _kinds(lanes)["v"]
+    operands = ["x", "y"][:arity]
+    lines, so_far = [], "poison"
+    for i in range(lanes):
+        lines += [f"%{v}{i} = extractelement {kind} %{v}, i32 {i}" for v in operands]
+        lines.append(
+            f"%r{i} = call double @{name}({', '.join([f'double %{v}{i}' for v in operands])})"
+        )
+        here = "%z" if i == lanes - 1 else f"%z{i}"
+        lines.append(f"{here} = insertelement {kind} {so_far}, double %r{i}, i32 {i}")
+        so_far = here
+    return _function(f"lanes_{name}", operands, lines, kind)
+
+
+def _function(name: str, operands: Sequence[str], lines: Sequence[str], kind: str) -> str:
+    given = ", ".join([f"{kind} %{operand}" for operand in operands])
+    body = "".join([f"  {line.strip()}\n" for line in lines])
+    return f"define internal {kind} @{name}({given}) alwaysinline {{\n{body}  ret {kind} %z\n}}\n"
+
+
+# --- the C library, lane by lane -----------------------------------------------------------------
+
+LIBRARY: Final = (("pow", 2), ("sin", 1), ("cos", 1))
+LIBRARY_IF_EXACT: Final = (("exp", 1), ("log", 1), ("log1p", 1), ("tanh", 1))
+
+# As `ieee.py` has them.
+EXACT: Final = (
+    """sigmoid
+    size = fabs x
+    minus = fneg size
+    e = exp minus
+    below = fadd 1, e
+    quotient = fdiv e, below
+    missing = fsub e, quotient
+    product = fmul e, quotient
+    rest = fsub missing, product
+    more = fdiv rest, below
+    smaller = fadd quotient, more
+    larger = fsub 1, smaller
+    right = is_oge x, 0
+    z = select right, larger, smaller""",
+    """softplus
+    size = fabs x
+    minus = fneg size
+    e = exp minus
+    soft = log1p e
+    right = is_ogt x, 0
+    hard = select right, x, 0
+    z = fadd hard, soft""",
+    # z·σ(-x), as its partial is.
+    """bell
+    left = sigmoid x
+    minus = fneg x
+    right = sigmoid minus
+    z = fmul left, right""",
+)
+
+# --- vector code ---------------------------------------------------------------------------------
+
+# A number plus 1.5·2**52 has its whole part in its last bits; with 1023 more, and shifted left by
+# 52, they are a power of two.  A comparison with a bound is false for NaN, which so stays NaN; and
+# what was made from its bits only ever multiplies it.
+SHIFT: Final = 1.5 * 2.0**52
+
+PER_LOG2: Final = 1.0 / math.log(2.0)
+#: log(2) in two parts, the first with eleven zeros at its end, and log(2)/2.
+LOG2_HIGH: Final = 0.6931471805598903
+LOG2_LOW: Final = 5.497923018708371e-14
+HALF_LOG2: Final = math.log(2.0) / 2.0
+
+# Polynomials that agree with what they stand for at the zeros of Chebyshev's: (exp(r) - 1 - r)/r²
+# for |r| ≤ log(2)/2, which makes exp(r) to 2**-55; (tanh(r) - r)/r³ in r² for |r| ≤ 0.2556, which
+# makes tanh(r) to 2**-55 of itself; (2·artanh(s) - 2·s)/s³ in s² for (1 + s)/(1 - s) from √½ to √2.
+EXP: Final = (
+    *(0.5000000000000001, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062),
+    *(0.0013888888917213717, 0.00019841269863053618, 2.4801521295954376e-05),
+    *(2.7557268459997064e-06, 2.7620088445409746e-07, 2.510038549551032e-08),
+)
+TANH: Final = (
+    *(-0.333333333333333, 0.13333333333283248, -0.053968253845424696, 0.021869477224436152),
+    *(-0.00886273842597219, 0.003580869674602971, -0.0013281855265397026),
+)
+ARTANH: Final = (
+    *(0.666666666666667, 0.39999999999899444, 0.2857142862600327, 0.22222211130259878),
+    *(0.18182889455674947, 0.15331710618210728, 0.14616585424889078),
+)
+
+
+def _polynomial(result: str, variable: str, coefficients: Sequence[float]) -> str:
+    """Lines for a polynomial, the constant first, by Horner's rule."""
+    *others, inner = map(repr, coefficients)
+    lines = []
+    for place, coefficient in reversed(list(enumerate(others))):
+        name = f"{result}_{place}" if place else result
+        lines.append(f"{name} = fma {inner}, {variable}, {coefficient}")
+        inner = name
+    return "\n".join(lines)
+
+
+# e**x = 2**k·e**r; the power of two in two factors, as results may be subnormal.
+FAST_EXP: Final = f"""exp
+    high = is_olt 710, x
+    below = select high, 710, x
+    low = is_ogt -746, below
+    c = select low, -746, below
+    t = fma c, {PER_LOG2!r}, {SHIFT + 2046!r}
+    k = fsub t, {SHIFT + 2046!r}
+    r1 = fma k, {-LOG2_HIGH!r}, c
+    r = fma k, {-LOG2_LOW!r}, r1
+    {_polynomial("p", "r", (1.0, 1.0, *EXP))}
+    b = bits t
+    b1 = ilshr b, 0x1
+    b2 = isub b, b1
+    s1 = ishl b1, 0x34
+    s2 = ishl b2, 0x34
+    f1 = float s1
+    f2 = float s2
+    p1 = fmul p, f1
+    z = fmul p1, f2"""
+
+# With |x| = k·log(2)/2 + r, t = tanh(r), and i = 2**-k, 1 - i being next to what tanh is at r = 0,
+# tanh is 1 - i and a small rest, so that the rounding of the rest matters little; at k = 0, it is
+# t.  k is such that it becomes 1 where tanh is 0.25.
+FAST_TANH: Final = f"""tanh
+    size = fabs x
+    large = is_olt 20, size
+    c = select large, 20, size
+    c1 = fsub c, 0.082126
+    t1 = fma c1, {-2.0 * PER_LOG2!r}, {SHIFT + 1023!r}
+    k = fsub t1, {SHIFT + 1023!r}
+    r = fma k, {HALF_LOG2!r}, c
+    y = fmul r, r
+    ry = fmul r, y
+    {_polynomial("p", "y", TANH)}
+    t = fma ry, p, r
+    b = bits t1
+    s = ishl b, 0x34
+    i = float s
+    u = fsub 1, i
+    a1 = fadd 2, u
+    minus = fneg u
+    above = fma a1, t, minus
+    b1 = fsub 2, u
+    below = fma u, t, b1
+    q = fdiv above, below
+    w = fma i, q, u
+    z = copysign w, x"""
+
+# Likewise |x| = k·log(2) + r, t = 2·tanh(r/2), i = 2**-k; and j is 2**64·i, which is normal.
+HALVED: Final = f"""
+    size = fabs x
+    large = is_olt 746, size
+    c = select large, 746, size
+    t1 = fma c, {-PER_LOG2!r}, {SHIFT + 1087!r}
+    k = fsub t1, {SHIFT + 1087!r}
+    r1 = fma k, {LOG2_HIGH!r}, c
+    r = fma k, {LOG2_LOW!r}, r1
+    y = fmul r, r
+    ry = fmul r, y
+    {_polynomial("p", "y", [c / 4.0 ** (n + 1) for n, c in enumerate(TANH)])}
+    t = fma ry, p, r
+    b = bits t1
+    s = ishl b, 0x34
+    j = float s
+    i2 = fmul j, {2.0**-63!r}
+    u = fma i2, -0.5, 1
+    b1 = fadd 2, i2
+    below = fma u, t, b1"""
+
+# The smaller of σ(x) and σ(-x) is i·(1 - q).
+FAST_SIGMOID: Final = f"""sigmoid{HALVED}
+    a1 = fadd 1, u
+    above = fma a1, t, i2
+    q = fdiv above, below
+    qj = fmul q, j
+    w = fsub j, qj
+    smaller = fmul w, {2.0**-64!r}
+    larger = fsub 1, smaller
+    right = is_oge x, 0
+    z = select right, larger, smaller"""
+
+# σ(x)·σ(-x), which is i·(4 - t²)/(2 + 2·i + (1 - i)·t)².
+FAST_BELL: Final = f"""bell{HALVED}
+    tt = fmul t, t
+    above = fsub 4, tt
+    square = fmul below, below
+    q = fdiv above, square
+    w = fmul q, j
+    z = fmul w, {2.0**-64!r}"""
+
+# x = m·2**k with m from √½ to √2, whose bits are 0x3FE6A09E667F3BCD; f = m - 1 and s = f/(2 + f).
+# The polynomial is of the rest of f - f²/2, the first terms, which are added last.
+LOG_OF_M: Final = f"""
+    d = fadd f, 2
+    s = fdiv f, d
+    y = fmul s, s
+    {_polynomial("p", "y", ARTANH)}
+    yp = fmul y, p
+    half = fmul f, 0.5
+    hf = fmul half, f
+    sum = fadd hf, yp"""
+FAST_LOG: Final = f"""log
+    tiny = is_olt x, {2.0**-1022!r}
+    up = fmul x, {2.0**54!r}
+    n = select tiny, up, x
+    n54 = select tiny, {-(2.0**52) - 1023 - 54!r}, {-(2.0**52) - 1023!r}
+    b = bits n
+    b1 = iadd b, {0x3FF0000000000000 - 0x3FE6A09E667F3BCD:#x}
+    k1 = ilshr b1, 0x34
+    k2 = ior k1, 0x4330000000000000
+    k3 = float k2
+    k = fadd k3, n54
+    m1 = iand b1, 0x000FFFFFFFFFFFFF
+    m2 = iadd m1, 0x3FE6A09E667F3BCD
+    m = float m2
+    f = fsub m, 1{LOG_OF_M}
+    low = fmul k, {LOG2_LOW!r}
+    l1 = fma s, sum, low
+    l2 = fsub l1, hf
+    l3 = fadd l2, f
+    l = fma k, {LOG2_HIGH!r}, l3
+    same = is_ueq x, inf
+    l4 = select same, x, l
+    negative = is_olt x, 0
+    l5 = select negative, nan, l4
+    none = is_oeq x, 0
+    z = select none, -inf, l5"""
+
+# max(x, 0) + log(1 + e), where e = e**-|x|, and 1 + e is halved from √2 on.
+FAST_SOFTPLUS: Final = f"""softplus
+    size = fabs x
+    minus = fneg size
+    e = exp minus
+    much = is_ogt e, {math.sqrt(2.0) - 1.0!r}
+    e1 = fadd e, -1
+    e2 = fmul e1, 0.5
+    f = select much, e2, e
+    hi = select much, {math.log(2.0)!r}, 0{LOG_OF_M}
+    l1 = fmul s, sum
+    l2 = fsub l1, hf
+    l3 = fadd l2, f
+    soft = fadd l3, hi
+    right = is_ogt x, 0
+    hard = select right, x, 0
+    z = fadd hard, soft"""
+
+FAST: Final = (
+    *(FAST_EXP, FAST_TANH, FAST_SIGMOID),
+    *(FAST_BELL, FAST_LOG, FAST_SOFTPLUS),
+)

@@ -763,7 +763,8 @@ def emit(cell: Cell, lanes: int, *, every: bool, wide: bool) -> tuple[str, Layou
     for name, op in w.used.items():
         written = definition(op, lanes, slope=name.startswith("slope_"))
         # What is long and called often is called indeed: compiling takes time, a call next to none.
-        if w.calls[name] > MOST_INLINE and written.count("\n") > LONGEST_INLINE:
+        long = written.count("\n") > LONGEST_INLINE or "@lanes_" in written
+        if w.calls[name] > MOST_INLINE and long:
             written = written.replace("alwaysinline", "noinline #0")
         code += written
     return code, layout

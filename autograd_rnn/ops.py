@@ -219,8 +219,9 @@ def primitive(
     floats and Values: then backward, forward and second derivatives, pictures and checks all have
     the op; `ops.nothing` is the rule of an op without slopes.  `symbol` stands in the badge of a
     drawn node; `text`, `latex` and `python` are templates such as `"cosh({})"`, made from the
-    symbol or the name unless given; `llvm` is for compiled replay; `binds` says when a written
-    operand needs parentheses.
+    symbol or the name unless given; `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such
+    as `"%z = fadd {flags}{v} %x, %y"`, without which it has no compiled replay; `binds` says when a
+    written operand needs parentheses.
 
     `ValueError` for a name that is taken or no identifier, or for other than one or two rules,
     `TypeError` for what is not callable.  `check_gradients` tells whether the rule is right.
@@ -431,14 +432,9 @@ tanh: Op = _define(
     python="tanh({})",
     binds=CALL,
     llvm="%z = call {v} @lanes_tanh({v} %x)",
-    llvm_slope="""%size = call {v} @llvm.fabs.v{n}f64({v} %x)
-    %double = fadd {v} %size, %size
-    %minus = fneg {v} %double
-    %e = call {v} @lanes_exp({v} %minus)
-    %d = fadd {v} {one}, %e
-    %dd = fmul {v} %d, %d
-    %top = fmul {v} {four}, %e
-    %z = fdiv {v} %top, %dd""",
+    llvm_slope="""%double = fadd {v} %x, %x
+    %bell = call {v} @lanes_bell({v} %double)
+    %z = fmul {v} {four}, %bell""",
 )
 # z·σ(-x), not z·(1 - z): likewise.
 sigmoid: Op = _define(
@@ -450,27 +446,8 @@ sigmoid: Op = _define(
     latex=r"\sigma\left({}\right)",
     python="sigmoid({})",
     binds=CALL,
-    llvm="""%size = call {v} @llvm.fabs.v{n}f64({v} %x)
-    %minus = fneg {v} %size
-    %e = call {v} @lanes_exp({v} %minus)
-    %below = fadd {v} {one}, %e
-    %q = fdiv {v} %e, %below
-    %eq = fmul {v} %e, %q
-    %r = fsub {v} %e, %q
-    %rest = fsub {v} %r, %eq
-    %more = fdiv {v} %rest, %below
-    %left = fadd {v} %q, %more
-    %right = fsub {v} {one}, %left
-    %positive = fcmp oge {v} %x, {zero}
-    %z = select {m} %positive, {v} %right, {v} %left""",
-    llvm_slope="""%size = call {v} @llvm.fabs.v{n}f64({v} %x)
-    %double = fadd {v} %size, {zero}
-    %minus = fneg {v} %double
-    %e = call {v} @lanes_exp({v} %minus)
-    %d = fadd {v} {one}, %e
-    %dd = fmul {v} %d, %d
-    %top = fadd {v} %e, {zero}
-    %z = fdiv {v} %top, %dd""",
+    llvm="%z = call {v} @lanes_sigmoid({v} %x)",
+    llvm_slope="%z = call {v} @lanes_bell({v} %x)",
 )
 softplus: Op = _define(
     "softplus",
@@ -481,13 +458,7 @@ softplus: Op = _define(
     latex=r"\operatorname{{softplus}}\left({}\right)",
     python="softplus({})",
     binds=CALL,
-    llvm="""%size = call {v} @llvm.fabs.v{n}f64({v} %x)
-    %minus = fneg {v} %size
-    %e = call {v} @lanes_exp({v} %minus)
-    %l = call {v} @lanes_log1p({v} %e)
-    %low = fcmp ole {v} %x, {zero}
-    %base = select {m} %low, {v} {zero}, {v} %x
-    %z = fadd {v} %base, %l""",
+    llvm="%z = call {v} @lanes_softplus({v} %x)",
 )
 # The derivative at 0 is 0.
 relu: Op = _define(
@@ -525,6 +496,7 @@ sin: Op = _define(
     latex=r"\sin\left({}\right)",
     python="sin({})",
     binds=CALL,
+    llvm="%z = call {v} @lanes_sin({v} %x)",
 )
 cos: Op = _define(
     "cos",
@@ -535,6 +507,7 @@ cos: Op = _define(
     latex=r"\cos\left({}\right)",
     python="cos({})",
     binds=CALL,
+    llvm="%z = call {v} @lanes_cos({v} %x)",
 )
 # The derivative at 0 is 0.
 abs: Op = _define(
@@ -561,15 +534,17 @@ maximum: Op = _define(
     latex=r"\max\left({}, {}\right)",
     python="maximum({}, {})",
     binds=CALL,
-    llvm="""%x0 = fcmp oeq {v} %x, {zero}
-    %y0 = fcmp oeq {v} %y, {zero}
-    %both = and {m} %x0, %y0
-    %sum = fadd {v} %x, %y
-    %more = fcmp ogt {v} %x, %y
-    %nan = fcmp uno {v} %x, %x
-    %first = or {m} %more, %nan
-    %one = select {m} %first, {v} %x, {v} %y
-    %z = select {m} %both, {v} %sum, {v} %one""",
+    llvm="""%c = fcmp ogt {v} %x, %y
+    %d = fcmp ogt {v} %y, %x
+    %p = select {m} %c, {v} %x, {v} %y
+    %q = select {m} %d, {v} %y, {v} %x
+    %a = bitcast {v} %p to {i}
+    %b = bitcast {v} %q to {i}
+    %either = or {i} %a, %b
+    %size = bitcast {i} %either to {v}
+    %both = and {i} %a, %b
+    %sign = bitcast {i} %both to {v}
+    %z = call {v} @llvm.copysign.v{n}f64({v} %size, {v} %sign)""",
 )
 minimum: Op = _define(
     "minimum",
@@ -583,18 +558,14 @@ minimum: Op = _define(
     latex=r"\min\left({}, {}\right)",
     python="minimum({}, {})",
     binds=CALL,
-    llvm="""%x0 = fcmp oeq {v} %x, {zero}
-    %y0 = fcmp oeq {v} %y, {zero}
-    %both = and {m} %x0, %y0
-    %a = fneg {v} %x
-    %b = fneg {v} %y
-    %s = fadd {v} %a, %b
-    %sum = fneg {v} %s
-    %less = fcmp olt {v} %x, %y
-    %nan = fcmp uno {v} %x, %x
-    %first = or {m} %less, %nan
-    %one = select {m} %first, {v} %x, {v} %y
-    %z = select {m} %both, {v} %sum, {v} %one""",
+    llvm="""%c = fcmp olt {v} %x, %y
+    %d = fcmp olt {v} %y, %x
+    %p = select {m} %c, {v} %x, {v} %y
+    %q = select {m} %d, {v} %y, {v} %x
+    %a = bitcast {v} %p to {i}
+    %b = bitcast {v} %q to {i}
+    %either = or {i} %a, %b
+    %z = bitcast {i} %either to {v}""",
 )
 greater: Op = _define(
     "greater",
