@@ -223,7 +223,7 @@ def play_page(
 Document = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="Write it: txt, md, tex or html.")
 ]
-DOCUMENTS = {"txt": as_text, "md": as_markdown, "tex": as_tex, "html": as_html}
+DOCUMENTS = ("txt", "md", "tex", "html")
 
 
 @app.command("derive", context_settings=NEGATIVE_NUMBERS)
@@ -278,10 +278,15 @@ def _check_document(save: Path | None) -> None:
 def _publish(title: str, sections: Sequence[Section], save: Path | None) -> None:
     """Print the document, or write it in the format of the file's ending."""
     if save is None:
-        print(as_text(title, sections), end="")
-    else:
-        text = DOCUMENTS[save.suffix[1:]](title, sections)
-        print(f"{write_whole(save, text.encode())}: {title}")
+        print(as_text(sections), end="")
+        return
+    text = {
+        "txt": lambda: as_text(sections),
+        "md": lambda: as_markdown(sections),
+        "tex": lambda: as_tex(sections),
+        "html": lambda: as_html(title, sections),
+    }[save.suffix[1:]]()
+    print(f"{write_whole(save, text.encode())}: {title}")
 
 
 def _finite(text: str, argument: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
 from string import Formatter
@@ -210,15 +211,10 @@ def shown_exactly(x: float) -> bool:
     return float(f"{mantissa}e{exponent}") == x
 
 
-FLOAT: Final = str.maketrans(
-    {"−": "-", "×": "e", "⁻": "-", **{s: str(d) for d, s in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}}
-)
-
-
 # --- expressions ---------------------------------------------------------------------------------
 
 
-class Expression:
+class Expression(ABC):
     """What can be written, and evaluated: `value` is what the printed form comes to.
 
     Operators, and calls of ops of the table, give expressions that are simplified a little: factors
@@ -228,9 +224,9 @@ class Expression:
     __slots__ = ("value",)
     value: float
 
+    @abstractmethod
     def write(self, style: Style, numbers: bool = False) -> Text:
         """The expression in a style, with its symbols or with their numbers in their places."""
-        raise NotImplementedError
 
     def size(self) -> int:
         """How many symbols and numbers stand in it."""

@@ -34,7 +34,7 @@ from .paper import (
 )
 from .reading import Reading
 from .recursion import LONGEST_PRODUCT, Backward, in_numbers, line
-from .separating import escape, members_of, restricted_adjoints, separating_set, tangents
+from .separating import escape, key_of, restricted_adjoints, separating_set, tangents
 
 __all__ = ["Derivation", "Term", "derive", "problem"]
 
@@ -77,17 +77,17 @@ class Derivation:
     @property
     def markdown(self) -> str:
         """The derivation in Markdown, with formulas that GitHub and Jupyter render."""
-        return as_markdown(self.title, self.sections)
+        return as_markdown(self.sections)
 
     @property
     def text(self) -> str:
         """The derivation in Unicode, for a terminal."""
-        return as_text(self.title, self.sections)
+        return as_text(self.sections)
 
     @property
     def tex(self) -> str:
         """A complete LaTeX document."""
-        return as_tex(self.title, self.sections)
+        return as_tex(self.sections)
 
     @property
     def html(self) -> str:
@@ -142,7 +142,8 @@ def derive(output: Any, parameter: Any, *, through: Any = None, run: Any = None)
     check_fresh(order)
     _check_finite(order)
     members = _members(output, parameter, through, uses)
-    return _Work(output, parameter, members, through is None, run).derivation()
+    by_copies = {key_of(member) for member in members} == {key_of(use) for use in uses}
+    return _Work(output, parameter, members, by_copies, run).derivation()
 
 
 def _members(output: Any, parameter: Any, through: Any, uses: Sequence[Copy]) -> list[Any]:
@@ -166,7 +167,7 @@ def _members(output: Any, parameter: Any, through: Any, uses: Sequence[Copy]) ->
         raise ArgumentValueError(
             f"through does not separate the parameter from the output: {path} meets none of it."
         )
-    return list(members_of(members, topological(output)).values())
+    return members
 
 
 def _check_finite(order: Sequence[Any]) -> None:
@@ -191,7 +192,7 @@ class _Work:
         self, output: Any, parameter: Any, members: Sequence[Any], by_copies: bool, run: Any
     ) -> None:
         self.output, self.parameter, self.by_copies = output, parameter, by_copies
-        self.members = {(m.consumer, m.position) if isinstance(m, Copy) else m: m for m in members}
+        self.members = {key_of(member): member for member in members}
         copied = {key: m for key, m in self.members.items() if isinstance(m, Copy)}
         keep = {output, parameter, *map(self._before, self.members)}
         self.reading = Reading(output, copied, keep, run)
@@ -308,10 +309,10 @@ class _Work:
         return Derivation(self.asked.text.text, general.value + 0.0, self._terms(), sections)
 
     def _terms(self) -> list[Term]:
-        found, at_edges = restricted_adjoints(self.output, self.members)
+        outers = restricted_adjoints(self.output, self.members)
         terms = []
         for key, member in self.members.items():
-            outer = at_edges.get(key, 0.0) if isinstance(key, tuple) else found.get(key, 0.0)
+            outer = outers.get(key, 0.0)
             inner = self.totals.get(self._before(key), 0.0)
             name = self.reading.symbol(key).text.text
             terms.append(Term(name, member, outer, inner, outer * inner))

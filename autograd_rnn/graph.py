@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ __all__ = [
     "check_node",
     "check_run",
     "copies",
+    "depth_first",
     "describe",
     "is_node",
     "layers",
@@ -67,6 +68,7 @@ class Run(Protocol):
 
 
 N = TypeVar("N", bound=Node)
+T = TypeVar("T")
 
 
 def is_node(thing: object) -> bool:
@@ -194,7 +196,7 @@ def topological(*roots: N) -> list[N]:
     """
     for place, root in enumerate(roots):
         check_node(root, f"roots[{place}]")
-    return _walk(roots, into_constants=True)
+    return depth_first(roots, lambda node: node.parents)
 
 
 def swept(output: N) -> list[N]:
@@ -202,32 +204,33 @@ def swept(output: N) -> list[N]:
 
     Where no comparison is among the results this is `topological(output)`.
     """
-    return _walk([output], into_constants=False)
+    return depth_first([output], lambda node: () if node.constant else node.parents)
 
 
-def _walk(roots: Sequence[N], into_constants: bool) -> list[N]:
-    order: list[N] = []
-    met: set[N] = set()
+def depth_first(roots: Iterable[T], operands: Callable[[T], Iterable[T]]) -> list[T]:
+    """What the roots are made of and the roots, nothing twice and without recursion.
+
+    >>> depth_first([8], lambda n: [n // 2, n // 4] if n > 2 else [])
+    [2, 1, 4, 8]
+    """
+    order: list[T] = []
+    met: set[T] = set()
     for root in roots:
         if root in met:
             continue
         met.add(root)
-        path = [(root, _operands(root, into_constants))]
+        path = [(root, iter(operands(root)))]
         while path:
-            node, operands = path[-1]
-            for operand in operands:
+            node, rest = path[-1]
+            for operand in rest:
                 if operand not in met:
                     met.add(operand)
-                    path.append((operand, _operands(operand, into_constants)))
+                    path.append((operand, iter(operands(operand))))
                     break
             else:
                 order.append(node)
                 path.pop()
     return order
-
-
-def _operands(node: N, into_constants: bool) -> Iterator[Any]:
-    return iter(node.parents if into_constants or not node.constant else ())
 
 
 def adjoints(output: N, seed: float = 1.0) -> dict[N, float]:

@@ -10,7 +10,7 @@ from typing import Final
 from .errors import ArgumentValueError
 from .ops import Op
 
-__all__ = ["definition", "support"]
+__all__ = ["definition", "everywhere", "support"]
 
 
 def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> str:
@@ -37,7 +37,7 @@ def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> 
         named, body = f"slope_{op.name}", op.llvm_slope
     kinds = _kinds(lanes)
     flags = "" if exact else "contract "
-    numbers = {name: _everywhere(value, lanes) for name, value in CONSTANTS.items()}
+    numbers = {name: everywhere(value, lanes) for name, value in CONSTANTS.items()}
     lines = body.format(**kinds, **numbers, n=lanes, flags=flags).splitlines()
     return _function(named, ["x", "y"][: op.arity], lines, kinds["v"])
 
@@ -45,9 +45,9 @@ def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> 
 def support(lanes: int, exact: bool = False) -> str:
     """What the entries name: `@lanes_name` for functions that LLVM has none of, and declarations.
 
-    They are vector code within 2 units in the last place.  Those that are called lane by lane from
-    the C library are the table's to the bit, but for sin and cos where `ieee.py` corrects it; with
-    `exact`, that is what all of them are.
+    They are vector code, within 2 units in the last place (softplus within 2.2).  Those that are
+    called lane by lane from the C library are the table's to the bit, but for sin and cos where
+    `ieee.py` corrects it; with `exact`, that is what all of them are.
     """
     kind = _kinds(lanes)["v"]
     text = ""
@@ -103,7 +103,7 @@ def _operand(word: str, lanes: int) -> str:
     if word.startswith("0x"):
         return f"<{', '.join([f'i64 {int(word, 16)}'] * lanes)}>"
     try:
-        return _everywhere(float(word), lanes)
+        return everywhere(float(word), lanes)
     except ValueError:
         return f"%{word}"
 
@@ -113,7 +113,7 @@ def _kinds(lanes: int) -> dict[str, str]:
     return {"v": f"<{lanes} x double>", "m": f"<{lanes} x i1>", "i": f"<{lanes} x i64>"}
 
 
-def _everywhere(number: float, lanes: int) -> str:
+def everywhere(number: float, lanes: int) -> str:
     """The number in all lanes, by its bits: LLVM takes no decimal that is rounded."""
     (bits,) = struct.unpack("<Q", struct.pack("<d", number))
     return f"<{', '.join([f'double 0x{bits:016X}'] * lanes)}>"

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import ctypes
 import math
-import struct
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import add, mul
 from typing import Any, Final, NamedTuple
 
-from .lanes import definition, support
+from .lanes import definition, everywhere, support
 from .ops import Op
 
-__all__ = ["Cell", "Group", "Layout", "emit", "find_groups"]
+__all__ = [
+    "Blocks",
+    "Cell",
+    "Group",
+    "Kernel",
+    "Layout",
+    "aligned",
+    "compile_text",
+    "emit",
+    "find_groups",
+    "make_blocks",
+    "tiles",
+]
 
 TILE: Final = 8
 MOST_INLINE: Final = 32
@@ -277,8 +288,7 @@ class Writer:
         return self.let(f"shufflevector {self.vector} {first}, {self.vector} poison, {zeros}")
 
     def splat(self, number: float) -> str:
-        (bits,) = struct.unpack("<Q", struct.pack("<d", number))
-        return "<" + ", ".join([f"double 0x{bits:016X}"] * self.lanes) + ">"
+        return everywhere(number, self.lanes)
 
     def integer(self, op: str, a: str | int, b: str | int) -> str:
         return self.let(f"{op} i64 {a}, {b}")

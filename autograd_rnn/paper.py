@@ -103,7 +103,7 @@ class Section(NamedTuple):
 # --- text ----------------------------------------------------------------------------------------
 
 
-def as_text(title: str, sections: Sequence[Section]) -> str:
+def as_text(sections: Sequence[Section]) -> str:
     """The sections in Unicode, for a terminal."""
     lines = []
     for place, section in enumerate(sections, 1):
@@ -220,7 +220,7 @@ def _is_short(equation: Equation) -> bool:
     return len(_in_line(equation)) <= SHORT
 
 
-def as_markdown(title: str, sections: Sequence[Section]) -> str:
+def as_markdown(sections: Sequence[Section]) -> str:
     """The sections in Markdown; a line end follows each \\\\, else GitHub would eat it."""
     parts = []
     for place, section in enumerate(sections, 1):
@@ -248,7 +248,7 @@ def _markdown_words(sentence: Sentence) -> str:
     return "".join(written)
 
 
-def as_tex(title: str, sections: Sequence[Section]) -> str:
+def as_tex(sections: Sequence[Section]) -> str:
     """A complete LaTeX document."""
     lines = [
         r"\documentclass{article}",
@@ -258,7 +258,7 @@ def as_tex(title: str, sections: Sequence[Section]) -> str:
         r"\begin{document}",
     ]
     for section in sections:
-        lines.append(rf"\section*{{{section.title}}}")
+        lines.append(rf"\section{{{section.title}}}")
         blocks = _blocks(section)
         fresh = True
         for part in section.body:

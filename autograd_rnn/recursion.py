@@ -31,8 +31,7 @@ class Backward:
         nested: bool = False,
     ) -> None:
         self.reading, self.top, self.targets, self.nested = reading, top, targets, nested
-        found, at_edges = restricted_adjoints(top, blocked)
-        self.numbers = {**found, **at_edges}
+        self.numbers = restricted_adjoints(top, blocked)
         self.users: dict[Any, list[tuple[Any, Expression]]] = {}
         told = [node for node in reading.order if node in reading.definitions]
         after = False

@@ -15,7 +15,7 @@ from .arguments import as_float, as_function, as_integer, shown
 from .contexts import Context
 from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError, BranchChanged
-from .graph import check_fresh, topological
+from .graph import check_fresh, depth_first, topological
 from .notation import Text, label, write, write_number
 from .ops import Op
 from .reverse import as_values
@@ -206,7 +206,7 @@ class Program:
     def _adjoints(self, writer: _Writer, output: int) -> dict[int, Any]:
         found: dict[int, Any] = {output: 1.0}
         first = self.first_line
-        order = self._swept(output)
+        order = depth_first([output], self._operands)
         last = dict(enumerate(self.inputs))
         last |= {first + place: line.name for place, line in enumerate(self.lines) if line.name}
         over = last.get(output) or "L"
@@ -230,23 +230,6 @@ class Program:
         if number < len(self.inputs):
             return True
         return number >= self.first_line and not self.lines[number - self.first_line].op.flat
-
-    def _swept(self, output: int) -> list[int]:
-        """Depth first, operands from left to right, as `graph.swept` has it."""
-        order: list[int] = []
-        met = {output}
-        path = [(output, iter(self._operands(output)))]
-        while path:
-            number, operands = path[-1]
-            for operand in operands:
-                if operand not in met:
-                    met.add(operand)
-                    path.append((operand, iter(self._operands(operand))))
-                    break
-            else:
-                order.append(number)
-                path.pop()
-        return order
 
     def _operands(self, number: int) -> tuple[int, ...]:
         if number < self.first_line or not self._varies(number):
@@ -326,9 +309,8 @@ class Program:
         if self.guards:
             head += "from autograd_rnn.errors import BranchChanged\n"
         if called:
-            head += (
-                f"from autograd_rnn.ops import {', '.join([*['TABLE'][: len(others)], *ours])}\n"
-            )
+            names = ["TABLE", *ours] if others else ours
+            head += f"from autograd_rnn.ops import {', '.join(names)}\n"
         return head + "".join([f"\n{name} = TABLE[{name!r}]\n" for name in others])
 
     def _identifiers(self) -> list[str]:
@@ -533,12 +515,8 @@ def _program(
         else:
             operands = tuple([numbers[parent] for parent in node.parents])
             numbers[node] = writer.line(node.op, operands, node.name)
-    guards = [
-        Guard(
-            comparison,
-            (numbers[x], numbers[y] if isinstance(y, Value) else writer.constant(float(y))),
-            outcome,
-        )
-        for comparison, x, y, outcome in compared
-    ]
+    guards = []
+    for comparison, x, y, outcome in compared:
+        other = numbers[y] if isinstance(y, Value) else writer.constant(as_float(y, "a comparison"))
+        guards.append(Guard(comparison, (numbers[x], other), outcome))
     return writer.program([numbers[result] for result in results], guards).without_dead_lines()

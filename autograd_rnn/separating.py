@@ -8,13 +8,14 @@ from itertools import pairwise
 from typing import Any, Final
 
 from .errors import ArgumentTypeError, ArgumentValueError
-from .graph import Copy, check_node, describe, is_node, swept
+from .graph import Copy, check_node, describe, is_node, swept, topological
 from .notation import label
 
 __all__ = [
     "Path",
     "crossings",
     "escape",
+    "key_of",
     "members_of",
     "restricted_adjoints",
     "separates",
@@ -69,12 +70,11 @@ def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
     """
     check_node(source, "source")
     check_node(output, "output")
-    order = swept(output)
-    blocked = members_of(nodes, order)
-    if source in blocked or source not in set(order) or source.constant:
+    blocked = dict(members_of(nodes, output))
+    if source in blocked or source.constant:
         return None
     came_from: dict[Any, Any] = {source: None}
-    for node in order:
+    for node in swept(output):
         if node in came_from or node in blocked or node.constant:
             continue
         for position, parent in enumerate(node.parents):
@@ -89,8 +89,13 @@ def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
     return Path(reversed(path))
 
 
-def members_of(nodes: Iterable[Any], order: Sequence[Any]) -> dict[Any, Any]:
-    """The members by what blocks a path: a node, or for a copy its consumer and position."""
+def key_of(member: Any) -> Any:
+    """What blocks a path: a node, or for a copy its consumer and position."""
+    return (member.consumer, member.position) if isinstance(member, Copy) else member
+
+
+def members_of(nodes: Iterable[Any], output: Any) -> list[tuple[Any, Any]]:
+    """The members with their keys, as `key_of` has them, once they are what they should be."""
     if isinstance(nodes, str) or is_node(nodes) or isinstance(nodes, Copy):
         raise ArgumentTypeError(
             f"nodes must be a list of Values and Copies, not {type(nodes).__name__}: "
@@ -100,23 +105,19 @@ def members_of(nodes: Iterable[Any], order: Sequence[Any]) -> dict[Any, Any]:
         raise ArgumentTypeError(
             f"nodes must be a list of Values and Copies, not {type(nodes).__name__}."
         )
-    known = set(order)
-    blocked: dict[Any, Any] = {}
+    known = set(topological(output))
+    members = []
     for place, member in enumerate(nodes):
         copy = isinstance(member, Copy)
         if not copy and not is_node(member):
             raise ArgumentTypeError(
                 f"nodes[{place}] must be a Value or a Copy, not {type(member).__name__}."
             )
-        key = (member.consumer, member.position) if copy else member
         if (member.consumer if copy else member) not in known:
             shown = member.name if copy else describe(member)
-            raise ArgumentValueError(
-                f"nodes[{place}] ({shown}) is not in the graph of the output, or only behind a "
-                f"constant."
-            )
-        blocked[key] = member
-    return blocked
+            raise ArgumentValueError(f"nodes[{place}] ({shown}) is not in the graph of the output.")
+        members.append((key_of(member), member))
+    return members
 
 
 # --- derivatives through a set -------------------------------------------------------------------
@@ -135,18 +136,15 @@ def crossings(output: Any, nodes: Iterable[Any]) -> list[float]:
     >>> crossings(y + x, [x, y])
     [1.0, 1.0]
     """
-    blocked = members_of(nodes, swept(output))
-    found, at_edges = restricted_adjoints(output, blocked)
-    return [at_edges.get(key, found.get(key, 0.0)) for key in blocked]
+    keys = [key for key, _ in members_of(nodes, output)]
+    found = restricted_adjoints(output, set(keys))
+    return [found.get(key, 0.0) for key in keys]
 
 
-def restricted_adjoints(
-    output: Any, blocked: Collection[Any]
-) -> tuple[dict[Any, float], dict[Any, float]]:
-    """∂output/∂node along the paths that meet no member of a set behind the node, and likewise by
-    the members that are edges."""
+def restricted_adjoints(output: Any, blocked: Collection[Any]) -> dict[Any, float]:
+    """∂output/∂node for nodes, and for members that are copies, by their keys, along the paths that
+    meet no other member on the way."""
     found: dict[Any, float] = {} if output.constant else {output: 1.0}
-    at_edges: dict[Any, float] = {}
     for node in reversed(swept(output)):
         if node not in found:
             continue
@@ -154,10 +152,10 @@ def restricted_adjoints(
             term = found[node] * node.partials[position]
             edge = (node, position)
             if edge in blocked:
-                at_edges[edge] = 0.0 if node in blocked else term
+                found[edge] = 0.0 if node in blocked else term
             elif node not in blocked and not parent.constant:
                 found[parent] = found[parent] + term if parent in found else term
-    return found, at_edges
+    return found
 
 
 def tangents(source: Any, output: Any) -> dict[Any, float]:
@@ -202,7 +200,11 @@ def separating_set(source: Any, output: Any) -> tuple[Any, ...]:
             f"output does not depend on the source ({describe(source)}): there is no path to "
             f"separate."
         )
-    if source is output or source in output.parents:
+    if source is output:
+        raise ArgumentValueError(
+            f"no node is between the source ({describe(source)}) and the output: they are one."
+        )
+    if source in output.parents:
         raise ArgumentValueError(
             f"no node is between the source ({describe(source)}) and the output, which uses it "
             f"directly: separate them by the copies."

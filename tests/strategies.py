@@ -64,3 +64,10 @@ def pairs(
 def whole_pairs(most_ops: int = 7, constants: bool = True) -> st.SearchStrategy[Pair]:
     """Graphs of small whole numbers, in which every sum is exact whatever its order."""
     return pairs(WHOLE, st.integers(-3, 3).map(float), most_ops, constants)
+
+
+def name_some(data: st.DataObject, pair: Pair) -> None:
+    """Give some of the results names."""
+    for place, value in enumerate(pair.values):
+        if value.op is not None and data.draw(st.booleans()):
+            value.name = f"n_{place}"

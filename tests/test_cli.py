@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,11 @@ class Result:
         return [line.split() for line in self.out.splitlines()]
 
 
+Runner = Callable[..., Result]
+
+
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Runner:
     monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments: object) -> Result:
@@ -51,7 +55,7 @@ def complaint(result: Result) -> str:
 # --- exercise -----------------------------------------------------------------------------------
 
 
-def test_the_exercise(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_exercise(run: Runner) -> None:
     result = run("exercise", "101", "15")
     assert (result.code, result.err) == (0, "")
     for row in [
@@ -66,7 +70,7 @@ def test_the_exercise(run) -> None:  # type: ignore[no-untyped-def]
     assert max(map(len, result.out.splitlines())) <= 80
 
 
-def test_other_weights_and_activations(run) -> None:  # type: ignore[no-untyped-def]
+def test_other_weights_and_activations(run: Runner) -> None:
     result = run("exercise", "11", "-3", "--weights", "-2", "1", "--activation", "linear")
     assert "(w₁, w₂) = (−2, 1)" in result.out
     assert "L = (y − π̈)² = (−3 − (−1))² = (−2)² = 4" in result.out
@@ -75,7 +79,7 @@ def test_other_weights_and_activations(run) -> None:  # type: ignore[no-untyped-
     assert "1×10⁻⁹" in result.out
 
 
-def test_large_whole_numbers_print_as_whole_numbers(run) -> None:  # type: ignore[no-untyped-def]
+def test_large_whole_numbers_print_as_whole_numbers(run: Runner) -> None:
     result = run("exercise", "1111111", "0", "--weights", "10", "1")
     assert ["∂L/∂w₁", "=", "1207901208642"] not in result.rows  # that would be with step 7 alone
     pi = 1111111
@@ -84,7 +88,7 @@ def test_large_whole_numbers_print_as_whole_numbers(run) -> None:  # type: ignor
 
 
 @pytest.mark.parametrize("format", ["svg", "png", "pdf", "dot"])
-def test_save(run, tmp_path: Path, format: str) -> None:  # type: ignore[no-untyped-def]
+def test_save(run: Runner, tmp_path: Path, format: str) -> None:
     path = tmp_path / f"exercise.{format}"
     result = run("exercise", "101", "15", "--save", path)
     assert (result.code, result.err) == (0, "")
@@ -109,7 +113,7 @@ def test_save(run, tmp_path: Path, format: str) -> None:  # type: ignore[no-unty
         (["101", "15", "--save", "no/a.svg"], "there is no folder 'no' to write 'a.svg' in."),
     ],
 )
-def test_bad_input_to_exercise(  # type: ignore[no-untyped-def]
+def test_bad_input_to_exercise(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -146,7 +150,7 @@ def test_a_folder_that_cannot_be_written() -> None:
 # --- classify -----------------------------------------------------------------------------------
 
 
-def test_the_lectures_sequences(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_lectures_sequences(run: Runner) -> None:
     result = run("classify", "AGGTAACG", "GATAGGGATA", "TATACCAGATTA", "gattacagattaca")
     assert (result.code, result.err) == (0, "")
     for row in [
@@ -157,7 +161,7 @@ def test_the_lectures_sequences(run) -> None:  # type: ignore[no-untyped-def]
     assert "3 or more G?" in result.out
 
 
-def test_another_base_and_count_as_json(run) -> None:  # type: ignore[no-untyped-def]
+def test_another_base_and_count_as_json(run: Runner) -> None:
     result = run("classify", "TAT", "", "--base", "t", "--at-least", "2", "--json")
     assert json.loads(result.out) == {
         "base": "T",
@@ -170,13 +174,13 @@ def test_another_base_and_count_as_json(run) -> None:  # type: ignore[no-untyped
     }
 
 
-def test_a_long_sequence_is_shortened_in_the_table(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_long_sequence_is_shortened_in_the_table(run: Runner) -> None:
     result = run("classify", "ACGT" * 1000)
     assert max(map(len, result.out.splitlines())) <= 80
     assert "yes" in result.out
 
 
-def test_a_fasta_file_in_windows(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_fasta_file_in_windows(run: Runner, tmp_path: Path) -> None:
     path = tmp_path / "some.fa.gz"
     path.write_bytes(gzip.compress(b">one\nGGGAAA\nggNAAGGGA\n>two\nGG\n"))
     result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous")
@@ -206,14 +210,16 @@ def test_a_fasta_file_in_windows(run, tmp_path: Path) -> None:  # type: ignore[n
     ]
 
 
-def test_a_genome(run, mitochondrion: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_genome(run: Runner, mitochondrion: Path) -> None:
     result = run("classify", "--fasta", mitochondrion, "--window", "20")
     assert ["MT_human", "828", "393", "47.5", "%"] in result.rows
     result = run("classify", "--fasta", mitochondrion)
     assert ["MT_human", "1", "1", "100.0", "%"] in result.rows
 
 
-def test_a_disagreement_is_an_error(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_disagreement_is_an_error(
+    run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(cli, "in_family", lambda *_: False)
     result = run("classify", "GGG")
     assert (result.code, result.err) == (1, "autograd-rnn: the network and the program disagree.\n")
@@ -246,7 +252,7 @@ def test_a_disagreement_is_an_error(run, monkeypatch: pytest.MonkeyPatch, tmp_pa
         (["--fasta", "some.fa", "--window", "0"], "--window must be 1 or more, not 0."),
     ],
 )
-def test_bad_input_to_classify(  # type: ignore[no-untyped-def]
+def test_bad_input_to_classify(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -259,14 +265,14 @@ def test_bad_input_to_classify(  # type: ignore[no-untyped-def]
 # --- the rest -----------------------------------------------------------------------------------
 
 
-def test_help_version_and_unknown_commands(run) -> None:  # type: ignore[no-untyped-def]
+def test_help_version_and_unknown_commands(run: Runner) -> None:
     assert "exercise" in run("--help").out
     assert "BITS" in run("exercise", "--help").out
     assert run("--version").out.startswith("autograd-rnn 0.")
     assert complaint(run("bogus")) == "No such command 'bogus'."
 
 
-def test_an_interruption_is_no_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_an_interruption_is_no_traceback(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> Record:
         raise KeyboardInterrupt
 
@@ -275,7 +281,7 @@ def test_an_interruption_is_no_traceback(run, monkeypatch: pytest.MonkeyPatch) -
     assert (result.code, result.err) == (130, "")
 
 
-def test_no_command_shows_the_help(run) -> None:  # type: ignore[no-untyped-def]
+def test_no_command_shows_the_help(run: Runner) -> None:
     result = run()
     assert (result.code, result.err) == (2, "")
     assert "classify" in result.out
@@ -321,7 +327,7 @@ def test_the_installed_program(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"<?xml")
 
 
-def test_the_picture_of_a_long_exercise_has_a_card_per_step(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_picture_of_a_long_exercise_has_a_card_per_step(run: Runner, tmp_path: Path) -> None:
     path = tmp_path / "long.svg"
     assert run("exercise", "1" * 60, "15", "--weights", "0.5", "1", "--save", path).code == 0
     assert "53 more steps" in path.read_text("utf-8")
@@ -331,7 +337,7 @@ def test_the_picture_of_a_long_exercise_has_a_card_per_step(run, tmp_path: Path)
 
 
 @pytest.mark.parametrize("ending", ["svg", "png", "pdf", "html", "dot"])
-def test_draw_writes_every_format(run, tmp_path: Path, ending: str) -> None:  # type: ignore[no-untyped-def]
+def test_draw_writes_every_format(run: Runner, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"graph.{ending}"
     result = run("draw", "101", "15", path)
     assert (result.code, result.err) == (0, "")
@@ -339,7 +345,7 @@ def test_draw_writes_every_format(run, tmp_path: Path, ending: str) -> None:  # 
     assert path.stat().st_size > 1000
 
 
-def test_draw_takes_weights_detail_focus_and_theme(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_draw_takes_weights_detail_focus_and_theme(run: Runner, tmp_path: Path) -> None:
     path = tmp_path / "graph.dot"
     for options, words in [
         (["--focus", "w2"], "3 copies of w₂"),
@@ -355,7 +361,7 @@ def test_draw_takes_weights_detail_focus_and_theme(run, tmp_path: Path) -> None:
     assert "#12181f" in path.read_text("utf-8")
 
 
-def test_play_writes_a_page(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_play_writes_a_page(run: Runner, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     result = run("play", "101", "15", path, "--focus", "w1")
     assert (result.code, result.err) == (0, "")
@@ -376,59 +382,6 @@ def test_play_writes_a_page(run, tmp_path: Path) -> None:  # type: ignore[no-unt
         (("play", "101", "15", "x.svg"), "the file name must end in .html"),
         (("play", "101", "x", "x.html"), "TARGET must be a finite number, not 'x'"),
         (("play", "101", "15", "no/x.html"), "there is no folder 'no'"),
-    ],
-)
-def test_draw_and_play_refuse_in_one_line(  # type: ignore[no-untyped-def]
-    run,
-    arguments: tuple[str, ...],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert words in complaint(run(*arguments))
-    assert list(tmp_path.iterdir()) == []
-
-
-# --- derive and exercises ------------------------------------------------------------------------
-
-
-def test_derive_prints_the_derivation(run) -> None:  # type: ignore[no-untyped-def]
-    result = run("derive", "101", "15")
-    assert (result.code, result.err) == (0, "")
-    assert result.out == (Path(__file__).parent / "golden" / "exercise.text").read_text("utf-8")
-    result = run(
-        "derive", "101", "15", "--weight", "w2", "--weights", "-2", "1", "--through", "minimum"
-    )
-    assert "∂L/∂w₂ = ∂L/∂π⃛·dπ⃛/dw₂" in result.out
-    result = run("derive", "11", "-1", "--activation", "linear")
-    assert result.out.splitlines()[-1].strip().endswith("= 12")
-
-
-@pytest.mark.parametrize("ending", ["txt", "md", "tex", "html"])
-def test_derive_writes_every_format(run, tmp_path: Path, ending: str) -> None:  # type: ignore[no-untyped-def]
-    path = tmp_path / f"solution.{ending}"
-    result = run("derive", "101", "15", path)
-    assert (result.code, result.err) == (0, "")
-    assert result.out == f"{path}: ∂L/∂w₁\n"
-    assert "32" in path.read_text("utf-8")
-
-
-def test_exercises_make_a_sheet(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    result = run("exercises", "--count", "10", "--seed", "7", "--steps", "3")
-    assert (result.code, result.err) == (0, "")
-    assert result.out.count("Compute ∂L/∂w") == 10
-    assert result.out == run("exercises", "--count", "10", "--seed", "7").out
-    path = tmp_path / "sheet.tex"
-    options = ["--states", "2", "--activation", "tanh", "--solutions"]
-    result = run("exercises", path, "--count", "2", *options)
-    assert (result.code, result.err) == (0, "")
-    assert path.read_text("utf-8").count("Solution of exercise") == 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
         (("derive", "102", "15"), "bits: '2' at position 3 is not one of '01'."),
         (("derive", "101", "15", "--weight", "w3"), "--weight must be one of w1, w2, not 'w3'."),
         (("derive", "101", "15", "--through", "pi"), "--through must be copies or minimum"),
@@ -444,8 +397,8 @@ def test_exercises_make_a_sheet(run, tmp_path: Path) -> None:  # type: ignore[no
         (("exercises", "--count", "999", "--steps", "2"), "different exercises were found"),
     ],
 )
-def test_derive_and_exercises_refuse_in_one_line(  # type: ignore[no-untyped-def]
-    run,
+def test_writing_commands_refuse_in_one_line(
+    run: Runner,
     arguments: tuple[str, ...],
     words: str,
     tmp_path: Path,
@@ -454,3 +407,39 @@ def test_derive_and_exercises_refuse_in_one_line(  # type: ignore[no-untyped-def
     monkeypatch.chdir(tmp_path)
     assert words in complaint(run(*arguments))
     assert list(tmp_path.iterdir()) == []
+
+
+# --- derive and exercises ------------------------------------------------------------------------
+
+
+def test_derive_prints_the_derivation(run: Runner) -> None:
+    result = run("derive", "101", "15")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (Path(__file__).parent / "golden" / "exercise.text").read_text("utf-8")
+    result = run(
+        "derive", "101", "15", "--weight", "w2", "--weights", "-2", "1", "--through", "minimum"
+    )
+    assert "∂L/∂w₂ = ∂L/∂π⃛·dπ⃛/dw₂" in result.out
+    result = run("derive", "11", "-1", "--activation", "linear")
+    assert result.out.splitlines()[-1].strip().endswith("= 12")
+
+
+@pytest.mark.parametrize("ending", ["txt", "md", "tex", "html"])
+def test_derive_writes_every_format(run: Runner, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"solution.{ending}"
+    result = run("derive", "101", "15", path)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{path}: ∂L/∂w₁\n"
+    assert "32" in path.read_text("utf-8")
+
+
+def test_exercises_make_a_sheet(run: Runner, tmp_path: Path) -> None:
+    result = run("exercises", "--count", "10", "--seed", "7", "--steps", "3")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("Compute ∂L/∂w") == 10
+    assert result.out == run("exercises", "--count", "10", "--seed", "7").out
+    path = tmp_path / "sheet.tex"
+    options = ["--states", "2", "--activation", "tanh", "--solutions"]
+    result = run("exercises", path, "--count", "2", *options)
+    assert (result.code, result.err) == (0, "")
+    assert path.read_text("utf-8").count("Solution of exercise") == 2

@@ -43,7 +43,7 @@ from autograd_rnn.graph import swept
 from autograd_rnn.ops import TABLE
 from autograd_rnn.paper import Equation, Side
 
-from .strategies import Pair, numbers_around_one, pairs, whole_pairs
+from .strategies import Pair, name_some, numbers_around_one, pairs, whole_pairs
 from .test_draw import HOSTILE
 from .test_graph import runs
 
@@ -118,6 +118,14 @@ def test_the_exercise_as_data() -> None:
     assert exercise(1).value == 68.0
 
 
+def test_the_copies_given_as_a_list_read_the_same() -> None:
+    rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("101"))
+    loss = (constant(15.0, "y") - run.pi[0]) ** 2
+    w1 = rnn.weights[0][0]
+    assert derive(loss, w1, run=run, through=copies(w1, loss, run)).text == exercise().text
+
+
 def test_a_smallest_set_is_the_lectures_gate() -> None:
     worked = exercise(through="minimum")
     assert [(t.name, t.outer, t.inner) for t in worked.terms] == [("π⃛", 4.0, 8.0)]
@@ -140,12 +148,6 @@ def test_a_set_whose_members_lie_behind_each_other() -> None:
 
 
 # --- any graph -----------------------------------------------------------------------------------
-
-
-def name_some(data: st.DataObject, pair: Pair) -> None:
-    for place, value in enumerate(pair.values):
-        if value.op is not None and data.draw(st.booleans()):
-            value.name = f"n_{place}"
 
 
 def sources_of(output: Value, values: list[Value]) -> list[Value]:

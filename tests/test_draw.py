@@ -623,7 +623,7 @@ def test_names_and_numbers_are_written_as_told() -> None:
     assert "w_1⁽²⁾" in draw(loss, run=run, detail="step", accents=False, subscripts=False).dot
     for wrong in (0, 18, 2.5):
         with pytest.raises((TypeError, ValueError), match="precision must be"):
-            draw(loss, precision=wrong)  # type: ignore[arg-type]
+            draw(loss, precision=wrong)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

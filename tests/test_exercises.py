@@ -54,7 +54,7 @@ def test_the_solutions_have_the_answers() -> None:
         assert last.sides[-1].expression.value == one.answer
     assert len(sheet(made, solutions=False)) == 5
     # An exercise does not give its answer away.
-    asked = as_text("", sheet(made, solutions=False))
+    asked = as_text(sheet(made, solutions=False))
     assert "∂L/∂w₁ =" not in asked
     assert "reads the bits" in asked
     assert "ẇ" not in asked
@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_sheet_in_every_process() -> None:
     code = (
         "from autograd_rnn.exercises import make_exercises, sheet\n"
         "from autograd_rnn.paper import as_markdown\n"
-        "print(as_markdown('', sheet(make_exercises(4, seed=3, states=2), True)))"
+        "print(as_markdown(sheet(make_exercises(4, seed=3, states=2), True)))"
     )
     printed = [
         subprocess.run(
@@ -76,9 +76,9 @@ def test_the_same_seed_gives_the_same_sheet_in_every_process() -> None:
         for seed in ("1", "2")
     ]
     assert printed[0] == printed[1]
-    here = as_markdown("", sheet(make_exercises(4, seed=3, states=2), True))
+    here = as_markdown(sheet(make_exercises(4, seed=3, states=2), True))
     assert printed[0].decode().rstrip() == here.rstrip()
-    other = as_markdown("", sheet(make_exercises(4, seed=4, states=2), True))
+    other = as_markdown(sheet(make_exercises(4, seed=4, states=2), True))
     assert other != here
 
 
@@ -92,4 +92,4 @@ def test_refusals() -> None:
         ("only [0-9]+ different exercises were found", {"count": 1000, "steps": 2}),
     ]:
         with pytest.raises(ValueError, match=words):
-            make_exercises(**options)  # type: ignore[arg-type]
+            make_exercises(**options)

@@ -200,9 +200,9 @@ def test_slopes_are_the_partials(name: str, exact: bool) -> None:
 def test_a_nan_stays_one_whatever_its_bits(name: str) -> None:
     bits = [0x7FF8000000000000, 0x7FF8000000000001, 0x7FF0000000000001, 0x7FFFFFFFFFFFFFFF]
     nans = np.array([*bits, *[b - 2**63 for b in bits]], dtype=np.int64).view(np.float64)
-    assert np.isnan(over_lanes(name, 8, nans, nans)).all()  # type: ignore[arg-type]
+    assert np.isnan(over_lanes(name, 8, nans, nans)).all()
     if ops.TABLE[name].llvm_slope is not None:
-        assert np.isnan(over_lanes(name, 8, nans, slope=True)).all()  # type: ignore[arg-type]
+        assert np.isnan(over_lanes(name, 8, nans, slope=True)).all()
 
 
 def test_vectors_are_computed_without_a_call_or_many_instructions() -> None:

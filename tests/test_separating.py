@@ -9,12 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, Value, bits, copies, escape, gradients, separates, separating_set
+from autograd_rnn import (
+    RNN,
+    Value,
+    bits,
+    copies,
+    derive,
+    escape,
+    gradients,
+    ops,
+    separates,
+    separating_set,
+)
 from autograd_rnn.graph import Copy, swept
 from autograd_rnn.separating import crossings, tangents
 
 from . import reference
-from .strategies import Pair, pairs, whole_pairs
+from .strategies import Pair, name_some, pairs, whole_pairs
 from .test_graph import runs
 
 
@@ -55,12 +66,6 @@ def members(data: st.DataObject, pair: Pair) -> list[Any]:
     ]
     nodes = [value for value in pair.values if value in met]
     return data.draw(st.lists(st.sampled_from([*uses, *nodes]), max_size=4, unique_by=key))
-
-
-def name_some(data: st.DataObject, pair: Pair) -> None:
-    for place, value in enumerate(pair.values):
-        if value.op is not None and data.draw(st.booleans()):
-            value.name = f"n_{place}"
 
 
 @given(pairs(most_ops=6), st.data())
@@ -178,6 +183,23 @@ def test_a_set_of_the_exercise_is_in_order_and_has_names() -> None:
     assert " → π⃛ → " in str(path)
 
 
+def test_copies_separate_even_where_a_constant_uses_them() -> None:
+    w = Value(2.0, "w")
+    y = ops.greater(w * 2, 1) * w
+    uses = copies(w, y)
+    assert len(uses) == 2
+    assert separates(uses, w, y)
+    assert crossings(y, uses) == [copy.grad for copy in uses] == [0.0, 1.0]
+    assert derive(y, w, through=uses).value == derive(y, w).value == 1.0
+
+
+def test_a_member_given_twice_is_told_twice() -> None:
+    w = Value(3.0, "w")
+    m = w * w
+    assert crossings(m, [w, w, m]) == [0.0, 0.0, 1.0]
+    assert derive(m + 1, w, through=[m, m]).value == 6.0
+
+
 def test_refusals() -> None:
     w, x, y = Value(2, "w"), Value(3, "x"), Value(1, "y")
     m = w * x
@@ -188,7 +210,7 @@ def test_refusals() -> None:
             lambda: separating_set(w, m),
         ),
         (ValueError, r"does not depend on the source \(y = 1\.0\)", lambda: separating_set(y, m)),
-        (ValueError, r"no node is between", lambda: separating_set(m, m)),
+        (ValueError, r"the output: they are one", lambda: separating_set(m, m)),
         (
             ValueError,
             r"nodes\[1\] \(y = 1\.0\) is not in the graph",
