@@ -255,6 +255,7 @@ def as_tex(sections: Sequence[Section]) -> str:
         r"\usepackage{amsmath}",
         r"\usepackage[margin=25mm]{geometry}",
         r"\allowdisplaybreaks",
+        r"\setlength{\parindent}{0pt}",
         r"\begin{document}",
     ]
     for section in sections:

@@ -165,6 +165,17 @@ def test_reduced_motion(page: Any) -> None:
     assert page.evaluate(duration) == "0s"
 
 
+def test_the_exercise_starts_as_a_whole(page: Any) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.reload()
+    assert page.get_attribute("#zoom", "aria-pressed") == "false"
+    assert page.is_visible("#zoom")
+    frame = page.locator("#stage").bounding_box()
+    for weight in page.query_selector_all("svg .parameter"):
+        box = weight.bounding_box()
+        assert frame["y"] <= box["y"] <= box["y"] + box["height"] <= frame["y"] + frame["height"]
+
+
 def test_a_large_drawing_is_scrolled_to_where_it_happens(page: Any, files: Path) -> None:
     page.goto(f"{(files / 'wide.html').as_uri()}#step=40")
     assert page.get_attribute("#zoom", "aria-pressed") == "true"
