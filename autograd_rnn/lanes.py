@@ -16,7 +16,7 @@ __all__ = ["definition", "everywhere", "support"]
 def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> str:
     """`@op_name` over vectors of so many doubles, which is what the op's `llvm` says.
 
-    With `slope`, its partial, where the entry has `llvm_slope`, as `@slope_name`.  Sums and
+    With `slope`, the op and its partial, by the entry's `llvm_slope`, as `@both_name`.  Sums and
     products may be fused unless `exact`.  `ValueError` for an op without `llvm`.
 
     >>> from autograd_rnn.ops import TABLE
@@ -32,14 +32,13 @@ def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> 
             f"the op {op.name!r} cannot be compiled: its entry has no llvm=. Choose "
             f"another backend."
         )
-    named, body = f"op_{op.name}", op.llvm
-    if slope and op.llvm_slope is not None:
-        named, body = f"slope_{op.name}", op.llvm_slope
     kinds = _kinds(lanes)
     flags = "" if exact else "contract "
     numbers = {name: everywhere(value, lanes) for name, value in CONSTANTS.items()}
+    body = op.llvm_slope if slope and op.llvm_slope is not None else op.llvm
     lines = body.format(**kinds, **numbers, n=lanes, flags=flags).splitlines()
-    return _function(named, ["x", "y"][: op.arity], lines, kinds["v"])
+    name = f"both_{op.name}" if body is op.llvm_slope else f"op_{op.name}"
+    return _function(name, ["x", "y"][: op.arity], lines, lanes, both=body is op.llvm_slope)
 
 
 def support(lanes: int, exact: bool = False) -> str:
@@ -63,7 +62,7 @@ def support(lanes: int, exact: bool = False) -> str:
 # --- a short hand --------------------------------------------------------------------------------
 
 #: What a template may name besides the types, the number of lanes and the flags.
-CONSTANTS: Final = {"zero": 0.0, "one": 1.0, "two": 2.0, "four": 4.0, "nan": math.nan}
+CONSTANTS: Final = {"zero": 0.0, "one": 1.0, "two": 2.0, "nan": math.nan}
 
 # A body begins with its name; then come lines `result = operation operand, ...` over vectors named
 # or of one number: in hexadecimal a whole one, in which case the operation is one on whole numbers.
@@ -96,7 +95,13 @@ def _written(body: str, lanes: int) -> str:
         call = f"call {{v}} @lanes_{operation}({{v}} {{0}})"
         code = OPERATIONS.get(operation, call).format(*operands, **kinds, n=lanes)
         lines.append(f"%{result} = {code}")
-    return _function(f"lanes_{name}", ["x"], lines, kinds["v"])
+    both = any(step[0] == "slope" for step in steps)
+    text = _function(f"lanes_{name}{'_and_slope' * both}", ["x"], lines, lanes, both=both)
+    if both:
+        call = f"%both = call {kinds['p']} @lanes_{name}_and_slope({kinds['v']} %x)"
+        value = f"%z = extractvalue {kinds['p']} %both, 0"
+        text += _function(f"lanes_{name}", ["x"], [call, value], lanes)
+    return text
 
 
 def _operand(word: str, lanes: int) -> str:
@@ -109,8 +114,9 @@ def _operand(word: str, lanes: int) -> str:
 
 
 def _kinds(lanes: int) -> dict[str, str]:
-    """The types in a template: of numbers, of comparisons, of numbers as bits."""
-    return {"v": f"<{lanes} x double>", "m": f"<{lanes} x i1>", "i": f"<{lanes} x i64>"}
+    """The types in a template: of numbers, of comparisons, of numbers as bits, of two numbers."""
+    v, m, i = [f"<{lanes} x {kind}>" for kind in ("double", "i1", "i64")]
+    return {"v": v, "m": m, "i": i, "p": f"{{{v}, {v}}}"}
 
 
 def everywhere(number: float, lanes: int) -> str:
@@ -131,13 +137,25 @@ def _lane_by_lane(name: str, arity: int, lanes: int) -> str:
         here = "%z" if i == lanes - 1 else f"%z{i}"
         lines.append(f"{here} = insertelement {kind} {so_far}, double %r{i}, i32 {i}")
         so_far = here
-    return _function(f"lanes_{name}", operands, lines, kind)
+    return _function(f"lanes_{name}", operands, lines, lanes)
 
 
-def _function(name: str, operands: Sequence[str], lines: Sequence[str], kind: str) -> str:
+def _function(
+    name: str, operands: Sequence[str], lines: Sequence[str], lanes: int, *, both: bool = False
+) -> str:
+    """A function that gives %z, or %z and %slope."""
+    kinds = _kinds(lanes)
+    kind, pair, result = kinds["v"], kinds["p"], "%z"
     given = ", ".join([f"{kind} %{operand}" for operand in operands])
+    if both:
+        first = f"%first = insertvalue {pair} poison, {kind} %z, 0"
+        lines = [*lines, first, f"%pair = insertvalue {pair} %first, {kind} %slope, 1"]
+        kind, result = pair, "%pair"
     body = "".join([f"  {line.strip()}\n" for line in lines])
-    return f"define internal {kind} @{name}({given}) alwaysinline {{\n{body}  ret {kind} %z\n}}\n"
+    return (
+        f"define internal {kind} @{name}({given}) alwaysinline "
+        f"{{\n{body}  ret {kind} {result}\n}}\n"
+    )
 
 
 # --- the C library, lane by lane -----------------------------------------------------------------
@@ -169,12 +187,6 @@ EXACT: Final = (
     right = is_ogt x, 0
     hard = select right, x, 0
     z = fadd hard, soft""",
-    # z·σ(-x), as its partial is.
-    """bell
-    left = sigmoid x
-    minus = fneg x
-    right = sigmoid minus
-    z = fmul left, right""",
 )
 
 # --- vector code ---------------------------------------------------------------------------------
@@ -185,10 +197,9 @@ EXACT: Final = (
 SHIFT: Final = 1.5 * 2.0**52
 
 PER_LOG2: Final = 1.0 / math.log(2.0)
-#: log(2) in two parts, the first with eleven zeros at its end, and log(2)/2.
+#: log(2) in two parts, the first with eleven zeros at its end.
 LOG2_HIGH: Final = 0.6931471805598903
 LOG2_LOW: Final = 5.497923018708371e-14
-HALF_LOG2: Final = math.log(2.0) / 2.0
 
 # Polynomials that agree with what they stand for at the zeros of Chebyshev's: (exp(r) - 1 - r)/r²
 # for |r| ≤ log(2)/2, which makes exp(r) to 2**-55; (tanh(r) - r)/r³ in r² for |r| ≤ 0.2556, which
@@ -242,22 +253,25 @@ FAST_EXP: Final = f"""exp
 
 # With |x| = k·log(2)/2 + r, t = tanh(r), and i = 2**-k, 1 - i being next to what tanh is at r = 0,
 # tanh is 1 - i and a small rest, so that the rounding of the rest matters little; at k = 0, it is
-# t.  k is such that it becomes 1 where tanh is 0.25.
+# t.  k is such that it becomes 1 where tanh is 0.25.  i may be subnormal, j is 2**64·i, which is
+# normal.  1 - tanh is i·(1 - q), without cancelling, and the slope that times 1 + tanh.
 FAST_TANH: Final = f"""tanh
     size = fabs x
-    large = is_olt 20, size
-    c = select large, 20, size
+    large = is_olt 374, size
+    c = select large, 374, size
     c1 = fsub c, 0.082126
-    t1 = fma c1, {-2.0 * PER_LOG2!r}, {SHIFT + 1023!r}
-    k = fsub t1, {SHIFT + 1023!r}
-    r = fma k, {HALF_LOG2!r}, c
+    t1 = fma c1, {-2.0 * PER_LOG2!r}, {SHIFT + 1087!r}
+    k = fsub t1, {SHIFT + 1087!r}
+    r1 = fma k, {LOG2_HIGH / 2.0!r}, c
+    r = fma k, {LOG2_LOW / 2.0!r}, r1
     y = fmul r, r
     ry = fmul r, y
     {_polynomial("p", "y", TANH)}
     t = fma ry, p, r
     b = bits t1
     s = ishl b, 0x34
-    i = float s
+    j = float s
+    i = fmul j, {2.0**-64!r}
     u = fsub 1, i
     a1 = fadd 2, u
     minus = fneg u
@@ -266,10 +280,16 @@ FAST_TANH: Final = f"""tanh
     below = fma u, t, b1
     q = fdiv above, below
     w = fma i, q, u
-    z = copysign w, x"""
+    z = copysign w, x
+    qj = fmul q, j
+    rest = fsub j, qj
+    more = fadd 1, w
+    s1 = fmul rest, more
+    slope = fmul s1, {2.0**-64!r}"""
 
-# Likewise |x| = k·log(2) + r, t = 2·tanh(r/2), i = 2**-k; and j is 2**64·i, which is normal.
-HALVED: Final = f"""
+# Likewise |x| = k·log(2) + r and t = 2·tanh(r/2); the smaller of σ(x) and σ(-x) is i·(1 - q), and
+# the slope their product.
+FAST_SIGMOID: Final = f"""sigmoid
     size = fabs x
     large = is_olt 746, size
     c = select large, 746, size
@@ -287,10 +307,7 @@ HALVED: Final = f"""
     i2 = fmul j, {2.0**-63!r}
     u = fma i2, -0.5, 1
     b1 = fadd 2, i2
-    below = fma u, t, b1"""
-
-# The smaller of σ(x) and σ(-x) is i·(1 - q).
-FAST_SIGMOID: Final = f"""sigmoid{HALVED}
+    below = fma u, t, b1
     a1 = fadd 1, u
     above = fma a1, t, i2
     q = fdiv above, below
@@ -299,16 +316,8 @@ FAST_SIGMOID: Final = f"""sigmoid{HALVED}
     smaller = fmul w, {2.0**-64!r}
     larger = fsub 1, smaller
     right = is_oge x, 0
-    z = select right, larger, smaller"""
-
-# σ(x)·σ(-x), which is i·(4 - t²)/(2 + 2·i + (1 - i)·t)².
-FAST_BELL: Final = f"""bell{HALVED}
-    tt = fmul t, t
-    above = fsub 4, tt
-    square = fmul below, below
-    q = fdiv above, square
-    w = fmul q, j
-    z = fmul w, {2.0**-64!r}"""
+    z = select right, larger, smaller
+    slope = fmul smaller, larger"""
 
 # x = m·2**k with m from √½ to √2, whose bits are 0x3FE6A09E667F3BCD; f = m - 1 and s = f/(2 + f).
 # The polynomial is of the rest of f - f²/2, the first terms, which are added last.
@@ -368,5 +377,5 @@ FAST_SOFTPLUS: Final = f"""softplus
 
 FAST: Final = (
     *(FAST_EXP, FAST_TANH, FAST_SIGMOID),
-    *(FAST_BELL, FAST_LOG, FAST_SOFTPLUS),
+    *(FAST_LOG, FAST_SOFTPLUS),
 )

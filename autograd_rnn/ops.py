@@ -15,6 +15,7 @@ An example, in full:
         text="exp({})",                     # how an expression is written: in a picture,
         latex=r"\\exp\\left({}\\right)",      # in LaTeX,
         python="exp({})",                   # and in Python, the functions being this file's
+        arrays=lambda np, x: np.exp(x),     # on whole arrays, by numpy or jax.numpy
         binds=CALL,                         # how tightly it binds: when to parenthesise
     )
 
@@ -76,9 +77,9 @@ LINEAR: Final = "linear"
 class Op:
     """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
-    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `llvm` and `llvm_slope` (of a
-    vector of doubles), `binds` and `operator` (of Python) are the columns of the table; `arity` is
-    the number of operands, and `flat` says that every partial is `nothing`.
+    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `arrays`, `llvm` and
+    `llvm_slope` (of a vector of doubles), `binds` and `operator` (of Python) are the columns of the
+    table; `arity` is the number of operands, and `flat` says that every partial is `nothing`.
 
     >>> tanh(0.0)
     0.0
@@ -88,6 +89,7 @@ class Op:
 
     __slots__ = (
         "arity",
+        "arrays",
         "binds",
         "flat",
         "latex",
@@ -112,6 +114,7 @@ class Op:
         text: str,
         latex: str,
         python: str,
+        arrays: Callable[..., Any] | None = None,
         llvm: str | None = None,
         llvm_slope: str | None = None,
         binds: int,
@@ -124,6 +127,7 @@ class Op:
         self.text = text
         self.latex = latex
         self.python = python
+        self.arrays = arrays
         self.llvm = llvm
         self.llvm_slope = llvm_slope
         self.binds = binds
@@ -180,6 +184,7 @@ def _define(
     latex: str,
     python: str,
     binds: int,
+    arrays: Callable[..., Any],
     llvm: str | None = None,
     llvm_slope: str | None = None,
     operator: Callable[..., Any] | None = None,
@@ -192,6 +197,7 @@ def _define(
         text=text,
         latex=latex,
         python=python,
+        arrays=arrays,
         llvm=llvm,
         llvm_slope=llvm_slope,
         binds=binds,
@@ -208,6 +214,7 @@ def primitive(
     symbol: str | None = None,
     latex: str | None = None,
     python: str | None = None,
+    arrays: Callable[..., Any] | None = None,
     llvm: str | None = None,
     text: str | None = None,
     binds: int = CALL,
@@ -219,7 +226,9 @@ def primitive(
     floats and Values: then backward, forward and second derivatives, pictures and checks all have
     the op; `ops.nothing` is the rule of an op without slopes.  `symbol` stands in the badge of a
     drawn node; `text`, `latex` and `python` are templates such as `"cosh({})"`, made from the
-    symbol or the name unless given; `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such
+    symbol or the name unless given; `arrays` is the value on whole arrays, such as
+    `lambda np, x: np.cosh(x)`, where `np` is `numpy` or `jax.numpy`, without which NumPy goes from
+    element to element; `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such
     as `"%z = fadd {flags}{v} %x, %y"`, without which it has no compiled replay; `binds` says when a
     written operand needs parentheses.
 
@@ -263,6 +272,7 @@ def primitive(
         latex=_template(latex, "latex", len(rules))
         or rf"\operatorname{{{{{name}}}}}\left({blanks}\right)".replace("_", r"\_"),
         python=_template(python, "python", len(rules)) or f"{name}({blanks})",
+        arrays=None if arrays is None else as_function(arrays, "arrays"),
         llvm=as_name(llvm, "llvm"),
         binds=binds,
     )
@@ -317,6 +327,7 @@ add: Op = _define(
     text="{} + {}",
     latex="{} + {}",
     python="{} + {}",
+    arrays=lambda np, x, y: x + y,
     binds=SUM,
     operator=operator.add,
     llvm="%z = fadd {flags}{v} %x, %y",
@@ -329,6 +340,7 @@ sub: Op = _define(
     text="{} − {}",
     latex="{} - {}",
     python="{} - {}",
+    arrays=lambda np, x, y: x - y,
     binds=SUM,
     operator=operator.sub,
     llvm="%z = fsub {flags}{v} %x, %y",
@@ -341,6 +353,7 @@ mul: Op = _define(
     text="{}·{}",
     latex=r"{} \cdot {}",
     python="{} * {}",
+    arrays=lambda np, x, y: x * y,
     binds=PRODUCT,
     operator=operator.mul,
     llvm="%z = fmul {flags}{v} %x, %y",
@@ -353,6 +366,7 @@ div: Op = _define(
     text="{} / {}",
     latex=r"\frac{{{}}}{{{}}}",
     python="div({}, {})",
+    arrays=lambda np, x, y: np.divide(x, y),
     binds=QUOTIENT,
     operator=operator.truediv,
     llvm="%z = fdiv {v} %x, %y",
@@ -371,6 +385,7 @@ pow: Op = _define(
     text="{}{:^}",
     latex="{}^{{{}}}",
     python="pow({}, {})",
+    arrays=lambda np, x, y: np.power(x, y),
     binds=POWER,
     operator=operator.pow,
     llvm="%z = call {v} @lanes_pow({v} %x, {v} %y)",
@@ -383,6 +398,7 @@ neg: Op = _define(
     text="−{}",
     latex="-{}",
     python="-{}",
+    arrays=lambda np, x: -x,
     binds=SIGN,
     operator=operator.neg,
     llvm="%z = fneg {v} %x",
@@ -395,6 +411,7 @@ exp: Op = _define(
     text="exp({})",
     latex=r"\exp\left({}\right)",
     python="exp({})",
+    arrays=lambda np, x: np.exp(x),
     binds=CALL,
     llvm="%z = call {v} @lanes_exp({v} %x)",
 )
@@ -406,6 +423,7 @@ log: Op = _define(
     text="log({})",
     latex=r"\log\left({}\right)",
     python="log({})",
+    arrays=lambda np, x: np.log(x),
     binds=CALL,
     llvm="%z = call {v} @lanes_log({v} %x)",
 )
@@ -418,6 +436,7 @@ sqrt: Op = _define(
     text="√({})",
     latex=r"\sqrt{{{}}}",
     python="sqrt({})",
+    arrays=lambda np, x: np.sqrt(x),
     binds=CALL,
     llvm="%z = call {v} @llvm.sqrt.v{n}f64({v} %x)",
 )
@@ -430,11 +449,12 @@ tanh: Op = _define(
     text="tanh({})",
     latex=r"\tanh\left({}\right)",
     python="tanh({})",
+    arrays=lambda np, x: np.tanh(x),
     binds=CALL,
     llvm="%z = call {v} @lanes_tanh({v} %x)",
-    llvm_slope="""%double = fadd {v} %x, %x
-    %bell = call {v} @lanes_bell({v} %double)
-    %z = fmul {v} {four}, %bell""",
+    llvm_slope="""%both = call {p} @lanes_tanh_and_slope({v} %x)
+    %z = extractvalue {p} %both, 0
+    %slope = extractvalue {p} %both, 1""",
 )
 # z·σ(-x), not z·(1 - z): likewise.
 sigmoid: Op = _define(
@@ -445,9 +465,12 @@ sigmoid: Op = _define(
     text="σ({})",
     latex=r"\sigma\left({}\right)",
     python="sigmoid({})",
+    arrays=lambda np, x: _sigmoid(np, x),
     binds=CALL,
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
-    llvm_slope="%z = call {v} @lanes_bell({v} %x)",
+    llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
+    %z = extractvalue {p} %both, 0
+    %slope = extractvalue {p} %both, 1""",
 )
 softplus: Op = _define(
     "softplus",
@@ -457,6 +480,7 @@ softplus: Op = _define(
     text="softplus({})",
     latex=r"\operatorname{{softplus}}\left({}\right)",
     python="softplus({})",
+    arrays=lambda np, x: np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))),
     binds=CALL,
     llvm="%z = call {v} @lanes_softplus({v} %x)",
 )
@@ -469,6 +493,7 @@ relu: Op = _define(
     text="relu({})",
     latex=r"\operatorname{{relu}}\left({}\right)",
     python="relu({})",
+    arrays=lambda np, x: np.where(x <= 0.0, 0.0, x),
     binds=CALL,
     llvm="""%low = fcmp ole {v} %x, {zero}
     %z = select {m} %low, {v} {zero}, {v} %x""",
@@ -481,6 +506,7 @@ step: Op = _define(
     text="step({})",
     latex=r"\operatorname{{step}}\left({}\right)",
     python="step({})",
+    arrays=lambda np, x: np.where(x > 0.0, 1.0, np.where(x <= 0.0, 0.0, x)),
     binds=CALL,
     llvm="""%high = fcmp ogt {v} %x, {zero}
     %low = fcmp ole {v} %x, {zero}
@@ -495,6 +521,7 @@ sin: Op = _define(
     text="sin({})",
     latex=r"\sin\left({}\right)",
     python="sin({})",
+    arrays=lambda np, x: np.sin(x),
     binds=CALL,
     llvm="%z = call {v} @lanes_sin({v} %x)",
 )
@@ -506,6 +533,7 @@ cos: Op = _define(
     text="cos({})",
     latex=r"\cos\left({}\right)",
     python="cos({})",
+    arrays=lambda np, x: np.cos(x),
     binds=CALL,
     llvm="%z = call {v} @lanes_cos({v} %x)",
 )
@@ -518,6 +546,7 @@ abs: Op = _define(
     text="|{}|",
     latex=r"\left|{}\right|",
     python="abs({})",
+    arrays=lambda np, x: np.abs(x),
     binds=CALL,
     llvm="%z = call {v} @llvm.fabs.v{n}f64({v} %x)",
 )
@@ -533,6 +562,7 @@ maximum: Op = _define(
     text="max({}, {})",
     latex=r"\max\left({}, {}\right)",
     python="maximum({}, {})",
+    arrays=lambda np, x, y: _maximum(np, x, y),
     binds=CALL,
     llvm="""%c = fcmp ogt {v} %x, %y
     %d = fcmp ogt {v} %y, %x
@@ -557,6 +587,7 @@ minimum: Op = _define(
     text="min({}, {})",
     latex=r"\min\left({}, {}\right)",
     python="minimum({}, {})",
+    arrays=lambda np, x, y: -_maximum(np, -x, -y),
     binds=CALL,
     llvm="""%c = fcmp olt {v} %x, %y
     %d = fcmp olt {v} %y, %x
@@ -575,6 +606,7 @@ greater: Op = _define(
     text="[{} > {}]",
     latex=r"\left[{} > {}\right]",
     python="greater({}, {})",
+    arrays=lambda np, x, y: np.where(x > y, 1.0, np.where(x <= y, 0.0, np.nan)),
     binds=CALL,
     llvm="""%c = fcmp ogt {v} %x, %y
     %u = fcmp uno {v} %x, %y
@@ -589,6 +621,7 @@ equal: Op = _define(
     text="[{} = {}]",
     latex=r"\left[{} = {}\right]",
     python="equal({}, {})",
+    arrays=lambda np, x, y: np.where(x == y, 1.0, np.where((x < y) | (x > y), 0.0, np.nan)),
     binds=CALL,
     llvm="""%c = fcmp oeq {v} %x, %y
     %u = fcmp uno {v} %x, %y
@@ -611,3 +644,14 @@ def _by_base(x: Any, y: Any, z: Any) -> Any:
 def _off_zero(x: Any, y: Any) -> Any:
     """x, but 1 where x = 0 ≤ y, so that the logarithm there is 0."""
     return x + equal(x, 0.0) * (1.0 - greater(0.0, y))
+
+
+def _sigmoid(np: Any, x: Any) -> Any:
+    """σ of arrays: e**-|x| never overflows."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def _maximum(np: Any, x: Any, y: Any) -> Any:
+    """The larger of two arrays, 0 of 0 and -0: NumPy's is either."""
+    return np.where(x == y, np.where(x == 0.0, x + y, x), np.maximum(x, y))

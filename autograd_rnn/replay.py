@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import keyword
-import math
 import operator
 import struct
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from . import ops
-from .arguments import as_float, as_function, as_integer, shown
+from .arguments import as_float, as_function, as_integer
 from .contexts import Context
 from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from .graph import check_fresh, depth_first, topological
-from .notation import Text, label, write, write_number
+from .listing import in_source, in_text, in_words
 from .ops import Op
 from .reverse import as_values
 
-__all__ = ["Guard", "Line", "Program", "record"]
+__all__ = ["COMPARISONS", "Guard", "Line", "Program", "Recorder", "record"]
 
 COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -29,7 +26,6 @@ COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,
     "!=": operator.ne,
 }
-LONGEST_INSIDE: Final = 40  # characters of what stands in the line that uses it
 
 
 class Line(NamedTuple):
@@ -104,12 +100,13 @@ class Program:
         values += self.constants
         for op, operands, _ in self.lines:
             values.append(op.value(*[values[number] for number in operands]))
-        for comparison, (a, b), outcome in self.guards:
-            if COMPARISONS[comparison](values[a], values[b]) != outcome:
+        for guard in self.guards:
+            a, b = guard.operands
+            if COMPARISONS[guard.comparison](values[a], values[b]) != guard.outcome:
                 raise BranchChanged(
-                    f"{self._named(a)} {comparison} {self._named(b)} was {outcome} when the "
-                    f"program was recorded, and is not for {values[a]!r} and {values[b]!r}: record "
-                    f"it again for inputs like these."
+                    f"{in_words(self, guard)} was {guard.outcome} when the program was recorded, "
+                    f"and is not for {values[a]!r} and {values[b]!r}: record it again for inputs "
+                    f"like these."
                 )
         return values
 
@@ -136,7 +133,7 @@ class Program:
 
     def simplified(self) -> Program:
         """The same program, bit for bit, with less to do: folded, shared, without dead lines."""
-        return self.folded().shared().without_dead_lines()
+        return self._rewritten(fold=True, share=True).without_dead_lines()
 
     def folded(self) -> Program:
         """The program in which lines of constants only are constants."""
@@ -238,38 +235,9 @@ class Program:
 
     # --- printers -------------------------------------------------------------------------------
 
-    def _named(self, number: int) -> str:
-        if number < len(self.inputs):
-            return self.inputs[number]
-        if number < self.first_line:
-            return repr(self.constants[number - len(self.inputs)])
-        return self.lines[number - self.first_line].name or f"v_{number}"
-
     def __str__(self) -> str:
         """A line per named result, in the lecture's names; what is used once stands in its line."""
-        uses: dict[int, int] = {}
-        for number in [n for line in self.lines for n in line.operands]:
-            uses[number] = uses.get(number, 0) + 1
-        for number in [*self.outputs, *[n for guard in self.guards for n in guard.operands]]:
-            uses[number] = uses.get(number, 0) + 2
-        written = [Text(label(name)) for name in self.inputs]
-        written += [write_number(constant) for constant in self.constants]
-        rows = []
-        for place, (op, operands, name) in enumerate(self.lines):
-            number = self.first_line + place
-            text = write(op, *[written[operand] for operand in operands])
-            if name is None and uses.get(number) == 1 and len(text.text) <= LONGEST_INSIDE:
-                written.append(text)
-            else:
-                shown = label(self._named(number))
-                written.append(Text(shown))
-                rows.append(f"  {shown} = {text.text}")
-        for comparison, (x, y), outcome in self.guards:
-            other = "" if outcome else "not "
-            rows.append(f"  as long as {other}{written[x].text} {comparison} {written[y].text}")
-        gives = ", ".join([written[number].text for number in self.outputs])
-        given = ", ".join([label(name) for name in self.inputs])
-        return "\n".join([f"program of {given}", *rows, f"  gives {gives}"])
+        return in_text(self)
 
     def python(self, name: str = "program") -> str:
         """Python source of a function that a person can read and run: a line per op.
@@ -285,56 +253,22 @@ class Program:
             return v_5
         <BLANKLINE>
         """
-        if not isinstance(name, str) or not name.isidentifier():
-            raise ArgumentValueError(f"name must be an identifier, such as 'f', not {shown(name)}.")
-        named = self._identifiers()
-        lines = [f"def {name}({', '.join(named[: len(self.inputs)])}):"]
-        for place, (op, operands, _) in enumerate(self.lines):
-            written = op.python.format(*[named[operand] for operand in operands])
-            lines.append(f"    {named[self.first_line + place]} = {written}")
-        for comparison, (a, b), outcome in self.guards:
-            lines.append(f"    if ({named[a]} {comparison} {named[b]}) is not {outcome}:")
-            lines.append(f"        raise BranchChanged({f'{named[a]} {comparison} {named[b]}'!r})")
-        lines.append(f"    return {', '.join([named[number] for number in self.outputs])}")
-        return self._head() + "\n\n" + "\n".join(lines) + "\n"
+        return in_source(self, name)
 
-    def _head(self) -> str:
-        """The imports, and what else is called by name: ops that were registered from outside."""
-        called = {op.name: op for op, *_ in self.lines if f"{op.name}(" in op.python}
-        ours = sorted(name for name, op in called.items() if getattr(ops, name, None) is op)
-        others = sorted(set(called) - set(ours))
-        head = ""
-        if any(not math.isfinite(constant) for constant in self.constants):
-            head += "from math import inf, nan\n\n"
-        if self.guards:
-            head += "from autograd_rnn.errors import BranchChanged\n"
-        if called:
-            names = ["TABLE", *ours] if others else ours
-            head += f"from autograd_rnn.ops import {', '.join(names)}\n"
-        return head + "".join([f"\n{name} = TABLE[{name!r}]\n" for name in others])
+    def numpy(self, name: str = "program") -> str:
+        """The same over batches: source of a function of numbers and arrays of one length.
 
-    def _identifiers(self) -> list[str]:
-        """A Python name for each value, numbers as they are."""
-        named: list[str] = []
-        taken = {*ops.TABLE, "TABLE", "BranchChanged", "inf", "nan"}
-        for number in range(self.first_line + len(self.lines)):
-            if len(self.inputs) <= number < self.first_line:
-                written = repr(self.constants[number - len(self.inputs)])
-                named.append(f"({written})" if written.startswith("-") else written)
-                continue
-            name = _identifier(self._named(number))
-            while name in taken:
-                name += "_"
-            taken.add(name)
-            named.append(name)
-        return named
-
-
-def _identifier(name: str) -> str:
-    """The name with what Python does not take in one replaced."""
-    plain = unicodedata.normalize("NFKC", name)
-    plain = "".join([c if ("_" + c).isidentifier() else "_" for c in plain])
-    return plain if plain.isidentifier() and not keyword.iskeyword(plain) else f"_{plain}"
+        >>> print(record(lambda x, y: (x * y).exp(), 2, 5).numpy())
+        from autograd_rnn.arrays import exp
+        <BLANKLINE>
+        <BLANKLINE>
+        def program(x_1, x_2):
+            v_2 = x_1 * x_2
+            v_3 = exp(v_2)
+            return v_3
+        <BLANKLINE>
+        """
+        return in_source(self, name, arrays=True)
 
 
 class _Writer:
@@ -456,14 +390,22 @@ def _times(adjoint: Any, partial: Any) -> Any:
 # --- recording -----------------------------------------------------------------------------------
 
 
-class _Recorder(Context):
-    """Takes note of the comparisons in a call."""
+class Recorder(Context):
+    """Takes note of the comparisons that are made, for the program of what was done."""
 
     def __init__(self) -> None:
-        self.compared_values: list[tuple[str, Value, Any, bool]] = []
+        self.comparisons: list[tuple[str, Value, Any, bool]] = []
 
     def compared(self, comparison: str, x: Value, y: Any, outcome: bool) -> None:
-        self.compared_values.append((comparison, x, y, outcome))
+        self.comparisons.append((comparison, x, y, outcome))
+
+    def program(self, results: Sequence[Any], inputs: Sequence[Value]) -> Program:
+        """The program of these results, guarded by the comparisons that were made."""
+        values = [
+            result if isinstance(result, Value) else Value(as_float(result, "the result of f"))
+            for result in results
+        ]
+        return _program(values, inputs, self.comparisons)
 
 
 def record(f: Callable[..., Any], *examples: Any) -> Program:
@@ -486,16 +428,13 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
         Value(as_float(example, f"examples[{place}]"), f"x_{place + 1}")
         for place, example in enumerate(examples)
     ]
-    recorder = _Recorder()
+    recorder = Recorder()
     with recorder:
         made = f(*inputs)
-    results = [
-        result if isinstance(result, Value) else Value(as_float(result, "the result of f"))
-        for result in (made if isinstance(made, tuple | list) else [made])
-    ]
+    results = made if isinstance(made, tuple | list) else [made]
     if not results:
         raise ArgumentValueError("f gave an empty list: a program has one output or more.")
-    return _program(results, inputs, recorder.compared_values)
+    return recorder.program(results, inputs)
 
 
 def _program(

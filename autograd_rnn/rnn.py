@@ -294,7 +294,9 @@ class RNN:
             ]
         )
 
-    def compile(self, loss: Any, *, at: str = "last", backend: str = "auto") -> CompiledStep:
+    def compile(
+        self, loss: Any, *, at: str = "last", backend: str = "auto", exact: bool = False
+    ) -> CompiledStep:
         """The layer over batches of sequences, its output being π; see `compile_step`.
 
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -310,7 +312,10 @@ class RNN:
             pi = unrolled.pi
             return unrolled.q, pi[0] if len(pi) == 1 else pi
 
-        return compile_step(step, loss, self.parameters(), [0.0] * states, at=at, backend=backend)
+        state = [0.0] * states
+        return compile_step(
+            *(step, loss, self.parameters(), state), at=at, backend=backend, exact=exact
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """The path of a JSON file from which `RNN.load` makes the same layer; written whole."""

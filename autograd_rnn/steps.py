@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, Final
 
 from .arguments import as_choice, as_float, as_function, as_integer
+from .cell import Cell
 from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError
-from .replay import Program, record
+from .replay import Recorder
 from .reverse import as_values
+from .runs import EngineRun, ReplayedRun, Step
 
-if TYPE_CHECKING:
-    from .native import Cell, Kernel
+__all__ = ["Batch", "CompiledStep", "compile_step", "squared_error"]
 
-__all__ = ["CompiledStep", "compile_step", "squared_error"]
-
-BACKENDS: Final = ("auto", "python", "native")
+#: What runs a step, and what has to be installed for it.
+BACKENDS: Final[dict[str, tuple[str, ...]]] = {
+    "eager": (),
+    "python": (),
+    "numpy": ("numpy",),
+    "native": ("llvmlite", "numpy"),
+}
 AT: Final = ("last", "every")
 
 
@@ -47,6 +53,7 @@ def compile_step(
     *,
     at: str = "last",
     backend: str = "auto",
+    exact: bool = False,
 ) -> CompiledStep:
     """The step as a function of batches of sequences: their mean loss, and its gradients.
 
@@ -55,9 +62,16 @@ def compile_step(
     `at="last"` has a target per sequence, `at="every"` one per step, whose losses are averaged.
     The numbers of the parameters are read at each call.
 
-    `backend` is "python", which replays the whole run bit for bit as the engine computes it;
-    "native", machine code by llvmlite (the extra `fast`), looped over time and batch; or "auto",
-    native where llvmlite is installed.
+    `backend` is one of
+
+    - "eager", the engine itself, a sequence at a time: the definition;
+    - "python", the recorded program of a run, bit for bit the same;
+    - "numpy", a line at a time over all sequences;
+    - "native", machine code by llvmlite, looped over time and batch; with `exact`, bit for bit as
+      the engine, without fusing or reordering anything;
+    - "auto", the fastest of the last three that is installed: the extra `fast` has all.
+
+    The last two agree with the engine within 1e-12 of the same sums taken over absolute values.
 
     >>> from autograd_rnn import RNN
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -72,183 +86,269 @@ def compile_step(
         raise ArgumentTypeError(f"state must be a list of numbers, not {type(state).__name__}.")
     initial = [as_float(entry, f"state[{place}]") for place, entry in enumerate(state)]
     as_choice(at, "at", AT)
-    as_choice(backend, "backend", BACKENDS)
-    there = all(importlib.util.find_spec(name) is not None for name in ("llvmlite", "numpy"))
-    if backend == "native" and not there:
+    as_choice(backend, "backend", ("auto", *BACKENDS))
+    given = Step(step, chosen, leaves, initial, at == "every")
+    return CompiledStep(given, _backend(backend, bool(exact)), exact=bool(exact))
+
+
+def _backend(name: str, exact: bool) -> str:
+    """The backend of that name, or for "auto" the fastest there is."""
+    missing = {
+        backend: [package for package in packages if importlib.util.find_spec(package) is None]
+        for backend, packages in BACKENDS.items()
+    }
+    if name == "auto":
+        chosen = next(backend for backend in reversed(BACKENDS) if not missing[backend])
+        chosen = "python" if exact and chosen == "numpy" else chosen
+        if chosen != "native":
+            warnings.warn(
+                f"backend='auto' takes {chosen!r}, since {' and '.join(missing['native'])} is not "
+                f"installed: pip install 'autograd-rnn[fast]' has machine code, which is faster.",
+                stacklevel=4,
+            )
+        return chosen
+    if missing[name]:
         raise ArgumentValueError(
-            "backend='native' needs llvmlite and NumPy: pip install 'autograd-rnn[fast]', "
-            "or choose backend='python'."
+            f"backend={name!r} needs {' and '.join(missing[name])}: "
+            f"pip install 'autograd-rnn[fast]', or choose backend='python'."
         )
-    native = there if backend == "auto" else backend == "native"
-    return CompiledStep(step, chosen, leaves, initial, at == "every", native)
+    if exact and name == "numpy":
+        raise ArgumentValueError(
+            "backend='numpy' is not exact: choose 'native', 'python' or 'eager' for exact=True."
+        )
+    return name
+
+
+class Batch:
+    """Sequences and their targets, looked at and packed once; made by `CompiledStep.prepare`."""
+
+    def __init__(self, maker: CompiledStep, runs: list[Any], packed: Any) -> None:
+        self.maker, self.runs, self.packed = maker, runs, packed
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __repr__(self) -> str:
+        return f"<Batch: {len(self)} sequences>"
 
 
 class CompiledStep:
-    """A step that runs over batches of sequences; made by `compile_step`."""
+    """A step that runs over batches of sequences; made by `compile_step`.
 
-    def __init__(
-        self,
-        step: Callable[..., Any],
-        loss: Callable[..., Any],
-        parameters: list[Value],
-        state: list[float],
-        every: bool,
-        native: bool,
-    ) -> None:
-        self.step, self.loss, self.parameters = step, loss, parameters
-        self.state, self.every, self.native = state, every, native
-        self._programs: dict[Any, Program] = {}
-        self._kernels: dict[Any, Kernel] = {}
+    A sequence is a list of inputs, a number or a list of numbers each, or an array of steps by
+    inputs; sequences may differ in length.  There is a target for each, at every step one if the
+    step was compiled so.  `ValueError` naming the place of an empty sequence, and for targets that
+    do not fit; `BranchChanged` where a comparison of Values in the step or the loss comes out
+    otherwise than for the sequence on which it was recorded, the first one.
+    """
+
+    def __init__(self, step: Step, backend: str, *, exact: bool = False) -> None:
+        self.step, self.backend, self.exact = step, backend, exact
+        self._runners: dict[Any, Any] = {}
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The parameters, in the order of the gradients."""
+        return self.step.parameters
 
     def __repr__(self) -> str:
-        return f"<CompiledStep: {'native' if self.native else 'python'}>"
+        return f"<CompiledStep: {self.backend}{', exact' if self.exact else ''}>"
+
+    def prepare(self, sequences: Any, targets: Any = None) -> Batch:
+        """The sequences and targets as a batch, which can be run again and again.
+
+        Checking and packing numbers takes longer than running machine code over them.  A batch
+        without targets is for `predict`.
+
+        >>> from autograd_rnn import RNN
+        >>> compiled = RNN.random(2, 1).compile("squared_error", at="last", backend="python")
+        >>> compiled.prepare([[1, 0, 1], [1]], [[0, 0], [1, 1]])
+        <Batch: 2 sequences>
+        """
+        runs = self._checked(sequences, targets)
+        runner = self._runner(runs)
+        return Batch(self, runs, runner.pack(runs, targets is not None))
 
     def loss_and_gradients(
-        self, sequences: Sequence[Any], targets: Sequence[Any], *, threads: int = 1
+        self, sequences: Any, targets: Any = None, *, threads: int = 1
     ) -> tuple[float, list[float]]:
         """The mean loss over the sequences, and its gradient by each parameter, in their order.
 
-        A sequence is a list of inputs, a number or a list of numbers each; sequences may differ in
-        length.  Native code shares the blocks of sequences among `threads`.  `ValueError` naming
-        the place of an empty sequence, and for targets that do not fit.
+        Instead of sequences and targets it takes a `Batch`.  Native code shares the sequences among
+        `threads`.
         """
         as_integer(threads, "threads", least=1, most=1024)
-        runs = self._runs(sequences, targets)
-        numbers = [parameter.data for parameter in self.parameters]
-        if self.native:
-            return self._run_native(runs, numbers, threads)
-        losses, gradient = 0.0, [0.0] * len(numbers)
-        for xs, ys in runs:
-            inputs = [entry for x in xs for entry in x]
-            goals = [entry for y in ys for entry in y]
-            program = self._program(len(xs), len(xs[0]), len(ys[0]))
-            value, *slopes = program(*numbers, *inputs, *goals)
-            losses += value
-            gradient = [g + s for g, s in zip(gradient, slopes, strict=True)]
-        return losses / len(runs), [g / len(runs) for g in gradient]
+        batch = self._batch(sequences, targets)
+        losses, gradient = self._runner(batch.runs).run(batch.packed, threads)
+        total, count = 0.0, len(batch)
+        for loss in losses:
+            total += float(loss)
+        return total / count, [float(slope) / count for slope in gradient]
+
+    def predict(self, sequences: Any, *, threads: int = 1) -> list[Any]:
+        """The output for each sequence: a float, or a list for an output of several entries.
+
+        Where every step has a target, a list of the outputs at each step.
+
+        >>> from autograd_rnn import RNN
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> rnn.compile("squared_error", backend="python").predict([[1, 0, 1], [1]])
+        [17.0, 1.0]
+        """
+        as_integer(threads, "threads", least=1, most=1024)
+        batch = sequences if isinstance(sequences, Batch) else self.prepare(sequences)
+        self._check_maker(batch)
+        found = self._runner(batch.runs).predict(batch.packed, threads)
+        if self.step.every:
+            return [[_number_or_list(row) for row in rows] for rows in found]
+        return [_number_or_list(row) for row in found]
+
+    def gradients_per_step(self, sequences: Any, targets: Any = None) -> list[list[list[float]]]:
+        """For each sequence, and each of its steps, ∂its loss/∂the step's copy of each parameter.
+
+        These are the terms of the copies, added up where a step uses a parameter more than once:
+        their sum over the steps is the gradient by the parameter itself.
+
+        >>> from autograd_rnn import RNN
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> compiled = rnn.compile("squared_error", backend="python")
+        >>> compiled.gradients_per_step([[1, 0, 1]], [15])
+        [[[0.0, 64.0], [16.0, 0.0], [16.0, 4.0]]]
+        """
+        batch = self._batch(sequences, targets)
+        return [
+            [[float(slope) for slope in row] for row in rows]
+            for rows in self._runner(batch.runs).per_step(batch.packed)
+        ]
 
     # --- what comes in --------------------------------------------------------------------------
 
-    def _runs(self, sequences: Any, targets: Any) -> list[tuple[list[Any], list[Any]]]:
-        """Each sequence and its targets as vectors, all of one size."""
-        runs = []
-        for name, given in (("sequences", sequences), ("targets", targets)):
-            if isinstance(given, str) or not hasattr(given, "__len__"):
-                raise ArgumentTypeError(f"{name} must be a list, not {type(given).__name__}.")
-        if not len(sequences) or len(sequences) != len(targets):
+    def _batch(self, sequences: Any, targets: Any) -> Batch:
+        if not isinstance(sequences, Batch):
+            if targets is None:
+                raise ArgumentTypeError("targets are missing: a batch that has them needs none.")
+            return self.prepare(sequences, targets)
+        self._check_maker(sequences)
+        if targets is not None:
+            raise ArgumentTypeError("targets must not be given with a batch, which has its own.")
+        if not len(sequences.runs[0][1]):
+            raise ArgumentValueError("the batch has no targets: prepare it with them.")
+        return sequences
+
+    def _check_maker(self, batch: Batch) -> None:
+        if batch.maker is not self:
             raise ArgumentValueError(
-                f"sequences and targets must be as many, and one or more: "
+                "the batch was prepared by another step: prepare it by this one."
+            )
+
+    def _checked(self, sequences: Any, targets: Any) -> list[Any]:
+        """Each sequence and its targets as vectors, all of one size."""
+        for name, given in (("sequences", sequences), ("targets", targets)):
+            if given is None and name == "targets":
+                continue
+            if isinstance(given, str | Mapping | Set) or not hasattr(given, "__len__"):
+                raise ArgumentTypeError(f"{name} must be a list, not {type(given).__name__}.")
+        if not len(sequences):
+            raise ArgumentValueError("sequences is empty: a batch has one or more.")
+        if targets is not None and len(sequences) != len(targets):
+            raise ArgumentValueError(
+                f"sequences and targets must be as many: "
                 f"there are {len(sequences)} and {len(targets)}."
             )
-        for place, (sequence, target) in enumerate(zip(sequences, targets, strict=True)):
-            xs = [_vector(x, f"sequences[{place}]") for x in sequence]
-            if not xs:
+        runs, fast = [], "numpy" in BACKENDS[self.backend]
+        for place, sequence in enumerate(sequences):
+            xs = _vectors(sequence, f"sequences[{place}]", fast=fast)
+            if not len(xs):
                 raise ArgumentValueError(f"sequences[{place}] is empty: it has no output.")
-            goals = target if self.every else [target]
-            ys = [_vector(y, f"targets[{place}]") for y in goals]
-            if self.every and len(ys) != len(xs):
-                raise ArgumentValueError(
-                    f"targets[{place}] has {len(ys)} entries for {len(xs)} steps."
-                )
+            ys: Any = []
+            if targets is not None:
+                target = targets[place]
+                goals = target if self.step.every else [target]
+                ys = _vectors(goals, f"targets[{place}]", fast=fast)
+                if self.step.every and len(ys) != len(xs):
+                    raise ArgumentValueError(
+                        f"targets[{place}] has {len(ys)} entries for {len(xs)} steps."
+                    )
             runs.append((xs, ys))
         for argument, part in (("sequences", 0), ("targets", 1)):
-            sizes = {len(vector) for run in runs for vector in run[part]}
+            sizes = {len(run[part][0]) for run in runs if len(run[part])}
             if len(sizes) > 1:
                 raise ArgumentValueError(f"{argument} has vectors of the sizes {sorted(sizes)}.")
         return runs
 
-    # --- python ---------------------------------------------------------------------------------
+    # --- what runs it ---------------------------------------------------------------------------
 
-    def _program(self, steps: int, inputs: int, targets: int) -> Program:
-        """The value and the gradient by the parameters of a run of so many steps."""
-        key = (steps, inputs, targets)
-        if key not in self._programs:
-            count = len(self.parameters)
-            parameters = [parameter.data for parameter in self.parameters]
-            zeros = [0.0] * (steps * inputs + (steps if self.every else 1) * targets)
-            program = record(lambda *values: self._unrolled(values, *key), *parameters, *zeros)
-            self._programs[key] = program.gradient().select(*range(1 + count))
-        return self._programs[key]
+    def _runner(self, runs: list[Any]) -> Any:
+        """What runs sequences like these; made for the first of them."""
+        xs, ys = runs[0]
+        key = (len(xs[0]), len(ys[0]) if len(ys) else None)
+        if self.backend in ("eager", "python"):
+            key = (0, 0)
+        if key not in self._runners:
+            self._runners[key] = self._made(xs, ys)
+        return self._runners[key]
 
-    def _unrolled(self, values: Sequence[Any], steps: int, inputs: int, targets: int) -> Any:
-        count = len(self.parameters)
-        parameters, rest = tuple(values[:count]), values[count:]
-        xs, ys = rest[: steps * inputs], rest[steps * inputs :]
-        state: tuple[Any, ...] = tuple([Value(entry) for entry in self.state])
-        total: Any = None
-        for k in range(steps):
-            state, output = self._call(state, tuple(xs[k * inputs : (k + 1) * inputs]), parameters)
-            if self.every or k == steps - 1:
-                place = k if self.every else 0
-                goal = tuple(ys[place * targets : (place + 1) * targets])
-                loss = self._loss(output, goal)
-                total = loss if total is None else total + loss
-        return total / float(steps) if self.every else total
+    def _made(self, xs: Any, ys: Any) -> Any:
+        if self.backend == "eager":
+            return EngineRun(self.step)
+        if self.backend == "python":
+            return ReplayedRun(self.step)
+        cell = record_cell(self.step, xs[0], ys[0] if len(ys) else None, share=not self.exact)
+        if self.backend == "numpy":
+            from .arrays import ArrayRun
 
-    def _call(self, state: Any, x: Any, parameters: Any) -> tuple[tuple[Any, ...], Any]:
-        result = self.step(state, x, parameters)
-        if not isinstance(result, tuple) or len(result) != 2:
-            raise ArgumentTypeError("step must give a pair: the new state, and the output.")
-        state, output = result
-        if len(state) != len(self.state):
-            raise ArgumentValueError(
-                f"step gave a state of size {len(state)}, but the initial one has size "
-                f"{len(self.state)}."
-            )
-        return tuple(state), output
+            return ArrayRun(self.step, cell)
+        from .kernel import NativeRun
 
-    def _loss(self, output: Any, goal: tuple[Any, ...]) -> Any:
-        one = not isinstance(output, tuple | list)
-        return self.loss(output, goal[0] if one and len(goal) == 1 else goal)
+        return NativeRun(self.step, cell, exact=self.exact)
 
-    # --- native ---------------------------------------------------------------------------------
 
-    def _run_native(
-        self, runs: list[tuple[list[Any], list[Any]]], numbers: list[float], threads: int
-    ) -> tuple[float, list[float]]:
+def record_cell(
+    step: Step, x: Sequence[float], y: Sequence[float] | None, *, share: bool = True
+) -> Cell:
+    """The step as data, recorded on an input and a target; without a target its loss is 0.
+
+    Sharing equal lines moves the last bits of gradients, whose terms are then added up before they
+    are multiplied.
+    """
+    goal = () if y is None else y
+    given = [
+        [Value(p.data, p.name or f"p_{place}") for place, p in enumerate(step.parameters, 1)],
+        [Value(entry, f"q_{place}") for place, entry in enumerate(step.state, 1)],
+        [Value(float(entry), f"x_{place}") for place, entry in enumerate(x, 1)],
+        [Value(float(entry), f"y_{place}") for place, entry in enumerate(goal, 1)],
+    ]
+    parameters, state, inputs, targets = map(tuple, given)
+    recorder = Recorder()
+    with recorder:
+        after, output = step.call(state, inputs, parameters)
+        checks = len(recorder.comparisons)
+        loss = 0.0 if y is None else step.loss_of(output, targets)
+    entries = output if isinstance(output, tuple | list) else [output]
+    results = [*after, *entries, loss]
+    program = recorder.program(results, [value for values in given for value in values])
+    program = program.simplified() if share else program.folded().without_dead_lines()
+    return Cell(program, len(parameters), len(state), len(inputs), len(targets), checks)
+
+
+def _vectors(given: Any, argument: str, *, fast: bool) -> Any:
+    """The numbers as vectors of one size: a list of lists, or if `fast` an array where it can."""
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}.")
+    if fast:
         import numpy as np
 
-        from .native import make_blocks
-
-        kernel = self._kernel(len(runs[0][0][0]), len(runs[0][1][0]))
-        sequences = [np.array(xs, dtype=float) for xs, _ in runs]
-        goals = [np.array(ys if self.every else ys[0], dtype=float) for _, ys in runs]
-        blocks = make_blocks(sequences, goals, kernel.lanes, self.every)
-        parameters, initial = np.array(numbers), np.array([*self.state, 0.0])
-        losses, gradient = kernel.run(blocks, parameters, initial, threads)
-        count = len(runs)
-        return float(losses.sum()) / count, [float(slope) / count for slope in gradient]
-
-    def _kernel(self, inputs: int, targets: int) -> Kernel:
-        from .native import Kernel
-
-        key = (inputs, targets)
-        if key not in self._kernels:
-            self._kernels[key] = Kernel(self._cell(inputs, targets), every=self.every)
-        return self._kernels[key]
-
-    def _cell(self, inputs: int, targets: int) -> Cell:
-        from .native import Cell
-
-        count, states = len(self.parameters), len(self.state)
-
-        def once(*values: Value) -> list[Any]:
-            parameters, rest = values[:count], values[count:]
-            x, y = rest[states : states + inputs], rest[states + inputs :]
-            state, output = self._call(tuple(rest[:states]), tuple(x), tuple(parameters))
-            return [*state, self._loss(output, tuple(y))]
-
-        examples = [*[p.data for p in self.parameters], *self.state, *[0.0] * (inputs + targets)]
-        program = record(once, *examples).simplified()
-        if program.guards:
-            raise ArgumentValueError(
-                "step or loss compares Values, so that one recording is not all of it: native code "
-                "does not check comparisons yet, so choose backend='python'."
-            )
-        *after, loss = program.outputs
-        lines = tuple([(op, operands) for op, operands, _ in program.lines])
-        sizes = (count, states, inputs, targets)
-        return Cell(*sizes, program.constants, lines, tuple(after), loss)
+        try:
+            array = np.array(given)
+        except ValueError:
+            array = np.array("ragged")
+        if array.dtype.kind in "iuf" and array.ndim in (1, 2) and len(array):
+            return array.astype(float) if array.ndim == 2 else array.astype(float)[:, None]
+    vectors = [_vector(entry, argument) for entry in given]
+    sizes = sorted({len(vector) for vector in vectors})
+    if len(sizes) > 1:
+        raise ArgumentValueError(f"{argument} has vectors of the sizes {sizes}.")
+    return vectors
 
 
 def _vector(entry: Any, argument: str) -> list[float]:
@@ -256,3 +356,8 @@ def _vector(entry: Any, argument: str) -> list[float]:
         raise ArgumentTypeError(f"{argument} must hold numbers or lists of them, not str.")
     entries = entry if hasattr(entry, "__len__") else [entry]
     return [as_float(one, argument) for one in entries]
+
+
+def _number_or_list(entries: Any) -> Any:
+    numbers = [float(entry) for entry in entries]
+    return numbers[0] if len(numbers) == 1 else numbers

@@ -20,7 +20,8 @@ import llvmlite
 import numpy as np
 
 from autograd_rnn import Value, compile_step, tanh
-from autograd_rnn.native import aligned, make_blocks
+from autograd_rnn.kernel import Kernel, aligned, make_blocks
+from autograd_rnn.steps import record_cell
 
 COUNT, INPUTS = 1000, 4
 SIZES = ((8, 20), (32, 100))
@@ -62,11 +63,11 @@ def measure(states: int, steps: int, rounds: int, folder: str) -> None:
     compiled = network(states, rng)
     x, y = rng.normal(size=(COUNT, steps, INPUTS)), rng.normal(size=COUNT)
     begin = time.perf_counter()
-    kernel = compiled._kernel(INPUTS, 1)
+    kernel = Kernel(record_cell(compiled.step, x[0, 0], y[:1]), every=False)
     compile_time = time.perf_counter() - begin
     blocks = make_blocks(list(x), list(y[:, None]), kernel.lanes, every=False)
     numbers = np.array([parameter.data for parameter in compiled.parameters])
-    initial = np.zeros(states + 1)
+    initial = np.zeros(states)
     library = c_library(folder, states)
     gradient = aligned(len(numbers), 8)
     work = aligned((steps + 1) * (INPUTS + 2 * states) + 2 * states, 8)
@@ -96,7 +97,7 @@ def measure(states: int, steps: int, rounds: int, folder: str) -> None:
         return plain_losses.sum() / COUNT, plain_gradient / COUNT
 
     def native(threads: int = 1) -> tuple[float, np.ndarray]:
-        found, slopes = kernel.run(blocks, numbers, initial, threads)
+        found, slopes, _ = kernel.run(blocks, numbers, initial, threads)
         return found.sum() / COUNT, slopes / COUNT
 
     engines = {"C, tiled": tiled, "native": native, "native, 2 threads": lambda: native(2)}

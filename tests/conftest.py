@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and where the real DNA lies."""
+"""Hypothesis profiles, a cache of its own, and where the real DNA lies."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,12 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("compiled", deadline=None, max_examples=30, derandomize=True)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def code_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A folder of this run for compiled code: the user's is left alone."""
+    os.environ["AUTOGRAD_RNN_CACHE"] = str(tmp_path_factory.mktemp("code"))
 
 
 @pytest.fixture

@@ -187,6 +187,9 @@ def instances() -> dict[str, object]:
     return {
         **{"Value": x, "RNN": rnn, "Unrolled": rnn.unroll(bits("10")), "Copies": copies(x, z)},
         **{"Copy": copies(x, z)[0], "Drawing": draw(z), "Page": play(z, max_nodes=0)},
+        "CompiledStep": RNN([[4], [1]], "relu", bias=False).compile(
+            "squared_error", backend="numpy"
+        ),
         "Program": Program.of(z, [x, y]),
     }
 
@@ -194,7 +197,7 @@ def instances() -> dict[str, object]:
 def correct_calls() -> dict[str, Call]:
     made = instances()
     rnn, run, drawing, page = [made[name] for name in ("RNN", "Unrolled", "Drawing", "Page")]
-    program = made["Program"]
+    program, compiled = made["Program"], made["CompiledStep"]
     w, loss = rnn.weights[0][0], (15 - run.pi[0]) ** 2
     x, y = Value(2.0, "x"), Value(3.0, "y")
     z = x * y + x
@@ -205,7 +208,9 @@ def correct_calls() -> dict[str, Call]:
     calls = {
         "RNN": call(RNN, [[4], [1]], "relu", bias=False, names=[["a"], ["b"]]),
         "RNN.__call__": call(rnn, [[1], [0]]),
-        "RNN.compile": call(rnn.compile, "squared_error", at="every", backend="python"),
+        "RNN.compile": call(
+            *(rnn.compile, "squared_error"), at="every", backend="python", exact=False
+        ),
         "RNN.load": call(RNN.load, "rnn.json"),
         "RNN.random": call(RNN.random, 2, 1, activation="tanh", seed=0),
         "RNN.save": call(rnn.save, "saved.json"),
@@ -216,6 +221,7 @@ def correct_calls() -> dict[str, Call]:
         "Drawing.save": call(drawing.save, "picture.dot", "dot"),
         "Page.save": call(page.save, "page.html"),
         "Program.__call__": call(program, 2.0, 3.0),
+        "Program.numpy": call(program.numpy, "f"),
         "Program.of": call(Program.of, z, [x, y]),
         "Program.python": call(program.python, "f"),
         "Program.select": call(program.select, 0),
@@ -228,10 +234,14 @@ def correct_calls() -> dict[str, Call]:
         **{
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
-                **{"at": "last", "backend": backend},
+                **{"at": "last", "backend": backend, "exact": exact},
             )
-            for backend in ("python", "native")
+            for backend, exact in (("python", False), ("numpy", False), ("native", True))
         },
+        "CompiledStep.gradients_per_step": call(compiled.gradients_per_step, [[1]], [2]),
+        "CompiledStep.loss_and_gradients": call(compiled.loss_and_gradients, [[1]], [2], threads=1),
+        "CompiledStep.predict": call(compiled.predict, [[1]], threads=1),
+        "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
         "copies": call(copies, w, loss, run),
         "counter": call(counter, "G", 2, "ACGT"),
         "derive (copies)": call(derive, loss, w, through=None, run=run),
@@ -264,6 +274,7 @@ def correct_calls() -> dict[str, Call]:
         "primitive": call(
             *(primitive, "mine", lambda x: 2.0 * x, (lambda x, z: 2.0,)),
             **{"symbol": "m", "latex": "m({})", "python": "m({})", "llvm": "m", "text": "m({})"},
+            arrays=lambda np, x: x * 2.0,
             binds=6,
         ),
         "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False),

@@ -4,12 +4,14 @@ import itertools
 import math
 import re
 
+import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from autograd_rnn import Value, gradients, hessian, hvp, jvp, ops
 from autograd_rnn.arguments import as_float
+from autograd_rnn.arrays import on_arrays
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 from autograd_rnn.ieee import same_bits as same
 from autograd_rnn.ops import TABLE, Op
@@ -55,6 +57,20 @@ def test_values_and_partials_anywhere_are_the_reference(op: Op, data: st.DataObj
     assert same(z, reference.VALUES[op.name](*operands))
     for mine, naive in zip(op.partials, reference.PARTIALS[op.name], strict=True):
         assert same(mine(*operands, z), naive(*operands))
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+@given(data=st.data())
+def test_values_on_arrays_are_those_on_floats(op: Op, data: st.DataObject) -> None:
+    numbers = st.lists(any_numbers | st.floats(-30, 30), min_size=5, max_size=5)
+    more = [data.draw(numbers) for _ in range(op.arity)]
+    rows = [*itertools.product(EDGES, repeat=op.arity), *zip(*more, strict=True)]
+    with np.errstate(all="ignore"):
+        found = on_arrays(op)(*[np.array(column) for column in zip(*rows, strict=True)])
+    for z, operands in zip(found.tolist(), rows, strict=True):
+        wanted = op.value(*operands)
+        close = math.isclose(z, wanted, rel_tol=1e-14, abs_tol=1e-323)
+        assert same(z, wanted) or (close and z != 0.0 != wanted), (operands, z, wanted)
 
 
 @pytest.mark.parametrize("op", EVERY_OP)

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from autograd_rnn import (
 from autograd_rnn.errors import StaleGraphError
 from autograd_rnn.ieee import same_bits
 
-from .strategies import Pair, any_numbers, pairs
+from .strategies import Pair, any_numbers, numbers_around_one, pairs
 
 NAMESPACE = {name: op.value for name, op in ops.TABLE.items()}
 
@@ -225,6 +226,46 @@ def test_the_exercise_is_readable() -> None:
     exec(source, names)
     assert names["loss_and_gradients"](4.0, 1.0) == (4.0, 32.0, 68.0)
     assert names["loss_and_gradients"](2.0, 3.0) == gradient(2.0, 3.0)
+
+
+# No steps: of numbers that differ in their last bits they make others.
+SMOOTH = ("add", "sub", "mul", "neg", "tanh", "exp", "sigmoid", "softplus", "sin", "cos")
+
+
+@given(
+    pairs(SMOOTH, numbers_around_one, 6, constants=False),
+    st.lists(st.lists(numbers_around_one, min_size=2, max_size=2), min_size=3, max_size=3),
+)
+def test_source_for_arrays_gives_what_the_program_does(pair: Pair, columns: list[Any]) -> None:
+    columns = columns[: pair.leaves]
+    program = Program.of(pair.values[-1], pair.values[: pair.leaves]).gradient()
+    names: dict[str, Any] = {}
+    exec(program.numpy("batch"), names)
+    with np.errstate(all="ignore"):
+        found = names["batch"](*[np.array(column) for column in columns])
+    for row in range(2):
+        wanted = program(*[column[row] for column in columns])
+        scale = max(map(abs, program._values([column[row] for column in columns])))
+        for z, w in zip(found, wanted, strict=True):
+            mine = float(np.broadcast_to(z, 2)[row])
+            assert mine == pytest.approx(w, rel=1e-9, abs=1e-9 * scale) or scale > 1e15
+
+
+def test_source_for_arrays_has_guards_and_ops_from_outside() -> None:
+    cube = primitive("cube_of_array", lambda x: x * x * x, lambda x, z: 3.0 * x * x)
+    try:
+        program = record(lambda x: cube(x) if x > 1 else -x, 2)
+        source = program.numpy()
+        assert source.startswith(
+            "from numpy import any\n\nfrom autograd_rnn.arrays import on_arrays"
+        )
+        names: dict[str, Any] = {}
+        exec(source, names)
+        assert list(names["program"](np.array([2.0, 3.0]))) == [8.0, 27.0]
+        with pytest.raises(BranchChanged, match="x_1 > 1.0"):
+            names["program"](np.array([2.0, 0.0]))
+    finally:
+        del ops.TABLE["cube_of_array"]
 
 
 @pytest.mark.parametrize("name", ["class", "x y", "1", "∂", "exp", "π̇", "w₁", "x_1", "\n", "a-b"])

@@ -1,0 +1,127 @@
+"""A straight-line program in writing: for a person, and as Python source."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import unicodedata
+from typing import Any, Final
+
+from . import ops
+from .arguments import shown
+from .errors import ArgumentValueError
+from .notation import Text, label, write, write_number
+from .ops import TABLE
+
+__all__ = ["in_source", "in_text", "in_words"]
+
+LONGEST_INSIDE: Final = 40  # characters of what stands in the line that uses it
+
+
+def in_text(program: Any) -> str:
+    """A line per named result, in the lecture's names; what is used once stands in its line."""
+    uses: dict[int, int] = {}
+    for number in [n for line in program.lines for n in line.operands]:
+        uses[number] = uses.get(number, 0) + 1
+    for number in [*program.outputs, *[n for guard in program.guards for n in guard.operands]]:
+        uses[number] = uses.get(number, 0) + 2
+    written = [Text(label(name)) for name in program.inputs]
+    written += [write_number(constant) for constant in program.constants]
+    rows = []
+    for number, (op, operands, name) in enumerate(program.lines, program.first_line):
+        text = write(op, *[written[operand] for operand in operands])
+        if name is None and uses.get(number) == 1 and len(text.text) <= LONGEST_INSIDE:
+            written.append(text)
+        else:
+            known = label(_named(program, number))
+            written.append(Text(known))
+            rows.append(f"  {known} = {text.text}")
+    for comparison, (x, y), outcome in program.guards:
+        other = "" if outcome else "not "
+        rows.append(f"  as long as {other}{written[x].text} {comparison} {written[y].text}")
+    gives = ", ".join([written[number].text for number in program.outputs])
+    given = ", ".join([label(name) for name in program.inputs])
+    return "\n".join([f"program of {given}", *rows, f"  gives {gives}"])
+
+
+def in_words(program: Any, guard: Any) -> str:
+    """The comparison of one of its guards, such as `x_1 > 0.0`."""
+    a, b = guard.operands
+    return f"{_named(program, a)} {guard.comparison} {_named(program, b)}"
+
+
+def _named(program: Any, number: int) -> str:
+    """What a value is called: its name, its number, or for a constant what it is."""
+    if number < len(program.inputs):
+        return str(program.inputs[number])
+    if number < program.first_line:
+        return repr(program.constants[number - len(program.inputs)])
+    return program.lines[number - program.first_line].name or f"v_{number}"
+
+
+def in_source(program: Any, name: str, *, arrays: bool = False) -> str:
+    """Python source of a function of that name: of floats, or of arrays; a line per op.
+
+    `ValueError` for a name that is no identifier.
+    """
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        raise ArgumentValueError(f"name must be an identifier, such as 'f', not {shown(name)}.")
+    named = _identifiers(program)
+    lines = [f"def {name}({', '.join(named[: len(program.inputs)])}):"]
+    for number, (op, operands, _) in enumerate(program.lines, program.first_line):
+        written = op.python.format(*[named[operand] for operand in operands])
+        lines.append(f"    {named[number]} = {written}")
+    for comparison, (a, b), outcome in program.guards:
+        said = f"{named[a]} {comparison} {named[b]}"
+        wrong = f"any(({said}) != {outcome})" if arrays else f"({said}) is not {outcome}"
+        lines += [f"    if {wrong}:", f"        raise BranchChanged({said!r})"]
+    lines.append(f"    return {', '.join([named[number] for number in program.outputs])}")
+    return _head(program, arrays) + "\n".join(lines) + "\n"
+
+
+def _head(program: Any, arrays: bool) -> str:
+    """The imports, and what else is called by name: ops that were registered from outside."""
+    called = {op.name: op for op, *_ in program.lines if f"{op.name}(" in op.python}
+    ours = sorted(name for name, op in called.items() if getattr(ops, name, None) is op)
+    others = sorted(set(called) - set(ours))
+    apart, own = [], []
+    if any(not math.isfinite(constant) for constant in program.constants):
+        apart.append("from math import inf, nan")
+    if program.guards:
+        apart += ["from numpy import any"] * arrays
+        own.append("from autograd_rnn.errors import BranchChanged")
+    if arrays and called:
+        words = ["on_arrays", *ours] if others else ours
+        own.insert(0, f"from autograd_rnn.arrays import {', '.join(words)}")
+    if others or (called and not arrays):
+        words = [*["TABLE"] * bool(others), *([] if arrays else ours)]
+        own.append(f"from autograd_rnn.ops import {', '.join(words)}")
+    entry = "{0} = on_arrays(TABLE[{0!r}])" if arrays else "{0} = TABLE[{0!r}]"
+    parts = [apart, own, [entry.format(name) for name in others]]
+    head = "\n\n".join(["\n".join(part) for part in parts if part])
+    return head + "\n\n\n" if head else ""
+
+
+def _identifiers(program: Any) -> list[str]:
+    """A Python name for each value, numbers as they are."""
+    named: list[str] = []
+    taken = {*TABLE, "BranchChanged", "TABLE", "any", "inf", "nan", "on_arrays"}
+    inputs, first = len(program.inputs), program.first_line
+    for number in range(first + len(program.lines)):
+        if inputs <= number < first:
+            written = repr(program.constants[number - inputs])
+            named.append(f"({written})" if written.startswith("-") else written)
+            continue
+        name = _identifier(_named(program, number))
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        named.append(name)
+    return named
+
+
+def _identifier(name: str) -> str:
+    """The name with what Python does not take in one replaced."""
+    plain = unicodedata.normalize("NFKC", name)
+    plain = "".join([c if ("_" + c).isidentifier() else "_" for c in plain])
+    return plain if plain.isidentifier() and not keyword.iskeyword(plain) else f"_{plain}"

@@ -1,0 +1,173 @@
+"""LLVM text in the making: instructions, loops, and lanes that the table's rules take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .lanes import everywhere
+from .ops import Op
+
+__all__ = ["Lane", "Writer"]
+
+
+class Writer:
+    """LLVM text in the making: instructions, loops, vectors of lanes."""
+
+    def __init__(self, lanes: int, exact: bool = False) -> None:
+        self.lanes, self.exact = lanes, exact
+        self.vector = f"<{lanes} x double>"
+        self.mask = f"<{lanes} x i1>"
+        self.text: list[str] = []
+        self.count = 0
+        self.block = "entry"
+        self.used: dict[str, Op] = {}
+        self.calls: dict[str, int] = {}
+
+    def name(self) -> str:
+        self.count += 1
+        return f"%r{self.count}"
+
+    def put(self, instruction: str) -> None:
+        self.text.append(f"  {instruction}")
+
+    def let(self, instruction: str) -> str:
+        name = self.name()
+        self.put(f"{name} = {instruction}")
+        return name
+
+    def label(self, label: str) -> None:
+        self.text.append(f"{label}:")
+        self.block = label
+
+    def at(self, pointer: str, offset: str | int, kind: str | None = None) -> str:
+        if offset == 0 or offset == "0":
+            return pointer
+        return self.let(f"getelementptr {kind or self.vector}, ptr {pointer}, i64 {offset}")
+
+    def load(self, pointer: str, offset: str | int = 0) -> str:
+        return self.let(
+            f"load {self.vector}, ptr {self.at(pointer, offset)}, align {8 * self.lanes}"
+        )
+
+    def store(self, value: str, pointer: str, offset: str | int = 0) -> None:
+        place = self.at(pointer, offset)
+        self.put(f"store {self.vector} {value}, ptr {place}, align {8 * self.lanes}")
+
+    def broadcast(self, pointer: str, offset: str | int = 0) -> str:
+        number = self.let(f"load double, ptr {self.at(pointer, offset, 'double')}, align 8")
+        first = self.let(f"insertelement {self.vector} poison, double {number}, i32 0")
+        zeros = f"<{self.lanes} x i32> zeroinitializer"
+        return self.let(f"shufflevector {self.vector} {first}, {self.vector} poison, {zeros}")
+
+    def splat(self, number: float) -> str:
+        return everywhere(number, self.lanes)
+
+    def integer(self, op: str, a: str | int, b: str | int) -> str:
+        return self.let(f"{op} i64 {a}, {b}")
+
+    def multiply_add(self, a: str, b: str, c: str) -> str:
+        of = f"{self.vector} {a}, {self.vector} {b}, {self.vector} {c}"
+        return self.let(f"call {self.vector} @llvm.fma.v{self.lanes}f64({of})")
+
+    def select(self, mask: str, a: str, b: str) -> str:
+        return self.let(f"select {self.mask} {mask}, {self.vector} {a}, {self.vector} {b}")
+
+    def call(self, op: Op, operands: Sequence[str]) -> str:
+        """The op over lanes."""
+        return self._call(f"op_{op.name}", self.vector, op, operands)
+
+    def call_both(self, op: Op, operands: Sequence[str]) -> tuple[str, str]:
+        """The op and its slope over lanes."""
+        kind = f"{{{self.vector}, {self.vector}}}"
+        both = self._call(f"both_{op.name}", kind, op, operands)
+        value, slope = [self.let(f"extractvalue {kind} {both}, {place}") for place in (0, 1)]
+        return value, slope
+
+    def _call(self, name: str, kind: str, op: Op, operands: Sequence[str]) -> str:
+        self.used[name] = op
+        self.calls[name] = self.calls.get(name, 0) + 1
+        arguments = ", ".join([f"{self.vector} {operand}" for operand in operands])
+        return self.let(f"call {kind} @{name}({arguments})")
+
+    def loop(
+        self,
+        low: str | int,
+        high: str | int,
+        step: int,
+        carried: Sequence[str],
+        body: Callable[[str, list[str]], list[str]],
+    ) -> list[str]:
+        """for i in range(low, high, step), which is not empty, carrying vectors along."""
+        self.count += 1
+        here, before = f"loop{self.count}", self.block
+        index, following = f"%i{self.count}", f"%n{self.count}"
+        phis = [f"%c{self.count}_{place}" for place in range(len(carried))]
+        self.put(f"br label %{here}")
+        self.label(here)
+        place = len(self.text)
+        self.text.append("")
+        results = body(index, phis)
+        self.put(f"{following} = add i64 {index}, {step}")
+        order = "slt" if step > 0 else "sgt"
+        more = self.let(f"icmp {order} i64 {following}, {high}")
+        self.put(f"br i1 {more}, label %{here}, label %after_{here}")
+        lines = [f"  {index} = phi i64 [ {low}, %{before} ], [ {following}, %{self.block} ]"]
+        for phi, first, result in zip(phis, carried, results, strict=True):
+            incoming = f"[ {first}, %{before} ], [ {result}, %{self.block} ]"
+            lines.append(f"  {phi} = phi {self.vector} {incoming}")
+        self.text[place] = "\n".join(lines)
+        self.label(f"after_{here}")
+        return results
+
+    def unless_empty(self, low: str | int, high: str | int, body: Callable[[], object]) -> None:
+        """The body where low < high."""
+        self.count += 1
+        some = self.let(f"icmp slt i64 {low}, {high}")
+        name = f"some{self.count}"
+        self.put(f"br i1 {some}, label %{name}, label %after_{name}")
+        self.label(name)
+        body()
+        self.put(f"br label %after_{name}")
+        self.label(f"after_{name}")
+
+
+class Lane:
+    """A value of the lanes to which the rules of the table can be applied."""
+
+    def __init__(self, writer: Writer, name: str) -> None:
+        self.writer, self.name = writer, name
+
+    @staticmethod
+    def _apply_op(op: Op, operands: tuple[Any, ...]) -> Lane:
+        writer = next(operand.writer for operand in operands if isinstance(operand, Lane))
+        names = [o.name if isinstance(o, Lane) else writer.splat(float(o)) for o in operands]
+        return Lane(writer, writer.call(op, names))
+
+    def __add__(self, other: Any) -> Lane:
+        return _infix("fadd", self, other)
+
+    def __radd__(self, other: Any) -> Lane:
+        return _infix("fadd", other, self)
+
+    def __sub__(self, other: Any) -> Lane:
+        return _infix("fsub", self, other)
+
+    def __rsub__(self, other: Any) -> Lane:
+        return _infix("fsub", other, self)
+
+    def __mul__(self, other: Any) -> Lane:
+        return _infix("fmul", self, other)
+
+    def __rmul__(self, other: Any) -> Lane:
+        return _infix("fmul", other, self)
+
+    def __neg__(self) -> Lane:
+        return Lane(self.writer, self.writer.let(f"fneg {self.writer.vector} {self.name}"))
+
+
+def _infix(instruction: str, a: Any, b: Any) -> Lane:
+    writer: Writer = a.writer if isinstance(a, Lane) else b.writer
+    x, y = [o.name if isinstance(o, Lane) else writer.splat(float(o)) for o in (a, b)]
+    flags = "" if writer.exact else "contract "
+    return Lane(writer, writer.let(f"{instruction} {flags}{writer.vector} {x}, {y}"))
