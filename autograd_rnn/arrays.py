@@ -136,12 +136,12 @@ class ArrayRun:
         return pack(sequences, targets, self.every)
 
     def run(self, batch: Batch, threads: int) -> Any:
-        """The loss of each sequence in its place, and the sum of their gradients."""
+        """The sum of the losses of the sequences, and that of their gradients."""
         sweep = _Sweep(self, batch, grouped=True)
         with np.errstate(all="ignore"):
             losses = sweep.forward()
             sweep.backward()
-        return _in_place(losses, batch), sweep.gradient
+            return losses.sum(), sweep.gradient
 
     def per_step(self, batch: Batch) -> Any:
         """For each sequence in its place, an array of the terms of its gradient: steps by weights.

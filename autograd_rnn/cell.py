@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import add, mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from .ops import Op
 from .replay import Guard, Line, Program
 
-__all__ = ["Cell", "Group", "find_groups"]
+__all__ = ["Cell", "Group", "find_groups", "read_by_rules"]
 
 
 class Cell(NamedTuple):
@@ -98,6 +100,43 @@ class Cell(NamedTuple):
             if number in found and not op.flat:
                 found.update(operands)
         return found
+
+
+class _Probe:
+    """A stand-in for a number, which takes note that a rule of the table reads it."""
+
+    def __init__(self, place: int, read: set[int]) -> None:
+        self.place, self.read = place, read
+
+    @staticmethod
+    def _apply_op(op: Op, operands: tuple[Any, ...]) -> _Probe:
+        probes = [operand for operand in operands if isinstance(operand, _Probe)]
+        for probe in probes:
+            probe.read.add(probe.place)
+        return probes[0]
+
+    def _combine(self, *others: Any) -> _Probe:
+        return self._apply_op(None, (self, *others))  # type: ignore[arg-type]
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = _combine
+
+
+@lru_cache(maxsize=1000)
+def read_by_rules(op: Op) -> tuple[frozenset[int], ...]:
+    """For each partial of an op the places of what it reads; the result comes after the operands.
+
+    >>> from autograd_rnn.ops import TABLE
+    >>> [sorted(read) for read in read_by_rules(TABLE["mul"])]
+    [[1], [0]]
+    """
+    found = []
+    for rule in op.partials:
+        read: set[int] = set()
+        slope = rule(*[_Probe(place, read) for place in range(op.arity + 1)])
+        if isinstance(slope, _Probe):
+            read.add(slope.place)
+        found.append(frozenset(read))
+    return tuple(found)
 
 
 class Group(NamedTuple):

@@ -339,14 +339,15 @@ class NativeRun:
         return make_blocks(sequences, targets, host_lanes(), every)._replace(runs=runs)
 
     def run(self, blocks: Blocks, threads: int) -> Any:
-        """The loss of each sequence in its place, and the sum of their gradients."""
+        """The sum of the losses of the sequences, and that of their gradients."""
         numbers = [parameter.data for parameter in self.step.parameters]
         kernel = self.kernel()
         with np.errstate(all="ignore"):
-            *found, flagged = kernel.run(blocks, numbers, self.step.state, threads)
+            losses, gradient, flagged = kernel.run(blocks, numbers, self.step.state, threads)
+            total = np.add.accumulate(losses)[-1] + 0.0  # one after another, which is exact
         if flagged:
             self._explain(blocks, flagged, True)
-        return found
+        return total, gradient
 
     def predict(self, blocks: Blocks, threads: int) -> Any:
         """The output for each sequence in its place: an array of entries, by steps if `every`."""

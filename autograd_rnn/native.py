@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from .cell import Cell, Group, find_groups
+from .cell import Cell, Group, find_groups, read_by_rules
 from .errors import ArgumentValueError
 from .graph import depth_first
 from .lanes import definition, support
@@ -63,17 +63,25 @@ class Layout:
             ):
                 starts.append(self.size)
                 self.size += count
+        # Values that the rules read on the way back; where an op has text for both, its slope is
+        # computed along with its value, and no rule reads.
         self.saved: dict[int, int] = {}
-        # Where an op has text for both, its slope is computed along with its value.
         self.sloped: dict[int, int] = {}
+        read: set[int] = set()
         for number, (op, operands, _) in enumerate(cell.lines, cell.line):
-            if number not in self.inside:
+            varying = [k for k, n in enumerate(operands) if not cell.input <= n < cell.line]
+            if number in self.inside or not varying:
+                continue
+            if op.llvm_slope is not None and not exact:
+                self.sloped[number] = self.size
+                self.size += 1
+                continue
+            for place in varying:
+                read |= {(*operands, number)[k] for k in read_by_rules(op)[place]}
+        for number in sorted(read):
+            if number >= cell.line and number not in self.row_of:
                 self.saved[number] = self.size
                 self.size += 1
-                varies = not cell.input <= operands[0] < cell.line
-                if op.llvm_slope is not None and varies and not exact:
-                    self.sloped[number] = self.size
-                    self.size += 1
         # Columns whose ∂loss/∂v somebody asks for: not those of inputs.
         self.columns = [
             [k for k, v in enumerate(group.vector) if not cell.input <= v < cell.line]
@@ -232,7 +240,7 @@ class Step:
                 else:
                     value = w.call(op, given)
                 self.values[number] = value
-                if keep:
+                if keep and number in layout.saved:
                     w.store(value, self.record, layout.saved[number])
 
     def _check(self, guard: Any) -> None:
@@ -359,23 +367,29 @@ class Step:
             slope = w.load(self.record, self.layout.sloped[number])
             self._add(operands[0], (adjoint * Lane(w, slope)).name)
             return
+        # Inputs, targets and constants have no adjoint, and what no rule reads was not saved.
+        varying = [k for k, n in enumerate(operands) if not cell.input <= n < cell.line]
+        read = {place for position in varying for place in read_by_rules(op)[position]}
         given = [
-            cell.constants[n - cell.constant]
-            if cell.constant <= n < cell.line
-            else Lane(w, self._get(n))
-            for n in operands
+            self._operand(n) if place in read else None
+            for place, n in enumerate((*operands, number))
         ]
-        me = Lane(w, self._get(number))
-        for position, operand in enumerate(operands):
-            if cell.input <= operand < cell.line:
-                continue  # inputs, targets and constants
-            slope = op.partials[position](*given, me)
+        for position in varying:
+            operand = operands[position]
+            slope = op.partials[position](*given)
             if isinstance(slope, Lane):
                 self._add(operand, (adjoint * slope).name)
             elif slope == 1.0:
                 self._add(operand, adjoint.name)
             else:
                 self._add(operand, (adjoint * float(slope)).name)
+
+    def _operand(self, number: int) -> Any:
+        """What a rule takes for a value: lanes, or a constant as it is."""
+        cell = self.cell
+        if cell.constant <= number < cell.line:
+            return cell.constants[number - cell.constant]
+        return Lane(self.w, self._get(number))
 
     def _transpose(self, g: int) -> None:
         """∂loss/∂v of a group, from its rows: what they are goes on the record for the weights."""

@@ -88,18 +88,18 @@ class EngineRun:
         """The sequences as they run."""
         return runs
 
-    def run(self, runs: Sequence[Run], threads: int) -> tuple[list[float], list[float]]:
-        """The loss of each sequence, and the sum of their gradients."""
+    def run(self, runs: Sequence[Run], threads: int) -> tuple[float, list[float]]:
+        """The sum of the losses of the sequences, and that of their gradients."""
         parameters = self.step.parameters
-        losses, sums = [], [0.0] * len(parameters)
+        total, sums = 0.0, [0.0] * len(parameters)
         for xs, ys in runs:
             loss, _ = self.step.unrolled(parameters, _constants(xs), _constants(ys))
             slopes = [0.0] * len(parameters)
             if isinstance(loss, Value):
                 slopes = list(gradients(loss, parameters))
-            losses.append(loss.data if isinstance(loss, Value) else as_float(loss, "the loss"))
+            total += loss.data if isinstance(loss, Value) else as_float(loss, "the loss")
             sums = [a + b for a, b in zip(sums, slopes, strict=True)]
-        return losses, sums
+        return total, sums
 
     def predict(self, runs: Sequence[Run], threads: int) -> list[Any]:
         """The output for each sequence, as lists of numbers."""
@@ -136,10 +136,10 @@ class ReplayedRun(EngineRun):
         super().__init__(step)
         self.programs: dict[Any, Program] = {}
 
-    def run(self, runs: Sequence[Run], threads: int) -> tuple[list[float], list[float]]:
-        """The loss of each sequence, and the sum of their gradients."""
+    def run(self, runs: Sequence[Run], threads: int) -> tuple[float, list[float]]:
+        """The sum of the losses of the sequences, and that of their gradients."""
         numbers = [parameter.data for parameter in self.step.parameters]
-        losses, sums = [], [0.0] * len(numbers)
+        total, sums = 0.0, [0.0] * len(numbers)
         for place, (xs, ys) in enumerate(runs):
             given = [*numbers, *_flat(xs), *_flat(ys)]
             key = (len(xs), len(xs[0]), len(ys[0]))
@@ -150,9 +150,9 @@ class ReplayedRun(EngineRun):
                 loss, *slopes = self.programs[key](*given)
             except BranchChanged as error:
                 raise BranchChanged(f"sequences[{place}]: {error}") from None
-            losses.append(loss)
+            total += loss
             sums = [a + b for a, b in zip(sums, slopes, strict=True)]
-        return losses, sums
+        return total, sums
 
     def _recorded(self, given: Sequence[float], steps: int, inputs: int, targets: int) -> Program:
         count = len(self.step.parameters)

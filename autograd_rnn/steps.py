@@ -179,11 +179,9 @@ class CompiledStep:
         """
         as_integer(threads, "threads", least=1, most=1024)
         batch = self._batch(sequences, targets)
-        losses, gradient = self._runner(batch.runs).run(batch.packed, threads)
-        total, count = 0.0, len(batch)
-        for loss in losses:
-            total += float(loss)
-        return total / count, [float(slope) / count for slope in gradient]
+        total, gradient = self._runner(batch.runs).run(batch.packed, threads)
+        count = len(batch)
+        return float(total) / count, [float(slope) / count for slope in gradient]
 
     def predict(self, sequences: Any, *, threads: int = 1) -> list[Any]:
         """The output for each sequence: a float, or a list for an output of several entries.
