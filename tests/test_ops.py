@@ -57,7 +57,8 @@ def test_values_and_partials_anywhere_are_the_reference(op: Op, data: st.DataObj
         assert same(mine(*operands, z), naive(*operands))
 
 
-@pytest.mark.parametrize("op", EVERY_OP)
+# The derivative that stop_gradient states is not that of its value: so it is meant.
+@pytest.mark.parametrize("op", [one for one in EVERY_OP if one.id != "stop_gradient"])
 @given(data=st.data())
 def test_partials_agree_with_central_differences(op: Op, data: st.DataObject) -> None:
     positive = st.floats(min_value=0.2, max_value=3)
