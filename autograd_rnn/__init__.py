@@ -9,6 +9,7 @@ from .errors import AnomalyError, AutogradError, BranchChanged, GradientError, S
 from .forward import hvp, jvp
 from .functions import dot, logsumexp, softmax
 from .graph import Copies, Copy, copies, topological
+from .losses import binary_cross_entropy, cross_entropy, squared_error
 from .ops import (
     abs,
     cos,
@@ -23,6 +24,7 @@ from .ops import (
     softplus,
     sqrt,
     step,
+    stop_gradient,
     tanh,
 )
 from .play import Page, play
@@ -50,12 +52,14 @@ __all__ = [
     "Unrolled",
     "Value",
     "abs",
+    "binary_cross_entropy",
     "bits",
     "check_gradients",
     "compile_step",
     "copies",
     "cos",
     "counter",
+    "cross_entropy",
     "derive",
     "detect_anomaly",
     "dot",
@@ -89,7 +93,9 @@ __all__ = [
     "softmax",
     "softplus",
     "sqrt",
+    "squared_error",
     "step",
+    "stop_gradient",
     "tanh",
     "topological",
     "value_and_grad",

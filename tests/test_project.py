@@ -27,7 +27,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = [
     ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph", "separating"],
     ["engine", "contexts", "reverse", "forward", "check"],
-    ["lanes", "native", "replay", "steps", "tasks", "rnn", "layout", "render", "theme"],
+    ["lanes", "native", "replay", "losses", "steps", "tasks", "rnn", "layout", "render", "theme"],
     ["algebra", "paper", "reading", "recursion", "derive"],
     ["labels", "words", "sheet", "dot", "neurons", "sketch", "story", "cards", "draw"],
     ["play", "exercises"],
@@ -51,7 +51,7 @@ BESIDE = {
     "recursion": {"algebra", "paper", "reading"},
     "derive": {"algebra", "paper", "reading", "recursion"},
     "native": {"lanes"},
-    "steps": {"native", "replay"},
+    "steps": {"losses", "native", "replay"},
     "rnn": {"steps"},
     "sheet": {"labels"},
     "dot": {"labels", "sheet"},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autograd_rnn import RNN, Value, compile_step, gradients, ops, tanh
 from autograd_rnn.lanes import definition
 from autograd_rnn.native import Cell, Kernel, find_groups, tiles
-from autograd_rnn.steps import CompiledStep, squared_error
+from autograd_rnn.steps import CompiledStep
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
@@ -217,13 +217,6 @@ def test_groups_and_tiles() -> None:
     w, x = ops.TABLE["mul"], ops.TABLE["add"]
     shared = Cell(1, 1, 1, 1, (), ((w, (0, 1)), (w, (0, 2)), (x, (4, 5))), (6,), 6)
     assert find_groups(shared) == []
-
-
-def test_squared_error() -> None:
-    assert squared_error(2.0, 5.0) == 9.0
-    assert squared_error((1.0, 2.0), (3.0, 5.0)) == 13.0
-    with pytest.raises(ValueError, match="output has 2 entries, but the target 1"):
-        squared_error((1.0, 2.0), 3.0)
 
 
 def test_refusals() -> None:
