@@ -11,6 +11,7 @@ from .functions import dot, logsumexp
 from .ops import equal, softplus
 
 __all__ = [
+    "HITS",
     "LOSSES",
     "binary_cross_entropy",
     "check_target",

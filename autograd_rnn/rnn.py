@@ -208,6 +208,11 @@ class RNN:
         """The number of inputs per step."""
         return len(self.weights) - self.states - self.bias
 
+    @property
+    def outputs(self) -> int:
+        """The number of outputs per step: the sums π of the states."""
+        return self.states
+
     def parameters(self) -> list[Value]:
         """The weights, row by row."""
         return [weight for row in self.weights for weight in row]

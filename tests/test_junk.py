@@ -27,6 +27,8 @@ from hypothesis import strategies as st
 import autograd_rnn
 from autograd_rnn import (
     RNN,
+    SGD,
+    Adam,
     AutogradError,
     Copies,
     Copy,
@@ -49,6 +51,7 @@ from autograd_rnn import (
     draw_weights,
     escape,
     exp,
+    fit,
     grad,
     gradients,
     hessian,
@@ -177,9 +180,9 @@ def call(function: Callable[..., object], *args: object, **kwargs: object) -> Ca
 
 
 #: Calls that open files: what the system says of those comes out as it is.
-OPENS = {"Drawing.save", "Page.save", "RNN.load", "RNN.save", "read_fasta"}
+OPENS = {"Drawing.save", "Page.save", "RNN.load", "RNN.save", "fit", "read_fasta"}
 #: Calls that compute as much as a number says, up to a limit.
-SIZED = {"Drawing.png", "RNN.random", "counter", "in_family"}
+SIZED = {"Drawing.png", "RNN.random", "counter", "fit", "in_family"}
 
 
 def instances() -> dict[str, object]:
@@ -190,7 +193,7 @@ def instances() -> dict[str, object]:
     return {
         **{"Value": x, "RNN": rnn, "Unrolled": rnn.unroll(bits("10")), "Copies": copies(x, z)},
         **{"Copy": copies(x, z)[0], "Drawing": draw(z), "Page": play(z, max_nodes=0)},
-        "Program": Program.of(z, [x, y]),
+        **{"Program": Program.of(z, [x, y]), "SGD": SGD(0.1, 0.5), "Adam": Adam()},
     }
 
 
@@ -222,6 +225,10 @@ def correct_calls() -> dict[str, Call]:
         "Program.of": call(Program.of, z, [x, y]),
         "Program.python": call(program.python, "f"),
         "Program.select": call(program.select, 0),
+        "SGD": call(SGD, 0.1, 0.9, clip_norm=1.0),
+        "SGD.step": call(made["SGD"].step, [x], [0.5]),
+        "Adam": call(Adam, 0.1, (0.9, 0.99), 1e-8, clip_norm=1.0),
+        "Adam.step": call(made["Adam"].step, [x], [0.5]),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
@@ -256,6 +263,12 @@ def correct_calls() -> dict[str, Call]:
         "draw_network": call(draw_network, run, theme="light", title="a network"),
         "draw_weights": call(draw_weights, rnn, inputs=["x"], theme="light", title="weights"),
         "escape": call(escape, [run.pi[0]], w, loss),
+        "fit": call(
+            *(fit, rnn, ([[1, 0], [1]], [2, 3])),
+            **{"loss": "squared_error", "optimiser": SGD(1e-9), "epochs": 2, "batch_size": 1},
+            **{"validation": ([[1]], [3]), "seed": 0, "engine": "eager", "progress": False},
+            **{"at": "last", "patience": 1, "checkpoint": "checkpoint.json", "threads": 1},
+        ),
         "grad": call(grad, f),
         "gradients": call(gradients, z, [x, y], seed=2.0, create_graph=True),
         "hessian": call(hessian, z, [x, y]),

@@ -28,6 +28,7 @@ LAYERS = [
     ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph", "separating"],
     ["engine", "contexts", "reverse", "forward", "check"],
     ["lanes", "native", "replay", "losses", "steps", "tasks", "rnn", "layout", "render", "theme"],
+    ["eager", "optimisers", "examples", "history", "checkpoint", "progress", "train"],
     ["algebra", "paper", "reading", "recursion", "derive"],
     ["labels", "words", "sheet", "dot", "neurons", "sketch", "story", "cards", "draw"],
     ["play", "exercises"],
@@ -53,6 +54,11 @@ BESIDE = {
     "native": {"lanes"},
     "steps": {"losses", "native", "replay"},
     "rnn": {"steps"},
+    "checkpoint": {"history"},
+    "train": {
+        *("checkpoint", "eager", "examples", "history"),
+        *("optimisers", "progress"),
+    },
     "sheet": {"labels"},
     "dot": {"labels", "sheet"},
     "neurons": {"labels", "sheet", "words"},
@@ -74,6 +80,16 @@ DEFERRED = {
     ("steps", "Cell", "typing"): "only for the type checker",
     ("steps", "Kernel", "typing"): "likewise",
     ("render", "pygraphviz"): "likewise, and a `dot` on the PATH serves where it does not load",
+    ("history", "Table"): "importing the package stays light",
+    ("history", "Console"): "likewise",
+    ("history", "Figure"): "an extra: only curves need it",
+    ("history", "Table", "typing"): "only for the type checker",
+    ("history", "Figure", "typing"): "likewise",
+    ("progress", "Console"): "importing the package stays light",
+    ("progress", "BarColumn"): "likewise",
+    ("progress", "Progress"): "likewise",
+    ("progress", "TextColumn"): "likewise",
+    ("progress", "TimeRemainingColumn"): "likewise",
     ("dot", "graphviz", "typing"): "only for the type checker",
 }
 # What is named like an op, but is none: a picture with a card for each step, the smallest set.
@@ -107,7 +123,7 @@ def test_every_module_has_a_layer() -> None:
 
 
 def test_the_readers_of_a_graph_do_not_import_value() -> None:
-    pictures = LAYERS[3]
+    pictures = LAYERS[4]
     for name in ("graph", "layout", *pictures, "render", "play"):
         assert "engine" not in imported(ast.parse((PACKAGE / f"{name}.py").read_text("utf-8")))
 
