@@ -86,19 +86,21 @@ def as_examples(
             f"{argument} must have as many sequences as targets, and one or more: there are "
             f"{len(sequences)} and {len(targets)}."
         )
+    sizes: set[int] = set()
     for place, (sequence, target) in enumerate(zip(sequences, targets, strict=True)):
         _check_sequence(sequence, inputs, f"{argument}: sequences[{place}]")
         name = f"{argument}: targets[{place}]"
-        if not every:
-            check_target(loss, target, outputs, name)
-        elif len(_listed(target, name)) != len(sequence):
+        if every and len(_listed(target, name)) != len(sequence):
             raise ArgumentValueError(
                 f"{name} has {len(target)} entries for {len(sequence)} steps: at='every' needs a "
                 f"target per step."
             )
-        else:
-            for k, goal in enumerate(target):
-                check_target(loss, goal, outputs, f"{name}[{k}]")
+        for k, goal in enumerate(target if every else [target]):
+            sizes.add(check_target(loss, goal, outputs, f"{name}[{k}]" if every else name))
+            if len(sizes) > 1:
+                raise ArgumentValueError(
+                    f"{name} is not like the targets before: the sizes {sorted(sizes)} are mixed."
+                )
     return Examples(sequences, targets)
 
 
@@ -106,7 +108,8 @@ def _check_sequence(sequence: Any, inputs: int, argument: str) -> None:
     if not len(_listed(sequence, argument)):
         raise ArgumentValueError(f"{argument} is empty: it has no output. Leave it out.")
     for k, x in enumerate(sequence):
-        entries = _listed(x, f"{argument}[{k}]") if hasattr(x, "__len__") else [x]
+        vector = hasattr(x, "__len__") and not isinstance(x, str)
+        entries = _listed(x, f"{argument}[{k}]") if vector else [x]
         if len(entries) != inputs:
             raise ArgumentValueError(
                 f"{argument}[{k}] has {len(entries)} entries, but the model {inputs} inputs."

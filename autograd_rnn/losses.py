@@ -152,14 +152,15 @@ HITS: Final[dict[Callable[..., Any], Callable[..., bool]]] = {
 }
 
 
-def check_target(loss: Callable[..., Any], target: Any, outputs: int, argument: str) -> None:
-    """Nothing, or `ValueError` naming `argument` for a target that does not fit so many outputs.
+def check_target(loss: Callable[..., Any], target: Any, outputs: int, argument: str) -> int:
+    """The number of entries of a target that fits so many outputs; else `ValueError`.
 
-    A loss of the caller's own may have any target of numbers.
+    It names `argument`.  A loss of the caller's own may have any target of numbers.
     """
     goals = _entries(target, argument)
     if loss in CHECKS:
         CHECKS[loss](goals, outputs, argument)
+    return len(goals)
 
 
 def _check_size(goals: list[float], outputs: int, argument: str) -> None:

@@ -114,7 +114,8 @@ class SGD(Optimiser):
     def _moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
         before = self._state.get("velocity", [0.0] * len(gradients))
         velocity = [self.momentum * v + g for v, g in zip(before, gradients, strict=True)]
-        return [-self.learning_rate * v for v in velocity], {"velocity": velocity}
+        kept = {"velocity": velocity} if self.momentum else {}
+        return [-self.learning_rate * v for v in velocity], kept
 
 
 class Adam(Optimiser):

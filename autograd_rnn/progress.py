@@ -22,7 +22,7 @@ def progress_bar(wanted: bool, epochs: int, batches: int) -> Iterator[Callable[.
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn())
     visible = console.is_terminal or console.is_jupyter
     with Progress(*columns, console=console, disable=not visible, transient=True) as bar:
         task = bar.add_task("", total=epochs * batches)
