@@ -183,11 +183,11 @@ class _Training:
         targets = [self.data.targets[place] for place in places]
         hits, judged = self.hits(sequences, targets)
         loss, slopes = self.compiled.loss_and_gradients(sequences, targets, threads=self.threads)
-        if not (math.isfinite(loss) and all(map(math.isfinite, slopes))):
+        if not are_finite(loss, *slopes):
             self.fail(moment, "data", self.data, places)
         self.optimiser.step(self.parameters, slopes)
         weights = self.weights()
-        if not all(map(math.isfinite, weights)):
+        if not are_finite(*weights):
             raise TrainingError(
                 f"epoch {moment.epoch + 1}: the step after batch {moment.batch + 1} makes a weight "
                 f"infinite, though its gradient is finite. {WAY_OUT}"
@@ -209,9 +209,9 @@ class _Training:
         entry: dict[str, float | None] = {"loss": moment.mean, "accuracy": moment.accuracy}
         if self.validation is not None:
             loss, _ = self.compiled.loss_and_gradients(*self.validation, threads=self.threads)
-            if not math.isfinite(loss):
+            if not are_finite(loss):
                 places = range(len(self.validation.sequences))
-                self.fail(moment, "validation", self.validation, places)
+                self.fail(moment, "validation", self.validation, places, learning=False)
             hits, judged = self.hits(*self.validation)
             entry["validation_loss"] = loss
             entry["validation_accuracy"] = hits / judged if judged else None
@@ -247,18 +247,22 @@ class _Training:
         return found.count(True), len(found)
 
     def fail(
-        self, moment: Moment, argument: str, examples: Examples, places: Sequence[int]
+        self,
+        moment: Moment,
+        argument: str,
+        examples: Examples,
+        places: Sequence[int],
+        learning: bool = True,
     ) -> None:
         """Raise the error of a batch: of its first sequence with a number that is not finite."""
         epoch = f"epoch {moment.epoch + 1}"
         for place in places:
             sequence, target = examples.sequences[place], examples.targets[place]
             loss, slopes = self.compiled.loss_and_gradients([sequence], [target])
-            if not (math.isfinite(loss) and all(map(math.isfinite, slopes))):
+            if not are_finite(loss, *(slopes if learning else [])):
                 plain = self.model.compile(self.loss, at=self.at, backend="python")
                 fault = find_fault(plain, sequence, target) or "the engine itself finds none."
-                finite = math.isfinite(loss)
-                what = "a gradient that is not finite" if finite else f"the loss {loss!r}"
+                what = "a gradient that is not finite" if are_finite(loss) else f"the loss {loss!r}"
                 raise TrainingError(
                     f"{epoch}: sequences[{place}] of {argument} has {what}: {fault} {WAY_OUT}"
                 )
@@ -295,3 +299,8 @@ class _Training:
             "data": self.data.fingerprint(),
             "validation": validation,
         }
+
+
+def are_finite(*numbers: float) -> bool:
+    """Whether none of the numbers is NaN or infinite."""
+    return all(map(math.isfinite, numbers))

@@ -9,6 +9,7 @@ from mpmath import mp
 
 from autograd_rnn import Value, dot, gradients, jvp, logsumexp, record, softmax
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
+from autograd_rnn.graph import swept
 
 exponents = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=6)
 
@@ -67,6 +68,12 @@ def test_a_recording_finds_the_shift_anew(zs: list[float], others: list[float]) 
     assert total.data == logsumexp(others)
     shares = record(lambda *xs: softmax(xs), *zs)(*others)
     assert (shares if len(zs) > 1 else (shares,)) == tuple(softmax(others))
+
+
+def test_no_sweep_goes_through_the_shift() -> None:
+    output = logsumexp([Value(1), Value(3), Value(2)])
+    names = {node.op.name for node in swept(output) if node.op}
+    assert names == {"add", "sub", "exp", "log", "stop_gradient"}
 
 
 def test_a_recording_does_not_overflow_far_from_its_examples() -> None:
