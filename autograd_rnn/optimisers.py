@@ -21,7 +21,7 @@ class Optimiser:
     """What `fit` takes a step with; a subclass says in `_moves` how far each parameter goes."""
 
     #: The parts of a state: lists of a number per parameter, and `steps`, how many were taken.
-    parts: tuple[str, ...] = ()
+    _parts: tuple[str, ...] = ()
 
     def __init__(self, learning_rate: float, clip_norm: float | None) -> None:
         self.learning_rate = _positive(learning_rate, "learning_rate")
@@ -41,9 +41,9 @@ class Optimiser:
     def state(self, state: object) -> None:
         if not isinstance(state, dict):
             raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
-        if state and set(state) != set(self.parts):
+        if state and set(state) != set(self._parts):
             raise ArgumentValueError(
-                f"state must have the parts {', '.join(self.parts)}, as "
+                f"state must have the parts {', '.join(self._parts)}, as "
                 f"{type(self).__name__} writes it."
             )
         made = {
@@ -103,7 +103,7 @@ class SGD(Optimiser):
     -1.0
     """
 
-    parts = ("velocity",)
+    _parts = ("velocity",)
 
     def __init__(
         self, learning_rate: float, momentum: float = 0.0, *, clip_norm: float | None = None
@@ -131,7 +131,7 @@ class Adam(Optimiser):
     0.5
     """
 
-    parts = ("steps", "means", "squares")
+    _parts = ("steps", "means", "squares")
 
     def __init__(
         self,

@@ -325,7 +325,7 @@ def public_names() -> list[str]:
     # What a function makes, as its docstring says, is not made by hand.
     names = [name for name in names if "made by `" not in getattr(autograd_rnn, name).__doc__]
     for owner, thing in instances().items():
-        for member, found in vars(type(thing)).items():
+        for member, found in members(type(thing)).items():
             is_slot = inspect.ismemberdescriptor(found)
             if (
                 member[0] != "_"
@@ -334,6 +334,12 @@ def public_names() -> list[str]:
             ):
                 names.append(f"{owner}.{member}")
     return sorted({*names, "RNN.__call__", "Program.__call__", "Value.__format__"})
+
+
+def members(kind: type) -> dict[str, object]:
+    """What a class of this package has, and what it has from others of the package."""
+    ours = [one for one in kind.__mro__[::-1] if one.__module__.startswith("autograd_rnn.")]
+    return {name: found for one in ours for name, found in vars(one).items()}
 
 
 def is_set(thing: object, member: str) -> bool:
