@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import SGD, Adam, Value
@@ -52,6 +52,7 @@ rows = st.integers(1, 3).flatmap(
 )
 
 
+@settings(max_examples=30)
 @given(rows, rates, st.sampled_from([0.0, 0.5, 0.9]), st.sampled_from([None, 0.5, 20.0]))
 def test_it_is_what_torch_does(
     gradients: list[list[float]], rate: float, momentum: float, clip_norm: float | None
