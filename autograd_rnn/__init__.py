@@ -5,10 +5,19 @@ from .contexts import detect_anomaly, no_grad
 from .derive import Derivation, derive
 from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
 from .engine import Value
-from .errors import AnomalyError, AutogradError, BranchChanged, GradientError, StaleGraphError
+from .errors import (
+    AnomalyError,
+    AutogradError,
+    BranchChanged,
+    GradientError,
+    StaleGraphError,
+    TrainingError,
+)
 from .forward import hvp, jvp
 from .functions import dot, logsumexp, softmax
 from .graph import Copies, Copy, copies, topological
+from .history import History
+from .losses import binary_cross_entropy, cross_entropy, squared_error
 from .ops import (
     abs,
     cos,
@@ -23,8 +32,10 @@ from .ops import (
     softplus,
     sqrt,
     step,
+    stop_gradient,
     tanh,
 )
+from .optimisers import SGD, Adam
 from .play import Page, play
 from .replay import Program, record
 from .reverse import grad, gradients, hessian, value_and_grad, zero_grad
@@ -32,9 +43,12 @@ from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .separating import escape, separates, separating_set
 from .steps import CompiledStep, compile_step
 from .tasks import in_family, read_fasta
+from .train import fit
 
 __all__ = [
     "RNN",
+    "SGD",
+    "Adam",
     "AnomalyError",
     "AutogradError",
     "BranchChanged",
@@ -44,18 +58,22 @@ __all__ = [
     "Derivation",
     "Drawing",
     "GradientError",
+    "History",
     "Page",
     "Program",
     "StaleGraphError",
+    "TrainingError",
     "Unrolled",
     "Value",
     "abs",
+    "binary_cross_entropy",
     "bits",
     "check_gradients",
     "compile_step",
     "copies",
     "cos",
     "counter",
+    "cross_entropy",
     "derive",
     "detect_anomaly",
     "dot",
@@ -65,6 +83,7 @@ __all__ = [
     "draw_weights",
     "escape",
     "exp",
+    "fit",
     "grad",
     "gradients",
     "hessian",
@@ -89,7 +108,9 @@ __all__ = [
     "softmax",
     "softplus",
     "sqrt",
+    "squared_error",
     "step",
+    "stop_gradient",
     "tanh",
     "topological",
     "value_and_grad",

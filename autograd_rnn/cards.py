@@ -124,6 +124,10 @@ def _lay_out(story: Story, sheet: Sheet) -> tuple[float, float, float]:
     places.append(Place("output", far - right / 2, spine, *box_size(output)))
     _pin(sheet, places[-1], "output", box_label(output, sheet.theme), output.description)
     _draw_flows(sheet, places, flows)
+    for index, card in enumerate(cards):
+        if card.first.k in story.cuts and index:
+            before = places[index]
+            _draw_cut(sheet, card.first.k, before, places[index + 1], spine, flows[index][0])
     pairs = zip(places[1:], cards[:-1], strict=False)
     read = [place for place, card in pairs if any(card.holds(k) for k in story.read)]
     bottom = _draw_rails(sheet, places, read, story.swept)
@@ -142,6 +146,16 @@ def _draw_flows(sheet: Sheet, places: Sequence[Place], flows: Sequence[tuple[str
         _arrow(sheet, role, tail, head, [(start, spine + LANE), (end, spine + LANE)], forward)
         if back:
             _arrow(sheet, "back", head, tail, [(end, spine - LANE), (start, spine - LANE)], back)
+
+
+def _draw_cut(
+    sheet: Sheet, step: int, before: Place, after: Place, spine: float, words: str
+) -> None:
+    """The line between two cards, which spares the words over the arrow of the state."""
+    right, left = before.x + before.width / 2, after.x - after.width / 2
+    over = spine + LANE + 8.0 + 16.0 * len(words.split("\n"))
+    low = min(place.y - place.height / 2 for place in (before, after))
+    sheet.cut(step, (left + right) / 2, (-6.0, over), (spine + LANE - 4.0, low))
 
 
 def _draw_rails(sheet: Sheet, places: Sequence[Place], read: Sequence[Place], swept: bool) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .labels import (
@@ -15,7 +15,7 @@ from .labels import (
     panel_label,
     title_label,
 )
-from .layout import ROW_GAP, Placement, text_width
+from .layout import PANEL_GAP, ROW_GAP, Placement, text_width
 from .sheet import (
     ARROW_HEAD,
     LEGEND_ROOM,
@@ -52,7 +52,10 @@ class Arrow(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """All that is drawn, in drawing order; `panels` are the labels of the steps."""
+    """All that is drawn, in drawing order; `panels` are the labels of the steps.
+
+    No gradient goes back from the steps in `cuts`.
+    """
 
     title: str
     subtitle: str
@@ -60,6 +63,7 @@ class Picture(NamedTuple):
     arrows: tuple[Arrow, ...]
     panels: Mapping[int, str]
     legend: Mapping[str, str]
+    cuts: Collection[int] = ()
 
 
 def arrow_words(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
@@ -171,8 +175,12 @@ def _write_placed(
     title, legend = (middle, top + TITLE_ROOM / 2), (middle, bottom - LEGEND_ROOM / 2)
     graph.attr(layout="nop2")
     graph.attr(bb=points((middle - half, legend[1] - 20), (middle + half, top + TITLE_ROOM)))
-    Sheet(theme, graph).heading(picture.title, picture.subtitle, title)
+    sheet = Sheet(theme, graph)
+    sheet.heading(picture.title, picture.subtitle, title)
     for step, (x0, y0, x1, y1) in placement.panels.items():
+        if step in picture.cuts:
+            # The spine, at 0, has a note over its arrow.
+            sheet.cut(step, x0 - PANEL_GAP / 2, (y1 - 6.0, 20.0), (3.0, y0))
         looks = pinned_panel_looks(picture.panels[step], (x0, y0), (x1, y1), theme)
         with graph.subgraph(name=f"cluster_{step}", graph_attr=looks) as panel:
             for box in picture.boxes:

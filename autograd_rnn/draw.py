@@ -18,7 +18,7 @@ from .labels import FONTS, clean, entities
 from .neurons import write_cell, write_network, write_weights
 from .notation import written_with
 from .render import FORMATS, check_format, render
-from .sheet import Figure
+from .sheet import Figure, cut_words
 from .sketch import Sketch, shared_weights, sketch_graph
 from .theme import DARK, LIGHT, as_theme, dark_style
 
@@ -310,5 +310,6 @@ def drawing_of(sketch: Sketch, theme: str, title: str | None = None) -> Drawing:
     picture = sketch.picture(title)
     titles = {"autograd_rnn": picture.title, **{box.id: box.description for box in picture.boxes}}
     titles |= {arrow.id: arrow_words(arrow, sketch.boxes) for arrow in picture.arrows}
+    titles |= cut_words(picture.cuts)
     dot = write_dot(picture, sketch.placement(), as_theme(theme))
     return Drawing(Figure(dot, sketch.summary(), titles), theme, picture)

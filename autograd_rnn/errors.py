@@ -13,10 +13,12 @@ __all__ = [
     "FormatError",
     "GradientError",
     "GraphTooLarge",
+    "LibraryNotFound",
     "RenderError",
     "RendererNotFound",
     "StaleGraphError",
     "SymbolError",
+    "TrainingError",
 ]
 
 
@@ -68,6 +70,10 @@ class GraphTooLarge(AutogradError, ValueError):
     """A graph with too many nodes to be drawn; the message gives the ways out."""
 
 
+class LibraryNotFound(AutogradError, ImportError):
+    """A library of an extra is not installed; the message says how to get it."""
+
+
 class RendererNotFound(AutogradError, RuntimeError):
     """No Graphviz to render with; the message says how to get one."""
 
@@ -82,3 +88,7 @@ class DerivationError(AutogradError, ArithmeticError):
 
 class BranchChanged(AutogradError, RuntimeError):
     """A comparison came out otherwise than when the program was recorded."""
+
+
+class TrainingError(AutogradError, ArithmeticError):
+    """A loss, gradient or weight that is NaN or infinite; the message says where it came from."""

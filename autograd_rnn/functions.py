@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from .arguments import as_float
 from .errors import ArgumentTypeError, ArgumentValueError
-from .ops import div, exp, log
+from .ops import div, exp, log, maximum, minimum, stop_gradient
 
 __all__ = ["dot", "logsumexp", "softmax"]
+
+MAX: Final = sys.float_info.max
 
 
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
@@ -76,8 +78,14 @@ def _sum(terms: list[Any]) -> Any:
     return total
 
 
-def _shift(exponents: list[Any]) -> float:
-    """The largest exponent, as a plain number: it cancels, so its derivative is not wanted."""
-    numbers = [getattr(z, "data", z) for z in exponents]
-    largest = max([number for number in numbers if not math.isnan(number)], default=0.0)
-    return largest if math.isfinite(largest) else 0.0
+def _shift(exponents: list[Any]) -> Any:
+    """The largest exponent, finite, by the table's ops, so that a recording finds it anew.
+
+    It cancels, so its derivative is not wanted.
+    """
+    if not exponents:
+        return 0.0
+    largest = exponents[0]
+    for z in exponents[1:]:
+        largest = maximum(largest, z)
+    return stop_gradient(minimum(maximum(largest, -MAX), MAX))

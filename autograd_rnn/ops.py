@@ -22,6 +22,7 @@ An example, in full:
 Arithmetic is IEEE throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
 the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are
 `nothing`, zero whatever the operands, so their results are constants: no sweep goes through them.
+So is that of `stop_gradient`, on purpose.
 
 Values are within 4 units in the last place (ulp) of the true ones over all floats.  So are partials
 wherever the result and every intermediate of the rule are normal numbers; elsewhere they are within
@@ -56,6 +57,7 @@ __all__ = [
     "softplus",
     "sqrt",
     "step",
+    "stop_gradient",
     "tanh",
 ]
 
@@ -627,6 +629,19 @@ equal: Op = _define(
     %u = fcmp uno {v} %x, %y
     %a = select {m} %c, {v} {one}, {v} {zero}
     %z = select {m} %u, {v} {nan}, {v} %a""",
+)
+# The number itself, which no derivative goes through; `nothing` is its rule, not its slope.
+stop_gradient: Op = _define(
+    "stop_gradient",
+    value=lambda x: x,
+    partials=(nothing,),
+    symbol="sg",
+    text="sg({})",
+    latex=r"\operatorname{{sg}}\left({}\right)",
+    python="stop_gradient({})",
+    arrays=lambda np, x: x,
+    binds=CALL,
+    llvm="%z = bitcast {v} %x to {v}",
 )
 
 

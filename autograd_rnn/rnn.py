@@ -16,7 +16,7 @@ from .engine import Value, constant
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from .files import write_whole
 from .notation import accent
-from .ops import LINEAR, TABLE
+from .ops import LINEAR, TABLE, stop_gradient
 from .steps import CompiledStep, compile_step
 
 __all__ = ["RNN", "Step", "Unrolled", "activations", "bits", "counter", "one_hot"]
@@ -99,14 +99,24 @@ class Step(NamedTuple):
 
 
 class Unrolled:
-    """A network unrolled over its inputs: the initial `state` and a `Step` per input (panel 10)."""
+    """A network unrolled over its inputs: the initial `state` and a `Step` per input (panel 10).
 
-    __slots__ = ("rnn", "state", "steps")
+    `cuts` are the numbers of the steps that no gradient leaves backward: see `truncate`.
+    """
 
-    def __init__(self, rnn: RNN, state: tuple[Value, ...], steps: tuple[Step, ...]) -> None:
+    __slots__ = ("cuts", "rnn", "state", "steps")
+
+    def __init__(
+        self,
+        rnn: RNN,
+        state: tuple[Value, ...],
+        steps: tuple[Step, ...],
+        cuts: frozenset[int] = frozenset(),
+    ) -> None:
         self.rnn = rnn
         self.state = state
         self.steps = steps
+        self.cuts = cuts
 
     @property
     def given(self) -> tuple[Value, ...]:
@@ -208,6 +218,11 @@ class RNN:
         """The number of inputs per step."""
         return len(self.weights) - self.states - self.bias
 
+    @property
+    def outputs(self) -> int:
+        """The number of outputs per step: the sums π of the states."""
+        return self.states
+
     def parameters(self) -> list[Value]:
         """The weights, row by row."""
         return [weight for row in self.weights for weight in row]
@@ -222,7 +237,11 @@ class RNN:
         return self.unroll(inputs).q
 
     def unroll(
-        self, inputs: Iterable[Sequence[Any]], state: Sequence[Any] | None = None
+        self,
+        inputs: Iterable[Sequence[Any]],
+        state: Sequence[Any] | None = None,
+        *,
+        truncate: int | None = None,
     ) -> Unrolled:
         """The network over the inputs, one vector per step, with the same weights at every step.
 
@@ -230,9 +249,19 @@ class RNN:
         variables.  The sum of π runs in the order [1; Q; X], and the offset enters as itself.
         `ValueError` for a vector of the wrong size.
 
+        With `truncate`, backpropagation through time stops after so many steps: steps 1 to
+        `truncate` are a window, the next ones another, and the states that go from one window to
+        the next pass through `stop_gradient`.  So every number forward is the same, and the
+        gradient of a loss of step k is that of its window alone, from its first step to k, with
+        the states that came in as constants.
+
         >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
         >>> [step.pi[0].data for step in run.steps]
         [1.0, 4.0, 17.0]
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> rnn.unroll(bits("101"), truncate=2).pi[0].backward()
+        >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
+        [4.0, 1.0]
         """
         zeros = [0.0] * self.states
         initial = self._vector(zeros if state is None else state, self.states, "state", "q", None)
@@ -241,8 +270,13 @@ class RNN:
                 f"inputs must be a list of vectors, not {type(inputs).__name__}: "
                 f"write one_hot(...) or bits(...) around a string."
             )
-        q, steps = initial, []
+        if truncate is not None:
+            as_integer(truncate, "truncate", least=1)
+        q, steps, cuts = initial, [], set()
         for k, vector in enumerate(inputs, 1):
+            if truncate is not None and k > 1 and (k - 1) % truncate == 0:
+                q = tuple([stop_gradient(value) for value in q])
+                cuts.add(k)
             x = self._vector(vector, self.inputs, f"inputs[{k - 1}]", "x", k)
             pi = self._sums(q, x)
             for index, value in enumerate(pi):
@@ -252,7 +286,7 @@ class RNN:
                 for index, value in enumerate(q):
                     value.name = _component("q", index, len(q), k)
             steps.append(Step(k, x, pi, q))
-        return Unrolled(self, initial, tuple(steps))
+        return Unrolled(self, initial, tuple(steps), frozenset(cuts))
 
     def _sums(self, q: tuple[Value, ...], x: tuple[Value, ...]) -> tuple[Value, ...]:
         """Wᵀ [1; Q; X], a sum per column from the top down."""

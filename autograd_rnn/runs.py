@@ -11,7 +11,7 @@ from .errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from .replay import Program, Recorder
 from .reverse import gradients
 
-__all__ = ["EngineRun", "ReplayedRun", "Step"]
+__all__ = ["EngineRun", "ReplayedRun", "Step", "constants"]
 
 #: A sequence and its targets, as vectors of floats.
 Run = tuple[Sequence[Any], Sequence[Any]]
@@ -93,7 +93,7 @@ class EngineRun:
         parameters = self.step.parameters
         total, sums = 0.0, [0.0] * len(parameters)
         for xs, ys in runs:
-            loss, _ = self.step.unrolled(parameters, _constants(xs), _constants(ys))
+            loss, _ = self.step.unrolled(parameters, constants(xs), constants(ys))
             slopes = [0.0] * len(parameters)
             if isinstance(loss, Value):
                 slopes = list(gradients(loss, parameters))
@@ -103,7 +103,7 @@ class EngineRun:
 
     def predict(self, runs: Sequence[Run], threads: int) -> list[Any]:
         """The output for each sequence, as lists of numbers."""
-        return [self.step.predicted(self.step.parameters, _constants(xs)) for xs, _ in runs]
+        return [self.step.predicted(self.step.parameters, constants(xs)) for xs, _ in runs]
 
     def per_step(self, runs: Sequence[Run]) -> list[list[list[float]]]:
         """For each sequence and step, the terms of its gradient: what the step's uses add up to."""
@@ -117,7 +117,7 @@ class EngineRun:
                 lambda q, x, _, step=step, rows=rows: step.step(q, x, tuple(next(rows))),
                 *(step.loss, step.parameters, step.state, step.every),
             )
-            loss, _ = apart.unrolled(self.step.parameters, _constants(xs), _constants(ys))
+            loss, _ = apart.unrolled(self.step.parameters, constants(xs), constants(ys))
             flat = [value for layer in layers for value in layer]
             slopes = list(gradients(loss, flat)) if isinstance(loss, Value) else [0.0] * len(flat)
             size = len(self.step.parameters)
@@ -125,7 +125,8 @@ class EngineRun:
         return found
 
 
-def _constants(vectors: Any) -> list[tuple[Value, ...]]:
+def constants(vectors: Any) -> list[tuple[Value, ...]]:
+    """The vectors as Values that no sweep goes to, as inputs and targets are."""
     return [tuple([constant(float(entry)) for entry in vector]) for vector in vectors]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise, zip_longest
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +27,7 @@ __all__ = [
     "Sheet",
     "along",
     "cornered",
+    "cut_words",
     "heading_width",
     "new_graph",
     "panel_looks",
@@ -83,6 +84,11 @@ def pinned_panel_looks(words: str, low: Point, high: Point, theme: Theme) -> dic
     """Likewise, from corner to corner, with the words at its foot on the left."""
     at = (low[0] + 12 + text_width(words, SMALL_POINTS) / 2, low[1] + 15)
     return {**panel_looks(words, theme), "bb": points(low, high), "lp": points(at)}
+
+
+def cut_words(steps: Iterable[int]) -> dict[str, str]:
+    """What the cuts before steps say, by their ids."""
+    return {f"cut_{step}": f"no gradient goes back from step {step}" for step in steps}
 
 
 # --- points and paths ----------------------------------------------------------------------------
@@ -194,6 +200,16 @@ class Sheet:
             for reach in (before, length - after - ARROW_HEAD, length - after)
         ]
         return [*cornered([first, last]), tip]
+
+    def cut(self, step: int, x: float, *parts: tuple[float, float]) -> None:
+        """A dashed line from top to bottom, in parts, where no gradient goes back from a step."""
+        high = parts[0][0]
+        self.text(f"cut_{step}", (x, high), "cut", SMALL_POINTS, self.theme.gradient)
+        self.titles |= cut_words([step])
+        looks = {"color": self.theme.gradient, "style": "dotted", "penwidth": "2.2", "dir": "none"}
+        for part, (top, low) in enumerate([(high - 9.0, parts[0][1]), *parts[1:]]):
+            line = spline(*cornered([(x, top), (x, low)]))
+            self.graph.edge(*[f"cut_{step}"] * 2, id=f"e0_{step}_{part}", pos=line, **looks)
 
     def panel(self, step: str, low: Point, high: Point) -> None:
         """The panel of a step, from corner to corner."""

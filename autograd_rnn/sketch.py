@@ -204,6 +204,7 @@ class Sketch:
             arrows=tuple(self.arrows),
             panels=self._panels(),
             legend={role: word for role, word in words.items() if role in roles},
+            cuts=getattr(self.run, "cuts", ()),
         )
 
     def _title(self) -> str:

@@ -11,11 +11,12 @@ from .arguments import as_choice, as_float, as_function, as_integer
 from .cell import Cell
 from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError
+from .losses import LOSSES
 from .replay import Recorder
 from .reverse import as_values
 from .runs import EngineRun, ReplayedRun, Step
 
-__all__ = ["Batch", "CompiledStep", "compile_step", "squared_error"]
+__all__ = ["AT", "BACKENDS", "Batch", "CompiledStep", "compile_step"]
 
 #: What runs a step, and what has to be installed for it.
 BACKENDS: Final[dict[str, tuple[str, ...]]] = {
@@ -25,24 +26,6 @@ BACKENDS: Final[dict[str, tuple[str, ...]]] = {
     "native": ("llvmlite", "numpy"),
 }
 AT: Final = ("last", "every")
-
-
-def squared_error(output: Any, target: Any) -> Any:
-    """(target − output)², summed over the entries of vectors."""
-    outputs = output if isinstance(output, tuple | list) else (output,)
-    targets = target if isinstance(target, tuple | list) else (target,)
-    if len(outputs) != len(targets):
-        raise ArgumentValueError(
-            f"the output has {len(outputs)} entries, but the target {len(targets)}."
-        )
-    terms = [(goal - entry) ** 2 for entry, goal in zip(outputs, targets, strict=True)]
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
-
-
-LOSSES: Final[dict[str, Callable[..., Any]]] = {"squared_error": squared_error}
 
 
 def compile_step(
@@ -58,7 +41,7 @@ def compile_step(
     """The step as a function of batches of sequences: their mean loss, and its gradients.
 
     `step(state, x, parameters) -> (state, output)` is recorded once, on tuples of Values; `state`
-    is the initial state, of numbers.  `loss(output, target)` gives a Value, or is "squared_error".
+    is the initial state, of numbers.  `loss(output, target)` gives a Value, or is the name of ours.
     `at="last"` has a target per sequence, `at="every"` one per step, whose losses are averaged.
     The numbers of the parameters are read at each call.
 

@@ -43,6 +43,7 @@ class Story:
         order = topological(output)
         self.output, self.initial, self.swept = output, run.state, bool(output.grad)
         self.adjoint, self.layer = adjoints(output), layers(run)
+        self.cuts: frozenset[int] = getattr(run, "cuts", frozenset())
         self.names = {node: _name(node, place) for place, node in enumerate(order, 1)}
         self.uses = {weight: copies(weight, output, run) for weight in weights}
         for weight, uses in self.uses.items():
@@ -71,7 +72,9 @@ class Story:
         if len(self.steps) <= MOST_CARDS:
             return [self._card(step) for step in self.steps]
         middle = self.steps[FIRST_CARDS:-LAST_CARDS]
-        more = Card("more", f"… {len(middle)} more steps …", [], middle[0], middle[-1])
+        inner = len([step for step in middle[1:] if step.k in self.cuts])
+        cuts = f", {inner} cut{'s'[: inner > 1]}" if inner else ""
+        more = Card("more", f"… {len(middle)} more steps{cuts} …", [], middle[0], middle[-1])
         inside = [uses for weight in self.uses if (uses := self._uses_in(more, weight))]
         rows = []
         for uses in inside:
@@ -137,6 +140,11 @@ class Story:
         given = [(card.last.q, card.last.k) for card in cards[:-1]]
         pairs = [(self.initial, None), *given, (self.read[last.k], last.k)]
         told = [self._told(nodes, k) for nodes, k in pairs]
+        # Nothing runs back over a cut.
+        told = [
+            (name, data, "–" if k is not None and k + 1 in self.cuts and k < last.k else grad)
+            for (name, data, grad), (_, k) in zip(told, pairs, strict=True)
+        ]
         broken = any(max(len(data), len(grad)) > LONGEST_NUMBER for _, data, grad in told)
         equals, slope = "\n" if broken else " = ", f"∂{self._text(self.output)}/∂"
         return [

@@ -27,7 +27,7 @@ class Node:
 
     def __post_init__(self) -> None:
         # A comparison changes with its operands nowhere, so it is never differentiated either.
-        self.constant = self.constant or self.op in ("greater", "equal")
+        self.constant = self.constant or self.op in ("greater", "equal", "stop_gradient")
 
 
 # --- values: IEEE arithmetic, no exception -------------------------------------------------------
@@ -131,6 +131,7 @@ VALUES = {
     "minimum": lambda x, y: -largest(-x, -y),
     "greater": lambda x, y: compare(x > y, x, y),
     "equal": lambda x, y: compare(x == y, x, y),
+    "stop_gradient": lambda x: x,
 }
 
 # --- partials: one per operand, with the conventions at kinks and edges --------------------------
@@ -183,6 +184,7 @@ PARTIALS = {
     "minimum": (lambda x, y: share(y, x), lambda x, y: share(x, y)),
     "greater": (lambda x, y: 0.0, lambda x, y: 0.0),
     "equal": (lambda x, y: 0.0, lambda x, y: 0.0),
+    "stop_gradient": (lambda x: 0.0,),
 }
 
 # --- the graph -----------------------------------------------------------------------------------

@@ -357,3 +357,34 @@ def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
             [sys.executable, "-c", code], capture_output=True, env=environment, check=True
         )
         assert result.stdout.decode().replace("\r\n", "\n") == here
+
+
+def truncated(bit_string: str, window: int) -> tuple[Value, Any, Value]:
+    rnn = RNN([[2], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits(bit_string), truncate=window)
+    loss = (15 - run.pi[0]) ** 2
+    loss.backward()
+    return loss, run, rnn.weights[0][0]
+
+
+def test_where_backpropagation_is_truncated_there_is_a_cut_and_no_arrow_back() -> None:
+    loss, run, w1 = truncated("1011", 2)
+    figure = cards(loss, run, [w1])
+    back = [(tail, head) for tail, head, _ in arrows(figure, "back")]
+    assert back[:4] == [
+        *[("step_1", "start"), ("step_2", "step_1"), ("step_4", "step_3"), ("output", "step_4")]
+    ]
+    assert ("step_2", "step_3", "q̈ = 2") in arrows(figure, "state")
+    assert terms(ledger(figure)) == [0, 0, -32, -40]
+    assert figure.titles["cut_3"] == "no gradient goes back from step 3"
+    assert re.findall(r"cut_\d+ -> cut_\d+", figure.dot) == ["cut_3 -> cut_3"] * 2
+    (at,) = re.findall(r'id=cut_3 pos="([-\d.]+),', figure.dot)
+    left, right = [re.findall(rf'id=step_{k} pos="([-\d.]+),', figure.dot)[0] for k in (2, 3)]
+    assert float(at) == pytest.approx((float(left) + float(right)) / 2)
+    svg = render(figure.dot, "svg").decode()
+    assert svg.count("stroke-dasharray") >= 2 + len(back)
+    # The cuts among the steps that share a card are told on it.
+    loss, run, w1 = truncated("1" * 20, 6)
+    figure = cards(loss, run, [w1])
+    assert "… 13 more steps, 2 cuts …" in figure.dot
+    assert re.findall(r"id=(cut_\d+)", figure.dot) == ["cut_19"]

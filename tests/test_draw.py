@@ -709,3 +709,25 @@ def test_a_page_has_no_more_inside_than_can_be_followed() -> None:
     run = rnn.unroll(bits("10110101"))
     loss = (15 - run.pi[0]) ** 2
     assert draw(loss, run=run, detail="neuron").inside is None
+
+
+@pytest.mark.parametrize("window", [1, 2, 9])
+def test_where_backpropagation_is_truncated_there_is_a_cut(window: int) -> None:
+    rnn = RNN([[2], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("1011"), truncate=window)
+    loss = (15 - run.pi[0]) ** 2
+    drawing = draw(loss, focus=rnn.weights[0][0], run=run)
+    cuts = re.findall(r'id=cut_(\d) pos="([-\d.]+),', drawing.dot)
+    assert [int(step) for step, _ in cuts] == sorted(run.cuts)
+    panels = {
+        int(step): (float(left), float(right))
+        for step, left, right in re.findall(
+            r'cluster_(\d) \{\s+graph \[bb="([-\d.]+),[-\d.]+,([-\d.]+),', drawing.dot
+        )
+    }
+    for step, x in cuts:
+        assert panels[int(step) - 1][1] < float(x) < panels[int(step)][0]
+    badges = [box.badge for box in drawing.picture.boxes]
+    assert badges.count("sg") == len(run.cuts)
+    titles = [f"no gradient goes back from step {step}" for step in sorted(run.cuts)]
+    assert re.findall("no gradient goes back from step .", drawing.svg()) == titles

@@ -98,7 +98,12 @@ def test_two_outputs_sharing_nodes_do_not_leak_into_each_other(pair: Pair) -> No
 
 
 def is_smooth(node: reference.Node) -> bool:
-    """Whether an op has one slope on both sides of each operand: no jump, no kink, no edge."""
+    """Whether an op has one slope on both sides of each operand: no jump, no kink, no edge.
+
+    And whether it owns up to it, which stop_gradient does not.
+    """
+    if node.op == "stop_gradient":
+        return False
     operands = [reference.value(operand) for operand in node.operands]
     z = reference.value(node)
     for position, x in enumerate(operands):

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from autograd_rnn import Value, dot, gradients, jvp, logsumexp, softmax
+from autograd_rnn import Value, dot, gradients, jvp, logsumexp, record, softmax
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
+from autograd_rnn.graph import swept
 
 exponents = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=6)
 
@@ -54,6 +55,32 @@ def test_the_derivatives_of_softmax(zs: list[float]) -> None:
         assert gradients(share, values) == pytest.approx(wanted, abs=1e-15)
         forward = jvp(lambda *xs, i=i: softmax(xs)[i], zs, [1.0] + [0.0] * (len(zs) - 1))
         assert forward[1] == pytest.approx(wanted[0], abs=1e-15)
+
+
+@given(exponents, exponents)
+def test_a_recording_finds_the_shift_anew(zs: list[float], others: list[float]) -> None:
+    """Recorded at one place, right at any other, however far: bit for bit what the engine gives."""
+    others = (others * len(zs))[: len(zs)]
+    program = record(lambda *xs: logsumexp(xs), *zs).gradient()
+    values = [Value(z) for z in others]
+    total = logsumexp(values)
+    assert program(*others) == (total.data, *gradients(total, values))
+    assert total.data == logsumexp(others)
+    shares = record(lambda *xs: softmax(xs), *zs)(*others)
+    assert (shares if len(zs) > 1 else (shares,)) == tuple(softmax(others))
+
+
+def test_no_sweep_goes_through_the_shift() -> None:
+    output = logsumexp([Value(1), Value(3), Value(2)])
+    names = {node.op.name for node in swept(output) if node.op}
+    assert names == {"add", "sub", "exp", "log", "stop_gradient"}
+
+
+def test_a_recording_does_not_overflow_far_from_its_examples() -> None:
+    program = record(lambda *xs: logsumexp(xs), 0, 0).gradient()
+    assert program(5000, 4000) == (5000, 1, 0)
+    assert program(-5000, -math.inf) == (-5000, 1, 0)
+    assert program(-math.inf, -math.inf)[0] == -math.inf
 
 
 def test_infinities_and_nan() -> None:

@@ -27,17 +27,21 @@ from hypothesis import strategies as st
 import autograd_rnn
 from autograd_rnn import (
     RNN,
+    SGD,
+    Adam,
     AutogradError,
     Copies,
     Copy,
     Program,
     Unrolled,
     Value,
+    binary_cross_entropy,
     bits,
     check_gradients,
     compile_step,
     copies,
     counter,
+    cross_entropy,
     derive,
     detect_anomaly,
     dot,
@@ -47,6 +51,7 @@ from autograd_rnn import (
     draw_weights,
     escape,
     exp,
+    fit,
     grad,
     gradients,
     hessian,
@@ -63,6 +68,7 @@ from autograd_rnn import (
     separates,
     separating_set,
     softmax,
+    squared_error,
     topological,
     value_and_grad,
     zero_grad,
@@ -174,9 +180,9 @@ def call(function: Callable[..., object], *args: object, **kwargs: object) -> Ca
 
 
 #: Calls that open files: what the system says of those comes out as it is.
-OPENS = {"Drawing.save", "Page.save", "RNN.load", "RNN.save", "read_fasta"}
+OPENS = {"Drawing.save", "Page.save", "RNN.load", "RNN.save", "fit", "read_fasta"}
 #: Calls that compute as much as a number says, up to a limit.
-SIZED = {"Drawing.png", "RNN.random", "counter", "in_family"}
+SIZED = {"Drawing.png", "RNN.random", "counter", "fit", "in_family"}
 
 
 def instances() -> dict[str, object]:
@@ -190,7 +196,7 @@ def instances() -> dict[str, object]:
         "CompiledStep": RNN([[4], [1]], "relu", bias=False).compile(
             "squared_error", backend="numpy"
         ),
-        "Program": Program.of(z, [x, y]),
+        **{"Program": Program.of(z, [x, y]), "SGD": SGD(0.1, 0.5), "Adam": Adam()},
     }
 
 
@@ -214,7 +220,7 @@ def correct_calls() -> dict[str, Call]:
         "RNN.load": call(RNN.load, "rnn.json"),
         "RNN.random": call(RNN.random, 2, 1, activation="tanh", seed=0),
         "RNN.save": call(rnn.save, "saved.json"),
-        "RNN.unroll": call(rnn.unroll, [[1], [0]], [0]),
+        "RNN.unroll": call(rnn.unroll, [[1], [0]], [0], truncate=1),
         "Copies": call(Copies, made["Copies"]),
         "Copy": call(Copy, *[getattr(made["Copy"], field.name) for field in fields(Copy)]),
         "Drawing.png": call(drawing.png, 72),
@@ -225,10 +231,15 @@ def correct_calls() -> dict[str, Call]:
         "Program.of": call(Program.of, z, [x, y]),
         "Program.python": call(program.python, "f"),
         "Program.select": call(program.select, 0),
-        "Unrolled": call(Unrolled, rnn, run.state, run.steps),
+        "SGD": call(SGD, 0.1, 0.9, clip_norm=1.0),
+        "SGD.step": call(made["SGD"].step, [x], [0.5]),
+        "Adam": call(Adam, 0.1, (0.9, 0.99), 1e-8, clip_norm=1.0),
+        "Adam.step": call(made["Adam"].step, [x], [0.5]),
+        "Unrolled": call(Unrolled, rnn, run.state, run.steps, run.cuts),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
         "Value.backward": call(z.backward, 2.0),
+        "binary_cross_entropy": call(binary_cross_entropy, [x, 1.0], [1.0, 0.0]),
         "bits": call(bits, "101"),
         "check_gradients": call(check_gradients, f, [2, 3], eps=1e-5, atol=1e-8, rtol=1e-5),
         **{
@@ -244,6 +255,7 @@ def correct_calls() -> dict[str, Call]:
         "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
         "copies": call(copies, w, loss, run),
         "counter": call(counter, "G", 2, "ACGT"),
+        "cross_entropy": call(cross_entropy, [x, 1.0], 1),
         "derive (copies)": call(derive, loss, w, through=None, run=run),
         "derive (a set)": call(derive, loss, w, through=[run.pi[0]], run=run),
         "detect_anomaly": call(detect_anomaly),
@@ -261,6 +273,12 @@ def correct_calls() -> dict[str, Call]:
         "draw_network": call(draw_network, run, theme="light", title="a network"),
         "draw_weights": call(draw_weights, rnn, inputs=["x"], theme="light", title="weights"),
         "escape": call(escape, [run.pi[0]], w, loss),
+        "fit": call(
+            *(fit, rnn, ([[1, 0], [1]], [2, 3])),
+            **{"loss": "squared_error", "optimiser": SGD(1e-9), "epochs": 2, "batch_size": 1},
+            **{"validation": ([[1]], [3]), "seed": 0, "engine": "eager", "progress": False},
+            **{"at": "last", "patience": 1, "checkpoint": "checkpoint.json", "threads": 1},
+        ),
         "grad": call(grad, f),
         "gradients": call(gradients, z, [x, y], seed=2.0, create_graph=True),
         "hessian": call(hessian, z, [x, y]),
@@ -282,6 +300,7 @@ def correct_calls() -> dict[str, Call]:
         "separating_set": call(separating_set, w, loss),
         "record": call(record, f, 2, 3),
         "softmax": call(softmax, [x, 1.0]),
+        "squared_error": call(squared_error, [x, 1.0], [1.0, 0.0]),
         "topological": call(topological, z, x),
         "value_and_grad": call(value_and_grad, f),
         "zero_grad": call(zero_grad, x, y),
@@ -317,7 +336,7 @@ def public_names() -> list[str]:
     # What a function makes, as its docstring says, is not made by hand.
     names = [name for name in names if "made by `" not in getattr(autograd_rnn, name).__doc__]
     for owner, thing in instances().items():
-        for member, found in vars(type(thing)).items():
+        for member, found in members(type(thing)).items():
             is_slot = inspect.ismemberdescriptor(found)
             if (
                 member[0] != "_"
@@ -326,6 +345,12 @@ def public_names() -> list[str]:
             ):
                 names.append(f"{owner}.{member}")
     return sorted({*names, "RNN.__call__", "Program.__call__", "Value.__format__"})
+
+
+def members(kind: type) -> dict[str, object]:
+    """What a class of this package has, and what it has from others of the package."""
+    ours = [one for one in kind.__mro__[::-1] if one.__module__.startswith("autograd_rnn.")]
+    return {name: found for one in ours for name, found in vars(one).items()}
 
 
 def is_set(thing: object, member: str) -> bool:

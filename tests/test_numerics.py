@@ -57,6 +57,7 @@ TRUE: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     ),
     "greater": (lambda x, y: x > y, (lambda x, y: 0, lambda x, y: 0)),
     "equal": (lambda x, y: x == y, (lambda x, y: 0, lambda x, y: 0)),
+    "stop_gradient": (lambda x: x, (lambda x: 0,)),
 }
 #: Where an op has a value and a slope, if not everywhere; what it gives at 0 is stated below.
 DOMAIN: dict[str, Callable[..., bool]] = {
@@ -271,6 +272,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "abs": np.abs,
     "greater": unless_nan(np.greater),
     "equal": unless_nan(np.equal),
+    "stop_gradient": np.positive,
 }
 
 

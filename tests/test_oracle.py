@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import autograd
+import autograd.extend
 import autograd.numpy as anp
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
@@ -37,10 +38,12 @@ COMPLEX: dict[str, Callable[..., complex]] = {
 }
 #: Ops made of pieces, which are no function of a complex number.
 IN_PIECES = {"relu", "step", "abs", "maximum", "minimum", "greater", "equal"}
+#: What says that it has no slope, and has one.
+STOPS = {"stop_gradient"}
 
 
 def test_every_op_has_a_complex_step_or_a_reason() -> None:
-    assert set(COMPLEX) | IN_PIECES == set(TABLE)
+    assert set(COMPLEX) | IN_PIECES | STOPS == set(TABLE)
 
 
 @pytest.mark.parametrize("name", COMPLEX)
@@ -56,6 +59,14 @@ def test_partials_agree_with_the_complex_step(name: str, data: st.DataObject) ->
 
 
 # --- HIPS autograd -------------------------------------------------------------------------------
+
+
+@autograd.extend.primitive
+def stopped(x: Any) -> Any:
+    return x
+
+
+autograd.extend.defvjp(stopped, lambda result, x: lambda g: 0.0 * g)
 
 AUTOGRAD: dict[str, Callable[..., Any]] = {
     "add": lambda x, y: x + y,
@@ -79,6 +90,7 @@ AUTOGRAD: dict[str, Callable[..., Any]] = {
     "minimum": anp.minimum,
     "greater": lambda x, y: anp.where(x > y, 1.0, 0.0),
     "equal": lambda x, y: anp.where(x == y, 1.0, 0.0),
+    "stop_gradient": stopped,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, Value, bits, counter, gradients, in_family, one_hot
+from autograd_rnn import RNN, Value, bits, counter, gradients, in_family, one_hot, record
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from autograd_rnn.rnn import activations
 
@@ -221,3 +221,43 @@ def test_refusals_name_the_argument(call, error: type[Exception], words: str) ->
 def test_every_op_of_one_operand_is_an_activation() -> None:
     for name in activations():
         assert RNN([[1], [2]], name).unroll([[]], [0.5]).q[0].data is not None
+
+
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=9),
+    st.integers(1, 10),
+    st.sampled_from(["relu", "linear", "tanh"]),
+    st.integers(0, 99),
+)
+def test_truncated_gradients_are_those_of_the_window(
+    inputs: list[int], size: int, activation: str, seed: int
+) -> None:
+    """Of each step alone, from its window's first step on, the states that come in being given."""
+    rnn = RNN.random(2, 1, activation=activation, seed=seed)
+    whole, run = rnn.unroll([[x] for x in inputs]), rnn.unroll([[x] for x in inputs], truncate=size)
+    for step, same in zip(run.steps, whole.steps, strict=True):
+        assert [x.data for x in step.pi + step.q] == [x.data for x in same.pi + same.q]
+        first = (step.k - 1) // size * size  # steps before the window
+        before = [q.data for q in (whole.steps[first - 1].q if first else whole.state)]
+        window = rnn.unroll([[x] for x in inputs[first : step.k]], before)
+        for pi, alone in zip(step.pi, window.pi, strict=True):
+            assert gradients(pi, rnn.parameters()) == gradients(alone, rnn.parameters())
+    assert run.cuts == {k for k in range(2, len(inputs) + 1) if (k - 1) % size == 0}
+    assert whole.cuts == frozenset()
+
+
+def test_a_recording_of_a_truncated_run_serves_other_weights() -> None:
+    def last(*weights: Value) -> Value:
+        rnn = RNN([weights[:1], weights[1:]], "relu", bias=False)
+        return rnn.unroll(bits("1011"), truncate=2).pi[0]
+
+    program = record(last, 4, 1).gradient()
+    weights = [Value(2), Value(1)]
+    pi = last(*weights)
+    assert program(2, 1) == (pi.data, *gradients(pi, weights)) == (11, 9, 3)
+
+
+def test_truncate_has_to_be_a_number_of_steps() -> None:
+    for truncate, words in [(0, "truncate must be 1 or more"), (1.5, "truncate must be an int")]:
+        with pytest.raises((ValueError, TypeError), match=words):
+            RNN.random(1, 1).unroll(bits("1"), truncate=truncate)  # type: ignore[arg-type]

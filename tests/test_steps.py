@@ -23,7 +23,7 @@ from autograd_rnn.cell import Cell, find_groups
 from autograd_rnn.lanes import definition
 from autograd_rnn.native import tiles
 from autograd_rnn.replay import Line, Program, record
-from autograd_rnn.steps import CompiledStep, record_cell, squared_error
+from autograd_rnn.steps import CompiledStep, record_cell
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
@@ -669,13 +669,6 @@ def test_auto_takes_what_is_there_and_says_so(monkeypatch: pytest.MonkeyPatch) -
         assert rnn.compile("squared_error").backend == "python"
     with pytest.raises(ValueError, match=r"backend='numpy' needs numpy"):
         rnn.compile("squared_error", backend="numpy")
-
-
-def test_squared_error() -> None:
-    assert squared_error(2.0, 5.0) == 9.0
-    assert squared_error((1.0, 2.0), (3.0, 5.0)) == 13.0
-    with pytest.raises(ValueError, match="output has 2 entries, but the target 1"):
-        squared_error((1.0, 2.0), 3.0)
 
 
 def test_refusals() -> None:

@@ -1,0 +1,108 @@
+"""The history of a training, an entry per epoch, as a table and as curves."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Final
+
+from .errors import LibraryNotFound
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+__all__ = ["History"]
+
+MOST_ROWS: Final = 20
+HEADS: Final = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "validation_loss": "validation loss",
+    "validation_accuracy": "validation accuracy",
+    "seconds": "seconds",
+}
+
+
+@dataclass
+class History:
+    """What a training measured, a list with an entry per epoch each; made by `fit`.
+
+    `loss` and `accuracy` are means over the epoch's batches, each measured before its step;
+    `validation_loss` and `validation_accuracy` are measured after the epoch.  A list stays empty
+    where there is nothing to measure: no validation data, or a loss that knows no hits.  Printed it
+    is a table, of some of the epochs if there are many.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def columns(self) -> dict[str, list[float]]:
+        """The lists by name, without the empty ones."""
+        named = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: column for name, column in named.items() if column}
+
+    def cut(self, epochs: int) -> None:
+        """Forget what came after so many epochs."""
+        for column in self.columns().values():
+            del column[epochs:]
+
+    def __len__(self) -> int:
+        """The number of epochs."""
+        return len(self.loss)
+
+    def __rich__(self) -> Table:
+        from rich.table import Table
+
+        columns = self.columns()
+        table = Table()
+        for head in ("epoch", *[HEADS[name] for name in columns]):
+            table.add_column(head, justify="right")
+        every = -(-len(self) // MOST_ROWS)
+        for place in range(len(self)):
+            if place % max(every, 1) == 0 or place == len(self) - 1:
+                numbers = [f"{column[place]:.4g}" for column in columns.values()]
+                table.add_row(str(place + 1), *numbers)
+        return table
+
+    def __str__(self) -> str:
+        """The table as plain text."""
+        from rich.console import Console
+
+        text = io.StringIO()
+        Console(file=text, width=100, color_system=None, force_terminal=False).print(self)
+        return text.getvalue()
+
+    def plot(self) -> Figure:
+        """A figure of matplotlib: the losses over the epochs, and below them the accuracies.
+
+        `ImportError` where matplotlib, the extra `plot`, is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise LibraryNotFound(
+                "History.plot needs matplotlib: pip install 'autograd-rnn[plot]'."
+            ) from None
+        columns = self.columns()
+        panels = [
+            [(name, curve) for name, curve in columns.items() if name.endswith(kind)]
+            for kind in ("loss", "accuracy")
+        ]
+        panels = [panel for panel in panels if panel] or [[]]
+        figure = Figure(figsize=(7.0, 3.0 * len(panels)), layout="constrained")
+        for axes, panel in zip(
+            figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True
+        ):
+            for name, curve in panel:
+                # A curve of one epoch is a point, which a line alone would not show.
+                axes.plot(range(1, len(curve) + 1), curve, label=HEADS[name], marker=".")
+            axes.set_xlabel("epoch")
+            axes.grid(alpha=0.3)
+            if panel:
+                axes.set_ylabel(panel[0][0])
+                axes.legend()
+        return figure

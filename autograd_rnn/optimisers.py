@@ -1,0 +1,182 @@
+"""Optimisers: what turns gradients into steps of the parameters, by the formulas of torch.optim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+from .arguments import as_float, as_floats, as_integer
+from .engine import Value
+from .errors import ArgumentTypeError, ArgumentValueError
+from .reverse import as_values
+
+__all__ = ["SGD", "Adam", "Optimiser"]
+
+# Keeps a gradient of zeros from being divided by its norm; torch's number.
+CLIP_EPS: Final = 1e-6
+
+
+class Optimiser:
+    """What `fit` takes a step with; a subclass says in `_moves` how far each parameter goes."""
+
+    #: The parts of a state: lists of a number per parameter, and `steps`, how many were taken.
+    _parts: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate: float, clip_norm: float | None) -> None:
+        self.learning_rate = _positive(learning_rate, "learning_rate")
+        self.clip_norm = None if clip_norm is None else _positive(clip_norm, "clip_norm")
+        self._state: dict[str, Any] = {}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What is remembered between steps, as JSON can hold it: nothing before the first one.
+
+        It is made anew by each step, so that what was read once stays as it was.  One that was read
+        may be assigned; `ValueError` for any other.
+        """
+        return self._state
+
+    @state.setter
+    def state(self, state: object) -> None:
+        if not isinstance(state, dict):
+            raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
+        if state and set(state) != set(self._parts):
+            raise ArgumentValueError(
+                f"state must have the parts {', '.join(self._parts)}, as "
+                f"{type(self).__name__} writes it."
+            )
+        made = {
+            part: as_integer(content, "state['steps']", least=1)
+            if part == "steps"
+            else as_floats(content, f"state[{part!r}]")
+            for part, content in state.items()
+        }
+        if len({len(content) for content in made.values() if isinstance(content, list)}) > 1:
+            raise ArgumentValueError("state has lists that differ in length.")
+        self._state = made
+
+    def step(self, parameters: Iterable[Value], gradients: Iterable[float]) -> None:
+        """Move each parameter against its gradient; all of them, or none where an error comes.
+
+        `ValueError` for another number of gradients, or of parameters than in the steps before.
+        """
+        leaves, slopes = as_values(parameters, "parameters"), as_floats(gradients, "gradients")
+        if len(leaves) != len(slopes):
+            raise ArgumentValueError(
+                f"there are {len(leaves)} parameters, but {len(slopes)} gradients."
+            )
+        for place, leaf in enumerate(leaves):
+            if leaf.op is not None:
+                raise ArgumentValueError(f"parameters[{place}] is a result: only leaves can learn.")
+        for part, content in self._state.items():
+            if isinstance(content, list) and len(content) != len(slopes):
+                raise ArgumentValueError(
+                    f"state[{part!r}] is of {len(content)} parameters, not {len(slopes)}: make a "
+                    f"new {type(self).__name__} for other parameters."
+                )
+        if self.clip_norm is not None:
+            scale = min(1.0, self.clip_norm / (math.hypot(*slopes) + CLIP_EPS))
+            slopes = [scale * slope for slope in slopes]
+        moves, state = self._moves(slopes)
+        for leaf, move in zip(leaves, moves, strict=True):
+            leaf.data += move
+        self._state = state
+
+    def _moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        settings = {name: value for name, value in vars(self).items() if name[0] != "_"}
+        return f"{type(self).__name__}({', '.join([f'{n}={v!r}' for n, v in settings.items()])})"
+
+
+class SGD(Optimiser):
+    """Gradient descent with momentum: p ← p − learning_rate·v, v ← momentum·v + gradient.
+
+    With `clip_norm`, gradients whose norm over all parameters is larger are scaled down to it.
+    `ValueError` for a rate or a norm that is not positive, or a momentum that is not from 0 to 1.
+
+    >>> w = Value(1.0)
+    >>> SGD(0.5).step([w], [4.0])
+    >>> w.data
+    -1.0
+    """
+
+    _parts = ("velocity",)
+
+    def __init__(
+        self, learning_rate: float, momentum: float = 0.0, *, clip_norm: float | None = None
+    ) -> None:
+        super().__init__(learning_rate, clip_norm)
+        self.momentum = _share(momentum, "momentum")
+
+    def _moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
+        before = self._state.get("velocity", [0.0] * len(gradients))
+        velocity = [self.momentum * v + g for v, g in zip(before, gradients, strict=True)]
+        kept = {"velocity": velocity} if self.momentum else {}
+        return [-self.learning_rate * v for v in velocity], kept
+
+
+class Adam(Optimiser):
+    """Adam: p ← p − learning_rate·m̂ / (√v̂ + eps), means of the gradients and of their squares.
+
+    m and v forget by the factors `betas` per step, and m̂ and v̂ are freed of their start at 0
+    (Kingma and Ba, 2015, algorithm 1).  With `clip_norm`, gradients whose norm over all parameters
+    is larger are scaled down to it.  `ValueError` for settings outside their ranges.
+
+    >>> w = Value(1.0)
+    >>> Adam(0.5).step([w], [4.0])
+    >>> round(w.data, 6)
+    0.5
+    """
+
+    _parts = ("steps", "means", "squares")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        *,
+        clip_norm: float | None = None,
+    ) -> None:
+        super().__init__(learning_rate, clip_norm)
+        both = as_floats(betas, "betas")
+        if len(both) != 2:
+            raise ArgumentValueError(f"betas must be two numbers, not {len(both)}.")
+        self.betas = (_share(both[0], "betas[0]"), _share(both[1], "betas[1]"))
+        self.eps = _positive(eps, "eps")
+
+    def _moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
+        zeros, (keep, keep_square) = [0.0] * len(gradients), self.betas
+        steps = self._state.get("steps", 0) + 1
+        means = [
+            m + (1.0 - keep) * (g - m)
+            for m, g in zip(self._state.get("means", zeros), gradients, strict=True)
+        ]
+        squares = [
+            keep_square * v + (1.0 - keep_square) * g * g
+            for v, g in zip(self._state.get("squares", zeros), gradients, strict=True)
+        ]
+        size = self.learning_rate / (1.0 - keep**steps)
+        root = math.sqrt(1.0 - keep_square**steps)
+        moves = [
+            -size * (m / (math.sqrt(v) / root + self.eps))
+            for m, v in zip(means, squares, strict=True)
+        ]
+        return moves, {"steps": steps, "means": means, "squares": squares}
+
+
+def _positive(number: object, argument: str) -> float:
+    found = as_float(number, argument)
+    if not 0.0 < found < math.inf:
+        raise ArgumentValueError(f"{argument} must be over 0 and finite, not {found!r}.")
+    return found
+
+
+def _share(number: object, argument: str) -> float:
+    found = as_float(number, argument)
+    if not 0.0 <= found < 1.0:
+        raise ArgumentValueError(f"{argument} must be from 0 to below 1, not {found!r}.")
+    return found

@@ -1,0 +1,36 @@
+"""The progress of a training, as a bar on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["progress_bar"]
+
+
+@contextmanager
+def progress_bar(wanted: bool, epochs: int, batches: int) -> Iterator[Callable[..., None]]:
+    """A function to tell how many batches are done and what they measured; it draws the bar.
+
+    `tell(done, loss, accuracy)`, the accuracy being None where there is none.  On a terminal or in
+    a notebook; elsewhere, or where it is not wanted, it draws nothing.
+    """
+    if not wanted:
+        yield lambda *measured: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn())
+    visible = console.is_terminal or console.is_jupyter
+    with Progress(*columns, console=console, disable=not visible, transient=True) as bar:
+        task = bar.add_task("", total=epochs * batches)
+
+        def tell(done: int, loss: float, accuracy: float | None) -> None:
+            hits = "" if accuracy is None else f"  accuracy {accuracy:.1%}"
+            epoch = min(done // batches + 1, epochs)
+            words = f"epoch {epoch}/{epochs}  loss {loss:.4g}{hits}"
+            bar.update(task, completed=done, description=words)
+
+        yield tell

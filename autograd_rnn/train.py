@@ -1,0 +1,303 @@
+"""Training: fit a recurrent network to sequences and their targets."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, Final
+
+from .arguments import as_choice, as_function, as_integer
+from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
+from .errors import ArgumentTypeError, ArgumentValueError, TrainingError
+from .examples import Examples, as_examples, batches
+from .fault import find_fault
+from .history import History
+from .losses import HITS, LOSSES, is_hit
+from .optimisers import Optimiser
+from .progress import progress_bar
+from .reverse import as_values
+from .steps import AT, BACKENDS, Batch
+
+__all__ = ["fit"]
+
+ENGINES: Final = ("auto", *BACKENDS)
+MOST_EPOCHS: Final = 1_000_000
+WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
+
+
+def fit(
+    model: Any,
+    data: Any,
+    *,
+    loss: Any,
+    optimiser: Optimiser,
+    epochs: int,
+    batch_size: int,
+    validation: Any = None,
+    seed: int = 0,
+    engine: str = "auto",
+    progress: bool = True,
+    at: str = "last",
+    patience: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    threads: int = 1,
+) -> History:
+    """The history of a training of the model on the data, which changes the model's weights.
+
+    `model` is an `RNN`, or what has `inputs`, `outputs`, `parameters()` and `compile` likewise.
+    `data` and `validation` are pairs (sequences, targets), or have both as attributes; `loss` is
+    the name of one of ours or a function, `at` says whether there is a target per sequence or per
+    step, and `engine` is "eager" (the engine itself) or a backend of `compile_step`, with so many
+    `threads`.  Each epoch goes through the data once, in batches, in an order that the seed and the
+    epoch decide.
+
+    With `patience` the training ends when the validation loss has not been lower for so many
+    epochs, and the weights of the best epoch are put back.  With `checkpoint`, a path, all is
+    written there after each epoch, and a training that finds the file goes on from it: on the same
+    engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
+    model, and the checkpoint, as they were after the last whole batch.
+
+    `TrainingError` (an `ArithmeticError`) for a loss, gradient or weight that is NaN or infinite,
+    naming the epoch, the sequence and the first such number in it; the model is as it was after the
+    batch before.  `ValueError` and `TypeError` for data that do not fit, by their place.
+
+    >>> from autograd_rnn import RNN, SGD, bits
+    >>> sequences = [bits("1"), bits("10"), bits("110"), bits("011")]
+    >>> network = RNN([[0.5], [0.5]], activation="linear", bias=False)
+    >>> history = fit(
+    ...     network, (sequences, [1, 1, 2, 2]), loss="squared_error", optimiser=SGD(0.1),
+    ...     epochs=40, batch_size=2, engine="python", progress=False,
+    ... )
+    >>> [round(w.data, 2) for w in network.parameters()], len(history)
+    ([1.0, 1.0], 40)
+    """
+    return _Training(
+        model, data, loss, optimiser, epochs, batch_size, validation, seed, engine, at, patience,
+        checkpoint, threads,
+    ).run(bool(progress))  # fmt: skip
+
+
+class _Training:
+    """One call of `fit`: what was given, and what has been measured so far."""
+
+    def __init__(
+        self,
+        model: Any,
+        data: Any,
+        loss: Any,
+        optimiser: Any,
+        epochs: int,
+        batch_size: int,
+        validation: Any,
+        seed: int,
+        engine: str,
+        at: str,
+        patience: int | None,
+        checkpoint: str | os.PathLike[str] | None,
+        threads: int,
+    ) -> None:
+        for name in ("inputs", "outputs", "parameters", "compile"):
+            if not hasattr(model, name):
+                raise ArgumentTypeError(
+                    f"model must have inputs, outputs, parameters() and compile(), as RNN has: "
+                    f"{type(model).__name__} has no {name}."
+                )
+        named = LOSSES[as_choice(loss, "loss", LOSSES)] if isinstance(loss, str) else loss
+        self.loss: Callable[..., Any] = as_function(named, "loss")
+        if not isinstance(optimiser, Optimiser):
+            raise ArgumentTypeError(
+                f"optimiser must be SGD(...) or Adam(...), not {type(optimiser).__name__}."
+            )
+        self.optimiser = optimiser
+        self.epochs = as_integer(epochs, "epochs", least=1, most=MOST_EPOCHS)
+        self.batch_size = as_integer(batch_size, "batch_size", least=1)
+        self.seed = as_integer(seed, "seed")
+        self.threads = as_integer(threads, "threads", least=1, most=1024)
+        self.patience = None if patience is None else as_integer(patience, "patience", least=1)
+        if patience is not None and validation is None:
+            raise ArgumentValueError("patience needs validation data: without, there is no best.")
+        as_choice(engine, "engine", ENGINES)
+        every = as_choice(at, "at", AT) == "every"
+        inputs = as_integer(model.inputs, "model.inputs", least=0)
+        outputs = as_integer(model.outputs, "model.outputs", least=1)
+
+        def examples(given: Any, argument: str) -> Examples:
+            sizes = {"inputs": inputs, "outputs": outputs}
+            return as_examples(given, argument, **sizes, loss=self.loss, every=every)
+
+        self.data = examples(data, "data")
+        self.validation = None if validation is None else examples(validation, "validation")
+        self.parameters = as_values(model.parameters(), "model.parameters()")
+        self.at, self.every = at, every
+        self.compiled = model.compile(self.loss, at=at, backend=engine)
+        self.held_out: Batch | None = None
+        self.checkpoint = checkpoint
+        self.history = History()
+        self.order: tuple[int, list[list[int]]] = (-1, [])
+
+    # --- the loop -------------------------------------------------------------------------------
+
+    def run(self, progress: bool) -> History:
+        moment, settings = Moment(self.weights(), self.optimiser.state), {}
+        if self.checkpoint is not None:
+            settings = self.settings()
+            found = read_checkpoint(self.checkpoint, settings, len(self.parameters))
+            if found is not None:
+                moment, self.history = found
+        count = -(-len(self.data.sequences) // self.batch_size)
+        try:
+            self.put_back(moment)
+            with progress_bar(progress, self.epochs, count) as tell:
+                while moment.epoch < self.epochs and not self.is_over(moment):
+                    if moment.batch < count:
+                        moment = self.after_a_batch(moment)
+                        tell(moment.epoch * count + moment.batch, moment.mean, moment.accuracy)
+                    else:
+                        moment = self.after_an_epoch(moment)
+                        if self.checkpoint is not None:
+                            write_checkpoint(self.checkpoint, settings, moment, self.history)
+            if moment.best is not None:
+                self.assign(moment.best.weights)
+        except BaseException as error:
+            # A batch is done or it is not: what was begun is undone.
+            self.put_back(moment)
+            if isinstance(error, KeyboardInterrupt) and self.checkpoint is not None:
+                write_checkpoint(self.checkpoint, settings, moment, self.history)
+            raise
+        return self.history
+
+    def after_a_batch(self, moment: Moment) -> Moment:
+        """The moment after one batch more, of which the weights have learned."""
+        start = time.perf_counter()
+        places = self.batches_of(moment.epoch)[moment.batch]
+        sequences = [self.data.sequences[place] for place in places]
+        targets = [self.data.targets[place] for place in places]
+        batch = self.compiled.prepare(sequences, targets)
+        hits, judged = self.hits(batch, targets)
+        loss, slopes = self.compiled.loss_and_gradients(batch, threads=self.threads)
+        if not are_finite(loss, *slopes):
+            self.fail(moment, "data", self.data, places)
+        self.optimiser.step(self.parameters, slopes)
+        weights = self.weights()
+        if not are_finite(*weights):
+            raise TrainingError(
+                f"epoch {moment.epoch + 1}: the step after batch {moment.batch + 1} makes a weight "
+                f"infinite, though its gradient is finite. {WAY_OUT}"
+            )
+        return moment._replace(
+            weights=weights,
+            optimiser=self.optimiser.state,
+            batch=moment.batch + 1,
+            sequences=moment.sequences + len(places),
+            loss=moment.loss + loss * len(places),
+            hits=moment.hits + hits,
+            judged=moment.judged + judged,
+            seconds=moment.seconds + time.perf_counter() - start,
+        )
+
+    def after_an_epoch(self, moment: Moment) -> Moment:
+        """The moment before the next epoch; the history has an entry more."""
+        start, best = time.perf_counter(), moment.best
+        entry: dict[str, float | None] = {"loss": moment.mean, "accuracy": moment.accuracy}
+        if self.validation is not None:
+            if self.held_out is None:
+                self.held_out = self.compiled.prepare(*self.validation)
+            loss, _ = self.compiled.loss_and_gradients(self.held_out, threads=self.threads)
+            if not are_finite(loss):
+                places = range(len(self.validation.sequences))
+                self.fail(moment, "validation", self.validation, places, learning=False)
+            hits, judged = self.hits(self.held_out, self.validation.targets)
+            entry["validation_loss"] = loss
+            entry["validation_accuracy"] = hits / judged if judged else None
+            if self.patience is not None and (best is None or loss < best.loss):
+                best = Best(moment.epoch + 1, loss, moment.weights)
+        entry["seconds"] = moment.seconds + time.perf_counter() - start
+        for name, number in entry.items():
+            if number is not None:
+                getattr(self.history, name).append(number)
+        return Moment(moment.weights, moment.optimiser, moment.epoch + 1, best=best)
+
+    def is_over(self, moment: Moment) -> bool:
+        """Whether the validation loss has not been lower for as long as patience lasts."""
+        if self.patience is None or moment.best is None or moment.batch:
+            return False
+        return moment.epoch - moment.best.epoch >= self.patience
+
+    def batches_of(self, epoch: int) -> list[list[int]]:
+        if self.order[0] != epoch:
+            count = len(self.data.sequences)
+            self.order = epoch, batches(count, self.batch_size, self.seed, epoch)
+        return self.order[1]
+
+    def hits(self, batch: Batch, targets: Sequence[Any]) -> tuple[int, int]:
+        """How many outputs say what their targets say, of how many; of none for other losses."""
+        if self.loss not in HITS:
+            return 0, 0
+        outputs: list[Any] = self.compiled.predict(batch, threads=self.threads)
+        goals: list[Any] = list(targets)
+        if self.every:
+            outputs, goals = [list(chain.from_iterable(parts)) for parts in (outputs, goals)]
+        found = [is_hit(self.loss, z, goal) for z, goal in zip(outputs, goals, strict=True)]
+        return found.count(True), len(found)
+
+    def fail(
+        self,
+        moment: Moment,
+        argument: str,
+        examples: Examples,
+        places: Sequence[int],
+        learning: bool = True,
+    ) -> None:
+        """Raise the error of a batch: of its first sequence with a number that is not finite."""
+        epoch = f"epoch {moment.epoch + 1}"
+        for place in places:
+            sequence, target = examples.sequences[place], examples.targets[place]
+            loss, slopes = self.compiled.loss_and_gradients([sequence], [target])
+            if not are_finite(loss, *(slopes if learning else [])):
+                ((xs, ys),) = self.compiled.prepare([sequence], [target]).runs
+                fault = find_fault(self.compiled.step, xs, ys) or "the engine itself finds none."
+                what = "a gradient that is not finite" if are_finite(loss) else f"the loss {loss!r}"
+                raise TrainingError(
+                    f"{epoch}: sequences[{place}] of {argument} has {what}: {fault} {WAY_OUT}"
+                )
+        raise TrainingError(
+            f"{epoch}: each sequence of a batch of {argument} is finite, but their sum is not. "
+            f"{WAY_OUT}"
+        )
+
+    # --- what is kept ---------------------------------------------------------------------------
+
+    def weights(self) -> list[float]:
+        return [parameter.data for parameter in self.parameters]
+
+    def assign(self, weights: Sequence[float]) -> None:
+        for parameter, weight in zip(self.parameters, weights, strict=True):
+            parameter.data = weight
+
+    def put_back(self, moment: Moment) -> None:
+        """Make the model, the optimiser and the history what they were at the moment."""
+        self.assign(moment.weights)
+        self.optimiser.state = moment.optimiser
+        self.history.cut(moment.epoch)
+
+    def settings(self) -> dict[str, Any]:
+        """What a checkpoint must have in common with the training that goes on from it."""
+        validation = None if self.validation is None else self.validation.fingerprint()
+        return {
+            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "at": self.at,
+            "optimiser": repr(self.optimiser),
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "patience": self.patience,
+            "data": self.data.fingerprint(),
+            "validation": validation,
+        }
+
+
+def are_finite(*numbers: float) -> bool:
+    """Whether none of the numbers is NaN or infinite."""
+    return all(map(math.isfinite, numbers))

@@ -1,0 +1,204 @@
+"""The losses: their true values, their gradients, the same recorded and compiled."""
+
+import math
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+
+from autograd_rnn import (
+    RNN,
+    Value,
+    binary_cross_entropy,
+    check_gradients,
+    cross_entropy,
+    gradients,
+    record,
+    softmax,
+    squared_error,
+)
+from autograd_rnn.losses import LOSSES, check_target, is_hit
+
+logits = st.floats(-1000, 1000)
+
+
+def vectors(entries: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
+    """An output of two to five entries, and as many targets from 0 to 1."""
+    pairs = st.lists(st.tuples(entries, st.floats(0, 1)), min_size=2, max_size=5)
+    return pairs.map(lambda found: tuple(zip(*found, strict=True)))
+
+
+def test_squared_error() -> None:
+    assert squared_error(2.0, 5.0) == 9.0
+    assert squared_error((1.0, 2.0), (3.0, 5.0)) == 13.0
+    z = Value(2)
+    assert gradients(squared_error([z, 1], [5, 1]), [z]) == (-6,)
+
+
+@given(vectors(logits))
+def test_binary_cross_entropy_is_the_true_one(pair: Any) -> None:
+    zs, goals = pair
+    with mp.workdps(460):
+        wanted = mpf(0)
+        for z, goal in zip(zs, goals, strict=True):
+            one = 1 / (1 + mp.exp(-mpf(z)))
+            wanted -= mpf(goal) * mp.log(one) + (1 - mpf(goal)) * mp.log(1 - one)
+        assert abs(binary_cross_entropy(zs, goals) - wanted) <= 1e-14 * wanted + 1e-300
+    values = [Value(z) for z in zs]
+    slopes = gradients(binary_cross_entropy(values, goals), values)
+    for slope, z, goal in zip(slopes, zs, goals, strict=True):
+        with mp.workdps(40):
+            true = 1 / (1 + mp.exp(-mpf(z))) - mpf(goal)
+            assert abs(slope - true) <= 4e-16
+
+
+@given(vectors(logits), st.integers(0, 4))
+def test_cross_entropy_is_the_true_one(pair: Any, label: int) -> None:
+    zs, weights = pair
+    label %= len(zs)
+    total = math.fsum(weights)
+    shares = [w / total for w in weights] if total > 1e-9 else [1.0, *[0.0] * (len(zs) - 1)]
+    sure = [float(place == label) for place in range(len(zs))]
+    values = [Value(z) for z in zs]
+    for target, goals in ((shares, shares), (label, sure), ([label], sure), (sure, sure)):
+        with mp.workdps(60):
+            log_of_sum = mp.log(mp.fsum(mp.exp(mpf(z)) for z in zs))
+            wanted = log_of_sum - mp.fsum(mpf(g) * mpf(z) for g, z in zip(goals, zs, strict=True))
+            assert abs(cross_entropy(zs, target) - wanted) <= 1e-12
+        slopes = gradients(cross_entropy(values, target), values)
+        for slope, share, goal in zip(slopes, softmax(zs), goals, strict=True):
+            assert slope == pytest.approx(share - goal, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values())
+def test_gradients_agree_with_central_differences(loss: Any) -> None:
+    checks = check_gradients(
+        lambda *zs: loss(zs, [0.25, 0.5, 0.25]), [0.3, -1.2, 2.5], atol=1e-7, rtol=1e-5
+    )
+    assert all(check.checked for check in checks)
+
+
+@given(vectors(logits), st.integers(0, 4), st.integers(0, 4))
+def test_one_recording_serves_every_output_and_every_class(pair: Any, a: int, b: int) -> None:
+    zs, size = pair[0], len(pair[0])
+    program = record(lambda *xs: cross_entropy(xs[:-1], xs[-1]), *[0.0] * size, a % size)
+    values = [Value(z) for z in zs]
+    loss = cross_entropy(values, b % size)
+    found = program.gradient()(*zs, float(b % size))
+    assert found == (loss.data, *gradients(loss, values), 0.0)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_python_and_native_code_agree(name: str) -> None:
+    pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
+    chance = random.Random(5)
+    rnn = RNN.random(3, 2, seed=3)
+    sequences = [
+        [[chance.uniform(-9, 9) for _ in range(2)] for _ in range(chance.randint(1, 4))]
+        for _ in range(11)
+    ]
+    targets: dict[str, list[Any]] = {
+        "squared_error": [[1.0, -1.0, 0.5]] * 11,
+        "binary_cross_entropy": [[1.0, 0.0, 0.25]] * 11,
+        "cross_entropy": [chance.randrange(3) for _ in range(11)],
+    }
+    python, native = [
+        rnn.compile(name, backend=backend).loss_and_gradients(sequences, targets[name])
+        for backend in ("python", "native")
+    ]
+    assert native[0] == pytest.approx(python[0], rel=1e-12)
+    assert native[1] == pytest.approx(python[1], rel=1e-10, abs=1e-13)
+    total, sums = 0.0, [0.0] * len(rnn.parameters())
+    for sequence, target in zip(sequences, targets[name], strict=True):
+        loss = LOSSES[name](rnn.unroll(sequence).pi, target)
+        total += loss.data
+        slopes = gradients(loss, rnn.parameters())
+        sums = [s + slope for s, slope in zip(sums, slopes, strict=True)]
+    assert python == (total / 11, [s / 11 for s in sums])
+
+
+def test_hits() -> None:
+    assert is_hit(binary_cross_entropy, 0.5, 1) is True
+    assert is_hit(binary_cross_entropy, 0.0, 1) is False
+    assert is_hit(binary_cross_entropy, [0.5, -2.0], [1.0, 0.1]) is True
+    assert is_hit(binary_cross_entropy, [0.5, -2.0], [1.0, 0.9]) is False
+    assert is_hit(cross_entropy, [0.5, 2.0, 1.0], 1) is True
+    assert is_hit(cross_entropy, [0.5, 2.0, 1.0], [2]) is False
+    assert is_hit(cross_entropy, [0.5, 2.0, 1.0], [0.2, 0.5, 0.3]) is True
+    assert is_hit(squared_error, 1.0, 1.0) is None
+    assert is_hit(lambda z, t: z, 1.0, 1.0) is None
+
+
+def test_refusals() -> None:
+    for error, words, call in [
+        (ValueError, "output has 2 entries, but the target 1", lambda: squared_error([1, 2], 3)),
+        (
+            ValueError,
+            "output has 1 entries, but the target 2",
+            lambda: binary_cross_entropy(1, [1, 0]),
+        ),
+        (ValueError, "the output is empty", lambda: squared_error([], [])),
+        (
+            ValueError,
+            "two or more logits.*take binary_cross_entropy",
+            lambda: cross_entropy(1.0, 0),
+        ),
+        (
+            ValueError,
+            "output has 3 entries, but the target 2",
+            lambda: cross_entropy([1, 2, 3], [1, 0]),
+        ),
+        (TypeError, "target must be a real number, not str", lambda: cross_entropy([1, 2], "1")),
+        (
+            TypeError,
+            "output must be a number or a list of numbers, not dict",
+            lambda: squared_error({}, 1),
+        ),
+        (
+            ValueError,
+            r"t\[0\] must be from 0 to 1 .*, not 1.5",
+            lambda: check_target(binary_cross_entropy, 1.5, 1, "t[0]"),
+        ),
+        (
+            ValueError,
+            r"must be from 0 to 1 .*, not nan",
+            lambda: check_target(binary_cross_entropy, math.nan, 1, "t"),
+        ),
+        (
+            ValueError,
+            r"t has 1 entries, but the model has 2 outputs",
+            lambda: check_target(squared_error, 1.5, 2, "t"),
+        ),
+        (
+            ValueError,
+            r"class from 0 to 2 for cross_entropy, not 3.0",
+            lambda: check_target(cross_entropy, 3, 3, "t"),
+        ),
+        (
+            ValueError,
+            r"class from 0 to 2 for cross_entropy, not 0.5",
+            lambda: check_target(cross_entropy, [0.5], 3, "t"),
+        ),
+        (
+            ValueError,
+            r"class from 0 to 2 for cross_entropy, not -1.0",
+            lambda: check_target(cross_entropy, -1, 3, "t"),
+        ),
+        (
+            ValueError,
+            r"probabilities that add up to 1",
+            lambda: check_target(cross_entropy, [0.5, 0.4], 2, "t"),
+        ),
+        (
+            ValueError,
+            r"probabilities that add up to 1",
+            lambda: check_target(cross_entropy, [1.5, -0.5], 2, "t"),
+        ),
+    ]:
+        with pytest.raises(error, match=words):
+            call()
+    check_target(cross_entropy, [0.1] * 10, 10, "t")
+    check_target(lambda z, t: z, [1.0, 2.0, 3.0], 1, "t")

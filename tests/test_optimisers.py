@@ -1,0 +1,134 @@
+"""SGD and Adam: worked by hand, and step by step what torch.optim does."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_rnn import SGD, Adam, Value
+from autograd_rnn.optimisers import Optimiser
+
+
+def walk(optimiser: Optimiser, start: list[float], rows: list[list[float]]) -> list[float]:
+    parameters = [Value(x) for x in start]
+    for row in rows:
+        optimiser.step(parameters, row)
+    return [parameter.data for parameter in parameters]
+
+
+def test_gradient_descent_by_hand() -> None:
+    assert walk(SGD(0.5), [1, 2], [[4, -2]]) == [-1, 3]
+    # v is 4, then 0.5·4 + 2 = 4, then 0.5·4 - 2 = 0.
+    optimiser = SGD(0.25, momentum=0.5)
+    assert walk(optimiser, [1], [[4], [2], [-2]]) == [-1]
+    assert optimiser.state == {"velocity": [0]}
+
+
+def test_clipping_by_hand() -> None:
+    # The norm of (3, 4) is 5, of (0.3, 0.4) a half, which is left as it is.
+    found = walk(SGD(1.0, clip_norm=1.0), [0, 0], [[3, 4]])
+    assert found == pytest.approx([-3 / 5.000001, -4 / 5.000001], rel=1e-15)
+    assert walk(SGD(1.0, clip_norm=1.0), [0, 0], [[0.3, 0.4]]) == [-0.3, -0.4]
+    assert walk(SGD(1.0, clip_norm=1.0), [0, 0], [[0, 0]]) == [0, 0]
+    (x,) = walk(SGD(1.0, clip_norm=2.0), [0], [[1e300]])
+    assert x == pytest.approx(-2, rel=1e-12)
+
+
+def test_adam_by_hand() -> None:
+    # m = 4·(1 - ½) = 2, v = 16·(1 - ¾) = 4; m̂ = 2/½ = 4, v̂ = 4/¼ = 16: a step of 4/(√16 + 1).
+    optimiser = Adam(1.0, (0.5, 0.75), eps=1.0)
+    assert walk(optimiser, [0], [[4]]) == [-0.8]
+    assert optimiser.state == {"steps": 1, "means": [2], "squares": [4]}
+    # m = 1 + ½·(-1) = ½, v = 3 + ¼·1 = 3.25; m̂ = ½/¾ = 2/3, v̂ = 3.25/(7/16) = 52/7.
+    (x,) = walk(optimiser, [0], [[-1]])
+    assert x == pytest.approx(-(2 / 3) / (math.sqrt(52 / 7) + 1), rel=1e-15)
+
+
+rates = st.floats(1e-4, 1.0)
+rows = st.integers(1, 3).flatmap(
+    lambda n: st.lists(st.lists(st.floats(-50, 50), min_size=n, max_size=n), min_size=1, max_size=6)
+)
+
+
+@settings(max_examples=30)
+@given(rows, rates, st.sampled_from([0.0, 0.5, 0.9]), st.sampled_from([None, 0.5, 20.0]))
+def test_it_is_what_torch_does(
+    gradients: list[list[float]], rate: float, momentum: float, clip_norm: float | None
+) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed: no second opinion")
+    size = len(gradients[0])
+    start = [0.5 * place - 0.3 for place in range(size)]
+    for ours, theirs in [
+        (SGD(rate, momentum, clip_norm=clip_norm), {"lr": rate, "momentum": momentum}),
+        (Adam(rate, (0.8, 0.99), 1e-6, clip_norm=clip_norm), None),
+    ]:
+        tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in start]
+        if theirs is None:
+            torch_one = torch.optim.Adam(tensors, lr=rate, betas=(0.8, 0.99), eps=1e-6)
+        else:
+            torch_one = torch.optim.SGD(tensors, **theirs)
+        for row in gradients:
+            for tensor, slope in zip(tensors, row, strict=True):
+                tensor.grad = torch.tensor(slope, dtype=torch.float64)
+            if clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(tensors, clip_norm)
+            torch_one.step()
+        wanted = [float(tensor.detach()) for tensor in tensors]
+        assert walk(ours, start, gradients) == pytest.approx(wanted, rel=1e-12, abs=1e-12)
+
+
+@given(rows, st.integers(0, 5))
+def test_a_state_goes_on_where_it_was_read(gradients: list[list[float]], after: int) -> None:
+    start = [0.5] * len(gradients[0])
+    for make in (lambda: SGD(0.1, 0.9), lambda: Adam(0.1)):
+        whole = walk(make(), start, gradients)
+        first, second = make(), make()
+        middle = walk(first, start, gradients[:after])
+        second.state = first.state
+        kept = dict(first.state)
+        assert walk(second, middle, gradients[after:]) == whole
+        assert first.state == kept
+
+
+def test_a_step_is_whole_or_none() -> None:
+    x, y = Value(1.0), Value(2.0)
+    for optimiser in (SGD(0.1, 0.9), Adam()):
+        for parameters, gradients, words in [
+            ([x, x * y], [1, 1], r"parameters\[1\] is a result"),
+            ([x, y], [1], "there are 2 parameters, but 1 gradients"),
+            ([x, y], [1, "2"], r"gradients\[1\] must be a real number"),
+        ]:
+            bad: Any = gradients
+            with pytest.raises((ValueError, TypeError), match=words):
+                optimiser.step(parameters, bad)
+            assert (x.data, y.data, optimiser.state) == (1.0, 2.0, {})
+        optimiser.step([x, y], [0, 0])
+        with pytest.raises(ValueError, match=r"of 2 parameters, not 1: make a new"):
+            optimiser.step([x], [1])
+
+
+def test_refusals() -> None:
+    for call, words in [
+        (lambda: SGD(0.0), "learning_rate must be over 0 and finite, not 0.0"),
+        (lambda: SGD(math.inf), "learning_rate must be over 0 and finite, not inf"),
+        (lambda: SGD(0.1, 1.0), "momentum must be from 0 to below 1, not 1.0"),
+        (lambda: SGD(0.1, clip_norm=0), "clip_norm must be over 0"),
+        (lambda: Adam(eps=0), "eps must be over 0"),
+        (lambda: Adam(betas=(0.9, 1)), r"betas\[1\] must be from 0 to below 1"),
+        (lambda: Adam(betas=(0.9,)), "betas must be two numbers, not 1"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            call()
+    optimiser = Adam()
+    junk: Any
+    for junk, words in [
+        ({"steps": 1}, "state must have the parts steps, means, squares, as Adam writes it"),
+        ({"steps": 0, "means": [], "squares": []}, "steps'] must be 1 or more"),
+        ({"steps": 1, "means": [1], "squares": []}, "differ in length"),
+        ([], "state must be a dict, not list"),
+    ]:
+        with pytest.raises((ValueError, TypeError), match=words):
+            optimiser.state = junk
+    assert repr(SGD(0.1, clip_norm=2)) == "SGD(learning_rate=0.1, clip_norm=2.0, momentum=0.0)"
