@@ -329,7 +329,13 @@ class RNN:
         )
 
     def compile(
-        self, loss: Any, *, at: str = "last", backend: str = "auto", exact: bool = False
+        self,
+        loss: Any,
+        *,
+        at: str = "last",
+        backend: str = "auto",
+        exact: bool = False,
+        devices: Any = None,
     ) -> CompiledStep:
         """The layer over batches of sequences, its output being π; see `compile_step`.
 
@@ -348,7 +354,8 @@ class RNN:
 
         state = [0.0] * states
         return compile_step(
-            *(step, loss, self.parameters(), state), at=at, backend=backend, exact=exact
+            *(step, loss, self.parameters(), state),
+            **{"at": at, "backend": backend, "exact": exact, "devices": devices},
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
