@@ -45,7 +45,7 @@ def rounded(number: int) -> int:
 def as_mesh(devices: Any) -> Mesh:
     """The mesh of a list of JAX's devices, or the mesh itself; `TypeError` for anything else."""
     if isinstance(devices, Mesh):
-        return devices
+        return _of_this_process(devices)
     if not isinstance(devices, list | tuple) or not all(
         isinstance(device, jax.Device) for device in devices
     ):
@@ -58,7 +58,15 @@ def as_mesh(devices: Any) -> Mesh:
             f"devices must be one or more different devices, not {len(devices)} of which "
             f"{len(set(devices))} differ."
         )
-    return Mesh(np.array(devices), ("batch",))
+    return _of_this_process(Mesh(np.array(devices), ("batch",)))
+
+
+def _of_this_process(mesh: Mesh) -> Mesh:
+    if any(device.process_index != jax.process_index() for device in mesh.devices.flat):
+        raise ArgumentValueError(
+            "devices must all belong to this process: choose among jax.local_devices()."
+        )
+    return mesh
 
 
 class ShardedRun:

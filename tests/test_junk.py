@@ -215,7 +215,7 @@ def correct_calls() -> dict[str, Call]:
         "RNN": call(RNN, [[4], [1]], "relu", bias=False, names=[["a"], ["b"]]),
         "RNN.__call__": call(rnn, [[1], [0]]),
         "RNN.compile": call(
-            *(rnn.compile, "squared_error"), at="every", backend="python", exact=False
+            *(rnn.compile, "squared_error"), at="every", backend="python", exact=False, devices=None
         ),
         "RNN.load": call(RNN.load, "rnn.json"),
         "RNN.random": call(RNN.random, 2, 1, activation="tanh", seed=0),
@@ -227,6 +227,7 @@ def correct_calls() -> dict[str, Call]:
         "Drawing.save": call(drawing.save, "picture.dot", "dot"),
         "Page.save": call(page.save, "page.html"),
         "Program.__call__": call(program, 2.0, 3.0),
+        "Program.jax": call(program.jax, "f"),
         "Program.numpy": call(program.numpy, "f"),
         "Program.of": call(Program.of, z, [x, y]),
         "Program.python": call(program.python, "f"),
@@ -245,7 +246,7 @@ def correct_calls() -> dict[str, Call]:
         **{
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
-                **{"at": "last", "backend": backend, "exact": exact},
+                **{"at": "last", "backend": backend, "exact": exact, "devices": None},
             )
             for backend, exact in (("python", False), ("numpy", False), ("native", True))
         },
