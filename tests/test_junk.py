@@ -279,6 +279,7 @@ def correct_calls() -> dict[str, Call]:
             **{"loss": "squared_error", "optimiser": SGD(1e-9), "epochs": 2, "batch_size": 1},
             **{"validation": ([[1]], [3]), "seed": 0, "engine": "eager", "progress": False},
             **{"at": "last", "patience": 1, "checkpoint": "checkpoint.json", "threads": 1},
+            devices=None,
         ),
         "grad": call(grad, f),
         "gradients": call(gradients, z, [x, y], seed=2.0, create_graph=True),
