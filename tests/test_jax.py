@@ -71,23 +71,24 @@ def test_a_step_beside_the_engine(seed: int, every: bool) -> None:
 
 
 def test_what_fills_a_batch_does_no_harm() -> None:
-    """At x = 0, as before a sequence begins, the root's slope is infinite and that of log too."""
-    weights = [Value(0.5, "w_1"), Value(0.25, "w_2")]
+    """At x = 0, as before a sequence begins, roots, quotients and their slopes are infinite."""
+    weights = [Value(0.5 + 0.25 * place, f"w_{place}") for place in range(1, 7)]
 
     def step(state: Any, x: Any, w: Any) -> Any:
-        after = sqrt(w[0] * x[0]) + log(w[1] * x[0]) * 0.125 + state[0] * w[1] / x[0]
-        return (after,), after * w[0]
+        root, share = sqrt(w[0] * x[0]), state[0] / x[0]
+        after = w[1] + w[2] * share + w[3] * log(x[0])
+        return (after,), root * (w[4] * share + w[5] * log(x[0]))
 
-    sequences: list[Any] = [[3, 2, 1, 2], [2], [1, 3]]
-    for count in (1, 3):
-        eager, scanned = [
-            compile_step(step, "squared_error", weights, [1.0], backend=backend)
-            for backend in ("eager", "jax")
-        ]
-        expected = eager.loss_and_gradients(sequences[-count:], [1.0] * count)
-        found = scanned.loss_and_gradients(sequences[-count:], [1.0] * count)
+    eager, scanned = [
+        compile_step(step, "squared_error", weights, [1.0], backend=backend)
+        for backend in ("eager", "jax")
+    ]
+    ragged: Any = [[3, 2, 1, 2], [2], [1, 3]]
+    for sequences in (ragged, [[1.0 + place] for place in range(17)]):
+        expected = eager.loss_and_gradients(sequences, [1.0] * len(sequences))
+        found = scanned.loss_and_gradients(sequences, [1.0] * len(sequences))
         assert flat(list(found)) == pytest.approx(flat(list(expected)), rel=1e-12)
-    assert all(map(math.isfinite, flat(list(found))))
+        assert all(map(math.isfinite, flat(list(found))))
     # A sequence's own NaN is its own alone.
     outputs = scanned.predict([[3, 2], [-1, 2], [2]])
     assert [math.isnan(output) for output in outputs] == [False, True, False]
