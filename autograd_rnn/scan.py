@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 from itertools import groupby
 from typing import Any
 
@@ -74,6 +75,8 @@ class Scan:
 
     def __init__(self, cell: Cell, state: Sequence[float], *, every: bool) -> None:
         self.cell, self.state, self.every = cell, state, every
+        # Tracing another shape needs the same plans, which take long for a large step.
+        self.plan = cache(partial(find_waves, cell))
 
     def loss(
         self, numbers: Any, inputs: Any, targets: Any, sizes: Any, *, ragged: bool
@@ -114,7 +117,7 @@ class Scan:
 
         def stepper(shown: Sequence[int], loss: bool) -> Any:
             """The step that shows these results."""
-            plan = find_waves(cell, [*cell.states, *shown], loss=loss)
+            plan = self.plan((*cell.states, *shown), loss=loss)
             products = self._products(plan, numbers)
 
             def step(carry: Any, now: Any) -> Any:

@@ -35,8 +35,9 @@ class Plan(NamedTuple):
 def find_waves(cell: Cell, results: Sequence[int], *, loss: bool) -> Plan:
     """The plan of what these results, and the guards of the step, are computed from."""
     guards = cell.guards(loss=loss)
-    groups = {row: group for group in find_groups(cell) for row in group.rows}
-    inside = {number for group in groups.values() for number in group.inside}
+    all_groups = find_groups(cell)
+    groups = {row: group for group in all_groups for row in group.rows}
+    inside = {number for group in all_groups for number in group.inside}
     depth = dict.fromkeys(range(cell.line), 0)
     found: dict[tuple[int, Any], list[int]] = {}
     for number in sorted(cell.needed(results, guards)):

@@ -248,7 +248,8 @@ with jax.enable_x64(True):
     made = runner._made("gradient", True, packed.packed.arrays)
     (shared,) = jax.make_jaxpr(made)(np.zeros(len(slopes)), *packed.packed.arrays).eqns
 names = [step.primitive.name for step in shared.params["jaxpr"].eqns]
-assert (names.count("scan"), names.count("psum"), str(shared).count("psum")) == (2, 2, 2)
+sums = [name for name in names if name.startswith("psum")]
+assert names.count("scan") == 2 and sums and str(shared).count("psum") == len(sums)
 print("same")
 """
 
