@@ -227,7 +227,7 @@ from tests.test_steps import batch, flat
 
 assert len(jax.devices()) == 8
 rnn = RNN.random(2, 1, seed=1)
-pairs = jax.sharding.Mesh(np.array(jax.devices()[:6]).reshape(3, 2), ("hosts", "cores"))
+pairs = jax.make_mesh((3, 2), ("hosts", "cores"), devices=jax.devices()[:6])
 for at, devices, count in [("last", jax.devices(), 13), ("every", pairs, 3)]:
     one = rnn.compile("squared_error", at=at, backend="jax")
     many = rnn.compile("squared_error", at=at, backend="jax", devices=devices)
@@ -265,7 +265,7 @@ def test_eight_devices_give_what_one_does() -> None:
     assert result.stdout == "same\n", result.stderr
 
 
-def test_devices_that_do_not_fit() -> None:
+def test_devices_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     rnn, device = RNN([[4], [1]], "relu", bias=False), jax.devices()[0]
     for error, words, backend, devices in [
         (ValueError, "backend='numpy' has none: choose backend='jax'", "numpy", [device]),
@@ -278,6 +278,10 @@ def test_devices_that_do_not_fit() -> None:
             rnn.compile("squared_error", backend=backend, devices=devices)
     with pytest.raises(ValueError, match="'jax' is not exact: choose 'native', 'python' or"):
         rnn.compile("squared_error", backend="jax", exact=True)
+    monkeypatch.setattr(jax, "process_index", lambda: device.process_index + 1)
+    for devices in ([device], jax.sharding.Mesh(np.array([device]), ("x",))):
+        with pytest.raises(ValueError, match="must all belong to this process: choose among jax."):
+            rnn.compile("squared_error", backend="jax", devices=devices)
 
 
 # --- training, and what is said of it ------------------------------------------------------------
@@ -310,3 +314,5 @@ def test_the_code_of_the_guide_runs_and_prints_what_it_says() -> None:
         exec(block, names)
         said = [line.partition("  # ")[2] for line in block.splitlines() if "print(" in line]
         assert printed == said
+    (source,) = blocks("docs/jax.md", "text")
+    assert source == names["source"]
