@@ -380,7 +380,7 @@ def growth(rounds: int, peers: Any, picture: Path) -> None:
     ranges = {
         "steps": [2, 5, 10, 20, 50, 100, 200, 500, 1000],
         "sequences": [8, 24, 80, 240, 800, 2400, 8000],
-        "states": [2, 4, 8, 16, 32, 64, 128, 256],
+        "states": [2, 4, 8, 16, 32, 64, 128, 256, 512],
     }
     usual = {"steps": 50, "sequences": 240, "states": 16}
     print(
