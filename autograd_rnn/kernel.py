@@ -179,7 +179,8 @@ class Kernel:
         lanes, layout = self.lanes, self.layout
         numbers = np.array([*parameters, 0.0])
         packed = np.ascontiguousarray(numbers[self.packed]) if self.packed.size else numbers
-        initial = np.array([*state, 0.0])
+        initial = aligned(len(state) + 1, lanes)
+        initial[:-1] = np.array(state)[:, None]
         number = len(blocks.lengths)
         parts = max(1, min(threads, number))
         bounds = [number * part // parts for part in range(parts + 1)]

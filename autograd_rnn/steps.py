@@ -308,7 +308,7 @@ def record_cell(
     entries = output if isinstance(output, tuple | list) else [output]
     results = [*after, *entries, loss]
     program = recorder.program(results, [value for values in given for value in values])
-    program = program.simplified() if share else program.folded().without_dead_lines()
+    program = program.simplified() if share else program.folded()
     return Cell(program, len(parameters), len(state), len(inputs), len(targets), checks)
 
 
