@@ -1,14 +1,17 @@
 """The public names, and nothing else."""
 
+from .cells import GRU, LSTM
 from .check import check_gradients
 from .contexts import detect_anomaly, no_grad
 from .derive import Derivation, derive
 from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
 from .engine import Value
 from .errors import AnomalyError, AutogradError, BranchChanged, GradientError, StaleGraphError
+from .exchange import from_torch, to_torch
 from .forward import hvp, jvp
 from .functions import dot, logsumexp, softmax
 from .graph import Copies, Copy, copies, topological
+from .models import Linear
 from .ops import (
     abs,
     cos,
@@ -30,10 +33,13 @@ from .replay import Program, record
 from .reverse import grad, gradients, hessian, value_and_grad, zero_grad
 from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .separating import escape, separates, separating_set
+from .stack import Stack, load_model
 from .steps import CompiledStep, compile_step
 from .tasks import in_family, read_fasta
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "RNN",
     "AnomalyError",
     "AutogradError",
@@ -44,8 +50,10 @@ __all__ = [
     "Derivation",
     "Drawing",
     "GradientError",
+    "Linear",
     "Page",
     "Program",
+    "Stack",
     "StaleGraphError",
     "Unrolled",
     "Value",
@@ -65,12 +73,14 @@ __all__ = [
     "draw_weights",
     "escape",
     "exp",
+    "from_torch",
     "grad",
     "gradients",
     "hessian",
     "hvp",
     "in_family",
     "jvp",
+    "load_model",
     "log",
     "logsumexp",
     "maximum",
@@ -91,6 +101,7 @@ __all__ = [
     "sqrt",
     "step",
     "tanh",
+    "to_torch",
     "topological",
     "value_and_grad",
     "zero_grad",
