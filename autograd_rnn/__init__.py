@@ -3,7 +3,9 @@
 from .cells import GRU, LSTM
 from .check import check_gradients
 from .contexts import detect_anomaly, no_grad
+from .datasets import Dataset
 from .derive import Derivation, derive
+from .dna import read_fasta, windows
 from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
 from .engine import Value
 from .errors import AnomalyError, AutogradError, BranchChanged, GradientError, StaleGraphError
@@ -11,6 +13,7 @@ from .exchange import from_torch, to_torch
 from .forward import hvp, jvp
 from .functions import dot, logsumexp, softmax
 from .graph import Copies, Copy, copies, topological
+from .languages import Language
 from .models import Linear
 from .ops import (
     abs,
@@ -35,7 +38,7 @@ from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .separating import escape, separates, separating_set
 from .stack import Stack, load_model
 from .steps import CompiledStep, compile_step
-from .tasks import in_family, read_fasta
+from .tasks import adding, counting_ones, dna_family, in_family, parity, promoters, tomita
 
 __all__ = [
     "GRU",
@@ -47,9 +50,11 @@ __all__ = [
     "CompiledStep",
     "Copies",
     "Copy",
+    "Dataset",
     "Derivation",
     "Drawing",
     "GradientError",
+    "Language",
     "Linear",
     "Page",
     "Program",
@@ -58,14 +63,17 @@ __all__ = [
     "Unrolled",
     "Value",
     "abs",
+    "adding",
     "bits",
     "check_gradients",
     "compile_step",
     "copies",
     "cos",
     "counter",
+    "counting_ones",
     "derive",
     "detect_anomaly",
+    "dna_family",
     "dot",
     "draw",
     "draw_cell",
@@ -87,8 +95,10 @@ __all__ = [
     "minimum",
     "no_grad",
     "one_hot",
+    "parity",
     "play",
     "primitive",
+    "promoters",
     "read_fasta",
     "record",
     "relu",
@@ -102,7 +112,9 @@ __all__ = [
     "step",
     "tanh",
     "to_torch",
+    "tomita",
     "topological",
     "value_and_grad",
+    "windows",
     "zero_grad",
 ]

@@ -27,7 +27,17 @@ from .vectors import (
     weighted_sums,
 )
 
-__all__ = ["RNN", "Step", "Unrolled", "activations", "bits", "counter", "one_hot"]
+__all__ = [
+    "RNN",
+    "Step",
+    "Unrolled",
+    "activations",
+    "bits",
+    "check_alphabet",
+    "check_symbols",
+    "counter",
+    "one_hot",
+]
 
 # Every weight is an object: beyond these, memory runs out before patience does.
 MOST_STATES = 1000
@@ -54,8 +64,8 @@ def one_hot(sequence: str, alphabet: str = "ACGT") -> list[list[float]]:
     >>> one_hot("GA")
     [[0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
     """
-    _check_alphabet(alphabet)
-    _check_symbols(sequence, alphabet, "sequence")
+    check_alphabet(alphabet)
+    check_symbols(sequence, alphabet, "sequence")
     place = {symbol: index for index, symbol in enumerate(alphabet)}
     return [
         [1.0 if place[symbol] == index else 0.0 for index in range(len(alphabet))]
@@ -71,11 +81,12 @@ def bits(string: str) -> list[list[float]]:
     >>> bits("101")
     [[1.0], [0.0], [1.0]]
     """
-    _check_symbols(string, "01", "bits")
+    check_symbols(string, "01", "bits")
     return [[float(symbol)] for symbol in string]
 
 
-def _check_alphabet(alphabet: object) -> None:
+def check_alphabet(alphabet: object) -> None:
+    """Refuse what is not one or more different symbols."""
     if not isinstance(alphabet, str):
         raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
     if not alphabet or len(set(alphabet)) < len(alphabet):
@@ -84,7 +95,8 @@ def _check_alphabet(alphabet: object) -> None:
         )
 
 
-def _check_symbols(sequence: object, alphabet: str, argument: str) -> None:
+def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
+    """Refuse what is not a text of the alphabet; the message has the symbol and its position."""
     if not isinstance(sequence, str):
         raise ArgumentTypeError(f"{argument} must be a str, not {type(sequence).__name__}.")
     for position, symbol in enumerate(sequence, 1):
@@ -365,7 +377,7 @@ def counter(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> RNN:
     >>> counter()(one_hot("AGGTAACG"))[-1].data
     1.0
     """
-    _check_alphabet(alphabet)
+    check_alphabet(alphabet)
     if not isinstance(base, str):
         raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
     if len(base) != 1 or base not in alphabet:
