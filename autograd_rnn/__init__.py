@@ -14,7 +14,7 @@ from .forward import hvp, jvp
 from .functions import dot, logsumexp, softmax
 from .graph import Copies, Copy, copies, topological
 from .languages import Language
-from .models import Linear
+from .linear import Linear
 from .ops import (
     abs,
     cos,

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping, Sequence
-from operator import mul
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from .arguments import as_integer
 from .engine import Value
 from .errors import ArgumentValueError
-from .models import Model, glorot
+from .initialise import glorot, orthogonal
+from .models import Model
 from .ops import sigmoid, tanh
 from .rnn import MOST_INPUTS
 from .saved import fields_of
 from .vectors import as_rows, as_table, as_weights, single, weighted_sums
 
-__all__ = ["GRU", "LSTM", "GRUStep", "LSTMStep", "orthogonal"]
+__all__ = ["GRU", "LSTM", "GRUStep", "LSTMStep"]
 
 # Four gates of so many states, and their orthogonal rows, take seconds.
 MOST_STATES: Final = 256
-
-
-def orthogonal(size: int, chance: random.Random) -> list[list[float]]:
-    """Rows of length 1 at right angles, drawn evenly from all such (Saxe and others, 2014).
-
-    >>> (a, b), (c, d) = orthogonal(2, random.Random(0))
-    >>> abs(a * c + b * d) < 1e-15
-    True
-    """
-    rows: list[list[float]] = []
-    while len(rows) < size:
-        row = [chance.gauss(0.0, 1.0) for _ in range(size)]
-        for _ in range(2):  # the second time takes off what the rounding of the first left
-            for other in rows:
-                along = math.fsum(map(mul, row, other))
-                row = [entry - along * part for entry, part in zip(row, other, strict=True)]
-        length = math.hypot(*row)
-        if length > 1e-6:
-            rows.append([entry / length for entry in row])
-    return rows
 
 
 class _Gated(Model):

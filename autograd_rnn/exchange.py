@@ -9,13 +9,14 @@ from typing import Any, Final
 from .arguments import as_choice, shown
 from .cells import GRU, LSTM
 from .errors import ArgumentTypeError, ArgumentValueError
-from .models import Linear
+from .linear import Linear
 from .rnn import RNN
 from .stack import Layer, Stack
 
 __all__ = ["from_torch", "to_torch"]
 
 KEY: Final = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)")
+ACTIVATIONS: Final = ("tanh", "relu")
 Rows = list[list[float]]
 
 
@@ -46,7 +47,7 @@ def _layers(source: Any, activation: str | None) -> list[Layer]:
             f"source must be a torch module or its state dict, not {type(source).__name__}."
         )
     chosen = getattr(source, "nonlinearity", "tanh") if activation is None else activation
-    as_choice(chosen, "activation", ("tanh", "relu"))
+    as_choice(chosen, "activation", ACTIVATIONS)
     found = {str(key): _numbers(table, str(key)) for key, table in tables.items()}
     if "weight" in found and set(found) <= {"weight", "bias"}:
         return [_linear(found)]
@@ -138,8 +139,8 @@ def to_torch(model: Any) -> dict[str, Any]:
     layers = model.layers if isinstance(model, Stack) else (model,)
     if not all(isinstance(layer, Layer) for layer in layers):
         raise ArgumentTypeError(f"model must be a model of ours, not {type(model).__name__}.")
-    kinds = {(type(layer), layer.states, layer.outputs) for layer in layers}
-    if len(kinds) > 1 or (len(layers) > 1 and isinstance(layers[0], Linear)):
+    forms = {_form(layer) for layer in layers}
+    if len(forms) > 1 or (len(layers) > 1 and isinstance(layers[0], Linear)):
         raise ArgumentValueError(
             "model must be of layers of one kind and size, as torch's are: give its layers one by "
             "one, the readout for itself."
@@ -152,6 +153,17 @@ def to_torch(model: Any) -> dict[str, Any]:
     for place, layer in enumerate(layers):
         tables |= _tables(layer, place)
     return {key: torch.tensor(table, dtype=torch.float64) for key, table in tables.items()}
+
+
+def _form(layer: Layer) -> tuple[Any, ...]:
+    """What all layers of a torch module have in common."""
+    if not isinstance(layer, RNN):
+        return type(layer), layer.states, layer.outputs
+    if layer.activation not in ACTIVATIONS:
+        raise ArgumentValueError(
+            f"model has the activation {layer.activation!r}, but torch's RNN has tanh or relu."
+        )
+    return RNN, layer.states, layer.bias, layer.activation
 
 
 def _tables(layer: Layer, place: int) -> dict[str, Any]:

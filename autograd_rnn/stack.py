@@ -12,7 +12,8 @@ from .arguments import as_choice, as_integer, shown
 from .cells import GRU, LSTM
 from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError
-from .models import Linear, Model
+from .linear import Linear
+from .models import Model
 from .rnn import RNN
 from .saved import fields_of, load_json
 from .vectors import check_step

@@ -28,10 +28,10 @@ from autograd_rnn import (
     load_model,
     play,
     to_torch,
+    tomita,
 )
-from autograd_rnn.cells import orthogonal
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
-from autograd_rnn.models import glorot
+from autograd_rnn.initialise import glorot, orthogonal
 
 KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 
@@ -179,6 +179,21 @@ def test_compiled_models_give_the_engines_numbers(place: int, at: str) -> None:
     assert told[1] == pytest.approx(found[1], rel=1e-10, abs=1e-12)
 
 
+def test_a_stack_runs_over_a_data_set() -> None:
+    data = tomita(4).sample(12, range(1, 7), seed=2)
+    model = Stack.random("GRU", 2, data.inputs, 1, seed=1)
+    compiled = model.compile("squared_error", backend="python")
+    loss, slopes = compiled.loss_and_gradients(data.sequences, data.targets)
+    errors = [
+        (target - model(vectors).data) ** 2
+        for vectors, target in zip(data.sequences, data.targets, strict=True)
+    ]
+    assert loss == pytest.approx(math.fsum(errors) / 12, rel=1e-12)
+    for weight, slope in zip(model.parameters(), slopes, strict=True):
+        weight.data -= 0.01 * slope
+    assert compiled.loss_and_gradients(data.sequences, data.targets)[0] < loss
+
+
 def test_native_code_finds_the_gates_as_groups() -> None:
     pytest.importorskip("llvmlite")
     from autograd_rnn.native import find_groups
@@ -258,8 +273,6 @@ def test_torch_with_relu_and_without_inputs_of_ours() -> None:
         from_torch(torch.nn.LSTM(2, 3, bidirectional=True))
     with pytest.raises(ValueError, match="weight_hr_l0"):
         from_torch(torch.nn.LSTM(2, 3, proj_size=1))
-    with pytest.raises(ValueError, match="layers of one kind and size"):
-        to_torch(Stack.random("GRU", 3, 2, 1))
 
 
 def test_a_state_dict_needs_no_torch() -> None:
@@ -519,6 +532,16 @@ def test_what_is_linear() -> None:
             "activation 'sin' is unknown",
         ),
         (lambda: to_torch(3), ArgumentTypeError, "model must be a model of ours, not int"),
+        (
+            lambda: to_torch(RNN.random(1, 1, activation="step")),
+            ArgumentValueError,
+            "model has the activation 'step', but torch's RNN has tanh or relu",
+        ),
+        (
+            lambda: to_torch(Stack.random("GRU", 2, 1, 1)),
+            ArgumentValueError,
+            "layers of one kind and size",
+        ),
     ],
 )
 def test_refusals_name_the_argument(call: Any, error: type[Exception], words: str) -> None:
