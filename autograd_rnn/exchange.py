@@ -78,12 +78,12 @@ def _even(rows: Sequence[Sequence[Any]]) -> bool:
     return len({len(row) for row in rows}) == 1
 
 
-def _table(tables: Mapping[str, Any], key: str, rows: int, columns: int | None = None) -> Any:
+def _table(tables: Mapping[str, Any], key: str, rows: int) -> Any:
     """A weight, once it has the shape that the others ask for."""
     if key not in tables:
         raise ArgumentValueError(f"source has no {key!r}.")
     table = tables[key]
-    if len(table) != rows or (columns is not None and len(table[0]) != columns):
+    if len(table) != rows:
         raise ArgumentValueError(f"source: the shape of {key!r} does not fit the other weights.")
     return table
 

@@ -27,13 +27,12 @@ def orthogonal(size: int, chance: random.Random) -> list[list[float]]:
     True
     """
     rows: list[list[float]] = []
-    while len(rows) < size:
+    for _ in range(size):
         row = [chance.gauss(0.0, 1.0) for _ in range(size)]
         for _ in range(2):  # the second time takes off what the rounding of the first left
             for other in rows:
                 along = math.fsum(map(mul, row, other))
                 row = [entry - along * part for entry, part in zip(row, other, strict=True)]
         length = math.hypot(*row)
-        if length > 1e-6:
-            rows.append([entry / length for entry in row])
+        rows.append([entry / length for entry in row])
     return rows

@@ -4,6 +4,7 @@ import json
 import math
 import pickle
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,12 @@ def test_a_state_dict_needs_no_torch() -> None:
     assert (type(readout), readout.bias, numbers(readout.parameters())) == (Linear, False, [2, 3])
 
 
+def test_without_torch_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ArgumentValueError, match="to_torch needs torch: pip install torch"):
+        to_torch(GRU.random(1, 1))
+
+
 # --- drawing lots ---------------------------------------------------------------------------------
 
 
@@ -333,6 +340,7 @@ def test_glorot_fills_its_bounds() -> None:
 def test_names_count_through_the_layers() -> None:
     model = Stack.random("LSTM", 2, 1, 2, layers=2)
     assert [w.name for w in model.parameters()] == [f"w_{k}" for k in range(1, 79)]
+    assert (model.states, model.inputs, model.outputs, len(model.initial)) == (4, 1, 2, 8)
     run = model.unroll([[1], [0]])
     assert [q.name for q in run.state] == ["h_1", "h_2", "c_1", "c_2", "h_3", "h_4", "c_3", "c_4"]
     first, second = run.steps[1].layers[:2]
@@ -386,6 +394,7 @@ def test_files(tmp_path: Path) -> None:
         ({**content, "kind": "stack"}, "its kind is 'stack'"),
         ({**gru, "recurrent_offset": [1]}, "recurrent_offset must have size 2, not 1|as many"),
         ({**gru, "recurrent_names": [1, 2]}, "name must be a str or None"),
+        ({**Linear([[1]]).to_dict(), "bias": 1}, "bias must be True or False, not 1"),
         ({**gru, "weights": [[1]]}, "needs a multiple of 3"),
         ({**gru, "names": None, "weights": [[None] * 6] * 3}, r"weights\[0\]\[0\] must be a real"),
         ({key: gru[key] for key in ("kind", "weights")}, "'names' is missing"),
@@ -519,6 +528,11 @@ def test_what_is_linear() -> None:
             lambda: from_torch({"weight_ih_l1": [[1]], "weight_hh_l1": [[1]]}),
             ArgumentValueError,
             "source has no 'weight_hh_l0'",
+        ),
+        (
+            lambda: from_torch({"weight_ih_l0": [[1]], "weight_hh_l0": [[1]], "bias_ih_l0": [1]}),
+            ArgumentValueError,
+            "source has no 'bias_hh_l0'",
         ),
         (lambda: from_torch({"weight": [1]}), ArgumentValueError, "a tensor of 2 dimensions"),
         (
