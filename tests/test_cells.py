@@ -5,6 +5,7 @@ import math
 import pickle
 import random
 import sys
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,28 @@ def test_torch_with_relu_and_without_inputs_of_ours() -> None:
         from_torch(torch.nn.LSTM(2, 3, bidirectional=True))
     with pytest.raises(ValueError, match="weight_hr_l0"):
         from_torch(torch.nn.LSTM(2, 3, proj_size=1))
+
+
+@pytest.mark.parametrize(
+    ("gates", "outputs"),
+    [
+        (1, [-0.962489115554516, -0.5557585562775986]),  # RNN
+        (3, [0.27072704563828304, 0.34057040907125463]),  # GRU
+        (4, [-0.11707060331324347, 0.278152987171697]),  # LSTM
+    ],
+)
+def test_outputs_that_torch_has_given(gates: int, outputs: list[float]) -> None:
+    """By torch 2.13: two layers of two states, the weights sin 1, sin 2, ... in its own order."""
+    waves = map(math.sin, count(1))
+    tables: dict[str, Any] = {}
+    for place, inputs in enumerate((3, 2)):
+        for letters, columns in (("ih", inputs), ("hh", 2)):
+            rows = [list(islice(waves, columns)) for _ in range(2 * gates)]
+            tables[f"weight_{letters}_l{place}"] = rows
+        for letters in ("ih", "hh"):
+            tables[f"bias_{letters}_l{place}"] = list(islice(waves, 2 * gates))
+    run = from_torch(tables).unroll([[1, 0.5, -1], [0, 2, 1], [-0.5, 1, 0.25]])
+    assert numbers(run.steps[-1].layers[-1].q)[:2] == pytest.approx(outputs, rel=1e-12)
 
 
 def test_a_state_dict_needs_no_torch() -> None:
