@@ -19,6 +19,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from .derive import derive
+from .dna import Record, read_fasta, windows
 from .draw import FILE_FORMATS, draw
 from .engine import Value, constant
 from .errors import ArgumentValueError, AutogradError, FormatError
@@ -30,7 +31,7 @@ from .paper import Section, as_html, as_markdown, as_tex, as_text
 from .play import play
 from .render import check_format
 from .rnn import RNN, Unrolled, bits, counter, one_hot
-from .tasks import Record, in_family, read_fasta, windows
+from .tasks import in_family
 
 __all__ = ["app", "main"]
 

@@ -18,11 +18,22 @@ def code_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["AUTOGRAD_RNN_CACHE"] = str(tmp_path_factory.mktemp("code"))
 
 
+def real(name: str) -> Path:
+    """A file of real DNA, from `AUTOGRAD_RNN_DATA` or `../shared/data`."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    path = Path(os.environ.get("AUTOGRAD_RNN_DATA", beside)) / name
+    if not path.is_file():
+        pytest.skip(f"no {path}: set AUTOGRAD_RNN_DATA to the folder that holds {name}")
+    return path
+
+
 @pytest.fixture
 def mitochondrion() -> Path:
-    """The human mitochondrial genome, from `AUTOGRAD_RNN_DATA` or `../shared/data`."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    path = Path(os.environ.get("AUTOGRAD_RNN_DATA", beside)) / "human_mt.fa"
-    if not path.is_file():
-        pytest.skip(f"no {path}: set AUTOGRAD_RNN_DATA to the folder that holds human_mt.fa")
-    return path
+    """The human mitochondrial genome."""
+    return real("human_mt.fa")
+
+
+@pytest.fixture
+def coli() -> Path:
+    """UCI's promoters of E. coli."""
+    return real("promoters.data")

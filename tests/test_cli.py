@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograd_rnn import __main__ as cli
-from autograd_rnn.tasks import Record
+from autograd_rnn.dna import Record
 
 
 class Result:
