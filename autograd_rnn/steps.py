@@ -105,8 +105,8 @@ def _backend(name: str, exact: bool) -> str:
 class Batch:
     """Sequences and their targets, looked at and packed once; made by `CompiledStep.prepare`."""
 
-    def __init__(self, maker: CompiledStep, runs: list[Any], packed: Any) -> None:
-        self.maker, self.runs, self.packed = maker, runs, packed
+    def __init__(self, maker: CompiledStep, runs: list[Any], runner: Any, packed: Any) -> None:
+        self.maker, self.runs, self.runner, self.packed = maker, runs, runner, packed
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -150,7 +150,7 @@ class CompiledStep:
         """
         runs = self._checked(sequences, targets)
         runner = self._runner(runs)
-        return Batch(self, runs, runner.pack(runs, targets is not None))
+        return Batch(self, runs, runner, runner.pack(runs, targets is not None))
 
     def loss_and_gradients(
         self, sequences: Any, targets: Any = None, *, threads: int = 1
@@ -162,9 +162,11 @@ class CompiledStep:
         """
         as_integer(threads, "threads", least=1, most=1024)
         batch = self._batch(sequences, targets)
-        total, gradient = self._runner(batch.runs).run(batch.packed, threads)
+        total, gradient = batch.runner.run(batch.packed, threads)
         count = len(batch)
-        return float(total) / count, [float(slope) / count for slope in gradient]
+        if not isinstance(gradient, list):
+            return float(total) / count, (gradient / count).tolist()
+        return total / count, [slope / count for slope in gradient]
 
     def predict(self, sequences: Any, *, threads: int = 1) -> list[Any]:
         """The output for each sequence: a float, or a list for an output of several entries.
@@ -179,7 +181,7 @@ class CompiledStep:
         as_integer(threads, "threads", least=1, most=1024)
         batch = sequences if isinstance(sequences, Batch) else self.prepare(sequences)
         self._check_maker(batch)
-        found = self._runner(batch.runs).predict(batch.packed, threads)
+        found = batch.runner.predict(batch.packed, threads)
         if self.step.every:
             return [[_number_or_list(row) for row in rows] for rows in found]
         return [_number_or_list(row) for row in found]
@@ -199,7 +201,7 @@ class CompiledStep:
         batch = self._batch(sequences, targets)
         return [
             [[float(slope) for slope in row] for row in rows]
-            for rows in self._runner(batch.runs).per_step(batch.packed)
+            for rows in batch.runner.per_step(batch.packed)
         ]
 
     # --- what comes in --------------------------------------------------------------------------

@@ -27,7 +27,8 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = [
     ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph", "separating"],
     ["engine", "contexts", "reverse", "forward", "check"],
-    ["listing", "replay", "cell", "runs", "arrays", "lanes", "llvm", "native", "kernel", "losses"],
+    ["listing", "replay", "cell", "runs", "arrays", "lanes", "llvm", "native"],
+    ["blocks", "compiler", "kernel", "losses"],
     ["steps", "vectors", "saved", "rnn", "models", "initialise", "linear", "cells", "stack"],
     ["exchange", "datasets", "dna", "languages", "tasks", "layout", "render", "theme"],
     ["fault", "optimisers", "examples", "history", "checkpoint", "progress", "train"],
@@ -59,7 +60,7 @@ BESIDE = {
     "arrays": {"cell", "listing", "replay", "runs"},
     "llvm": {"lanes"},
     "native": {"cell", "lanes", "llvm"},
-    "kernel": {"arrays", "cell", "native", "runs"},
+    "kernel": {"blocks", "compiler"},
     "rnn": {"saved", "steps", "vectors"},
     "models": {"rnn", "saved", "steps", "vectors"},
     "linear": {"initialise", "models", "rnn", "saved", "vectors"},
