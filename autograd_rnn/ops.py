@@ -648,8 +648,11 @@ stop_gradient: Op = _define(
 def _by_base(x: Any, y: Any, z: Any) -> Any:
     """y·x**(y-1), with x**(y-1) had as x**y / x where y - 1 would be rounded.
 
-    Nothing is to be had from an x**y that is 0, nor where x is 0 or infinite: there x = x + x.
+    Nothing is to be had from an x**y that is 0, nor where x is 0 or infinite: there x = x + x.  For
+    a known exponent that is an ordinary one it is written as everybody writes it.
     """
+    if type(y) is float and 0.5 <= y <= 2.0**53 and y != 1.0:
+        return y * x if y == 2.0 else y * pow(x, y - 1.0)
     rounded = greater(0.5, y) - equal(y, 0.0) + greater(y, 2.0**53)
     base = pow(x, rounded)  # 1 for y = 0, even if x is NaN
     divided = rounded * (1.0 - equal(z, 0.0)) * (1.0 - equal(base, base + base))

@@ -226,7 +226,7 @@ class Program:
                 term = _times(found[number], partial)
                 found[operand] = found[operand] + term if operand in found else term
                 if isinstance(found[operand], _Ref) and operand in last:
-                    writer.rename(found[operand], f"d{over}_d{last[operand]}")
+                    writer.rename(found[operand], f"∂{over}/∂{last[operand]}")
         return found
 
     def _varies(self, number: int) -> bool:
