@@ -612,7 +612,7 @@ def test_code_is_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(compiled) == 2
     spoiled = [
         *(whole[: len(whole) // 2], b"", whole[:30], b"\x7fELF" + whole[4:], foreign.read_bytes()),
-        whole[:2000] + bytes([whole[2000] ^ 1]) + whole[2001:],
+        whole[:900] + bytes([whole[900] ^ 1]) + whole[901:],
     ]
     for number, content in enumerate(spoiled, 3):
         path.write_bytes(content)

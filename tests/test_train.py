@@ -274,7 +274,7 @@ def test_a_gradient_a_weight_or_a_validation_that_is_not_finite() -> None:
         fit(model, ([[1]], [-1e10]), loss="squared_error", optimiser=SGD(1e300), **arguments)
     assert weights(model) == [0.0, 1.0]
     with pytest.raises(
-        TrainingError, match=r"epoch 1: sequences\[1\] of validation has the loss inf: step 1: pow"
+        TrainingError, match=r"epoch 1: sequences\[1\] of validation has the loss inf: step 1: mul"
     ):
         fit(
             *(linear(), ([[1]], [1])),
