@@ -4,7 +4,7 @@ from .check import check_gradients
 from .contexts import detect_anomaly, no_grad
 from .derive import Derivation, derive
 from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
-from .engine import Value
+from .engine import Value, compiled
 from .errors import AnomalyError, AutogradError, BranchChanged, GradientError, StaleGraphError
 from .forward import hvp, jvp
 from .functions import dot, logsumexp, softmax
@@ -53,6 +53,7 @@ __all__ = [
     "bits",
     "check_gradients",
     "compile_step",
+    "compiled",
     "copies",
     "cos",
     "counter",

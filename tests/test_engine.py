@@ -1,7 +1,9 @@
 """Value and the backward sweep, against the reference."""
 
+import ast
 import copy
 import gc
+import inspect
 import math
 import pickle
 import subprocess
@@ -10,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -17,7 +20,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 import autograd_rnn
-from autograd_rnn import Value, copies, gradients, jvp, ops, topological
+from autograd_rnn import Value, copies, engine, gradients, jvp, ops, topological
 from autograd_rnn.engine import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, AssignmentError
 from autograd_rnn.graph import adjoints
@@ -321,6 +324,47 @@ def test_operators_leave_other_types_their_turn() -> None:
         *(other + x, other - x, other * x, other / x, other**x, other < x),
     ):
         assert result == "radd"
+
+
+def test_an_operator_called_by_its_name_leaves_other_types_to_python() -> None:
+    x = Value(2)
+    for name in ("add", "sub", "mul", "truediv", "pow"):
+        for method in (f"__{name}__", f"__r{name}__"):
+            assert getattr(x, method)("1") is NotImplemented
+            assert getattr(x, method)([1]) is NotImplemented
+    for method in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
+        assert getattr(x, method)("1") is NotImplemented
+    with pytest.raises(TypeError, match="^can't multiply sequence by non-int of type 'Value'$"):
+        [1] * x  # type: ignore[operator]
+
+
+def test_members_cannot_be_deleted_nor_the_graph_be_assigned() -> None:
+    x = Value(2, "x")
+    y = x * 3
+    for value in (x, y):
+        for name in ("data", "grad", "name"):
+            with pytest.raises(AttributeError, match=f"^property '{name}' of 'Value' object has"):
+                delattr(value, name)
+        for name in ("op", "parents", "partials", "constant", "backward", "other"):
+            with pytest.raises(AttributeError):
+                delattr(value, name)
+            with pytest.raises(AttributeError):
+                setattr(value, name, None)
+    assert repr(x) == "Value(2.0, grad=0.0, name='x')"
+    assert y.parents[0] is x
+
+
+def test_members_say_what_they_are_in_the_words_of_the_source() -> None:
+    source = Path(engine.__file__).with_name("engine.py").read_text("utf-8")
+    (tree,) = [node for node in ast.parse(source).body if getattr(node, "name", "") == "Value"]
+    assert isinstance(tree, ast.ClassDef)
+    assert inspect.getdoc(Value) == ast.get_docstring(tree)
+    said = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name[0] != "_":
+            said.setdefault(node.name, ast.get_docstring(node))
+    assert said == {name: inspect.getdoc(getattr(Value, name)) for name in said}
+    assert {"data", "grad", "name", "constant", "op", "parents", "backward", "exp"} < set(said)
 
 
 @pytest.mark.parametrize("data", [True, "1", None, 1j, Decimal(1), [1], Value(1)])
