@@ -58,7 +58,7 @@ def write_c(folder: Path) -> list[Extension]:
     made = mypycify([*options, ENGINE], opt_level="3", debug_level="0", target_dir=str(folder))
     for extension in made:
         # What a newer C compiler warns of is no reason to do without.
-        extension.extra_compile_args.append("-Wno-error")
+        extension.extra_compile_args = [*extension.extra_compile_args, "-Wno-error"]
     (path,) = folder.rglob("__native_engine.c")
     path.write_text(complete(path.read_text("utf-8"), Path(ENGINE).read_text("utf-8")), "utf-8")
     return made
@@ -89,6 +89,13 @@ def complete(code: str, source: str) -> str:
             insert(f"if (value == NULL) {{ {refuse} }}\n", after=rf"^Value_set_{name}\(.*\)\n\{{\n")
         elif isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
             insert(in_c(node), after=rf"\(PyCFunction\)CPyPy_Value_+{name},\n.*--\\n\\n")
+    # A node that the collector does not see has no room for the trashcan's link, and one that was
+    # refused its arguments has no operands that `__del__` could read.
+    start, free = r"^Value_dealloc\(.*\)\n\{\n", r"^ *CPyDef_Value_clear\(.*\n.*tp_free.*\n"
+    freed = "CPyDef_Value_clear((PyObject *)self); Py_TYPE(self)->tp_free((PyObject *)self);"
+    insert(f"    if (self->__x == NULL) {{ {freed} return; }}\n", after=start)
+    insert("", after=r"^", instead=r" *CPy_TRASHCAN_BEGIN\(self, Value_dealloc\)\n")
+    insert("", after=free, instead=r" *CPy_TRASHCAN_END.*\n")
     # What an operator does not know goes back to Python, which asks the other operand.
     insert("goto typefail2;", after=r"    ", instead=r"return CPy_CallReverseOpMethod\(.*\);")
     return code

@@ -76,8 +76,8 @@ def test_it_says_that_it_is_compiled(compiled: Path) -> None:
 
 def test_it_needs_nothing_of_what_compiled_it(compiled: Path) -> None:
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(['mypy', 'mypyc', 'mypy_extensions', "
-        "'librt', 'typing_extensions'])); import autograd_rnn.engine; print('imported')"
+        "import sys; sys.modules.update(dict.fromkeys(['mypy', 'mypyc', 'librt'])); "
+        "import autograd_rnn.engine; print('imported')"
     )
     assert run(compiled, "-c", code).stdout == "imported\n"
 

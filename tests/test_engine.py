@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -534,6 +535,44 @@ def test_a_chain_of_a_million_ops_is_built_differentiated_and_freed() -> None:
 
 
 @pytest.mark.usefixtures("_collector_off")
+def test_nodes_are_freed_wherever_they_are_held() -> None:
+    for make in (Value, lambda: Value(True), lambda: Value(1, 2), lambda: Value(1, op=2)):
+        with pytest.raises(TypeError):
+            make()  # type: ignore[call-arg]
+    held: object = Value(1) * 2
+    for _ in range(DEEP):
+        held = [held]
+    del held
+    wide = [Value(1)]
+    for _ in range(20):
+        wide = [x * y + x for x in wide for y in (wide[0], wide[-1])]
+        wide = wide[-500:]
+    twice = wide[0]
+    for _ in range(DEEP):
+        twice = twice * twice
+    del wide, twice
+
+
+def test_a_graph_that_is_freed_is_gone() -> None:
+    """By the memory that it held: a Value takes no weak references."""
+
+    def graph() -> Value:
+        x = y = Value(1)
+        for i in range(2000):
+            x, y = x * y + (y if i % 3 else 1), x.tanh()
+        x.backward()
+        return x
+
+    graph()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(5):
+        graph()
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert after - before < 20_000
+
+
 def test_a_weight_used_a_million_times() -> None:
     w = Value(2)
     total = w

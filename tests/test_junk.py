@@ -398,6 +398,7 @@ def use(made: object) -> None:
 def is_slow(name: str, thing: object) -> bool:
     """Whether a number is not junk to the call, but asks for much."""
     number = isinstance(thing, int | float | Fraction | np.number)
+    number = number and not isinstance(thing, np.timedelta64)  # NumPy counts it as a number
     return name in SIZED and number and 100 < abs(thing) <= 10_000
 
 
