@@ -13,7 +13,9 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-ENGINE = "autograd_rnn/engine.py"
+PACKAGE = Path("autograd_rnn")
+#: The engine, and what it calls whenever a node is made.
+MODULES = [PACKAGE / f"{name}.py" for name in ("arguments", "ieee", "ops", "engine")]
 WISH = os.environ.get("AUTOGRAD_RNN_COMPILE", "")
 
 
@@ -39,8 +41,8 @@ class CompileEngine(build_ext):
 
     def do_without(self) -> None:
         """Leave nothing of this or an earlier build in the wheel, which then serves any machine."""
-        for path in Path(self.build_lib, "autograd_rnn").glob("engine*"):
-            if path.suffix != ".py":
+        for suffix in ("so", "pyd"):
+            for path in Path(self.build_lib).rglob(f"*.{suffix}"):
                 path.unlink()
         self.extensions = self.distribution.ext_modules = []
         wheel = self.distribution.get_command_obj("bdist_wheel", create=False)
@@ -55,17 +57,19 @@ def write_c(folder: Path) -> list[Extension]:
     # The rest of the package is read for its types, without what it depends on.
     options = ["--config-file=pyproject.toml", f"--cache-dir={folder / 'mypy'}"]
     options += ["--follow-imports=silent", "--ignore-missing-imports"]
-    made = mypycify([*options, ENGINE], opt_level="3", debug_level="0", target_dir=str(folder))
+    options += [str(path) for path in MODULES]
+    settings = {"opt_level": "3", "debug_level": "0", "group_name": str(PACKAGE)}
+    made = mypycify(options, target_dir=str(folder), **settings)
     for extension in made:
         # What a newer C compiler warns of is no reason to do without.
         extension.extra_compile_args = [*extension.extra_compile_args, "-Wno-error"]
-    (path,) = folder.rglob("__native_engine.c")
-    path.write_text(complete(path.read_text("utf-8"), Path(ENGINE).read_text("utf-8")), "utf-8")
+    (path,) = folder.rglob(f"__native_{PACKAGE}.c")
+    path.write_text(complete(path.read_text("utf-8")), "utf-8")
     return made
 
 
-def complete(code: str, source: str) -> str:
-    """The C code of `Value`, with what mypyc leaves out of it."""
+def complete(code: str) -> str:
+    """The C code, with what mypyc leaves out of it."""
 
     def insert(text: str, after: str, instead: str = "") -> None:
         """Put the text where the patterns match: behind the first, in place of the second."""
@@ -74,27 +78,37 @@ def complete(code: str, source: str) -> str:
         if times == 0:
             raise RuntimeError(f"mypyc wrote other C code than is known here: no {after}")
 
-    (value,) = [node for node in ast.parse(source).body if getattr(node, "name", "") == "Value"]
-    insert(in_c(value), after=r"\.tp_doc = PyDoc_STR\(\"Value\(.*--\\n\\n")
-    for node in value.body:
-        name = getattr(node, "name", "")
-        decorators = [ast.unparse(decorator) for decorator in getattr(node, "decorator_list", [])]
-        if "property" in decorators:
-            start = rf"\{{\"{name}\",\n *\(getter\)\w+,\n? *(?:\(setter\)\w+|NULL),\n? *"
-            insert(f'PyDoc_STR("{in_c(node)}")', after=start, instead="NULL")
-        elif f"{name}.setter" in decorators:
-            # `del` calls it as well, with no value, and would crash.
-            words = f"property '{name}' of 'Value' object has no deleter"
-            refuse = f'PyErr_SetString(PyExc_AttributeError, "{words}"); return -1;'
-            insert(f"if (value == NULL) {{ {refuse} }}\n", after=rf"^Value_set_{name}\(.*\)\n\{{\n")
-        elif isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
-            insert(in_c(node), after=rf"\(PyCFunction\)CPyPy_Value_+{name},\n.*--\\n\\n")
+    def document(node: ast.stmt, name: str) -> None:
+        if isinstance(node, ast.ClassDef):
+            insert(in_c(node), after=rf"\.tp_doc = PyDoc_STR\(\"{node.name}\(.*--\\n\\n")
+            for member in node.body:
+                document(member, f"{name}{node.name}_")
+        elif isinstance(node, ast.FunctionDef):
+            decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+            if "property" in decorators:
+                field = rf"\{{\"{node.name}\",\n *\(getter\){name}get_{node.name},\n? *"
+                field += r"(?:\(setter\)\w+|NULL),\n? *"
+                insert(f'PyDoc_STR("{in_c(node)}")', after=field, instead="NULL")
+            elif f"{node.name}.setter" in decorators:
+                # `del` calls it as well, with no value, and would crash.
+                words = f"property '{node.name}' of 'Value' object has no deleter"
+                refuse = f'PyErr_SetString(PyExc_AttributeError, "{words}"); return -1;'
+                start = rf"^ *{name}set_{node.name}\(.*\)\n *\{{\n"
+                insert(f"    if (value == NULL) {{ {refuse} }}\n", after=start)
+            elif ast.get_docstring(node):
+                entry = rf"\(PyCFunction\)CPyPy_{name}_*{node.name},\s.*--\\n\\n"
+                insert(in_c(node), after=entry)
+
+    for path in MODULES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            document(node, f"{path.stem}___")
     # A node that the collector does not see has no room for the trashcan's link, and one that was
     # refused its arguments has no operands that `__del__` could read.
-    start, free = r"^Value_dealloc\(.*\)\n\{\n", r"^ *CPyDef_Value_clear\(.*\n.*tp_free.*\n"
-    freed = "CPyDef_Value_clear((PyObject *)self); Py_TYPE(self)->tp_free((PyObject *)self);"
+    start = r"^ *engine___Value_dealloc\(.*\)\n *\{\n"
+    free = r"^ *CPyDef_engine___Value_clear\(.*\n.*tp_free.*\n"
+    freed = "CPyDef_engine___Value_clear((PyObject *)self); Py_TYPE(self)->tp_free(self);"
     insert(f"    if (self->__x == NULL) {{ {freed} return; }}\n", after=start)
-    insert("", after=r"^", instead=r" *CPy_TRASHCAN_BEGIN\(self, Value_dealloc\)\n")
+    insert("", after=r"^", instead=r" *CPy_TRASHCAN_BEGIN\(self, engine___Value_dealloc\)\n")
     insert("", after=free, instead=r" *CPy_TRASHCAN_END.*\n")
     # What an operator does not know goes back to Python, which asks the other operand.
     insert("goto typefail2;", after=r"    ", instead=r"return CPy_CallReverseOpMethod\(.*\);")
@@ -110,5 +124,5 @@ def in_c(node: ast.AST) -> str:
 
 setup(
     cmdclass={"build_ext": CompileEngine},
-    ext_modules=[] if WISH == "0" else [Extension("autograd_rnn.engine", [ENGINE])],
+    ext_modules=[] if WISH == "0" else [Extension("autograd_rnn.engine", [str(MODULES[-1])])],
 )

@@ -105,7 +105,7 @@ class Value:
         self,
         data: object,
         name: object = None,
-        _op: Op | None = None,
+        _op: Any = None,
         _number: float = 0.0,
         _x: Value | None = None,
         _dx: float = 0.0,
@@ -114,19 +114,20 @@ class Value:
     ) -> None:
         # Results come here with an op, a float and operands: one constructor serves both cheaply.
         self._grad = 0.0
-        self._op = _op
         self._x = _x
         self._dx = _dx
         self._y = _y
         self._dy = _dy
         if type(_x) is Value:
             self._data = _number
+            self._op = _op
             self._name = None
             self._mark = 0.0
             return
         if _op is not None or _x is not None:
             raise ArgumentTypeError("Value takes data and a name: results are made by operators.")
         self._data = as_float(data, "data")
+        self._op = None
         self._name = as_name(name)
         self._mark = VARIABLE
 

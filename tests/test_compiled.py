@@ -1,6 +1,8 @@
 """The engine compiled from the same source, as `pip install` does: it passes the same tests."""
 
+import doctest
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,8 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
+from autograd_rnn import arguments, engine, ieee, ops
 
 ROOT = Path(__file__).parents[1]
 #: Tests that never come near the engine, or look at the project's files.
@@ -62,10 +66,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_compiled_engine_is_the_one_that_runs(compiled: Path) -> None:
-    code = "from autograd_rnn import Value, compiled, engine; print(engine.__file__, compiled)"
-    path, flag = run(compiled, "-c", code).stdout.split()
-    assert Path(path).suffix != ".py"
-    assert Path(path).parents[1] in (compiled, Path(sysconfig.get_path("platlib")))
+    code = (
+        "from autograd_rnn import arguments, compiled, engine, ieee, ops; "
+        "print(compiled, *[module.__file__ for module in (arguments, engine, ieee, ops)])"
+    )
+    flag, *paths = run(compiled, "-c", code).stdout.split()
+    for path in map(Path, paths):
+        assert path.suffix != ".py"
+        assert path.parents[1] in (compiled, Path(sysconfig.get_path("platlib")))
     assert flag == "True"
 
 
@@ -91,9 +99,14 @@ def test_it_passes_the_tests_of_the_engine(compiled: Path) -> None:
 
 
 def test_the_examples_in_its_docstrings_run(compiled: Path) -> None:
-    code = "import doctest; from autograd_rnn import engine; print(*doctest.testmod(engine))"
-    assert run(compiled, "-c", code).stdout.split()[0] == "0"
-    assert int(run(compiled, "-c", code).stdout.split()[1]) >= 12
+    code = (
+        "import doctest; from autograd_rnn import arguments, engine, ieee, ops; "
+        "print(*[doctest.testmod(module) for module in (arguments, engine, ieee, ops)])"
+    )
+    found = re.findall(r"failed=(\d+), attempted=(\d+)", run(compiled, "-c", code).stdout)
+    for module, (failed, attempted) in zip((arguments, engine, ieee, ops), found, strict=True):
+        here = [len(test.examples) for test in doctest.DocTestFinder().find(module)]
+        assert (failed, attempted) == ("0", str(sum(here)))
 
 
 @pytest.mark.parametrize("wish", ["", "0", "1"])
@@ -102,12 +115,15 @@ def test_where_it_cannot_be_compiled_the_source_is_built(wish: str, tmp_path: Pa
     shutil.copytree(ROOT / "autograd_rnn", tmp_path / "autograd_rnn", ignore=NOT_SOURCE)
     (tmp_path / "mypyc.py").write_text("raise ImportError('no mypyc here')")
     # Of an earlier build: it must not get into this one.
-    stale = tmp_path / "lib" / "autograd_rnn" / "engine.cpython-311.so"
-    stale.parent.mkdir(parents=True)
-    stale.touch()
+    package = tmp_path / "lib" / "autograd_rnn"
+    package.mkdir(parents=True)
+    stale = [package / "engine.cpython-311.so", package.with_name("autograd_rnn__mypyc.so")]
+    for path in stale:
+        path.touch()
     built = run(tmp_path, "setup.py", "-q", "build", "--build-lib=lib", wish=wish)
     said = "autograd_rnn: the engine stays plain Python: no mypyc here" in built.stderr
     assert said == (wish == "")
     assert (built.returncode == 0) == (wish != "1")
     if wish == "":
-        assert [path.name for path in stale.parent.glob("engine*")] == ["engine.py"]
+        assert not any(path.exists() for path in stale)
+        assert (package / "engine.py").is_file()
