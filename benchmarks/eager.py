@@ -13,12 +13,12 @@ from functools import partial
 from importlib.metadata import version
 from statistics import median
 from time import perf_counter, process_time
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import growth
 import heap
 from peers import OURS, Engine, installed
-from workloads import Leaf, Relu, Scalar, Workload, chain_of, mlp, rnn
+from workloads import Leaf, Relu, Workload, chain_of, mlp, rnn
 
 from autograd_rnn import compiled, engine, topological
 
@@ -52,12 +52,15 @@ class Times(NamedTuple):
     freed: float
 
 
-def time_block(run: Engine, work: Workload, calls: int, clock: Clock) -> Times:
+def time_block(run: Engine, build: Build, calls: int, clock: Clock) -> Times:
     """A block of calls whose graphs are freed out of the clock, and one where they are not."""
     forward, backward = [], []
+    work = build(run.leaf, run.relu)
     gc.collect()
     for _ in range(calls):
         start = clock()
+        if run.renews:
+            work = build(run.leaf, run.relu)
         run.begin(work.leaves)
         output = work.loss()
         built = clock()
@@ -69,6 +72,8 @@ def time_block(run: Engine, work: Workload, calls: int, clock: Clock) -> Times:
     kept = [a + b for a, b in zip(forward, backward, strict=True)]
     start = clock()
     for _ in range(calls):
+        if run.renews:
+            work = build(run.leaf, run.relu)
         run.begin(work.leaves)
         run.backward(work.loss())
     gc.collect()
@@ -79,24 +84,19 @@ def time_block(run: Engine, work: Workload, calls: int, clock: Clock) -> Times:
 def train(run: Engine, steps: int, clock: Clock) -> float:
     """Seconds of a step of training by a graph of 5 ops: the same two leaves all the time."""
     assert run.assign is not None
-    w, b = run.leaf(0.1), run.leaf(0.2)
+    a, c = 0.1, 0.2
+    w, b = run.leaf(a), run.leaf(c)
     gc.collect()
     start = clock()
     for i in range(steps):
-        x = (i % 7) / 7
         run.begin([w, b])
-        error = w * x + b - 1.0
+        error = w * (i % 7 / 7) + b - 1.0
         run.backward(error * error)
-        dw, db = run.grad(w), run.grad(b)
-        w = run.assign(w, float(value(w)) - 0.01 * dw)
-        b = run.assign(b, float(value(b)) - 0.01 * db)
+        a -= 0.01 * run.grad(w)
+        c -= 0.01 * run.grad(b)
+        w, b = run.assign(w, a), run.assign(b, c)
     gc.collect()
     return (clock() - start) / steps
-
-
-def value(leaf: Scalar) -> Any:
-    """The number of a leaf, whatever the engine calls it."""
-    return leaf.data if hasattr(leaf, "data") else leaf.getValue()
 
 
 def compare_gradients(engines: list[Engine], build: Build) -> None:
@@ -121,14 +121,13 @@ def compare(
     """Print the times of all engines by a workload; the ratios to ours, by name."""
     print(f"\n{title}")
     compare_gradients(engines, build)
-    works = {run.name: build(run.leaf, run.relu) for run in engines}
-    ops = sum(node.op is not None for node in topological(works[OURS.name].loss()))
+    ops = sum(node.op is not None for node in topological(build(OURS.leaf, OURS.relu).loss()))
     times: dict[str, list[Times]] = {run.name: [] for run in engines}
     order = list(engines)
     for i in range(rounds):
         for run in order:
             if not (run.slow and i > 4):
-                times[run.name].append(time_block(run, works[run.name], calls, clock))
+                times[run.name].append(time_block(run, build, calls, clock))
         order.append(order.pop(0))
     print(f"{ops:,} ops, {rounds} rounds of {calls} calls; ns per op")
     print(f"{'':14}" + "".join([f"{kind:>26}" for kind in KINDS]))
@@ -218,7 +217,7 @@ def main() -> None:
     for run in engines:
         if run.name in ("micrograd", "omnigrad"):
             print_memory(run, 900)  # its backward is recursive: deeper graphs fail
-    million = time_block(OURS, chain_of(1_000_000)(OURS.leaf, OURS.relu), 1, clock)
+    million = time_block(OURS, chain_of(1_000_000), 1, clock)
     print(f"a chain of 1,000,000 ops: {million.kept:.2f} s, {million.freed:.2f} s with freeing")
 
     share = (process_time() - begun_cpu) / (perf_counter() - begun)

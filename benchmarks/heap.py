@@ -28,6 +28,7 @@ def measure(clock: Callable[[], float], kind: str) -> None:
         print("torch is not installed, so it is not imported here")
     else:
         report(f"a million lists, and torch {torch.__version__}", engines, clock)
+    gc.collect()
     gc.freeze()
     report("the same, after gc.freeze()", engines, clock)
     gc.unfreeze()
@@ -42,10 +43,12 @@ def report(beside: str, engines: list[Engine], clock: Callable[[], float]) -> No
             work = build(run.leaf, run.relu)
             ops = 4_010 if build is rnn else 65_077
             times = []
+            gc.collect()
             for _ in range(calls):
                 start = clock()
                 run.backward(work.loss())
                 times.append(clock() - start)
             cells.append(f"{median(times) / ops * 1e9:20,.0f}")
+    gc.collect()
     live = len(gc.get_objects()) + gc.get_freeze_count()
     print(f"{beside:34}{live:10,}" + "".join(cells))

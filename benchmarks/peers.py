@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from autograd_rnn import Value
@@ -27,6 +28,9 @@ class Engine(NamedTuple):
     deep: bool = False
     """Whether a chain of 200,000 ops is no trouble."""
     slow: bool = False
+    """Whether a few rounds are enough."""
+    renews: bool = False
+    """Whether leaves serve only once."""
 
 
 def _assign(leaf: Scalar, number: float) -> Scalar:
@@ -41,7 +45,7 @@ def like_micrograd(name: str, value: Any, relu: str = "relu", deep: bool = False
         value,
         getattr(value, relu),
         value.backward,
-        lambda leaf: float(leaf.grad),
+        attrgetter("grad"),
         assign=_assign,
         deep=deep,
     )
@@ -61,6 +65,8 @@ def xad() -> Engine:
     tape.activate()
 
     def begin(leaves: list[Scalar]) -> None:
+        # A recording after another one without this costs more and more.
+        tape.clearAll()
         tape.registerInputs(leaves)
         tape.newRecording()
 
@@ -78,6 +84,7 @@ def xad() -> Engine:
         begin,
         lambda leaf, number: first.Real(number),
         deep=True,
+        renews=True,
     )
 
 

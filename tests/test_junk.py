@@ -295,7 +295,8 @@ def correct_calls() -> dict[str, Call]:
 def parameters(function: Callable[..., object]) -> list[str]:
     """The names of the public ones; none of what has no signature, such as a compiled method."""
     try:
-        return [name for name in inspect.signature(function).parameters if name[0] != "_"]
+        found = inspect.signature(function).parameters.values()
+        return [one.name for one in found if one.name[0] != "_" and one.kind != one.VAR_KEYWORD]
     except ValueError:
         return []
 
