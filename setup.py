@@ -58,7 +58,7 @@ def write_c(folder: Path) -> list[Extension]:
     options = ["--config-file=pyproject.toml", f"--cache-dir={folder / 'mypy'}"]
     options += ["--follow-imports=silent", "--ignore-missing-imports"]
     options += [str(path) for path in MODULES]
-    settings = {"opt_level": "3", "debug_level": "0", "group_name": str(PACKAGE)}
+    settings = {"opt_level": "2", "debug_level": "0", "group_name": str(PACKAGE)}
     made = mypycify(options, target_dir=str(folder), **settings)
     for extension in made:
         # What a newer C compiler warns of is no reason to do without.
