@@ -7,7 +7,7 @@ from .datasets import Dataset
 from .derive import Derivation, derive
 from .dna import read_fasta, windows
 from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
-from .engine import Value
+from .engine import Value, compiled
 from .errors import (
     AnomalyError,
     AutogradError,
@@ -84,6 +84,7 @@ __all__ = [
     "bits",
     "check_gradients",
     "compile_step",
+    "compiled",
     "copies",
     "cos",
     "counter",

@@ -21,7 +21,7 @@ from rich.table import Table
 from .derive import derive
 from .dna import Record, read_fasta, windows
 from .draw import FILE_FORMATS, draw
-from .engine import Value, constant
+from .engine import Value, compiled, constant
 from .errors import ArgumentValueError, AutogradError, FormatError
 from .exercises import make_exercises, sheet
 from .files import write_whole
@@ -88,7 +88,8 @@ def _in_one_line(error: Exception) -> str:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"autograd-rnn {version('autograd-rnn')}")
+        kind = "compiled" if compiled else "in plain Python"
+        print(f"autograd-rnn {version('autograd-rnn')} (engine {kind})")
         raise typer.Exit()
 
 

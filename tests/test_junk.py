@@ -411,7 +411,8 @@ def takes_nothing(kind: type, member: str) -> bool:
 def parameters(function: Callable[..., object]) -> list[str]:
     """The names of the public ones; none of what has no signature, such as a compiled method."""
     try:
-        return [name for name in inspect.signature(function).parameters if name[0] != "_"]
+        found = inspect.signature(function).parameters.values()
+        return [one.name for one in found if one.name[0] != "_" and one.kind != one.VAR_KEYWORD]
     except ValueError:
         return []
 
@@ -534,6 +535,7 @@ def use(made: object) -> None:
 def is_slow(name: str, thing: object) -> bool:
     """Whether a number is not junk to the call, but asks for much."""
     number = isinstance(thing, int | float | Fraction | np.number)
+    number = number and not isinstance(thing, np.timedelta64)  # NumPy counts it as a number
     return name in SIZED and number and 100 < abs(thing) <= 10_000
 
 
