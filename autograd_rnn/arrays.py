@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import ops
 from .cell import Cell, find_groups
 from .errors import BranchChanged
 from .listing import in_words
@@ -42,30 +43,45 @@ class Elements:
 
     __slots__ = ("numbers",)
 
+    #: The ops on arrays of this kind.
+    function = staticmethod(on_arrays)
+
     def __init__(self, numbers: Any) -> None:
         self.numbers = numbers
 
-    @staticmethod
-    def _apply_op(op: Op, operands: tuple[Any, ...]) -> Elements:
-        return Elements(on_arrays(op)(*[_numbers(operand) for operand in operands]))
+    @classmethod
+    def _apply_op(cls, op: Op, operands: tuple[Any, ...]) -> Elements:
+        return cls(cls.function(op)(*[_numbers(operand) for operand in operands]))
 
     def __add__(self, other: Any) -> Elements:
-        return Elements(self.numbers + _numbers(other))
+        return type(self)(self.numbers + _numbers(other))
 
     def __sub__(self, other: Any) -> Elements:
-        return Elements(self.numbers - _numbers(other))
+        return type(self)(self.numbers - _numbers(other))
 
     def __mul__(self, other: Any) -> Elements:
-        return Elements(self.numbers * _numbers(other))
+        return type(self)(self.numbers * _numbers(other))
 
     def __rsub__(self, other: Any) -> Elements:
-        return Elements(_numbers(other) - self.numbers)
+        return type(self)(_numbers(other) - self.numbers)
 
     __radd__ = __add__
     __rmul__ = __mul__
 
+    def __truediv__(self, other: Any) -> Any:
+        return ops.div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.div(other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return ops.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return ops.pow(other, self)
+
     def __neg__(self) -> Elements:
-        return Elements(-self.numbers)
+        return type(self)(-self.numbers)
 
 
 def _numbers(operand: Any) -> Any:

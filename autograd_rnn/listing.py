@@ -59,8 +59,14 @@ def _named(program: Any, number: int) -> str:
     return program.lines[number - program.first_line].name or f"v_{number}"
 
 
-def in_source(program: Any, name: str, *, arrays: bool = False) -> str:
+#: Where the ops on the arrays of a library are: the module, and its function that makes one.
+ARRAYS: Final = {"numpy": ("arrays", "on_arrays"), "jax": ("on_jax", "on_jax")}
+
+
+def in_source(program: Any, name: str, arrays: str | None = None) -> str:
     """Python source of a function of that name: of floats, or of arrays; a line per op.
+
+    Guards raise `BranchChanged`, but on JAX, which has no errors, they make the results NaN.
 
     `ValueError` for a name that is no identifier.
     """
@@ -71,32 +77,43 @@ def in_source(program: Any, name: str, *, arrays: bool = False) -> str:
     for number, (op, operands, _) in enumerate(program.lines, program.first_line):
         written = op.python.format(*[named[operand] for operand in operands])
         lines.append(f"    {named[number]} = {written}")
-    for comparison, (a, b), outcome in program.guards:
+    results = [named[number] for number in program.outputs]
+    for place, (comparison, (a, b), outcome) in enumerate(program.guards):
         said = f"{named[a]} {comparison} {named[b]}"
+        if arrays == "jax":
+            held = f"where({said}, {'1.0, nan' if outcome else 'nan, 1.0'})"
+            lines.append(f"    held = {'held * ' if place else ''}{held}")
+            continue
         wrong = f"any(({said}) != {outcome})" if arrays else f"({said}) is not {outcome}"
         lines += [f"    if {wrong}:", f"        raise BranchChanged({said!r})"]
-    lines.append(f"    return {', '.join([named[number] for number in program.outputs])}")
+    if program.guards and arrays == "jax":
+        # A factor, so that slopes are NaN as well.
+        results = [f"{result} * held" for result in results]
+    lines.append(f"    return {', '.join(results)}")
     return _head(program, arrays) + "\n".join(lines) + "\n"
 
 
-def _head(program: Any, arrays: bool) -> str:
+def _head(program: Any, arrays: str | None) -> str:
     """The imports, and what else is called by name: ops that were registered from outside."""
     called = {op.name: op for op, *_ in program.lines if f"{op.name}(" in op.python}
     ours = sorted(name for name, op in called.items() if getattr(ops, name, None) is op)
     others = sorted(set(called) - set(ours))
     apart, own = [], []
+    module, maker = ARRAYS.get(arrays or "", ("", ""))
     if any(not math.isfinite(constant) for constant in program.constants):
         apart.append("from math import inf, nan")
-    if program.guards:
-        apart += ["from numpy import any"] * arrays
+    if program.guards and arrays == "jax":
+        apart.append("from jax.numpy import nan, where")
+    elif program.guards:
+        apart += ["from numpy import any"] if arrays else []
         own.append("from autograd_rnn.errors import BranchChanged")
     if arrays and called:
-        words = ["on_arrays", *ours] if others else ours
-        own.insert(0, f"from autograd_rnn.arrays import {', '.join(words)}")
+        words = [maker, *ours] if others else ours
+        own.insert(0, f"from autograd_rnn.{module} import {', '.join(words)}")
     if others or (called and not arrays):
         words = [*["TABLE"] * bool(others), *([] if arrays else ours)]
         own.append(f"from autograd_rnn.ops import {', '.join(words)}")
-    entry = "{0} = on_arrays(TABLE[{0!r}])" if arrays else "{0} = TABLE[{0!r}]"
+    entry = f"{{0}} = {maker}(TABLE[{{0!r}}])" if arrays else "{0} = TABLE[{0!r}]"
     parts = [apart, own, [entry.format(name) for name in others]]
     head = "\n\n".join(["\n".join(part) for part in parts if part])
     return head + "\n\n\n" if head else ""
@@ -106,6 +123,7 @@ def _identifiers(program: Any) -> list[str]:
     """A Python name for each value, numbers as they are."""
     named: list[str] = []
     taken = {*TABLE, "BranchChanged", "TABLE", "any", "inf", "nan", "on_arrays"}
+    taken |= {"held", "on_jax", "where"}
     inputs, first = len(program.inputs), program.first_line
     for number in range(first + len(program.lines)):
         if inputs <= number < first:

@@ -134,11 +134,17 @@ class Model(ABC):
         return Unrolled(self, initial, tuple(steps), frozenset(cuts))
 
     def compile(
-        self, loss: Any, *, at: str = "last", backend: str = "auto", exact: bool = False
+        self,
+        loss: Any,
+        *,
+        at: str = "last",
+        backend: str = "auto",
+        exact: bool = False,
+        devices: Any = None,
     ) -> CompiledStep:
         """The model over batches of sequences; see `compile_step`."""
         given = (self.step, loss, self.parameters(), self.initial)
-        return compile_step(*given, at=at, backend=backend, exact=exact)
+        return compile_step(*given, at=at, backend=backend, exact=exact, devices=devices)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """The path of a JSON file from which `load` makes the same model; written whole."""

@@ -275,7 +275,29 @@ class Program:
             return v_3
         <BLANKLINE>
         """
-        return in_source(self, name, arrays=True)
+        return in_source(self, name, "numpy")
+
+    def jax(self, name: str = "program") -> str:
+        """The same for JAX: source of a function that `jit`, `vmap` and `grad` take.
+
+        It computes in the precision of what it is given.  Its derivatives are the engine's, also at
+        kinks.  JAX raises no error where a comparison comes out otherwise: results and slopes are
+        NaN there.
+
+        >>> print(record(lambda x, y: (x * y).exp() if x > 0 else x, 2, 5).jax())
+        from jax.numpy import nan, where
+        <BLANKLINE>
+        from autograd_rnn.on_jax import exp
+        <BLANKLINE>
+        <BLANKLINE>
+        def program(x_1, x_2):
+            v_3 = x_1 * x_2
+            v_4 = exp(v_3)
+            held = where(x_1 > 0.0, 1.0, nan)
+            return v_4 * held
+        <BLANKLINE>
+        """
+        return in_source(self, name, "jax")
 
 
 class _Writer:

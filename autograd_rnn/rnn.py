@@ -336,7 +336,13 @@ class RNN:
         return q, single(pi)
 
     def compile(
-        self, loss: Any, *, at: str = "last", backend: str = "auto", exact: bool = False
+        self,
+        loss: Any,
+        *,
+        at: str = "last",
+        backend: str = "auto",
+        exact: bool = False,
+        devices: Any = None,
     ) -> CompiledStep:
         """The layer over batches of sequences, its output being π; see `compile_step`.
 
@@ -345,7 +351,7 @@ class RNN:
         (4.0, [32.0, 68.0])
         """
         given = (self.step, loss, self.parameters(), self.initial)
-        return compile_step(*given, at=at, backend=backend, exact=exact)
+        return compile_step(*given, at=at, backend=backend, exact=exact, devices=devices)
 
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: the numbers and the names, as `from_dict` takes them.

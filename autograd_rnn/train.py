@@ -44,6 +44,7 @@ def fit(
     patience: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     threads: int = 1,
+    devices: Any = None,
 ) -> History:
     """The history of a training of the model on the data, which changes the model's weights.
 
@@ -51,8 +52,8 @@ def fit(
     `data` and `validation` are pairs (sequences, targets), or have both as attributes; `loss` is
     the name of one of ours or a function, `at` says whether there is a target per sequence or per
     step, and `engine` is "eager" (the engine itself) or a backend of `compile_step`, with so many
-    `threads`.  Each epoch goes through the data once, in batches, in an order that the seed and the
-    epoch decide.
+    `threads`, or for "jax" on these `devices`.  Each epoch goes through the data once, in batches,
+    in an order that the seed and the epoch decide.
 
     With `patience` the training ends when the validation loss has not been lower for so many
     epochs, and the weights of the best epoch are put back.  With `checkpoint`, a path, all is
@@ -76,7 +77,7 @@ def fit(
     """
     return _Training(
         model, data, loss, optimiser, epochs, batch_size, validation, seed, engine, at, patience,
-        checkpoint, threads,
+        checkpoint, threads, devices,
     ).run(bool(progress))  # fmt: skip
 
 
@@ -98,6 +99,7 @@ class _Training:
         patience: int | None,
         checkpoint: str | os.PathLike[str] | None,
         threads: int,
+        devices: Any,
     ) -> None:
         for name in ("inputs", "outputs", "parameters", "compile"):
             if not hasattr(model, name):
@@ -132,7 +134,9 @@ class _Training:
         self.validation = None if validation is None else examples(validation, "validation")
         self.parameters = as_values(model.parameters(), "model.parameters()")
         self.at, self.every = at, every
-        self.compiled = model.compile(self.loss, at=at, backend=engine)
+        # Only where they are given: other models need not know of devices.
+        others = {} if devices is None else {"devices": devices}
+        self.compiled = model.compile(self.loss, at=at, backend=engine, **others)
         self.held_out: Batch | None = None
         self.checkpoint = checkpoint
         self.history = History()

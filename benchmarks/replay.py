@@ -269,6 +269,11 @@ def in_c(folder: str, states: int, numbers, x, y) -> tuple[Any, Any]:
 PEERS = {"NumPy by hand": numpy_by_hand, "JAX": jax_scan, "torch.nn": torch_layer}
 
 
+def on_jax(kind: str, given: Any, peers: Any) -> dict[str, Callable[[], Result]]:
+    """The jax backend, where JAX is installed."""
+    return {"jax backend": native(kind, *given, backend="jax")} if "JAX" in peers else {}
+
+
 def there() -> dict[str, Callable[..., Any]]:
     """The peers that are installed."""
     missing = {"JAX": "jax", "torch.nn": "torch"}
@@ -323,6 +328,7 @@ def measure(kind: str, states: int, steps: int, rounds: int, folder: str, peers:
         engines["no groups"] = native("none", *given)
         engines["C, plain loops"] = plain
     engines["numpy backend"] = native(kind, *given, backend="numpy")
+    engines |= on_jax(kind, given, peers)
     engines |= {name: make(kind, *given) for name, make in peers.items()}
     compare(engines)
     times = times_of(engines, rounds)
@@ -340,8 +346,8 @@ def measure(kind: str, states: int, steps: int, rounds: int, folder: str, peers:
         print(f"  {name:20} {milliseconds:9.3f} {columns[0]:>7} {columns[1]:>8}")
 
 
-def first_calls(rounds: int) -> None:
-    """From the first call to the first result, for one sequence."""
+def first_calls(rounds: int, peers: Any) -> None:
+    """From the first call to the first result, for one sequence; on JAX for the usual number."""
     print("\nfrom the first call to the first result, recording and compiling included, seconds")
     for kind, states in (("RNN", 8), ("RNN", 32), ("RNN", 64), ("LSTM", 16)):
         rng = np.random.default_rng(0)
@@ -359,6 +365,17 @@ def first_calls(rounds: int) -> None:
             f"  {kind}, {states} states: {statistics.median(cold):.3f}, "
             f"with code kept on disk {statistics.median(kept[1:]):.3f}"
         )
+        if "JAX" not in peers:
+            continue
+        x, y = rng.normal(size=(COUNT, 20, INPUTS)), rng.normal(size=COUNT)
+        on_both = {"jax backend": lambda *given: native(*given, backend="jax"), "JAX": jax_scan}
+        for name, make in on_both.items():
+            found = []
+            for _ in range(rounds):
+                begin = time.perf_counter()
+                make(kind, states, numbers, x, y)()
+                found.append(time.perf_counter() - begin)
+            print(f"    {name}: {statistics.median(found):.3f}")
 
 
 def growth(rounds: int, peers: Any, picture: Path) -> None:
@@ -368,7 +385,7 @@ def growth(rounds: int, peers: Any, picture: Path) -> None:
     ranges = {
         "steps": [2, 5, 10, 20, 50, 100, 200, 500, 1000],
         "sequences": [8, 24, 80, 240, 800, 2400, 8000],
-        "states": [2, 4, 8, 16, 32, 64, 128],
+        "states": [2, 4, 8, 16, 32, 64, 128, 256],
     }
     usual = {"steps": 50, "sequences": 240, "states": 16}
     print(
@@ -383,7 +400,7 @@ def growth(rounds: int, peers: Any, picture: Path) -> None:
             x = rng.normal(size=(shape["sequences"], shape["steps"], INPUTS))
             y = rng.normal(size=shape["sequences"])
             given = (shape["states"], parameters_of("RNN", shape["states"], rng), x, y)
-            engines = {"native": native("RNN", *given)}
+            engines = {"native": native("RNN", *given), **on_jax("RNN", given, peers)}
             engines |= {peer: make("RNN", *given) for peer, make in peers.items()}
             compare(engines)
             for engine, found in times_of(engines, rounds).items():
@@ -426,7 +443,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for kind, states, steps in (("RNN", 8, 20), ("RNN", 32, 100), ("LSTM", 16, 50)):
             measure(kind, states, steps, chosen.rounds, folder, found)
-    first_calls(5)
+    first_calls(5, found)
 
 
 if __name__ == "__main__":

@@ -251,7 +251,7 @@ def correct_calls() -> dict[str, Call]:
         "RNN": call(RNN, [[4], [1]], "relu", bias=False, names=[["a"], ["b"]]),
         "RNN.__call__": call(rnn, [[1], [0]]),
         "RNN.compile": call(
-            *(rnn.compile, "squared_error"), at="every", backend="python", exact=False
+            *(rnn.compile, "squared_error"), at="every", backend="python", exact=False, devices=None
         ),
         "RNN.load": call(RNN.load, "rnn.json"),
         "RNN.random": call(RNN.random, 2, 1, activation="tanh", seed=0),
@@ -283,7 +283,8 @@ def correct_calls() -> dict[str, Call]:
         "Stack": call(Stack, [readout, readout]),
         "Stack.__call__": call(stack, [[1], [0]]),
         "Stack.compile": call(
-            *(stack.compile, "squared_error"), at="every", backend="python", exact=False
+            *(stack.compile, "squared_error"),
+            **{"at": "every", "backend": "python", "exact": False, "devices": None},
         ),
         "Stack.from_dict": call(Stack.from_dict, stack.to_dict()),
         "Stack.load": call(Stack.load, "stack.json"),
@@ -297,6 +298,7 @@ def correct_calls() -> dict[str, Call]:
         "Drawing.save": call(drawing.save, "picture.dot", "dot"),
         "Page.save": call(page.save, "page.html"),
         "Program.__call__": call(program, 2.0, 3.0),
+        "Program.jax": call(program.jax, "f"),
         "Program.numpy": call(program.numpy, "f"),
         "Program.of": call(Program.of, z, [x, y]),
         "Program.python": call(program.python, "f"),
@@ -316,7 +318,7 @@ def correct_calls() -> dict[str, Call]:
         **{
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
-                **{"at": "last", "backend": backend, "exact": exact},
+                **{"at": "last", "backend": backend, "exact": exact, "devices": None},
             )
             for backend, exact in (("python", False), ("numpy", False), ("native", True))
         },
@@ -351,6 +353,7 @@ def correct_calls() -> dict[str, Call]:
             **{"loss": "squared_error", "optimiser": SGD(1e-9), "epochs": 2, "batch_size": 1},
             **{"validation": ([[1]], [3]), "seed": 0, "engine": "eager", "progress": False},
             **{"at": "last", "patience": 1, "checkpoint": "checkpoint.json", "threads": 1},
+            devices=None,
         ),
         "from_torch": call(from_torch, {"weight": [[1.0, 2.0]], "bias": [1.0]}, activation="relu"),
         "grad": call(grad, f),

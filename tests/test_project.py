@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import importlib.util
 import math
 import re
 import runpy
@@ -27,8 +28,8 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = [
     ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph", "separating"],
     ["engine", "contexts", "reverse", "forward", "check"],
-    ["listing", "replay", "cell", "runs", "arrays", "lanes", "llvm", "native"],
-    ["blocks", "compiler", "kernel", "losses"],
+    ["listing", "replay", "cell", "runs", "arrays", "waves", "on_jax", "scan", "sharded"],
+    ["lanes", "llvm", "native", "blocks", "compiler", "kernel", "losses"],
     ["steps", "vectors", "saved", "rnn", "models", "initialise", "linear", "cells", "stack"],
     ["exchange", "datasets", "dna", "languages", "tasks", "layout", "render", "theme"],
     ["fault", "optimisers", "examples", "history", "checkpoint", "progress", "train"],
@@ -58,9 +59,13 @@ BESIDE = {
     "cell": {"replay"},
     "runs": {"replay"},
     "arrays": {"cell", "listing", "replay", "runs"},
+    "waves": {"cell", "replay"},
+    "on_jax": {"arrays"},
+    "scan": {"cell", "on_jax", "replay", "waves"},
+    "sharded": {"arrays", "cell", "on_jax", "runs", "scan"},
     "llvm": {"lanes"},
-    "native": {"cell", "lanes", "llvm"},
-    "kernel": {"blocks", "compiler"},
+    "native": {"lanes", "llvm"},
+    "kernel": {"blocks", "compiler", "native"},
     "rnn": {"saved", "steps", "vectors"},
     "models": {"rnn", "saved", "steps", "vectors"},
     "linear": {"initialise", "models", "rnn", "saved", "vectors"},
@@ -86,10 +91,12 @@ BESIDE = {
 DEFERRED = {
     ("sheet", "graphviz"): "importing the package stays light, and needs no Graphviz library",
     ("paper", "convert"): "only a page of formulas needs it",
-    ("steps", "numpy"): "an extra, which two of the backends need",
+    ("steps", "numpy"): "an extra, which three of the backends need",
     ("steps", "ArrayRun"): "likewise",
     ("steps", "NativeRun"): "likewise",
     ("exchange", "torch"): "not a dependency: only who has it exchanges weights with it",
+    ("steps", "ShardedRun"): "an extra, which one of the backends needs",
+    ("steps", "as_mesh"): "likewise",
     ("render", "pygraphviz"): "likewise, and a `dot` on the PATH serves where it does not load",
     ("history", "Table"): "importing the package stays light",
     ("history", "Console"): "likewise",
@@ -103,6 +110,8 @@ DEFERRED = {
     ("progress", "TimeRemainingColumn"): "likewise",
     ("dot", "graphviz", "typing"): "only for the type checker",
 }
+# What the extra `jax` is for; the other extras are there wherever these tests are.
+NEEDS_JAX = {"on_jax", "scan", "sharded"}
 # What is named like an op, but is none: a picture with a card for each step, the smallest set.
 NAMESAKES = {("draw", "step"), ("derive", "minimum"), ("__main__", "minimum")}
 # A reader of the table and the operators of Value; whose rules a test holds equal to the table.
@@ -299,7 +308,10 @@ def test_every_public_name_has_a_docstring(name: str) -> None:
 def test_public_names_are_sorted_and_there() -> None:
     names = autograd_rnn.__all__
     assert len(set(names)) == len(names)
+    without_jax = importlib.util.find_spec("jax") is None
     for path in MODULES:
+        if without_jax and path.stem in NEEDS_JAX:
+            continue
         module = __import__(f"autograd_rnn.{path.stem}", fromlist=["x"])
         for name in getattr(module, "__all__", []):
             assert hasattr(module, name), (path.stem, name)

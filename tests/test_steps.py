@@ -18,7 +18,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, BranchChanged, Value, compile_step, copies, gradients, ops, tanh
+from autograd_rnn import (
+    RNN,
+    BranchChanged,
+    Value,
+    compile_step,
+    copies,
+    gradients,
+    ops,
+    primitive,
+    tanh,
+)
 from autograd_rnn.cell import Cell, find_groups
 from autograd_rnn.lanes import definition
 from autograd_rnn.native import tiles
@@ -556,6 +566,25 @@ def test_terms_of_the_copies() -> None:
         compiled = rnn.compile("squared_error", backend=backend)
         (rows,) = compiled.gradients_per_step([[1, 0, 1]], [15])
         assert [list(column) for column in zip(*rows, strict=True)] == expected
+
+
+def test_ops_from_outside_whose_rules_divide_and_raise_to_powers() -> None:
+    inverse = primitive("inverse_here", lambda x: 1.0 / x, lambda x, z: -(z / x) * (x / x) ** 2)
+    power = primitive("power_here", lambda x: 2.0**x, lambda x, z: z * 2.0 / 2.0**x * 2.0**x)
+    weights = [Value(0.5), Value(1.5)]
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        return (inverse(w[0] + x[0]) + state[0],), power(w[1] * state[0])
+
+    try:
+        found = [
+            compile_step(step, "squared_error", weights, [1.0], backend=backend)
+            for backend in ("python", "numpy")
+        ]
+        batches = ([[1, 2, 3], [4, 5]], [1, 2])
+        agree(found[1].loss_and_gradients(*batches), found[0].loss_and_gradients(*batches))
+    finally:
+        del ops.TABLE["inverse_here"], ops.TABLE["power_here"]
 
 
 def test_several_threads_at_once() -> None:

@@ -69,8 +69,8 @@ def without_seconds(history: History) -> dict[str, list[float]]:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_gives_the_numbers_of_a_loop_by_hand(engine: str, loss: str, at: str) -> None:
-    if engine == "native":
-        pytest.importorskip("llvmlite", reason="llvmlite is not installed")
+    for package in BACKENDS[engine]:
+        pytest.importorskip(package, reason=f"{package} is not installed")
     states = 2 if loss == "cross_entropy" else 1
     sequences, targets = parity(7, at=at)
     model, twin = network(states), network(states)

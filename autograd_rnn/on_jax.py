@@ -1,0 +1,69 @@
+"""The primitives on JAX's arrays, differentiated by the rules of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
+
+from .arrays import Elements
+from .errors import ArgumentValueError
+from .ops import TABLE, Op
+
+__all__ = ["on_jax"]
+
+
+@lru_cache(maxsize=1000)
+def on_jax(op: Op) -> Callable[..., Any]:
+    """The op on JAX's arrays, by its entry, for `jit`, `vmap`, `grad` and the others.
+
+    JAX does not differentiate what is inside: it is told the partials of the table, so that at
+    kinks and at 0 its derivatives, of any order, are those of the engine.  `ValueError` for an op
+    that has no entry for arrays.
+
+    >>> jax.grad(on_jax(TABLE["relu"]))(0.0)
+    Array(0., dtype=float32...)
+    """
+    rule = op.arrays
+    if rule is None:
+        raise ArgumentValueError(
+            f"the op {op.name!r} cannot run on JAX: say what it is on arrays, as in "
+            f"primitive(..., arrays=lambda np, x: np.cosh(x)), or choose backend='python'."
+        )
+    if op.flat:
+        return lambda *operands: rule(jnp, *map(jax.lax.stop_gradient, operands))
+    function = jax.custom_jvp(lambda *operands: rule(jnp, *operands))
+
+    def derivative(operands: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+        z = function(*operands)
+        given = [Traced(number) for number in (*operands, z)]
+        total: Any = jnp.zeros_like(z)
+        for partial, tangent in zip(op.partials, tangents, strict=True):
+            # What does not vary has no term: its partial may be NaN, as is ∂(x**2)/∂2 for x < 0.
+            if not isinstance(tangent, SymbolicZero):
+                slope = partial(*given)
+                total = total + tangent * (slope.numbers if isinstance(slope, Traced) else slope)
+        return z, total
+
+    function.defjvp(derivative, symbolic_zeros=True)
+    named: Callable[..., Any] = function
+    return named
+
+
+class Traced(Elements):
+    """An array of JAX to which the rules of the table can be applied."""
+
+    __slots__ = ()
+
+    function = staticmethod(on_jax)
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    # The source that `Program.jax` prints imports the ops from here by their names.
+    if name in TABLE:
+        return on_jax(TABLE[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,154 @@
+"""A recorded step on JAX, scanned over time: the loss of a batch of sequences, and its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, partial
+from itertools import groupby
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .cell import Cell, Group
+from .on_jax import on_jax
+from .replay import COMPARISONS, Guard
+from .waves import Plan, Wave, find_waves
+
+__all__ = ["Scan"]
+
+
+class Blocks:
+    """The values of a step by blocks of rows, a column for each sequence, or one for all."""
+
+    def __init__(self, plan: Plan, given: Sequence[Any], products: Sequence[Any], active: Any):
+        self.places, self.blocks, self.active = plan.places, list(given), active
+        rest = iter(products)
+        for wave in plan.waves:
+            if isinstance(wave, Wave):
+                operands = [self.held(self.rows(numbers)) for numbers in wave.operands]
+                self.blocks.append(on_jax(wave.op)(*operands))
+            else:
+                matrix, biases = next(rest)
+                vector = self.rows(wave.vector)
+                vector = vector if active is None else jnp.where(active, vector, 0.0)
+                self.blocks.append(matrix @ vector + biases)
+
+    def held(self, array: Any) -> Any:
+        """The array; no slope, not even NaN, comes back to it from a sequence that is not there."""
+        if self.active is None:
+            return array
+        return jnp.where(self.active, array, jax.lax.stop_gradient(array))
+
+    def rows(self, numbers: Sequence[int]) -> Any:
+        """The values of these numbers, one below the other."""
+        parts = []
+        for block, run in groupby([self.places[number] for number in numbers], lambda p: p[0]):
+            array, rows = self.blocks[block], [row for _, row in run]
+            if rows == list(range(rows[0], rows[-1] + 1)):
+                parts.append(array[rows[0] : rows[-1] + 1])
+            else:
+                parts.append(array[np.array(rows)])
+        width = max([part.shape[1] for part in parts], default=1)
+        parts = [jnp.broadcast_to(part, (len(part), width)) for part in parts]
+        if not parts:
+            return jnp.zeros((0, width))
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+    def wrong(self, guards: Sequence[Guard]) -> Any:
+        """Whether a comparison came out otherwise, for each sequence that is there."""
+        found: Any = False
+        for guard in guards:
+            x, y = [self.rows([number])[0] for number in guard.operands]
+            found = found | (COMPARISONS[guard.comparison](x, y) != guard.outcome)
+        return found if self.active is None else found & self.active
+
+
+class Scan:
+    """The step of a cell over sequences that end together, as functions that JAX can transform.
+
+    `inputs` are steps by entries by sequences, and so are `targets` if `every` step has one, else
+    entries by sequences.  `sizes` has the steps of each sequence, 0 for one that counts for
+    nothing; if not `ragged`, all are taken to begin with the first step.
+    """
+
+    def __init__(self, cell: Cell, state: Sequence[float], *, every: bool) -> None:
+        self.cell, self.state, self.every = cell, state, every
+        # Tracing another shape needs the same plans, which take long for a large step.
+        self.plan = cache(partial(find_waves, cell))
+
+    def loss(
+        self, numbers: Any, inputs: Any, targets: Any, sizes: Any, *, ragged: bool
+    ) -> tuple[Any, Any]:
+        """The sum of the losses, a mean over its steps for each sequence if `every` step has one.
+
+        And beside it, whether a comparison came out otherwise, for each sequence.
+        """
+        started = sizes if ragged else None
+        found, wrong = self._scanned(numbers, inputs, targets, started, [self.cell.loss], loss=True)
+        losses = found.sum(axis=0)[0]
+        if self.every:
+            losses = losses / jnp.maximum(sizes, 1)
+        return jnp.where(sizes > 0, losses, 0.0).sum(), wrong
+
+    def outputs(self, numbers: Any, inputs: Any, sizes: Any, *, ragged: bool) -> tuple[Any, Any]:
+        """The outputs, of one step unless `every`: steps by entries by sequences; and as above."""
+        started = sizes if ragged else None
+        return self._scanned(numbers, inputs, None, started, self.cell.output, loss=False)
+
+    def _scanned(
+        self,
+        numbers: Any,
+        inputs: Any,
+        targets: Any,
+        started: Any,
+        results: Sequence[int],
+        *,
+        loss: bool,
+    ) -> tuple[Any, Any]:
+        """The results at each step, or at the last one, and which sequences compare otherwise.
+
+        The last step stands apart: what is not computed from it, no sweep comes back to.
+        """
+        cell, (steps, _, count) = self.cell, inputs.shape
+        initial = jnp.array(self.state, dtype=float)[:, None]
+        constants = jnp.array(cell.constants, dtype=float)[:, None]
+
+        def stepper(shown: Sequence[int], loss: bool) -> Any:
+            """The step that shows these results."""
+            plan = self.plan((*cell.states, *shown), loss=loss)
+            products = self._products(plan, numbers)
+
+            def step(carry: Any, now: Any) -> Any:
+                (state, wrong), (t, x, goal) = carry, now
+                active = None if started is None else steps - started <= t
+                given = [numbers[:, None], state, x, goal, constants]
+                blocks = Blocks(plan, given, products, active)
+                after = jnp.broadcast_to(blocks.rows(cell.states), state.shape)
+                entries = jnp.broadcast_to(blocks.rows(shown), (len(shown), count))
+                if active is not None:
+                    after = jnp.where(active, after, initial)
+                    entries = jnp.where(active, entries, 0.0)
+                return (after, wrong | blocks.wrong(plan.guards)), entries
+
+            return step
+
+        goals = targets if self.every and loss else jnp.zeros((steps, 0, count))
+        before = (jnp.arange(steps - 1), inputs[:-1], goals[:-1])
+        carry = (jnp.broadcast_to(initial, (len(initial), count)), jnp.zeros(count, dtype=bool))
+        inner = stepper(results if self.every else [], loss and self.every)
+        carry, found = jax.lax.scan(inner, carry, before)
+        goal = goals[-1] if self.every or not loss else targets
+        (_, wrong), last = stepper(results, loss)(carry, (steps - 1, inputs[-1], goal))
+        return jnp.concatenate([found, last[None]]) if self.every else last[None], wrong
+
+    def _products(self, plan: Plan, numbers: Any) -> list[tuple[Any, Any]]:
+        """The matrices and the biases of the groups."""
+        known = jnp.concatenate([numbers, jnp.zeros(1)])  # the last for a bias that there is not
+        found = []
+        for wave in plan.waves:
+            if isinstance(wave, Group):
+                biases = [len(numbers) if bias is None else bias for bias in wave.biases]
+                found.append((known[np.array(wave.weights)], known[np.array(biases)][:, None]))
+        return found

@@ -1,0 +1,73 @@
+"""A recorded step in waves: the lines that can be computed together, as rows of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .cell import Cell, Group, find_groups
+from .ops import Op
+from .replay import Guard
+
+__all__ = ["Plan", "Wave", "find_waves"]
+
+
+class Wave(NamedTuple):
+    """Lines of one op, none of which waits for another: their numbers, and operands by position."""
+
+    op: Op
+    rows: tuple[int, ...]
+    operands: tuple[tuple[int, ...], ...]
+
+
+class Plan(NamedTuple):
+    """Waves and affine groups in an order in which they can be computed, a block of rows each.
+
+    `places` has the block and the row of each value; the first blocks are the parameters, states,
+    inputs, targets and constants.
+    """
+
+    waves: tuple[Wave | Group, ...]
+    places: dict[int, tuple[int, int]]
+    guards: tuple[Guard, ...]
+
+
+def find_waves(cell: Cell, results: Sequence[int], *, loss: bool) -> Plan:
+    """The plan of what these results, and the guards of the step, are computed from."""
+    guards = cell.guards(loss=loss)
+    all_groups = find_groups(cell)
+    groups = {row: group for group in all_groups for row in group.rows}
+    inside = {number for group in all_groups for number in group.inside}
+    depth = dict.fromkeys(range(cell.line), 0)
+    found: dict[tuple[int, Any], list[int]] = {}
+    for number in sorted(cell.needed(results, guards)):
+        line = cell.lines[number - cell.line]
+        group = groups.get(number)
+        if group is None and number in inside:
+            continue
+        operands, kind = (line.operands, line.op) if group is None else (group.vector, group.vector)
+        depth[number] = 1 + max([depth[operand] for operand in operands], default=0)
+        found.setdefault((depth[number], kind), []).append(number)
+    starts = [0, cell.state, cell.input, cell.target, cell.constant, cell.line]
+    places = {
+        number: (block, number - start)
+        for block, start in enumerate(starts[:-1])
+        for number in range(start, starts[block + 1])
+    }
+    waves: list[Wave | Group] = []
+    for (_, kind), rows in sorted(found.items(), key=lambda item: item[0][0]):
+        if isinstance(kind, Op):
+            lines = {row: cell.lines[row - cell.line].operands for row in rows}
+            # In the order of their operands, which then are often a whole block.
+            rows = sorted(rows, key=lambda row: [places[operand] for operand in lines[row]])
+            columns = zip(*[lines[row] for row in rows], strict=True)
+            waves.append(Wave(kind, tuple(rows), tuple(columns)))
+        else:
+            group = groups[rows[0]]
+            chosen = [group.rows.index(row) for row in rows]
+            biases = tuple([group.biases[place] for place in chosen])
+            weights = tuple([group.weights[place] for place in chosen])
+            waves.append(group._replace(rows=tuple(rows), biases=biases, weights=weights))
+        block = len(starts) - 2 + len(waves)
+        places |= {number: (block, place) for place, number in enumerate(rows)}
+    return Plan(tuple(waves), places, guards)
