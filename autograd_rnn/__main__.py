@@ -509,8 +509,8 @@ def _print_json(base: str, at_least: int, agree: bool, **rest: object) -> None:
 # --- train and predict ---------------------------------------------------------------------------
 
 
-app.command(context_settings=NEGATIVE_NUMBERS)(train)
-app.command(context_settings=NEGATIVE_NUMBERS)(predict)
+app.command()(train)
+app.command()(predict)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class Measured(NamedTuple):
 def train(
     task: Annotated[str, typer.Argument(metavar="TASK", help=TASKS)],
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="UCI's promoters.data, for promoters.")
+        Path | None, typer.Argument(metavar="FILE", help="UCI's promoters.data, for promoters.")
     ] = None,
     cell: Annotated[str | None, typer.Option(help="rnn, lstm or gru.")] = None,
     states: Annotated[int | None, typer.Option(metavar="N", help="How many.")] = None,
@@ -92,8 +92,8 @@ def train(
 ) -> None:
     """Train a network on a task, and test it on sequences longer than it has seen.
 
-    What is not given is chosen for the task. With --save, Ctrl-C loses nothing: the same command
-    goes on where it was, and comes to the very same model.
+    What is not given is chosen for the task. After Ctrl-C the same command goes
+    on where it was, if it has --save, and comes to the very same model.
     """
     recipe = recipe_of(task)
     chosen: dict[str, Any] = {

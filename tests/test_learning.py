@@ -156,6 +156,7 @@ def test_warnings_are_a_line(run: Runner, monkeypatch: pytest.MonkeyPatch) -> No
     [
         (["g4"], "TASK 'g4' is unknown: choose one of g3, tomita1, "),
         ([], "Missing argument 'TASK'."),
+        (["g3", "--epoch", "5"], "No such option: --epoch"),
         (["promoters"], "the task promoters needs FILE, UCI's promoters.data."),
         (["promoters", "missing"], "missing: No such file or directory"),
         (["g3", "some.fa"], "the task g3 takes no FILE."),
