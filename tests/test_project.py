@@ -35,7 +35,7 @@ LAYERS = [
     ["fault", "optimisers", "examples", "history", "checkpoint", "progress", "train"],
     ["algebra", "paper", "reading", "recursion", "derive"],
     ["labels", "words", "sheet", "dot", "neurons", "sketch", "story", "cards", "draw"],
-    ["play", "exercises"],
+    ["play", "exercises", "recipes", "terminal", "learning"],
     ["__main__", "__init__"],
 ]
 # What a module may import although it stands in its own layer.
@@ -85,6 +85,7 @@ BESIDE = {
     "sketch": {"dot", "labels", "words"},
     "story": {"labels", "sketch", "words"},
     "cards": {"labels", "sheet", "story", "words"},
+    "learning": {"recipes", "terminal"},
     "draw": {"cards", "dot", "labels", "neurons", "sheet", "sketch"},
 }
 # Imports inside a function, each with its reason.
