@@ -32,6 +32,10 @@ class History:
     `validation_loss` and `validation_accuracy` are measured after the epoch.  A list stays empty
     where there is nothing to measure: no validation data, or a loss that knows no hits.  Printed it
     is a table, of some of the epochs if there are many.
+
+    >>> history = History(loss=[0.5, 0.25], accuracy=[0.5, 1.0])
+    >>> len(history), list(history.columns())
+    (2, ['loss', 'accuracy'])
     """
 
     loss: list[float] = field(default_factory=list)
