@@ -73,6 +73,18 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
         TABLE.update(before)
 
 
+def test_the_entry_of_an_op_is_shown_as_it_stands() -> None:
+    (entry,) = blocks("CONTRIBUTING.md", "python")
+    assert entry in (ROOT / "autograd_rnn" / "ops.py").read_text("utf-8")
+
+
+def test_every_file_of_tests_has_its_row() -> None:
+    listed = re.findall(
+        r"`(test_\w+\.py)` *[,|]", (ROOT / "tests" / "README.md").read_text("utf-8")
+    )
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "tests").glob("test_*.py"))
+
+
 # --- links and figures ---------------------------------------------------------------------------
 
 
