@@ -1,5 +1,6 @@
 """What is written for readers runs, leads somewhere, and quotes what was measured."""
 
+import gzip
 import importlib
 import json
 import re
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import autograd_rnn
+from autograd_rnn import __main__ as command_line
 from autograd_rnn.ops import TABLE
 
 from .test_project import ROOT, blocks
@@ -71,6 +73,29 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
     finally:
         TABLE.clear()
         TABLE.update(before)
+
+
+COMMANDS = sorted(
+    {
+        line.removeprefix("$ ").partition("  #")[0].strip()
+        for path in (ROOT / "README.md", *PAGES)
+        for block in blocks(identify(path), "console")
+        for line in block.splitlines()
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_is_shown_runs(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with gzip.open("genome.fa.gz", "wt") as file:
+        file.write(">made up\nGATTACAGGGATTACAGATTACAGGG\n")
+    monkeypatch.setattr(sys, "argv", command.split())
+    with pytest.raises(SystemExit) as end:
+        command_line.main()
+    assert not end.value.code
 
 
 def test_the_entry_of_an_op_is_shown_as_it_stands() -> None:
