@@ -50,6 +50,11 @@ class Drawing:
     `dot` is the text, `summary` one line about it, `titles` what each id of it stands for, `theme`
     the name of its colours, `picture` the record it was written from, where there is one, and
     `inside` a drawing of every number, where this one has fewer.
+
+    >>> from autograd_rnn import Value
+    >>> drawing = draw(Value(3, "x") * 2)
+    >>> drawing.summary, drawing.dot[:7], drawing.theme
+    ('x·2 = 6, 2 boxes', 'digraph', 'light')
     """
 
     __slots__ = ("dot", "inside", "picture", "summary", "theme", "titles")

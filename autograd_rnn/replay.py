@@ -51,6 +51,10 @@ class Program:
     `outputs` are numbers; `guards` are the comparisons that must come out as they were recorded.
     Calling it gives a float for one output, a tuple for several, bit for bit what the engine
     computes.  A program is made by `record`, by `Program.of`, and from other programs.
+
+    >>> program = record(lambda x, y: x * y + 1, 2, 3)
+    >>> program(4, 5), program.gradient()(4, 5)
+    (21.0, (21.0, 5.0, 4.0))
     """
 
     __slots__ = ("constants", "guards", "inputs", "lines", "outputs")

@@ -147,6 +147,10 @@ class CompiledStep:
     step was compiled so.  `ValueError` naming the place of an empty sequence, and for targets that
     do not fit; `BranchChanged` where a comparison of Values in the step or the loss comes out
     otherwise than for the sequence on which it was recorded, the first one.
+
+    >>> from autograd_rnn import RNN
+    >>> RNN.random(2, 1).compile("squared_error", backend="python")
+    <CompiledStep: python>
     """
 
     def __init__(self, step: Step, backend: str, *, exact: bool = False, mesh: Any = None) -> None:

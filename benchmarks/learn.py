@@ -247,8 +247,7 @@ def window_accuracies(seed: int, epochs: int) -> Accuracies:
             try:
                 model(sequence)
             except ValueError as error:
-                assert "48" in str(error), error
-                refused += 1
+                refused += "48" in str(error)
     assert refused == 80, "a longer sequence was not refused"
     cut = dna_family().sample(2000, [20], seed=1000 + seed)
     first = Dataset([one[:WIDEST] for one in cut.sequences], cut.targets, classes=2)

@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 ELSEWHERE = {
     *("test_cli", "test_compiled", "test_draw", "test_files", "test_notation"),
     *("test_derive", "test_exercises", "test_numerics", "test_project", "test_separating"),
-    *("test_lanes", "test_optimisers", "test_steps", "test_tasks", "test_train"),
+    *("test_documents", "test_lanes", "test_optimisers", "test_steps", "test_tasks"),
+    "test_train",
 }
 NOT_SOURCE = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
 
