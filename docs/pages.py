@@ -37,6 +37,8 @@ def on_files(files: Any, config: Any) -> Any:
                 place = f"{Path(address).parent}/{name}"
                 files.append(File.generated(config, place, content=content))
         files.append(File.generated(config, address, content=text))
+    for plot in sorted((ROOT / "benchmarks").glob("*.svg")):
+        files.append(File.generated(config, plot.name, content=plot.read_text("utf-8")))
     return files
 
 
