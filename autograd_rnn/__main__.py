@@ -13,30 +13,31 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from .derive import derive
+from .dna import Record, read_fasta, windows
 from .draw import FILE_FORMATS, draw
-from .engine import Value, constant
+from .engine import Value, compiled, constant
 from .errors import ArgumentValueError, AutogradError, FormatError
 from .exercises import make_exercises, sheet
 from .files import write_whole
 from .graph import copies
+from .learning import predict, train
 from .notation import label, number
 from .paper import Section, as_html, as_markdown, as_tex, as_text
 from .play import play
 from .render import check_format
 from .rnn import RNN, Unrolled, bits, counter, one_hot
-from .tasks import Record, in_family, read_fasta, windows
+from .tasks import in_family
+from .terminal import complain, make_table, print_table, shorten
 
 __all__ = ["app", "main"]
 
 ALPHABET = "ACGT"
 CHUNK = 500
-LONGEST_SHOWN = 44
 
 app = typer.Typer(
     help="Recurrent networks by backpropagation: the lecture's exercise and its counter.",
@@ -61,7 +62,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except (AutogradError, OSError) as error:
-        code = _complain(_in_one_line(error))
+        code = complain(_in_one_line(error))
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except Exception as error:
@@ -70,13 +71,8 @@ def main() -> None:
         if message is None:
             raise
         # Without a command the help was printed, and the message is empty.
-        code = _complain(" ".join(message().split())) if message() else 2
+        code = complain(" ".join(message().split())) if message() else 2
     sys.exit(code)
-
-
-def _complain(message: str, code: int = 2) -> int:
-    print(f"autograd-rnn: {message}", file=sys.stderr)
-    return code
 
 
 def _in_one_line(error: Exception) -> str:
@@ -87,7 +83,8 @@ def _in_one_line(error: Exception) -> str:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"autograd-rnn {version('autograd-rnn')}")
+        kind = "compiled" if compiled else "in plain Python"
+        print(f"autograd-rnn {version('autograd-rnn')} (engine {kind})")
         raise typer.Exit()
 
 
@@ -316,16 +313,9 @@ def _signed(x: float) -> str:
     return f"({_exact(x)})" if x < 0 else _exact(x)
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=f"  {title}", title_justify="left", title_style="bold", box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, justify="right")
-    return table
-
-
 def _forward_table(run: Unrolled, activation: str) -> Table:
     q = "π" if activation == "linear" else f"{activation}(π)"
-    table = _table("Forward pass", "layer", "x", "w₁·q", "w₂·x", "π", f"q = {q}")
+    table = make_table("Forward pass", "layer", "x", "w₁·q", "w₂·x", "π", f"q = {q}")
     for step in run.steps:
         recurrent, driven = step.pi[0].parents
         state = "–" if step is run.steps[-1] else _exact(step.q[0].data)
@@ -336,7 +326,7 @@ def _forward_table(run: Unrolled, activation: str) -> Table:
 
 def _copies_table(weight: Value, loss: Value, run: Unrolled) -> Table:
     name = label(weight.name or "w")
-    table = _table(f"Copies of {name}", "copy", "layer", "∂L/∂π", "∂π/∂copy", "term")
+    table = make_table(f"Copies of {name}", "copy", "layer", "∂L/∂π", "∂π/∂copy", "term")
     table.columns[0].justify = "left"
     table.show_footer = True
     terms = copies(weight, loss, run)
@@ -402,7 +392,7 @@ def classify(
         records = read_fasta(fasta, alphabet=ALPHABET, ambiguous=skip_ambiguous)
         agree = _classify_records(rnn, records, window, base.upper(), at_least, as_json)
     if not agree:
-        raise typer.Exit(_complain("the network and the program disagree.", code=1))
+        raise typer.Exit(complain("the network and the program disagree.", code=1))
 
 
 def _classify_sequences(
@@ -414,12 +404,12 @@ def _classify_sequences(
         rows = [{"sequence": sequence, **verdicts[sequence]._asdict()} for sequence in sequences]
         _print_json(base, at_least, agree, sequences=rows)
         return agree
-    table = _table(f"{at_least} or more {base}?", "sequence", "network", "program")
+    table = make_table(f"{at_least} or more {base}?", "sequence", "network", "program")
     table.columns[0].justify = "left"
     for sequence in sequences:
         verdict = verdicts[sequence]
-        table.add_row(_shorten(sequence), *["yes" if said else "no" for said in verdict])
-    _print_table(table)
+        table.add_row(shorten(sequence), *["yes" if said else "no" for said in verdict])
+    print_table(table)
     return agree
 
 
@@ -449,13 +439,13 @@ def _classify_records(
     what = "whole records" if window is None else f"windows of {window}"
     columns = ["record", "windows", "in the family", "share"]
     skipped = any(tally.skipped for tally in tallies)
-    table = _table(f"{at_least} or more {base}, {what}", *columns, *["ambiguous"][:skipped])
+    table = make_table(f"{at_least} or more {base}, {what}", *columns, *["ambiguous"][:skipped])
     table.columns[0].justify = "left"
     for tally in tallies:
         share = f"{100 * tally.in_family / tally.windows:.1f} %" if tally.windows else "–"
-        cells = [_shorten(tally.record), str(tally.windows), str(tally.in_family), share]
+        cells = [shorten(tally.record), str(tally.windows), str(tally.in_family), share]
         table.add_row(*cells, *([str(tally.skipped)] if skipped else []))
-    _print_table(table)
+    print_table(table)
     for line in _remarks(tallies, agree):
         print(f"  {line}")
     return agree
@@ -513,18 +503,15 @@ def _chunks(vectors: list[list[float]]) -> Iterable[list[list[float]]]:
     return (vectors[start : start + CHUNK] for start in range(0, len(vectors), CHUNK))
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
-
-
-def _print_table(table: Table) -> None:
-    console = Console(highlight=False, markup=False)
-    console.print()
-    console.print(table)
-
-
 def _print_json(base: str, at_least: int, agree: bool, **rest: object) -> None:
     print(json.dumps({"base": base, "at_least": at_least, **rest, "agree": agree}, indent=2))
+
+
+# --- train and predict ---------------------------------------------------------------------------
+
+
+app.command()(train)
+app.command()(predict)
 
 
 if __name__ == "__main__":

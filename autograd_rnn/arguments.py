@@ -30,7 +30,8 @@ def as_float(number: object, argument: str) -> float:
     """
     if type(number) is float:
         return number
-    if isinstance(number, Real) and not isinstance(number, bool):
+    # The first of these only because it is quickly answered.
+    if type(number) is int or (isinstance(number, Real) and not isinstance(number, bool)):
         try:
             return float(number)
         except OverflowError:

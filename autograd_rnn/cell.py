@@ -8,75 +8,41 @@ from operator import add, mul
 from typing import Any, NamedTuple
 
 from .ops import Op
-from .replay import Guard, Line, Program
+from .replay import Guard, Program
 
 __all__ = ["Cell", "Group", "find_groups", "read_by_rules"]
 
 
-class Cell(NamedTuple):
+class Cell:
     """The program of a step with its loss, and what its inputs and outputs are.
 
-    Values are numbered: parameters, states, inputs, targets, constants, lines.  The program gives
-    the states after the step, the entries of its output, and the loss; so many `checks`, the first
-    of its guards, are the step's own, and the others the loss's.
+    Values are numbered: parameters, states, inputs, targets, constants, lines; `state`, `input`,
+    `target`, `constant` and `line` are the numbers of the first of each.  The program gives the
+    `states` after the step, the entries of its `output`, and the `loss`; so many `checks`, the
+    first of its guards, are the step's own, and the others the loss's.
     """
 
-    program: Program
-    parameters: int
-    state_count: int
-    inputs: int
-    targets: int
-    checks: int = 0
-
-    @property
-    def constants(self) -> tuple[float, ...]:
-        """The constants of the program."""
-        return self.program.constants
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """The lines of the program."""
-        return self.program.lines
-
-    @property
-    def states(self) -> tuple[int, ...]:
-        """The numbers of the states after the step."""
-        return self.program.outputs[: self.state_count]
-
-    @property
-    def output(self) -> tuple[int, ...]:
-        """The numbers of the entries of the output."""
-        return self.program.outputs[self.state_count : -1]
-
-    @property
-    def loss(self) -> int:
-        """The number of the loss."""
-        return self.program.outputs[-1]
-
-    @property
-    def state(self) -> int:
-        """The number of the first state."""
-        return self.parameters
-
-    @property
-    def input(self) -> int:
-        """The number of the first input."""
-        return self.state + self.state_count
-
-    @property
-    def target(self) -> int:
-        """The number of the first target."""
-        return self.input + self.inputs
-
-    @property
-    def constant(self) -> int:
-        """The number of the first constant."""
-        return self.target + self.targets
-
-    @property
-    def line(self) -> int:
-        """The number of the first line."""
-        return self.constant + len(self.constants)
+    def __init__(
+        self,
+        program: Program,
+        parameters: int,
+        state_count: int,
+        inputs: int,
+        targets: int,
+        checks: int = 0,
+    ) -> None:
+        self.program, self.checks = program, checks
+        self.parameters, self.state_count = parameters, state_count
+        self.inputs, self.targets = inputs, targets
+        self.constants, self.lines = program.constants, program.lines
+        self.states = program.outputs[:state_count]
+        self.output = program.outputs[state_count:-1]
+        self.loss = program.outputs[-1]
+        self.state = parameters
+        self.input = self.state + state_count
+        self.target = self.input + inputs
+        self.constant = self.target + targets
+        self.line = self.constant + len(self.constants)
 
     def guards(self, *, loss: bool) -> tuple[Guard, ...]:
         """The guards of the step, and of the loss where that is computed."""
@@ -84,22 +50,25 @@ class Cell(NamedTuple):
 
     def needed(self, results: Sequence[int], guards: Sequence[Guard] = ()) -> set[int]:
         """The lines that these results and guards are computed from, by number."""
-        first, lines = self.line, self.lines
         wanted = [*results, *[number for guard in guards for number in guard.operands]]
-        found = {number for number in wanted if number >= first}
-        for place in reversed(range(len(lines))):
-            if first + place in found:
-                found.update([n for n in lines[place].operands if n >= first])
-        return found
+        return {number for number in self._behind(wanted, flat=True) if number >= self.line}
 
     def swept(self, results: Sequence[int]) -> set[int]:
         """What a backward sweep from these results comes to, by number."""
-        found = set(results)
-        for number in range(self.line + len(self.lines) - 1, self.line - 1, -1):
-            op, operands, _ = self.lines[number - self.line]
-            if number in found and not op.flat:
-                found.update(operands)
-        return found
+        return self._behind(results, flat=False)
+
+    def _behind(self, results: Sequence[int], *, flat: bool) -> set[int]:
+        """All that results are made of and they, by number, through flat ops too or not."""
+        first = self.line
+        found = bytearray(first + len(self.lines))
+        for number in results:
+            found[number] = 1
+        for place in range(len(self.lines) - 1, -1, -1):
+            op, operands, _ = self.lines[place]
+            if found[first + place] and (flat or not op.flat):
+                for operand in operands:
+                    found[operand] = 1
+        return {number for number, there in enumerate(found) if there}
 
 
 class _Probe:

@@ -57,6 +57,12 @@ class Derivation:
 
     `sections` are the steps as data, each with its sentences and equations; `latex`, `markdown` and
     `text` are the same in print, `html` and `tex` as documents of their own.
+
+    >>> from autograd_rnn import Value
+    >>> w = Value(3, "w")
+    >>> derivation = derive(w * w, w)
+    >>> derivation.value, [term.grad for term in derivation.terms]
+    (6.0, [3.0, 3.0])
     """
 
     __slots__ = ("sections", "terms", "title", "value")

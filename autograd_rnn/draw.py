@@ -50,6 +50,11 @@ class Drawing:
     `dot` is the text, `summary` one line about it, `titles` what each id of it stands for, `theme`
     the name of its colours, `picture` the record it was written from, where there is one, and
     `inside` a drawing of every number, where this one has fewer.
+
+    >>> from autograd_rnn import Value
+    >>> drawing = draw(Value(3, "x") * 2)
+    >>> drawing.summary, drawing.dot[:7], drawing.theme
+    ('x·2 = 6, 2 boxes', 'digraph', 'light')
     """
 
     __slots__ = ("dot", "inside", "picture", "summary", "theme", "titles")
@@ -198,6 +203,8 @@ def draw(
         as_integer(precision, "precision", least=1, most=17)
     if run is None and detail in ("neuron", "step"):
         raise ArgumentValueError(f"detail={detail!r} needs run=, the unrolled network.")
+    if detail == "neuron":
+        _check_neurons(run)
     if detail == "auto":
         detail = _detail(output, weights, run)
     with written_with(precision, subscripts, accents):
@@ -236,7 +243,21 @@ def _detail(output: Any, weights: Sequence[Any], run: Any) -> str:
         return "scalar" if steps <= MOST_COLUMNS else "step"
     if len(topological(output)) <= MOST_SCALARS:
         return "scalar"
-    return "neuron" if len(run.q) * steps <= MOST_NEURONS else "step"
+    neurons = _has_neurons(run) and len(run.q) * steps <= MOST_NEURONS
+    return "neuron" if neurons else "step"
+
+
+def _has_neurons(run: Any) -> bool:
+    """Whether a state is one circle: an activation of its sum, as in an RNN alone."""
+    return hasattr(getattr(run, "rnn", None), "activation")
+
+
+def _check_neurons(run: Any) -> None:
+    if not _has_neurons(run):
+        raise ArgumentValueError(
+            "run has more to a state than one neuron (gates, or layers over layers), and only an "
+            "RNN is drawn by its neurons: choose draw(..., detail='step') or detail='scalar'."
+        )
 
 
 def check_graph(output: Any, focus: Any, run: Any) -> list[Any]:
@@ -273,6 +294,7 @@ def draw_network(run: Any, *, theme: str = "light", title: str | None = None) ->
     """
     if not hasattr(run, "steps"):
         raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
+    _check_neurons(run)
     as_name(title, "title")
     return Drawing(write_network(run, as_theme(theme), title), theme)
 

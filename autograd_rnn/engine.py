@@ -7,6 +7,8 @@ from itertools import count
 from numbers import Real
 from typing import Any, Final, final
 
+from mypy_extensions import mypyc_attr
+
 from . import ops
 from .arguments import as_float, as_name
 from .errors import ArgumentTypeError, AssignmentError
@@ -14,7 +16,10 @@ from .graph import topological
 from .ieee import ieee_divide, power, power_slope
 from .ops import Op
 
-__all__ = ["WATCH", "Value", "constant", "watchers"]
+__all__ = ["WATCH", "Value", "compiled", "constant", "watchers"]
+
+#: Whether this file runs as machine code, or as the Python that it is.
+compiled: Final = not __file__.endswith(".py")
 
 ADD: Final = ops.add
 SUB: Final = ops.sub
@@ -55,6 +60,22 @@ def watchers() -> list[Any]:
 
 
 @final
+class Released:
+    """Nodes to be freed, one after the other; see `Value.__del__`."""
+
+    __slots__ = ("being_freed", "nodes")
+
+    def __init__(self) -> None:
+        self.being_freed: bool = False
+        self.nodes: list[Value] = []
+
+
+RELEASED: Final = Released()
+
+
+# Operands are older than their result, so there are no cycles for the collector to look for.
+@final
+@mypyc_attr(acyclic=True)
 class Value:
     """A number that remembers how it was computed.
 
@@ -84,27 +105,29 @@ class Value:
         self,
         data: object,
         name: object = None,
-        _op: Op | None = None,
+        _op: Any = None,
+        _number: float = 0.0,
         _x: Value | None = None,
         _dx: float = 0.0,
         _y: Value | None = None,
         _dy: float = 0.0,
     ) -> None:
-        # Results come here with a float and operands, so that one constructor serves both cheaply.
+        # Results come here with an op, a float and operands: one constructor serves both cheaply.
         self._grad = 0.0
-        self._op = _op
         self._x = _x
         self._dx = _dx
         self._y = _y
         self._dy = _dy
         if type(_x) is Value:
-            self._data = data  # type: ignore[assignment]
+            self._data = _number
+            self._op = _op
             self._name = None
             self._mark = 0.0
             return
         if _op is not None or _x is not None:
             raise ArgumentTypeError("Value takes data and a name: results are made by operators.")
         self._data = as_float(data, "data")
+        self._op = None
         self._name = as_name(name)
         self._mark = VARIABLE
 
@@ -186,7 +209,7 @@ class Value:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        z = Value(self._data + y._data, None, ADD, self, 1.0, y, 1.0)
+        z = Value(None, None, ADD, self._data + y._data, self, 1.0, y, 1.0)
         return _watched(z) if WATCH.open else z
 
     def __radd__(self, other: object) -> Value | Any:
@@ -197,7 +220,7 @@ class Value:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        z = Value(self._data - y._data, None, SUB, self, 1.0, y, -1.0)
+        z = Value(None, None, SUB, self._data - y._data, self, 1.0, y, -1.0)
         return _watched(z) if WATCH.open else z
 
     def __rsub__(self, other: object) -> Value | Any:
@@ -208,7 +231,7 @@ class Value:
         y = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        z = Value(self._data * y._data, None, MUL, self, y._data, y, self._data)
+        z = Value(None, None, MUL, self._data * y._data, self, y._data, y, self._data)
         return _watched(z) if WATCH.open else z
 
     def __rmul__(self, other: object) -> Value | Any:
@@ -225,7 +248,7 @@ class Value:
         except ZeroDivisionError:
             data = ieee_divide(self._data, y._data)
             dx, dy = ieee_divide(1.0, y._data), ieee_divide(-data, y._data)
-        z = Value(data, None, DIV, self, dx, y, dy)
+        z = Value(None, None, DIV, data, self, dx, y, dy)
         return _watched(z) if WATCH.open else z
 
     def __rtruediv__(self, other: object) -> Value | Any:
@@ -239,7 +262,7 @@ class Value:
         data = power(self._data, y._data)
         dx = 0.0 if self._mark == CONSTANT else power_slope(self._data, y._data, data)
         dy = 0.0 if y._mark == CONSTANT else POW.partials[1](self._data, y._data, data)
-        z = Value(data, None, POW, self, dx, y, dy)
+        z = Value(None, None, POW, data, self, dx, y, dy)
         return _watched(z) if WATCH.open else z
 
     def __rpow__(self, other: object) -> Value | Any:
@@ -413,10 +436,25 @@ class Value:
 
     def _twin(self, x: Value | None, y: Value | None) -> Value:
         """A Value like this one, on other operands, which no sweep has met."""
-        twin = Value(self._data, self._name, self._op, x, self._dx, y, self._dy)
+        twin = Value(self._data, self._name, self._op, self._data, x, self._dx, y, self._dy)
         twin._name, twin._grad = self._name, self._grad
         twin._mark = self._mark if self._mark >= VARIABLE else 0.0
         return twin
+
+    def __del__(self) -> None:  # pragma: no cover - measured uncompiled, where it is removed
+        # Not in the middle of freeing this, which a chain would turn into a deep recursion.
+        x, y = self._x, self._y
+        if x is not None and x._x is not None:
+            RELEASED.nodes.append(x)
+            self._x = None
+        if y is not None and y._x is not None:
+            RELEASED.nodes.append(y)
+            self._y = None
+        if RELEASED.nodes and not RELEASED.being_freed:
+            RELEASED.being_freed = True
+            while RELEASED.nodes:
+                RELEASED.nodes.pop()
+            RELEASED.being_freed = False
 
     # --- the backward sweep ---------------------------------------------------------------------
 
@@ -518,9 +556,11 @@ def _ops_in_order(output: Value, sweep: float) -> list[Value]:
         node = path.pop()
 
 
-if __file__.endswith(".py"):  # pragma: no branch - likewise
-    # The same hash, several times as fast.  A compiled class needs, and keeps, the method.
+if not compiled:  # pragma: no branch - likewise
+    # The same hash, several times as fast, and Python frees chains itself.  A compiled class needs,
+    # and keeps, both methods.
     Value.__hash__ = object.__hash__  # type: ignore[method-assign]
+    del Value.__del__
 
 
 # --- how results and constants are made ----------------------------------------------------------
@@ -562,7 +602,7 @@ def _comparable(other: object) -> Any:
 def _unary(op: Op, x: Value) -> Value:
     data = op.value(x._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, data)
-    z = Value(data, None, op, x, dx)
+    z = Value(None, None, op, data, x, dx)
     if op.flat:
         z._mark = CONSTANT
     return _watched(z) if WATCH.open else z
@@ -572,7 +612,7 @@ def _binary(op: Op, x: Value, y: Value) -> Value:
     data = op.value(x._data, y._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, y._data, data)
     dy = 0.0 if y._mark == CONSTANT else op.partials[1](x._data, y._data, data)
-    z = Value(data, None, op, x, dx, y, dy)
+    z = Value(None, None, op, data, x, dx, y, dy)
     if op.flat:
         z._mark = CONSTANT
     return _watched(z) if WATCH.open else z

@@ -23,7 +23,15 @@ __all__ = [
 
 
 class AutogradError(Exception):
-    """The base of every error that this package raises on purpose."""
+    """The base of every error that this package raises on purpose.
+
+    >>> from autograd_rnn import bits
+    >>> try:
+    ...     bits("102")
+    ... except AutogradError as error:
+    ...     print(error)
+    bits: '2' at position 3 is not one of '01'.
+    """
 
 
 class ArgumentTypeError(AutogradError, TypeError):
@@ -39,15 +47,43 @@ class AssignmentError(AutogradError, AttributeError):
 
 
 class StaleGraphError(AutogradError, RuntimeError):
-    """A leaf was assigned after the graph was recorded; the message names the result it changed."""
+    """A leaf was assigned after the graph was recorded; the message names the result it changed.
+
+    >>> from autograd_rnn import Program, Value
+    >>> x = Value(3, "x")
+    >>> y = x * x
+    >>> x.data = 4.0
+    >>> try:
+    ...     Program.of(y, [x])
+    ... except StaleGraphError as error:
+    ...     print(error)
+    mul(x = 4.0, x = 4.0) = 9.0 is 16.0 now: a leaf was assigned after ...
+    """
 
 
 class AnomalyError(AutogradError, ArithmeticError):
-    """The first NaN or infinity inside `detect_anomaly`; the message says where it came from."""
+    """The first NaN or infinity inside `detect_anomaly`; the message says where it came from.
+
+    >>> from autograd_rnn import Value, detect_anomaly
+    >>> try:
+    ...     with detect_anomaly():
+    ...         Value(0, "p").log()
+    ... except AnomalyError as error:
+    ...     print(error)
+    log(p = 0.0) = -inf is the first result that is not finite, computed in ...
+    """
 
 
 class GradientError(AutogradError, AssertionError):
-    """A gradient differs from the central difference; the message gives the input and both."""
+    """A gradient differs from the central difference; the message gives the input and both.
+
+    >>> from autograd_rnn import check_gradients, stop_gradient
+    >>> try:
+    ...     check_gradients(lambda x: x * stop_gradient(x), [3])
+    ... except GradientError as error:
+    ...     print(error)
+    inputs[0] = 3.0: the gradient is 3.0, but the central difference ... is 6.0; ...
+    """
 
 
 class SymbolError(AutogradError, ValueError):
@@ -87,8 +123,29 @@ class DerivationError(AutogradError, ArithmeticError):
 
 
 class BranchChanged(AutogradError, RuntimeError):
-    """A comparison came out otherwise than when the program was recorded."""
+    """A comparison came out otherwise than when the program was recorded.
+
+    >>> from autograd_rnn import record
+    >>> program = record(lambda x: x if x > 0 else -x, 2.0)
+    >>> try:
+    ...     program(-2.0)
+    ... except BranchChanged as error:
+    ...     print(str(error).split(":")[0])
+    x_1 > 0.0 was True when the program was recorded, and is not for -2.0 and 0.0
+    """
 
 
 class TrainingError(AutogradError, ArithmeticError):
-    """A loss, gradient or weight that is NaN or infinite; the message says where it came from."""
+    """A loss, gradient or weight that is NaN or infinite; the message says where it came from.
+
+    >>> from autograd_rnn import RNN, SGD, fit
+    >>> network = RNN([[1e200], [1e200]], activation="linear", bias=False)
+    >>> try:
+    ...     _ = fit(
+    ...         network, ([[1, 1]], [0]), loss="squared_error", optimiser=SGD(0.1), epochs=1,
+    ...         batch_size=1, engine="python", progress=False,
+    ...     )
+    ... except TrainingError as error:
+    ...     print(error)
+    epoch 1: sequences[0] of data has the loss inf: step 2: mul(w_1 = 1e+200, 1e+200) = inf ...
+    """

@@ -123,6 +123,12 @@ class Copy:
     without one, or outside its steps), `grad` is ∂output/∂copy = `adjoint` · `partial`, that is
     ∂output/∂consumer · ∂consumer/∂copy.  The lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁,
     w⃛₁, and so does `name`.
+
+    >>> from autograd_rnn import Value
+    >>> w = Value(3, "w")
+    >>> first, second = copies(w, w * w)
+    >>> second.name, second.position, second.grad
+    ('ẅ', 1, 3.0)
     """
 
     name: str
@@ -138,7 +144,18 @@ class Copy:
 
 
 class Copies(tuple[Copy, ...]):
-    """The copies of a parameter, in topological order; printed, a table of their terms."""
+    """The copies of a parameter, in topological order; printed, a table of their terms.
+
+    >>> from autograd_rnn import Value
+    >>> w = Value(3, "w")
+    >>> print(copies(w, w * w))
+    copy   used in   adjoint   partial   term
+    ─────────────────────────────────────────
+    ẇ      ẇ·w             1         3      3
+    ẅ      w·ẅ             1         3      3
+    ─────────────────────────────────────────
+    sum                                     6
+    """
 
     __slots__ = ()
 

@@ -32,6 +32,10 @@ class History:
     `validation_loss` and `validation_accuracy` are measured after the epoch.  A list stays empty
     where there is nothing to measure: no validation data, or a loss that knows no hits.  Printed it
     is a table, of some of the epochs if there are many.
+
+    >>> history = History(loss=[0.5, 0.25], accuracy=[0.5, 1.0])
+    >>> len(history), list(history.columns())
+    (2, ['loss', 'accuracy'])
     """
 
     loss: list[float] = field(default_factory=list)
@@ -79,7 +83,8 @@ class History:
     def plot(self) -> Figure:
         """A figure of matplotlib: the losses over the epochs, and below them the accuracies.
 
-        `ImportError` where matplotlib, the extra `plot`, is not installed.
+        Jupyter shows it, whether or not pyplot was loaded.  `ImportError` where matplotlib, the
+        extra `plot`, is not installed.
         """
         try:
             from matplotlib.figure import Figure
@@ -87,13 +92,20 @@ class History:
             raise LibraryNotFound(
                 "History.plot needs matplotlib: pip install 'autograd-rnn[plot]'."
             ) from None
+
+        class Curves(Figure):
+            def _repr_png_(self) -> bytes:
+                file = io.BytesIO()
+                self.savefig(file, format="png")
+                return file.getvalue()
+
         columns = self.columns()
         panels = [
             [(name, curve) for name, curve in columns.items() if name.endswith(kind)]
             for kind in ("loss", "accuracy")
         ]
         panels = [panel for panel in panels if panel] or [[]]
-        figure = Figure(figsize=(7.0, 3.0 * len(panels)), layout="constrained")
+        figure = Curves(figsize=(7.0, 3.0 * len(panels)), layout="constrained")
         for axes, panel in zip(
             figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True
         ):

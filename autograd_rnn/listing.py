@@ -139,7 +139,7 @@ def _identifiers(program: Any) -> list[str]:
 
 
 def _identifier(name: str) -> str:
-    """The name with what Python does not take in one replaced."""
-    plain = unicodedata.normalize("NFKC", name)
+    """The name with what Python does not take in one replaced: ∂L/∂w_1 is dL_dw_1."""
+    plain = unicodedata.normalize("NFKC", name.replace("∂", "d"))
     plain = "".join([c if ("_" + c).isidentifier() else "_" for c in plain])
     return plain if plain.isidentifier() and not keyword.iskeyword(plain) else f"_{plain}"

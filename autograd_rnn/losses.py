@@ -29,7 +29,8 @@ def squared_error(output: Any, target: Any) -> Any:
     >>> squared_error([1.0, 2.0], [3.0, 5.0])
     13.0
     """
-    return _sum([(goal - entry) ** 2 for entry, goal in _pairs(output, target)])
+    differences = [goal - entry for entry, goal in _pairs(output, target)]
+    return _sum([difference * difference for difference in differences])
 
 
 def binary_cross_entropy(output: Any, target: Any) -> Any:

@@ -129,6 +129,16 @@ def tiles(count: int, most: int) -> list[tuple[int, int]]:
     return found
 
 
+def find_run(numbers: Sequence[int], run: Sequence[int]) -> int | None:
+    """Where the run stands in the numbers, or None.
+
+    >>> find_run([5, 1, 2, 3], [1, 2])
+    1
+    """
+    places = range(len(numbers) - len(run) + 1)
+    return next((k for k in places if list(numbers[k : k + len(run)]) == list(run)), None)
+
+
 # --- the function --------------------------------------------------------------------------------
 
 
@@ -258,8 +268,7 @@ class Step:
         following = w.at(self.record, self.layout.size)
         values = [self._get(state) for state in self.cell.states]
         for place, value in enumerate(values):
-            first = w.broadcast("%initial", place)
-            w.store(w.select(self.active, value, first), following, place)
+            w.store(w.select(self.active, value, w.load("%initial", place)), following, place)
 
     def _product(self, g: int) -> None:
         """The rows of a group: tiles of them in registers, their weights read in order."""
@@ -267,7 +276,14 @@ class Step:
         size = len(group.vector)
         vector = w.at(self.record, layout.vectors[g])
         rows = w.at(self.record, layout.rows[g])
+        # Code for each of many states takes long to compile: where all are there, they are copied.
+        states = tuple(range(self.cell.state, self.cell.input))
+        start = find_run(group.vector, states) if len(states) > TILE else None
+        if start is not None:
+            self._copy(self.record, w.at(vector, start), len(states))
         for k, number in enumerate(group.vector):
+            if start is not None and start <= k < start + len(states):
+                continue
             value = self._get(number)
             if number >= self.cell.line:
                 value = w.select(self.active, value, w.splat(0.0))
@@ -296,6 +312,15 @@ class Step:
                 w.store(result, w.at(rows, start), q)
 
         self._tiles(len(group.rows), layout.forward[g], size, tile, all_biased or not bias_at)
+
+    def _copy(self, source: str, target: str, count: int) -> None:
+        w = self.w
+
+        def once(k: str, _: list[str]) -> list[str]:
+            w.store(w.load(source, k), target, k)
+            return []
+
+        w.loop(0, count, 1, [], once)
 
     def _tiles(
         self,
@@ -588,7 +613,7 @@ def emit(
         row = offset if every else index
         step.targets = w.at("%all_targets", w.integer("mul", row, max(1, cell.targets)))
         for place in range(cell.state_count):
-            w.store(w.broadcast("%initial", place), "%tape", place)
+            w.store(w.load("%initial", place), "%tape", place)
         if predict:
             _forward_only(step, length, row)
         else:

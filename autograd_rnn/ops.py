@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from string import Formatter
 from typing import Any, Final
 
@@ -209,17 +209,17 @@ def _define(
 
 
 def primitive(
-    name: str,
+    name: object,
     value: Callable[..., float],
-    partials: Callable[..., Any] | tuple[Callable[..., Any], ...],
+    partials: Callable[..., Any] | Sequence[Callable[..., Any]],
     *,
-    symbol: str | None = None,
-    latex: str | None = None,
-    python: str | None = None,
+    symbol: object = None,
+    latex: object = None,
+    python: object = None,
     arrays: Callable[..., Any] | None = None,
-    llvm: str | None = None,
-    text: str | None = None,
-    binds: int = CALL,
+    llvm: object = None,
+    text: object = None,
+    binds: object = CALL,
 ) -> Op:
     """A new op, registered under `name`: a function of one or two numbers or Values.
 
@@ -253,24 +253,23 @@ def primitive(
     if name in TABLE or name == LINEAR:
         raise ArgumentValueError(f"the name {name!r} is taken already: choose another one.")
     as_function(value, "value")
-    if not isinstance(partials, tuple | list):
-        partials = (partials,)
-    rules = tuple([as_function(rule, f"partials[{i}]") for i, rule in enumerate(partials)])
+    given = partials if isinstance(partials, tuple | list) else (partials,)
+    rules = tuple([as_function(rule, f"partials[{i}]") for i, rule in enumerate(given)])
     if len(rules) not in (1, 2):
         raise ArgumentValueError(
             f"partials must have one rule per operand, and an op has one operand or two, "
             f"not {len(rules)}."
         )
-    if type(binds) is not int or not SUM <= binds <= ATOM:
+    if isinstance(binds, bool) or not isinstance(binds, int) or not SUM <= binds <= ATOM:
         raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(binds)}.")
     blanks = ", ".join(["{}"] * len(rules))
-    symbol = as_name(symbol, "symbol") or name
+    badge = as_name(symbol, "symbol") or name
     op = Op(
         name,
         _in_floats(value, f"the value of {name}"),
         tuple([_in_scalars(rule, f"a partial of {name}") for rule in rules]),
-        symbol=symbol,
-        text=_template(text, "text", len(rules)) or f"{_literal(symbol)}({blanks})",
+        symbol=badge,
+        text=_template(text, "text", len(rules)) or f"{_literal(badge)}({blanks})",
         latex=_template(latex, "latex", len(rules))
         or rf"\operatorname{{{{{name}}}}}\left({blanks}\right)".replace("_", r"\_"),
         python=_template(python, "python", len(rules)) or f"{name}({blanks})",
@@ -648,8 +647,11 @@ stop_gradient: Op = _define(
 def _by_base(x: Any, y: Any, z: Any) -> Any:
     """y·x**(y-1), with x**(y-1) had as x**y / x where y - 1 would be rounded.
 
-    Nothing is to be had from an x**y that is 0, nor where x is 0 or infinite: there x = x + x.
+    Nothing is to be had from an x**y that is 0, nor where x is 0 or infinite: there x = x + x.  For
+    a known exponent that is an ordinary one it is written as everybody writes it.
     """
+    if type(y) is float and 0.5 <= y <= 2.0**53 and y != 1.0:
+        return y * x if y == 2.0 else y * pow(x, y - 1.0)
     rounded = greater(0.5, y) - equal(y, 0.0) + greater(y, 2.0**53)
     base = pow(x, rounded)  # 1 for y = 0, even if x is NaN
     divided = rounded * (1.0 - equal(z, 0.0)) * (1.0 - equal(base, base + base))

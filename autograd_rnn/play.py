@@ -27,6 +27,11 @@ class Page:
     """A self-contained HTML page, to be saved, or shown by Jupyter; made by `play`.
 
     `html` is its text, `steps` how many steps it plays.
+
+    >>> from autograd_rnn import Value
+    >>> page = play(Value(3, "x") * 2, max_nodes=0)
+    >>> page.steps, page.html[:15]
+    (4, '<!doctype html>')
     """
 
     __slots__ = ("html", "steps")

@@ -51,6 +51,10 @@ class Program:
     `outputs` are numbers; `guards` are the comparisons that must come out as they were recorded.
     Calling it gives a float for one output, a tuple for several, bit for bit what the engine
     computes.  A program is made by `record`, by `Program.of`, and from other programs.
+
+    >>> program = record(lambda x, y: x * y + 1, 2, 3)
+    >>> program(4, 5), program.gradient()(4, 5)
+    (21.0, (21.0, 5.0, 4.0))
     """
 
     __slots__ = ("constants", "guards", "inputs", "lines", "outputs")
@@ -83,7 +87,7 @@ class Program:
         if len(set(given)) < len(given):
             raise ArgumentValueError("inputs has a Value twice: a program has each input once.")
         check_fresh(topological(*results))
-        return _program(results, given, [])
+        return _program(results, given, []).without_dead_lines()
 
     def __call__(self, *numbers: float) -> Any:
         """The outputs for these inputs; `BranchChanged` where a comparison comes out otherwise."""
@@ -133,39 +137,46 @@ class Program:
 
     def simplified(self) -> Program:
         """The same program, bit for bit, with less to do: folded, shared, without dead lines."""
-        return self._rewritten(fold=True, share=True).without_dead_lines()
+        return self._rewritten(fold=True, share=True, drop=True)
 
     def folded(self) -> Program:
         """The program in which lines of constants only are constants."""
-        return self._rewritten(fold=True, share=False)
+        return self._rewritten(fold=True)
 
     def shared(self) -> Program:
         """The program in which equal lines and equal constants are there once."""
-        return self._rewritten(fold=False, share=True)
+        return self._rewritten(share=True)
 
     def without_dead_lines(self) -> Program:
         """The program without what neither an output nor a guard needs."""
-        first = self.first_line
-        kept = {*self.outputs, *[number for guard in self.guards for number in guard.operands]}
-        for place in reversed(range(len(self.lines))):
-            if first + place in kept:
-                kept.update(self.lines[place].operands)
-        return self._rewritten(fold=False, share=False, kept=kept)
+        return self._rewritten(drop=True)
 
-    def _rewritten(self, *, fold: bool, share: bool, kept: set[int] | None = None) -> Program:
+    def _needed(self) -> list[bool]:
+        """For each number whether an output or a guard needs it."""
+        first, lines = self.first_line, self.lines
+        found = [False] * (first + len(lines))
+        for number in [*self.outputs, *[n for guard in self.guards for n in guard.operands]]:
+            found[number] = True
+        for place in range(len(lines) - 1, -1, -1):
+            if found[first + place]:
+                for operand in lines[place].operands:
+                    found[operand] = True
+        return found
+
+    def _rewritten(self, *, fold: bool = False, share: bool = False, drop: bool = False) -> Program:
         writer = _Writer(self.inputs, share)
-        moved: dict[int, int] = {number: number for number in range(len(self.inputs))}
-        for place, constant in enumerate(self.constants):
-            number = len(self.inputs) + place
-            if kept is None or number in kept:
+        inputs, first = len(self.inputs), self.first_line
+        needed = self._needed() if drop else [True] * (first + len(self.lines))
+        moved = [*range(inputs), *[-1] * (len(needed) - inputs)]
+        for number, constant in enumerate(self.constants, inputs):
+            if needed[number]:
                 moved[number] = writer.constant(constant)
-        for place, (op, operands, name) in enumerate(self.lines):
-            number = self.first_line + place
-            if kept is not None and number not in kept:
+        for number, (op, operands, name) in enumerate(self.lines, first):
+            if not needed[number]:
                 continue
             numbers = tuple([moved[operand] for operand in operands])
-            known = [writer.known.get(one) for one in numbers]
-            if fold and None not in known:
+            if fold and all(one in writer.known for one in numbers):
+                known = [writer.known[one] for one in numbers]
                 moved[number] = writer.constant(op.value(*known))
             else:
                 moved[number] = writer.line(op, numbers, name)
@@ -219,7 +230,7 @@ class Program:
                 term = _times(found[number], partial)
                 found[operand] = found[operand] + term if operand in found else term
                 if isinstance(found[operand], _Ref) and operand in last:
-                    writer.rename(found[operand], f"d{over}_d{last[operand]}")
+                    writer.rename(found[operand], f"∂{over}/∂{last[operand]}")
         return found
 
     def _varies(self, number: int) -> bool:
@@ -335,14 +346,17 @@ class _Writer:
         """What was written, constants before lines."""
         constants = [n for n, value in enumerate(self.values) if isinstance(value, float)]
         lines = [n for n, value in enumerate(self.values) if isinstance(value, Line)]
+        used = {*outputs, *[n for guard in guards for n in guard.operands]}
+        used.update(*[self.values[number].operands for number in lines])  # type: ignore[union-attr]
+        constants = [number for number in constants if number in used]
         order = [*range(len(self.inputs)), *constants, *lines]
-        moved = {number: place for place, number in enumerate(order)}
+        moved = [-1] * len(self.values)
+        for place, number in enumerate(order):
+            moved[number] = place
         written = []
         for number in lines:
-            line = self.values[number]
-            assert isinstance(line, Line)
-            operands = tuple([moved[operand] for operand in line.operands])
-            written.append(line._replace(operands=operands))
+            op, operands, name = self.values[number]  # type: ignore[misc]
+            written.append(Line(op, tuple([moved[operand] for operand in operands]), name))
         return Program(
             self.inputs,
             [self.known[number] for number in constants],
@@ -480,4 +494,4 @@ def _program(
     for comparison, x, y, outcome in compared:
         other = numbers[y] if isinstance(y, Value) else writer.constant(as_float(y, "a comparison"))
         guards.append(Guard(comparison, (numbers[x], other), outcome))
-    return writer.program([numbers[result] for result in results], guards).without_dead_lines()
+    return writer.program([numbers[result] for result in results], guards)

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .arguments import as_choice, as_float, as_integer
+from .arguments import as_choice, as_integer, shown
 from .engine import Value, constant
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
-from .files import write_whole
-from .notation import accent
 from .ops import LINEAR, TABLE, stop_gradient
+from .saved import fields_of, load_json, save_json
 from .steps import CompiledStep, compile_step
+from .vectors import (
+    as_rows,
+    as_table,
+    as_vector,
+    as_weights,
+    begins_window,
+    check_step,
+    check_truncate,
+    component,
+    components,
+    single,
+    weighted_sums,
+)
 
-__all__ = ["RNN", "Step", "Unrolled", "activations", "bits", "counter", "one_hot"]
+__all__ = [
+    "RNN",
+    "Step",
+    "Unrolled",
+    "activations",
+    "bits",
+    "check_alphabet",
+    "check_symbols",
+    "counter",
+    "one_hot",
+]
 
 # Every weight is an object: beyond these, memory runs out before patience does.
 MOST_STATES = 1000
@@ -46,8 +66,8 @@ def one_hot(sequence: str, alphabet: str = "ACGT") -> list[list[float]]:
     >>> one_hot("GA")
     [[0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
     """
-    _check_alphabet(alphabet)
-    _check_symbols(sequence, alphabet, "sequence")
+    check_alphabet(alphabet)
+    check_symbols(sequence, alphabet, "sequence")
     place = {symbol: index for index, symbol in enumerate(alphabet)}
     return [
         [1.0 if place[symbol] == index else 0.0 for index in range(len(alphabet))]
@@ -63,11 +83,12 @@ def bits(string: str) -> list[list[float]]:
     >>> bits("101")
     [[1.0], [0.0], [1.0]]
     """
-    _check_symbols(string, "01", "bits")
+    check_symbols(string, "01", "bits")
     return [[float(symbol)] for symbol in string]
 
 
-def _check_alphabet(alphabet: object) -> None:
+def check_alphabet(alphabet: object) -> None:
+    """Refuse what is not one or more different symbols."""
     if not isinstance(alphabet, str):
         raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
     if not alphabet or len(set(alphabet)) < len(alphabet):
@@ -76,7 +97,8 @@ def _check_alphabet(alphabet: object) -> None:
         )
 
 
-def _check_symbols(sequence: object, alphabet: str, argument: str) -> None:
+def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
+    """Refuse what is not a text of the alphabet; the message has the symbol and its position."""
     if not isinstance(sequence, str):
         raise ArgumentTypeError(f"{argument} must be a str, not {type(sequence).__name__}.")
     for position, symbol in enumerate(sequence, 1):
@@ -97,20 +119,29 @@ class Step(NamedTuple):
     pi: tuple[Value, ...]
     q: tuple[Value, ...]
 
+    @property
+    def output(self) -> Any:
+        """π: a Value where it has one entry, else a tuple."""
+        return single(self.pi)
+
 
 class Unrolled:
     """A network unrolled over its inputs: the initial `state` and a `Step` per input (panel 10).
 
     `cuts` are the numbers of the steps that no gradient leaves backward: see `truncate`.
+
+    >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
+    >>> len(run.steps), run.steps[1].pi[0].data, run.output.data
+    (3, 4.0, 17.0)
     """
 
     __slots__ = ("cuts", "rnn", "state", "steps")
 
     def __init__(
         self,
-        rnn: RNN,
+        rnn: Any,
         state: tuple[Value, ...],
-        steps: tuple[Step, ...],
+        steps: tuple[Any, ...],
         cuts: frozenset[int] = frozenset(),
     ) -> None:
         self.rnn = rnn
@@ -129,12 +160,21 @@ class Unrolled:
         """π of the last step; `ValueError` where there was no input."""
         if not self.steps:
             raise ArgumentValueError("there is no π: the network was unrolled over no inputs.")
-        return self.steps[-1].pi
+        pi: tuple[Value, ...] = self.steps[-1].pi
+        return pi
 
     @property
     def q(self) -> tuple[Value, ...]:
         """The states after the last step: the initial ones where there was no input."""
-        return self.steps[-1].q if self.steps else self.state
+        q: tuple[Value, ...] = self.steps[-1].q if self.steps else self.state
+        return q
+
+    @property
+    def output(self) -> Any:
+        """The output of the last step: a Value, or a tuple where there are more; as `pi`."""
+        if not self.steps:
+            raise ArgumentValueError("there is no output: the network was unrolled over no inputs.")
+        return self.steps[-1].output
 
     def __repr__(self) -> str:
         return f"<{self.rnn!r} unrolled over {len(self.steps)} steps>"
@@ -155,6 +195,8 @@ class RNN:
 
     __slots__ = ("_apply", "activation", "bias", "weights")
 
+    letters = ("q",)
+
     def __init__(
         self,
         weights: Sequence[Sequence[Any]],
@@ -163,7 +205,7 @@ class RNN:
         bias: bool = True,
         names: Sequence[Sequence[str]] | None = None,
     ) -> None:
-        table = _as_table(weights, "weights")
+        table = as_table(weights, "weights")
         states, rows = len(table[0]), len(table)
         least = states + (1 if bias else 0)
         if rows < least:
@@ -171,23 +213,10 @@ class RNN:
                 f"weights has {rows} rows for {states} states, but needs at least {least}: "
                 f"{'one for the offset, ' if bias else ''}one per state, and one per input."
             )
-        labels = _numbered(rows, states) if names is None else _as_table(names, "names")
-        if [len(row) for row in labels] != [states] * rows:
-            raise ArgumentValueError(
-                f"names must have the shape of weights, {rows} rows of {states}."
-            )
         self.activation = activation
         self.bias = bool(bias)
         self._apply = _activation(activation)
-        self.weights: tuple[tuple[Value, ...], ...] = tuple(
-            tuple(
-                weight
-                if isinstance(weight, Value)
-                else Value(as_float(weight, f"weights[{i}][{j}]"), labels[i][j])
-                for j, weight in enumerate(row)
-            )
-            for i, row in enumerate(table)
-        )
+        self.weights = as_weights(table, names)
 
     @classmethod
     def random(cls, states: int, inputs: int, *, activation: str = "tanh", seed: int = 0) -> RNN:
@@ -220,8 +249,13 @@ class RNN:
 
     @property
     def outputs(self) -> int:
-        """The number of outputs per step: the sums π of the states."""
+        """The number of outputs per step: π has an entry per state."""
         return self.states
+
+    @property
+    def initial(self) -> list[float]:
+        """The state that a run starts from, unless another is given: zeros."""
+        return [0.0] * self.states
 
     def parameters(self) -> list[Value]:
         """The weights, row by row."""
@@ -263,70 +297,47 @@ class RNN:
         >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
         [4.0, 1.0]
         """
-        zeros = [0.0] * self.states
-        initial = self._vector(zeros if state is None else state, self.states, "state", "q", None)
+        given, names = self.initial if state is None else state, components("q", self.states, None)
+        initial = as_vector(given, names, "state", Value)
         if isinstance(inputs, str) or not isinstance(inputs, Iterable):
             raise ArgumentTypeError(
                 f"inputs must be a list of vectors, not {type(inputs).__name__}: "
                 f"write one_hot(...) or bits(...) around a string."
             )
-        if truncate is not None:
-            as_integer(truncate, "truncate", least=1)
+        check_truncate(truncate)
         q, steps, cuts = initial, [], set()
         for k, vector in enumerate(inputs, 1):
-            if truncate is not None and k > 1 and (k - 1) % truncate == 0:
+            if begins_window(k, truncate):
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
-            x = self._vector(vector, self.inputs, f"inputs[{k - 1}]", "x", k)
-            pi = self._sums(q, x)
+            names = components("x", self.inputs, k)
+            x = as_vector(vector, names, f"inputs[{k - 1}]", constant)
+            pi = weighted_sums(self.weights, q + x, bias=self.bias)
             for index, value in enumerate(pi):
-                value.name = _component("π", index, len(pi), k)
+                value.name = component("π", index, len(pi), k)
             q = pi if self._apply is None else tuple([self._apply(value) for value in pi])
             if self._apply is not None:
                 for index, value in enumerate(q):
-                    value.name = _component("q", index, len(q), k)
+                    value.name = component("q", index, len(q), k)
             steps.append(Step(k, x, pi, q))
         return Unrolled(self, initial, tuple(steps), frozenset(cuts))
 
-    def _sums(self, q: tuple[Value, ...], x: tuple[Value, ...]) -> tuple[Value, ...]:
-        """Wᵀ [1; Q; X], a sum per column from the top down."""
-        operands = q + x
-        rows = self.weights[1:] if self.bias else self.weights
-        sums = []
-        for column in range(self.states):
-            total = self.weights[0][column] if self.bias else None
-            for weights, operand in zip(rows, operands, strict=True):
-                term = weights[column] * operand
-                total = term if total is None else total + term
-            assert total is not None
-            sums.append(total)
-        return tuple(sums)
+    def step(
+        self, state: tuple[Any, ...], x: tuple[Any, ...], parameters: tuple[Any, ...]
+    ) -> tuple[tuple[Any, ...], Any]:
+        """The state Q after one input, and π: a Value where it has one entry, else a tuple.
 
-    def _vector(
-        self, vector: Sequence[Any], size: int, argument: str, letter: str, k: int | None
-    ) -> tuple[Value, ...]:
-        try:
-            if isinstance(vector, str | bytes | Mapping | Set):
-                raise TypeError
-            found = len(vector)
-        except TypeError:
-            raise ArgumentTypeError(
-                f"{argument} must be a list of {size} numbers or Values, "
-                f"not {type(vector).__name__}."
-            ) from None
-        if found != size:
-            raise ArgumentValueError(f"{argument} must have size {size}, not {found}.")
-        leaf = Value if k is None else constant
-        return tuple(
-            [
-                entry
-                if isinstance(entry, Value)
-                else leaf(
-                    as_float(entry, f"{argument}[{index}]"), _component(letter, index, size, k)
-                )
-                for index, entry in enumerate(vector)
-            ]
-        )
+        The parameters are in the order of `parameters()`; nothing is kept or named.  `ValueError`
+        for a vector of the wrong size.
+
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> rnn.step((2.0,), (1.0,), (4.0, 1.0))
+        ((9.0,), 9.0)
+        """
+        check_step(self, state, x, parameters)
+        pi = weighted_sums(as_rows(parameters, self.states), state + x, bias=self.bias)
+        q = pi if self._apply is None else tuple([self._apply(value) for value in pi])
+        return q, single(pi)
 
     def compile(
         self,
@@ -343,31 +354,35 @@ class RNN:
         >>> rnn.compile("squared_error", backend="python").loss_and_gradients([[1, 0, 1]], [15])
         (4.0, [32.0, 68.0])
         """
-        states, size = self.states, self.bias + self.states + self.inputs
+        given = (self.step, loss, self.parameters(), self.initial)
+        return compile_step(*given, at=at, backend=backend, exact=exact, devices=devices)
 
-        def step(state: Any, x: Any, parameters: Any) -> Any:
-            rows = [parameters[i * states : (i + 1) * states] for i in range(size)]
-            layer = RNN(rows, self.activation, bias=self.bias)
-            unrolled = layer.unroll([x], state)
-            pi = unrolled.pi
-            return unrolled.q, pi[0] if len(pi) == 1 else pi
+    def to_dict(self) -> dict[str, Any]:
+        """What `save` writes: the numbers and the names, as `from_dict` takes them.
 
-        state = [0.0] * states
-        return compile_step(
-            *(step, loss, self.parameters(), state),
-            **{"at": at, "backend": backend, "exact": exact, "devices": devices},
-        )
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """The path of a JSON file from which `RNN.load` makes the same layer; written whole."""
-        content = {
+        >>> RNN([[4], [1]], bias=False).to_dict()["weights"]
+        [[4.0], [1.0]]
+        """
+        return {
             "kind": "RNN",
             "activation": self.activation,
             "bias": self.bias,
             "weights": [[weight.data for weight in row] for row in self.weights],
             "names": [[weight.name for weight in row] for row in self.weights],
         }
-        return write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> RNN:
+        """The layer that `to_dict` told of; `ValueError` where something is missing or wrong."""
+        fields = fields_of(content, "RNN", "weights", "activation", "bias", "names")
+        weights, activation, bias, names = fields
+        if type(bias) is not bool:
+            raise ArgumentValueError(f"bias must be True or False, not {shown(bias)}.")
+        return cls(weights, activation, bias=bias, names=names)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """The path of a JSON file from which `RNN.load` makes the same layer; written whole."""
+        return save_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RNN:
@@ -378,54 +393,15 @@ class RNN:
         >>> RNN.load(counter().save(path))
         <RNN: 3 states, 4 inputs, step>
         """
-        text = Path(path).read_bytes()
-        try:
-            content = json.loads(text)
-            kind, bias, names = content["kind"], content["bias"], content["names"]
-            if kind != "RNN" or type(bias) is not bool:
-                raise ValueError(f"its kind is {kind!r} and its bias {bias!r}")
-            return cls(content["weights"], content["activation"], bias=bias, names=names)
-        except KeyError as error:
-            reason = f"{error} is missing"
-        except RecursionError:
-            reason = "it is nested too deeply"
-        except (ValueError, TypeError) as error:
-            reason = str(error)
-        raise ArgumentValueError(f"{str(path)!r} does not hold an RNN that `save` wrote: {reason}")
+        return load_json(path, "an RNN", cls.from_dict)
 
     def __repr__(self) -> str:
         return f"<RNN: {self.states} states, {self.inputs} inputs, {self.activation}>"
 
 
-@lru_cache(maxsize=10_000)
-def _component(letter: str, index: int, size: int, k: int | None) -> str:
-    """π̇ for a vector of size 1, π̇₁, π̇₂, ... otherwise; no accent for the initial state."""
-    name = letter if size == 1 else f"{letter}_{index + 1}"
-    return name if k is None else accent(name, k)
-
-
 def _activation(name: object) -> Callable[[Value], Value] | None:
     chosen = as_choice(name, "activation", activations())
     return None if chosen == LINEAR else TABLE[chosen]
-
-
-def _numbered(rows: int, columns: int) -> list[list[str]]:
-    return [[f"w_{i * columns + j + 1}" for j in range(columns)] for i in range(rows)]
-
-
-def _as_table(rows: object, argument: str) -> list[list[Any]]:
-    """The rows as lists of one length, none empty."""
-    refusal = ArgumentTypeError(f"{argument} must be a list of rows, each of them a list.")
-    if isinstance(rows, str) or not isinstance(rows, Iterable):
-        raise refusal
-    table = []
-    for row in rows:
-        if isinstance(row, str) or not isinstance(row, Iterable):
-            raise refusal
-        table.append(list(row))
-    if not table or not table[0] or len({len(row) for row in table}) != 1:
-        raise ArgumentValueError(f"{argument} must have one or more rows of one length.")
-    return table
 
 
 # --- the lecture's counter -----------------------------------------------------------------------
@@ -442,7 +418,7 @@ def counter(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> RNN:
     >>> counter()(one_hot("AGGTAACG"))[-1].data
     1.0
     """
-    _check_alphabet(alphabet)
+    check_alphabet(alphabet)
     if not isinstance(base, str):
         raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
     if len(base) != 1 or base not in alphabet:

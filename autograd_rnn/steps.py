@@ -129,8 +129,8 @@ def _mesh(devices: Any, backend: str) -> Any:
 class Batch:
     """Sequences and their targets, looked at and packed once; made by `CompiledStep.prepare`."""
 
-    def __init__(self, maker: CompiledStep, runs: list[Any], packed: Any) -> None:
-        self.maker, self.runs, self.packed = maker, runs, packed
+    def __init__(self, maker: CompiledStep, runs: list[Any], runner: Any, packed: Any) -> None:
+        self.maker, self.runs, self.runner, self.packed = maker, runs, runner, packed
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -147,6 +147,10 @@ class CompiledStep:
     step was compiled so.  `ValueError` naming the place of an empty sequence, and for targets that
     do not fit; `BranchChanged` where a comparison of Values in the step or the loss comes out
     otherwise than for the sequence on which it was recorded, the first one.
+
+    >>> from autograd_rnn import RNN
+    >>> RNN.random(2, 1).compile("squared_error", backend="python")
+    <CompiledStep: python>
     """
 
     def __init__(self, step: Step, backend: str, *, exact: bool = False, mesh: Any = None) -> None:
@@ -174,7 +178,7 @@ class CompiledStep:
         """
         runs = self._checked(sequences, targets)
         runner = self._runner(runs)
-        return Batch(self, runs, runner.pack(runs, targets is not None))
+        return Batch(self, runs, runner, runner.pack(runs, targets is not None))
 
     def loss_and_gradients(
         self, sequences: Any, targets: Any = None, *, threads: int = 1
@@ -186,7 +190,7 @@ class CompiledStep:
         """
         as_integer(threads, "threads", least=1, most=1024)
         batch = self._batch(sequences, targets)
-        total, gradient = self._runner(batch.runs).run(batch.packed, threads)
+        total, gradient = batch.runner.run(batch.packed, threads)
         count = len(batch)
         # An array gives its numbers much faster all at once.
         slopes = gradient.tolist() if hasattr(gradient, "tolist") else gradient
@@ -205,7 +209,7 @@ class CompiledStep:
         as_integer(threads, "threads", least=1, most=1024)
         batch = sequences if isinstance(sequences, Batch) else self.prepare(sequences)
         self._check_maker(batch)
-        found = self._runner(batch.runs).predict(batch.packed, threads)
+        found = batch.runner.predict(batch.packed, threads)
         if self.step.every:
             return [[_number_or_list(row) for row in rows] for rows in found]
         return [_number_or_list(row) for row in found]
@@ -225,7 +229,7 @@ class CompiledStep:
         batch = self._batch(sequences, targets)
         return [
             [[float(slope) for slope in row] for row in rows]
-            for rows in self._runner(batch.runs).per_step(batch.packed)
+            for rows in batch.runner.per_step(batch.packed)
         ]
 
     # --- what comes in --------------------------------------------------------------------------
@@ -338,7 +342,7 @@ def record_cell(
     entries = output if isinstance(output, tuple | list) else [output]
     results = [*after, *entries, loss]
     program = recorder.program(results, [value for values in given for value in values])
-    program = program.simplified() if share else program.folded().without_dead_lines()
+    program = program.simplified() if share else program.folded()
     return Cell(program, len(parameters), len(state), len(inputs), len(targets), checks)
 
 

@@ -113,7 +113,16 @@ class Story:
         return Card(f"step_{step.k}", f"step {step.k}{x}", [*rows, *states], step, step)
 
     def _state_rows(self, step: Any, summed: bool) -> list[Row]:
-        rows = []
+        rows: list[Row] = []
+        if not _sums_make_states(step):
+            read = step.pi if summed else self.read.get(step.k, [])
+            rows = [self._node_row(q, self._text(q)) for q in step.q if q in self.names]
+            sums = [
+                self._node_row(pi, ("= " if summed else "") + self._text(pi))
+                for pi in step.pi
+                if pi in self.names and pi in read
+            ]
+            return sums + rows if summed else rows + sums
         for pi, q in zip(step.pi, step.q, strict=False):
             made = q in self.names and q is not pi
             if pi in self.names and (summed or not made):
@@ -218,6 +227,13 @@ def _addends(node: Any) -> list[Any]:
         node, last = node.parents
         addends.insert(0, last)
     return [node, *addends]
+
+
+def _sums_make_states(step: Any) -> bool:
+    """Whether each state is its sum, or an activation of it, as an RNN's: gates do otherwise."""
+    return len(step.pi) == len(step.q) and all(
+        q is pi or q.parents == (pi,) for pi, q in zip(step.pi, step.q, strict=True)
+    )
 
 
 def _total(uses: Sequence[Copy]) -> float:

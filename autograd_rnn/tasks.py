@@ -1,26 +1,43 @@
-"""DNA families and FASTA files."""
+"""Tasks to learn: the DNA family, promoters, Tomita's languages, parity, counting and adding."""
 
 from __future__ import annotations
 
-import gzip
 import os
-import re
-import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from string import ascii_lowercase, ascii_uppercase
-from typing import Final, NamedTuple
+import random
+from collections.abc import Iterable
+from typing import Final
 
 from .arguments import as_integer
-from .errors import ArgumentTypeError, ArgumentValueError, FastaError
+from .datasets import Dataset
+from .dna import read_promoters
+from .errors import ArgumentTypeError, ArgumentValueError
+from .languages import Language, as_lengths
+from .rnn import check_alphabet, one_hot
 
-__all__ = ["Record", "in_family", "read_fasta", "windows"]
+__all__ = [
+    "adding",
+    "counting_ones",
+    "dna_family",
+    "in_family",
+    "parity",
+    "promoters",
+    "tomita",
+]
 
 # As many as the network may have that mimics the program.
 MOST_STATES: Final = 1000
-AMBIGUOUS: Final = "BDHKMNRSVWY"
-# Letter for letter, unlike str.upper, which makes two of ß.
-UPPER: Final = str.maketrans(ascii_lowercase, ascii_uppercase)
+MOST_SEQUENCES: Final = 1_000_000
+
+# Tomita's languages: a row per state, the next states on 0 and on 1; the last column is the class.
+TOMITA: Final = {
+    1: [(1, 0, 1), (1, 1, 0)],
+    2: [(2, 1, 1), (0, 2, 0), (2, 2, 0)],
+    3: [(0, 1, 1), (2, 0, 1), (3, 4, 0), (2, 3, 1), (4, 4, 0)],
+    4: [(1, 0, 1), (2, 0, 1), (3, 0, 1), (3, 3, 0)],
+    5: [(1, 2, 1), (0, 3, 0), (3, 0, 0), (2, 1, 0)],
+    6: [(1, 2, 1), (2, 0, 0), (0, 1, 0)],
+    7: [(0, 1, 1), (2, 1, 1), (2, 3, 1), (4, 3, 1), (4, 4, 0)],
+}
 
 
 def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
@@ -45,79 +62,114 @@ def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
     return Q[at_least]
 
 
-def windows(sequence: str, size: int) -> Iterator[str]:
-    """The non-overlapping windows of a sequence, in order; a shorter rest is left out.
+def dna_family(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> Language:
+    """The strings that contain `base` at least `at_least` times: `in_family` as a language.
 
-    >>> list(windows("GATTACA", 3))
-    ['GAT', 'TAC']
+    Of random strings `sample` gives as many inside as outside; of real ones, `label` makes a data
+    set, as of the windows of a FASTA file.
+
+    >>> from autograd_rnn.dna import windows
+    >>> dna_family()("AGGTAACG"), dna_family("A", 1).label(windows("TTTGATTACA", 3)).targets
+    (1, (0.0, 1.0, 1.0))
     """
-    as_integer(size, "size", least=1)
-    starts = range(0, len(sequence) - size + 1, size)
-    return (sequence[start : start + size] for start in starts)
+    check_alphabet(alphabet)
+    if not isinstance(base, str):
+        raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
+    if len(base) != 1 or base not in alphabet:
+        raise ArgumentValueError(f"base must be one of the symbols {alphabet!r}, not {base!r}.")
+    as_integer(at_least, "at_least", least=1, most=MOST_STATES)
+    rows = _counts(base, at_least, alphabet)
+    name = f"{at_least} or more {base}"
+    return Language(name, alphabet, rows, [int(q == at_least) for q in range(at_least + 1)])
 
 
-class Record(NamedTuple):
-    """One sequence of a FASTA file: its name, and its letters in upper case."""
-
-    name: str
-    sequence: str
+def _counts(symbol: str, most: int, alphabet: str) -> list[list[int]]:
+    """The automaton that counts a symbol, and stays at the most."""
+    return [[min(q + (one == symbol), most) for one in alphabet] for q in range(most + 1)]
 
 
-def read_fasta(
-    path: str | os.PathLike[str], *, alphabet: str = "ACGT", ambiguous: bool = False
-) -> list[Record]:
-    """The records of a FASTA file, plain or gzipped; lower case is taken as upper case.
+def tomita(number: int) -> Language:
+    """One of the seven languages over 0 and 1 by which Tomita compared learners (1982).
 
-    `FastaError` (a `ValueError`) for a file that is not FASTA or holds nothing, and for a letter
-    outside `alphabet`, naming record, position from 1, and letter.  With `ambiguous` the letters
-    that stand for several bases (N, R, Y, ...) are kept as they are.
+    1: only 1s.  2: 10 again and again.  3: no odd run of 1s is followed, at once or later, by an
+    odd run of 0s (the other reading in use asks it only of the run that follows at once).  4: no
+    000.  5: even numbers of 0s and of 1s.  6: the numbers of 0s and of 1s differ by a multiple of
+    3.  7: 0s, 1s, 0s, 1s, any of them none.  The empty string belongs to all seven.
+
+    >>> [tomita(3)(string) for string in ("1100", "100", "10", "10110", "1001101")]
+    [1, 1, 0, 0, 0]
+    """
+    as_integer(number, "number", least=1, most=7)
+    rows = TOMITA[number]
+    return Language(f"Tomita {number}", "01", [row[:2] for row in rows], [row[2] for row in rows])
+
+
+def parity() -> Language:
+    """The strings of an odd number of 1s.
+
+    >>> parity()("1101"), parity()("11")
+    (1, 0)
+    """
+    return Language("an odd number of 1", "01", [[0, 1], [1, 0]], [0, 1])
+
+
+def counting_ones(most: int) -> Language:
+    """The number of 1s as the class, up to `most`, which stands for more too.
+
+    In strings of up to `most` symbols the class is the number itself, and as a number a target for
+    a squared error.
+
+    >>> counting_ones(8).label(["0110", "111"]).targets
+    (2.0, 3.0)
+    """
+    as_integer(most, "most", least=1, most=MOST_STATES)
+    rows = _counts("1", most, "01")
+    return Language(f"the number of 1, up to {most}", "01", rows, range(most + 1))
+
+
+def adding(count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
+    """The adding problem: the target is the sum of the two numbers that are marked.
+
+    A vector is a number from 0 to 1 and a marker, 1 at one place of the first half and at one of
+    the second, else 0 (Hochreiter and Schmidhuber, 1997, whose markers lie elsewhere).  Always to
+    say 1 costs a squared error of 1/6 on the average.  As many sequences of each length as can be.
+    `ValueError` for lengths below 2.
+
+    >>> data = adding(2, [3], seed=1)
+    >>> data.symbols[0], round(data.targets[0], 2)
+    ('[0.26] [0.50] 0.45', 0.75)
+    """
+    as_integer(count, "count", least=1, most=MOST_SEQUENCES)
+    sizes = as_lengths(lengths, least=2)
+    chance = random.Random(as_integer(seed, "seed"))
+    sequences, targets, symbols = [], [], []
+    for place in range(count):
+        size = sizes[place % len(sizes)]
+        marked = (chance.randrange(size // 2), chance.randrange(size // 2, size))
+        numbers = [chance.random() for _ in range(size)]
+        sequences.append([[x, float(k in marked)] for k, x in enumerate(numbers)])
+        targets.append(numbers[marked[0]] + numbers[marked[1]])
+        words = [f"[{x:.2f}]" if k in marked else f"{x:.2f}" for k, x in enumerate(numbers)]
+        symbols.append(" ".join(words))
+    return Dataset(sequences, targets, symbols=symbols)
+
+
+def promoters(path: str | os.PathLike[str]) -> Dataset:
+    """UCI's `promoters.data` as one-hot vectors, class 1 for a promoter; see `read_promoters`.
+
+    Its groups are the blocks that share text, so that `split` puts none of it in two parts.
 
     >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "two.fa")
-    >>> _ = path.write_text(">one\\nGAT\\ntaca\\n>two\\nGG\\n")
-    >>> read_fasta(path)
-    [Record(name='one', sequence='GATTACA'), Record(name='two', sequence='GG')]
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "promoters.data")
+    >>> _ = path.write_text("+,S10,tactag\\n-,867,ggatcc\\n-,870,ccatag\\n")
+    >>> promoters(path).groups
+    (0, 1, 1)
     """
-    if not isinstance(alphabet, str):
-        raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
-    allowed = set(alphabet.upper()) | set(AMBIGUOUS if ambiguous else "")
-    names: list[str] = []
-    parts: list[list[str]] = []
-    for number, line in enumerate(_lines(Path(path)), 1):
-        if line.startswith(">"):
-            names.append(line[1:].strip() or f"record {len(names) + 1}")
-            parts.append([])
-        elif line and not line.startswith(";"):
-            if not names:
-                raise FastaError(
-                    f"{path}: line {number} stands before the first record; a FASTA file starts "
-                    f"with a line '>name'."
-                )
-            parts[-1].append(line.translate(UPPER))
-    if not names:
-        raise FastaError(f"{path}: the file holds no record; a FASTA file starts with '>name'.")
-    records = [Record(name, "".join(part)) for name, part in zip(names, parts, strict=True)]
-    for name, sequence in records:
-        if not sequence:
-            raise FastaError(f"{path}: record {name!r} holds no sequence.")
-        if not allowed.issuperset(sequence):
-            position = next(i for i, letter in enumerate(sequence) if letter not in allowed)
-            raise FastaError(
-                f"{path}: record {name!r} has {sequence[position]!r} at position {position + 1}, "
-                f"which is not one of {alphabet!r}."
-            )
-    return records
-
-
-def _lines(path: Path) -> list[str]:
-    content = path.read_bytes()
-    if content.startswith(b"\x1f\x8b"):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FastaError(f"{path}: the gzip data is damaged ({error}).") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")  # as older names may be; sequences are ASCII anyway
-    return [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
+    rows = read_promoters(path)
+    return Dataset(
+        [one_hot(row.sequence) for row in rows],
+        [int(row.promoter) for row in rows],
+        symbols=[row.sequence for row in rows],
+        groups=[row.block for row in rows],
+        classes=2,
+    )

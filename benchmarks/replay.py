@@ -6,7 +6,9 @@ on one thread unless said; peers that are not installed are left out, and said t
 compared before anything is timed; then all alternate in rounds, and a ratio is the median over the
 rounds of the time to that of C with tiles in registers, `tiled.c`, where there is one, and to ours.
 
-With `--growth` it measures how time grows with steps, sequences and states, and plots that.
+With `--cpu` it counts CPU time, which other work on the machine disturbs less, and which says
+nothing of threads. With `--growth` it measures how time grows with steps, sequences and states, and
+plots that.
 """
 
 import argparse
@@ -34,7 +36,7 @@ import llvmlite  # noqa: E402
 import numpy as np  # noqa: E402
 
 from autograd_rnn import Value, compile_step, tanh  # noqa: E402
-from autograd_rnn.kernel import aligned  # noqa: E402
+from autograd_rnn.blocks import aligned  # noqa: E402
 
 COUNT, INPUTS = 1000, 4
 Result = tuple[float, np.ndarray]
@@ -299,13 +301,16 @@ def compare(engines: dict[str, Callable[[], Result]]) -> None:
             sys.exit(f"{name} differs by {error:.1e}")
 
 
+clock = time.perf_counter
+
+
 def times_of(engines: dict[str, Callable[[], Result]], rounds: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(rounds):
         for name, run in engines.items():
-            begin = time.perf_counter()
+            begin = clock()
             run()
-            found[name].append(time.perf_counter() - begin)
+            found[name].append(clock() - begin)
     return found
 
 
@@ -352,9 +357,9 @@ def first_calls(rounds: int, peers: Any) -> None:
             for _ in range(rounds):
                 for found, place in ((cold, "off"), (kept, cache)):
                     os.environ["AUTOGRAD_RNN_CACHE"] = place
-                    begin = time.perf_counter()
+                    begin = clock()
                     native(kind, states, numbers, rng.normal(size=(1, 20, INPUTS)), np.ones(1))()
-                    found.append(time.perf_counter() - begin)
+                    found.append(clock() - begin)
         os.environ["AUTOGRAD_RNN_CACHE"] = "off"
         print(
             f"  {kind}, {states} states: {statistics.median(cold):.3f}, "
@@ -415,8 +420,11 @@ def growth(rounds: int, peers: Any, picture: Path) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=21)
+    options.add_argument("--cpu", action="store_true", help="CPU time instead of elapsed time")
     options.add_argument("--growth", action="store_true", help="how time grows, on a plot")
     chosen = options.parse_args()
+    global clock
+    clock = time.process_time if chosen.cpu else time.perf_counter
     found = there()
     packages = [
         "autograd-rnn",
@@ -427,7 +435,7 @@ def main() -> None:
     print(
         f"{', '.join([f'{package} {version(package)}' for package in packages])}, "
         f"llvmlite {llvmlite.__version__}, CPython {platform.python_version()}, "
-        f"{platform.machine()}, {os.cpu_count()} CPUs"
+        f"{platform.machine()}, {os.cpu_count()} CPUs; {'CPU' if chosen.cpu else 'elapsed'} time"
     )
     if chosen.growth:
         growth(chosen.rounds, found, Path(__file__).with_name("replay.svg"))

@@ -1,4 +1,4 @@
-"""Hypothesis profiles, a cache of its own, and where the real DNA lies."""
+"""Which engine is tested, Hypothesis profiles, a cache of its own, and where the real DNA lies."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,32 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from autograd_rnn import compiled, engine
+
 settings.register_profile("default", deadline=None)
 settings.register_profile("compiled", deadline=None, max_examples=30, derandomize=True)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+KIND = "compiled" if compiled else "python"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine",
+        choices=["python", "compiled"],
+        default="python",
+        help="the engine that is to be tested: it is an error if another one is imported",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("engine") != KIND:
+        raise pytest.UsageError(f"{engine.__file__} is imported: see --engine {KIND}.")
+
+
+def pytest_report_header() -> str:
+    return f"engine: {KIND}, {engine.__file__}"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,11 +40,22 @@ def code_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["AUTOGRAD_RNN_CACHE"] = str(tmp_path_factory.mktemp("code"))
 
 
+def real(name: str) -> Path:
+    """A file of real DNA, from `AUTOGRAD_RNN_DATA` or `../shared/data`."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    path = Path(os.environ.get("AUTOGRAD_RNN_DATA", beside)) / name
+    if not path.is_file():
+        pytest.skip(f"no {path}: set AUTOGRAD_RNN_DATA to the folder that holds {name}")
+    return path
+
+
 @pytest.fixture
 def mitochondrion() -> Path:
-    """The human mitochondrial genome, from `AUTOGRAD_RNN_DATA` or `../shared/data`."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    path = Path(os.environ.get("AUTOGRAD_RNN_DATA", beside)) / "human_mt.fa"
-    if not path.is_file():
-        pytest.skip(f"no {path}: set AUTOGRAD_RNN_DATA to the folder that holds human_mt.fa")
-    return path
+    """The human mitochondrial genome."""
+    return real("human_mt.fa")
+
+
+@pytest.fixture
+def coli() -> Path:
+    """UCI's promoters of E. coli."""
+    return real("promoters.data")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from autograd_rnn import __main__ as cli
-from autograd_rnn.tasks import Record
+from autograd_rnn import compiled
+from autograd_rnn.dna import Record
 
 
 class Result:
@@ -268,7 +269,9 @@ def test_bad_input_to_classify(
 def test_help_version_and_unknown_commands(run: Runner) -> None:
     assert "exercise" in run("--help").out
     assert "BITS" in run("exercise", "--help").out
-    assert run("--version").out.startswith("autograd-rnn 0.")
+    version = run("--version").out
+    assert version.startswith("autograd-rnn 0.")
+    assert version.endswith(" (engine compiled)\n" if compiled else " (engine in plain Python)\n")
     assert complaint(run("bogus")) == "No such command 'bogus'."
 
 

@@ -1,15 +1,19 @@
 """Value and the backward sweep, against the reference."""
 
+import ast
 import copy
 import gc
+import inspect
 import math
 import pickle
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -17,7 +21,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 import autograd_rnn
-from autograd_rnn import Value, copies, gradients, jvp, ops, topological
+from autograd_rnn import Value, copies, engine, gradients, jvp, ops, topological
 from autograd_rnn.engine import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, AssignmentError
 from autograd_rnn.graph import adjoints
@@ -328,6 +332,47 @@ def test_operators_leave_other_types_their_turn() -> None:
         assert result == "radd"
 
 
+def test_an_operator_called_by_its_name_leaves_other_types_to_python() -> None:
+    x = Value(2)
+    for name in ("add", "sub", "mul", "truediv", "pow"):
+        for method in (f"__{name}__", f"__r{name}__"):
+            assert getattr(x, method)("1") is NotImplemented
+            assert getattr(x, method)([1]) is NotImplemented
+    for method in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
+        assert getattr(x, method)("1") is NotImplemented
+    with pytest.raises(TypeError, match="^can't multiply sequence by non-int of type 'Value'$"):
+        [1] * x  # type: ignore[operator]
+
+
+def test_members_cannot_be_deleted_nor_the_graph_be_assigned() -> None:
+    x = Value(2, "x")
+    y = x * 3
+    for value in (x, y):
+        for name in ("data", "grad", "name"):
+            with pytest.raises(AttributeError, match=f"^property '{name}' of 'Value' object has"):
+                delattr(value, name)
+        for name in ("op", "parents", "partials", "constant", "backward", "other"):
+            with pytest.raises(AttributeError):
+                delattr(value, name)
+            with pytest.raises(AttributeError):
+                setattr(value, name, None)
+    assert repr(x) == "Value(2.0, grad=0.0, name='x')"
+    assert y.parents[0] is x
+
+
+def test_members_say_what_they_are_in_the_words_of_the_source() -> None:
+    source = Path(engine.__file__).with_name("engine.py").read_text("utf-8")
+    (tree,) = [node for node in ast.parse(source).body if getattr(node, "name", "") == "Value"]
+    assert isinstance(tree, ast.ClassDef)
+    assert inspect.getdoc(Value) == ast.get_docstring(tree)
+    said = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name[0] != "_":
+            said.setdefault(node.name, ast.get_docstring(node))
+    assert said == {name: inspect.getdoc(getattr(Value, name)) for name in said}
+    assert {"data", "grad", "name", "constant", "op", "parents", "backward", "exp"} < set(said)
+
+
 @pytest.mark.parametrize("data", [True, "1", None, 1j, Decimal(1), [1], Value(1)])
 def test_what_a_value_cannot_be_made_of(data: object) -> None:
     with pytest.raises(ArgumentTypeError, match="data must be a real number"):
@@ -495,6 +540,44 @@ def test_a_chain_of_a_million_ops_is_built_differentiated_and_freed() -> None:
 
 
 @pytest.mark.usefixtures("_collector_off")
+def test_nodes_are_freed_wherever_they_are_held() -> None:
+    for make in (Value, lambda: Value(True), lambda: Value(1, 2), lambda: Value(1, op=2)):
+        with pytest.raises(TypeError):
+            make()  # type: ignore[call-arg]
+    held: object = Value(1) * 2
+    for _ in range(DEEP):
+        held = [held]
+    del held
+    wide = [Value(1)]
+    for _ in range(20):
+        wide = [x * y + x for x in wide for y in (wide[0], wide[-1])]
+        wide = wide[-500:]
+    twice = wide[0]
+    for _ in range(DEEP):
+        twice = twice * twice
+    del wide, twice
+
+
+def test_a_graph_that_is_freed_is_gone() -> None:
+    """By the memory that it held: a Value takes no weak references."""
+
+    def graph() -> Value:
+        x = y = Value(1)
+        for i in range(2000):
+            x, y = x * y + (y if i % 3 else 1), x.tanh()
+        x.backward()
+        return x
+
+    graph()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(5):
+        graph()
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert after - before < 20_000
+
+
 def test_a_weight_used_a_million_times() -> None:
     w = Value(2)
     total = w

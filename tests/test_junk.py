@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
@@ -26,24 +26,33 @@ from hypothesis import strategies as st
 
 import autograd_rnn
 from autograd_rnn import (
+    GRU,
+    LSTM,
     RNN,
     SGD,
     Adam,
     AutogradError,
     Copies,
     Copy,
+    Dataset,
+    Language,
+    Linear,
     Program,
+    Stack,
     Unrolled,
     Value,
+    adding,
     binary_cross_entropy,
     bits,
     check_gradients,
     compile_step,
     copies,
     counter,
+    counting_ones,
     cross_entropy,
     derive,
     detect_anomaly,
+    dna_family,
     dot,
     draw,
     draw_cell,
@@ -52,28 +61,36 @@ from autograd_rnn import (
     escape,
     exp,
     fit,
+    from_torch,
     grad,
     gradients,
     hessian,
     hvp,
     in_family,
     jvp,
+    load_model,
     logsumexp,
     no_grad,
     one_hot,
+    parity,
     play,
     primitive,
+    promoters,
     read_fasta,
     record,
     separates,
     separating_set,
     softmax,
     squared_error,
+    to_torch,
+    tomita,
     topological,
     value_and_grad,
+    windows,
     zero_grad,
 )
 from autograd_rnn.engine import WATCH, constant, watchers
+from autograd_rnn.models import Model
 from autograd_rnn.ops import TABLE, Op
 
 # --- junk ---------------------------------------------------------------------------------------
@@ -141,6 +158,9 @@ ZOO: dict[str, Callable[[], object]] = {
     "a run of no steps": lambda: unrolled(0),
     "another weight": lambda: unrolled(1).rnn.weights[0][0],
     "a drawing": lambda: draw(Value(1.0)),
+    "another model": lambda: Stack([LSTM.random(1, 1), Linear.random(1, 1)]),
+    "a data set": lambda: Dataset([[1], [0]], [1, 0]),
+    "a language": lambda: tomita(4),
     "copies": lambda: copies(x := Value(2.0), x * x),
     "a copy": lambda: copies(x := Value(2.0), x * x)[0],
     "a context": no_grad,
@@ -181,8 +201,18 @@ def call(function: Callable[..., object], *args: object, **kwargs: object) -> Ca
 
 #: Calls that open files: what the system says of those comes out as it is.
 OPENS = {"Drawing.save", "Page.save", "RNN.load", "RNN.save", "fit", "read_fasta"}
+OPENS |= {"Stack.load", "Stack.save", "load_model", "promoters"}
 #: Calls that compute as much as a number says, up to a limit.
-SIZED = {"Drawing.png", "RNN.random", "counter", "fit", "in_family"}
+SIZED = {"Drawing.png", "RNN.random", "counter", "in_family", "adding", "counting_ones"}
+SIZED |= {"GRU.random", "LSTM.random", "Linear.random", "Stack.random", "dna_family"}
+SIZED |= {"Language.count", "Language.sample", "fit"}
+
+
+@cache
+def pictures() -> dict[str, object]:
+    """A drawing and a page, made once: nothing changes them."""
+    x = Value(2.0, "x")
+    return {"Drawing": draw(x * Value(3.0, "y") + x), "Page": play(x * x, max_nodes=0)}
 
 
 def instances() -> dict[str, object]:
@@ -192,11 +222,15 @@ def instances() -> dict[str, object]:
     rnn = RNN([[4], [1]], activation="relu", bias=False)
     return {
         **{"Value": x, "RNN": rnn, "Unrolled": rnn.unroll(bits("10")), "Copies": copies(x, z)},
-        **{"Copy": copies(x, z)[0], "Drawing": draw(z), "Page": play(z, max_nodes=0)},
+        **{"Copy": copies(x, z)[0], **pictures()},
         "CompiledStep": RNN([[4], [1]], "relu", bias=False).compile(
             "squared_error", backend="numpy"
         ),
         **{"Program": Program.of(z, [x, y]), "SGD": SGD(0.1, 0.5), "Adam": Adam()},
+        **{"LSTM": LSTM.random(1, 1), "GRU": GRU.random(1, 1), "Linear": Linear([[1], [2]])},
+        "Stack": Stack([GRU.random(1, 1), Linear.random(1, 1)]),
+        "Dataset": Dataset([[1], [0], [1, 0]], [1, 0, 1], symbols=["1", "0", "10"]),
+        "Language": tomita(4),
     }
 
 
@@ -204,6 +238,8 @@ def correct_calls() -> dict[str, Call]:
     made = instances()
     rnn, run, drawing, page = [made[name] for name in ("RNN", "Unrolled", "Drawing", "Page")]
     program, compiled = made["Program"], made["CompiledStep"]
+    language, data = made["Language"], made["Dataset"]
+    gru, readout, stack = made["GRU"], made["Linear"], made["Stack"]
     w, loss = rnn.weights[0][0], (15 - run.pi[0]) ** 2
     x, y = Value(2.0, "x"), Value(3.0, "y")
     z = x * y + x
@@ -219,8 +255,43 @@ def correct_calls() -> dict[str, Call]:
         ),
         "RNN.load": call(RNN.load, "rnn.json"),
         "RNN.random": call(RNN.random, 2, 1, activation="tanh", seed=0),
+        "RNN.from_dict": call(RNN.from_dict, rnn.to_dict()),
         "RNN.save": call(rnn.save, "saved.json"),
+        "RNN.step": call(rnn.step, (x,), (1.0,), (x, y)),
         "RNN.unroll": call(rnn.unroll, [[1], [0]], [0], truncate=1),
+        "Dataset": call(
+            *(Dataset, [[1], [0]], [1, 0]), symbols=["1", "0"], groups=["a", "b"], classes=2
+        ),
+        "Dataset.split": call(data.split, 1.0, seed=1),
+        "Dataset.subset": call(data.subset, [0]),
+        "GRU": call(GRU, [[1, 2, 3]] * 3, [0.5], names=[["a", "b", "c"]] * 3),
+        "GRU.from_dict": call(GRU.from_dict, gru.to_dict()),
+        "GRU.random": call(GRU.random, 2, 1, seed=0),
+        "LSTM": call(LSTM, [[1, 2, 3, 4]] * 3, names=[["a", "b", "c", "d"]] * 3),
+        "LSTM.from_dict": call(LSTM.from_dict, made["LSTM"].to_dict()),
+        "LSTM.random": call(LSTM.random, 2, 1, seed=0),
+        "Language": call(Language, "mine", "01", [[0, 1], [1, 0]], [0, 1]),
+        "Language.__call__": call(language, "101"),
+        "Language.count": call(language.count, 3),
+        "Language.encode": call(language.encode, "101"),
+        "Language.every": call(language.every, [1, 2]),
+        "Language.label": call(language.label, ["101"]),
+        "Language.sample": call(language.sample, 4, [3, 4], seed=0),
+        "Linear": call(Linear, [[1], [2]], bias=True, names=[["a"], ["b"]]),
+        "Linear.from_dict": call(Linear.from_dict, readout.to_dict()),
+        "Linear.random": call(Linear.random, 2, 1, seed=0),
+        "Stack": call(Stack, [readout, readout]),
+        "Stack.__call__": call(stack, [[1], [0]]),
+        "Stack.compile": call(
+            *(stack.compile, "squared_error"),
+            **{"at": "every", "backend": "python", "exact": False, "devices": None},
+        ),
+        "Stack.from_dict": call(Stack.from_dict, stack.to_dict()),
+        "Stack.load": call(Stack.load, "stack.json"),
+        "Stack.random": call(Stack.random, "GRU", 2, 1, 1, layers=1, seed=0),
+        "Stack.save": call(stack.save, "saved.json"),
+        "Stack.step": call(stack.step, (x,), (1.0,), tuple(stack.parameters())),
+        "Stack.unroll": call(stack.unroll, [[1], [0]], [0], truncate=1),
         "Copies": call(Copies, made["Copies"]),
         "Copy": call(Copy, *[getattr(made["Copy"], field.name) for field in fields(Copy)]),
         "Drawing.png": call(drawing.png, 72),
@@ -240,6 +311,7 @@ def correct_calls() -> dict[str, Call]:
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
         "Value.backward": call(z.backward, 2.0),
+        "adding": call(adding, 2, [3], seed=0),
         "binary_cross_entropy": call(binary_cross_entropy, [x, 1.0], [1.0, 0.0]),
         "bits": call(bits, "101"),
         "check_gradients": call(check_gradients, f, [2, 3], eps=1e-5, atol=1e-8, rtol=1e-5),
@@ -257,9 +329,11 @@ def correct_calls() -> dict[str, Call]:
         "copies": call(copies, w, loss, run),
         "counter": call(counter, "G", 2, "ACGT"),
         "cross_entropy": call(cross_entropy, [x, 1.0], 1),
+        "counting_ones": call(counting_ones, 3),
         "derive (copies)": call(derive, loss, w, through=None, run=run),
         "derive (a set)": call(derive, loss, w, through=[run.pi[0]], run=run),
         "detect_anomaly": call(detect_anomaly),
+        "dna_family": call(dna_family, "G", 2, "ACGT"),
         "dot": call(dot, [x, 1.0], [y, 2.0]),
         **{
             f"draw ({detail})": call(
@@ -281,12 +355,14 @@ def correct_calls() -> dict[str, Call]:
             **{"at": "last", "patience": 1, "checkpoint": "checkpoint.json", "threads": 1},
             devices=None,
         ),
+        "from_torch": call(from_torch, {"weight": [[1.0, 2.0]], "bias": [1.0]}, activation="relu"),
         "grad": call(grad, f),
         "gradients": call(gradients, z, [x, y], seed=2.0, create_graph=True),
         "hessian": call(hessian, z, [x, y]),
         "hvp": call(hvp, f, [2, 3], [1, 0]),
         "in_family": call(in_family, "GATTACAG", "G", 2),
         "jvp": call(jvp, f, [2, 3], [1, 0]),
+        "load_model": call(load_model, "stack.json"),
         "logsumexp": call(logsumexp, [x, 1.0]),
         "no_grad": call(no_grad),
         "one_hot": call(one_hot, "GA", "ACGT"),
@@ -297,20 +373,26 @@ def correct_calls() -> dict[str, Call]:
             arrays=lambda np, x: x * 2.0,
             binds=6,
         ),
+        "parity": call(parity),
+        "promoters": call(promoters, "promoters.data"),
         "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False),
         "separates": call(separates, [run.pi[0]], w, loss),
         "separating_set": call(separating_set, w, loss),
         "record": call(record, f, 2, 3),
         "softmax": call(softmax, [x, 1.0]),
         "squared_error": call(squared_error, [x, 1.0], [1.0, 0.0]),
+        "to_torch": call(to_torch, readout),
+        "tomita": call(tomita, 4),
         "topological": call(topological, z, x),
         "value_and_grad": call(value_and_grad, f),
+        "windows": call(windows, "GATTACA", 3),
         "zero_grad": call(zero_grad, x, y),
     }
+    there = {key.partition(" ")[0] for key in calls}
     for name in PUBLIC:
         owner, _, member = name.partition(".")
         thing = getattr(autograd_rnn, owner)
-        if any(name == key.partition(" ")[0] for key in calls):
+        if name in there:
             continue
         if isinstance(thing, Op):
             calls[name] = call(thing, *[x, y][: thing.arity])
@@ -319,17 +401,26 @@ def correct_calls() -> dict[str, Call]:
         elif member and not callable(getattr(made[owner], member)):
             value = getattr(made[owner], member)
             calls[name] = call(partial(setattr, made[owner], member), value)
-        elif member and not parameters(getattr(made[owner], member)):
+        elif member and takes_nothing(type(made[owner]), member):
             calls[name] = call(getattr(made[owner], member))
     return calls
+
+
+@cache
+def takes_nothing(kind: type, member: str) -> bool:
+    return parameters(getattr(kind, member)) in ([], ["self"])
 
 
 def parameters(function: Callable[..., object]) -> list[str]:
     """The names of the public ones; none of what has no signature, such as a compiled method."""
     try:
-        return [name for name in inspect.signature(function).parameters if name[0] != "_"]
+        found = inspect.signature(function).parameters.values()
+        return [one.name for one in found if one.name[0] != "_" and one.kind != one.VAR_KEYWORD]
     except ValueError:
         return []
+
+
+MORE = {"Language.__call__", "Stack.__call__"}
 
 
 def public_names() -> list[str]:
@@ -338,7 +429,10 @@ def public_names() -> list[str]:
     # What a function makes, as its docstring says, is not made by hand.
     names = [name for name in names if "made by `" not in getattr(autograd_rnn, name).__doc__]
     for owner, thing in instances().items():
-        for member, found in members(type(thing)).items():
+        kind = type(thing)
+        # What all models have, one of them stands for.
+        alone = issubclass(kind, Model) and owner != "Stack"
+        for member, found in (vars(kind) if alone else members(kind)).items():
             is_slot = inspect.ismemberdescriptor(found)
             if (
                 member[0] != "_"
@@ -346,7 +440,7 @@ def public_names() -> list[str]:
                 and (callable(getattr(thing, member)) or is_set(thing, member))
             ):
                 names.append(f"{owner}.{member}")
-    return sorted({*names, "RNN.__call__", "Program.__call__", "Value.__format__"})
+    return sorted({*names, "RNN.__call__", "Program.__call__", "Value.__format__"} | MORE)
 
 
 def members(kind: type) -> dict[str, object]:
@@ -376,6 +470,8 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the correct calls read, in a folder in which anything may be written."""
     monkeypatch.chdir(tmp_path)
     RNN([[4], [1]], "relu", bias=False).save("rnn.json")
+    Stack([GRU.random(1, 1), Linear.random(1, 1)]).save("stack.json")
+    Path("promoters.data").write_text("+,S10,tactag\n-,867,ggatcc\n")
     Path("two.fa").write_text(">one\nGAT\ntaca\n>two\nGG\n")
 
 
@@ -425,6 +521,12 @@ def use(made: object) -> None:
         use(draw(made(*operands), max_nodes=9).dot and made(*operands))
     elif isinstance(made, RNN):
         use(draw_cell(made).dot and made.unroll([[0.5] * made.inputs]).q)
+    elif isinstance(made, LSTM | GRU | Linear | Stack):
+        use(made.unroll([[0.5] * made.inputs]).output)
+    elif isinstance(made, Language):
+        use(made.every([1]))
+    elif isinstance(made, Dataset):
+        assert repr(made.split(1))
     elif inspect.isfunction(made):
         made(2.0, 3.0)
     elif isinstance(made, list | tuple):
@@ -436,6 +538,7 @@ def use(made: object) -> None:
 def is_slow(name: str, thing: object) -> bool:
     """Whether a number is not junk to the call, but asks for much."""
     number = isinstance(thing, int | float | Fraction | np.number)
+    number = number and not isinstance(thing, np.timedelta64)  # NumPy counts it as a number
     return name in SIZED and number and 100 < abs(thing) <= 10_000
 
 
@@ -448,6 +551,8 @@ def test_there_is_a_correct_call_of_everything(name: str) -> None:
     assert keys, f"{name} is new: add a correct call of it to correct_calls"
     for key in keys:
         world, correct = World(), correct_calls()[key]
+        if name == "to_torch":
+            pytest.importorskip("torch")
         arguments = len(correct.args) + len(correct.kwargs)
         assert arguments >= len(parameters(correct.function)), f"{name}: add its new parameter"
         use(correct.function(*correct.args, **correct.kwargs))
@@ -544,6 +649,13 @@ def test_a_file_of_junk_is_no_network(whole: object, parts: dict[str, object]) -
     content = json.loads(Path("rnn.json").read_text())
     Path("saved.json").write_text(json.dumps({**content, **parts}))
     attempt("RNN.load", call(RNN.load, "saved.json"))
+    content = json.loads(Path("stack.json").read_text())
+    for broken in (
+        {**content, **parts},
+        {**content, "layers": [{**content["layers"][0], **parts}]},
+    ):
+        Path("saved.json").write_text(json.dumps(broken))
+        attempt("load_model", call(load_model, "saved.json"))
 
 
 @given(
@@ -553,7 +665,10 @@ def test_a_file_of_junk_is_no_network(whole: object, parts: dict[str, object]) -
 def test_a_file_of_junk_is_no_file_of_ours(content: bytes, start: bytes) -> None:
     for written in (start + content, gzip.compress(start + content)[: len(content) + 20]):
         Path("junk").write_bytes(written)
-        for name, read in (("RNN.load", RNN.load), ("read_fasta", read_fasta)):
+        for name, read in (
+            *(("RNN.load", RNN.load), ("read_fasta", read_fasta)),
+            *(("load_model", load_model), ("promoters", promoters)),
+        ):
             attempt(name, call(read, "junk"))
 
 

@@ -20,7 +20,8 @@ from autograd_rnn.lanes import definition, support
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
-from autograd_rnn.kernel import aligned, compile_text, load
+from autograd_rnn.blocks import aligned
+from autograd_rnn.compiler import compile_text, load
 
 INF, NAN, TINY, MAX = math.inf, math.nan, 5e-324, 1.7976931348623157e308
 COMPILED = [name for name, op in ops.TABLE.items() if op.llvm is not None]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from autograd_rnn import in_family, read_fasta
+from autograd_rnn.dna import windows
 from autograd_rnn.errors import FastaError
-from autograd_rnn.tasks import windows
 
 
 @pytest.fixture

@@ -1,0 +1,229 @@
+"""Sequences with their targets: one size of vectors, and parts that share no content."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Final
+
+from .arguments import as_float, as_floats, as_integer
+from .errors import ArgumentTypeError, ArgumentValueError
+
+__all__ = ["Dataset", "as_list", "joined"]
+
+MOST_CLASSES: Final = 10_000
+
+Vector = tuple[float, ...]
+
+
+class Dataset:
+    """Sequences of vectors with a target each, and how they are shown.
+
+    `sequences` are lists of vectors, of one size throughout; a number stands for a vector of size
+    1.  `targets` are numbers or lists of numbers, one per sequence; with `classes` they are whole
+    numbers from 0, below it.  `symbols` are the sequences as text; `groups` say, by equal entries,
+    which sequences belong together in a split, as windows that overlap do.  `ValueError` for no
+    sequences, one of length 0, one of another size, a target outside the classes.
+
+    >>> data = Dataset([[[1], [0]], [[1]]], [1, 0], symbols=["10", "1"], classes=2)
+    >>> data
+    <Dataset: 2 sequences of 1 to 2 steps, 1 input, 2 classes: 1, 1>
+    >>> data.sequences[0], data.targets, data.symbols
+    (((1.0,), (0.0,)), (1.0, 0.0), ('10', '1'))
+    """
+
+    __slots__ = ("classes", "groups", "sequences", "symbols", "targets")
+
+    def __init__(
+        self,
+        sequences: Iterable[Iterable[Any]],
+        targets: Iterable[Any],
+        *,
+        symbols: Iterable[str] | None = None,
+        groups: Iterable[Hashable] | None = None,
+        classes: int | None = None,
+    ) -> None:
+        self.sequences: tuple[tuple[Vector, ...], ...] = tuple(
+            [_as_sequence(one, place) for place, one in enumerate(as_list(sequences, "sequences"))]
+        )
+        if not self.sequences:
+            raise ArgumentValueError("sequences is empty: there must be one or more.")
+        size = len(self.sequences[0][0])
+        for place, sequence in enumerate(self.sequences):
+            if {len(vector) for vector in sequence} != {size}:
+                raise ArgumentValueError(
+                    f"sequences[{place}] has a vector of another size than {size}, that of the "
+                    f"first."
+                )
+        if classes is not None:
+            as_integer(classes, "classes", least=1, most=MOST_CLASSES)
+        self.classes = classes
+        count = len(self.sequences)
+        goals = _as_many(targets, "targets", count)
+        self.targets: tuple[float | Vector, ...] = tuple(
+            [_as_target(goal, place, classes) for place, goal in enumerate(goals)]
+        )
+        texts = () if symbols is None else _as_many(symbols, "symbols", count)
+        self.symbols: tuple[str, ...] = tuple(texts)
+        labels = () if groups is None else _as_many(groups, "groups", count)
+        self.groups: tuple[Hashable, ...] = tuple(labels)
+        if not all(isinstance(symbol, str) for symbol in self.symbols):
+            raise ArgumentTypeError("symbols must be a list of str, one for each sequence.")
+        if not all(isinstance(group, Hashable) for group in self.groups):
+            raise ArgumentTypeError("groups must be a list of numbers or names, one per sequence.")
+
+    @property
+    def inputs(self) -> int:
+        """The size of the vectors."""
+        return len(self.sequences[0][0])
+
+    def __len__(self) -> int:
+        """The number of sequences."""
+        return len(self.sequences)
+
+    def subset(self, places: Iterable[int]) -> Dataset:
+        """The sequences at the places, counted from 0, in their order.
+
+        >>> Dataset([[1], [2], [3]], [0, 1, 0]).subset([2, 1]).sequences
+        (((3.0,),), ((2.0,),))
+        """
+        chosen = [
+            as_integer(place, f"places[{index}]", least=0, most=len(self) - 1)
+            for index, place in enumerate(as_list(places, "places"))
+        ]
+        if not chosen:
+            raise ArgumentValueError("places is empty: there must be one or more.")
+        part = object.__new__(Dataset)  # what is in here has been checked
+        part.classes = self.classes
+        for name in ("sequences", "targets", "symbols", "groups"):
+            whole = getattr(self, name)
+            setattr(part, name, tuple([whole[place] for place in chosen]) if whole else ())
+        return part
+
+    def split(self, *shares: float, seed: int = 0) -> tuple[Dataset, ...]:
+        """Parts in proportion to the shares, such as 8, 1, 1 for training, validation and test.
+
+        No content is in two parts: equal sequences, and those of one group, stay together.  Targets
+        that occur more than once are dealt out in proportion; the seed decides which sequences go
+        where.  `ValueError` where a part would be empty.
+
+        >>> data = Dataset([[k] for k in range(20)], [k % 2 for k in range(20)], classes=2)
+        >>> [part.targets.count(1) for part in data.split(8, 1, 1)]
+        [8, 1, 1]
+        """
+        if not shares:
+            raise ArgumentValueError("shares must be one number or more, such as 8, 1, 1.")
+        weights = as_floats(shares, "shares")
+        for place, weight in enumerate(weights):
+            if not 0.0 < weight < 1e100:
+                raise ArgumentValueError(f"shares[{place}] must be positive, not {weight}.")
+        chance = random.Random(as_integer(seed, "seed"))
+        total = sum(weights)
+        parts: list[list[int]] = [[] for _ in weights]
+        dealt = 0
+        for unit in self._dealing(chance):
+            dealt += len(unit)
+            lacks = [w / total * dealt - len(part) for w, part in zip(weights, parts, strict=True)]
+            parts[lacks.index(max(lacks))].extend(unit)
+        for place, part in enumerate(parts):
+            if not part:
+                raise ArgumentValueError(
+                    f"part {place} of the split would be empty: there are too few sequences, or "
+                    f"too few groups, for the shares {shares}."
+                )
+        return tuple([self.subset(sorted(part)) for part in parts])
+
+    def _dealing(self, chance: random.Random) -> list[list[int]]:
+        """What stays together, in the order in which it is dealt: by target, the large first."""
+        keys: list[list[Hashable]] = [[("content", sequence)] for sequence in self.sequences]
+        for place, group in enumerate(self.groups):
+            keys[place].append(("group", group))
+        often = Counter(self.targets)
+        strata: dict[Any, list[list[int]]] = {}
+        for unit in joined(keys):
+            target = self.targets[unit[0]]
+            strata.setdefault(target if often[target] > 1 else None, []).append(unit)
+        for units in strata.values():
+            chance.shuffle(units)
+            units.sort(key=len, reverse=True)
+        return [unit for units in strata.values() for unit in units]
+
+    def __repr__(self) -> str:
+        lengths = sorted({len(sequence) for sequence in self.sequences})
+        steps = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
+        words = f"{len(self)} sequences of {steps} steps, {self.inputs} input"
+        words += "" if self.inputs == 1 else "s"
+        if self.classes is not None:
+            often = [
+                str(self.targets.count(float(label))) for label in range(min(self.classes, 10))
+            ]
+            more = ", ..." if self.classes > 10 else ""
+            words += f", {self.classes} classes: {', '.join(often)}{more}"
+        return f"<Dataset: {words}>"
+
+
+def joined(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
+    """The places of what shares a key, directly or through others, in one list each.
+
+    >>> joined([["a"], ["b"], ["a", "c"], ["c"]])
+    [[0, 2, 3], [1]]
+    """
+    leader = list(range(len(keys)))
+
+    def find(place: int) -> int:
+        while leader[place] != place:
+            leader[place] = place = leader[leader[place]]
+        return place
+
+    first: dict[Hashable, int] = {}
+    for place, own in enumerate(keys):
+        for key in own:
+            a, b = find(first.setdefault(key, place)), find(place)
+            leader[max(a, b)] = min(a, b)
+    found: dict[int, list[int]] = {}
+    for place in range(len(keys)):
+        found.setdefault(find(place), []).append(place)
+    return list(found.values())
+
+
+def as_list(things: Any, argument: str) -> list[Any]:
+    """The things as a list; `TypeError` for what is none, or a text."""
+    if isinstance(things, str | bytes) or not isinstance(things, Iterable):
+        raise ArgumentTypeError(f"{argument} must be a list, not {type(things).__name__}.")
+    return list(things)
+
+
+def _as_many(things: Any, argument: str, count: int) -> list[Any]:
+    """The things as a list, one for each sequence."""
+    found = as_list(things, argument)
+    if len(found) != count:
+        raise ArgumentValueError(
+            f"{argument} must be as many as sequences, {count}, not {len(found)}."
+        )
+    return found
+
+
+def _as_sequence(sequence: Any, place: int) -> tuple[Vector, ...]:
+    argument = f"sequences[{place}]"
+    vectors = [
+        tuple(as_floats(one, f"{argument}[{k}]"))
+        if isinstance(one, Iterable)
+        else (as_float(one, f"{argument}[{k}]"),)
+        for k, one in enumerate(as_list(sequence, argument))
+    ]
+    if not vectors:
+        raise ArgumentValueError(f"{argument} is of length 0: it has no step, and so no output.")
+    return tuple(vectors)
+
+
+def _as_target(target: Any, place: int, classes: int | None) -> float | Vector:
+    argument = f"targets[{place}]"
+    if classes is None and isinstance(target, Iterable):
+        return tuple(as_floats(target, argument))
+    number = as_float(target, argument)
+    if classes is not None and not (number.is_integer() and 0.0 <= number < classes):
+        raise ArgumentValueError(
+            f"{argument} is {number}, but the classes are the whole numbers 0 to {classes - 1}."
+        )
+    return number

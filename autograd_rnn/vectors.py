@@ -1,0 +1,200 @@
+"""Vectors and tables of Values: their names, their weights, and the sums of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import lru_cache
+from typing import Any
+
+from .arguments import as_float, as_integer
+from .engine import Value
+from .errors import ArgumentTypeError, ArgumentValueError
+from .notation import accent
+
+__all__ = [
+    "as_rows",
+    "as_table",
+    "as_vector",
+    "as_weights",
+    "begins_window",
+    "check_step",
+    "check_truncate",
+    "component",
+    "components",
+    "single",
+    "weighted_sums",
+]
+
+
+@lru_cache(maxsize=10_000)
+def component(letter: str, index: int, size: int, k: int | None) -> str:
+    """π̇ for a vector of size 1, π̇₁, π̇₂, ... otherwise; no accent for the initial state.
+
+    >>> component("q", 1, 3, 2), component("q", 0, 1, None)
+    ('q̈₂', 'q')
+    """
+    name = letter if size == 1 else f"{letter}_{index + 1}"
+    return name if k is None else accent(name, k)
+
+
+def components(letter: str, size: int, k: int | None) -> list[str]:
+    """The names of a whole vector.
+
+    >>> components("h", 2, None)
+    ['h_1', 'h_2']
+    """
+    return [component(letter, index, size, k) for index in range(size)]
+
+
+def as_vector(
+    vector: object, names: Sequence[str], argument: str, leaf: Callable[[float, str], Value]
+) -> tuple[Value, ...]:
+    """The entries of a vector as Values: those that are none become leaves with the names.
+
+    >>> [entry.name for entry in as_vector([1, Value(2, "mine")], ["x_1", "x_2"], "x", Value)]
+    ['x_1', 'mine']
+    """
+    size = len(names)
+    if isinstance(vector, str | bytes | Mapping | Set) or not hasattr(vector, "__len__"):
+        raise _no_vector(vector, size, argument)
+    try:
+        found = len(vector)
+        entries = list(vector) if isinstance(vector, Iterable) else []
+    except TypeError:
+        raise _no_vector(vector, size, argument) from None
+    if found != size:
+        raise ArgumentValueError(f"{argument} must have size {size}, not {found}.")
+    return tuple(
+        [
+            entry
+            if isinstance(entry, Value)
+            else leaf(as_float(entry, f"{argument}[{index}]"), names[index])
+            for index, entry in enumerate(entries)
+        ]
+    )
+
+
+def _no_vector(vector: object, size: int, argument: str) -> ArgumentTypeError:
+    return ArgumentTypeError(
+        f"{argument} must be a list of {size} numbers or Values, not {type(vector).__name__}."
+    )
+
+
+def as_table(rows: object, argument: str) -> list[list[Any]]:
+    """The rows as lists of one length, none empty.
+
+    >>> as_table(((1, 2), (3, 4)), "weights")
+    [[1, 2], [3, 4]]
+    """
+    refusal = ArgumentTypeError(f"{argument} must be a list of rows, each of them a list.")
+    if isinstance(rows, str) or not isinstance(rows, Iterable):
+        raise refusal
+    table = []
+    for row in rows:
+        if isinstance(row, str) or not isinstance(row, Iterable):
+            raise refusal
+        table.append(list(row))
+    if not table or not table[0] or len({len(row) for row in table}) != 1:
+        raise ArgumentValueError(f"{argument} must have one or more rows of one length.")
+    return table
+
+
+def as_weights(
+    table: Sequence[Sequence[Any]],
+    names: Sequence[Sequence[str]] | None,
+    *,
+    argument: str = "weights",
+    first: int = 1,
+) -> tuple[tuple[Value, ...], ...]:
+    """The table as Values named w_1, w_2, ... row by row, or as `names` says; Values keep theirs.
+
+    >>> [[weight.name for weight in row] for row in as_weights([[4], [1]], None)]
+    [['w_1'], ['w_2']]
+    """
+    rows, columns = len(table), len(table[0])
+    if names is None:
+        labels = [[f"w_{first + i * columns + j}" for j in range(columns)] for i in range(rows)]
+    else:
+        labels = as_table(names, "names")
+    if [len(row) for row in labels] != [columns] * rows:
+        raise ArgumentValueError(
+            f"names must have the shape of {argument}, {rows} rows of {columns}."
+        )
+    return tuple(
+        [
+            tuple(
+                [
+                    weight
+                    if isinstance(weight, Value)
+                    else Value(as_float(weight, f"{argument}[{i}][{j}]"), labels[i][j])
+                    for j, weight in enumerate(row)
+                ]
+            )
+            for i, row in enumerate(table)
+        ]
+    )
+
+
+def as_rows(parameters: Sequence[Any], columns: int) -> list[Sequence[Any]]:
+    """The flat weights as rows again.
+
+    >>> as_rows((1, 2, 3, 4), 2)
+    [(1, 2), (3, 4)]
+    """
+    return [parameters[start : start + columns] for start in range(0, len(parameters), columns)]
+
+
+def weighted_sums(
+    rows: Sequence[Sequence[Any]], vector: Sequence[Any], *, bias: bool
+) -> tuple[Any, ...]:
+    """Wᵀ [1; vector], a sum per column from the top down; the offset enters as itself.
+
+    >>> weighted_sums([[10, 20], [1, 2], [3, 4]], [5, 6], bias=True)
+    (33, 54)
+    """
+    sums = []
+    for column in range(len(rows[0])):
+        total = rows[0][column] if bias else None
+        for row, operand in zip(rows[bias:], vector, strict=True):
+            term = row[column] * operand
+            total = term if total is None else total + term
+        assert total is not None
+        sums.append(total)
+    return tuple(sums)
+
+
+def single(vector: tuple[Any, ...]) -> Any:
+    """The entry of a vector of size 1, and any other vector as it is.
+
+    >>> single((1,)), single((1, 2))
+    (1, (1, 2))
+    """
+    return vector[0] if len(vector) == 1 else vector
+
+
+def check_step(model: Any, state: object, x: object, parameters: object) -> None:
+    """Refuse what does not fit a model's step: each is a tuple, of the model's own size."""
+    for argument, given, size in (
+        ("state", state, len(model.initial)),
+        ("x", x, model.inputs),
+        ("parameters", parameters, len(model.parameters())),
+    ):
+        if not isinstance(given, tuple):
+            raise ArgumentTypeError(f"{argument} must be a tuple, not {type(given).__name__}.")
+        if len(given) != size:
+            raise ArgumentValueError(f"{argument} must have size {size}, not {len(given)}.")
+
+
+def check_truncate(truncate: object) -> None:
+    """`ValueError` or `TypeError` unless it is None, or steps of a window, one or more."""
+    if truncate is not None:
+        as_integer(truncate, "truncate", least=1)
+
+
+def begins_window(k: int, truncate: int | None) -> bool:
+    """Whether step k is the first of a window of so many steps, other than the first one.
+
+    >>> [k for k in range(1, 8) if begins_window(k, 3)]
+    [4, 7]
+    """
+    return truncate is not None and k > 1 and (k - 1) % truncate == 0

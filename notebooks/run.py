@@ -1,0 +1,69 @@
+"""Execute the notebooks anew: `python notebooks/run.py`, and with `--write` keep the outputs.
+
+Every cell has to run without an error and without a warning, and to print what is committed; cells
+with the tag `varies` print figures that differ between machines, and are held by their asserts.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).parent
+SECONDS = 300
+
+
+def execute(path: Path) -> Any:
+    """The notebook with its outputs, computed in an empty folder by a new kernel."""
+    notebook = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(
+            notebook,
+            timeout=SECONDS,
+            kernel_name="python3",
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+        ).execute()
+    notebook.metadata["language_info"] = {"name": "python"}
+    return notebook
+
+
+def printed(cell: Any) -> str:
+    """What a cell prints, as text."""
+    outputs = cell.get("outputs", [])
+    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs]
+    return "".join(texts)
+
+
+def faults(committed: Any, executed: Any) -> list[str]:
+    """What is wrong with an execution: its warnings, and where it prints something else."""
+    found = []
+    for place, (before, after) in enumerate(zip(committed.cells, executed.cells, strict=True), 1):
+        if any(output.get("name") == "stderr" for output in after.get("outputs", [])):
+            found.append(f"cell {place} warns: {printed(after)}")
+        elif "varies" not in after.metadata.get("tags", []) and printed(before) != printed(after):
+            found.append(f"cell {place} prints {printed(after)!r}, not {printed(before)!r}")
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Execute all notebooks, or those that are named; 1 if one is at fault."""
+    write = "--write" in arguments
+    names = [argument for argument in arguments if not argument.startswith("--")]
+    paths = [Path(name) for name in names] or sorted(HERE.glob("*.ipynb"))
+    failed = False
+    for path in paths:
+        executed = execute(path)
+        found = faults(executed if write else nbformat.read(path, as_version=4), executed)
+        print(path.name, *(found or ["runs"]), sep="\n  ", flush=True)
+        failed = failed or bool(found)
+        if write:
+            nbformat.write(executed, path)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

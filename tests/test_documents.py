@@ -1,0 +1,204 @@
+"""What is written for readers runs, leads somewhere, and quotes what was measured."""
+
+import gzip
+import importlib
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import autograd_rnn
+from autograd_rnn import __main__ as command_line
+from autograd_rnn.ops import TABLE
+
+from .test_project import ROOT, blocks
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+OTHERS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+OTHERS += [ROOT / "tests" / "README.md", ROOT / "benchmarks" / "README.md"]
+WRITTEN = [*OTHERS, *PAGES, *NOTEBOOKS]
+# What a page needs that the tests do not.
+OPTIONAL = {"jax": "jax"}
+NUMBER = re.compile(r"(?<![\w.])\d[\d,]*\.\d+(?!\.?\d)|(?<![\w.])\d[\d,]*(?= (?:ms|bytes|s)\b)")
+
+
+def identify(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def cells(path: Path, kind: str) -> list[Any]:
+    notebook = json.loads(path.read_text("utf-8"))
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+def prose(path: Path) -> str:
+    """The text of a page, or of a notebook, without its code."""
+    if path.suffix == ".ipynb":
+        return "\n\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
+    return re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+# --- code ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_the_code_of_a_page_runs_and_prints_what_it_says(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if page.stem in OPTIONAL:
+        pytest.importorskip(OPTIONAL[page.stem])
+    monkeypatch.chdir(tmp_path)
+    before = dict(TABLE)
+    printed: list[tuple[int, str]] = []
+
+    def note(*things: object) -> None:
+        printed.append((sys._getframe(1).f_lineno, " ".join(map(str, things))))
+
+    names: dict[str, object] = {"print": note}
+    try:
+        for block in blocks(identify(page), "python"):
+            printed.clear()
+            exec(compile(block, page.name, "exec"), names)
+            lines = block.splitlines()
+            for number, output in printed:
+                _, _, said = lines[number - 1].partition("  # ")
+                assert said in ("", output), lines[number - 1]
+    finally:
+        TABLE.clear()
+        TABLE.update(before)
+
+
+COMMANDS = sorted(
+    {
+        line.removeprefix("$ ").partition("  #")[0].strip()
+        for path in (ROOT / "README.md", *PAGES)
+        for block in blocks(identify(path), "console")
+        for line in block.splitlines()
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_is_shown_runs(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with gzip.open("genome.fa.gz", "wt") as file:
+        file.write(">made up\nGATTACAGGGATTACAGATTACAGGG\n")
+    monkeypatch.setattr(sys, "argv", command.split())
+    with pytest.raises(SystemExit) as end:
+        command_line.main()
+    assert not end.value.code
+
+
+def test_the_entry_of_an_op_is_shown_as_it_stands() -> None:
+    (entry,) = blocks("CONTRIBUTING.md", "python")
+    assert entry in (ROOT / "autograd_rnn" / "ops.py").read_text("utf-8")
+
+
+def test_every_file_of_tests_has_its_row() -> None:
+    listed = re.findall(
+        r"`(test_\w+\.py)` *[,|]", (ROOT / "tests" / "README.md").read_text("utf-8")
+    )
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "tests").glob("test_*.py"))
+
+
+# --- links and figures ---------------------------------------------------------------------------
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page: its headings in lower case, with hyphens for spaces."""
+    heads = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=identify)
+def test_links_lead_to_files_and_headings(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if re.match(r"\w+:", target):
+            continue
+        place, _, anchor = target.partition("#")
+        file = (path.parent / place).resolve() if place else path
+        assert file.is_file(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def quoted(path: Path) -> set[str]:
+    """The figures that are quoted together with the benchmark that measures them."""
+    paragraphs = re.split(r"\n\s*\n", prose(path))
+    return {n for text in paragraphs if "benchmarks/" in text for n in NUMBER.findall(text)}
+
+
+def test_quoted_figures_are_those_of_the_benchmarks() -> None:
+    measured = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
+    found = set(re.findall(r"(?<![\w.])\d[\d,.]*\d\b|\b\d\b", measured))
+    for path in WRITTEN:
+        if path.parent.name != "benchmarks":
+            assert quoted(path) <= found, identify(path)
+    assert len(quoted(ROOT / "README.md")) >= 3
+    assert len(quoted(DOCS / "explanation" / "comparison.md")) >= 3
+
+
+def test_a_stale_figure_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("By `benchmarks/eager.py`: 1.5 times as fast, 99 bytes, micrograd 0.1.0.\n")
+    assert quoted(page) == {"1.5", "99"}
+
+
+# --- the site ------------------------------------------------------------------------------------
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = re.findall(r"([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    made = [f"tutorial/{path.stem}.md" for path in NOTEBOOKS] + ["benchmarks.md", "changes.md"]
+    pages = [path.relative_to(DOCS).as_posix() for path in PAGES]
+    assert sorted(listed) == sorted(made + pages)
+
+
+def test_the_reference_has_every_public_name_once() -> None:
+    text = "".join(page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md"))
+    listed = re.findall(r"^::: (.+)\.(\w+)$", text, re.MULTILINE)
+    for module, name in listed:
+        # A module may be named like what it has: the reference would show the module.
+        assert not isinstance(sys.modules.get(f"{module}.{name}"), ModuleType)
+        assert getattr(importlib.import_module(module), name) is getattr(autograd_rnn, name)
+    rows = re.findall(r"^\| `(\w+)\(", text, re.MULTILINE)
+    assert all(hasattr(getattr(autograd_rnn, name), "arity") for name in rows)
+    assert sorted([name for _, name in listed] + rows) == sorted(autograd_rnn.__all__)
+
+
+# --- notebooks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=identify)
+def test_a_notebook_is_committed_as_it_ran(path: Path) -> None:
+    code = cells(path, "code")
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        assert set(cell["metadata"]) <= {"tags"}
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr"
+    text = path.read_text("utf-8")
+    for private in (str(Path.home()), str(ROOT), tempfile.gettempdir()):
+        assert f"{private}/" not in text
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=identify)
+def test_every_section_of_a_notebook_with_code_asserts_something(path: Path) -> None:
+    sections: list[list[str]] = [[]]
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            sections[-1].append(source)
+        elif source.startswith("## "):
+            sections.append([])
+    for code in sections:
+        assert not code or re.search(r"^ *assert ", "\n".join(code), re.MULTILINE), code

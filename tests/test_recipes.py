@@ -1,0 +1,144 @@
+"""The tasks of the command line: their data, and how their texts are read."""
+
+import random
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_rnn import Dataset, dna_family, in_family, recipes
+from autograd_rnn.errors import ArgumentValueError, SymbolError
+from autograd_rnn.recipes import RECIPES, Parts, Reading, from_fasta, make_parts, recipe_of
+
+MADE = sorted(set(RECIPES) - {"promoters"})
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer sequences, which take less time."""
+    monkeypatch.setattr(recipes, "LONGER_SEQUENCES", 50)
+    for task, recipe in RECIPES.items():
+        monkeypatch.setitem(recipes.RECIPES, task, recipe._replace(sequences=400))
+
+
+@cache
+def parts_of(task: str) -> Parts:
+    return make_parts(task, seed=3)
+
+
+def each(parts: Parts) -> list[Dataset]:
+    return [parts.train, parts.validation, parts.test, *parts.longer.values()]
+
+
+@pytest.mark.parametrize("task", MADE)
+def test_no_two_parts_share_a_sequence(task: str) -> None:
+    parts = parts_of(task)
+    contents = [set(data.sequences) for data in each(parts)]
+    assert len(set.union(*contents)) == sum(map(len, contents))
+    for data in (parts.validation, parts.test):
+        assert max(Counter(data.sequences).values()) == 1
+    for length, data in parts.longer.items():
+        assert {len(sequence) for sequence in data.sequences} == {length}
+        assert length > max(len(sequence) for sequence in parts.train.sequences)
+
+
+@pytest.mark.parametrize("task", MADE)
+def test_a_text_is_read_as_the_data_are(task: str) -> None:
+    recipe = recipe_of(task)
+    reading = Reading(task, recipe.loss, recipe.alphabet)
+    assert Reading.from_dict(reading._asdict()) == reading
+    digits = 0.005 if task == "adding" else 0.0  # its texts round the numbers
+    for data in each(parts_of(task)):
+        for text, sequence in list(zip(data.symbols, data.sequences, strict=True))[:20]:
+            for found, vector in zip(reading.encode(text, "it"), sequence, strict=True):
+                assert found == pytest.approx(list(vector), abs=digits)
+
+
+@pytest.mark.parametrize(
+    ("task", "truth"),
+    [
+        ("g3", lambda text: text.count("G") >= 3),
+        ("parity", lambda text: text.count("1") % 2),
+        ("counting", lambda text: text.count("1")),
+        ("tomita4", lambda text: "000" not in text),
+    ],
+)
+def test_targets(task: str, truth: object) -> None:
+    assert callable(truth)
+    for data in each(parts_of(task)):
+        assert [truth(text) for text in data.symbols] == list(data.targets)
+
+
+def test_promoters_need_their_file_and_others_none(coli: Path) -> None:
+    parts = make_parts("promoters", 1, coli)
+    assert [len(data) for data in each(parts)] == [85, 11, 10]
+    with pytest.raises(ArgumentValueError, match="needs FILE, UCI's promoters.data"):
+        make_parts("promoters", 1)
+    with pytest.raises(ArgumentValueError, match="the task g3 takes no FILE"):
+        make_parts("g3", 1, coli)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**6), st.integers(1, 3), st.integers(400, 1000))
+def test_no_letter_of_a_genome_is_both_learned_from_and_tested_on(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, records: int, letters: int
+) -> None:
+    chance = random.Random(seed)
+    texts = ["".join(chance.choices("ACGT", k=letters)) for _ in range(records)]
+    path = tmp_path_factory.mktemp("fasta") / "some.fa"
+    path.write_text("".join([f">{text[:9]}\n{text}\n" for text in texts]))
+    parts = from_fasta(path, dna_family(), seed)
+    heads = [text[: letters * 4 // 5] for text in texts]
+    tails = [text[letters * 4 // 5 :] for text in texts]
+    learned = [*parts.train.symbols, *parts.validation.symbols]
+    # Of each head all but a rest shorter than a window, in windows that occur in it.
+    assert sum(map(len, learned)) > sum(map(len, heads)) - 12 * records - letters // 5
+    assert all(any(window in head for head in heads) for window in learned)
+    for data in (parts.test, *parts.longer.values()):
+        assert all(any(window in tail for tail in tails) for window in data.symbols)
+    for data in each(parts):
+        assert [in_family(window) for window in data.symbols] == list(data.targets)
+
+
+def test_windows_with_ambiguous_letters_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "some.fa"
+    path.write_text(">one\n" + "ACGTNACGTTGCA" * 40 + "ACGTTGCA" * 40)
+    parts = from_fasta(path, dna_family(), 0, ambiguous=True)
+    assert all(set(window) <= set("ACGT") for window in parts.train.symbols)
+    path.write_text(">one\nACGTTGCA\n>two\n" + "N" * 900 + "\n")
+    with pytest.raises(ArgumentValueError, match="have no whole window of 20 letters"):
+        from_fasta(path, dna_family(), 0, ambiguous=True)
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "text", "words"),
+    [
+        ("ACGT", "agxt", "it: 'X' at position 3 is not one of 'ACGT'."),
+        ("01", "012", "it: '2' at position 3 is not one of '01'."),
+        ("01", "", "it is empty: there is nothing to read."),
+        (None, " ", "it is empty: there is nothing to read."),
+        (None, "0.5 [0.5", r"it: '\[0.5' at position 2 is not a number, as 0.5, or as \[0.5\]"),
+        (None, "0.5 nan", "it: 'nan' at position 2 is not a number"),
+        (None, "0.5 1e999", "it: '1e999' at position 2 is not a number"),
+    ],
+)
+def test_a_text_that_cannot_be_read(alphabet: str | None, text: str, words: str) -> None:
+    with pytest.raises((SymbolError, ArgumentValueError), match=words):
+        Reading("g3", "binary_cross_entropy", alphabet).encode(text, "it")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([], "reading must have the fields task, loss, alphabet."),
+        ({"task": "g3"}, "reading must have the fields task, loss, alphabet."),
+        ({"task": "g4", "loss": "x", "alphabet": "01"}, "TASK 'g4' is unknown: choose one of g3,"),
+        ({"task": "g3", "loss": "x", "alphabet": 5}, "its reading is not that of the task g3."),
+    ],
+)
+def test_a_reading_of_something_else(content: object, words: str) -> None:
+    with pytest.raises(ArgumentValueError, match=words):
+        Reading.from_dict(content)
