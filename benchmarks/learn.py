@@ -7,6 +7,7 @@ validation, and from how many, is printed with the protocol.
 
 import argparse
 import datetime
+import math
 import os
 import platform
 import statistics
@@ -195,43 +196,56 @@ def family(options: argparse.Namespace) -> bool:
     return reached
 
 
-def print_machine(model: Any) -> None:
-    """The machine that a network has become: its states by sign, and where a base leads."""
-    rnn = model.layers[0]
-    start = ("·",) * rnn.states
-    steps: dict[tuple[str, ...], dict[str, Counter[tuple[str, ...]]]] = {}
-    logits: dict[tuple[str, ...], list[float]] = {}
-    met: Counter[int] = Counter()
-    kept: dict[tuple[str, ...], Counter[int]] = {}
-    for text in dna_family().sample(400, LENGTHS, seed=7).symbols:
-        code, count = start, 0
+RADIUS = 0.3
+Point = tuple[int, int, Any]  # a cluster, the G so far, and the step that led there
+
+
+def clustered(model: Any, texts: Iterable[str]) -> list[list[Point]]:
+    """The runs over the texts by clusters of states, from 0, the state before the first letter.
+
+    A state belongs to the nearest centre within the radius, else it is a new one.
+    """
+    centres: list[list[float]] = []
+    runs = []
+    for text in texts:
+        run: list[Point] = [(0, 0, None)]
         for letter, step in zip(text, model.unroll(one_hot(text)).steps, strict=True):
-            following = tuple("+" if q.data > 0 else "−" for q in step.layers[0].q)
-            kind = "G" if letter == "G" else "not G"
-            steps.setdefault(code, {}).setdefault(kind, Counter())[following] += 1
-            code, count = following, min(count + (letter == "G"), 3)
-            logits.setdefault(code, []).append(step.output.data)
-            kept.setdefault(code, Counter())[count] += 1
-            met[count] += 1
+            state = [q.data for q in step.layers[0].q]
+            near = min([(math.dist(state, one), k) for k, one in enumerate(centres)], default=None)
+            if near is None or near[0] > RADIUS:
+                near = (0.0, len(centres))
+                centres.append(state)
+            run.append((near[1] + 1, min(run[-1][1] + (letter == "G"), 3), step))
+        runs.append(run)
+    return runs
+
+
+def print_machine(model: Any) -> None:
+    """The machine that a network has become: its states in clusters, and where a base leads."""
+    rnn, texts = model.layers[0], dna_family().sample(400, LENGTHS, seed=7).symbols
+    counts: dict[int, Counter[str]] = {}
+    led: dict[tuple[int, bool], Counter[str]] = {}
+    steps: dict[int, list[Any]] = {}
+    for text, run in zip(texts, clustered(model, texts), strict=True):
+        for k, count, step in run:
+            counts.setdefault(k, Counter())["3+" if count == 3 else str(count)] += 1
+            steps.setdefault(k, []).extend([] if step is None else [step])
+        for letter, (k, _, _), (after, _, _) in zip(text, run[:-1], run[1:], strict=True):
+            led.setdefault((k, letter == "G"), Counter())[f"S{after}"] += 1
     print(
-        "\n  The machine that the network of seed 0 has become: the signs of its states, how many G"
+        f"""
+  The machine that the network of seed 0 has become: its states over {len(texts)} strings, in
+  clusters of radius {RADIUS}; how many G they stand for, and where a base leads (per cent):
+    {"":<4}{"G so far":<20}{"after G":<20}{"after another":<20}{"logit":>6}  states"""
     )
-    print(
-        "  they stand for (of the steps there, per cent), where a G leads, and where another base:"
-    )
-    print(f"    {'signs':<8} {'G so far':<24} {'after G':<22} {'after another':<22} logit")
-    for code in sorted(steps, key=lambda one: (min(kept.get(one, {0: 1})), "".join(one))):
-        counts = kept.get(code, Counter({0: 1}))
-        total = sum(counts.values())
-        stands = ", ".join(
-            f"{n}{'+' * (n == 3)}: {100 * k / total:.0f}" for n, k in sorted(counts.items())
-        )
-        cells = []
-        for kind in ("G", "not G"):
-            led = steps[code].get(kind, Counter())
-            cells.append(", ".join("".join(one) for one, _ in led.most_common(2)))
-        mean = f"{statistics.fmean(logits[code]):.1f}" if code in logits else ""
-        print(f"    {''.join(code):<8} {stands:<24} {cells[0]:<22} {cells[1]:<22} {mean}")
+    for k in sorted(counts, key=lambda k: (k > 0, counts[k].most_common(1)[0][0], k)):
+        cells = [told(one) for one in (counts[k], led.get((k, True)), led.get((k, False)))]
+        mean = ""
+        if steps[k]:
+            mean = f"{statistics.fmean([step.output.data for step in steps[k]]):6.1f} "
+            for j in range(rnn.states):
+                mean += f" {statistics.fmean([s.layers[0].q[j].data for s in steps[k]]):5.2f}"
+        print(f"    S{k:<3}{cells[0]:<20}{cells[1]:<20}{cells[2]:<20}{mean}".rstrip())
     print("\n  Its weights, rows 1, Q, A, C, G, T, and beside them the lecture's (panel 6, step):")
     made = counter().weights
     blanks = [["", "", ""]] * (rnn.states - 3)
@@ -241,6 +255,13 @@ def print_machine(model: Any) -> None:
     for name, row, theirs in zip(names, rnn.weights, rows, strict=True):
         learned = " ".join(f"{w.data:7.2f}" for w in row)
         print(f"    {name:<3} {learned}    |  " + " ".join(f"{w:>3}" for w in theirs))
+
+
+def told(found: Counter[str] | None) -> str:
+    """The most frequent ones, with their shares in per cent where there are others."""
+    often = (found or Counter()).most_common(3)
+    shares = [(name, round(100 * many / found.total())) for name, many in often] if found else []
+    return ", ".join(name if share == 100 else f"{name} {share}" for name, share in shares if share)
 
 
 # --- a window of twelve (panel 2) ----------------------------------------------------------------
