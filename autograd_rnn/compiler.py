@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ CACHE: Final = "AUTOGRAD_RNN_CACHE"
 MAGIC: Final = b"autograd_rnn code 1\n"
 
 
+@cache
 def host_lanes() -> int:
     """How many doubles a vector of this CPU holds: 8, 4 or 2."""
     features = llvm.get_host_cpu_features()

@@ -32,6 +32,8 @@ from .train import fit
 __all__ = ["predict", "train"]
 
 CELLS: Final = ("rnn", "lstm", "gru")
+# So many epochs no training waits: it ends as told, and the best weights are put back all the same.
+NEVER: Final = 1_000_000
 TASKS: Final = "g3, tomita1 to tomita7, parity, counting, adding, promoters."
 
 Engine = Annotated[str, typer.Option(help="auto, eager, python, numpy or native.")]
@@ -75,7 +77,8 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(metavar="X", help="Of Adam.")] = None,
     batch_size: Annotated[int, typer.Option(metavar="N", help="Sequences per step.")] = 32,
     patience: Annotated[
-        int | None, typer.Option(metavar="N", help="Epochs without a lower validation loss.")
+        int | None,
+        typer.Option(metavar="N", help="Stop after so many without a better validation loss."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed, the same model.")] = 0,
     engine: Engine = "auto",
@@ -92,13 +95,13 @@ def train(
 ) -> None:
     """Train a network on a task, and test it on sequences longer than it has seen.
 
-    What is not given is chosen for the task. After Ctrl-C the same command goes
+    What is not given is chosen for the task; the weights are those of the epoch
+    that has the lowest validation loss. After Ctrl-C the same command goes
     on where it was, if it has --save, and comes to the very same model.
     """
     recipe = recipe_of(task)
     chosen: dict[str, Any] = {
-        **{"cell": cell, "states": states, "epochs": epochs, "patience": patience},
-        "learning_rate": learning_rate,
+        **{"cell": cell, "states": states, "epochs": epochs, "learning_rate": learning_rate},
     }
     recipe = recipe._replace(**{name: one for name, one in chosen.items() if one is not None})
     as_choice(recipe.cell, "--cell", CELLS)
@@ -117,7 +120,7 @@ def train(
             history = fit(
                 model, parts.train, loss=recipe.loss, optimiser=optimiser, epochs=recipe.epochs,
                 batch_size=batch_size, validation=parts.validation, seed=seed, engine=engine,
-                patience=recipe.patience, checkpoint=checkpoint,
+                patience=NEVER if patience is None else patience, checkpoint=checkpoint,
             )  # fmt: skip
     except KeyboardInterrupt:
         raise typer.Exit(complain(_interrupted(checkpoint), code=130)) from None

@@ -85,7 +85,6 @@ class Recipe(NamedTuple):
     activation: str = "tanh"
     epochs: int = 30
     learning_rate: float = 0.02
-    patience: int | None = None
     loss: str = "binary_cross_entropy"
     within: float | None = None
     alphabet: str | None = "01"
@@ -114,6 +113,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         states=1,
         activation="linear",
         epochs=100,
+        learning_rate=0.005,
         loss="squared_error",
         within=0.5,
     ),

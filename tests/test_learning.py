@@ -92,11 +92,12 @@ def test_train_on_a_genome_and_on_promoters(
     run: Runner, tmp_path: Path, mitochondrion: Path, coli: Path
 ) -> None:
     path = tmp_path / "model.json"
-    result = run("train", "g3", "--fasta", mitochondrion, *QUICK, "--save", path)
+    quick = (*QUICK, "--batch-size", 500, "--cell", "rnn", "--states", 2)
+    result = run("train", "g3", "--fasta", mitochondrion, *quick, "--save", path)
     assert (result.code, result.err) == (0, "")
     assert any(row[:4] == ["length", "57", "58", "57"] for row in result.rows)
     assert f"Model: {path}" in result.out.replace("\n", "")
-    result = run("train", "promoters", coli, *QUICK)
+    result = run("train", "promoters", coli, *quick)
     assert any(row[:3] == ["test", "10", "57"] for row in result.rows)
 
 

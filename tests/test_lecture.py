@@ -1,8 +1,24 @@
 """The lecture's numbers, written out by hand and compared without tolerance."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from autograd_rnn import RNN, Value, bits, copies, counter, gradients, in_family, one_hot
+from autograd_rnn import (
+    RNN,
+    Adam,
+    Linear,
+    Stack,
+    Value,
+    bits,
+    copies,
+    counter,
+    dna_family,
+    fit,
+    gradients,
+    in_family,
+    one_hot,
+)
 
 FAMILY = ["AGGTAACG", "GATAGGGATA"]
 OTHERS = ["TATACCAGATTA", "GATTACAGATTACA"]
@@ -20,6 +36,42 @@ def test_panels_1_and_3_the_family_and_its_program() -> None:
     assert in_family("GGG")
     assert not in_family("GG")
     assert not in_family("")
+
+
+PLACES = 12
+
+
+def in_a_window(sequence: str) -> list[float]:
+    """All letters at once, in a layer of so many places; empty ones are zeros."""
+    entries = [entry for vector in one_hot(sequence) for entry in vector]
+    return entries + [0.0] * (4 * PLACES - len(entries))
+
+
+@given(st.text("ACGT", min_size=1, max_size=40) | st.text("AG", min_size=1, max_size=40))
+@example("GATAGGGATA")
+@example("A" * PLACES + "G")
+@example("A" * 37 + "GGG")
+def test_panel_2_an_input_layer_bounds_the_length_and_a_recurrent_one_does_not(text: str) -> None:
+    sums = Linear([[-2.5], *[[float(base == "G")] for _ in range(PLACES) for base in "ACGT"]])
+    if len(text) <= PLACES:
+        assert (sums([in_a_window(text)]).data > 0) == in_family(text)
+    else:
+        with pytest.raises(ValueError, match=f"must have size 48, not {4 * len(text)}"):
+            sums([in_a_window(text)])
+    assert (counter()(one_hot(text))[-1].data > 0) == in_family(text)
+
+
+def test_panel_2_what_has_learned_to_count_in_a_window_refuses_a_longer_sequence() -> None:
+    data = dna_family().sample(300, range(6, PLACES + 1), seed=1)
+    inputs = [[in_a_window(text)] for text in data.symbols]
+    # An RNN that takes one step is a hidden layer.
+    network = Stack.random("RNN", 4, 4 * PLACES, 1, seed=1)
+    settings = {"loss": "binary_cross_entropy", "epochs": 8, "batch_size": 10, "engine": "numpy"}
+    history = fit(network, (inputs, data.targets), optimiser=Adam(0.03), **settings)
+    assert history.accuracy[-1] > 0.99
+    assert (network([in_a_window("GATAGGGATA")]).data > 0) == in_family("GATAGGGATA")
+    with pytest.raises(ValueError, match="must have size 48, not 80"):
+        network([in_a_window("GATTACA" * 2 + "GATAGG")])
 
 
 def test_panel_4_one_hot_vectors() -> None:
