@@ -94,7 +94,7 @@ def test_it_needs_nothing_of_what_compiled_it(compiled: Path) -> None:
 def test_it_passes_the_tests_of_the_engine(compiled: Path) -> None:
     modules = sorted(path.stem for path in (ROOT / "tests").glob("test_*.py"))
     suite = [f"tests/{name}.py" for name in modules if name not in ELSEWHERE]
-    options = ("-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=compiled")
+    options = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=compiled")
     tested = run(compiled, "-m", "pytest", "--engine=compiled", *options, *suite)
     assert tested.returncode == 0, tested.stdout[-5000:] + tested.stderr
 

@@ -75,27 +75,28 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
         TABLE.update(before)
 
 
-COMMANDS = sorted(
-    {
+COMMANDS = {
+    identify(path): [
         line.removeprefix("$ ").partition("  #")[0].strip()
-        for path in (ROOT / "README.md", *PAGES)
         for block in blocks(identify(path), "console")
         for line in block.splitlines()
-    }
-)
+    ]
+    for path in (ROOT / "README.md", *PAGES)
+}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_that_is_shown_runs(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("page", [page for page, commands in COMMANDS.items() if commands])
+def test_the_commands_that_a_page_shows_run_one_after_the_other(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with gzip.open("genome.fa.gz", "wt") as file:
         file.write(">made up\nGATTACAGGGATTACAGATTACAGGG\n")
-    monkeypatch.setattr(sys, "argv", command.split())
-    with pytest.raises(SystemExit) as end:
-        command_line.main()
-    assert not end.value.code
+    for command in COMMANDS[page]:
+        monkeypatch.setattr(sys, "argv", command.split())
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        assert not end.value.code, command
 
 
 def test_the_entry_of_an_op_is_shown_as_it_stands() -> None:
