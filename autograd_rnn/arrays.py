@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import ops
 from .cell import Cell, find_groups
 from .errors import BranchChanged
 from .listing import in_words
+from .operands import Operand
 from .ops import TABLE, Op
 from .replay import COMPARISONS
 from .runs import Step
@@ -38,7 +38,7 @@ def __getattr__(name: str) -> Callable[..., Any]:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class Elements:
+class Elements(Operand):
     """An array to which the rules of the table can be applied."""
 
     __slots__ = ("numbers",)
@@ -52,36 +52,6 @@ class Elements:
     @classmethod
     def _apply_op(cls, op: Op, operands: tuple[Any, ...]) -> Elements:
         return cls(cls.function(op)(*[_numbers(operand) for operand in operands]))
-
-    def __add__(self, other: Any) -> Elements:
-        return type(self)(self.numbers + _numbers(other))
-
-    def __sub__(self, other: Any) -> Elements:
-        return type(self)(self.numbers - _numbers(other))
-
-    def __mul__(self, other: Any) -> Elements:
-        return type(self)(self.numbers * _numbers(other))
-
-    def __rsub__(self, other: Any) -> Elements:
-        return type(self)(_numbers(other) - self.numbers)
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return ops.pow(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return ops.pow(other, self)
-
-    def __neg__(self) -> Elements:
-        return type(self)(-self.numbers)
 
 
 def _numbers(operand: Any) -> Any:

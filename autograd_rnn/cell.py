@@ -7,6 +7,7 @@ from functools import lru_cache
 from operator import add, mul
 from typing import Any, NamedTuple
 
+from .operands import Operand
 from .ops import Op
 from .replay import Guard, Program
 
@@ -71,7 +72,7 @@ class Cell:
         return {number for number, there in enumerate(found) if there}
 
 
-class _Probe:
+class _Probe(Operand):
     """A stand-in for a number, which takes note that a rule of the table reads it."""
 
     def __init__(self, place: int, read: set[int]) -> None:
@@ -83,11 +84,6 @@ class _Probe:
         for probe in probes:
             probe.read.add(probe.place)
         return probes[0]
-
-    def _combine(self, *others: Any) -> _Probe:
-        return self._apply_op(None, (self, *others))  # type: ignore[arg-type]
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = _combine
 
 
 @lru_cache(maxsize=1000)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .lanes import everywhere
+from .operands import Operand
 from .ops import Op
 
 __all__ = ["Lane", "Writer"]
@@ -132,7 +133,7 @@ class Writer:
         self.label(f"after_{name}")
 
 
-class Lane:
+class Lane(Operand):
     """A value of the lanes to which the rules of the table can be applied."""
 
     def __init__(self, writer: Writer, name: str) -> None:
@@ -143,31 +144,3 @@ class Lane:
         writer = next(operand.writer for operand in operands if isinstance(operand, Lane))
         names = [o.name if isinstance(o, Lane) else writer.splat(float(o)) for o in operands]
         return Lane(writer, writer.call(op, names))
-
-    def __add__(self, other: Any) -> Lane:
-        return _infix("fadd", self, other)
-
-    def __radd__(self, other: Any) -> Lane:
-        return _infix("fadd", other, self)
-
-    def __sub__(self, other: Any) -> Lane:
-        return _infix("fsub", self, other)
-
-    def __rsub__(self, other: Any) -> Lane:
-        return _infix("fsub", other, self)
-
-    def __mul__(self, other: Any) -> Lane:
-        return _infix("fmul", self, other)
-
-    def __rmul__(self, other: Any) -> Lane:
-        return _infix("fmul", other, self)
-
-    def __neg__(self) -> Lane:
-        return Lane(self.writer, self.writer.let(f"fneg {self.writer.vector} {self.name}"))
-
-
-def _infix(instruction: str, a: Any, b: Any) -> Lane:
-    writer: Writer = a.writer if isinstance(a, Lane) else b.writer
-    x, y = [o.name if isinstance(o, Lane) else writer.splat(float(o)) for o in (a, b)]
-    flags = "" if writer.exact else "contract "
-    return Lane(writer, writer.let(f"{instruction} {flags}{writer.vector} {x}, {y}"))

@@ -7,13 +7,13 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from . import ops
 from .arguments import as_float, as_function, as_integer
 from .contexts import Context
 from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from .graph import check_fresh, depth_first, topological
 from .listing import in_source, in_text, in_words
+from .operands import Operand
 from .ops import Op
 from .reverse import as_values
 
@@ -345,18 +345,18 @@ class _Writer:
     def program(self, outputs: Sequence[int], guards: Sequence[Guard]) -> Program:
         """What was written, constants before lines."""
         constants = [n for n, value in enumerate(self.values) if isinstance(value, float)]
-        lines = [n for n, value in enumerate(self.values) if isinstance(value, Line)]
+        lines = [(n, value) for n, value in enumerate(self.values) if isinstance(value, Line)]
         used = {*outputs, *[n for guard in guards for n in guard.operands]}
-        used.update(*[self.values[number].operands for number in lines])  # type: ignore[union-attr]
+        used.update(*[line.operands for _, line in lines])
         constants = [number for number in constants if number in used]
-        order = [*range(len(self.inputs)), *constants, *lines]
+        order = [*range(len(self.inputs)), *constants, *[number for number, _ in lines]]
         moved = [-1] * len(self.values)
         for place, number in enumerate(order):
             moved[number] = place
-        written = []
-        for number in lines:
-            op, operands, name = self.values[number]  # type: ignore[misc]
-            written.append(Line(op, tuple([moved[operand] for operand in operands]), name))
+        written = [
+            Line(op, tuple([moved[operand] for operand in operands]), name)
+            for _, (op, operands, name) in lines
+        ]
         return Program(
             self.inputs,
             [self.known[number] for number in constants],
@@ -366,7 +366,7 @@ class _Writer:
         )
 
 
-class _Ref:
+class _Ref(Operand):
     """A value of a program in the making, to which the rules of the table can be applied."""
 
     __slots__ = ("number", "writer")
@@ -379,39 +379,6 @@ class _Ref:
         writer = next(operand.writer for operand in operands if isinstance(operand, _Ref))
         numbers = tuple([writer.number(operand) for operand in operands])
         return _Ref(writer, writer.line(op, numbers, None))
-
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.sub(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.sub(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.mul(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.mul(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return ops.pow(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return ops.pow(other, self)
-
-    def __neg__(self) -> Any:
-        return ops.neg(self)
 
 
 def _times(adjoint: Any, partial: Any) -> Any:

@@ -26,7 +26,8 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 
 # Imports point strictly down, within a layer from right to left.
 LAYERS = [
-    ["errors", "arguments", "ieee", "ops", "functions", "notation", "files", "graph", "separating"],
+    ["errors", "arguments", "ieee", "ops", "operands", "functions", "notation", "files", "graph"],
+    ["separating"],
     ["engine", "contexts", "reverse", "forward", "check"],
     ["listing", "replay", "cell", "runs", "arrays", "waves", "on_jax", "scan", "sharded"],
     ["lanes", "llvm", "native", "blocks", "compiler", "kernel", "losses"],
@@ -42,6 +43,7 @@ LAYERS = [
 BESIDE = {
     "arguments": {"errors"},
     "ops": {"arguments", "errors", "ieee"},
+    "operands": {"ops"},
     "functions": {"arguments", "errors", "ops"},
     "notation": {"ops"},
     "files": {"errors"},

@@ -450,6 +450,38 @@ def test_groups_and_tiles() -> None:
     assert find_groups(shared) == []
 
 
+def test_rules_in_any_operators_run_on_every_backend() -> None:
+    before = dict(ops.TABLE)
+    try:
+        bell = ops.primitive(
+            "bell_of_steps",
+            lambda x: 1.0 / (1.0 + x * x),
+            lambda x, z: -2.0 * x / (1.0 + x**2) ** 2 + (abs(x) - abs(-x)) / 3.0,
+            arrays=lambda np, x: 1.0 / (1.0 + x * x),
+            llvm="""%square = fmul {v} %x, %x
+            %below = fadd {v} {one}, %square
+            %z = fdiv {v} {one}, %below""",
+        )
+
+        def step(state: Any, x: Any, w: Any) -> Any:
+            after = bell(w[0] * state[0] + w[1] * x[0])
+            return (after,), after
+
+        sequences, goals = batch(8, 9, 1, 1, False)
+        found = [
+            compile_step(
+                *(step, "squared_error", [Value(0.7), Value(-1.2)], [0.5]), backend=b, exact=e
+            ).loss_and_gradients(sequences, goals)
+            for b, e in [("eager", False), *BIT_FOR_BIT, *CLOSE]
+        ]
+        assert found[0] == found[1] == found[2]
+        agree(found[3], found[0])
+        agree(found[4], found[0])
+    finally:
+        ops.TABLE.clear()
+        ops.TABLE.update(before)
+
+
 # --- comparisons ---------------------------------------------------------------------------------
 
 
