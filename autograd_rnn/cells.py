@@ -59,7 +59,7 @@ class _Gated(Model):
         return [[weight for row in rows for weight in row] for rows in zip(*blocks, strict=True)]
 
     @property
-    def states(self) -> int:  # type: ignore[override]
+    def states(self) -> int:
         """The number of hidden states."""
         return len(self.weights[0]) // len(self.gates)
 

@@ -1,4 +1,4 @@
-"""What every model has: its weights, its step, its unrolling, and its file."""
+"""What every model has: its weights, its step, its unrolling over inputs, and its file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from .engine import Value, constant
-from .errors import ArgumentTypeError
+from .errors import ArgumentTypeError, ArgumentValueError
 from .ops import stop_gradient
-from .rnn import Unrolled
 from .saved import load_json, save_json
 from .steps import CompiledStep, compile_step
 from .vectors import (
@@ -23,7 +22,63 @@ from .vectors import (
     components,
 )
 
-__all__ = ["Model", "name_steps", "state_names"]
+__all__ = ["Model", "Unrolled", "name_steps", "state_names"]
+
+
+class Unrolled:
+    """A network unrolled over its inputs: the initial `state` and a `Step` per input (panel 10).
+
+    `cuts` are the numbers of the steps that no gradient leaves backward: see `truncate`.
+
+    >>> from autograd_rnn import RNN, bits
+    >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
+    >>> len(run.steps), run.steps[1].pi[0].data, run.output.data
+    (3, 4.0, 17.0)
+    """
+
+    __slots__ = ("cuts", "rnn", "state", "steps")
+
+    def __init__(
+        self,
+        rnn: Any,
+        state: tuple[Value, ...],
+        steps: tuple[Any, ...],
+        cuts: frozenset[int] = frozenset(),
+    ) -> None:
+        self.rnn = rnn
+        self.state = state
+        self.steps = steps
+        self.cuts = cuts
+
+    @property
+    def given(self) -> tuple[Value, ...]:
+        """What the steps start from: the weights, the initial state and the inputs."""
+        inputs = [x for step in self.steps for x in step.x]
+        return (*self.rnn.parameters(), *self.state, *inputs)
+
+    @property
+    def pi(self) -> tuple[Value, ...]:
+        """π of the last step; `ValueError` where there was no input."""
+        if not self.steps:
+            raise ArgumentValueError("there is no π: the network was unrolled over no inputs.")
+        pi: tuple[Value, ...] = self.steps[-1].pi
+        return pi
+
+    @property
+    def q(self) -> tuple[Value, ...]:
+        """The states after the last step: the initial ones where there was no input."""
+        q: tuple[Value, ...] = self.steps[-1].q if self.steps else self.state
+        return q
+
+    @property
+    def output(self) -> Any:
+        """The output of the last step: a Value, or a tuple where there are more; as `pi`."""
+        if not self.steps:
+            raise ArgumentValueError("there is no output: the network was unrolled over no inputs.")
+        return self.steps[-1].output
+
+    def __repr__(self) -> str:
+        return f"<{self.rnn!r} unrolled over {len(self.steps)} steps>"
 
 
 class Model(ABC):
@@ -36,7 +91,11 @@ class Model(ABC):
     __slots__ = ()
 
     letters: ClassVar[tuple[str, ...]] = ()
-    states: int
+
+    @property
+    @abstractmethod
+    def states(self) -> int:
+        """The number of states that the next layer reads."""
 
     @property
     @abstractmethod
@@ -109,8 +168,22 @@ class Model(ABC):
         """The model over the inputs, one vector per step, with the same weights at every step.
 
         Numbers among the inputs become constants; the initial state, zeros unless given, are
-        variables.  With `truncate`, backpropagation stops at windows of so many steps, as that of
-        `RNN.unroll` does.  `ValueError` for a vector of the wrong size.
+        variables.  `ValueError` for a vector of the wrong size.
+
+        With `truncate`, backpropagation through time stops after so many steps: steps 1 to
+        `truncate` are a window, the next ones another, and the states that go from one window to
+        the next pass through `stop_gradient`.  So every number forward is the same, and the
+        gradient of a loss of step k is that of its window alone, from its first step to k, with
+        the states that came in as constants.
+
+        >>> from autograd_rnn import RNN, bits
+        >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
+        >>> [step.pi[0].data for step in run.steps]
+        [1.0, 4.0, 17.0]
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> rnn.unroll(bits("101"), truncate=2).pi[0].backward()
+        >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
+        [4.0, 1.0]
         """
         given = self.initial if state is None else state
         initial = q = as_vector(given, state_names(self._layers()), "state", Value)
@@ -142,7 +215,13 @@ class Model(ABC):
         exact: bool = False,
         devices: Any = None,
     ) -> CompiledStep:
-        """The model over batches of sequences; see `compile_step`."""
+        """The model over batches of sequences, by its outputs; see `compile_step`.
+
+        >>> from autograd_rnn import RNN
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> rnn.compile("squared_error", backend="python").loss_and_gradients([[1, 0, 1]], [15])
+        (4.0, [32.0, 68.0])
+        """
         given = (self.step, loss, self.parameters(), self.initial)
         return compile_step(*given, at=at, backend=backend, exact=exact, devices=devices)
 

@@ -1,4 +1,4 @@
-"""A layer, its unrolling, one-hot inputs, and the lecture's counter."""
+"""A layer, one-hot inputs, and the lecture's counter."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from .arguments import as_choice, as_integer, shown
-from .engine import Value, constant
+from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
-from .ops import LINEAR, TABLE, stop_gradient
-from .saved import fields_of, load_json, save_json
-from .steps import CompiledStep, compile_step
+from .models import Model, Unrolled
+from .ops import LINEAR, TABLE
+from .saved import fields_of, load_json
 from .vectors import (
     as_rows,
     as_table,
-    as_vector,
     as_weights,
-    begins_window,
-    check_step,
-    check_truncate,
-    component,
-    components,
     single,
     weighted_sums,
 )
@@ -108,7 +101,7 @@ def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
             )
 
 
-# --- the layer and its unrolling -----------------------------------------------------------------
+# --- the layer -----------------------------------------------------------------
 
 
 class Step(NamedTuple):
@@ -125,68 +118,14 @@ class Step(NamedTuple):
         return single(self.pi)
 
 
-class Unrolled:
-    """A network unrolled over its inputs: the initial `state` and a `Step` per input (panel 10).
-
-    `cuts` are the numbers of the steps that no gradient leaves backward: see `truncate`.
-
-    >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
-    >>> len(run.steps), run.steps[1].pi[0].data, run.output.data
-    (3, 4.0, 17.0)
-    """
-
-    __slots__ = ("cuts", "rnn", "state", "steps")
-
-    def __init__(
-        self,
-        rnn: Any,
-        state: tuple[Value, ...],
-        steps: tuple[Any, ...],
-        cuts: frozenset[int] = frozenset(),
-    ) -> None:
-        self.rnn = rnn
-        self.state = state
-        self.steps = steps
-        self.cuts = cuts
-
-    @property
-    def given(self) -> tuple[Value, ...]:
-        """What the steps start from: the weights, the initial state and the inputs."""
-        inputs = [x for step in self.steps for x in step.x]
-        return (*self.rnn.parameters(), *self.state, *inputs)
-
-    @property
-    def pi(self) -> tuple[Value, ...]:
-        """π of the last step; `ValueError` where there was no input."""
-        if not self.steps:
-            raise ArgumentValueError("there is no π: the network was unrolled over no inputs.")
-        pi: tuple[Value, ...] = self.steps[-1].pi
-        return pi
-
-    @property
-    def q(self) -> tuple[Value, ...]:
-        """The states after the last step: the initial ones where there was no input."""
-        q: tuple[Value, ...] = self.steps[-1].q if self.steps else self.state
-        return q
-
-    @property
-    def output(self) -> Any:
-        """The output of the last step: a Value, or a tuple where there are more; as `pi`."""
-        if not self.steps:
-            raise ArgumentValueError("there is no output: the network was unrolled over no inputs.")
-        return self.steps[-1].output
-
-    def __repr__(self) -> str:
-        return f"<{self.rnn!r} unrolled over {len(self.steps)} steps>"
-
-
-class RNN:
+class RNN(Model):
     """A recurrent layer: π⁽ᵏ⁾ = Wᵀ [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾], Q⁽ᵏ⁾ = a(π⁽ᵏ⁾) (panel 8).
 
     `weights` is W: rows [1; Q; X] and a column per state, of numbers or Values; without `bias` the
     first row is left out.  `activation` names a; `names` has the shape of `weights` and defaults to
-    w_1, w_2, ... row by row, while Values keep the names they have.  `ValueError` for a shape that
-    does not fit or an unknown activation.
+    w_1, w_2, ... row by row, while Values keep the names they have.  The sum of π runs in the order
+    [1; Q; X], the offset enters as itself, and π is the output.  `ValueError` for a shape that does
+    not fit or an unknown activation.
 
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
     >>> [q.data for q in rnn(bits("10"))]
@@ -252,110 +191,18 @@ class RNN:
         """The number of outputs per step: π has an entry per state."""
         return self.states
 
-    @property
-    def initial(self) -> list[float]:
-        """The state that a run starts from, unless another is given: zeros."""
-        return [0.0] * self.states
-
     def parameters(self) -> list[Value]:
         """The weights, row by row."""
         return [weight for row in self.weights for weight in row]
-
-    def zero_grad(self) -> None:
-        """Set the `grad` of every weight to 0."""
-        for weight in self.parameters():
-            weight.grad = 0.0
 
     def __call__(self, inputs: Iterable[Sequence[Any]]) -> tuple[Value, ...]:
         """The states after the inputs: `unroll(inputs).q`."""
         return self.unroll(inputs).q
 
-    def unroll(
-        self,
-        inputs: Iterable[Sequence[Any]],
-        state: Sequence[Any] | None = None,
-        *,
-        truncate: int | None = None,
-    ) -> Unrolled:
-        """The network over the inputs, one vector per step, with the same weights at every step.
-
-        Numbers among the inputs become constants; the initial state, zeros unless given, are
-        variables.  The sum of π runs in the order [1; Q; X], and the offset enters as itself.
-        `ValueError` for a vector of the wrong size.
-
-        With `truncate`, backpropagation through time stops after so many steps: steps 1 to
-        `truncate` are a window, the next ones another, and the states that go from one window to
-        the next pass through `stop_gradient`.  So every number forward is the same, and the
-        gradient of a loss of step k is that of its window alone, from its first step to k, with
-        the states that came in as constants.
-
-        >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
-        >>> [step.pi[0].data for step in run.steps]
-        [1.0, 4.0, 17.0]
-        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
-        >>> rnn.unroll(bits("101"), truncate=2).pi[0].backward()
-        >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
-        [4.0, 1.0]
-        """
-        given, names = self.initial if state is None else state, components("q", self.states, None)
-        initial = as_vector(given, names, "state", Value)
-        if isinstance(inputs, str) or not isinstance(inputs, Iterable):
-            raise ArgumentTypeError(
-                f"inputs must be a list of vectors, not {type(inputs).__name__}: "
-                f"write one_hot(...) or bits(...) around a string."
-            )
-        check_truncate(truncate)
-        q, steps, cuts = initial, [], set()
-        for k, vector in enumerate(inputs, 1):
-            if begins_window(k, truncate):
-                q = tuple([stop_gradient(value) for value in q])
-                cuts.add(k)
-            names = components("x", self.inputs, k)
-            x = as_vector(vector, names, f"inputs[{k - 1}]", constant)
-            pi = weighted_sums(self.weights, q + x, bias=self.bias)
-            for index, value in enumerate(pi):
-                value.name = component("π", index, len(pi), k)
-            q = pi if self._apply is None else tuple([self._apply(value) for value in pi])
-            if self._apply is not None:
-                for index, value in enumerate(q):
-                    value.name = component("q", index, len(q), k)
-            steps.append(Step(k, x, pi, q))
-        return Unrolled(self, initial, tuple(steps), frozenset(cuts))
-
-    def step(
-        self, state: tuple[Any, ...], x: tuple[Any, ...], parameters: tuple[Any, ...]
-    ) -> tuple[tuple[Any, ...], Any]:
-        """The state Q after one input, and π: a Value where it has one entry, else a tuple.
-
-        The parameters are in the order of `parameters()`; nothing is kept or named.  `ValueError`
-        for a vector of the wrong size.
-
-        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
-        >>> rnn.step((2.0,), (1.0,), (4.0, 1.0))
-        ((9.0,), 9.0)
-        """
-        check_step(self, state, x, parameters)
+    def _advance(self, k: int, state: Any, x: Any, parameters: Any) -> Step:
         pi = weighted_sums(as_rows(parameters, self.states), state + x, bias=self.bias)
         q = pi if self._apply is None else tuple([self._apply(value) for value in pi])
-        return q, single(pi)
-
-    def compile(
-        self,
-        loss: Any,
-        *,
-        at: str = "last",
-        backend: str = "auto",
-        exact: bool = False,
-        devices: Any = None,
-    ) -> CompiledStep:
-        """The layer over batches of sequences, its output being π; see `compile_step`.
-
-        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
-        >>> rnn.compile("squared_error", backend="python").loss_and_gradients([[1, 0, 1]], [15])
-        (4.0, [32.0, 68.0])
-        """
-        given = (self.step, loss, self.parameters(), self.initial)
-        return compile_step(*given, at=at, backend=backend, exact=exact, devices=devices)
+        return Step(k, x, pi, q)
 
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: the numbers and the names, as `from_dict` takes them.
@@ -379,10 +226,6 @@ class RNN:
         if type(bias) is not bool:
             raise ArgumentValueError(f"bias must be True or False, not {shown(bias)}.")
         return cls(weights, activation, bias=bias, names=names)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """The path of a JSON file from which `RNN.load` makes the same layer; written whole."""
-        return save_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RNN:

@@ -16,7 +16,6 @@ from .linear import Linear
 from .models import Model
 from .rnn import RNN
 from .saved import fields_of, load_json
-from .vectors import check_step
 
 __all__ = ["Stack", "StackStep", "load_model"]
 
@@ -122,7 +121,7 @@ class Stack(Model):
         return self
 
     @property
-    def states(self) -> int:  # type: ignore[override]
+    def states(self) -> int:
         """The number of hidden states of all the layers."""
         return sum([layer.states for layer in self.layers])
 
@@ -145,37 +144,15 @@ class Stack(Model):
         """The weights of all the layers, one layer after the other."""
         return [weight for layer in self.layers for weight in layer.parameters()]
 
-    def step(
-        self, state: tuple[Any, ...], x: tuple[Any, ...], parameters: tuple[Any, ...]
-    ) -> tuple[tuple[Any, ...], Any]:
-        """The state after one input, and the output: a Value where there is one, else a tuple.
-
-        The parameters are in the order of `parameters()`; nothing is kept or named.  `ValueError`
-        for a vector of the wrong size.
-
-        >>> Stack([Linear([[3], [2]]), Linear([[1], [1]])]).step((), (5.0,), (3.0, 2.0, 1.0, 1.0))
-        ((), 14.0)
-        """
-        check_step(self, state, x, parameters)
-        after: list[Any] = []
-        output: Any = None
-        for layer in self.layers:
-            held, weights = len(layer.initial), len(layer.parameters())
-            now, output = layer.step(state[:held], x, parameters[:weights])
-            state, parameters = state[held:], parameters[weights:]
-            after.extend(now)
-            x = now[: layer.states] or (output if isinstance(output, tuple) else (output,))
-        return tuple(after), output
-
     def _advance(self, k: int, state: Any, x: Any, parameters: Any) -> StackStep:
         steps: list[Any] = []
         entry = x
         for layer in self.layers:
-            held = len(layer.initial)
-            (step,) = layer.unroll([entry], state[:held]).steps
-            state = state[held:]
+            held, weights = len(layer.initial), len(layer.parameters())
+            step = layer._advance(k, state[:held], entry, parameters[:weights])
+            state, parameters = state[held:], parameters[weights:]
             entry = step.q[: layer.states] or step.pi
-            steps.append(step._replace(k=k))
+            steps.append(step)
         return StackStep(k, x, tuple(steps))
 
     def _layers(self) -> Sequence[Any]:

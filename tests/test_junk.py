@@ -431,7 +431,7 @@ def public_names() -> list[str]:
     for owner, thing in instances().items():
         kind = type(thing)
         # What all models have, one of them stands for.
-        alone = issubclass(kind, Model) and owner != "Stack"
+        alone = issubclass(kind, Model) and owner not in ("RNN", "Stack")
         for member, found in (vars(kind) if alone else members(kind)).items():
             is_slot = inspect.ismemberdescriptor(found)
             if (
