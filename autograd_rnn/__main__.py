@@ -32,7 +32,7 @@ from .play import play
 from .render import check_format
 from .rnn import RNN, Unrolled, bits, counter, one_hot
 from .tasks import in_family
-from .terminal import complain, make_table, print_table, shorten
+from .terminal import AsJson, Fasta, Window, complain, make_table, print_table, shorten
 
 __all__ = ["app", "main"]
 
@@ -365,18 +365,14 @@ def classify(
     sequences: Annotated[
         list[str] | None, typer.Argument(metavar="SEQUENCE...", help="DNA, as in AGGTAACG.")
     ] = None,
-    fasta: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A FASTA file, plain or gzipped.")
-    ] = None,
-    window: Annotated[
-        int | None, typer.Option(metavar="N", help="Cut each record into windows of N letters.")
-    ] = None,
+    fasta: Fasta = None,
+    window: Window = None,
     base: Annotated[str, typer.Option(help="The letter that is counted.")] = "G",
     at_least: Annotated[int, typer.Option(help="How many make the family.")] = 3,
     skip_ambiguous: Annotated[
         bool, typer.Option("--skip-ambiguous", help="Leave out windows with N, R, Y, ...")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the lecture's hand-made network beside its program; exit with 1 if they differ."""
     rnn = counter(base.upper(), at_least, ALPHABET)

@@ -26,7 +26,7 @@ from .recipes import DNA, RECIPES, Parts, Reading, Recipe, from_fasta, make_part
 from .rnn import RNN
 from .saved import fields_of, load_json, save_json
 from .stack import Stack, load_model
-from .terminal import complain, make_table, print_table, shorten
+from .terminal import AsJson, Fasta, Window, complain, make_table, print_table, shorten
 from .train import fit
 
 __all__ = ["predict", "train"]
@@ -36,8 +36,7 @@ CELLS: Final = ("rnn", "lstm", "gru")
 NEVER: Final = 1_000_000
 TASKS: Final = "g3, tomita1 to tomita7, parity, counting, adding, promoters."
 
-Engine = Annotated[str, typer.Option(help="auto, eager, python, numpy or native.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Engine = Annotated[str, typer.Option(help="auto, eager, python, numpy, native or jax.")]
 
 
 @contextmanager
@@ -222,12 +221,8 @@ def predict(
     sequences: Annotated[
         list[str] | None, typer.Argument(metavar="SEQUENCE...", help="Texts; - reads lines.")
     ] = None,
-    fasta: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A FASTA file, plain or gzipped.")
-    ] = None,
-    window: Annotated[
-        int | None, typer.Option(metavar="N", help="Cut each record into windows of N letters.")
-    ] = None,
+    fasta: Fasta = None,
+    window: Window = None,
     engine: Engine = "auto",
     as_json: AsJson = False,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ __all__ = ["SGD", "Adam", "Optimiser"]
 CLIP_EPS: Final = 1e-6
 
 
-class Optimiser:
+class Optimiser(ABC):
     """What `fit` takes a step with; a subclass says in `_moves` how far each parameter goes."""
 
     #: The parts of a state: lists of a number per parameter, and `steps`, how many were taken.
@@ -83,8 +84,9 @@ class Optimiser:
             leaf.data += move
         self._state = state
 
+    @abstractmethod
     def _moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
-        raise NotImplementedError
+        """What each parameter moves by, and the state after that."""
 
     def __repr__(self) -> str:
         settings = {name: value for name, value in vars(self).items() if name[0] != "_"}

@@ -1,15 +1,23 @@
-"""Tables and refusals as the command line prints them."""
+"""Tables, refusals, and the options that several commands have."""
 
 from __future__ import annotations
 
 import sys
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["complain", "make_table", "print_table", "shorten"]
+__all__ = ["AsJson", "Fasta", "Window", "complain", "make_table", "print_table", "shorten"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Fasta = Annotated[Path | None, typer.Option(metavar="FILE", help="A FASTA file, plain or gzipped.")]
+Window = Annotated[
+    int | None, typer.Option(metavar="N", help="Cut each record into windows of N letters.")
+]
 
 LONGEST_SHOWN: Final = 44
 
