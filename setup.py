@@ -102,12 +102,13 @@ def complete(code: str) -> str:
     for path in MODULES:
         for node in ast.parse(path.read_text("utf-8")).body:
             document(node, f"{path.stem}___")
-    # A node that the collector does not see has no room for the trashcan's link, and one that was
-    # refused its arguments has no operands that `__del__` could read.
+    # A node that the collector does not see has no room for the trashcan's link, and one without
+    # operands, be it refused its arguments or a leaf, has nothing that `__del__` is there for.
     start = r"^ *engine___Value_dealloc\(.*\)\n *\{\n"
     free = r"^ *CPyDef_engine___Value_clear\(.*\n.*tp_free.*\n"
     freed = "CPyDef_engine___Value_clear((PyObject *)self); Py_TYPE(self)->tp_free(self);"
-    insert(f"    if (self->__x == NULL) {{ {freed} return; }}\n", after=start)
+    bare = "self->__x == NULL || self->__x == Py_None"
+    insert(f"    if ({bare}) {{ {freed} return; }}\n", after=start)
     insert("", after=r"^", instead=r" *CPy_TRASHCAN_BEGIN\(self, engine___Value_dealloc\)\n")
     insert("", after=free, instead=r" *CPy_TRASHCAN_END.*\n")
     # What an operator does not know goes back to Python, which asks the other operand.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from itertools import count
 from numbers import Real
 from typing import Any, Final, final
 
@@ -34,7 +33,19 @@ POW: Final = ops.pow
 # count exactly to 2**53.
 VARIABLE: Final = 1e300
 CONSTANT: Final = 2e300
-_sweeps: Final = count(1.0)
+
+
+@final
+class Sweeps:
+    """The number of the latest sweep, in all threads."""
+
+    __slots__ = ("latest",)
+
+    def __init__(self) -> None:
+        self.latest: float = 0.0
+
+
+SWEEPS: Final = Sweeps()
 
 
 @final
@@ -128,7 +139,7 @@ class Value:
             raise ArgumentTypeError("Value takes data and a name: results are made by operators.")
         self._data = as_float(data, "data")
         self._op = None
-        self._name = as_name(name)
+        self._name = None if name is None else as_name(name)
         self._mark = VARIABLE
 
     def __init_subclass__(cls, **_: Any) -> None:
@@ -479,12 +490,14 @@ class Value:
         if self._op is None:
             self._grad += start
             return
-        sweep = next(_sweeps)
-        order = _ops_in_order(self, sweep)
-        self._grad = start
+        # No other thread comes between: Python lets them take turns at calls and loops only.
+        SWEEPS.latest += 1.0
+        sweep = SWEEPS.latest
+        order: list[Value] = []
         leaves: list[Value] = []
-        order.reverse()
-        for node in order:
+        _ops_in_order(self, sweep, order, leaves)
+        self._grad = start
+        for node in reversed(order):
             grad = node._grad
             x = node._x
             assert x is not None
@@ -512,7 +525,7 @@ class Value:
                         leaves.append(y)
         if WATCH.open:
             for watcher in watchers():
-                for node in order:
+                for node in reversed(order):
                     watcher.swept(node, node._grad)
                 for leaf in leaves:
                     watcher.swept(leaf, leaf._dx)
@@ -520,13 +533,12 @@ class Value:
             leaf._grad += leaf._dx
 
 
-def _ops_in_order(output: Value, sweep: float) -> list[Value]:
-    """The op nodes of `graph.swept(output)`, each marked with the sweep and its grad made ready.
+def _ops_in_order(output: Value, sweep: float, order: list[Value], path: list[Value]) -> None:
+    """Fill `order` with the op nodes of `graph.swept(output)`, marked and their grad made ready.
 
+    Both lists come empty, and `path` goes empty.
     -0.0 is ready: it is the number that leaves the first term added to it as it is, bit for bit.
     """
-    order: list[Value] = []
-    path: list[Value] = []
     output._mark = sweep
     node = output
     while True:
@@ -552,7 +564,7 @@ def _ops_in_order(output: Value, sweep: float) -> list[Value]:
             order.append(y)
         order.append(node)
         if not path:
-            return order
+            return
         node = path.pop()
 
 
@@ -582,7 +594,11 @@ def constant(number: float, name: str | None = None) -> Value:
 def _operand(other: object) -> Value | None:
     """A constant from a plain number, or None where the other operand's type is to be asked."""
     kind = type(other)
-    if kind is float or kind is int or (kind is not bool and isinstance(other, Real)):
+    if kind is float:
+        value = Value(other)  # not by `constant`, which would make another float of it
+        value._mark = CONSTANT
+        return value
+    if kind is int or (kind is not bool and isinstance(other, Real)):
         return constant(as_float(other, "operand"))
     return None
 

@@ -21,8 +21,8 @@ class Engine(NamedTuple):
     relu: Callable[[Scalar], Scalar]
     backward: Callable[[Scalar], object]
     grad: Callable[[Scalar], float]
-    begin: Callable[[list[Scalar]], object] = lambda leaves: None
-    """Comes before a graph is built."""
+    begin: Callable[[list[Scalar]], object] | None = None
+    """Comes before a graph is built, where one is needed."""
     assign: Callable[[Scalar, float], Scalar] | None = None
     """The leaf with another number, and without a gradient."""
     deep: bool = False
