@@ -22,6 +22,8 @@ NOTEBOOKS = {f"tutorial/{path.stem}.md": path for path in ROOT.glob("notebooks/*
 OUTSIDE = NOTEBOOKS | {
     "benchmarks.md": ROOT / "benchmarks" / "README.md",
     "changes.md": ROOT / "CHANGELOG.md",
+    "contributing.md": ROOT / "CONTRIBUTING.md",
+    "tests.md": ROOT / "tests" / "README.md",
 }
 PLACES = {path: address for address, path in OUTSIDE.items()}
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")

@@ -99,6 +99,14 @@ def test_the_commands_that_a_page_shows_run_one_after_the_other(
         assert not end.value.code, command
 
 
+def test_the_page_of_the_command_line_has_every_command() -> None:
+    page = (DOCS / "reference" / "command_line.md").read_text("utf-8")
+    shown = {line.split()[1] for line in COMMANDS["docs/reference/command_line.md"]}
+    known = command_line.app.registered_commands
+    commands = {command.name or command.callback.__name__ for command in known}
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == shown == commands
+
+
 def test_the_entry_of_an_op_is_shown_as_it_stands() -> None:
     (entry,) = blocks("CONTRIBUTING.md", "python")
     assert entry in (ROOT / "autograd_rnn" / "ops.py").read_text("utf-8")
@@ -158,7 +166,8 @@ def test_a_stale_figure_is_seen(tmp_path: Path) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     listed = re.findall(r"([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
-    made = [f"tutorial/{path.stem}.md" for path in NOTEBOOKS] + ["benchmarks.md", "changes.md"]
+    made = [f"tutorial/{path.stem}.md" for path in NOTEBOOKS]
+    made += ["benchmarks.md", "changes.md", "contributing.md", "tests.md"]
     pages = [path.relative_to(DOCS).as_posix() for path in PAGES]
     assert sorted(listed) == sorted(made + pages)
 
