@@ -115,7 +115,8 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
         if node not in self._lines:
             return ""
         path, number = self._lines[node]
-        source = linecache.getline(path, number).strip()
+        # Since Python 3.13 this is the text given to `python -c`, whatever else has that name.
+        source = "" if path == "<string>" else linecache.getline(path, number).strip()
         return f", computed in {path}:{number}" + (f": {source}" if source else "")
 
 

@@ -17,7 +17,10 @@ def measure(clock: Callable[[], float], kind: str) -> None:
         engines.append(micrograd())
     except ImportError:
         print("micrograd is not installed: pip install micrograd")
-    print(f"\nforward and backward, ns per op, the least of three medians\n{'beside':34}{'live':>10}", end="")
+    print(
+        f"\nforward and backward, ns per op, the least of three medians\n{'beside':34}{'live':>10}",
+        end="",
+    )
     print("".join([f"{run.name + ' ' + name:>20}" for run in engines for name in ("RNN", "MLP")]))
     report("nothing", engines, clock)
     crowd = [[i] for i in range(1_000_000)]

@@ -8,8 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from autograd_rnn import Value
-
 Scalar = Any
 
 
@@ -31,6 +29,8 @@ class Engine(NamedTuple):
     """Whether a few rounds are enough."""
     renews: bool = False
     """Whether leaves serve only once."""
+    numbers: bool = True
+    """Whether plain numbers may be operands."""
 
 
 def _assign(leaf: Scalar, number: float) -> Scalar:
@@ -38,25 +38,32 @@ def _assign(leaf: Scalar, number: float) -> Scalar:
     return leaf
 
 
-def like_micrograd(name: str, value: Any, relu: str = "relu", deep: bool = False) -> Engine:
-    """An engine whose `Value` has `data`, `grad` and `backward()`."""
-    return Engine(
-        name,
-        value,
-        getattr(value, relu),
-        value.backward,
-        attrgetter("grad"),
-        assign=_assign,
-        deep=deep,
-    )
+def like_micrograd(module: str, value: str, relu: str = "relu", **more: Any) -> Engine:
+    """An engine whose class of values has `data`, `grad` and `backward()`."""
+    kind = getattr(import_module(module), value)
+    functions = getattr(kind, relu), kind.backward, attrgetter("grad")
+    return Engine(module, kind, *functions, assign=_assign, **more)
 
 
 def micrograd() -> Engine:
-    return like_micrograd("micrograd", import_module("micrograd.engine").Value)
+    return like_micrograd("micrograd.engine", "Value")
 
 
 def omnigrad() -> Engine:
-    return like_micrograd("omnigrad", import_module("omnigrad.diffengine").Value, "reLU")
+    return like_micrograd("omnigrad.diffengine", "Value", "reLU")
+
+
+def microgradpp() -> Engine:
+    return like_micrograd("mgp.vanilla._scalar", "Scalar", slow=True)
+
+
+def scalargrad() -> Engine:
+    return like_micrograd("scalargrad.core", "Scalar", slow=True)
+
+
+def minigrad() -> Engine:
+    # Written in C.  It takes whatever stands beside a value for one, and writes into it.
+    return like_micrograd("minigrad.engine", "Value", numbers=False, deep=True)
 
 
 def xad() -> Engine:
@@ -109,13 +116,16 @@ def torch() -> Engine:
     )
 
 
-OURS = like_micrograd("autograd_rnn", Value, deep=True)
+OURS = like_micrograd("autograd_rnn", "Value", deep=True)
 #: What pip calls it, and how it is used. micrograd-viz takes the module's name from micrograd: only
 #: one of them can be installed.
 PEERS = {
     "micrograd": micrograd,
     "micrograd-viz": micrograd,
     "omnigrad": omnigrad,
+    "microgradpp": microgradpp,
+    "scalargrad": scalargrad,
+    "minigrad": minigrad,
     "xad": xad,
     "torch": torch,
 }

@@ -47,7 +47,7 @@ def rnn(leaf: Leaf, relu: Relu) -> Workload:
         for x in sequence:
             inputs = layer + x
             layer = [relu(neuron(w, inputs, b)) for w, b in zip(weights, biases, strict=True)]
-        error = target - sum(layer)
+        error = target - sum(layer[1:], layer[0])
         return error * error
 
     return Workload([*chain(*weights), *biases, *chain(*one_hot), *start, target], loss)
