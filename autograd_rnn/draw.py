@@ -42,6 +42,8 @@ MOST_UNFOLDED: Final = 120
 MOST_COLUMNS: Final = 8
 MOST_NEURONS: Final = 80
 MOST_LEDGERS: Final = 2
+# In points: what a notebook's column has room for.
+COLUMN: Final = 720
 
 
 class Drawing:
@@ -96,7 +98,7 @@ class Drawing:
 
         Where it has cards or circles, every number can be unfolded below, unless they are many.
         """
-        svg = re.sub(r'(<svg )width="[^"]*" height="[^"]*"', r"\1", _element(self.svg()), count=1)
+        svg = _sizeless(_element(self.svg()))
         unfolded = ""
         if self.inside is not None:
             inner = re.sub(r'\bid="', 'id="inside_', _element(self.inside.svg()))
@@ -146,7 +148,7 @@ class Drawing:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         try:
-            return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+            return {"image/svg+xml": _within_a_column(self.svg()), "text/plain": repr(self)}
         except AutogradError as error:
             return {"text/plain": f"{self!r}\n{error}"}
 
@@ -154,6 +156,17 @@ class Drawing:
 def _element(svg: str) -> str:
     """The SVG without what only a file opens with."""
     return svg[svg.index("<svg") :]
+
+
+def _sizeless(svg: str) -> str:
+    """The SVG without its size, which makes it as wide as what it stands in."""
+    return re.sub(r'(<svg )width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+
+
+def _within_a_column(svg: str) -> str:
+    """The SVG as a notebook shows it whole: Jupyter cuts off what is wider than a column."""
+    width = re.search(r'<svg width="(\d+)', svg)
+    return _sizeless(svg) if width and int(width[1]) > COLUMN else svg
 
 
 def draw(

@@ -485,6 +485,14 @@ def test_jupyter_shows_the_svg() -> None:
     assert shown["text/plain"].startswith("<Drawing")
 
 
+def test_jupyter_shows_a_wide_picture_whole_and_a_small_one_in_its_size() -> None:
+    wide, small = exercise(), draw(Value(3, "x") * 2)
+    assert '<svg width="' in wide.svg()
+    assert '<svg width="' not in wide._repr_mimebundle_()["image/svg+xml"]
+    assert 'viewBox="' in wide._repr_mimebundle_()["image/svg+xml"]
+    assert small._repr_mimebundle_()["image/svg+xml"] == small.svg()
+
+
 # --- the whole graph of a network of one state ---------------------------------------------------
 
 
