@@ -219,7 +219,7 @@ def weights_legend_label(signs: Collection[str], theme: Theme) -> str:
         for head, sign, words in told
         if sign in signs
     ]
-    words = font("the thicker the larger, none where it is 0", 11, theme.muted)
+    words = font("the thicker the larger, none where it or its input is 0", 11, theme.muted)
     return table([f"{''.join(cells)}<TD>{words}</TD>"], **BARE) if cells else ""
 
 
