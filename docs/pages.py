@@ -27,6 +27,7 @@ OUTSIDE = NOTEBOOKS | {
 }
 PLACES = {path: address for address, path in OUTSIDE.items()}
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
+PICTURE = re.compile(r"^!\[[^\]]*\]\(([^)\s]+)\)$", re.MULTILINE)
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -45,7 +46,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Lead links to files outside of `docs` to their pages."""
+    """Lead links to files outside of `docs` to their pages, and pictures to their own files."""
     address = page.file.src_uri
     source = OUTSIDE.get(address, DOCS / address)
 
@@ -59,7 +60,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             return match[1]
         return Path(os.path.relpath(place, Path(address).parent)).as_posix()
 
-    return LINK.sub(led, markdown)
+    # A picture opened by itself is as large as it was drawn.
+    return PICTURE.sub(r"[\g<0>](\1)", LINK.sub(led, markdown))
 
 
 def page_of(notebook: Any, stem: str) -> tuple[str, dict[str, bytes]]:
@@ -108,10 +110,15 @@ class Doctests(griffe.Extension):
     """The examples of docstrings as blocks of code."""
 
     def on_object(self, *, obj: Any, **_: Any) -> None:
-        """Put a fence around each run of lines from `>>>` on, up to an empty line."""
+        """Put a fence around each run of lines from `>>>` on, up to an empty line.
+
+        What is said to doctest alone is left out.
+        """
+
+        def fenced(match: re.Match[str]) -> str:
+            shown = re.sub("<BLANKLINE>|  # doctest:.*", "", match[0]).rstrip()
+            return f"```pycon\n{shown}\n```\n"
+
         if obj.docstring is not None:
             examples = re.compile(r"^>>> (?:.+\n?)+", re.MULTILINE)
-            fenced = examples.sub(
-                lambda match: f"```pycon\n{match[0].rstrip()}\n```\n", obj.docstring.value
-            )
-            obj.docstring.value = fenced
+            obj.docstring.value = examples.sub(fenced, obj.docstring.value)
