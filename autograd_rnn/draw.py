@@ -198,7 +198,7 @@ def draw(
     w_1 where it is, and `accents=False` writes w₁⁽²⁾ for ẅ₁.
 
     `ValueError` where the output does not depend on `focus`; `GraphTooLarge` (likewise) above
-    `max_nodes` boxes.
+    `max_nodes` boxes, 300 unless given.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")

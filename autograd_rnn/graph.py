@@ -203,8 +203,7 @@ def topological(*roots: N) -> list[N]:
     """The nodes that the roots are computed from and the roots, inputs first.
 
     Depth first: each root's operands from left to right, then the root, nothing twice.  The order
-    depends on nothing but the graph, and its reverse is the order in which adjoints are summed (see
-    `swept`).
+    depends on nothing but the graph, and its reverse is the order in which `backward` sums.
 
     >>> from autograd_rnn import Value
     >>> a, b = Value(2, "a"), Value(3, "b")

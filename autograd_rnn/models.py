@@ -28,7 +28,10 @@ __all__ = ["Model", "Unrolled", "name_steps", "state_names"]
 class Unrolled:
     """A network unrolled over its inputs: the initial `state` and a `Step` per input (panel 10).
 
-    `cuts` are the numbers of the steps that no gradient leaves backward: see `truncate`.
+    A step has its number `k` from 1, inputs `x`, sums `pi`, states `q` and `output`; that of an
+    LSTM also i, f, g, o, c and h, that of a GRU m, r, z, n and h, that of a Linear y, and that of a
+    Stack the step of each of its `layers`.  `cuts` are the numbers of the steps that no gradient
+    leaves backward: see `truncate` of `unroll`.
 
     >>> from autograd_rnn import RNN, bits
     >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))

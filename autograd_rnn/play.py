@@ -73,11 +73,11 @@ def play(
 ) -> Page:
     """The page that plays the forward pass and the backward sweep of a graph, step by step.
 
-    The picture is that of `draw` with the same arguments, and above `max_nodes` boxes a card for
-    each node instead.  Each backward step follows one operand of one node, in the order in which
-    `backward` sums, and says what it adds; gradients appear as they are found, whether or not
-    `backward` was called.  Arrow keys, Home, End and the space bar work, and `#step=12` at the end
-    of the address opens a step.  The page needs no network.
+    The picture is that of `draw` with the same arguments, and above `max_nodes` boxes, 300 unless
+    given, a card for each node instead.  Each backward step follows one operand of one node, in the
+    order in which `backward` sums, and says what it adds; gradients appear as they are found,
+    whether or not `backward` was called.  Arrow keys, Home, End and the space bar work, and
+    `#step=12` at the end of the address opens a step.  The page needs no network.
 
     `ValueError` where the output does not depend on `focus`; without a renderer for the picture,
     `RendererNotFound`.

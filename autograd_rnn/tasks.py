@@ -68,9 +68,11 @@ def dna_family(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> La
     Of random strings `sample` gives as many inside as outside; of real ones, `label` makes a data
     set, as of the windows of a FASTA file.
 
-    >>> from autograd_rnn.dna import windows
-    >>> dna_family()("AGGTAACG"), dna_family("A", 1).label(windows("TTTGATTACA", 3)).targets
-    (1, (0.0, 1.0, 1.0))
+    >>> from autograd_rnn import windows
+    >>> dna_family()("AGGTAACG")
+    1
+    >>> dna_family("A", 1).label(windows("TTTGATTACA", 3)).targets
+    (0.0, 1.0, 1.0)
     """
     check_alphabet(alphabet)
     if not isinstance(base, str):
@@ -155,9 +157,11 @@ def adding(count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
 
 
 def promoters(path: str | os.PathLike[str]) -> Dataset:
-    """UCI's `promoters.data` as one-hot vectors, class 1 for a promoter; see `read_promoters`.
+    """UCI's `promoters.data` as one-hot vectors, class 1 for a promoter.
 
-    Its groups are the blocks that share text, so that `split` puts none of it in two parts.
+    (Harley, Reynolds and Noordewier, 1990.)  A row is `+` or `-`, a name, and the sequence, between
+    commas; `ValueError` naming the line for any other.  Sequences that share text are a group, so
+    that `split` puts none of it in two parts.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "promoters.data")

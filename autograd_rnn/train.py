@@ -48,7 +48,8 @@ def fit(
 ) -> History:
     """The history of a training of the model on the data, which changes the model's weights.
 
-    `model` is an `RNN`, or what has `inputs`, `outputs`, `parameters()` and `compile` likewise.
+    `model` is an `RNN`, `LSTM`, `GRU`, `Linear` or `Stack`, or what has `inputs`, `outputs`,
+    `parameters()` and `compile` likewise.
     `data` and `validation` are pairs (sequences, targets), or have both as attributes; `loss` is
     the name of one of ours or a function, `at` says whether there is a target per sequence or per
     step, and `engine` is "eager" (the engine itself) or a backend of `compile_step`, with so many
