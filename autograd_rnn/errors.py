@@ -142,8 +142,8 @@ class TrainingError(AutogradError, ArithmeticError):
     >>> network = RNN([[1e200], [1e200]], activation="linear", bias=False)
     >>> try:
     ...     _ = fit(
-    ...         network, ([[1, 1]], [0]), loss="squared_error", optimiser=SGD(0.1), epochs=1,
-    ...         batch_size=1, engine="python", progress=False,
+    ...         network, ([[1, 1]], [0]), loss="squared_error", optimiser=SGD(0.1),
+    ...         epochs=1, batch_size=1, engine="python", progress=False,
     ...     )
     ... except TrainingError as error:
     ...     print(error)

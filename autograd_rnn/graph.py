@@ -331,7 +331,8 @@ def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
     >>> run = rnn.unroll(bits("101"))
     >>> loss = (15 - run.pi[0]) ** 2
-    >>> [(copy.name, copy.layer, copy.grad) for copy in copies(rnn.weights[0][0], loss, run)]
+    >>> w1, w2 = rnn.parameters()
+    >>> [(copy.name, copy.layer, copy.grad) for copy in copies(w1, loss, run)]
     [('ẇ₁', 1, 0.0), ('ẅ₁', 2, 16.0), ('w⃛₁', 3, 16.0)]
     """
     check_node(parameter, "parameter")

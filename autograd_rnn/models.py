@@ -222,7 +222,8 @@ class Model(ABC):
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
-        >>> rnn.compile("squared_error", backend="python").loss_and_gradients([[1, 0, 1]], [15])
+        >>> compiled = rnn.compile("squared_error", backend="python")
+        >>> compiled.loss_and_gradients([[1, 0, 1]], [15])
         (4.0, [32.0, 68.0])
         """
         given = (self.step, loss, self.parameters(), self.initial)

@@ -184,7 +184,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     """The model that `save` wrote, of whatever kind; runs no code.  `ValueError` where it is none.
 
     >>> import os, tempfile
-    >>> load_model(LSTM.random(3, 2).save(os.path.join(tempfile.mkdtemp(), "model.json")))
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.json")
+    >>> load_model(LSTM.random(3, 2).save(path))
     <LSTM: 3 states, 2 inputs>
     """
     return load_json(path, "a model", lambda content: _made(content, {**LAYERS, "Stack": Stack}))

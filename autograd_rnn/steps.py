@@ -68,7 +68,8 @@ def compile_step(
 
     >>> from autograd_rnn import RNN
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
-    >>> rnn.compile("squared_error", backend="python").loss_and_gradients([[1, 0, 1]], [15])
+    >>> compiled = rnn.compile("squared_error", backend="python")
+    >>> compiled.loss_and_gradients([[1, 0, 1]], [15])
     (4.0, [32.0, 68.0])
     """
     as_function(step, "step")
@@ -173,7 +174,7 @@ class CompiledStep:
         without targets is for `predict`.
 
         >>> from autograd_rnn import RNN
-        >>> compiled = RNN.random(2, 1).compile("squared_error", at="last", backend="python")
+        >>> compiled = RNN.random(2, 1).compile("squared_error", backend="python")
         >>> compiled.prepare([[1, 0, 1], [1]], [[0, 0], [1, 1]])
         <Batch: 2 sequences>
         """

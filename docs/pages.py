@@ -86,6 +86,7 @@ def page_of(notebook: Any, stem: str) -> tuple[str, dict[str, bytes]]:
                 page = re.search(r'srcdoc="([^"]*)"', data["text/html"])
                 pictures[f"{name}.html"] = html.unescape(page[1]).encode() if page else b""
                 parts.append(f'<iframe src="{name}.html" title="{data["text/plain"]}"></iframe>')
+                parts.append(f"[The same page in the whole window]({name}.html)")
             elif "text/markdown" in data:
                 parts.append(formulas_drawn(data["text/markdown"]))
             else:

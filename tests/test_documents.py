@@ -26,6 +26,8 @@ OTHERS += [ROOT / "tests" / "README.md", ROOT / "benchmarks" / "README.md"]
 WRITTEN = [*OTHERS, *PAGES, *NOTEBOOKS]
 # What a page needs that the tests do not.
 OPTIONAL = {"jax": "jax"}
+# Code, and what it prints where no comment says so.
+BLOCK_AND_OUTPUT = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.M | re.S)
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*\.\d+(?!\.?\d)|(?<![\w.])\d[\d,]*(?= (?:ms|bytes|s)\b)")
 
 
@@ -62,14 +64,21 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
         printed.append((sys._getframe(1).f_lineno, " ".join(map(str, things))))
 
     names: dict[str, object] = {"print": note}
+    shown = dict(re.findall(BLOCK_AND_OUTPUT, page.read_text("utf-8")))
+    assert len(shown) == len(blocks(identify(page), "text")), "an output that is of no code"
     try:
         for block in blocks(identify(page), "python"):
             printed.clear()
             exec(compile(block, page.name, "exec"), names)
             lines = block.splitlines()
+            below = []
             for number, output in printed:
                 _, _, said = lines[number - 1].partition("  # ")
                 assert said in ("", output), lines[number - 1]
+                if not said:
+                    below.append(output.rstrip())
+            if block in shown:
+                assert "\n".join(below) == shown[block].rstrip()
     finally:
         TABLE.clear()
         TABLE.update(before)
