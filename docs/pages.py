@@ -73,7 +73,7 @@ def page_of(notebook: Any, stem: str) -> tuple[str, dict[str, bytes]]:
             parts.append(source)
             continue
         parts.append(f"```python\n{source}\n```")
-        for output in cell["outputs"]:
+        for output in joined(cell["outputs"]):
             data = {kind: "".join(text) for kind, text in output.get("data", {}).items()}
             name = f"{stem}_{place}"
             if "image/svg+xml" in data:
@@ -85,7 +85,9 @@ def page_of(notebook: Any, stem: str) -> tuple[str, dict[str, bytes]]:
             elif "text/html" in data:
                 page = re.search(r'srcdoc="([^"]*)"', data["text/html"])
                 pictures[f"{name}.html"] = html.unescape(page[1]).encode() if page else b""
-                parts.append(f'<iframe src="{name}.html" title="{data["text/plain"]}"></iframe>')
+                # From the first step on the player shows where something happens.
+                address, title = f"{name}.html#step=1", data["text/plain"]
+                parts.append(f'<iframe src="{address}" title="{title}"></iframe>')
                 parts.append(f"[The same page in the whole window]({name}.html)")
             elif "text/markdown" in data:
                 parts.append(formulas_drawn(data["text/markdown"]))
@@ -93,6 +95,17 @@ def page_of(notebook: Any, stem: str) -> tuple[str, dict[str, bytes]]:
                 text = "".join(output.get("text", data.get("text/plain", "")))
                 parts.append(f"``` {{ .text .output }}\n{text.rstrip()}\n```")
     return "\n\n".join(parts) + "\n", pictures
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """The outputs, those that were printed one after the other as one."""
+    found: list[Any] = []
+    for output in outputs:
+        if "text" in output and found and "text" in found[-1]:
+            found[-1] = {"text": [*found[-1]["text"], *output["text"]]}
+        else:
+            found.append(output)
+    return found
 
 
 def formulas_drawn(markdown: str) -> str:
