@@ -130,6 +130,20 @@ def test_a_link_to_a_step(page: Any, files: Path) -> None:
         assert step(page) == at
 
 
+def test_in_the_frame_of_a_notebook(page: Any) -> None:
+    """Its address, about:srcdoc, cannot be changed."""
+    shown = "document.body.innerHTML = html"
+    html = play(Value(3, "x").tanh() * 2)._repr_html_()
+    page.evaluate(f"html => {{ {shown} }}", html)
+    frame = page.frame_locator("iframe")
+    assert frame.locator("#say").inner_text() == "The weights, the inputs and the states are given."
+    last = int(frame.locator("#slider").get_attribute("max")) - 1
+    frame.locator("#slider").fill(str(last))
+    frame.locator("#play").click()
+    frame.locator("#play[aria-label=Play]").wait_for(timeout=5000)
+    assert frame.locator("#slider").input_value() == str(last + 1)
+
+
 def visible(page: Any, selector: str) -> bool:
     style = f"getComputedStyle(document.querySelector('{selector}')).visibility"
     return bool(page.evaluate(style) == "visible")
