@@ -185,6 +185,10 @@ class Copies(tuple[Copy, ...]):
         shown = [row if with_layers else row[:1] + row[2:] for row in (head, *rows, foot)]
         return table(shown, left=(0, 2) if with_layers else (0, 1))
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Jupyter shows the table."""
+        printer.text(str(self))
+
 
 def _use(copy: Copy) -> str:
     """The consumer of a copy, written with its operands: w₁·q̇."""

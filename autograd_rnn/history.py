@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import LibraryNotFound
 
@@ -77,8 +77,16 @@ class History:
         from rich.console import Console
 
         text = io.StringIO()
-        Console(file=text, width=100, color_system=None, force_terminal=False).print(self)
+        # In a notebook rich would show the table at once, and leave the file empty.
+        console = Console(
+            file=text, width=100, color_system=None, force_terminal=False, force_jupyter=False
+        )
+        console.print(self)
         return text.getvalue()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Jupyter shows the table."""
+        printer.text(str(self))
 
     def plot(self) -> Figure:
         """A figure of matplotlib: the losses over the epochs, and below them the accuracies.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 __all__ = ["progress_bar"]
 
@@ -13,7 +14,7 @@ def progress_bar(wanted: bool, epochs: int, batches: int) -> Iterator[Callable[.
     """A function to tell how many batches are done and what they measured; it draws the bar.
 
     `tell(done, loss, accuracy)`, the accuracy being None where there is none.  On a terminal or in
-    a notebook; elsewhere, or where it is not wanted, it draws nothing.
+    a notebook that has ipywidgets; elsewhere, or where it is not wanted, it draws nothing.
     """
     if not wanted:
         yield lambda *measured: None
@@ -23,7 +24,9 @@ def progress_bar(wanted: bool, epochs: int, batches: int) -> Iterator[Callable[.
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn())
-    visible = console.is_terminal or console.is_jupyter
+    # Without them rich would warn in every training.
+    in_notebook = console.is_jupyter and find_spec("ipywidgets") is not None
+    visible = console.is_terminal or in_notebook
     with Progress(*columns, console=console, disable=not visible, transient=True) as bar:
         task = bar.add_task("", total=epochs * batches)
 

@@ -213,6 +213,13 @@ def test_many_copies_and_none_are_printed_too() -> None:
     assert copies(Value(1), total).total == 0
 
 
+def test_a_notebook_shows_the_table_of_the_copies() -> None:
+    x = Value(3, "x")
+    shown: list[str] = []
+    copies(x, x * x)._repr_pretty_(SimpleNamespace(text=shown.append), False)
+    assert shown == [str(copies(x, x * x))]
+
+
 def test_a_use_outside_the_layers_has_no_layer() -> None:
     rnn = RNN([[2], [1]], "relu", bias=False)
     run = rnn.unroll(bits("11"))

@@ -29,6 +29,7 @@ from autograd_rnn import (
     cross_entropy,
     fit,
     gradients,
+    progress,
 )
 from autograd_rnn.examples import batches
 from autograd_rnn.losses import LOSSES
@@ -507,6 +508,29 @@ def test_the_history_is_a_table() -> None:
     assert len(str(many).splitlines()) <= 26
     assert "1000" in str(many)
     assert "epoch" in str(History())
+
+
+def test_a_notebook_prints_and_shows_the_history_as_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    console = pytest.importorskip("rich.console")
+    history = History(loss=[0.5, 0.25], accuracy=[0.5, 1.0], seconds=[1.0, 2.0])
+    printed = str(history)
+    monkeypatch.setattr(console, "_is_jupyter", lambda: True)
+    assert str(history) == printed
+    shown: list[str] = []
+    history._repr_pretty_(SimpleNamespace(text=shown.append), False)
+    assert shown == [printed]
+
+
+def test_a_notebook_without_widgets_draws_no_bar_and_is_not_warned(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = pytest.importorskip("rich.console")
+    monkeypatch.setattr(console, "_is_jupyter", lambda: True)
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+    train(SGD(0.5), None)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_history_as_curves(monkeypatch: pytest.MonkeyPatch) -> None:
