@@ -26,6 +26,7 @@ from .recipes import DNA, RECIPES, Parts, Reading, Recipe, from_fasta, make_part
 from .rnn import RNN
 from .saved import fields_of, load_json, save_json
 from .stack import Stack, load_model
+from .steps import BACKENDS
 from .terminal import AsJson, Fasta, Window, complain, make_table, print_table, shorten
 from .train import fit
 
@@ -41,12 +42,21 @@ Engine = Annotated[str, typer.Option(help="auto, eager, python, numpy, native or
 
 @contextmanager
 def _warnings_in_a_line() -> Iterator[None]:
-    """What is warned of goes to the error stream, without the line of code that warned."""
-    with warnings.catch_warnings(record=True) as caught:
+    """What is warned of goes to the error stream, once, without the line of code that warned.
+
+    And at once: that the engine is slow is of no use after the training.
+    """
+    told: set[str] = set()
+
+    def tell(message: Warning | str, *where: Any, **details: Any) -> None:
+        if str(message) not in told:
+            told.add(str(message))
+            complain(str(message))
+
+    with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = tell
         yield
-    for text in dict.fromkeys(str(one.message) for one in caught):
-        complain(text)
 
 
 # --- train ---------------------------------------------------------------------------------------
@@ -104,6 +114,7 @@ def train(
     }
     recipe = recipe._replace(**{name: one for name, one in chosen.items() if one is not None})
     as_choice(recipe.cell, "--cell", CELLS)
+    as_choice(engine, "--engine", ("auto", *BACKENDS))
     optimiser = Adam(recipe.learning_rate, clip_norm=1.0)
     if save is not None and save.is_dir():
         raise ArgumentValueError(f"{save} is a folder: --save takes the name of a file.")
@@ -219,7 +230,7 @@ class Answer(NamedTuple):
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="What train --save wrote.")],
     sequences: Annotated[
-        list[str] | None, typer.Argument(metavar="SEQUENCE...", help="Texts; - reads lines.")
+        list[str] | None, typer.Argument(metavar="SEQUENCE", help="Texts; - reads lines.")
     ] = None,
     fasta: Fasta = None,
     window: Window = None,
@@ -227,6 +238,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Say what a trained network makes of sequences: logit, probability and class, or number."""
+    as_choice(engine, "--engine", ("auto", *BACKENDS))
     network, reading = load_model(model), _reading(model)
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments, - for lines, or --fasta FILE.")

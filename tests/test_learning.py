@@ -152,6 +152,17 @@ def test_warnings_are_a_line(run: Runner, monkeypatch: pytest.MonkeyPatch) -> No
     assert line.startswith("autograd-rnn: backend='auto' takes 'python', since numpy is not")
 
 
+def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "numpy" else name)
+    monkeypatch.setattr("autograd_rnn.learning.fit", interrupted)
+    warned, end = run("train", "parity", "--epochs", 1, "--states", 1).err.splitlines()
+    assert "backend='auto' takes 'python'" in warned
+    assert "interrupted" in end
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -169,7 +180,7 @@ def test_warnings_are_a_line(run: Runner, monkeypatch: pytest.MonkeyPatch) -> No
         (["g3", "--learning-rate", "nan"], "learning_rate must be over 0 and finite, not nan."),
         (["g3", "--batch-size", "0"], "batch_size must be 1 or more, not 0."),
         (["g3", "--patience", "0"], "patience must be 1 or more, not 0."),
-        (["g3", "--engine", "gpu"], "backend 'gpu' is unknown: choose one of auto, "),
+        (["g3", "--engine", "gpu"], "--engine 'gpu' is unknown: choose one of auto, "),
         (["g3", "--save", "no/m.json"], "there is no folder 'no' to write 'm.json' in."),
         (["g3", "--save", "."], ". is a folder: --save takes the name of a file."),
         (["g3", "--fasta", "missing.fa"], "missing.fa: No such file or directory"),
@@ -256,7 +267,7 @@ def test_predict_a_number(run: Runner, tmp_path: Path) -> None:
         (["g3.json", "-"], "there is no sequence on standard input."),
         (["g3.json", "GG", "--fasta", "some.fa"], "give either SEQUENCE arguments, - for lines"),
         (["g3.json", "GG", "--window", "3"], "--window goes with --fasta."),
-        (["g3.json", "GG", "--engine", "gpu"], "backend 'gpu' is unknown: choose one of auto"),
+        (["g3.json", "GG", "--engine", "gpu"], "--engine 'gpu' is unknown: choose one of auto"),
         (["g3.json", "--fasta", "some.fa", "--window", "0"], "--window must be 1 or more, not 0."),
         (["g3.json", "--fasta", "some.fa", "--window", "9"], "some.fa: no record has a whole"),
         (["missing.json", "GG"], "missing.json: No such file or directory"),
