@@ -91,7 +91,13 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show it, and whether the engine is compiled.",
+        ),
     ] = False,
 ) -> None:
     pass
@@ -105,7 +111,7 @@ Target = Annotated[str, typer.Argument(metavar="TARGET", help="What π should ha
 Weights = Annotated[
     tuple[str, str], typer.Option(metavar="W1 W2", help="The point in the weight space.")
 ]
-Activation = Annotated[str, typer.Option(help="a in q = a(π).")]
+Activation = Annotated[str, typer.Option(help="a in q = a(π): relu, tanh, linear or another op.")]
 Focus = Annotated[
     str | None, typer.Option(metavar="w1|w2", help="Draw the copies of this weight alone.")
 ]
@@ -218,7 +224,7 @@ def play_page(
 
 
 Document = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="Write it: txt, md, tex or html.")
+    Path | None, typer.Argument(metavar="FILE", help="Write it: txt, md, tex or html.")
 ]
 DOCUMENTS = ("txt", "md", "tex", "html")
 
@@ -363,7 +369,7 @@ class Tally(NamedTuple):
 @app.command()
 def classify(
     sequences: Annotated[
-        list[str] | None, typer.Argument(metavar="SEQUENCE...", help="DNA, as in AGGTAACG.")
+        list[str] | None, typer.Argument(metavar="SEQUENCE", help="DNA, as in AGGTAACG.")
     ] = None,
     fasta: Fasta = None,
     window: Window = None,
