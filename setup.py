@@ -1,7 +1,7 @@
 """Compile the engine with mypyc where that can be done, else install its source, saying so.
 
 `AUTOGRAD_RNN_COMPILE=0` never compiles, and `=1` takes a failure for an error. An editable install
-runs the source.
+runs the source.  The description of the package is the README.
 """
 
 import ast
@@ -123,7 +123,17 @@ def in_c(node: ast.AST) -> str:
     return "".join([chr(b) if b in plain else f"\\{b:03o}" for b in text.encode()])
 
 
+def description() -> str:
+    """The README for a package index, which has none of the files that its links lead to."""
+    text = Path("README.md").read_text("utf-8")
+    text = re.sub(r"!\[([^\]]*)\]\((?!\w+:)[^)]*\)", r"*Picture: \1.*", text)
+    text = re.sub(r"\[([^\]]*)\]\((?!\w+:)[^)]*\)", r"\1", text)
+    return f"{text}\nThe pages and pictures named here are in the source distribution.\n"
+
+
 setup(
+    long_description=description(),
+    long_description_content_type="text/markdown",
     cmdclass={"build_ext": CompileEngine},
     ext_modules=[] if WISH == "0" else [Extension("autograd_rnn.engine", [str(MODULES[-1])])],
 )

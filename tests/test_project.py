@@ -4,8 +4,10 @@ import ast
 import doctest
 import importlib.util
 import math
+import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -258,6 +260,24 @@ def test_the_code_in_the_readme_runs_and_prints_what_it_says(
     assert {path.name for path in tmp_path.iterdir()} == {"exercise.svg", "sweep.html", "y.png"}
     TABLE.clear()
     TABLE.update(before)
+
+
+def test_the_description_on_an_index_has_the_code_and_no_link_to_a_file(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shown = subprocess.run(
+        [sys.executable, "setup.py", "-q", "--long-description"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUTF8": "1"},
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    ).stdout
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert re.search(r"\]\((?!\w+:)", re.sub(r"```.*?```", "", readme, flags=re.DOTALL))
+    assert not re.search(r"\]\((?!\w+:)", re.sub(r"```.*?```", "", shown, flags=re.DOTALL))
+    assert re.findall(r"```.*?```", shown, re.DOTALL) == re.findall(r"```.*?```", readme, re.DOTALL)
+    assert "*Picture: Three copies of the weight w₁" in shown
 
 
 def test_continuous_integration_runs_exactly_the_commands_of_the_readme() -> None:
