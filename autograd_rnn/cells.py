@@ -11,6 +11,7 @@ from .engine import Value
 from .errors import ArgumentValueError
 from .initialise import glorot, orthogonal
 from .models import Model
+from .notation import many
 from .ops import sigmoid, tanh
 from .rnn import MOST_INPUTS
 from .saved import fields_of
@@ -42,8 +43,8 @@ class _Gated(Model):
         states = columns // count
         if len(table) < 1 + states:
             raise ArgumentValueError(
-                f"weights has {len(table)} rows for {states} states, but needs at least "
-                f"{1 + states}: one for the offset, one per state, and one per input."
+                f"weights has {many(len(table), 'row')} for {many(states, 'state')}, but needs at "
+                f"least {1 + states}: one for the offset, one per state, and one per input."
             )
         self.weights = as_weights(table, names)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from .arguments import as_float, as_floats, as_integer
 from .errors import ArgumentTypeError, ArgumentValueError
+from .notation import many
 
 __all__ = ["Dataset", "as_list", "joined"]
 
@@ -152,8 +153,7 @@ class Dataset:
     def __repr__(self) -> str:
         lengths = sorted({len(sequence) for sequence in self.sequences})
         steps = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
-        words = f"{len(self)} sequences of {steps} steps, {self.inputs} input"
-        words += "" if self.inputs == 1 else "s"
+        words = f"{len(self)} sequences of {steps} steps, {many(self.inputs, 'input')}"
         if self.classes is not None:
             often = [
                 str(self.targets.count(float(label))) for label in range(min(self.classes, 10))

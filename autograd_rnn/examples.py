@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from .arguments import as_float
 from .errors import ArgumentTypeError, ArgumentValueError
 from .losses import check_target
+from .notation import many
 
 __all__ = ["Examples", "as_examples", "batches"]
 
@@ -112,7 +113,8 @@ def _check_sequence(sequence: Any, inputs: int, argument: str) -> None:
         entries = _listed(x, f"{argument}[{k}]") if vector else [x]
         if len(entries) != inputs:
             raise ArgumentValueError(
-                f"{argument}[{k}] has {len(entries)} entries, but the model {inputs} inputs."
+                f"{argument}[{k}] has {len(entries)} entries, but the model has "
+                f"{many(inputs, 'input')}."
             )
         for entry in entries:
             as_float(entry, f"{argument}[{k}]")

@@ -10,9 +10,9 @@ from .arguments import as_choice, as_integer
 from .derive import derive, problem
 from .engine import Value, constant
 from .errors import ArgumentValueError
+from .notation import many
 from .paper import Section, Sentence
 from .rnn import RNN, Unrolled, bits
-from .words import many
 
 __all__ = ["ACTIVATIONS", "Exercise", "make_exercises", "sheet"]
 

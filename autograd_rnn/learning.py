@@ -20,6 +20,7 @@ from .dna import read_fasta, windows
 from .errors import ArgumentValueError, FolderNotFound
 from .linear import Linear
 from .losses import LOSSES, is_hit
+from .notation import many
 from .ops import sigmoid
 from .optimisers import Adam
 from .recipes import DNA, RECIPES, Parts, Reading, Recipe, from_fasta, make_parts, recipe_of
@@ -147,7 +148,7 @@ def train(
         listed = [row._asdict() for row in rows]
         print(json.dumps({**about, "model": save and str(save), "parts": listed}, indent=2))
         return
-    words = f"{recipe.about}: {recipe.cell} of {recipe.states}, {len(history)} epochs"
+    words = f"{recipe.about}: {recipe.cell} of {recipe.states}, {many(len(history), 'epoch')}"
     _print_measured(f"{words}, {sum(history.seconds):.1f} s", rows, recipe)
     if resumed:
         print(f"  Gone on from {checkpoint}, which is no longer needed.")
@@ -249,8 +250,8 @@ def predict(
     vectors = [reading.encode(text, f"sequence {n}") for n, text in enumerate(texts, 1)]
     if len(vectors[0][0]) != network.inputs or network.outputs != 1:
         raise ArgumentValueError(
-            f"{model}: a model of {network.inputs} inputs and {network.outputs} outputs is none of "
-            f"the task {reading.task}."
+            f"{model}: a model of {many(network.inputs, 'input')} and "
+            f"{many(network.outputs, 'output')} is none of the task {reading.task}."
         )
     with _warnings_in_a_line():
         compiled = network.compile(reading.loss, backend=engine)

@@ -11,6 +11,7 @@ from .engine import Value
 from .errors import ArgumentValueError
 from .initialise import glorot
 from .models import Model
+from .notation import many
 from .rnn import MOST_INPUTS, MOST_STATES
 from .saved import fields_of
 from .vectors import as_rows, as_table, as_weights, single, weighted_sums
@@ -114,4 +115,4 @@ class Linear(Model):
         return cls(weights, bias=bias, names=names)
 
     def __repr__(self) -> str:
-        return f"<Linear: {self.inputs} inputs, {self.outputs} outputs>"
+        return f"<Linear: {many(self.inputs, 'input')}, {many(self.outputs, 'output')}>"

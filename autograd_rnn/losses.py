@@ -8,6 +8,7 @@ from typing import Any, Final
 from .arguments import as_float
 from .errors import ArgumentTypeError, ArgumentValueError
 from .functions import dot, logsumexp
+from .notation import many
 from .ops import equal, softplus
 
 __all__ = [
@@ -167,7 +168,7 @@ def check_target(loss: Callable[..., Any], target: Any, outputs: int, argument: 
 def _check_size(goals: list[float], outputs: int, argument: str) -> None:
     if len(goals) != outputs:
         raise ArgumentValueError(
-            f"{argument} has {len(goals)} entries, but the model has {outputs} outputs."
+            f"{argument} has {len(goals)} entries, but the model has {many(outputs, 'output')}."
         )
 
 

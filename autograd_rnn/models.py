@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from .engine import Value, constant
 from .errors import ArgumentTypeError, ArgumentValueError
+from .notation import many
 from .ops import stop_gradient
 from .saved import load_json, save_json
 from .steps import CompiledStep, compile_step
@@ -202,7 +203,7 @@ class Model(ABC):
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
             names = components("x", self.inputs, k)
-            x = as_vector(vector, names, f"inputs[{k - 1}]", constant)
+            x = as_vector(vector, names, f"inputs[{k - 1}]", constant, self._if_one_too_many())
             step = self._advance(k, q, x, parameters)
             name_steps(self._parts(step), k)
             q = step.q
@@ -238,8 +239,13 @@ class Model(ABC):
         """The model that `save` wrote; runs no code.  `ValueError` where it is no such file."""
         return load_json(path, f"a model of the kind {cls.__name__}", cls.from_dict)
 
+    def _if_one_too_many(self) -> str:
+        """What may be wrong where inputs have one number too many."""
+        return ""
+
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.states} states, {self.inputs} inputs>"
+        size = f"{many(self.states, 'state')}, {many(self.inputs, 'input')}"
+        return f"<{type(self).__name__}: {size}>"
 
 
 def state_names(models: Sequence[Any]) -> list[str]:

@@ -21,7 +21,7 @@ from .labels import (
     weights_legend_label,
 )
 from .layout import text_width
-from .notation import label, number
+from .notation import label, many, number
 from .sheet import (
     ARROW_HEAD,
     LEGEND_ROOM,
@@ -36,7 +36,7 @@ from .sheet import (
     new_graph,
 )
 from .theme import Theme, tint
-from .words import many, numbered, short
+from .words import numbered, short
 
 __all__ = ["write_cell", "write_network", "write_weights"]
 

@@ -17,6 +17,7 @@ __all__ = [
     "accent",
     "is_not_finite",
     "label",
+    "many",
     "number",
     "superscript",
     "table",
@@ -192,6 +193,15 @@ def write_number(x: float) -> Text:
     """
     text = number(x)
     return Text(text, SIGN if text.startswith("−") else PRODUCT if "×" in text else ATOM)
+
+
+def many(count: int, thing: str) -> str:
+    """How many there are of a thing.
+
+    >>> many(1, "step"), many(3, "step")
+    ('1 step', '3 steps')
+    """
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:

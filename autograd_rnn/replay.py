@@ -13,6 +13,7 @@ from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from .graph import check_fresh, depth_first, topological
 from .listing import in_source, in_text, in_words
+from .notation import many
 from .operands import Operand
 from .ops import Op
 from .reverse import as_values
@@ -115,8 +116,8 @@ class Program:
         return values
 
     def __repr__(self) -> str:
-        counts = f"{len(self.inputs)} inputs, {len(self.lines)} lines, {len(self.outputs)} outputs"
-        return f"<Program: {counts}>"
+        inputs, outputs = many(len(self.inputs), "input"), many(len(self.outputs), "output")
+        return f"<Program: {inputs}, {many(len(self.lines), 'line')}, {outputs}>"
 
     # --- other programs -------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from .arguments import as_choice, as_integer, shown
 from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from .models import Model, Unrolled
+from .notation import many
 from .ops import LINEAR, TABLE
 from .saved import fields_of, load_json
 from .vectors import (
@@ -149,8 +150,9 @@ class RNN(Model):
         least = states + (1 if bias else 0)
         if rows < least:
             raise ArgumentValueError(
-                f"weights has {rows} rows for {states} states, but needs at least {least}: "
-                f"{'one for the offset, ' if bias else ''}one per state, and one per input."
+                f"weights has {many(rows, 'row')} for {many(states, 'state')}, but needs at least "
+                f"{least}: {'one for the offset, ' if bias else ''}one per state, and one per "
+                f"input."
             )
         self.activation = activation
         self.bias = bool(bias)
@@ -238,8 +240,11 @@ class RNN(Model):
         """
         return load_json(path, "an RNN", cls.from_dict)
 
+    def _if_one_too_many(self) -> str:
+        return "The first row of weights is the offset's, unless bias=False." if self.bias else ""
+
     def __repr__(self) -> str:
-        return f"<RNN: {self.states} states, {self.inputs} inputs, {self.activation}>"
+        return f"{super().__repr__()[:-1]}, {self.activation}>"
 
 
 def _activation(name: object) -> Callable[[Value], Value] | None:

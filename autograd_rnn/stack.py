@@ -14,6 +14,7 @@ from .engine import Value
 from .errors import ArgumentTypeError, ArgumentValueError
 from .linear import Linear
 from .models import Model
+from .notation import many
 from .rnn import RNN
 from .saved import fields_of, load_json
 
@@ -64,7 +65,7 @@ class Stack(Model):
 
     >>> model = Stack([LSTM.random(3, 1), Linear.random(3, 1)])
     >>> model
-    <Stack: 1 inputs, LSTM of 3, Linear of 1>
+    <Stack: 1 input, LSTM of 3, Linear of 1>
     >>> model.unroll([[1], [0]]).output.name
     'ÿ'
     """
@@ -177,7 +178,7 @@ class Stack(Model):
         layers = [
             f"{type(layer).__name__} of {layer.states or layer.outputs}" for layer in self.layers
         ]
-        return f"<Stack: {self.inputs} inputs, {', '.join(layers)}>"
+        return f"<Stack: {many(self.inputs, 'input')}, {', '.join(layers)}>"
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:

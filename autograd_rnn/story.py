@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from .errors import ArgumentValueError
 from .graph import Copy, adjoints, copies, layers, topological
 from .labels import Box, Row, clean
-from .notation import Text, accent, number
+from .notation import Text, accent, many, number
 from .sketch import downstream
 from .words import LONGEST_EXPRESSION, badge, expression, fitting, name_of, term, vector
 
@@ -73,7 +73,7 @@ class Story:
             return [self._card(step) for step in self.steps]
         middle = self.steps[FIRST_CARDS:-LAST_CARDS]
         inner = len([step for step in middle[1:] if step.k in self.cuts])
-        cuts = f", {inner} cut{'s'[: inner > 1]}" if inner else ""
+        cuts = f", {many(inner, 'cut')}" if inner else ""
         more = Card("more", f"… {len(middle)} more steps{cuts} …", [], middle[0], middle[-1])
         inside = [uses for weight in self.uses if (uses := self._uses_in(more, weight))]
         rows = []

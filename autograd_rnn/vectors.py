@@ -47,7 +47,11 @@ def components(letter: str, size: int, k: int | None) -> list[str]:
 
 
 def as_vector(
-    vector: object, names: Sequence[str], argument: str, leaf: Callable[[float, str], Value]
+    vector: object,
+    names: Sequence[str],
+    argument: str,
+    leaf: Callable[[float, str], Value],
+    if_one_too_many: str = "",
 ) -> tuple[Value, ...]:
     """The entries of a vector as Values: those that are none become leaves with the names.
 
@@ -63,7 +67,8 @@ def as_vector(
     except TypeError:
         raise _no_vector(vector, size, argument) from None
     if found != size:
-        raise ArgumentValueError(f"{argument} must have size {size}, not {found}.")
+        more = f" {if_one_too_many}" if if_one_too_many and found == size + 1 else ""
+        raise ArgumentValueError(f"{argument} must have size {size}, not {found}.{more}")
     return tuple(
         [
             entry

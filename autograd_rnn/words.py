@@ -16,7 +16,6 @@ __all__ = [
     "fitting",
     "joined",
     "listed",
-    "many",
     "name_of",
     "numbered",
     "short",
@@ -114,15 +113,6 @@ def listed(names: Sequence[str]) -> str:
     'b, w₁ and w₂'
     """
     return " and ".join([", ".join(names[:-1]), *names[-1:]] if names[1:] else names)
-
-
-def many(count: int, thing: str) -> str:
-    """How many there are of a thing.
-
-    >>> many(1, "step"), many(3, "step")
-    ('1 step', '3 steps')
-    """
-    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def numbered(letter: str, size: int) -> list[str]:

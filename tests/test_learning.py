@@ -73,8 +73,8 @@ def test_train_tells_what_its_model_does(run: Runner, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words", "columns"),
     [
-        (["g3"], "3 or more G: rnn of 4, 1 epochs", ["training", "160", "6", "to", "12"]),
-        (["counting"], "the number of 1: rnn of 1, 1 epochs", ["length", "32", "30", "32"]),
+        (["g3"], "3 or more G: rnn of 4, 1 epoch", ["training", "160", "6", "to", "12"]),
+        (["counting"], "the number of 1: rnn of 1, 1 epoch", ["length", "32", "30", "32"]),
         (["adding", "--cell", "gru"], "the sum of the two marked numbers: gru of 4", ["test"]),
     ],
 )
@@ -273,7 +273,7 @@ def test_predict_a_number(run: Runner, tmp_path: Path) -> None:
         (["missing.json", "GG"], "missing.json: No such file or directory"),
         (["some.fa", "GG"], "'some.fa' does not hold a model that `save` wrote"),
         (["plain.json", "GG"], "'plain.json' does not hold a model of `autograd-rnn train`"),
-        (["other.json", "GG"], "other.json: a model of 3 inputs and 1 outputs is none of the task"),
+        (["other.json", "GG"], "other.json: a model of 3 inputs and 1 output is none of the task"),
     ],
 )
 def test_bad_input_to_predict(

@@ -204,6 +204,12 @@ def test_bits_and_one_hot() -> None:
         (lambda: counter().unroll("AG"), ArgumentTypeError, r"write one_hot\(\.\.\.\) or bits"),
         (lambda: counter().unroll(3), ArgumentTypeError, "inputs must be a list of vectors"),
         (lambda: counter().unroll([[1, 0]]), ArgumentValueError, r"inputs\[0\] must have size 4"),
+        (
+            lambda: RNN([[4], [1]], "relu").unroll(bits("101")),
+            ArgumentValueError,
+            r"\[0\] must have size 0, not 1\. The first row of weights is the offset's, unless",
+        ),
+        (lambda: RNN([[1]], bias=False).unroll([[1]]), ArgumentValueError, r"size 0, not 1\.$"),
         (lambda: counter().unroll([1]), ArgumentTypeError, r"inputs\[0\] must be a list of 4"),
         (lambda: counter().unroll([], [0]), ArgumentValueError, "state must have size 3, not 1"),
         (

@@ -577,7 +577,7 @@ def test_refusals() -> None:
         ),
         (r"data: sequences\[1\] is empty", attempt(([[1], []], [1, 2]))),
         (
-            r"data: sequences\[0\]\[1\] has 2 entries, but the model 1 inputs",
+            r"data: sequences\[0\]\[1\] has 2 entries, but the model has 1 input\.",
             attempt(([[1, [1, 2]]], [1])),
         ),
         (r"data: sequences\[0\]\[0\] must be a real number, not str", attempt(([["1"]], [1]))),
@@ -587,7 +587,7 @@ def test_refusals() -> None:
             attempt(7),
         ),
         (
-            r"data: targets\[0\] has 2 entries, but the model has 1 outputs",
+            r"data: targets\[0\] has 2 entries, but the model has 1 output\.",
             attempt(([[1]], [[1, 2]])),
         ),
         (
