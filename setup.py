@@ -18,6 +18,35 @@ PACKAGE = Path("autograd_rnn")
 MODULES = [PACKAGE / f"{name}.py" for name in ("arguments", "ieee", "ops", "engine")]
 WISH = os.environ.get("AUTOGRAD_RNN_COMPILE", "")
 
+#: How a node is freed, and then, one after the other, the operands that nothing else refers to:
+#: a chain may be as long as it likes.  Those that wait are linked by what was their name.
+FREE_NODES = """
+    typedef autograd_rnn___engine___ValueObject Node;
+    Node *waiting = NULL;
+    for (;;) {
+        PyObject *operands[] = {self->__x, self->__y};
+        Py_XDECREF(self->__name);
+        Py_XDECREF(self->__op);
+        Py_TYPE(self)->tp_free((PyObject *)self);
+        for (int i = 0; i < 2; i++) {
+            PyObject *operand = operands[i];
+            if (operand != NULL && Py_TYPE(operand) == CPyType_engine___Value
+                && Py_REFCNT(operand) == 1) {
+                PyObject *name = ((Node *)operand)->__name;
+                ((Node *)operand)->__name = (PyObject *)waiting;
+                waiting = (Node *)operand;
+                Py_XDECREF(name);
+            } else
+                Py_XDECREF(operand);
+        }
+        if (waiting == NULL)
+            return;
+        self = waiting;
+        waiting = (Node *)self->__name;
+        self->__name = NULL;
+    }
+"""
+
 
 class CompileEngine(build_ext):
     """`build_ext` that has the engine's C code written first, and can do without."""
@@ -102,15 +131,8 @@ def complete(code: str) -> str:
     for path in MODULES:
         for node in ast.parse(path.read_text("utf-8")).body:
             document(node, f"{path.stem}___")
-    # A node that the collector does not see has no room for the trashcan's link, and one without
-    # operands, be it refused its arguments or a leaf, has nothing that `__del__` is there for.
-    start = r"^ *engine___Value_dealloc\(.*\)\n *\{\n"
-    free = r"^ *CPyDef_engine___Value_clear\(.*\n.*tp_free.*\n"
-    freed = "CPyDef_engine___Value_clear((PyObject *)self); Py_TYPE(self)->tp_free(self);"
-    bare = "self->__x == NULL || self->__x == Py_None"
-    insert(f"    if ({bare}) {{ {freed} return; }}\n", after=start)
-    insert("", after=r"^", instead=r" *CPy_TRASHCAN_BEGIN\(self, engine___Value_dealloc\)\n")
-    insert("", after=free, instead=r" *CPy_TRASHCAN_END.*\n")
+    body = r"(?:.*\n)*? *done: ;\n"
+    insert(FREE_NODES, after=r"^ *engine___Value_dealloc\(.*\)\n *\{\n", instead=body)
     # What an operator does not know goes back to Python, which asks the other operand.
     insert("goto typefail2;", after=r"    ", instead=r"return CPy_CallReverseOpMethod\(.*\);")
     return code

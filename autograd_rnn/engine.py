@@ -70,20 +70,6 @@ def watchers() -> list[Any]:
     return found
 
 
-@final
-class Released:
-    """Nodes to be freed, one after the other; see `Value.__del__`."""
-
-    __slots__ = ("being_freed", "nodes")
-
-    def __init__(self) -> None:
-        self.being_freed: bool = False
-        self.nodes: list[Value] = []
-
-
-RELEASED: Final = Released()
-
-
 # Operands are older than their result, so there are no cycles for the collector to look for.
 @final
 @mypyc_attr(acyclic=True)
@@ -452,21 +438,6 @@ class Value:
         twin._mark = self._mark if self._mark >= VARIABLE else 0.0
         return twin
 
-    def __del__(self) -> None:  # pragma: no cover - measured uncompiled, where it is removed
-        # Not in the middle of freeing this, which a chain would turn into a deep recursion.
-        x, y = self._x, self._y
-        if x is not None and x._x is not None:
-            RELEASED.nodes.append(x)
-            self._x = None
-        if y is not None and y._x is not None:
-            RELEASED.nodes.append(y)
-            self._y = None
-        if RELEASED.nodes and not RELEASED.being_freed:
-            RELEASED.being_freed = True
-            while RELEASED.nodes:
-                RELEASED.nodes.pop()
-            RELEASED.being_freed = False
-
     # --- the backward sweep ---------------------------------------------------------------------
 
     def backward(self, seed: object = 1.0) -> None:
@@ -569,10 +540,8 @@ def _ops_in_order(output: Value, sweep: float, order: list[Value], path: list[Va
 
 
 if not compiled:  # pragma: no branch - likewise
-    # The same hash, several times as fast, and Python frees chains itself.  A compiled class needs,
-    # and keeps, both methods.
+    # The same hash, several times as fast.  A compiled class needs, and keeps, the method.
     Value.__hash__ = object.__hash__  # type: ignore[method-assign]
-    del Value.__del__
 
 
 # --- how results and constants are made ----------------------------------------------------------
