@@ -14,6 +14,7 @@ import pytest
 
 import autograd_rnn
 from autograd_rnn import __main__ as command_line
+from autograd_rnn import errors
 from autograd_rnn.ops import TABLE
 
 from .test_project import ROOT, blocks
@@ -191,6 +192,17 @@ def test_the_reference_has_every_public_name_once() -> None:
     rows = re.findall(r"^\| `(\w+)\(", text, re.MULTILINE)
     assert all(hasattr(getattr(autograd_rnn, name), "arity") for name in rows)
     assert sorted([name for _, name in listed] + rows) == sorted(autograd_rnn.__all__)
+
+
+def test_the_errors_without_a_public_name_have_a_row_with_their_builtin() -> None:
+    page = (DOCS / "reference" / "errors.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE)
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    assert sorted(rows) == sorted(
+        (kind.__name__, kind.__bases__[1].__name__)
+        for kind in kinds
+        if kind.__name__ not in autograd_rnn.__all__
+    )
 
 
 # --- notebooks -----------------------------------------------------------------------------------
