@@ -29,7 +29,7 @@ from autograd_rnn import (
     sqrt,
 )
 
-from .test_project import ROOT, blocks
+from .test_project import ROOT
 from .test_steps import Plan, everything, flat, leaky, lengths, magnitude
 
 pytest.importorskip("jax", reason="JAX is not installed: pip install 'autograd-rnn[jax]'")
@@ -304,15 +304,3 @@ def test_a_training_goes_on_from_one_engine_to_another(tmp_path: Path) -> None:
         found.append([*history.loss, *[w.data for w in model.parameters()]])
     assert found[0] == pytest.approx(found[2], rel=1e-11)
     assert found[1] == pytest.approx(found[2], rel=1e-11)
-
-
-def test_the_code_of_the_guide_runs_and_prints_what_it_says() -> None:
-    printed: list[str] = []
-    names: dict[str, Any] = {"print": lambda *things: printed.append(" ".join(map(str, things)))}
-    for block in blocks("docs/jax.md", "python"):
-        printed.clear()
-        exec(block, names)
-        said = [line.partition("  # ")[2] for line in block.splitlines() if "print(" in line]
-        assert printed == said
-    (source,) = blocks("docs/jax.md", "text")
-    assert source == names["source"]
