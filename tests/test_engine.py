@@ -578,6 +578,40 @@ def test_a_graph_that_is_freed_is_gone() -> None:
     assert after - before < 20_000
 
 
+def test_names_and_ops_are_freed_with_their_nodes() -> None:
+    """Each once, also where a name, as it goes, makes Values, frees some and keeps one."""
+    gone: list[str] = []
+    kept: list[Value] = []
+
+    class Name(str):
+        def __del__(self) -> None:
+            y = x = Value(len(gone), f"x{len(gone)}")
+            gone.append(str(self))
+            for _ in range(50):
+                y = ops.tanh(y) * x
+            kept.append(x * x)
+
+    before = sys.getrefcount(ops.tanh)
+    x = y = Value(0.5, Name("x"))
+    for i in range(100):
+        other = Value(i, Name(f"other {i}"))
+        other = ops.tanh(other) if i % 2 else other
+        # The same operand twice, two that go along, and one that others refer to as well.
+        y = (y * y, y - other, other * y, ops.tanh(y) + x)[i % 4]
+        y.name = Name(f"y {i}")
+    names = ["x", *(f"{name} {i}" for i in range(100) for name in ("other", "y"))]
+    del other
+    left = gone.copy()
+    assert sorted(left) == sorted(f"other {i}" for i in range(100) if i % 4 in (0, 3))
+    del x, y
+    assert sorted(gone) == sorted(names)
+    assert sorted(value.data for value in kept) == [i * i for i in range(len(names))]
+    assert all(value.parents[0].name == f"x{value.parents[0].data:.0f}" for value in kept)
+    kept.clear()
+    after = sys.getrefcount(ops.tanh)
+    assert after == before
+
+
 def test_a_weight_used_a_million_times() -> None:
     w = Value(2)
     total = w
