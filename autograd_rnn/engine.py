@@ -461,9 +461,9 @@ class Value:
         if self._op is None:
             self._grad += start
             return
-        # No other thread comes between: Python lets them take turns at calls and loops only.
-        SWEEPS.latest += 1.0
-        sweep = SWEEPS.latest
+        # No other thread comes between: Python lets them take turns at calls and loops only.  One
+        # line, since a debugger may come between two, and have a sweep of its own made there.
+        sweep = SWEEPS.latest = SWEEPS.latest + 1.0
         order: list[Value] = []
         leaves: list[Value] = []
         _ops_in_order(self, sweep, order, leaves)
