@@ -28,7 +28,9 @@ WRITTEN = [*OTHERS, *PAGES, *NOTEBOOKS]
 # What a page needs that the tests do not.
 OPTIONAL = {"jax": "jax"}
 # Code, and what it prints where no comment says so.
-BLOCK_AND_OUTPUT = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.M | re.S)
+BLOCK_AND_OUTPUT = re.compile(
+    r"^```python\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```).*\n)*)```", re.MULTILINE
+)
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*\.\d+(?!\.?\d)|(?<![\w.])\d[\d,]*(?= (?:ms|bytes|s)\b)")
 
 
@@ -66,6 +68,7 @@ def test_the_code_of_a_page_runs_and_prints_what_it_says(
 
     names: dict[str, object] = {"print": note}
     shown = dict(re.findall(BLOCK_AND_OUTPUT, page.read_text("utf-8")))
+    assert set(shown) <= set(blocks(identify(page), "python"))
     assert len(shown) == len(blocks(identify(page), "text")), "an output that is of no code"
     try:
         for block in blocks(identify(page), "python"):
