@@ -461,11 +461,12 @@ class Value:
         if self._op is None:
             self._grad += start
             return
-        # No other thread comes between: Python lets them take turns at calls and loops only.  One
-        # line, since a debugger may come between two, and have a sweep of its own made there.
-        sweep = SWEEPS.latest = SWEEPS.latest + 1.0
         order: list[Value] = []
         leaves: list[Value] = []
+        # No other thread comes between: Python lets them take turns at calls and loops only.  One
+        # line, and the last before nodes are marked, since a debugger may come between any two, and
+        # a collection into a new list, and have a sweep of their own made there.
+        sweep = SWEEPS.latest = SWEEPS.latest + 1.0
         _ops_in_order(self, sweep, order, leaves)
         self._grad = start
         for node in reversed(order):
