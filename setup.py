@@ -8,6 +8,7 @@ import ast
 import os
 import re
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -57,6 +58,8 @@ class CompileEngine(build_ext):
         try:
             if self.editable_mode:
                 raise RuntimeError("an editable install runs the source. Install without -e.")
+            if sysconfig.get_config_var("Py_GIL_DISABLED"):
+                raise RuntimeError("nodes are counted and freed under a lock that this Python lacks.")
             self.distribution.ext_modules = write_c(Path(self.build_temp))
             self.distribution.reinitialize_command(self)
             self.ensure_finalized()
