@@ -59,7 +59,7 @@ class CompileEngine(build_ext):
             if self.editable_mode:
                 raise RuntimeError("an editable install runs the source. Install without -e.")
             if sysconfig.get_config_var("Py_GIL_DISABLED"):
-                raise RuntimeError("nodes are counted and freed under a lock that this Python lacks.")
+                raise RuntimeError("nodes are counted under a lock that this Python lacks.")
             self.distribution.ext_modules = write_c(Path(self.build_temp))
             self.distribution.reinitialize_command(self)
             self.ensure_finalized()
