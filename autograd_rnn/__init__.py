@@ -6,7 +6,8 @@ from .contexts import detect_anomaly, no_grad
 from .datasets import Dataset
 from .derive import Derivation, derive
 from .dna import read_fasta, windows
-from .draw import Drawing, draw, draw_cell, draw_network, draw_weights
+from .draw import draw, draw_cell, draw_network, draw_weights
+from .drawing import Drawing
 from .engine import Value, compiled
 from .errors import (
     AnomalyError,

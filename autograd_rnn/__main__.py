@@ -19,7 +19,8 @@ from rich.table import Table
 
 from .derive import derive
 from .dna import Record, read_fasta, windows
-from .draw import FILE_FORMATS, draw
+from .draw import draw
+from .drawing import FILE_FORMATS
 from .engine import Value, compiled, constant
 from .errors import ArgumentValueError, AutogradError, FormatError
 from .exercises import make_exercises, sheet

@@ -35,6 +35,7 @@ VARIABLE: Final = 1e300
 CONSTANT: Final = 2e300
 
 
+# This and Watch are classes, since the variables of a compiled module are boxed in a dict.
 @final
 class Sweeps:
     """The number of the latest sweep, in all threads."""

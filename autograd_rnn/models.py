@@ -198,12 +198,13 @@ class Model(ABC):
             )
         check_truncate(truncate)
         parameters, steps, cuts = tuple(self.parameters()), [], set()
+        if_one_too_many = self._if_one_too_many()
         for k, vector in enumerate(inputs, 1):
             if begins_window(k, truncate):
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
             names = components("x", self.inputs, k)
-            x = as_vector(vector, names, f"inputs[{k - 1}]", constant, self._if_one_too_many())
+            x = as_vector(vector, names, f"inputs[{k - 1}]", constant, if_one_too_many)
             step = self._advance(k, q, x, parameters)
             name_steps(self._parts(step), k)
             q = step.q

@@ -244,7 +244,8 @@ class RNN(Model):
         return "The first row of weights is the offset's, unless bias=False." if self.bias else ""
 
     def __repr__(self) -> str:
-        return f"{super().__repr__()[:-1]}, {self.activation}>"
+        size = f"{many(self.states, 'state')}, {many(self.inputs, 'input')}"
+        return f"<RNN: {size}, {self.activation}>"
 
 
 def _activation(name: object) -> Callable[[Value], Value] | None:

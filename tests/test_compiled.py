@@ -123,3 +123,14 @@ def test_where_it_cannot_be_compiled_the_source_is_built(wish: str, tmp_path: Pa
     if wish == "":
         assert not any(path.exists() for path in stale)
         assert (package / "engine.py").is_file()
+
+
+def test_a_python_without_its_lock_gets_the_source(tmp_path: Path) -> None:
+    copy_project(tmp_path)
+    shutil.copytree(ROOT / "autograd_rnn", tmp_path / "autograd_rnn", ignore=NOT_SOURCE)
+    unlocked = 'import sysconfig; sysconfig.get_config_vars()["Py_GIL_DISABLED"] = 1'
+    (tmp_path / "sitecustomize.py").write_text(unlocked)
+    built = run(tmp_path, "setup.py", "-q", "build", "--build-lib=lib", wish="")
+    assert built.returncode == 0, built.stderr
+    assert "plain Python: nodes are counted under a lock that this Python lacks." in built.stderr
+    assert not [*tmp_path.rglob("*.so"), *tmp_path.rglob("*.pyd")]

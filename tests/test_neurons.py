@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from autograd_rnn import RNN, bits, counter, one_hot
-from autograd_rnn.draw import Drawing
+from autograd_rnn.drawing import Drawing
 from autograd_rnn.labels import clean
 from autograd_rnn.neurons import write_cell, write_network, write_weights
 from autograd_rnn.notation import number

@@ -37,7 +37,7 @@ LAYERS = [
     ["exchange", "datasets", "dna", "languages", "tasks", "layout", "render", "theme"],
     ["fault", "optimisers", "examples", "history", "checkpoint", "progress", "train"],
     ["algebra", "paper", "reading", "recursion", "derive"],
-    ["labels", "words", "sheet", "dot", "neurons", "sketch", "story", "cards", "draw"],
+    ["labels", "words", "sheet", "dot", "drawing", "neurons", "sketch", "story", "cards", "draw"],
     ["play", "exercises", "recipes", "terminal", "learning"],
     ["__main__", "__init__"],
 ]
@@ -90,7 +90,8 @@ BESIDE = {
     "story": {"labels", "sketch", "words"},
     "cards": {"labels", "sheet", "story", "words"},
     "learning": {"recipes", "terminal"},
-    "draw": {"cards", "dot", "labels", "neurons", "sheet", "sketch"},
+    "drawing": {"dot", "labels", "sheet"},
+    "draw": {"cards", "dot", "drawing", "neurons", "sheet", "sketch"},
 }
 # Imports inside a function, each with its reason.
 DEFERRED = {

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import rich.console
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -479,10 +480,9 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_the_bar_is_drawn_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    console = pytest.importorskip("rich.console")
     train(SGD(0.5), None)
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(console.Console, "is_terminal", True)
+    monkeypatch.setattr(rich.console.Console, "is_terminal", True)
     train(SGD(0.5), None)
     out, drawn = capsys.readouterr()
     assert out == ""
@@ -513,10 +513,9 @@ def test_the_history_is_a_table() -> None:
 def test_a_notebook_prints_and_shows_the_history_as_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    console = pytest.importorskip("rich.console")
     history = History(loss=[0.5, 0.25], accuracy=[0.5, 1.0], seconds=[1.0, 2.0])
     printed = str(history)
-    monkeypatch.setattr(console, "_is_jupyter", lambda: True)
+    monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
     assert str(history) == printed
     shown: list[str] = []
     history._repr_pretty_(SimpleNamespace(text=shown.append), False)
@@ -526,8 +525,7 @@ def test_a_notebook_prints_and_shows_the_history_as_elsewhere(
 def test_a_notebook_without_widgets_draws_no_bar_and_is_not_warned(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    console = pytest.importorskip("rich.console")
-    monkeypatch.setattr(console, "_is_jupyter", lambda: True)
+    monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
     monkeypatch.setattr(progress, "find_spec", lambda name: None)
     train(SGD(0.5), None)
     assert capsys.readouterr() == ("", "")
