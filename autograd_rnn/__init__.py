@@ -1,14 +1,17 @@
 """The public names, and nothing else."""
 
-from .cells import GRU, LSTM
-from .check import check_gradients
-from .contexts import detect_anomaly, no_grad
-from .datasets import Dataset
-from .derive import Derivation, derive
-from .dna import read_fasta, windows
-from .draw import draw, draw_cell, draw_network, draw_weights
-from .drawing import Drawing
-from .engine import Value, compiled
+from .backends.compile_step import CompiledStep, compile_step
+from .data.dataset import Dataset
+from .data.encoding import bits, one_hot
+from .data.fasta import read_fasta, windows
+from .data.languages import Language
+from .data.tasks import adding, counting_ones, dna_family, in_family, parity, promoters, tomita
+from .derivation.derive import Derivation, derive
+from .engine.check import check_gradients
+from .engine.contexts import detect_anomaly, no_grad
+from .engine.forward import hvp, jvp
+from .engine.reverse import grad, gradients, hessian, value_and_grad, zero_grad
+from .engine.value import Value, compiled
 from .errors import (
     AnomalyError,
     AutogradError,
@@ -17,22 +20,25 @@ from .errors import (
     StaleGraphError,
     TrainingError,
 )
-from .exchange import from_torch, to_torch
-from .forward import hvp, jvp
-from .functions import dot, logsumexp, softmax
-from .graph import Copies, Copy, copies, topological
-from .history import History
-from .languages import Language
-from .linear import Linear
-from .losses import binary_cross_entropy, cross_entropy, squared_error
-from .ops import (
+from .graph.copies import Copies, Copy, copies
+from .graph.separating import escape, separates, separating_set
+from .graph.walk import topological
+from .networks.gated import GRU, LSTM
+from .networks.linear import Linear
+from .networks.model import Unrolled
+from .networks.rnn import RNN, counter
+from .networks.stack import Stack, load_model
+from .networks.torch import from_torch, to_torch
+from .ops.functions import dot, logsumexp, softmax
+from .ops.losses import binary_cross_entropy, cross_entropy, squared_error
+from .ops.op import primitive
+from .ops.table import (
     abs,
     cos,
     exp,
     log,
     maximum,
     minimum,
-    primitive,
     relu,
     sigmoid,
     sin,
@@ -42,16 +48,13 @@ from .ops import (
     stop_gradient,
     tanh,
 )
-from .optimisers import SGD, Adam
-from .play import Page, play
-from .replay import Program, record
-from .reverse import grad, gradients, hessian, value_and_grad, zero_grad
-from .rnn import RNN, Unrolled, bits, counter, one_hot
-from .separating import escape, separates, separating_set
-from .stack import Stack, load_model
-from .steps import CompiledStep, compile_step
-from .tasks import adding, counting_ones, dna_family, in_family, parity, promoters, tomita
-from .train import fit
+from .pictures.draw import draw, draw_cell, draw_network, draw_weights
+from .pictures.drawing import Drawing
+from .pictures.play.page import Page, play
+from .program.program import Program, record
+from .training.fit import fit
+from .training.history import History
+from .training.optimisers import SGD, Adam
 
 __all__ = [
     "GRU",

@@ -6,17 +6,7 @@ from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any
 
-from .errors import ArgumentTypeError, ArgumentValueError
-
-__all__ = [
-    "as_choice",
-    "as_float",
-    "as_floats",
-    "as_function",
-    "as_integer",
-    "as_name",
-    "shown",
-]
+from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
 
 
 def as_float(number: object, argument: str) -> float:
@@ -144,3 +134,33 @@ def as_function(function: object, argument: str) -> Callable[..., Any]:
     if callable(function):
         return function
     raise ArgumentTypeError(f"{argument} must be a function, not {type(function).__name__}.")
+
+
+def check_alphabet(alphabet: object) -> None:
+    """Refuse what is not one or more different symbols."""
+    if not isinstance(alphabet, str):
+        raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
+    if not alphabet or len(set(alphabet)) < len(alphabet):
+        raise ArgumentValueError(
+            f"alphabet must be one or more different symbols, not {alphabet!r}."
+        )
+
+
+def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
+    """Refuse what is not a text of the alphabet; the message has the symbol and its position."""
+    if not isinstance(sequence, str):
+        raise ArgumentTypeError(f"{argument} must be a str, not {type(sequence).__name__}.")
+    for position, symbol in enumerate(sequence, 1):
+        if symbol not in alphabet:
+            raise SymbolError(
+                f"{argument}: {symbol!r} at position {position} is not one of {alphabet!r}."
+            )
+
+
+def many(count: int, thing: str) -> str:
+    """How many there are of a thing.
+
+    >>> many(1, "step"), many(3, "step")
+    ('1 step', '3 steps')
+    """
+    return f"{count} {thing}{'' if count == 1 else 's'}"

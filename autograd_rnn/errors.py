@@ -1,26 +1,5 @@
 """What can go wrong, by name."""
 
-__all__ = [
-    "AnomalyError",
-    "ArgumentTypeError",
-    "ArgumentValueError",
-    "AssignmentError",
-    "AutogradError",
-    "BranchChanged",
-    "DerivationError",
-    "FastaError",
-    "FolderNotFound",
-    "FormatError",
-    "GradientError",
-    "GraphTooLarge",
-    "LibraryNotFound",
-    "RenderError",
-    "RendererNotFound",
-    "StaleGraphError",
-    "SymbolError",
-    "TrainingError",
-]
-
 
 class AutogradError(Exception):
     """The base of every error that this package raises on purpose.

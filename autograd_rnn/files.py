@@ -10,8 +10,6 @@ from typing import Final
 
 from .errors import FolderNotFound
 
-__all__ = ["write_whole"]
-
 BINARY: Final = getattr(os, "O_BINARY", 0)  # on Windows alone
 
 

@@ -20,7 +20,8 @@ import heap
 from peers import OURS, Engine, installed
 from workloads import Leaf, Relu, Workload, chain_of, mlp, rnn
 
-from autograd_rnn import compiled, engine, topological
+from autograd_rnn import compiled, topological
+from autograd_rnn.engine import value as engine
 
 Clock = Callable[[], float]
 Build = Callable[[Leaf, Relu], Workload]

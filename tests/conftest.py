@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from autograd_rnn import compiled, engine
+from autograd_rnn import compiled
+from autograd_rnn.engine import value as engine
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("compiled", deadline=None, max_examples=30, derandomize=True)

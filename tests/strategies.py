@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from autograd_rnn import Value, ops
-from autograd_rnn.engine import constant
+from autograd_rnn.engine.value import constant
 
 from . import reference
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 
 from autograd_rnn import RNN, Value, bits, copies, no_grad
-from autograd_rnn.cards import write_cards
-from autograd_rnn.labels import clean
-from autograd_rnn.notation import number
-from autograd_rnn.render import render
-from autograd_rnn.sheet import Figure
-from autograd_rnn.theme import DARK, LIGHT
+from autograd_rnn.graph.notation import number
+from autograd_rnn.pictures.canvas import Figure
+from autograd_rnn.pictures.html_labels import clean
+from autograd_rnn.pictures.render import render
+from autograd_rnn.pictures.step_cards import write_cards
+from autograd_rnn.pictures.theme import DARK, LIGHT
 
 from .test_draw import HOSTILE
 from .test_graph import runs

@@ -33,7 +33,7 @@ from autograd_rnn import (
     tomita,
 )
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
-from autograd_rnn.initialise import glorot, orthogonal
+from autograd_rnn.networks.initialise import glorot, orthogonal
 
 KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 
@@ -198,8 +198,8 @@ def test_a_stack_runs_over_a_data_set() -> None:
 
 def test_native_code_finds_the_gates_as_groups() -> None:
     pytest.importorskip("llvmlite")
-    from autograd_rnn.cell import find_groups
-    from autograd_rnn.steps import record_cell
+    from autograd_rnn.backends.compile_step import record_cell
+    from autograd_rnn.backends.traced import find_groups
 
     for kind, wanted in [
         ("RNN", [(1, 3), (3, 5)]),

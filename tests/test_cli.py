@@ -13,7 +13,7 @@ import pytest
 
 from autograd_rnn import __main__ as cli
 from autograd_rnn import compiled
-from autograd_rnn.dna import Record
+from autograd_rnn.data.fasta import Record
 
 
 class Result:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from autograd_rnn import RNN, AnomalyError, Value, bits, detect_anomaly, gradients, no_grad, ops
-from autograd_rnn.contexts import Context
-from autograd_rnn.engine import WATCH, watchers
+from autograd_rnn.engine.contexts import Context
+from autograd_rnn.engine.value import WATCH, watchers
 
 
 @pytest.fixture(autouse=True)

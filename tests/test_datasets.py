@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import Dataset, adding, bits, dna_family, one_hot, promoters, read_fasta, windows
-from autograd_rnn.datasets import joined
-from autograd_rnn.dna import read_promoters
+from autograd_rnn.data.dataset import joined
+from autograd_rnn.data.fasta import read_promoters
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 

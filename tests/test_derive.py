@@ -26,7 +26,8 @@ from autograd_rnn import (
     separates,
     softplus,
 )
-from autograd_rnn.algebra import (
+from autograd_rnn.derivation.document import Equation, Side
+from autograd_rnn.derivation.expressions import (
     LATEX,
     TEXT,
     Number,
@@ -37,11 +38,10 @@ from autograd_rnn.algebra import (
     product,
     total,
 )
-from autograd_rnn.engine import constant
+from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import DerivationError, GraphTooLarge, StaleGraphError
-from autograd_rnn.graph import swept
-from autograd_rnn.ops import TABLE
-from autograd_rnn.paper import Equation, Side
+from autograd_rnn.graph.walk import swept
+from autograd_rnn.ops.op import TABLE
 
 from .strategies import Pair, name_some, numbers_around_one, pairs, whole_pairs
 from .test_draw import HOSTILE

@@ -15,7 +15,7 @@ import pytest
 import autograd_rnn
 from autograd_rnn import __main__ as command_line
 from autograd_rnn import errors
-from autograd_rnn.ops import TABLE
+from autograd_rnn.ops.op import TABLE
 
 from .test_project import ROOT, blocks
 

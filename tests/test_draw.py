@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import RNN, Drawing, Value, bits, copies, draw, one_hot
-from autograd_rnn.engine import constant
+from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import (
     FolderNotFound,
     FormatError,
@@ -23,11 +23,11 @@ from autograd_rnn.errors import (
     RendererNotFound,
     RenderError,
 )
-from autograd_rnn.labels import box_size, clean, entities, html
-from autograd_rnn.layout import text_width
-from autograd_rnn.render import FORMATS, render
-from autograd_rnn.sheet import Figure
-from autograd_rnn.theme import DARK, LIGHT, THEMES, Theme, dark_style
+from autograd_rnn.pictures.canvas import Figure
+from autograd_rnn.pictures.html_labels import box_size, clean, entities, html
+from autograd_rnn.pictures.layout import text_width
+from autograd_rnn.pictures.render import FORMATS, render
+from autograd_rnn.pictures.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
 from .strategies import Pair, pairs
 from .test_graph import runs

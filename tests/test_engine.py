@@ -21,10 +21,11 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 import autograd_rnn
-from autograd_rnn import Value, copies, engine, gradients, jvp, ops, topological
-from autograd_rnn.engine import constant
+from autograd_rnn import Value, copies, gradients, jvp, ops, topological
+from autograd_rnn.engine import value as engine
+from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, AssignmentError
-from autograd_rnn.graph import adjoints
+from autograd_rnn.graph.walk import adjoints
 
 from . import reference
 from .strategies import Pair, numbers_around_one, pairs, whole_pairs

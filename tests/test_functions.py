@@ -9,7 +9,7 @@ from mpmath import mp
 
 from autograd_rnn import Value, dot, gradients, jvp, logsumexp, record, softmax
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
-from autograd_rnn.graph import swept
+from autograd_rnn.graph.walk import swept
 
 exponents = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=6)
 

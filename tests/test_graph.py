@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_rnn import RNN, Value, bits, copies, gradients, ops, topological
-from autograd_rnn.engine import constant
-from autograd_rnn.graph import adjoints, layers
+from autograd_rnn.engine.value import constant
+from autograd_rnn.graph.walk import adjoints, layers
 
 from . import reference
 from .strategies import Pair, whole_pairs

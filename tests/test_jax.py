@@ -37,9 +37,9 @@ pytest.importorskip("jax", reason="JAX is not installed: pip install 'autograd-r
 import jax
 import jax.numpy as jnp
 
-from autograd_rnn.on_jax import on_jax
-from autograd_rnn.scan import Scan
-from autograd_rnn.sharded import rounded
+from autograd_rnn.backends.jax.backend import rounded
+from autograd_rnn.backends.jax.ops import on_jax
+from autograd_rnn.backends.jax.scan import Scan
 
 # --- steps ---------------------------------------------------------------------------------------
 
@@ -204,7 +204,7 @@ def test_ops_from_outside() -> None:
     bare = primitive("bare_on_jax", lambda x: 2.0 * x, lambda x, z: 2.0)
     try:
         program = record(cube, 2)
-        assert program.jax().startswith("from autograd_rnn.on_jax import on_jax\n")
+        assert program.jax().startswith("from autograd_rnn.backends.jax.ops import on_jax\n")
         names: dict[str, Any] = {}
         exec(program.jax(), names)
         assert float(jax.grad(names["program"])(2.0)) == 12.0

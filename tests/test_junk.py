@@ -89,9 +89,9 @@ from autograd_rnn import (
     windows,
     zero_grad,
 )
-from autograd_rnn.engine import WATCH, constant, watchers
-from autograd_rnn.models import Model
-from autograd_rnn.ops import TABLE, Op
+from autograd_rnn.engine.value import WATCH, constant, watchers
+from autograd_rnn.networks.model import Model
+from autograd_rnn.ops.op import TABLE, Op
 
 # --- junk ---------------------------------------------------------------------------------------
 

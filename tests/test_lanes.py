@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from autograd_rnn import ops
-from autograd_rnn.ieee import same_bits
-from autograd_rnn.lanes import definition, support
+from autograd_rnn.backends.llvm.vector_math import definition, support
+from autograd_rnn.ops.ieee import same_bits
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
-from autograd_rnn.blocks import aligned
-from autograd_rnn.compiler import compile_text, load
+from autograd_rnn.backends.llvm.batch import aligned
+from autograd_rnn.backends.llvm.jit import compile_text, load
 
 INF, NAN, TINY, MAX = math.inf, math.nan, 5e-324, 1.7976931348623157e308
 COMPILED = [name for name, op in ops.TABLE.items() if op.llvm is not None]

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-import autograd_rnn.train as training
-from autograd_rnn import bits, load_model, one_hot, recipes
-from autograd_rnn.recipes import make_parts
+import autograd_rnn.training.fit as training
+from autograd_rnn import bits, load_model, one_hot
+from autograd_rnn.cli import recipes
+from autograd_rnn.cli.recipes import make_parts
 
 from .test_cli import Runner, complaint, run
 

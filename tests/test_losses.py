@@ -20,7 +20,7 @@ from autograd_rnn import (
     softmax,
     squared_error,
 )
-from autograd_rnn.losses import LOSSES, check_target, is_hit
+from autograd_rnn.ops.losses import LOSSES, check_target, is_hit
 
 logits = st.floats(-1000, 1000)
 

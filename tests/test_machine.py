@@ -41,8 +41,8 @@ from autograd_rnn import (
     topological,
     zero_grad,
 )
-from autograd_rnn.contexts import Context
-from autograd_rnn.engine import WATCH, constant
+from autograd_rnn.engine.contexts import Context
+from autograd_rnn.engine.value import WATCH, constant
 from autograd_rnn.errors import AssignmentError
 
 from . import reference

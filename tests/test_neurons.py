@@ -10,12 +10,12 @@ from collections.abc import Callable
 import pytest
 
 from autograd_rnn import RNN, bits, counter, one_hot
-from autograd_rnn.drawing import Drawing
-from autograd_rnn.labels import clean
-from autograd_rnn.neurons import write_cell, write_network, write_weights
-from autograd_rnn.notation import number
-from autograd_rnn.sheet import Figure
-from autograd_rnn.theme import DARK, LIGHT, THEMES, Theme, dark_style
+from autograd_rnn.graph.notation import number
+from autograd_rnn.pictures.canvas import Figure
+from autograd_rnn.pictures.drawing import Drawing
+from autograd_rnn.pictures.html_labels import clean
+from autograd_rnn.pictures.network import write_cell, write_network, write_weights
+from autograd_rnn.pictures.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
 from .test_draw import HOSTILE, contrast, texts
 
@@ -119,8 +119,8 @@ def test_every_ink_can_be_read_on_its_fill(make: Callable[[Theme], Figure], them
 
 def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
     code = (
-        "from autograd_rnn import *; from autograd_rnn.neurons import *\n"
-        "from autograd_rnn.theme import LIGHT\n"
+        "from autograd_rnn import *; from autograd_rnn.pictures.network import *\n"
+        "from autograd_rnn.pictures.theme import LIGHT\n"
         "rnn = RNN.random(3, 4); run = rnn.unroll(one_hot('AGGTG'))\n"
         "figures = write_cell(rnn, LIGHT), write_network(run, LIGHT), write_weights(rnn, LIGHT)\n"
         "print(*[figure.dot for figure in figures])"

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_rnn import ops
-from autograd_rnn.notation import Text, accent, label, number, superscript, write, write_number
+from autograd_rnn.graph.notation import (
+    Text,
+    accent,
+    label,
+    number,
+    superscript,
+    write,
+    write_number,
+)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from autograd_rnn import Value, topological
-from autograd_rnn.ieee import same_bits as same
-from autograd_rnn.ops import TABLE, Op
+from autograd_rnn.ops.ieee import same_bits as same
+from autograd_rnn.ops.op import TABLE, Op
 
 EVERY_OP = [pytest.param(op, id=name) for name, op in TABLE.items()]
 TINY, MAX, INF, NAN = 5e-324, sys.float_info.max, math.inf, math.nan

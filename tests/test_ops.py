@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from autograd_rnn import Value, gradients, hessian, hvp, jvp, ops
 from autograd_rnn.arguments import as_float
-from autograd_rnn.arrays import on_arrays
+from autograd_rnn.backends.numpy import on_arrays
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
-from autograd_rnn.ieee import same_bits as same
-from autograd_rnn.ops import TABLE, Op
+from autograd_rnn.ops.ieee import same_bits as same
+from autograd_rnn.ops.op import TABLE, Op
 
 from . import reference
 from .strategies import any_numbers

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import SGD, Adam, Value
-from autograd_rnn.optimisers import Optimiser
+from autograd_rnn.training.optimisers import Optimiser
 
 
 def walk(optimiser: Optimiser, start: list[float], rows: list[list[float]]) -> list[float]:

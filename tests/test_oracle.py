@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import Value, grad, gradients, hessian
-from autograd_rnn.ops import TABLE, Op
+from autograd_rnn.ops.op import TABLE, Op
 
 from .strategies import Pair, numbers_around_one, pairs
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from autograd_rnn import RNN, Page, Value, bits, gradients, play
 from autograd_rnn.errors import FolderNotFound
-from autograd_rnn.notation import number
+from autograd_rnn.graph.notation import number
 
 from .strategies import Pair, whole_pairs
 from .test_graph import runs

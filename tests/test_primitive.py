@@ -22,9 +22,9 @@ from autograd_rnn import (
     ops,
     primitive,
 )
-from autograd_rnn.engine import constant
+from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
-from autograd_rnn.ops import CALL, PRODUCT, Op
+from autograd_rnn.ops.op import CALL, PRODUCT, Op
 
 
 @pytest.fixture(autouse=True)

@@ -19,80 +19,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import autograd_rnn
-from autograd_rnn.ieee import same_bits
-from autograd_rnn.ops import TABLE
+from autograd_rnn.ops.ieee import same_bits
+from autograd_rnn.ops.op import TABLE
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "autograd_rnn"
-MODULES = sorted(PACKAGE.glob("*.py"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# Imports point strictly down, within a layer from right to left.
-LAYERS = [
-    ["errors", "arguments", "ieee", "ops", "operands", "functions", "notation", "files", "graph"],
-    ["separating"],
-    ["engine", "contexts", "reverse", "forward", "check"],
-    ["listing", "replay", "cell", "runs", "arrays", "waves", "on_jax", "scan", "sharded"],
-    ["lanes", "llvm", "native", "blocks", "compiler", "kernel", "losses"],
-    ["steps", "vectors", "saved", "models", "rnn", "initialise", "linear", "cells", "stack"],
-    ["exchange", "datasets", "dna", "languages", "tasks", "layout", "render", "theme"],
-    ["fault", "optimisers", "examples", "history", "checkpoint", "progress", "train"],
-    ["algebra", "paper", "reading", "recursion", "derive"],
-    ["labels", "words", "sheet", "dot", "drawing", "neurons", "sketch", "story", "cards", "draw"],
-    ["play", "exercises", "recipes", "terminal", "learning"],
-    ["__main__", "__init__"],
+# Each folder imports only from those above it in this list.
+FOLDERS = [
+    *("ops", "graph", "engine", "program", "backends", "networks"),
+    *("data", "training", "derivation", "pictures", "cli"),
 ]
-# What a module may import although it stands in its own layer.
-BESIDE = {
-    "arguments": {"errors"},
-    "ops": {"arguments", "errors", "ieee"},
-    "operands": {"ops"},
-    "functions": {"arguments", "errors", "ops"},
-    "notation": {"ops"},
-    "files": {"errors"},
-    "graph": {"errors", "ieee", "notation"},
-    "separating": {"errors", "graph", "notation"},
-    "contexts": {"engine"},
-    "reverse": {"engine"},
-    "forward": {"engine", "reverse"},
-    "check": {"engine", "reverse"},
-    "paper": {"algebra"},
-    "reading": {"algebra"},
-    "recursion": {"algebra", "paper", "reading"},
-    "derive": {"algebra", "paper", "reading", "recursion"},
-    "replay": {"listing"},
-    "cell": {"replay"},
-    "runs": {"replay"},
-    "arrays": {"cell", "listing", "replay", "runs"},
-    "waves": {"cell", "replay"},
-    "on_jax": {"arrays"},
-    "scan": {"cell", "on_jax", "replay", "waves"},
-    "sharded": {"arrays", "cell", "on_jax", "runs", "scan"},
-    "llvm": {"lanes"},
-    "native": {"lanes", "llvm"},
-    "kernel": {"blocks", "compiler", "native"},
-    "models": {"saved", "steps", "vectors"},
-    "rnn": {"models", "saved", "vectors"},
-    "linear": {"initialise", "models", "rnn", "saved", "vectors"},
-    "cells": {"initialise", "models", "rnn", "saved", "vectors"},
-    "stack": {"cells", "linear", "models", "rnn", "saved", "vectors"},
-    "dna": {"datasets"},
-    "languages": {"datasets"},
-    "tasks": {"datasets", "dna", "languages"},
-    "checkpoint": {"history"},
-    "train": {
-        *("checkpoint", "fault", "examples", "history"),
-        *("optimisers", "progress"),
-    },
-    "sheet": {"labels"},
-    "dot": {"labels", "sheet"},
-    "neurons": {"labels", "sheet", "words"},
-    "sketch": {"dot", "labels", "words"},
-    "story": {"labels", "sketch", "words"},
-    "cards": {"labels", "sheet", "story", "words"},
-    "learning": {"recipes", "terminal"},
-    "drawing": {"dot", "labels", "sheet"},
-    "draw": {"cards", "dot", "drawing", "neurons", "sheet", "sketch"},
-}
 # Imports inside a function, each with its reason.
 DEFERRED = {
     ("sheet", "graphviz"): "importing the package stays light, and needs no Graphviz library",
@@ -124,35 +62,56 @@ NAMESAKES = {("draw", "step"), ("derive", "minimum"), ("__main__", "minimum")}
 HOT = {name: TABLE[name].operator for name in ("add", "sub", "mul", "div", "pow")}
 
 
-def imported(tree: ast.AST) -> set[str]:
+def dotted(path: Path) -> str:
+    """A module by its path below the package: `graph.walk`."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path) -> set[str]:
     """The modules of this package that a module imports."""
+    known = {dotted(module) for module in MODULES}
     found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            folder = path.parents[node.level - 1].relative_to(PACKAGE).parts
+            base = ".".join([*folder, *([node.module] if node.module else [])])
+            inner = {f"{base}.{alias.name}".lstrip(".") for alias in node.names} & known
+            found |= inner or {base}
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_imports_point_down(path: Path) -> None:
-    name = path.stem
-    (layer,) = [number for number, modules in enumerate(LAYERS) if name in modules]
-    below = {module for modules in LAYERS[:layer] for module in modules}
-    allowed = below | BESIDE.get(name, set())
-    assert imported(ast.parse(path.read_text("utf-8"))) <= allowed
+def folder_of(module: str) -> str | None:
+    name = module.split(".")[0]
+    return name if name in FOLDERS else None
 
 
-def test_every_module_has_a_layer() -> None:
-    assert sorted(path.stem for path in MODULES) == sorted(
-        name for layer in LAYERS for name in layer
-    )
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_point_down_the_list_of_folders(path: Path) -> None:
+    if path.parent == PACKAGE and path.stem in ("__init__", "__main__"):
+        return
+    own = folder_of(dotted(path))
+    above = FOLDERS[: FOLDERS.index(own) + 1] if own else []
+    found = {folder_of(module) for module in imported(path)}
+    assert found <= {*above, None}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    imports = {dotted(path): imported(path) for path in MODULES if path.stem != "__init__"}
+    while imports:
+        bottom = {name for name, below in imports.items() if below.isdisjoint(imports)}
+        assert bottom, f"in a circle, or above one: {sorted(imports)}"
+        imports = {name: below for name, below in imports.items() if name not in bottom}
+
+
+def test_every_folder_is_in_the_list() -> None:
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders == set(FOLDERS)
 
 
 def test_the_readers_of_a_graph_do_not_import_value() -> None:
-    (pictures,) = [layer for layer in LAYERS if "draw" in layer]
-    (derivations,) = [layer for layer in LAYERS if "derive" in layer]
-    for name in ("graph", "layout", *derivations, *pictures, "render", "play"):
-        assert "engine" not in imported(ast.parse((PACKAGE / f"{name}.py").read_text("utf-8")))
+    for path in MODULES:
+        if folder_of(dotted(path)) in ("graph", "pictures"):
+            assert not any(module.startswith("engine") for module in imported(path))
 
 
 def test_deferred_imports_are_declared() -> None:

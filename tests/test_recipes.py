@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import Dataset, dna_family, in_family, recipes
+from autograd_rnn import Dataset, dna_family, in_family
+from autograd_rnn.cli import recipes
+from autograd_rnn.cli.recipes import RECIPES, Parts, Reading, from_fasta, make_parts, recipe_of
 from autograd_rnn.errors import ArgumentValueError, SymbolError
-from autograd_rnn.recipes import RECIPES, Parts, Reading, from_fasta, make_parts, recipe_of
 
 MADE = sorted(set(RECIPES) - {"promoters"})
 

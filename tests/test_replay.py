@@ -22,7 +22,7 @@ from autograd_rnn import (
     record,
 )
 from autograd_rnn.errors import StaleGraphError
-from autograd_rnn.ieee import same_bits
+from autograd_rnn.ops.ieee import same_bits
 
 from .strategies import Pair, any_numbers, numbers_around_one, pairs
 
@@ -257,7 +257,7 @@ def test_source_for_arrays_has_guards_and_ops_from_outside() -> None:
         program = record(lambda x: cube(x) if x > 1 else -x, 2)
         source = program.numpy()
         assert source.startswith(
-            "from numpy import any\n\nfrom autograd_rnn.arrays import on_arrays"
+            "from numpy import any\n\nfrom autograd_rnn.backends.numpy import on_arrays"
         )
         names: dict[str, Any] = {}
         exec(source, names)

@@ -23,10 +23,10 @@ from autograd_rnn import (
     value_and_grad,
     zero_grad,
 )
-from autograd_rnn.engine import constant
+from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import ArgumentTypeError
-from autograd_rnn.graph import check_fresh
-from autograd_rnn.ieee import same_bits
+from autograd_rnn.graph.walk import check_fresh
+from autograd_rnn.ops.ieee import same_bits
 
 from .strategies import Pair, numbers_around_one, pairs, whole_pairs
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autograd_rnn import RNN, Value, bits, counter, gradients, in_family, one_hot, record
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, SymbolError
-from autograd_rnn.rnn import activations
+from autograd_rnn.networks.rnn import activations
 
 
 @given(st.data(), st.text("ACGT", max_size=30), st.integers(1, 6))

@@ -21,8 +21,9 @@ from autograd_rnn import (
     separates,
     separating_set,
 )
-from autograd_rnn.graph import Copy, swept
-from autograd_rnn.separating import crossings, tangents
+from autograd_rnn.graph.copies import Copy
+from autograd_rnn.graph.separating import crossings, tangents
+from autograd_rnn.graph.walk import swept
 
 from . import reference
 from .strategies import Pair, name_some, pairs, whole_pairs

@@ -29,17 +29,17 @@ from autograd_rnn import (
     primitive,
     tanh,
 )
-from autograd_rnn.cell import Cell, find_groups
-from autograd_rnn.lanes import definition
-from autograd_rnn.native import tiles
-from autograd_rnn.replay import Line, Program, record
-from autograd_rnn.steps import CompiledStep, record_cell
+from autograd_rnn.backends.compile_step import CompiledStep, record_cell
+from autograd_rnn.backends.llvm.codegen import tiles
+from autograd_rnn.backends.llvm.vector_math import definition
+from autograd_rnn.backends.traced import Cell, find_groups
+from autograd_rnn.program.program import Line, Program, record
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
-from autograd_rnn.blocks import make_blocks
-from autograd_rnn.compiler import CACHE
-from autograd_rnn.kernel import Kernel
+from autograd_rnn.backends.llvm.backend import Kernel
+from autograd_rnn.backends.llvm.batch import make_blocks
+from autograd_rnn.backends.llvm.jit import CACHE
 
 CLOSE = [("numpy", False), ("native", False)]
 BIT_FOR_BIT = [("python", False), ("native", True)]
@@ -646,7 +646,7 @@ def test_several_threads_at_once() -> None:
 
 
 def test_code_is_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import autograd_rnn.compiler as compiler
+    import autograd_rnn.backends.llvm.jit as compiler
 
     monkeypatch.setenv(CACHE, str(tmp_path / "code"))
     compiled: list[str] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograd_rnn import in_family, read_fasta
-from autograd_rnn.dna import windows
+from autograd_rnn.data.fasta import windows
 from autograd_rnn.errors import FastaError
 
 

@@ -32,11 +32,11 @@ from autograd_rnn import (
     gradients,
     progress,
 )
-from autograd_rnn.examples import batches
-from autograd_rnn.losses import LOSSES
-from autograd_rnn.optimisers import Optimiser
-from autograd_rnn.steps import BACKENDS
-from autograd_rnn.train import _Training
+from autograd_rnn.backends.compile_step import BACKENDS
+from autograd_rnn.ops.losses import LOSSES
+from autograd_rnn.training.batches import batches
+from autograd_rnn.training.fit import _Training
+from autograd_rnn.training.optimisers import Optimiser
 
 ENGINES = [name for name in ("eager", *BACKENDS) if name != "auto"]
 ENGINES = sorted({*ENGINES})

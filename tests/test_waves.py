@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_rnn import Value, compile_step
-from autograd_rnn.arrays import on_arrays
-from autograd_rnn.cell import Group
-from autograd_rnn.steps import record_cell
-from autograd_rnn.waves import Wave, find_waves
+from autograd_rnn.backends.compile_step import record_cell
+from autograd_rnn.backends.jax.schedule import Wave, find_waves
+from autograd_rnn.backends.numpy import on_arrays
+from autograd_rnn.backends.traced import Group
 
 from .test_steps import Plan
 

@@ -7,16 +7,16 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Final
 
-from .arguments import as_choice, as_float, as_function, as_integer
-from .cell import Cell
-from .engine import Value
-from .errors import ArgumentTypeError, ArgumentValueError
-from .losses import LOSSES
-from .replay import Recorder
-from .reverse import as_values
-from .runs import EngineRun, ReplayedRun, Step
-
-__all__ = ["AT", "BACKENDS", "Batch", "CompiledStep", "compile_step"]
+from ..arguments import as_choice, as_float, as_function, as_integer
+from ..engine.reverse import as_values
+from ..engine.value import Value
+from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.losses import LOSSES
+from ..program.program import Recorder
+from .eager import EngineRun
+from .python import ReplayedRun
+from .step import Step
+from .traced import Cell
 
 #: What runs a step, and what has to be installed for it.
 BACKENDS: Final[dict[str, tuple[str, ...]]] = {
@@ -123,7 +123,7 @@ def _mesh(devices: Any, backend: str) -> Any:
             f"devices are JAX's, and backend={backend!r} has none: choose backend='jax', or leave "
             f"devices out."
         )
-    from .sharded import as_mesh
+    from .jax.backend import as_mesh
 
     return as_mesh(devices)
 
@@ -308,14 +308,14 @@ class CompiledStep:
             return ReplayedRun(self.step)
         cell = record_cell(self.step, xs[0], ys[0] if len(ys) else None, share=not self.exact)
         if self.backend == "numpy":
-            from .arrays import ArrayRun
+            from .numpy import ArrayRun
 
             return ArrayRun(self.step, cell)
         if self.backend == "jax":
-            from .sharded import ShardedRun
+            from .jax.backend import ShardedRun
 
             return ShardedRun(self.step, cell, self.mesh)
-        from .kernel import NativeRun
+        from .llvm.backend import NativeRun
 
         return NativeRun(self.step, cell, exact=self.exact)
 

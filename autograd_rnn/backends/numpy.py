@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .cell import Cell, find_groups
-from .errors import BranchChanged
-from .listing import in_words
-from .operands import Operand
-from .ops import TABLE, Op
-from .replay import COMPARISONS
-from .runs import Step
-
-__all__ = ["ArrayRun", "Batch", "on_arrays", "pack"]
+from ..errors import BranchChanged
+from ..ops.op import TABLE, Op
+from ..ops.tracer import Operand
+from ..program.printing import in_words
+from ..program.program import COMPARISONS
+from .step import Step
+from .traced import Cell, find_groups
 
 
 def on_arrays(op: Op) -> Callable[..., Any]:

@@ -7,11 +7,9 @@ from functools import lru_cache
 from operator import add, mul
 from typing import Any, NamedTuple
 
-from .operands import Operand
-from .ops import Op
-from .replay import Guard, Program
-
-__all__ = ["Cell", "Group", "find_groups", "read_by_rules"]
+from ..ops.op import Op
+from ..ops.tracer import Operand
+from ..program.program import Guard, Program
 
 
 class Cell:

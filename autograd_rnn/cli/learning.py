@@ -14,24 +14,21 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
-from .arguments import as_choice
-from .datasets import Dataset
-from .dna import read_fasta, windows
-from .errors import ArgumentValueError, FolderNotFound
-from .linear import Linear
-from .losses import LOSSES, is_hit
-from .notation import many
-from .ops import sigmoid
-from .optimisers import Adam
+from ..arguments import as_choice, many
+from ..backends.compile_step import BACKENDS
+from ..data.dataset import Dataset
+from ..data.fasta import read_fasta, windows
+from ..errors import ArgumentValueError, FolderNotFound
+from ..networks.linear import Linear
+from ..networks.rnn import RNN
+from ..networks.serialise import fields_of, load_json, save_json
+from ..networks.stack import Stack, load_model
+from ..ops.losses import LOSSES, is_hit
+from ..ops.table import sigmoid
+from ..training.fit import fit
+from ..training.optimisers import Adam
 from .recipes import DNA, RECIPES, Parts, Reading, Recipe, from_fasta, make_parts, recipe_of
-from .rnn import RNN
-from .saved import fields_of, load_json, save_json
-from .stack import Stack, load_model
-from .steps import BACKENDS
 from .terminal import AsJson, Fasta, Window, complain, make_table, print_table, shorten
-from .train import fit
-
-__all__ = ["predict", "train"]
 
 CELLS: Final = ("rnn", "lstm", "gru")
 # So many epochs no training waits: it ends as told, and the best weights are put back all the same.

@@ -17,25 +17,25 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from .derive import derive
-from .dna import Record, read_fasta, windows
-from .draw import draw
-from .drawing import FILE_FORMATS
-from .engine import Value, compiled, constant
-from .errors import ArgumentValueError, AutogradError, FormatError
-from .exercises import make_exercises, sheet
-from .files import write_whole
-from .graph import copies
+from ..data.encoding import bits, one_hot
+from ..data.fasta import Record, read_fasta, windows
+from ..data.tasks import in_family
+from ..derivation.derive import derive
+from ..derivation.document import Section, as_html, as_markdown, as_tex, as_text
+from ..derivation.exercises import make_exercises, sheet
+from ..engine.value import Value, compiled, constant
+from ..errors import ArgumentValueError, AutogradError, FormatError
+from ..files import write_whole
+from ..graph.copies import copies
+from ..graph.notation import label, number
+from ..networks.model import Unrolled
+from ..networks.rnn import RNN, counter
+from ..pictures.draw import draw
+from ..pictures.drawing import FILE_FORMATS
+from ..pictures.play.page import play
+from ..pictures.render import check_format
 from .learning import predict, train
-from .notation import label, number
-from .paper import Section, as_html, as_markdown, as_tex, as_text
-from .play import play
-from .render import check_format
-from .rnn import RNN, Unrolled, bits, counter, one_hot
-from .tasks import in_family
 from .terminal import AsJson, Fasta, Window, complain, make_table, print_table, shorten
-
-__all__ = ["app", "main"]
 
 ALPHABET = "ACGT"
 CHUNK = 500
@@ -515,7 +515,3 @@ def _print_json(base: str, at_least: int, agree: bool, **rest: object) -> None:
 
 app.command()(train)
 app.command()(predict)
-
-
-if __name__ == "__main__":
-    main()

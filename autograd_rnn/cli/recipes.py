@@ -9,15 +9,13 @@ from functools import partial
 from itertools import cycle
 from typing import Final, NamedTuple
 
-from .arguments import as_choice
-from .datasets import Dataset
-from .dna import read_fasta
-from .errors import ArgumentValueError, SymbolError
-from .languages import Language
-from .rnn import bits, check_symbols, one_hot
-from .tasks import adding, counting_ones, dna_family, parity, promoters, tomita
-
-__all__ = ["RECIPES", "Parts", "Reading", "Recipe", "from_fasta", "make_parts", "recipe_of"]
+from ..arguments import as_choice, check_symbols
+from ..data.dataset import Dataset
+from ..data.encoding import bits, one_hot
+from ..data.fasta import read_fasta
+from ..data.languages import Language
+from ..data.tasks import adding, counting_ones, dna_family, parity, promoters, tomita
+from ..errors import ArgumentValueError, SymbolError
 
 DNA: Final = "ACGT"
 LONGER_SEQUENCES: Final = 500

@@ -11,8 +11,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["AsJson", "Fasta", "Window", "complain", "make_table", "print_table", "shorten"]
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Fasta = Annotated[Path | None, typer.Option(metavar="FILE", help="A FASTA file, plain or gzipped.")]
 Window = Annotated[

@@ -7,11 +7,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final
 
-from .arguments import as_float, as_floats, as_integer
-from .errors import ArgumentTypeError, ArgumentValueError
-from .notation import many
-
-__all__ = ["Dataset", "as_list", "joined"]
+from ..arguments import as_float, as_floats, as_integer, many
+from ..errors import ArgumentTypeError, ArgumentValueError
 
 MOST_CLASSES: Final = 10_000
 

@@ -11,11 +11,9 @@ from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final, NamedTuple
 
-from .arguments import as_integer
-from .datasets import joined
-from .errors import ArgumentTypeError, ArgumentValueError, FastaError
-
-__all__ = ["Promoter", "Record", "read_fasta", "read_promoters", "windows"]
+from ..arguments import as_integer
+from ..errors import ArgumentTypeError, ArgumentValueError, FastaError
+from .dataset import joined
 
 AMBIGUOUS: Final = "BDHKMNRSVWY"
 # Letter for letter, unlike str.upper, which makes two of ß.

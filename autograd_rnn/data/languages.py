@@ -8,12 +8,10 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, product
 from typing import Any, Final
 
-from .arguments import as_integer, as_name
-from .datasets import Dataset, as_list
-from .errors import ArgumentTypeError, ArgumentValueError
-from .rnn import bits, check_alphabet, check_symbols, one_hot
-
-__all__ = ["Language", "as_lengths"]
+from ..arguments import as_integer, as_name, check_alphabet, check_symbols
+from ..errors import ArgumentTypeError, ArgumentValueError
+from .dataset import Dataset, as_list
+from .encoding import bits, one_hot
 
 MOST_STRINGS: Final = 1_000_000
 MOST_STEPS: Final = 10_000

@@ -7,22 +7,12 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
-from .arguments import as_integer
-from .datasets import Dataset
-from .dna import read_promoters
-from .errors import ArgumentTypeError, ArgumentValueError
+from ..arguments import as_integer, check_alphabet
+from ..errors import ArgumentTypeError, ArgumentValueError
+from .dataset import Dataset
+from .encoding import one_hot
+from .fasta import read_promoters
 from .languages import Language, as_lengths
-from .rnn import check_alphabet, one_hot
-
-__all__ = [
-    "adding",
-    "counting_ones",
-    "dna_family",
-    "in_family",
-    "parity",
-    "promoters",
-    "tomita",
-]
 
 # As many as the network may have that mimics the program.
 MOST_STATES: Final = 1000

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from .algebra import TEXT, Expression, Number, Symbol, fraction, product, total
-from .paper import Equation, Side
-from .reading import Reading, plain
-from .separating import restricted_adjoints
-
-__all__ = ["Backward", "in_numbers", "line"]
+from ..graph.separating import restricted_adjoints
+from .document import Equation, Side
+from .expressions import TEXT, Expression, Number, Symbol, fraction, product, total
+from .quantities import Reading, plain
 
 LONGEST_PRODUCT: Final = 6  # symbols of a derivative that is written out
 

@@ -6,21 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .algebra import (
-    TEXT,
-    Applied,
-    Expression,
-    Number,
-    Product,
-    Sum,
-    Symbol,
-    fraction,
-    product,
-    total,
-)
-from .errors import ArgumentTypeError, ArgumentValueError
-from .graph import Copy, adjoints, check_fresh, check_node, check_run, copies, describe, topological
-from .paper import (
+from ..errors import ArgumentTypeError, ArgumentValueError
+from ..graph.copies import Copy, copies
+from ..graph.separating import escape, key_of, restricted_adjoints, separating_set, tangents
+from ..graph.walk import adjoints, check_fresh, check_node, check_run, describe, topological
+from .backprop import LONGEST_PRODUCT, Backward, in_numbers, line
+from .document import (
     Equation,
     Row,
     Section,
@@ -32,11 +23,19 @@ from .paper import (
     as_tex,
     as_text,
 )
-from .reading import Reading
-from .recursion import LONGEST_PRODUCT, Backward, in_numbers, line
-from .separating import escape, key_of, restricted_adjoints, separating_set, tangents
-
-__all__ = ["Derivation", "Term", "derive", "problem"]
+from .expressions import (
+    TEXT,
+    Applied,
+    Expression,
+    Number,
+    Product,
+    Sum,
+    Symbol,
+    fraction,
+    product,
+    total,
+)
+from .quantities import Reading
 
 
 class Term(NamedTuple):

@@ -7,22 +7,9 @@ from html import escape
 from math import ceil
 from typing import Any, Final, NamedTuple
 
-from .algebra import LATEX, TEXT, Expression, Style
-from .errors import DerivationError
-from .theme import DARK, LIGHT
-
-__all__ = [
-    "Equation",
-    "Row",
-    "Section",
-    "Sentence",
-    "Side",
-    "as_html",
-    "as_latex",
-    "as_markdown",
-    "as_tex",
-    "as_text",
-]
+from ..errors import DerivationError
+from ..pictures.theme import DARK, LIGHT
+from .expressions import LATEX, TEXT, Expression, Style
 
 TOLERANCE: Final = 1e-9
 WIDTH: Final = 78

@@ -6,15 +6,14 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from .arguments import as_choice, as_integer
+from ..arguments import as_choice, as_integer, many
+from ..data.encoding import bits
+from ..engine.value import Value, constant
+from ..errors import ArgumentValueError
+from ..networks.model import Unrolled
+from ..networks.rnn import RNN
 from .derive import derive, problem
-from .engine import Value, constant
-from .errors import ArgumentValueError
-from .notation import many
-from .paper import Section, Sentence
-from .rnn import RNN, Unrolled, bits
-
-__all__ = ["ACTIVATIONS", "Exercise", "make_exercises", "sheet"]
+from .document import Section, Sentence
 
 ACTIVATIONS: Final = ("relu", "tanh", "linear")
 WEIGHTS: Final = (-3, -2, -1, 1, 2, 3, 4)

@@ -11,26 +11,9 @@ from itertools import pairwise
 from string import Formatter
 from typing import Any, Final
 
-from . import ops
-from .notation import ACCENTS, Text, label, number, superscript, write
-from .ops import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
-
-__all__ = [
-    "LATEX",
-    "TEXT",
-    "Applied",
-    "Expression",
-    "Number",
-    "Product",
-    "Style",
-    "Sum",
-    "Symbol",
-    "fraction",
-    "latex_name",
-    "prime",
-    "product",
-    "shown_exactly",
-]
+from ..graph.notation import ACCENTS, Text, label, number, superscript, write
+from ..ops import table as ops
+from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
 
 # --- names in LaTeX ------------------------------------------------------------------------------
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from .algebra import (
+from ..errors import GraphTooLarge
+from ..graph.copies import Copy
+from ..graph.notation import label
+from ..graph.walk import layers, topological
+from ..ops.op import CALL, Op
+from .expressions import (
     LATEX,
     TEXT,
     Applied,
@@ -18,12 +23,6 @@ from .algebra import (
     prime,
     product,
 )
-from .errors import GraphTooLarge
-from .graph import Copy, layers, topological
-from .notation import label
-from .ops import CALL, Op
-
-__all__ = ["Reading", "plain"]
 
 MOST_TOLD: Final = 400
 LONGEST_INSIDE: Final = 40  # characters of an expression that needs no name of its own

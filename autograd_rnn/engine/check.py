@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from .arguments import as_float, as_floats, as_function
-from .engine import Value
-from .errors import ArgumentValueError, GradientError
+from ..arguments import as_float, as_floats, as_function
+from ..errors import ArgumentValueError, GradientError
 from .reverse import as_output, gradients
-
-__all__ = ["CheckedInput", "check_gradients"]
+from .value import Value
 
 
 class CheckedInput(NamedTuple):

@@ -10,13 +10,11 @@ import threading
 from types import TracebackType
 from typing import Any, Final
 
-from .engine import WATCH, Value, constant, watchers
-from .errors import AnomalyError, ArgumentValueError
-from .graph import describe
+from ..errors import AnomalyError, ArgumentValueError
+from ..graph.walk import describe
+from .value import WATCH, Value, constant, watchers
 
-__all__ = ["Context", "detect_anomaly", "no_grad"]
-
-PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
+PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _counting: Final = threading.Lock()
 
 

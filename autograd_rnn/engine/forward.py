@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .arguments import as_floats, as_function
-from .engine import Value, constant
-from .errors import ArgumentValueError
-from .graph import topological
+from ..arguments import as_floats, as_function
+from ..errors import ArgumentValueError
+from ..graph.walk import topological
 from .reverse import as_output, gradients
-
-__all__ = ["hvp", "jvp"]
+from .value import Value, constant
 
 
 def jvp(

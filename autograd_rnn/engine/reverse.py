@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .arguments import as_float, as_function
-from .engine import WATCH, Value, constant, watchers
-from .errors import ArgumentTypeError
-from .graph import adjoints, check_fresh, swept, topological
-
-__all__ = [
-    "as_output",
-    "as_values",
-    "grad",
-    "gradients",
-    "hessian",
-    "value_and_grad",
-    "zero_grad",
-]
+from ..arguments import as_float, as_function
+from ..errors import ArgumentTypeError
+from ..graph.walk import adjoints, check_fresh, swept, topological
+from .value import WATCH, Value, constant, watchers
 
 
 def gradients(

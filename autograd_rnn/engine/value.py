@@ -8,14 +8,12 @@ from typing import Any, Final, final
 
 from mypy_extensions import mypyc_attr
 
-from . import ops
-from .arguments import as_float, as_name
-from .errors import ArgumentTypeError, AssignmentError
-from .graph import topological
-from .ieee import ieee_divide, power, power_slope
-from .ops import Op
-
-__all__ = ["WATCH", "Value", "compiled", "constant", "watchers"]
+from ..arguments import as_float, as_name
+from ..errors import ArgumentTypeError, AssignmentError
+from ..graph.walk import topological
+from ..ops import table as ops
+from ..ops.ieee import ieee_divide, power, power_slope
+from ..ops.op import Op
 
 #: Whether this file runs as machine code, or as the Python that it is.
 compiled: Final = not __file__.endswith(".py")

@@ -10,21 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, NamedTuple
 
-from .ops import ATOM, CALL, PRODUCT, QUOTIENT, SIGN, SUM, Op
-
-__all__ = [
-    "Text",
-    "accent",
-    "is_not_finite",
-    "label",
-    "many",
-    "number",
-    "superscript",
-    "table",
-    "write",
-    "write_number",
-    "written_with",
-]
+from ..ops.op import ATOM, CALL, PRODUCT, QUOTIENT, SIGN, SUM, Op
 
 ACCENTS: Final = ("\u0307", "\u0308", "\u20db", "\u20dc")
 SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -193,15 +179,6 @@ def write_number(x: float) -> Text:
     """
     text = number(x)
     return Text(text, SIGN if text.startswith("−") else PRODUCT if "×" in text else ATOM)
-
-
-def many(count: int, thing: str) -> str:
-    """How many there are of a thing.
-
-    >>> many(1, "step"), many(3, "step")
-    ('1 step', '3 steps')
-    """
-    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:

@@ -7,21 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from .errors import ArgumentTypeError, ArgumentValueError
-from .graph import Copy, check_node, describe, is_node, swept, topological
+from ..errors import ArgumentTypeError, ArgumentValueError
+from .copies import Copy
 from .notation import label
-
-__all__ = [
-    "Path",
-    "crossings",
-    "escape",
-    "key_of",
-    "members_of",
-    "restricted_adjoints",
-    "separates",
-    "separating_set",
-    "tangents",
-]
+from .walk import check_node, describe, is_node, swept, topological
 
 UNLIMITED: Final = 1 << 60
 

@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from .errors import ArgumentTypeError, ArgumentValueError, StaleGraphError
-from .ieee import same_bits
-from .notation import Text, accent, label, number, table, write, write_number
-
-__all__ = [
-    "Copies",
-    "Copy",
-    "Node",
-    "adjoints",
-    "check_fresh",
-    "check_node",
-    "check_run",
-    "copies",
-    "depth_first",
-    "describe",
-    "is_node",
-    "layers",
-    "swept",
-    "topological",
-]
-
-MOST_ROWS: Final = 40
+from ..errors import ArgumentTypeError, StaleGraphError
+from ..ops.ieee import same_bits
 
 
 class Node(Protocol):
@@ -113,94 +92,6 @@ def describe(node: N) -> str:
 
 def _named(node: N) -> str:
     return f"{node.data!r}" if node.name is None else f"{node.name} = {node.data!r}"
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One use of a parameter by one consumer at one operand position: an edge of the graph.
-
-    `index` counts the uses from 1 in topological order, `layer` is the step of the network (None
-    without one, or outside its steps), `grad` is ∂output/∂copy = `adjoint` · `partial`, that is
-    ∂output/∂consumer · ∂consumer/∂copy.  The lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁,
-    w⃛₁, and so does `name`.
-
-    >>> from autograd_rnn import Value
-    >>> w = Value(3, "w")
-    >>> first, second = copies(w, w * w)
-    >>> second.name, second.position, second.grad
-    ('ẅ', 1, 3.0)
-    """
-
-    name: str
-    index: int
-    layer: int | None
-    parameter: Any
-    consumer: Any
-    position: int
-    data: float
-    adjoint: float
-    partial: float
-    grad: float
-
-
-class Copies(tuple[Copy, ...]):
-    """The copies of a parameter, in topological order; printed, a table of their terms.
-
-    >>> from autograd_rnn import Value
-    >>> w = Value(3, "w")
-    >>> print(copies(w, w * w))
-    copy   used in   adjoint   partial   term
-    ─────────────────────────────────────────
-    ẇ      ẇ·w             1         3      3
-    ẅ      w·ẅ             1         3      3
-    ─────────────────────────────────────────
-    sum                                     6
-    """
-
-    __slots__ = ()
-
-    @property
-    def total(self) -> float:
-        """The sum of the terms, from the first copy to the last: the parameter's gradient."""
-        total = self[0].grad if self else 0.0
-        for copy in self[1:]:
-            total += copy.grad
-        return total
-
-    def __str__(self) -> str:
-        with_layers = any(copy.layer is not None for copy in self)
-        head = ("copy", "layer", "used in", "adjoint", "partial", "term")
-        rows = [
-            (
-                *(copy.name, str(copy.layer or "–"), _use(copy)),
-                *map(number, (copy.adjoint, copy.partial, copy.grad)),
-            )
-            for copy in self
-        ]
-        foot = ("sum", "", "", "", "", number(self.total))
-        if len(rows) > MOST_ROWS:
-            half = MOST_ROWS // 2
-            left_out = f"… {len(rows) - 2 * half} more …"
-            rows = [*rows[:half], ("…", "", left_out, "", "", ""), *rows[-half:]]
-        shown = [row if with_layers else row[:1] + row[2:] for row in (head, *rows, foot)]
-        return table(shown, left=(0, 2) if with_layers else (0, 1))
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Jupyter shows the table."""
-        printer.text(str(self))
-
-
-def _use(copy: Copy) -> str:
-    """The consumer of a copy, written with its operands: w₁·q̇."""
-    written = [
-        Text(copy.name)
-        if position == copy.position
-        else Text(label(parent.name))
-        if parent.name
-        else write_number(parent.data)
-        for position, parent in enumerate(copy.consumer.parents)
-    ]
-    return write(copy.consumer.op, *written).text
 
 
 def topological(*roots: N) -> list[N]:
@@ -322,59 +213,3 @@ def layers(run: Run) -> dict[Any, int]:
                     layer[node] = step.k
                     path.extend(node.parents)
     return layer
-
-
-def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
-    """The copies of a parameter, one per use, in topological order; their `grad`s add up to its.
-
-    With `run`, an unrolled network, each copy knows its layer.  Printed, they are a table.  Empty
-    where the output does not depend on the parameter.  Raises `ValueError` for a constant.
-    (Panels 11 and 12.)
-
-    >>> from autograd_rnn import RNN, bits
-    >>> rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
-    >>> run = rnn.unroll(bits("101"))
-    >>> loss = (15 - run.pi[0]) ** 2
-    >>> w1, w2 = rnn.parameters()
-    >>> [(copy.name, copy.layer, copy.grad) for copy in copies(w1, loss, run)]
-    [('ẇ₁', 1, 0.0), ('ẅ₁', 2, 16.0), ('w⃛₁', 3, 16.0)]
-    """
-    check_node(parameter, "parameter")
-    check_node(output, "output")
-    check_run(run)
-    if parameter.constant:
-        raise ArgumentValueError(
-            f"parameter is the constant {describe(parameter)}, and constants are never "
-            f"differentiated: make it a variable with Value({parameter.data})."
-        )
-    order = topological(output)
-    adjoint = adjoints(output)
-    layer = {} if run is None else layers(run)
-    return Copies(_number_uses(parameter, order, adjoint, layer))
-
-
-def _number_uses(
-    parameter: Any, order: Sequence[Any], adjoint: dict[Any, float], layer: dict[Any, int]
-) -> Iterable[Copy]:
-    index = 0
-    name = parameter.name
-    for place, consumer in enumerate(order, 1):
-        if consumer is parameter and name is None:
-            name = f"v_{place}"
-        for position, operand in enumerate(consumer.parents):
-            if operand is parameter:
-                index += 1
-                partial = consumer.partials[position]
-                slope = adjoint.get(consumer, 0.0)
-                yield Copy(
-                    name=accent(name, index),
-                    index=index,
-                    layer=layer.get(consumer),
-                    parameter=parameter,
-                    consumer=consumer,
-                    position=position,
-                    data=parameter.data,
-                    adjoint=slope,
-                    partial=partial,
-                    grad=slope * partial,
-                )

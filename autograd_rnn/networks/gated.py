@@ -6,18 +6,15 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
-from .arguments import as_integer
-from .engine import Value
-from .errors import ArgumentValueError
+from ..arguments import as_integer, many
+from ..engine.value import Value
+from ..errors import ArgumentValueError
+from ..ops.table import sigmoid, tanh
 from .initialise import glorot, orthogonal
-from .models import Model
-from .notation import many
-from .ops import sigmoid, tanh
+from .model import Model
 from .rnn import MOST_INPUTS
-from .saved import fields_of
+from .serialise import fields_of
 from .vectors import as_rows, as_table, as_weights, single, weighted_sums
-
-__all__ = ["GRU", "LSTM", "GRUStep", "LSTMStep"]
 
 # Four gates of so many states, and their orthogonal rows, take seconds.
 MOST_STATES: Final = 256

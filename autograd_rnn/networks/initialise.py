@@ -6,8 +6,6 @@ import math
 import random
 from operator import mul
 
-__all__ = ["glorot", "orthogonal"]
-
 
 def glorot(rows: int, columns: int, chance: random.Random) -> list[list[float]]:
     """Rows of weights drawn evenly from ±√(6 / (rows + columns)) (Glorot and Bengio, 2010).

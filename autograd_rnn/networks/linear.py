@@ -6,17 +6,14 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from .arguments import as_integer, shown
-from .engine import Value
-from .errors import ArgumentValueError
+from ..arguments import as_integer, many, shown
+from ..engine.value import Value
+from ..errors import ArgumentValueError
 from .initialise import glorot
-from .models import Model
-from .notation import many
+from .model import Model
 from .rnn import MOST_INPUTS, MOST_STATES
-from .saved import fields_of
+from .serialise import fields_of
 from .vectors import as_rows, as_table, as_weights, single, weighted_sums
-
-__all__ = ["Linear", "LinearStep"]
 
 
 class LinearStep(NamedTuple):

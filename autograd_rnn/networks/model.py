@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from .engine import Value, constant
-from .errors import ArgumentTypeError, ArgumentValueError
-from .notation import many
-from .ops import stop_gradient
-from .saved import load_json, save_json
-from .steps import CompiledStep, compile_step
+from ..arguments import many
+from ..backends.compile_step import CompiledStep, compile_step
+from ..engine.value import Value, constant
+from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.table import stop_gradient
+from .serialise import load_json, save_json
 from .vectors import (
     as_vector,
     begins_window,
@@ -22,8 +22,6 @@ from .vectors import (
     component,
     components,
 )
-
-__all__ = ["Model", "Unrolled", "name_steps", "state_names"]
 
 
 class Unrolled:

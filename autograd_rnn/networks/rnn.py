@@ -8,13 +8,12 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .arguments import as_choice, as_integer, shown
-from .engine import Value
-from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
-from .models import Model, Unrolled
-from .notation import many
-from .ops import LINEAR, TABLE
-from .saved import fields_of, load_json
+from ..arguments import as_choice, as_integer, check_alphabet, many, shown
+from ..engine.value import Value
+from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.op import LINEAR, TABLE
+from .model import Model
+from .serialise import fields_of, load_json
 from .vectors import (
     as_rows,
     as_table,
@@ -22,18 +21,6 @@ from .vectors import (
     single,
     weighted_sums,
 )
-
-__all__ = [
-    "RNN",
-    "Step",
-    "Unrolled",
-    "activations",
-    "bits",
-    "check_alphabet",
-    "check_symbols",
-    "counter",
-    "one_hot",
-]
 
 # Every weight is an object: beyond these, memory runs out before patience does.
 MOST_STATES = 1000
@@ -50,56 +37,6 @@ def activations() -> tuple[str, ...]:
 
 
 # --- inputs --------------------------------------------------------------------------------------
-
-
-def one_hot(sequence: str, alphabet: str = "ACGT") -> list[list[float]]:
-    """A vector per symbol, with a 1 at the symbol's place in the alphabet (panel 4).
-
-    `SymbolError` (a `ValueError`) for a symbol outside the alphabet, with its position from 1.
-
-    >>> one_hot("GA")
-    [[0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
-    """
-    check_alphabet(alphabet)
-    check_symbols(sequence, alphabet, "sequence")
-    place = {symbol: index for index, symbol in enumerate(alphabet)}
-    return [
-        [1.0 if place[symbol] == index else 0.0 for index in range(len(alphabet))]
-        for symbol in sequence
-    ]
-
-
-def bits(string: str) -> list[list[float]]:
-    """A vector of size 1 per bit (panel 10).
-
-    `SymbolError` (a `ValueError`) for anything but 0 and 1, with its position from 1.
-
-    >>> bits("101")
-    [[1.0], [0.0], [1.0]]
-    """
-    check_symbols(string, "01", "bits")
-    return [[float(symbol)] for symbol in string]
-
-
-def check_alphabet(alphabet: object) -> None:
-    """Refuse what is not one or more different symbols."""
-    if not isinstance(alphabet, str):
-        raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
-    if not alphabet or len(set(alphabet)) < len(alphabet):
-        raise ArgumentValueError(
-            f"alphabet must be one or more different symbols, not {alphabet!r}."
-        )
-
-
-def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
-    """Refuse what is not a text of the alphabet; the message has the symbol and its position."""
-    if not isinstance(sequence, str):
-        raise ArgumentTypeError(f"{argument} must be a str, not {type(sequence).__name__}.")
-    for position, symbol in enumerate(sequence, 1):
-        if symbol not in alphabet:
-            raise SymbolError(
-                f"{argument}: {symbol!r} at position {position} is not one of {alphabet!r}."
-            )
 
 
 # --- the layer -----------------------------------------------------------------
@@ -128,6 +65,7 @@ class RNN(Model):
     [1; Q; X], the offset enters as itself, and π is the output.  `ValueError` for a shape that does
     not fit or an unknown activation.
 
+    >>> from autograd_rnn import bits
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
     >>> [q.data for q in rnn(bits("10"))]
     [4.0]
@@ -262,6 +200,7 @@ def counter(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> RNN:
     State j turns on where state j-1 was on and the base comes, or where it was already on
     (panel 6).  It needs the step activation: with ReLU the states grow, and `GGAA` is wrong.
 
+    >>> from autograd_rnn import one_hot
     >>> [weight.data for weight in counter().weights[2]]
     [0.0, 2.0, 1.0]
     >>> counter()(one_hot("AGGTAACG"))[-1].data

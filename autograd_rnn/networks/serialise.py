@@ -8,11 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .arguments import shown
-from .errors import ArgumentTypeError, ArgumentValueError
-from .files import write_whole
-
-__all__ = ["fields_of", "load_json", "save_json"]
+from ..arguments import shown
+from ..errors import ArgumentTypeError, ArgumentValueError
+from ..files import write_whole
 
 T = TypeVar("T")
 

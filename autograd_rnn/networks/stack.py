@@ -8,17 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, Self
 
-from .arguments import as_choice, as_integer, shown
-from .cells import GRU, LSTM
-from .engine import Value
-from .errors import ArgumentTypeError, ArgumentValueError
+from ..arguments import as_choice, as_integer, many, shown
+from ..engine.value import Value
+from ..errors import ArgumentTypeError, ArgumentValueError
+from .gated import GRU, LSTM
 from .linear import Linear
-from .models import Model
-from .notation import many
+from .model import Model
 from .rnn import RNN
-from .saved import fields_of, load_json
-
-__all__ = ["Stack", "StackStep", "load_model"]
+from .serialise import fields_of, load_json
 
 Layer = RNN | LSTM | GRU | Linear
 

@@ -6,14 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from .arguments import as_choice, shown
-from .cells import GRU, LSTM
-from .errors import ArgumentTypeError, ArgumentValueError
+from ..arguments import as_choice, shown
+from ..errors import ArgumentTypeError, ArgumentValueError
+from .gated import GRU, LSTM
 from .linear import Linear
 from .rnn import RNN
 from .stack import Layer, Stack
-
-__all__ = ["from_torch", "to_torch"]
 
 KEY: Final = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)")
 ACTIVATIONS: Final = ("tanh", "relu")

@@ -6,24 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Any
 
-from .arguments import as_float, as_integer
-from .engine import Value
-from .errors import ArgumentTypeError, ArgumentValueError
-from .notation import accent
-
-__all__ = [
-    "as_rows",
-    "as_table",
-    "as_vector",
-    "as_weights",
-    "begins_window",
-    "check_step",
-    "check_truncate",
-    "component",
-    "components",
-    "single",
-    "weighted_sums",
-]
+from ..arguments import as_float, as_integer
+from ..engine.value import Value
+from ..errors import ArgumentTypeError, ArgumentValueError
+from ..graph.notation import accent
 
 
 @lru_cache(maxsize=10_000)

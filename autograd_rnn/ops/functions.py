@@ -6,11 +6,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-from .arguments import as_float
-from .errors import ArgumentTypeError, ArgumentValueError
-from .ops import div, exp, log, maximum, minimum, stop_gradient
-
-__all__ = ["dot", "logsumexp", "softmax"]
+from ..arguments import as_float
+from ..errors import ArgumentTypeError, ArgumentValueError
+from .table import div, exp, log, maximum, minimum, stop_gradient
 
 MAX: Final = sys.float_info.max
 

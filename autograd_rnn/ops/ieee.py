@@ -11,24 +11,6 @@ import math
 from functools import cache
 from typing import Final
 
-__all__ = [
-    "cos",
-    "divide",
-    "exp",
-    "ieee_divide",
-    "ieee_power",
-    "log",
-    "maximum",
-    "power",
-    "power_slope",
-    "same_bits",
-    "sigmoid",
-    "sin",
-    "softplus",
-    "sqrt",
-]
-
-
 # Enough for the multiple of π/2 nearest to any float, with a hundred bits to spare.
 PI_BITS: Final = 1300
 

@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from .arguments import as_float
-from .errors import ArgumentTypeError, ArgumentValueError
+from ..arguments import as_float, many
+from ..errors import ArgumentTypeError, ArgumentValueError
 from .functions import dot, logsumexp
-from .notation import many
-from .ops import equal, softplus
-
-__all__ = [
-    "HITS",
-    "LOSSES",
-    "binary_cross_entropy",
-    "check_target",
-    "cross_entropy",
-    "is_hit",
-    "squared_error",
-]
+from .table import equal, softplus
 
 
 def squared_error(output: Any, target: Any) -> Any:

@@ -1,13 +1,13 @@
-"""The primitives, one entry each.
+"""The table of primitives, one entry each.
 
-To add an op, add an entry to the table at the end of this file, or call `primitive` from your own
+To add an op, add an entry to this file, or call `primitive` from your own
 code; every reader then has it.  An entry says what the op is called and how it is drawn and
 written, its value on floats, and its local partial derivative by each operand.  The partials are
 written in the primitives themselves and take the operands and the result, `(x, z)` or `(x, y, z)`,
 so the same rule serves floats and Values, and with it backward, forward and second derivatives.
 An example, in full:
 
-    exp = _define(
+    exp = define(
         "exp",
         value=ieee.exp,                     # on floats; never raises: IEEE inf and NaN
         partials=(lambda x, z: z,),         # one per operand
@@ -33,294 +33,22 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
-from string import Formatter
-from typing import Any, Final
+from typing import Any
 
 from . import ieee
-from .arguments import as_float, as_function, as_name, shown
-from .errors import ArgumentTypeError, ArgumentValueError
+from .op import (
+    CALL,
+    POWER,
+    PRODUCT,
+    QUOTIENT,
+    SIGN,
+    SUM,
+    Op,
+    define,
+    nothing,
+)
 
-__all__ = [
-    "TABLE",
-    "Op",
-    "abs",
-    "cos",
-    "exp",
-    "log",
-    "maximum",
-    "minimum",
-    "primitive",
-    "relu",
-    "sigmoid",
-    "sin",
-    "softplus",
-    "sqrt",
-    "step",
-    "stop_gradient",
-    "tanh",
-]
-
-# How tightly an expression binds, from a sum to a name.
-SUM: Final = 1
-QUOTIENT: Final = 2
-PRODUCT: Final = 3
-SIGN: Final = 4
-POWER: Final = 5
-CALL: Final = 6
-ATOM: Final = 7
-
-# The name of the activation that is none: no op may take it.
-LINEAR: Final = "linear"
-
-# --- one op --------------------------------------------------------------------------------------
-
-
-class Op:
-    """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
-
-    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `arrays`, `llvm` and
-    `llvm_slope` (of a vector of doubles), `binds` and `operator` (of Python) are the columns of the
-    table; `arity` is the number of operands, and `flat` says that every partial is `nothing`.
-
-    >>> tanh(0.0)
-    0.0
-    >>> tanh.arity, tanh.symbol
-    (1, 'tanh')
-    """
-
-    __slots__ = (
-        "arity",
-        "arrays",
-        "binds",
-        "flat",
-        "latex",
-        "llvm",
-        "llvm_slope",
-        "name",
-        "operator",
-        "partials",
-        "python",
-        "symbol",
-        "text",
-        "value",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        value: Callable[..., float],
-        partials: tuple[Callable[..., Any], ...],
-        *,
-        symbol: str,
-        text: str,
-        latex: str,
-        python: str,
-        arrays: Callable[..., Any] | None = None,
-        llvm: str | None = None,
-        llvm_slope: str | None = None,
-        binds: int,
-        operator: Callable[..., Any] | None = None,
-    ) -> None:
-        self.name = name
-        self.value = value
-        self.partials = partials
-        self.symbol = symbol
-        self.text = text
-        self.latex = latex
-        self.python = python
-        self.arrays = arrays
-        self.llvm = llvm
-        self.llvm_slope = llvm_slope
-        self.binds = binds
-        self.operator = operator
-        self.arity = len(partials)
-        self.flat = all(rule is nothing for rule in partials)
-
-    def __repr__(self) -> str:
-        return f"<op {self.name}>"
-
-    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
-        # An op is its entry in the table, so that is what copies and pickles hold.
-        return _entry, (self.name,)
-
-    def __call__(self, *operands: Any) -> Any:
-        """The result for numbers (a float), or for Values (a Value that remembers its operands)."""
-        if len(operands) != self.arity:
-            raise ArgumentTypeError(
-                f"{self.name} takes {self.arity} operand{'s'[: self.arity > 1]}, "
-                f"but got {len(operands)}."
-            )
-        for operand in operands:
-            if type(operand) is not float:
-                break
-        else:
-            # A rule comes here with floats for each op in it, each time that a node is made.
-            return self.value(*operands)
-        for operand in operands:
-            apply_op = getattr(operand, "_apply_op", None)
-            if apply_op is not None:
-                return apply_op(self, operands)
-        return self.value(*[as_float(operand, f"{self.name}'s operand") for operand in operands])
-
-
-def nothing(*operands: Any) -> float:
-    """0, the partial of an op that has no slope anywhere, such as a comparison."""
-    return 0.0
-
-
-TABLE: Final[dict[str, Op]] = {}
-
-
-def _entry(name: str) -> Op:
-    return TABLE[name]
-
-
-def _define(
-    name: str,
-    *,
-    value: Callable[..., float],
-    partials: tuple[Callable[..., Any], ...],
-    symbol: str,
-    text: str,
-    latex: str,
-    python: str,
-    binds: int,
-    arrays: Callable[..., Any],
-    llvm: str | None = None,
-    llvm_slope: str | None = None,
-    operator: Callable[..., Any] | None = None,
-) -> Op:
-    op = TABLE[name] = Op(
-        name,
-        value,
-        partials,
-        symbol=symbol,
-        text=text,
-        latex=latex,
-        python=python,
-        arrays=arrays,
-        llvm=llvm,
-        llvm_slope=llvm_slope,
-        binds=binds,
-        operator=operator,
-    )
-    return op
-
-
-def primitive(
-    name: object,
-    value: Callable[..., float],
-    partials: Callable[..., Any] | Sequence[Callable[..., Any]],
-    *,
-    symbol: object = None,
-    latex: object = None,
-    python: object = None,
-    arrays: Callable[..., Any] | None = None,
-    llvm: object = None,
-    text: object = None,
-    binds: object = CALL,
-) -> Op:
-    """A new op, registered under `name`: a function of one or two numbers or Values.
-
-    `value` maps floats to a float and should not raise.  `partials` has a rule per operand, of the
-    operands and the result, written in operators and functions of this package, so that it serves
-    floats and Values: then backward, forward and second derivatives, pictures and checks all have
-    the op; `ops.nothing` is the rule of an op without slopes.  `symbol` stands in the badge of a
-    drawn node; `text`, `latex` and `python` are templates such as `"cosh({})"`, made from the
-    symbol or the name unless given; `arrays` is the value on whole arrays, such as
-    `lambda np, x: np.cosh(x)`, where `np` is `numpy` or `jax.numpy`, without which NumPy goes from
-    element to element; `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such
-    as `"%z = fadd {flags}{v} %x, %y"`, without which it has no compiled replay; `binds` says when a
-    written operand needs parentheses.
-
-    `ValueError` for a name that is taken or no identifier, or for other than one or two rules,
-    `TypeError` for what is not callable.  `check_gradients` tells whether the rule is right.
-
-    >>> import math
-    >>> from autograd_rnn import Value, exp, primitive
-    >>> cosh = primitive("cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
-    >>> x = Value(1.0)
-    >>> y = cosh(x)
-    >>> y.backward()
-    >>> round(x.grad - math.sinh(1.0), 12)
-    0.0
-    """
-    if not isinstance(name, str):
-        raise ArgumentTypeError(f"name must be a str, not {type(name).__name__}.")
-    if not name.isidentifier():
-        raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
-    if name in TABLE or name == LINEAR:
-        raise ArgumentValueError(f"the name {name!r} is taken already: choose another one.")
-    as_function(value, "value")
-    given = partials if isinstance(partials, tuple | list) else (partials,)
-    rules = tuple([as_function(rule, f"partials[{i}]") for i, rule in enumerate(given)])
-    if len(rules) not in (1, 2):
-        raise ArgumentValueError(
-            f"partials must have one rule per operand, and an op has one operand or two, "
-            f"not {len(rules)}."
-        )
-    if isinstance(binds, bool) or not isinstance(binds, int) or not SUM <= binds <= ATOM:
-        raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(binds)}.")
-    blanks = ", ".join(["{}"] * len(rules))
-    badge = as_name(symbol, "symbol") or name
-    op = Op(
-        name,
-        _in_floats(value, f"the value of {name}"),
-        tuple([_in_scalars(rule, f"a partial of {name}") for rule in rules]),
-        symbol=badge,
-        text=_template(text, "text", len(rules)) or f"{_literal(badge)}({blanks})",
-        latex=_template(latex, "latex", len(rules))
-        or rf"\operatorname{{{{{name}}}}}\left({blanks}\right)".replace("_", r"\_"),
-        python=_template(python, "python", len(rules)) or f"{name}({blanks})",
-        arrays=None if arrays is None else as_function(arrays, "arrays"),
-        llvm=as_name(llvm, "llvm"),
-        binds=binds,
-    )
-    TABLE[name] = op
-    return op
-
-
-def _literal(text: str) -> str:
-    """The text in a template, where braces are doubled."""
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def _template(template: object, argument: str, arity: int) -> str | None:
-    if as_name(template, argument) is None:
-        return None
-    assert isinstance(template, str)
-    try:
-        fields = [field[1:] for field in Formatter().parse(template) if field[1] is not None]
-    except ValueError:
-        fields = []
-    # `{:^}` is an exponent in `text`.
-    if len(fields) != arity or not set(fields) <= {("", "", None), ("", "^", None)}:
-        raise ArgumentValueError(
-            f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
-            f"not {shown(template)}."
-        )
-    return template
-
-
-def _in_floats(value: Callable[..., Any], what: str) -> Callable[..., float]:
-    return lambda *operands: as_float(value(*operands), what)
-
-
-def _in_scalars(rule: Callable[..., Any], what: str) -> Callable[..., Any]:
-    if rule is nothing:
-        return rule
-
-    def partial(*operands: Any) -> Any:
-        result = rule(*operands)
-        return result if hasattr(result, "_apply_op") else as_float(result, what)
-
-    return partial
-
-
-# --- the table -----------------------------------------------------------------------------------
-
-add: Op = _define(
+add: Op = define(
     "add",
     value=lambda x, y: x + y,
     partials=(lambda x, y, z: 1.0, lambda x, y, z: 1.0),
@@ -333,7 +61,7 @@ add: Op = _define(
     operator=operator.add,
     llvm="%z = fadd {flags}{v} %x, %y",
 )
-sub: Op = _define(
+sub: Op = define(
     "sub",
     value=lambda x, y: x - y,
     partials=(lambda x, y, z: 1.0, lambda x, y, z: -1.0),
@@ -346,7 +74,7 @@ sub: Op = _define(
     operator=operator.sub,
     llvm="%z = fsub {flags}{v} %x, %y",
 )
-mul: Op = _define(
+mul: Op = define(
     "mul",
     value=lambda x, y: x * y,
     partials=(lambda x, y, z: y, lambda x, y, z: x),
@@ -359,7 +87,7 @@ mul: Op = _define(
     operator=operator.mul,
     llvm="%z = fmul {flags}{v} %x, %y",
 )
-div: Op = _define(
+div: Op = define(
     "div",
     value=ieee.divide,
     partials=(lambda x, y, z: div(1.0, y), lambda x, y, z: div(-z, y)),
@@ -375,7 +103,7 @@ div: Op = _define(
 # ∂/∂x is y·x**(y-1), and 0 for y = 0, whatever x, since x**0 is 1 everywhere; ∂/∂y is 0 at
 # x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y; and ∂/∂x where y·x**y does,
 # for y > 2**53.
-pow: Op = _define(
+pow: Op = define(
     "pow",
     value=ieee.power,
     partials=(
@@ -391,7 +119,7 @@ pow: Op = _define(
     operator=operator.pow,
     llvm="%z = call {v} @lanes_pow({v} %x, {v} %y)",
 )
-neg: Op = _define(
+neg: Op = define(
     "neg",
     value=lambda x: -x,
     partials=(lambda x, z: -1.0,),
@@ -404,7 +132,7 @@ neg: Op = _define(
     operator=operator.neg,
     llvm="%z = fneg {v} %x",
 )
-exp: Op = _define(
+exp: Op = define(
     "exp",
     value=ieee.exp,
     partials=(lambda x, z: z,),
@@ -416,7 +144,7 @@ exp: Op = _define(
     binds=CALL,
     llvm="%z = call {v} @lanes_exp({v} %x)",
 )
-log: Op = _define(
+log: Op = define(
     "log",
     value=ieee.log,
     partials=(lambda x, z: div(1.0, x),),
@@ -429,7 +157,7 @@ log: Op = _define(
     llvm="%z = call {v} @lanes_log({v} %x)",
 )
 # inf at 0 and at -0, whose root is -0.
-sqrt: Op = _define(
+sqrt: Op = define(
     "sqrt",
     value=ieee.sqrt,
     partials=(lambda x, z: div(0.5, z + 0.0),),
@@ -442,7 +170,7 @@ sqrt: Op = _define(
     llvm="%z = call {v} @llvm.sqrt.v{n}f64({v} %x)",
 )
 # 4·σ(2x)·σ(-2x), not 1 - z²: the difference cancels where z is close to ±1.
-tanh: Op = _define(
+tanh: Op = define(
     "tanh",
     value=math.tanh,
     partials=(lambda x, z: 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),),
@@ -458,7 +186,7 @@ tanh: Op = _define(
     %slope = extractvalue {p} %both, 1""",
 )
 # z·σ(-x), not z·(1 - z): likewise.
-sigmoid: Op = _define(
+sigmoid: Op = define(
     "sigmoid",
     value=ieee.sigmoid,
     partials=(lambda x, z: z * sigmoid(-x),),
@@ -473,7 +201,7 @@ sigmoid: Op = _define(
     %z = extractvalue {p} %both, 0
     %slope = extractvalue {p} %both, 1""",
 )
-softplus: Op = _define(
+softplus: Op = define(
     "softplus",
     value=ieee.softplus,
     partials=(lambda x, z: sigmoid(x),),
@@ -486,7 +214,7 @@ softplus: Op = _define(
     llvm="%z = call {v} @lanes_softplus({v} %x)",
 )
 # The derivative at 0 is 0.
-relu: Op = _define(
+relu: Op = define(
     "relu",
     value=lambda x: 0.0 if x <= 0.0 else x,
     partials=(lambda x, z: greater(x, 0.0),),
@@ -499,7 +227,7 @@ relu: Op = _define(
     llvm="""%low = fcmp ole {v} %x, {zero}
     %z = select {m} %low, {v} {zero}, {v} %x""",
 )
-step: Op = _define(
+step: Op = define(
     "step",
     value=lambda x: 1.0 if x > 0.0 else 0.0 if x <= 0.0 else x,
     partials=(lambda x, z: 0.0 * z,),
@@ -514,7 +242,7 @@ step: Op = _define(
     %a = select {m} %low, {v} {zero}, {v} %x
     %z = select {m} %high, {v} {one}, {v} %a""",
 )
-sin: Op = _define(
+sin: Op = define(
     "sin",
     value=ieee.sin,
     partials=(lambda x, z: cos(x),),
@@ -526,7 +254,7 @@ sin: Op = _define(
     binds=CALL,
     llvm="%z = call {v} @lanes_sin({v} %x)",
 )
-cos: Op = _define(
+cos: Op = define(
     "cos",
     value=ieee.cos,
     partials=(lambda x, z: -sin(x),),
@@ -539,7 +267,7 @@ cos: Op = _define(
     llvm="%z = call {v} @lanes_cos({v} %x)",
 )
 # The derivative at 0 is 0.
-abs: Op = _define(
+abs: Op = define(
     "abs",
     value=math.fabs,
     partials=(lambda x, z: greater(x, 0.0) - greater(0.0, x),),
@@ -552,7 +280,7 @@ abs: Op = _define(
     llvm="%z = call {v} @llvm.fabs.v{n}f64({v} %x)",
 )
 # Where the operands are equal, each has half of the derivative.
-maximum: Op = _define(
+maximum: Op = define(
     "maximum",
     value=ieee.maximum,
     partials=(
@@ -577,7 +305,7 @@ maximum: Op = _define(
     %sign = bitcast {i} %both to {v}
     %z = call {v} @llvm.copysign.v{n}f64({v} %size, {v} %sign)""",
 )
-minimum: Op = _define(
+minimum: Op = define(
     "minimum",
     value=lambda x, y: -ieee.maximum(-x, -y),
     partials=(
@@ -599,7 +327,7 @@ minimum: Op = _define(
     %either = or {i} %a, %b
     %z = bitcast {i} %either to {v}""",
 )
-greater: Op = _define(
+greater: Op = define(
     "greater",
     value=lambda x, y: 1.0 if x > y else 0.0 if x <= y else math.nan,
     partials=(nothing, nothing),
@@ -614,7 +342,7 @@ greater: Op = _define(
     %a = select {m} %c, {v} {one}, {v} {zero}
     %z = select {m} %u, {v} {nan}, {v} %a""",
 )
-equal: Op = _define(
+equal: Op = define(
     "equal",
     value=lambda x, y: 1.0 if x == y else 0.0 if x < y or x > y else math.nan,
     partials=(nothing, nothing),
@@ -630,7 +358,7 @@ equal: Op = _define(
     %z = select {m} %u, {v} {nan}, {v} %a""",
 )
 # The number itself, which no derivative goes through; `nothing` is its rule, not its slope.
-stop_gradient: Op = _define(
+stop_gradient: Op = define(
     "stop_gradient",
     value=lambda x: x,
     partials=(nothing,),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import ops
-
-__all__ = ["Operand"]
+from . import table as ops
 
 
 class Operand:

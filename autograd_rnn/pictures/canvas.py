@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise, zip_longest
 from typing import Any, Final, NamedTuple
 
-from .labels import (
+from ..graph.notation import is_not_finite
+from .html_labels import (
     FONTS,
     NAME_POINTS,
     SMALL_POINTS,
@@ -18,23 +19,7 @@ from .labels import (
     title_label,
 )
 from .layout import text_width
-from .notation import is_not_finite
 from .theme import Theme
-
-__all__ = [
-    "Figure",
-    "Point",
-    "Sheet",
-    "along",
-    "cornered",
-    "cut_words",
-    "heading_width",
-    "new_graph",
-    "panel_looks",
-    "pinned_panel_looks",
-    "points",
-    "spline",
-]
 
 Point = tuple[float, float]
 

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .labels import (
-    SMALL_POINTS,
-    Box,
-    box_label,
-    box_size,
-    chip_label,
-    legend_label,
-    panel_label,
-    title_label,
-)
-from .layout import PANEL_GAP, ROW_GAP, Placement, text_width
-from .sheet import (
+from .canvas import (
     ARROW_HEAD,
     LEGEND_ROOM,
     TITLE_ROOM,
@@ -29,12 +18,21 @@ from .sheet import (
     points,
     spline,
 )
+from .html_labels import (
+    SMALL_POINTS,
+    Box,
+    box_label,
+    box_size,
+    chip_label,
+    legend_label,
+    panel_label,
+    title_label,
+)
+from .layout import PANEL_GAP, ROW_GAP, Placement, text_width
 from .theme import Theme
 
 if TYPE_CHECKING:
     import graphviz
-
-__all__ = ["Arrow", "Picture", "arrow_words", "write_dot"]
 
 
 class Arrow(NamedTuple):

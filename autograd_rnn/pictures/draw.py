@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from .arguments import as_choice, as_integer, as_name
-from .cards import write_cards
+from ..arguments import as_choice, as_integer, as_name
+from ..errors import ArgumentTypeError, ArgumentValueError, GraphTooLarge
+from ..graph.notation import written_with
+from ..graph.walk import is_node, topological
+from .canvas import Figure, cut_words
 from .dot import arrow_words, write_dot
 from .drawing import Drawing
-from .errors import ArgumentTypeError, ArgumentValueError, GraphTooLarge
-from .graph import is_node, topological
-from .neurons import write_cell, write_network, write_weights
-from .notation import written_with
-from .sheet import Figure, cut_words
-from .sketch import Sketch, shared_weights, sketch_graph
+from .graph_view import Sketch, shared_weights, sketch_graph
+from .network import write_cell, write_network, write_weights
+from .step_cards import write_cards
 from .theme import as_theme
-
-__all__ = [
-    "check_graph",
-    "draw",
-    "draw_cell",
-    "draw_network",
-    "draw_weights",
-    "drawing_of",
-]
 
 DETAILS: Final = ("auto", "scalar", "neuron", "step")
 MOST_NODES: Final = 300

@@ -8,16 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from .arguments import as_float
+from ..arguments import as_float
+from ..errors import ArgumentValueError, AutogradError
+from ..files import write_whole
+from .canvas import Figure
 from .dot import Picture
-from .errors import ArgumentValueError, AutogradError
-from .files import write_whole
-from .labels import FONTS, clean, entities
+from .html_labels import FONTS, clean, entities
 from .render import FORMATS, check_format, render
-from .sheet import Figure
 from .theme import DARK, LIGHT, as_theme, dark_style
-
-__all__ = ["FILE_FORMATS", "Drawing"]
 
 FILE_FORMATS: Final = (*FORMATS, "html")
 # In points: what a notebook's column has room for.

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
+from ..errors import ArgumentValueError
+from ..graph.copies import Copy, copies
+from ..graph.notation import Text, accent, label, number, write
+from ..graph.walk import adjoints, layers, topological
 from .dot import Arrow, Picture
-from .errors import ArgumentValueError
-from .graph import Copy, adjoints, copies, layers, topological
-from .labels import LEGEND, SMALL_POINTS, Box, box_size
+from .html_labels import LEGEND, SMALL_POINTS, Box, box_size
 from .layout import Cell, Placement, columns, text_width
-from .notation import Text, accent, label, number, write
 from .words import absorbed, addition, badge, expression, expressions, fitting, listed, term, vector
-
-__all__ = ["Sketch", "downstream", "shared_weights", "sketch_graph"]
 
 MOST_APART: Final = 4
 

@@ -7,32 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from math import ceil
 from typing import Final, NamedTuple
 
+from ..graph.notation import is_not_finite
 from .layout import text_width
-from .notation import is_not_finite
 from .theme import LIGHT, Theme
-
-__all__ = [
-    "LEGEND",
-    "Box",
-    "Row",
-    "box_label",
-    "box_size",
-    "card_columns",
-    "card_height",
-    "card_label",
-    "chip_label",
-    "clean",
-    "entities",
-    "font",
-    "html",
-    "ledger_label",
-    "legend_label",
-    "panel_label",
-    "rounded",
-    "table",
-    "title_label",
-    "weights_legend_label",
-]
 
 
 class Box(NamedTuple):

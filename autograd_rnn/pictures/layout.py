@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
-__all__ = ["PANEL_GAP", "ROW_GAP", "Cell", "Placement", "columns", "text_width"]
-
 COLUMN_GAP: Final = 26.0
 ROW_GAP: Final = 44.0
 MARGIN: Final = 16.0

@@ -7,7 +7,22 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
-from .labels import (
+from ..arguments import many
+from ..graph.notation import label, number
+from .canvas import (
+    ARROW_HEAD,
+    LEGEND_ROOM,
+    LINE_HEIGHT,
+    RADIUS,
+    TITLE_ROOM,
+    Figure,
+    Point,
+    Sheet,
+    along,
+    heading_width,
+    new_graph,
+)
+from .html_labels import (
     BARE,
     NAME_POINTS,
     SMALL_POINTS,
@@ -21,24 +36,8 @@ from .labels import (
     weights_legend_label,
 )
 from .layout import text_width
-from .notation import label, many, number
-from .sheet import (
-    ARROW_HEAD,
-    LEGEND_ROOM,
-    LINE_HEIGHT,
-    RADIUS,
-    TITLE_ROOM,
-    Figure,
-    Point,
-    Sheet,
-    along,
-    heading_width,
-    new_graph,
-)
 from .theme import Theme, tint
 from .words import numbered, short
-
-__all__ = ["write_cell", "write_network", "write_weights"]
 
 # --- colours and words ---------------------------------------------------------------------------
 

@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-from .errors import ArgumentTypeError, FormatError, RendererNotFound, RenderError
-
-__all__ = ["FORMATS", "check_format", "has_fonts", "render"]
+from ..errors import ArgumentTypeError, FormatError, RendererNotFound, RenderError
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 COMPLAINTS: Final = ("Error:", "syntax error", "in label of node", "in label of edge")

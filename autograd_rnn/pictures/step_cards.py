@@ -8,8 +8,21 @@ from itertools import pairwise
 from math import ceil, dist
 from typing import Any, Final, NamedTuple
 
-from .errors import ArgumentValueError
-from .labels import (
+from ..errors import ArgumentValueError
+from ..graph.notation import number
+from .canvas import (
+    ARROW_HEAD,
+    TITLE_ROOM,
+    Figure,
+    Point,
+    Sheet,
+    along,
+    cornered,
+    heading_width,
+    new_graph,
+    points,
+)
+from .html_labels import (
     LEDGER,
     SMALL_POINTS,
     SOURCE_POINTS,
@@ -23,24 +36,9 @@ from .labels import (
     ledger_label,
 )
 from .layout import text_width
-from .notation import number
-from .sheet import (
-    ARROW_HEAD,
-    TITLE_ROOM,
-    Figure,
-    Point,
-    Sheet,
-    along,
-    cornered,
-    heading_width,
-    new_graph,
-    points,
-)
 from .story import Story
 from .theme import Theme
 from .words import listed
-
-__all__ = ["write_cards"]
 
 MOST_WEIGHTS: Final = 3
 RISE: Final = 64.0

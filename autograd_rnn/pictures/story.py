@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from .errors import ArgumentValueError
-from .graph import Copy, adjoints, copies, layers, topological
-from .labels import Box, Row, clean
-from .notation import Text, accent, many, number
-from .sketch import downstream
+from ..arguments import many
+from ..errors import ArgumentValueError
+from ..graph.copies import Copy, copies
+from ..graph.notation import Text, accent, number
+from ..graph.walk import adjoints, layers, topological
+from .graph_view import downstream
+from .html_labels import Box, Row, clean
 from .words import LONGEST_EXPRESSION, badge, expression, fitting, name_of, term, vector
-
-__all__ = ["Card", "Story"]
 
 MOST_CARDS: Final = 12
 FIRST_CARDS: Final = 4

@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from .arguments import as_choice
-
-__all__ = ["DARK", "LIGHT", "THEMES", "Style", "Theme", "as_theme", "dark_style", "tint"]
+from ..arguments import as_choice
 
 
 class Style(NamedTuple):

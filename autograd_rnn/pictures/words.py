@@ -5,23 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from .notation import Text, label, number, write, write_number
-
-__all__ = [
-    "absorbed",
-    "addition",
-    "badge",
-    "expression",
-    "expressions",
-    "fitting",
-    "joined",
-    "listed",
-    "name_of",
-    "numbered",
-    "short",
-    "term",
-    "vector",
-]
+from ..graph.notation import Text, label, number, write, write_number
 
 LONGEST_EXPRESSION: Final = 24
 

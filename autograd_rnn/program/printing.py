@@ -7,13 +7,11 @@ import math
 import unicodedata
 from typing import Any, Final
 
-from . import ops
-from .arguments import shown
-from .errors import ArgumentValueError
-from .notation import Text, label, write, write_number
-from .ops import TABLE
-
-__all__ = ["in_source", "in_text", "in_words"]
+from ..arguments import shown
+from ..errors import ArgumentValueError
+from ..graph.notation import Text, label, write, write_number
+from ..ops import table as ops
+from ..ops.op import TABLE
 
 LONGEST_INSIDE: Final = 40  # characters of what stands in the line that uses it
 
@@ -112,7 +110,7 @@ def _head(program: Any, arrays: str | None) -> str:
         own.insert(0, f"from autograd_rnn.{module} import {', '.join(words)}")
     if others or (called and not arrays):
         words = [*["TABLE"] * bool(others), *([] if arrays else ours)]
-        own.append(f"from autograd_rnn.ops import {', '.join(words)}")
+        own.append(f"from autograd_rnn.ops.table import {', '.join(words)}")
     entry = f"{{0}} = {maker}(TABLE[{{0!r}}])" if arrays else "{0} = TABLE[{0!r}]"
     parts = [apart, own, [entry.format(name) for name in others]]
     head = "\n\n".join(["\n".join(part) for part in parts if part])

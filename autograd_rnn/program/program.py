@@ -7,18 +7,15 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from .arguments import as_float, as_function, as_integer
-from .contexts import Context
-from .engine import Value
-from .errors import ArgumentTypeError, ArgumentValueError, BranchChanged
-from .graph import check_fresh, depth_first, topological
-from .listing import in_source, in_text, in_words
-from .notation import many
-from .operands import Operand
-from .ops import Op
-from .reverse import as_values
-
-__all__ = ["COMPARISONS", "Guard", "Line", "Program", "Recorder", "record"]
+from ..arguments import as_float, as_function, as_integer, many
+from ..engine.contexts import Context
+from ..engine.reverse import as_values
+from ..engine.value import Value
+from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
+from ..graph.walk import check_fresh, depth_first, topological
+from ..ops.op import Op
+from ..ops.tracer import Operand
+from .printing import in_source, in_text, in_words
 
 COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -255,7 +252,7 @@ class Program:
         """Python source of a function that a person can read and run: a line per op.
 
         >>> print(record(lambda x, y: (x * y).exp() + 1, 2, 5).python())
-        from autograd_rnn.ops import exp
+        from autograd_rnn.ops.table import exp
         <BLANKLINE>
         <BLANKLINE>
         def program(x_1, x_2):
@@ -271,7 +268,7 @@ class Program:
         """The same over batches: source of a function of numbers and arrays of one length.
 
         >>> print(record(lambda x, y: (x * y).exp(), 2, 5).numpy())
-        from autograd_rnn.arrays import exp
+        from autograd_rnn.backends.numpy import exp
         <BLANKLINE>
         <BLANKLINE>
         def program(x_1, x_2):
@@ -292,7 +289,7 @@ class Program:
         >>> print(record(lambda x, y: (x * y).exp() if x > 0 else x, 2, 5).jax())
         from jax.numpy import nan, where
         <BLANKLINE>
-        from autograd_rnn.on_jax import exp
+        from autograd_rnn.backends.jax.ops import exp
         <BLANKLINE>
         <BLANKLINE>
         def program(x_1, x_2):

@@ -8,12 +8,9 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .arguments import as_float
-from .errors import ArgumentTypeError, ArgumentValueError
-from .losses import check_target
-from .notation import many
-
-__all__ = ["Examples", "as_examples", "batches"]
+from ..arguments import as_float, many
+from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.losses import check_target
 
 
 class Examples(NamedTuple):

@@ -8,12 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from .arguments import as_floats, as_integer
-from .errors import ArgumentValueError, FolderNotFound
-from .files import write_whole
+from ..arguments import as_floats, as_integer
+from ..errors import ArgumentValueError, FolderNotFound
+from ..files import write_whole
 from .history import History
-
-__all__ = ["Best", "Moment", "read_checkpoint", "write_checkpoint"]
 
 KIND: Final = "autograd_rnn training"
 

@@ -9,19 +9,17 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from .arguments import as_choice, as_function, as_integer
+from ..arguments import as_choice, as_function, as_integer
+from ..backends.compile_step import AT, BACKENDS, Batch
+from ..engine.reverse import as_values
+from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
+from ..ops.losses import HITS, LOSSES, is_hit
+from .batches import Examples, as_examples, batches
 from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
-from .errors import ArgumentTypeError, ArgumentValueError, TrainingError
-from .examples import Examples, as_examples, batches
-from .fault import find_fault
 from .history import History
-from .losses import HITS, LOSSES, is_hit
+from .nonfinite import find_fault
 from .optimisers import Optimiser
 from .progress import progress_bar
-from .reverse import as_values
-from .steps import AT, BACKENDS, Batch
-
-__all__ = ["fit"]
 
 ENGINES: Final = ("auto", *BACKENDS)
 MOST_EPOCHS: Final = 1_000_000

@@ -6,13 +6,12 @@ import io
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import LibraryNotFound
+from ..errors import LibraryNotFound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-__all__ = ["History"]
 
 MOST_ROWS: Final = 20
 HEADS: Final = {

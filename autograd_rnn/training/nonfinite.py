@@ -6,13 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .contexts import detect_anomaly
-from .engine import Value, constant
-from .errors import AnomalyError
-from .reverse import gradients
-from .runs import Step, constants
-
-__all__ = ["find_fault"]
+from ..backends.step import Step, constants
+from ..engine.contexts import detect_anomaly
+from ..engine.reverse import gradients
+from ..engine.value import Value, constant
+from ..errors import AnomalyError
 
 
 def find_fault(step: Step, xs: Sequence[Any], ys: Sequence[Any]) -> str | None:

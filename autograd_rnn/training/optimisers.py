@@ -7,12 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Final
 
-from .arguments import as_float, as_floats, as_integer
-from .engine import Value
-from .errors import ArgumentTypeError, ArgumentValueError
-from .reverse import as_values
-
-__all__ = ["SGD", "Adam", "Optimiser"]
+from ..arguments import as_float, as_floats, as_integer
+from ..engine.reverse import as_values
+from ..engine.value import Value
+from ..errors import ArgumentTypeError, ArgumentValueError
 
 # Keeps a gradient of zeros from being divided by its norm; torch's number.
 CLIP_EPS: Final = 1e-6

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-__all__ = ["progress_bar"]
-
 
 @contextmanager
 def progress_bar(wanted: bool, epochs: int, batches: int) -> Iterator[Callable[..., None]]:

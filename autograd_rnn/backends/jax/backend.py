@@ -10,14 +10,12 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from .arrays import ArrayRun
-from .cell import Cell
-from .errors import ArgumentTypeError, ArgumentValueError, BranchChanged
-from .on_jax import on_jax
-from .runs import Step
+from ...errors import ArgumentTypeError, ArgumentValueError, BranchChanged
+from ..numpy import ArrayRun
+from ..step import Step
+from ..traced import Cell
+from .ops import on_jax
 from .scan import Scan
-
-__all__ = ["Packed", "ShardedRun", "as_mesh", "rounded"]
 
 
 class Packed(NamedTuple):

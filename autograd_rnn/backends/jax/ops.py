@@ -10,11 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from .arrays import Elements
-from .errors import ArgumentValueError
-from .ops import TABLE, Op
-
-__all__ = ["on_jax"]
+from ...errors import ArgumentValueError
+from ...ops.op import TABLE, Op
+from ..numpy import Elements
 
 
 @lru_cache(maxsize=1000)

@@ -11,12 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .cell import Cell, Group
-from .on_jax import on_jax
-from .replay import COMPARISONS, Guard
-from .waves import Plan, Wave, find_waves
-
-__all__ = ["Scan"]
+from ...program.program import COMPARISONS, Guard
+from ..traced import Cell, Group
+from .ops import on_jax
+from .schedule import Plan, Wave, find_waves
 
 
 class Blocks:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .cell import Cell, Group, find_groups
-from .ops import Op
-from .replay import Guard
-
-__all__ = ["Plan", "Wave", "find_waves"]
+from ...ops.op import Op
+from ...program.program import Guard
+from ..traced import Cell, Group, find_groups
 
 
 class Wave(NamedTuple):

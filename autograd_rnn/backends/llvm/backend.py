@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import ArrayRun
-from .blocks import Blocks, aligned, make_blocks
-from .cell import Cell
-from .compiler import host_lanes, kept_code, load
-from .errors import BranchChanged
-from .native import emit
-from .runs import Step
-
-__all__ = ["Kernel", "NativeRun"]
+from ...errors import BranchChanged
+from ..numpy import ArrayRun
+from ..step import Step
+from ..traced import Cell
+from .batch import Blocks, aligned, make_blocks
+from .codegen import emit
+from .jit import host_lanes, kept_code, load
 
 
 class Workspace:

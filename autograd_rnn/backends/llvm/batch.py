@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Blocks", "aligned", "make_blocks"]
-
 
 def aligned(*shape: int) -> Any:
     """Zeros that begin where a whole vector can be read."""

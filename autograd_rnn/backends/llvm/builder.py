@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .lanes import everywhere
-from .operands import Operand
-from .ops import Op
-
-__all__ = ["Lane", "Writer"]
+from ...ops.op import Op
+from ...ops.tracer import Operand
+from .vector_math import everywhere
 
 
 class Writer:

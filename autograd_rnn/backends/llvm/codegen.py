@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from .cell import Cell, Group, find_groups, read_by_rules
-from .errors import ArgumentValueError
-from .graph import depth_first
-from .lanes import definition, support
-from .llvm import Lane, Writer
-from .ops import Op
-
-__all__ = ["Layout", "emit", "tiles"]
+from ...errors import ArgumentValueError
+from ...graph.walk import depth_first
+from ...ops.op import Op
+from ..traced import Cell, Group, find_groups, read_by_rules
+from .builder import Lane, Writer
+from .vector_math import definition, support
 
 TILE: Final = 8
 MOST_INLINE: Final = 32

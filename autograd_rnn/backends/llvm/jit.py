@@ -12,9 +12,7 @@ from typing import Any, Final
 import llvmlite
 import llvmlite.binding as llvm
 
-from .files import write_whole
-
-__all__ = ["CACHE", "compile_text", "host_lanes", "kept_code", "load"]
+from ...files import write_whole
 
 #: Where compiled code is kept: a folder, or "off".
 CACHE: Final = "AUTOGRAD_RNN_CACHE"

@@ -7,10 +7,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
-from .errors import ArgumentValueError
-from .ops import Op
-
-__all__ = ["definition", "everywhere", "support"]
+from ...errors import ArgumentValueError
+from ...ops.op import Op
 
 
 def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> str:

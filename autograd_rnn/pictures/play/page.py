@@ -10,17 +10,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .arguments import as_integer, as_name
-from .draw import MOST_NODES, check_graph, drawing_of
-from .files import write_whole
-from .graph import Copy, swept
-from .labels import clean, entities
-from .notation import number, write, write_number
-from .sketch import Sketch, sketch_graph
-from .theme import DARK, LIGHT, Theme
-from .words import joined
-
-__all__ = ["Page", "play"]
+from ...arguments import as_integer, as_name
+from ...files import write_whole
+from ...graph.copies import Copy
+from ...graph.notation import number, write, write_number
+from ...graph.walk import swept
+from ..draw import MOST_NODES, check_graph, drawing_of
+from ..graph_view import Sketch, sketch_graph
+from ..html_labels import clean, entities
+from ..theme import DARK, LIGHT, Theme
+from ..words import joined
 
 
 class Page:

@@ -1,0 +1,1 @@
+"""One recorded step, run over batches of sequences."""

@@ -1,0 +1,1 @@
+"""The step on JAX, on one device or many."""

@@ -1,0 +1,1 @@
+"""The step as machine code, written in LLVM's language."""

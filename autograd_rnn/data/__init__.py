@@ -1,0 +1,1 @@
+"""Sequences with targets, real and generated."""

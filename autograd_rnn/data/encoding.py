@@ -1,0 +1,34 @@
+"""Sequences as vectors: one-hot letters and bits."""
+
+from __future__ import annotations
+
+from ..arguments import check_alphabet, check_symbols
+
+
+def one_hot(sequence: str, alphabet: str = "ACGT") -> list[list[float]]:
+    """A vector per symbol, with a 1 at the symbol's place in the alphabet (panel 4).
+
+    `SymbolError` (a `ValueError`) for a symbol outside the alphabet, with its position from 1.
+
+    >>> one_hot("GA")
+    [[0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
+    """
+    check_alphabet(alphabet)
+    check_symbols(sequence, alphabet, "sequence")
+    place = {symbol: index for index, symbol in enumerate(alphabet)}
+    return [
+        [1.0 if place[symbol] == index else 0.0 for index in range(len(alphabet))]
+        for symbol in sequence
+    ]
+
+
+def bits(string: str) -> list[list[float]]:
+    """A vector of size 1 per bit (panel 10).
+
+    `SymbolError` (a `ValueError`) for anything but 0 and 1, with its position from 1.
+
+    >>> bits("101")
+    [[1.0], [0.0], [1.0]]
+    """
+    check_symbols(string, "01", "bits")
+    return [[float(symbol)] for symbol in string]

@@ -1,0 +1,1 @@
+"""The chain rule written out with its numbers, and checked."""

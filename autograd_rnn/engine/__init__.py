@@ -1,0 +1,1 @@
+"""`Value`, and derivatives of every kind and order."""

@@ -1,0 +1,13 @@
+"""The table of primitives, and what its rules may be applied to."""
+
+from . import table as table
+from .op import TABLE, Op, nothing, primitive
+
+__all__ = ["TABLE", "Op", "nothing", "primitive"]
+
+
+def __getattr__(name: str) -> Op:
+    """Any op of the table by its name: `from autograd_rnn.ops import tanh`."""
+    if name not in TABLE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return TABLE[name]

@@ -1,0 +1,269 @@
+"""What a primitive is, and how one is registered.
+
+An op is data: its entry in the table says what it is called and how it is drawn and written, its
+value on floats, and its local partial derivatives.  `table.py` has the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from string import Formatter
+from typing import Any, Final
+
+from ..arguments import as_float, as_function, as_name, shown
+from ..errors import ArgumentTypeError, ArgumentValueError
+
+# How tightly an expression binds, from a sum to a name.
+SUM: Final = 1
+QUOTIENT: Final = 2
+PRODUCT: Final = 3
+SIGN: Final = 4
+POWER: Final = 5
+CALL: Final = 6
+ATOM: Final = 7
+
+# The name of the activation that is none: no op may take it.
+LINEAR: Final = "linear"
+
+
+class Op:
+    """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
+
+    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `arrays`, `llvm` and
+    `llvm_slope` (of a vector of doubles), `binds` and `operator` (of Python) are the columns of the
+    table; `arity` is the number of operands, and `flat` says that every partial is `nothing`.
+
+    >>> from autograd_rnn import tanh
+    >>> tanh(0.0)
+    0.0
+    >>> tanh.arity, tanh.symbol
+    (1, 'tanh')
+    """
+
+    __slots__ = (
+        "arity",
+        "arrays",
+        "binds",
+        "flat",
+        "latex",
+        "llvm",
+        "llvm_slope",
+        "name",
+        "operator",
+        "partials",
+        "python",
+        "symbol",
+        "text",
+        "value",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        value: Callable[..., float],
+        partials: tuple[Callable[..., Any], ...],
+        *,
+        symbol: str,
+        text: str,
+        latex: str,
+        python: str,
+        arrays: Callable[..., Any] | None = None,
+        llvm: str | None = None,
+        llvm_slope: str | None = None,
+        binds: int,
+        operator: Callable[..., Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.partials = partials
+        self.symbol = symbol
+        self.text = text
+        self.latex = latex
+        self.python = python
+        self.arrays = arrays
+        self.llvm = llvm
+        self.llvm_slope = llvm_slope
+        self.binds = binds
+        self.operator = operator
+        self.arity = len(partials)
+        self.flat = all(rule is nothing for rule in partials)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        # An op is its entry in the table, so that is what copies and pickles hold.
+        return _entry, (self.name,)
+
+    def __call__(self, *operands: Any) -> Any:
+        """The result for numbers (a float), or for Values (a Value that remembers its operands)."""
+        if len(operands) != self.arity:
+            raise ArgumentTypeError(
+                f"{self.name} takes {self.arity} operand{'s'[: self.arity > 1]}, "
+                f"but got {len(operands)}."
+            )
+        for operand in operands:
+            if type(operand) is not float:
+                break
+        else:
+            # A rule comes here with floats for each op in it, each time that a node is made.
+            return self.value(*operands)
+        for operand in operands:
+            apply_op = getattr(operand, "_apply_op", None)
+            if apply_op is not None:
+                return apply_op(self, operands)
+        return self.value(*[as_float(operand, f"{self.name}'s operand") for operand in operands])
+
+
+def nothing(*operands: Any) -> float:
+    """0, the partial of an op that has no slope anywhere, such as a comparison."""
+    return 0.0
+
+
+TABLE: Final[dict[str, Op]] = {}
+
+
+def _entry(name: str) -> Op:
+    return TABLE[name]
+
+
+def define(
+    name: str,
+    *,
+    value: Callable[..., float],
+    partials: tuple[Callable[..., Any], ...],
+    symbol: str,
+    text: str,
+    latex: str,
+    python: str,
+    binds: int,
+    arrays: Callable[..., Any],
+    llvm: str | None = None,
+    llvm_slope: str | None = None,
+    operator: Callable[..., Any] | None = None,
+) -> Op:
+    op = TABLE[name] = Op(
+        name,
+        value,
+        partials,
+        symbol=symbol,
+        text=text,
+        latex=latex,
+        python=python,
+        arrays=arrays,
+        llvm=llvm,
+        llvm_slope=llvm_slope,
+        binds=binds,
+        operator=operator,
+    )
+    return op
+
+
+def primitive(
+    name: object,
+    value: Callable[..., float],
+    partials: Callable[..., Any] | Sequence[Callable[..., Any]],
+    *,
+    symbol: object = None,
+    latex: object = None,
+    python: object = None,
+    arrays: Callable[..., Any] | None = None,
+    llvm: object = None,
+    text: object = None,
+    binds: object = CALL,
+) -> Op:
+    """A new op, registered under `name`: a function of one or two numbers or Values.
+
+    `value` maps floats to a float and should not raise.  `partials` has a rule per operand, of the
+    operands and the result, written in operators and functions of this package, so that it serves
+    floats and Values: then backward, forward and second derivatives, pictures and checks all have
+    the op; `ops.nothing` is the rule of an op without slopes.  `symbol` stands in the badge of a
+    drawn node; `text`, `latex` and `python` are templates such as `"cosh({})"`, made from the
+    symbol or the name unless given; `arrays` is the value on whole arrays, such as
+    `lambda np, x: np.cosh(x)`, where `np` is `numpy` or `jax.numpy`, without which NumPy goes from
+    element to element; `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such
+    as `"%z = fadd {flags}{v} %x, %y"`, without which it has no compiled replay; `binds` says when a
+    written operand needs parentheses.
+
+    `ValueError` for a name that is taken or no identifier, or for other than one or two rules,
+    `TypeError` for what is not callable.  `check_gradients` tells whether the rule is right.
+
+    >>> import math
+    >>> from autograd_rnn import Value, exp, primitive
+    >>> cosh = primitive("cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
+    >>> x = Value(1.0)
+    >>> y = cosh(x)
+    >>> y.backward()
+    >>> round(x.grad - math.sinh(1.0), 12)
+    0.0
+    """
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f"name must be a str, not {type(name).__name__}.")
+    if not name.isidentifier():
+        raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
+    if name in TABLE or name == LINEAR:
+        raise ArgumentValueError(f"the name {name!r} is taken already: choose another one.")
+    as_function(value, "value")
+    given = partials if isinstance(partials, tuple | list) else (partials,)
+    rules = tuple([as_function(rule, f"partials[{i}]") for i, rule in enumerate(given)])
+    if len(rules) not in (1, 2):
+        raise ArgumentValueError(
+            f"partials must have one rule per operand, and an op has one operand or two, "
+            f"not {len(rules)}."
+        )
+    if isinstance(binds, bool) or not isinstance(binds, int) or not SUM <= binds <= ATOM:
+        raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(binds)}.")
+    blanks = ", ".join(["{}"] * len(rules))
+    badge = as_name(symbol, "symbol") or name
+    op = Op(
+        name,
+        _in_floats(value, f"the value of {name}"),
+        tuple([_in_scalars(rule, f"a partial of {name}") for rule in rules]),
+        symbol=badge,
+        text=_template(text, "text", len(rules)) or f"{_literal(badge)}({blanks})",
+        latex=_template(latex, "latex", len(rules))
+        or rf"\operatorname{{{{{name}}}}}\left({blanks}\right)".replace("_", r"\_"),
+        python=_template(python, "python", len(rules)) or f"{name}({blanks})",
+        arrays=None if arrays is None else as_function(arrays, "arrays"),
+        llvm=as_name(llvm, "llvm"),
+        binds=binds,
+    )
+    TABLE[name] = op
+    return op
+
+
+def _literal(text: str) -> str:
+    """The text in a template, where braces are doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _template(template: object, argument: str, arity: int) -> str | None:
+    if as_name(template, argument) is None:
+        return None
+    assert isinstance(template, str)
+    try:
+        fields = [field[1:] for field in Formatter().parse(template) if field[1] is not None]
+    except ValueError:
+        fields = []
+    # `{:^}` is an exponent in `text`.
+    if len(fields) != arity or not set(fields) <= {("", "", None), ("", "^", None)}:
+        raise ArgumentValueError(
+            f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
+            f"not {shown(template)}."
+        )
+    return template
+
+
+def _in_floats(value: Callable[..., Any], what: str) -> Callable[..., float]:
+    return lambda *operands: as_float(value(*operands), what)
+
+
+def _in_scalars(rule: Callable[..., Any], what: str) -> Callable[..., Any]:
+    if rule is nothing:
+        return rule
+
+    def partial(*operands: Any) -> Any:
+        result = rule(*operands)
+        return result if hasattr(result, "_apply_op") else as_float(result, what)
+
+    return partial

@@ -1,0 +1,1 @@
+"""Pictures of a graph, a network or a sweep."""

@@ -1,0 +1,1 @@
+"""A page that plays the forward pass and the backward sweep."""

@@ -1,0 +1,1 @@
+"""A function recorded once: a straight-line program, its gradient, its printers."""
