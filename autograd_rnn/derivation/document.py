@@ -8,7 +8,6 @@ from math import ceil
 from typing import Any, Final, NamedTuple
 
 from ..errors import DerivationError
-from ..pictures.theme import DARK, LIGHT
 from .expressions import LATEX, TEXT, Expression, Style
 
 TOLERANCE: Final = 1e-9
@@ -270,15 +269,13 @@ def _tex_words(sentence: Sentence) -> str:
 # --- HTML ----------------------------------------------------------------------------------------
 
 STYLE: Final = (
-    ":root{{color-scheme:light dark}}"
-    "body{{margin:0 auto;max-width:60rem;padding:1rem 1.5rem 4rem;background:{light.paper};"
-    "color:{light.ink};font:17px/1.6 DejaVu Sans,Verdana,Helvetica,Arial,sans-serif}}"
-    "h1{{font-size:1.5rem}}h2{{font-size:1.1rem;margin:2rem 0 .5rem;color:{light.muted}}}"
-    "table{{border-collapse:collapse;display:block;overflow-x:auto}}"
-    "td{{padding:.3rem .3rem;white-space:nowrap}}td:first-child{{text-align:right}}"
-    "math{{font-size:1.15em}}"
-    "@media (prefers-color-scheme:dark){{body{{background:{dark.paper};color:{dark.ink}}}"
-    "h2{{color:{dark.muted}}}}}"
+    ":root{color-scheme:light dark}"
+    "body{margin:0 auto;max-width:60rem;padding:1rem 1.5rem 4rem;"
+    "font:17px/1.6 DejaVu Sans,Verdana,Helvetica,Arial,sans-serif}"
+    "h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2rem 0 .5rem;opacity:.75}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "td{padding:.3rem .3rem;white-space:nowrap}td:first-child{text-align:right}"
+    "math{font-size:1.15em}"
 )
 
 
@@ -306,11 +303,10 @@ def as_html(title: str, sections: Sequence[Section]) -> str:
                     escape(p) if isinstance(p, str) else _mathml(p.write(LATEX).text) for p in part
                 ]
                 body.append(f"<p>{''.join(words)}</p>")
-    style = STYLE.format(light=LIGHT, dark=DARK)
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n<h1>{escape(title)}</h1>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n<h1>{escape(title)}</h1>\n"
         + "\n".join(body)
         + "\n</html>\n"
     )

@@ -2,7 +2,7 @@
 
 What `math` computes, without its exceptions, and where a textbook formula loses digits, one that
 does not: each is within 4 units in the last place of the true value for every finite argument
-(`tests/test_numerics.py` measures it).
+(`tests/ops/test_numerics.py` measures it).
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def _named(program: Any, number: int) -> str:
 
 
 #: Where the ops on the arrays of a library are: the module, and its function that makes one.
-ARRAYS: Final = {"numpy": ("arrays", "on_arrays"), "jax": ("on_jax", "on_jax")}
+ARRAYS: Final = {"numpy": ("backends.numpy", "on_arrays"), "jax": ("backends.jax.ops", "on_jax")}
 
 
 def in_source(program: Any, name: str, arrays: str | None = None) -> str:
@@ -110,7 +110,7 @@ def _head(program: Any, arrays: str | None) -> str:
         own.insert(0, f"from autograd_rnn.{module} import {', '.join(words)}")
     if others or (called and not arrays):
         words = [*["TABLE"] * bool(others), *([] if arrays else ours)]
-        own.append(f"from autograd_rnn.ops.table import {', '.join(words)}")
+        own.append(f"from autograd_rnn.ops import {', '.join(words)}")
     entry = f"{{0}} = {maker}(TABLE[{{0!r}}])" if arrays else "{0} = TABLE[{0!r}]"
     parts = [apart, own, [entry.format(name) for name in others]]
     head = "\n\n".join(["\n".join(part) for part in parts if part])

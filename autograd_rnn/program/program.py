@@ -252,7 +252,7 @@ class Program:
         """Python source of a function that a person can read and run: a line per op.
 
         >>> print(record(lambda x, y: (x * y).exp() + 1, 2, 5).python())
-        from autograd_rnn.ops.table import exp
+        from autograd_rnn.ops import exp
         <BLANKLINE>
         <BLANKLINE>
         def program(x_1, x_2):

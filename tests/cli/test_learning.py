@@ -15,7 +15,7 @@ from autograd_rnn import bits, load_model, one_hot
 from autograd_rnn.cli import recipes
 from autograd_rnn.cli.recipes import make_parts
 
-from .test_cli import Runner, complaint, run
+from .test_main import Runner, complaint, run
 
 __all__ = ["run"]
 
@@ -158,7 +158,7 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "numpy" else name)
-    monkeypatch.setattr("autograd_rnn.learning.fit", interrupted)
+    monkeypatch.setattr("autograd_rnn.cli.learning.fit", interrupted)
     warned, end = run("train", "parity", "--epochs", 1, "--states", 1).err.splitlines()
     assert "backend='auto' takes 'python'" in warned
     assert "interrupted" in end

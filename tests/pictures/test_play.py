@@ -14,8 +14,8 @@ from autograd_rnn import RNN, Page, Value, bits, gradients, play
 from autograd_rnn.errors import FolderNotFound
 from autograd_rnn.graph.notation import number
 
-from .strategies import Pair, whole_pairs
-from .test_graph import runs
+from ..graph.test_walk import runs
+from ..strategies import Pair, whole_pairs
 
 
 def exercise(**options: Any) -> Page:

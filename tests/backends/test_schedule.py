@@ -13,7 +13,7 @@ from autograd_rnn.backends.jax.schedule import Wave, find_waves
 from autograd_rnn.backends.numpy import on_arrays
 from autograd_rnn.backends.traced import Group
 
-from .test_steps import Plan
+from .test_compile_step import Plan
 
 
 @given(st.integers(0, 2**32), st.booleans())

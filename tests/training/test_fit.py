@@ -30,10 +30,10 @@ from autograd_rnn import (
     cross_entropy,
     fit,
     gradients,
-    progress,
 )
 from autograd_rnn.backends.compile_step import BACKENDS
 from autograd_rnn.ops.losses import LOSSES
+from autograd_rnn.training import progress
 from autograd_rnn.training.batches import batches
 from autograd_rnn.training.fit import _Training
 from autograd_rnn.training.optimisers import Optimiser

@@ -25,9 +25,9 @@ from autograd_rnn.graph.copies import Copy
 from autograd_rnn.graph.separating import crossings, tangents
 from autograd_rnn.graph.walk import swept
 
-from . import reference
-from .strategies import Pair, name_some, pairs, whole_pairs
-from .test_graph import runs
+from .. import reference
+from ..strategies import Pair, name_some, pairs, whole_pairs
+from .test_walk import runs
 
 
 def edges_out(output: Value) -> dict[Value, list[tuple[Value, int]]]:

@@ -15,7 +15,7 @@ from autograd_rnn import arguments, ops
 from autograd_rnn.engine import value as engine
 from autograd_rnn.ops import ieee
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 #: The tests of what is compiled, and of what stands right on it; `.ci/run` gives it all others too.
 NEAR = ("arrays", "check", "contexts", "engine", "forward", "functions", "graph", "junk", "machine")
 NEAR += ("ops", "primitive", "reverse", "rnn")

@@ -19,8 +19,8 @@ from autograd_rnn.pictures.render import render
 from autograd_rnn.pictures.step_cards import write_cards
 from autograd_rnn.pictures.theme import DARK, LIGHT
 
+from ..graph.test_walk import runs
 from .test_draw import HOSTILE
-from .test_graph import runs
 
 
 def exercise(bit_string: str = "101", backward: bool = True) -> tuple[Value, Any, list[Value]]:
@@ -346,7 +346,7 @@ def test_any_name_can_be_drawn(name: str) -> None:
 
 def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
     code = (
-        "from tests.test_cards import cards, exercise; figure = cards(*exercise()); "
+        "from tests.pictures.test_step_cards import cards, exercise; figure = cards(*exercise()); "
         "print(figure.dot, sorted(figure.titles.items()), end='')"
     )
     figure = cards(*exercise())

@@ -26,6 +26,7 @@ from autograd_rnn import (
     tanh,
 )
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
+from autograd_rnn.ops.op import CALL
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_wrong_by_a_factor_of_1_0005_anywhere(x: float, y: float) -> None:
         text="",
         latex="",
         python="",
-        binds=ops.CALL,
+        binds=CALL,
     )
     with pytest.raises(GradientError, match=r"inputs\[1\] = "):
         check_gradients(lambda x, y: sin(op(x, y)) + x if x.data > 9 else op(x, y), [x, y])

@@ -12,8 +12,8 @@ from autograd_rnn import RNN, Value, bits, copies, gradients, ops, topological
 from autograd_rnn.engine.value import constant
 from autograd_rnn.graph.walk import adjoints, layers
 
-from . import reference
-from .strategies import Pair, whole_pairs
+from .. import reference
+from ..strategies import Pair, whole_pairs
 
 
 @st.composite

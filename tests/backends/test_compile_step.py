@@ -33,6 +33,7 @@ from autograd_rnn.backends.compile_step import CompiledStep, record_cell
 from autograd_rnn.backends.llvm.codegen import tiles
 from autograd_rnn.backends.llvm.vector_math import definition
 from autograd_rnn.backends.traced import Cell, find_groups
+from autograd_rnn.ops.op import CALL
 from autograd_rnn.program.program import Line, Program, record
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
@@ -755,7 +756,7 @@ def test_refusals() -> None:
 
     cosh = ops.Op(
         *("cosh", math.cosh, (lambda x, z: math.nan,)),
-        **{"symbol": "cosh", "text": "", "latex": "", "python": "", "binds": ops.CALL},
+        **{"symbol": "cosh", "text": "", "latex": "", "python": "", "binds": CALL},
     )
     other = compile_step(
         lambda q, x, w: (q, cosh(w[0])), "squared_error", [w], [], backend="native"

@@ -45,8 +45,8 @@ from autograd_rnn.engine.contexts import Context
 from autograd_rnn.engine.value import WATCH, constant
 from autograd_rnn.errors import AssignmentError
 
-from . import reference
-from .strategies import WHOLE, Pair, any_numbers, numbers_around_one, whole_pairs
+from .. import reference
+from ..strategies import WHOLE, Pair, any_numbers, numbers_around_one, whole_pairs
 
 #: Half of the results join two operands, so that graphs are more than chains.
 JOINING = ("add", "mul")

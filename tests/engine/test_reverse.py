@@ -28,7 +28,7 @@ from autograd_rnn.errors import ArgumentTypeError
 from autograd_rnn.graph.walk import check_fresh
 from autograd_rnn.ops.ieee import same_bits
 
-from .strategies import Pair, numbers_around_one, pairs, whole_pairs
+from ..strategies import Pair, numbers_around_one, pairs, whole_pairs
 
 # --- create_graph -------------------------------------------------------------------------------
 

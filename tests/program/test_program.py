@@ -24,7 +24,7 @@ from autograd_rnn import (
 from autograd_rnn.errors import StaleGraphError
 from autograd_rnn.ops.ieee import same_bits
 
-from .strategies import Pair, any_numbers, numbers_around_one, pairs
+from ..strategies import Pair, any_numbers, numbers_around_one, pairs
 
 NAMESPACE = {name: op.value for name, op in ops.TABLE.items()}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from autograd_rnn import __main__ as cli
 from autograd_rnn import compiled
+from autograd_rnn.cli import main as cli
 from autograd_rnn.data.fasta import Record
 
 
@@ -126,7 +126,7 @@ def test_bad_input_to_exercise(
 def test_a_folder_that_cannot_be_written() -> None:
     # To root nothing is closed, so there the program becomes somebody else, once all is loaded.
     code = (
-        "import contextlib, io, os, graphviz, autograd_rnn.__main__ as cli\n"
+        "import contextlib, io, os, graphviz, autograd_rnn.cli.main as cli\n"
         "with contextlib.redirect_stdout(io.StringIO()):\n"
         "    cli.app(['exercise', '1', '1'], standalone_mode=False)\n"
         "os.geteuid() or os.seteuid(65534)\n"
@@ -418,7 +418,9 @@ def test_writing_commands_refuse_in_one_line(
 def test_derive_prints_the_derivation(run: Runner) -> None:
     result = run("derive", "101", "15")
     assert (result.code, result.err) == (0, "")
-    assert result.out == (Path(__file__).parent / "golden" / "exercise.text").read_text("utf-8")
+    assert result.out == (
+        Path(__file__).parents[1] / "derivation" / "golden" / "exercise.text"
+    ).read_text("utf-8")
     result = run(
         "derive", "101", "15", "--weight", "w2", "--weights", "-2", "1", "--through", "minimum"
     )

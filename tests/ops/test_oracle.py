@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from autograd_rnn import Value, grad, gradients, hessian
 from autograd_rnn.ops.op import TABLE, Op
 
-from .strategies import Pair, numbers_around_one, pairs
+from ..strategies import Pair, numbers_around_one, pairs
 
 # --- the complex step: f(x + ih) = f(x) + ih f'(x), with no difference that could cancel ---------
 

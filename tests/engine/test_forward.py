@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from autograd_rnn import RNN, Value, gradients, hessian, hvp, jvp
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
-from .strategies import Pair, numbers_around_one, pairs, whole_pairs
+from ..strategies import Pair, numbers_around_one, pairs, whole_pairs
 
 small = st.integers(-3, 3).map(float)
 

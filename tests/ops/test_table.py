@@ -16,8 +16,8 @@ from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 from autograd_rnn.ops.ieee import same_bits as same
 from autograd_rnn.ops.op import TABLE, Op
 
-from . import reference
-from .strategies import any_numbers
+from .. import reference
+from ..strategies import any_numbers
 
 EVERY_OP = [pytest.param(op, id=name) for name, op in TABLE.items()]
 EDGES = [

@@ -16,6 +16,7 @@ from autograd_rnn.graph.notation import (
     write,
     write_number,
 )
+from autograd_rnn.ops import op
 
 
 @pytest.mark.parametrize(
@@ -68,13 +69,13 @@ def test_superscripts() -> None:
 @pytest.mark.parametrize(
     ("op", "operands", "written"),
     [
-        (ops.add, (Text("a", ops.SUM), Text("b", ops.SUM)), "a + (b)"),
+        (ops.add, (Text("a", op.SUM), Text("b", op.SUM)), "a + (b)"),
         (ops.sub, (Text("15"), Text("π")), "15 − π"),
-        (ops.mul, (Text("a + b", ops.SUM), Text("c")), "(a + b)·c"),
-        (ops.div, (Text("a·b", ops.PRODUCT), Text("c·d", ops.PRODUCT)), "a·b / (c·d)"),
-        (ops.div, (Text("a / b", ops.QUOTIENT), Text("c")), "(a / b) / c"),
-        (ops.mul, (Text("a / b", ops.QUOTIENT), Text("x")), "(a / b)·x"),
-        (ops.mul, (Text("a·b", ops.PRODUCT), Text("c·d", ops.PRODUCT)), "a·b·(c·d)"),
+        (ops.mul, (Text("a + b", op.SUM), Text("c")), "(a + b)·c"),
+        (ops.div, (Text("a·b", op.PRODUCT), Text("c·d", op.PRODUCT)), "a·b / (c·d)"),
+        (ops.div, (Text("a / b", op.QUOTIENT), Text("c")), "(a / b) / c"),
+        (ops.mul, (Text("a / b", op.QUOTIENT), Text("x")), "(a / b)·x"),
+        (ops.mul, (Text("a·b", op.PRODUCT), Text("c·d", op.PRODUCT)), "a·b·(c·d)"),
         (ops.mul, (write_number(-2.0), Text("x")), "−2·x"),
         (ops.mul, (Text("x"), write_number(-2.0)), "x·(−2)"),
         (ops.add, (Text("x"), write_number(-1.0)), "x + (−1)"),
@@ -83,14 +84,14 @@ def test_superscripts() -> None:
         (ops.pow, (write_number(2e8), Text("x")), "(2×10⁸)ˣ"),
         (ops.pow, (Text("x"), write_number(1e9)), "x^(1×10⁹)"),
         (ops.pow, (Text("x"), write_number(0.5)), "x^0.5"),
-        (ops.pow, (Text("a + b", ops.SUM), Text("2")), "(a + b)²"),
-        (ops.pow, (Text("a"), Text("b + 1", ops.SUM)), "a^(b + 1)"),
+        (ops.pow, (Text("a + b", op.SUM), Text("2")), "(a + b)²"),
+        (ops.pow, (Text("a"), Text("b + 1", op.SUM)), "a^(b + 1)"),
         (ops.pow, (Text("a"), Text("b")), "a^b"),
-        (ops.pow, (Text("x²", ops.POWER), Text("3")), "(x²)³"),
-        (ops.sub, (Text("a − b", ops.SUM), Text("c − d", ops.SUM)), "a − b − (c − d)"),
-        (ops.neg, (Text("−x", ops.SIGN),), "−(−x)"),
-        (ops.neg, (Text("a·b", ops.PRODUCT),), "−(a·b)"),
-        (ops.tanh, (Text("a + b", ops.SUM),), "tanh(a + b)"),
+        (ops.pow, (Text("x²", op.POWER), Text("3")), "(x²)³"),
+        (ops.sub, (Text("a − b", op.SUM), Text("c − d", op.SUM)), "a − b − (c − d)"),
+        (ops.neg, (Text("−x", op.SIGN),), "−(−x)"),
+        (ops.neg, (Text("a·b", op.PRODUCT),), "−(a·b)"),
+        (ops.tanh, (Text("a + b", op.SUM),), "tanh(a + b)"),
         (ops.TABLE["greater"], (Text("a"), Text("0")), "[a > 0]"),
     ],
 )

@@ -29,8 +29,8 @@ from autograd_rnn import (
     sqrt,
 )
 
-from .test_project import ROOT
-from .test_steps import Plan, everything, flat, leaky, lengths, magnitude
+from ..test_project import ROOT
+from .test_compile_step import Plan, everything, flat, leaky, lengths, magnitude
 
 pytest.importorskip("jax", reason="JAX is not installed: pip install 'autograd-rnn[jax]'")
 
@@ -223,7 +223,7 @@ def test_ops_from_outside() -> None:
 EIGHT = """
 import jax, numpy as np
 from autograd_rnn import RNN
-from tests.test_steps import batch, flat
+from tests.backends.test_compile_step import batch, flat
 
 assert len(jax.devices()) == 8
 rnn = RNN.random(2, 1, seed=1)

@@ -27,9 +27,9 @@ from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, AssignmentError
 from autograd_rnn.graph.walk import adjoints
 
-from . import reference
-from .strategies import Pair, numbers_around_one, pairs, whole_pairs
-from .test_ops import equal, same
+from .. import reference
+from ..ops.test_table import equal, same
+from ..strategies import Pair, numbers_around_one, pairs, whole_pairs
 
 DEEP = 100_000
 MILLION = 1_000_000
@@ -362,7 +362,7 @@ def test_members_cannot_be_deleted_nor_the_graph_be_assigned() -> None:
 
 
 def test_members_say_what_they_are_in_the_words_of_the_source() -> None:
-    source = Path(engine.__file__).with_name("engine.py").read_text("utf-8")
+    source = Path(engine.__file__).with_name("value.py").read_text("utf-8")
     (tree,) = [node for node in ast.parse(source).body if getattr(node, "name", "") == "Value"]
     assert isinstance(tree, ast.ClassDef)
     assert inspect.getdoc(Value) == ast.get_docstring(tree)
