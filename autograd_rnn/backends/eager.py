@@ -43,15 +43,15 @@ class EngineRun:
         found = []
         for xs, ys in runs:
             # A fresh name for each parameter at each step: its uses there, and no others.
-            layers = [[p * 1.0 for p in self.step.parameters] for _ in xs]
-            rows = iter(layers)
+            copies = [[p * 1.0 for p in self.step.parameters] for _ in xs]
+            rows = iter(copies)
             step = self.step
             apart = Step(
                 lambda q, x, _, step=step, rows=rows: step.step(q, x, tuple(next(rows))),
                 *(step.loss, step.parameters, step.state, step.every),
             )
             loss, _ = apart.unrolled(self.step.parameters, constants(xs), constants(ys))
-            flat = [value for layer in layers for value in layer]
+            flat = [value for row in copies for value in row]
             slopes = list(gradients(loss, flat)) if isinstance(loss, Value) else [0.0] * len(flat)
             size = len(self.step.parameters)
             found.append([slopes[k * size : (k + 1) * size] for k in range(len(xs))])

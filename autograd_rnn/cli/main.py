@@ -322,7 +322,7 @@ def _signed(x: float) -> str:
 
 def _forward_table(run: Unrolled, activation: str) -> Table:
     q = "π" if activation == "linear" else f"{activation}(π)"
-    table = make_table("Forward pass", "layer", "x", "w₁·q", "w₂·x", "π", f"q = {q}")
+    table = make_table("Forward pass", "step", "x", "w₁·q", "w₂·x", "π", f"q = {q}")
     for step in run.steps:
         recurrent, driven = step.pi[0].parents
         state = "–" if step is run.steps[-1] else _exact(step.q[0].data)
@@ -333,14 +333,14 @@ def _forward_table(run: Unrolled, activation: str) -> Table:
 
 def _copies_table(weight: Value, loss: Value, run: Unrolled) -> Table:
     name = label(weight.name or "w")
-    table = make_table(f"Copies of {name}", "copy", "layer", "∂L/∂π", "∂π/∂copy", "term")
+    table = make_table(f"Copies of {name}", "copy", "step", "∂L/∂π", "∂π/∂copy", "term")
     table.columns[0].justify = "left"
     table.show_footer = True
     terms = copies(weight, loss, run)
     for copy in terms:
         # π is the product plus the other term, so ∂L/∂π is also ∂L/∂product.
         factors = _exact(copy.adjoint), _exact(copy.partial)
-        table.add_row(copy.name, str(copy.layer), *factors, _exact(copy.grad))
+        table.add_row(copy.name, str(copy.step), *factors, _exact(copy.grad))
     table.columns[3].footer = f"∂L/∂{name} ="
     table.columns[4].footer = f"[bold]{_exact(weight.grad)}[/bold]"
     return table

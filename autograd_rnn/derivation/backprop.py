@@ -91,7 +91,7 @@ class Backward:
             self.full[target] = total(terms)
 
     def _times(self, target: Any, behind: Expression, slope: Expression) -> Expression:
-        """The lecture's order: what a copy is multiplied by stands first, and later layers do."""
+        """The lecture's order: what a copy is multiplied by stands first, and later steps do."""
         return product([slope, behind] if target in self.targets else [behind, slope])
 
     def _chain(self, target: Any) -> Expression:

@@ -115,7 +115,7 @@ def derive(output: Any, parameter: Any, *, through: Any = None, run: Any = None)
 
     `through` is the set that separates the parameter from the output: its copies unless given, a
     list of Values and Copies, or "minimum", a smallest set of nodes.  With `run`, the unrolled
-    network, the copies know their layers, and the activation is called a.  Every printed equation
+    network, the copies know their steps, and the activation is called a.  Every printed equation
     has been evaluated, and its sides agree.
 
     `ValueError` where the output does not depend on the parameter, for a set that does not separate

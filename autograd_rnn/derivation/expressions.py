@@ -36,7 +36,7 @@ LATIN: Final = frozenset(
 
 
 def latex_name(name: str) -> str:
-    r"""The name in LaTeX, with its accent, subscript and number of the layer.
+    r"""The name in LaTeX, with its accent, subscript and number of the step.
 
     >>> latex_name("w_1"), latex_name("π⃛"), latex_name("w₁⁽⁵⁾"), latex_name("loss")
     ('w_{1}', '\\dddot{\\pi}', 'w_{1}^{(5)}', '\\mathrm{loss}')
@@ -47,9 +47,9 @@ def latex_name(name: str) -> str:
     if match is not None and base is not None:
         if match[2]:
             base = f"{COMMANDS[ACCENTS.index(match[2])]}{{{base}}}"
-        subscript, layer = match[3].translate(DIGITS), match[4]
+        subscript, step = match[3].translate(DIGITS), match[4]
     elif (match := BELOW.fullmatch(shown)) and (base := _letter(match[1])):
-        subscript, layer = match[2], match[3]
+        subscript, step = match[2], match[3]
         if len(subscript) > 1 and not subscript.isdigit():
             subscript = rf"\mathrm{{{subscript}}}"
     else:
@@ -58,9 +58,9 @@ def latex_name(name: str) -> str:
             escaped = re.sub(r"([{}$&#_%])", r"\\\1", label(name).translate(LOOKALIKES))
             return rf"\text{{{' '.join(escaped.split())}}}"
         base = rf"\mathrm{{{match[1]}}}"
-        subscript, layer = match[2].translate(DIGITS), match[3]
+        subscript, step = match[2].translate(DIGITS), match[3]
     below = f"_{{{subscript}}}" if subscript else ""
-    above = f"^{{({layer.translate(DIGITS)})}}" if layer else ""
+    above = f"^{{({step.translate(DIGITS)})}}" if step else ""
     return base + below + above
 
 

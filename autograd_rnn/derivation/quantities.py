@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..errors import GraphTooLarge
 from ..graph.copies import Copy
 from ..graph.notation import label
-from ..graph.walk import layers, topological
+from ..graph.walk import steps_of, topological
 from ..ops.op import CALL, Op
 from .expressions import (
     LATEX,
@@ -54,14 +54,14 @@ class Reading:
         self.known: dict[Any, dict[Any, Expression]] = {}
         self.definitions: dict[Any, Expression] = {}
         self.forms: dict[Any, Expression] = {}
-        layer = {} if run is None else layers(run)
+        steps_by_node = {} if run is None else steps_of(run)
         for place, node in enumerate(self.order, 1):
             if not node.parents and node.constant and node.name is None:
                 self.forms[node] = Number(node.data)
                 continue
             name = node.name
             if name is None and node is output:
-                name = "L" if "L" not in taken and node not in layer else None
+                name = "L" if "L" not in taken and node not in steps_by_node else None
             shown = f"v_{place}" if name is None else name
             symbol = Symbol(node, node.data, label(shown), latex_name(shown))
             if not node.parents:

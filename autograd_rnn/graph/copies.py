@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..errors import ArgumentValueError
 from .notation import Text, accent, label, number, table, write, write_number
-from .walk import N, Run, adjoints, check_node, check_run, describe, layers, topological
+from .walk import N, Run, adjoints, check_node, check_run, describe, steps_of, topological
 
 MOST_ROWS: Final = 40
 
@@ -17,7 +17,7 @@ MOST_ROWS: Final = 40
 class Copy:
     """One use of a parameter by one consumer at one operand position: an edge of the graph.
 
-    `index` counts the uses from 1 in topological order, `layer` is the step of the network (None
+    `index` counts the uses from 1 in topological order, `step` is the step of the network (None
     without one, or outside its steps), `grad` is ∂output/∂copy = `adjoint` · `partial`, that is
     ∂output/∂consumer · ∂consumer/∂copy.  The lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁,
     w⃛₁, and so does `name`.
@@ -31,7 +31,7 @@ class Copy:
 
     name: str
     index: int
-    layer: int | None
+    step: int | None
     parameter: Any
     consumer: Any
     position: int
@@ -66,11 +66,11 @@ class Copies(tuple[Copy, ...]):
         return total
 
     def __str__(self) -> str:
-        with_layers = any(copy.layer is not None for copy in self)
-        head = ("copy", "layer", "used in", "adjoint", "partial", "term")
+        with_steps = any(copy.step is not None for copy in self)
+        head = ("copy", "step", "used in", "adjoint", "partial", "term")
         rows = [
             (
-                *(copy.name, str(copy.layer or "–"), _use(copy)),
+                *(copy.name, str(copy.step or "–"), _use(copy)),
                 *map(number, (copy.adjoint, copy.partial, copy.grad)),
             )
             for copy in self
@@ -80,8 +80,8 @@ class Copies(tuple[Copy, ...]):
             half = MOST_ROWS // 2
             left_out = f"… {len(rows) - 2 * half} more …"
             rows = [*rows[:half], ("…", "", left_out, "", "", ""), *rows[-half:]]
-        shown = [row if with_layers else row[:1] + row[2:] for row in (head, *rows, foot)]
-        return table(shown, left=(0, 2) if with_layers else (0, 1))
+        shown = [row if with_steps else row[:1] + row[2:] for row in (head, *rows, foot)]
+        return table(shown, left=(0, 2) if with_steps else (0, 1))
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Jupyter shows the table."""
@@ -104,7 +104,7 @@ def _use(copy: Copy) -> str:
 def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
     """The copies of a parameter, one per use, in topological order; their `grad`s add up to its.
 
-    With `run`, an unrolled network, each copy knows its layer.  Printed, they are a table.  Empty
+    With `run`, an unrolled network, each copy knows its step.  Printed, they are a table.  Empty
     where the output does not depend on the parameter.  Raises `ValueError` for a constant.
     (Panels 11 and 12.)
 
@@ -113,7 +113,7 @@ def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
     >>> run = rnn.unroll(bits("101"))
     >>> loss = (15 - run.pi[0]) ** 2
     >>> w1, w2 = rnn.parameters()
-    >>> [(copy.name, copy.layer, copy.grad) for copy in copies(w1, loss, run)]
+    >>> [(copy.name, copy.step, copy.grad) for copy in copies(w1, loss, run)]
     [('ẇ₁', 1, 0.0), ('ẅ₁', 2, 16.0), ('w⃛₁', 3, 16.0)]
     """
     check_node(parameter, "parameter")
@@ -126,12 +126,12 @@ def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
         )
     order = topological(output)
     adjoint = adjoints(output)
-    layer = {} if run is None else layers(run)
-    return Copies(_number_uses(parameter, order, adjoint, layer))
+    steps = {} if run is None else steps_of(run)
+    return Copies(_number_uses(parameter, order, adjoint, steps))
 
 
 def _number_uses(
-    parameter: Any, order: Sequence[Any], adjoint: dict[Any, float], layer: dict[Any, int]
+    parameter: Any, order: Sequence[Any], adjoint: dict[Any, float], steps: dict[Any, int]
 ) -> Iterable[Copy]:
     index = 0
     name = parameter.name
@@ -146,7 +146,7 @@ def _number_uses(
                 yield Copy(
                     name=accent(name, index),
                     index=index,
-                    layer=layer.get(consumer),
+                    step=steps.get(consumer),
                     parameter=parameter,
                     consumer=consumer,
                     position=position,

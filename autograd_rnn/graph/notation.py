@@ -77,8 +77,8 @@ def superscript(text: str) -> str | None:
     return text.translate(SUPERSCRIPTS) if all(ord(c) in SUPERSCRIPTS for c in text) else None
 
 
-def accent(name: str, layer: int, accents: bool = True) -> str:
-    """The name with the mark of a layer: ẇ₁, ẅ₁, w⃛₁, w⃜₁, and from the fifth on w₁⁽⁵⁾.
+def accent(name: str, place: int, accents: bool = True) -> str:
+    """The name with the mark of a step or copy: ẇ₁, ẅ₁, w⃛₁, w⃜₁, and from the fifth on w₁⁽⁵⁾.
 
     A name of several letters, or `accents=False`, always takes the number.
 
@@ -89,10 +89,10 @@ def accent(name: str, layer: int, accents: bool = True) -> str:
     match = SUBSCRIPTED.fullmatch(shown)
     one_letter = match is not None and match[1].isalpha()
     accents = accents and _grammar.get().accents
-    if accents and one_letter and match is not None and layer <= len(ACCENTS):
+    if accents and one_letter and match is not None and place <= len(ACCENTS):
         # Composed where Unicode has the letter, as people type it: ẇ is one character, q̇ is two.
-        return unicodedata.normalize("NFC", match[1] + ACCENTS[layer - 1]) + match[2]
-    return f"{shown}{superscript(f'({layer})')}"
+        return unicodedata.normalize("NFC", match[1] + ACCENTS[place - 1]) + match[2]
+    return f"{shown}{superscript(f'({place})')}"
 
 
 def number(x: float, digits: int | None = None, whole: int = 6) -> str:

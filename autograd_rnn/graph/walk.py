@@ -195,12 +195,12 @@ def _stale(node: N, what: str) -> StaleGraphError:
     )
 
 
-def layers(run: Run) -> dict[Any, int]:
+def steps_of(run: Run) -> dict[Any, int]:
     """The step in which each node of an unrolled network is computed.
 
     What the network was given (its weights, inputs and initial state) is computed in no step.
     """
-    layer: dict[Any, int] = {}
+    steps: dict[Any, int] = {}
     met: set[Any] = set(run.given)
     for step in run.steps:
         # What earlier steps computed is not walked again: a long run stays linear.
@@ -210,6 +210,6 @@ def layers(run: Run) -> dict[Any, int]:
             if node not in met:
                 met.add(node)
                 if node.parents:
-                    layer[node] = step.k
+                    steps[node] = step.k
                     path.extend(node.parents)
-    return layer
+    return steps

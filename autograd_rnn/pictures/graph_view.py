@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.notation import Text, accent, label, number, write
-from ..graph.walk import adjoints, layers, topological
+from ..graph.walk import adjoints, steps_of, topological
 from .dot import Arrow, Picture
 from .html_labels import LEGEND, SMALL_POINTS, Box, box_size
 from .layout import Cell, Placement, columns, text_width
@@ -45,7 +45,7 @@ class Sketch:
             (use.consumer, use.position): use for uses in self.uses.values() for use in uses
         }
         self.adjoint = adjoints(output)
-        self.layer = {} if run is None else layers(run)
+        self.step_of = {} if run is None else steps_of(run)
         initial = () if run is None else run.state
         self.initial = set(initial)
         self.states = self.initial.union(*[step.q for step in run.steps] if run else [])
@@ -94,7 +94,7 @@ class Sketch:
         return next((step.k for step in steps if leaf in step.x), None)
 
     def _add_result(self, node: Any, id: str) -> None:
-        step = self.layer.get(node)
+        step = self.step_of.get(node)
         operands = [self.texts[parent] for parent in node.parents]
         for position, parent in enumerate(node.parents):
             use = self.use_at.get((node, position))
@@ -130,8 +130,8 @@ class Sketch:
         self._add(id, use.parameter, "copy", self._copy_name(use), None, grad, step)
         # Read aloud, accents are lost.
         of = f"{self.texts[use.parameter].text}, copy {use.index}"
-        layer = "" if use.layer is None else f" in layer {use.layer}"
-        full = f"{of}{layer}: data {use.data!r}, grad {grad}"
+        where = "" if use.step is None else f" in step {use.step}"
+        full = f"{of}{where}: data {use.data!r}, grad {grad}"
         self.boxes[id] = self.boxes[id]._replace(description=full)
         chip = term(grad) if self.known else None
         self._join(self.ids[use.parameter], id, "fan", chip=chip)
@@ -140,7 +140,7 @@ class Sketch:
         """What does not depend on the focus, folded into one box per use."""
         initial = node in self.initial
         role = "state" if initial else "constant"
-        step = None if initial else self.layer.get(node, self.layer.get(consumer))
+        step = None if initial else self.step_of.get(node, self.step_of.get(consumer))
         grad = self._grad(node) if initial else None
         self._add(id, node, role, self.texts[node].text, None, grad, step)
 
@@ -180,7 +180,7 @@ class Sketch:
         return accent(self.texts[use.parameter].text, use.index, accents)
 
     def _role_name(self, node: Any, written: str) -> str:
-        if node is self.output and self.run is not None and node not in self.layer:
+        if node is self.output and self.run is not None and node not in self.step_of:
             return "L"
         return fitting(Text(written), self.texts[node]).text
 
@@ -194,7 +194,7 @@ class Sketch:
             words["parameter"] = "variable"
         elif self.fold:
             words["constant"] = f"constant for {self._weight_names()}"
-        if self.run is not None and self.output not in self.layer:
+        if self.run is not None and self.output not in self.step_of:
             words["output"] = "loss"
         return Picture(
             title=self._title() if title is None else title,
@@ -225,9 +225,9 @@ class Sketch:
         if self.notes:
             return "a number on an arrow is the local derivative"
         steps: Sequence[Any] = () if self.run is None else self.run.steps
-        last = [n for n in self.order if n.name is not None and self.layer.get(n) == len(steps)]
+        last = [n for n in self.order if n.name is not None and self.step_of.get(n) == len(steps)]
         if len(steps) > 1 and self.states.isdisjoint(last):
-            last = [q for q in steps[-2].q if q in self.layer and q in self.texts] + last
+            last = [q for q in steps[-2].q if q in self.step_of and q in self.texts] + last
         lines = []
         if self.output not in last and self.output.parents:
             last.append(self.output)
@@ -285,8 +285,8 @@ def sketch_graph(
 
 def shared_weights(output: Any, run: Any) -> list[Any]:
     """The variables that the steps of a network use on the way to the output, in order."""
-    layer = layers(run)
-    used = {parent for node in topological(output) if node in layer for parent in node.parents}
+    steps = steps_of(run)
+    used = {parent for node in topological(output) if node in steps for parent in node.parents}
     return [
         leaf for leaf in run.given if leaf in used and not leaf.constant and leaf not in run.state
     ]

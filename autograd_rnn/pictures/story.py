@@ -9,7 +9,7 @@ from ..arguments import many
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.notation import Text, accent, number
-from ..graph.walk import adjoints, layers, topological
+from ..graph.walk import adjoints, steps_of, topological
 from .graph_view import downstream
 from .html_labels import Box, Row, clean
 from .words import LONGEST_EXPRESSION, badge, expression, fitting, name_of, term, vector
@@ -42,29 +42,29 @@ class Story:
     def __init__(self, output: Any, run: Any, weights: Sequence[Any]) -> None:
         order = topological(output)
         self.output, self.initial, self.swept = output, run.state, bool(output.grad)
-        self.adjoint, self.layer = adjoints(output), layers(run)
+        self.adjoint, self.step_of = adjoints(output), steps_of(run)
         self.cuts: frozenset[int] = getattr(run, "cuts", frozenset())
         self.names = {node: _name(node, place) for place, node in enumerate(order, 1)}
         self.uses = {weight: copies(weight, output, run) for weight in weights}
         for weight, uses in self.uses.items():
             if not uses:
                 raise ArgumentValueError(f"output does not depend on the weight {weight!r}.")
-        reached = {self.layer[node] for node in order if node in self.layer}
+        reached = {self.step_of[node] for node in order if node in self.step_of}
         self.steps = [step for step in run.steps if step.k in reached]
         if not self.steps:
             raise ArgumentValueError("output depends on no step of run: there is no card to draw.")
-        if output.name is None and output not in self.layer:
+        if output.name is None and output not in self.step_of:
             self.names[output] = Text("L")
         self.accents = max(map(len, self.uses.values())) <= 4
         self.states = {*run.state, *[q for step in run.steps for q in step.q]}
         self.moving = downstream(order, [*weights, *run.state])
         self.read: dict[int, list[Any]] = {}  # what the output reads of each step
-        if output in self.layer:
-            self.read[self.layer[output]] = [output]
+        if output in self.step_of:
+            self.read[self.step_of[output]] = [output]
         for node in order:
-            for parent in node.parents if node not in self.layer else ():
-                if parent in self.layer:
-                    found = self.read.setdefault(self.layer[parent], [])
+            for parent in node.parents if node not in self.step_of else ():
+                if parent in self.step_of:
+                    found = self.read.setdefault(self.step_of[parent], [])
                     found += [] if parent in found else [parent]
 
     def cards(self) -> list[Card]:
@@ -89,7 +89,7 @@ class Story:
 
     def _card(self, step: Any) -> Card:
         """The copies, and what each is multiplied by; where there is one state, its whole sum."""
-        uses = [use for uses in self.uses.values() for use in uses if use.layer == step.k]
+        uses = [use for uses in self.uses.values() for use in uses if use.step == step.k]
         whole = len(step.pi) == 1 and step.pi[0] in self.names
         addends = _addends(step.pi[0]) if whole else []
         if not all(use.consumer in addends or use.parameter in addends for use in uses):
@@ -188,12 +188,12 @@ class Story:
         for card in cards:
             uses = self._uses_in(card, weight)
             fields.append((f"from {self._range(uses)}", self._term(uses)) if uses else ("", ""))
-        rest = self._term([use for use in self.uses[weight] if use.layer is None])
+        rest = self._term([use for use in self.uses[weight] if use.step is None])
         words = f"{rest} outside the steps, grad" if rest else "grad"
         return [*fields, (words, ("= " if self.swept else "") + self._grad(self.adjoint[weight]))]
 
     def _uses_in(self, card: Card, weight: Any) -> list[Copy]:
-        return [use for use in self.uses[weight] if card.holds(use.layer)]
+        return [use for use in self.uses[weight] if card.holds(use.step)]
 
     def _range(self, uses: Sequence[Copy]) -> str:
         first, last = self._copy_name(uses[0]), self._copy_name(uses[-1])

@@ -230,8 +230,8 @@ def test_networks_come_out(made: tuple[Any, Any], data: st.DataObject) -> None:
     worked = derive(loss, weight, run=run)
     (true,) = gradients(loss, [weight])
     assert worked.value == pytest.approx(true, rel=1e-9, abs=1e-12)
-    assert [term.member.layer for term in worked.terms] == sorted(
-        t.member.layer for t in worked.terms
+    assert [term.member.step for term in worked.terms] == sorted(
+        t.member.step for t in worked.terms
     )
     check_print(worked)
 

@@ -31,7 +31,7 @@ def test_labels(name: str, shown: str) -> None:
     assert label(name) == shown
 
 
-def test_accents_are_layer_numbers() -> None:
+def test_accents_are_step_numbers() -> None:
     assert [accent("w_1", k) for k in (1, 2, 3, 4, 5, 12)] == [
         *["\u1e87₁", "\u1e85₁", "w\u20db₁", "w\u20dc₁", "w₁⁽⁵⁾", "w₁⁽¹²⁾"]
     ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autograd_rnn import RNN, Value, bits, copies, gradients, ops, topological
 from autograd_rnn.engine.value import constant
-from autograd_rnn.graph.walk import adjoints, layers
+from autograd_rnn.graph.walk import adjoints, steps_of
 
 from .. import reference
 from ..strategies import Pair, whole_pairs
@@ -106,42 +106,42 @@ def test_removing_the_copies_disconnects_the_weight_and_removing_fewer_does_not(
 
 
 @given(runs())
-def test_every_weight_has_one_copy_in_every_layer_that_the_output_depends_on(run) -> None:  # type: ignore[no-untyped-def]
+def test_every_weight_has_one_copy_in_every_step_that_the_output_depends_on(run) -> None:  # type: ignore[no-untyped-def]
     rnn, unrolled = run
     output = sum(unrolled.q, Value(0))
     for row, weights in enumerate(rnn.weights):
         for weight in weights:
-            found = [copy.layer for copy in copies(weight, output, unrolled)]
+            found = [copy.step for copy in copies(weight, output, unrolled)]
             assert found == [step.k for step in unrolled.steps], row
 
 
 @given(runs())
-def test_layers_hold_what_each_step_computes(run) -> None:  # type: ignore[no-untyped-def]
+def test_steps_hold_what_each_step_computes(run) -> None:  # type: ignore[no-untyped-def]
     _, unrolled = run
-    layer = layers(unrolled)
+    step_by_node = steps_of(unrolled)
     for step in unrolled.steps:
         for node in (*step.pi, *step.q):
-            assert layer[node] == step.k
+            assert step_by_node[node] == step.k
             # An operand is a leaf, of this step, or a state of the step before.
             for parent in node.parents:
-                assert not parent.parents or layer[parent] == step.k
-    assert all(node.parents for node in layer)
+                assert not parent.parents or step_by_node[parent] == step.k
+    assert all(node.parents for node in step_by_node)
 
 
-def test_layers_of_a_network_that_makes_leaves_of_its_own() -> None:
+def test_steps_of_a_network_that_makes_leaves_of_its_own() -> None:
     w = Value(2, "w")
     pi = w * w + 1
     step = SimpleNamespace(k=1, pi=(pi,), q=(pi,))
     run = SimpleNamespace(steps=[step], given=[w])
-    assert layers(run) == {pi: 1, pi.parents[0]: 1}
-    assert [use.layer for use in copies(w, pi, run)] == [1, 1]
+    assert steps_of(run) == {pi: 1, pi.parents[0]: 1}
+    assert [use.step for use in copies(w, pi, run)] == [1, 1]
 
 
 def test_copies_of_two_uses_in_one_consumer_and_of_none() -> None:
     x, other = Value(3, "x"), Value(1)
     first, second = copies(x, x * x)
     assert (first.position, second.position) == (0, 1)
-    assert (first.consumer, first.layer, first.name, second.name) == (
+    assert (first.consumer, first.step, first.name, second.name) == (
         second.consumer,
         None,
         "ẋ",
@@ -168,13 +168,13 @@ def test_the_copies_are_printed_as_a_table() -> None:
     loss = (15 - run.pi[0]) ** 2
     uses = copies(rnn.weights[0][0], loss, run)
     assert str(uses).splitlines() == [
-        "copy   layer   used in   adjoint   partial   term",
-        "─────────────────────────────────────────────────",
-        "ẇ₁         1   ẇ₁·q           64         0      0",
-        "ẅ₁         2   ẅ₁·q̇           16         1     16",
-        "w⃛₁         3   w⃛₁·q̈            4         4     16",
-        "─────────────────────────────────────────────────",
-        "sum                                            32",
+        "copy   step   used in   adjoint   partial   term",
+        "────────────────────────────────────────────────",
+        "ẇ₁        1   ẇ₁·q           64         0      0",
+        "ẅ₁        2   ẅ₁·q̇           16         1     16",
+        "w⃛₁        3   w⃛₁·q̈            4         4     16",
+        "────────────────────────────────────────────────",
+        "sum                                           32",
     ]
     assert uses.total == 32
     x = Value(0.5, "字母")
@@ -220,28 +220,28 @@ def test_a_notebook_shows_the_table_of_the_copies() -> None:
     assert shown == [str(copies(x, x * x))]
 
 
-def test_a_use_outside_the_layers_has_no_layer() -> None:
+def test_a_use_outside_the_steps_has_no_step() -> None:
     rnn = RNN([[2], [1]], "relu", bias=False)
     run = rnn.unroll(bits("11"))
     w = rnn.weights[0][0]
     loss = run.pi[0] + w * w
-    assert [copy.layer for copy in copies(w, loss, run)] == [1, 2, None, None]
+    assert [copy.step for copy in copies(w, loss, run)] == [1, 2, None, None]
 
 
-def test_what_is_computed_before_the_network_is_in_no_layer() -> None:
+def test_what_is_computed_before_the_network_is_in_no_step() -> None:
     rnn = RNN([[4], [1]], "relu", bias=False)
     w = rnn.weights[0][0]
     before = rnn.unroll(bits("101"))
     after = rnn.unroll(bits("11"), state=before.q)
     found = copies(w, after.q[0], after)
-    assert [copy.layer for copy in found] == [None, None, None, 1, 2]
+    assert [copy.step for copy in found] == [None, None, None, 1, 2]
     halved = rnn.unroll(bits("11"), state=[w * 0.5])
-    assert [copy.layer for copy in copies(w, halved.q[0], halved)] == [None, 1, 2]
+    assert [copy.step for copy in copies(w, halved.q[0], halved)] == [None, 1, 2]
     x, v = Value(1), Value(2)
     doubled = x * 2
     run = RNN([[v * 3], [v]], "relu", bias=False).unroll([[doubled], [doubled]])
-    assert [copy.layer for copy in copies(x, run.q[0], run)] == [None]
-    assert [copy.layer for copy in copies(v, run.q[0], run)] == [None, 1, 2]
+    assert [copy.step for copy in copies(x, run.q[0], run)] == [None]
+    assert [copy.step for copy in copies(v, run.q[0], run)] == [None, 1, 2]
 
 
 def test_topological_of_several_roots_and_of_a_long_run() -> None:

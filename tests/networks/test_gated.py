@@ -453,7 +453,7 @@ def test_runs_can_be_drawn_played_and_derived(model: Any) -> None:
     uses = copies(weight, loss, run)
     (slope,) = gradients(loss, [weight])
     assert math.fsum(use.grad for use in uses) == pytest.approx(slope, rel=1e-12, abs=1e-15)
-    assert {use.layer for use in uses} <= {1, 2}
+    assert {use.step for use in uses} <= {1, 2}
     assert derive(loss, weight, run=run).value == pytest.approx(slope, rel=1e-9)
     assert f"{len(uses)} cop" in repr(draw(loss, focus=weight, run=run))
     assert "step_2" in draw(loss, focus=weight, run=run, detail="step").dot
