@@ -144,6 +144,13 @@ def test_the_hot_operators_state_the_rules_of_the_table(name: str, a: float, b: 
     assert operate(x, 2).partials[1] == operate(2, y).partials[0] == 0
 
 
+def test_the_readme_shows_the_folders_by_their_sentences() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    listed = re.findall(r"^(\w+)/ +(.+)$", readme, re.MULTILINE)
+    sentences = [ast.parse((PACKAGE / name / "__init__.py").read_text("utf-8")) for name in FOLDERS]
+    assert listed == list(zip(FOLDERS, map(ast.get_docstring, sentences), strict=True))
+
+
 def blocks(name: str, language: str) -> list[str]:
     text = (ROOT / name).read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
