@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import ArgumentValueError
 from .notation import Text, accent, label, number, table, write, write_number
-from .walk import N, Run, adjoints, check_node, check_run, describe, steps_of, topological
+from .sweep import adjoints
+from .walk import Node, Run, check_node, check_run, describe, steps_of, topological
 
 MOST_ROWS: Final = 40
 
@@ -101,7 +102,7 @@ def _use(copy: Copy) -> str:
     return write(copy.consumer.op, *written).text
 
 
-def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
+def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
     """The copies of a parameter, one per use, in topological order; their `grad`s add up to its.
 
     With `run`, an unrolled network, each copy knows its step.  Printed, they are a table.  Empty
@@ -124,25 +125,24 @@ def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
             f"parameter is the constant {describe(parameter)}, and constants are never "
             f"differentiated: make it a variable with Value({parameter.data})."
         )
-    order = topological(output)
-    adjoint = adjoints(output)
     steps = {} if run is None else steps_of(run)
-    return Copies(_number_uses(parameter, order, adjoint, steps))
+    return Copies(_uses(parameter, topological(output), adjoints(output), steps))
 
 
-def _number_uses(
-    parameter: Any, order: Sequence[Any], adjoint: dict[Any, float], steps: dict[Any, int]
-) -> Iterable[Copy]:
-    index = 0
-    name = parameter.name
+def _uses(
+    parameter: Any,
+    order: Iterable[Node],
+    adjoint: Mapping[Node, float],
+    steps: Mapping[Node, int],
+) -> Iterator[Copy]:
+    index, name = 0, parameter.name
     for place, consumer in enumerate(order, 1):
         if consumer is parameter and name is None:
             name = f"v_{place}"
         for position, operand in enumerate(consumer.parents):
             if operand is parameter:
                 index += 1
-                partial = consumer.partials[position]
-                slope = adjoint.get(consumer, 0.0)
+                slope, partial = adjoint.get(consumer, 0.0), consumer.partials[position]
                 yield Copy(
                     name=accent(name, index),
                     index=index,

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final, TypeAlias
 
+from ..arguments import as_list
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .copies import Copy
 from .notation import label
-from .walk import check_node, describe, is_node, swept, topological
+from .sweep import Slope, adjoints_by, recorded_slopes, tangents
+from .walk import Node, SomeNode, check_node, describe, is_node, swept, topological
 
 UNLIMITED: Final = 1 << 60
 
+Member: TypeAlias = Node | Copy
+# What blocks a path: a node, or for a copy its consumer and position.
+Key: TypeAlias = Node | tuple[Node, int]
 
-class Path(tuple[Any, ...]):
+
+class Path(tuple[Node, ...]):
     """The nodes of a path from a source to the output; printed, their names with arrows between."""
 
     __slots__ = ()
@@ -24,13 +30,13 @@ class Path(tuple[Any, ...]):
         return " → ".join([_short(node) for node in self])
 
 
-def _short(node: Any) -> str:
+def _short(node: Node) -> str:
     if node.name is not None:
         return label(node.name)
     return describe(node)
 
 
-def separates(nodes: Iterable[Any], source: Any, output: Any) -> bool:
+def separates(nodes: Iterable[Member], source: Node, output: Node) -> bool:
     """Whether every path from the source to the output meets one of the nodes.
 
     Members are nodes and `Copy`s, that is, single edges, mixed at will; the ends of a path belong
@@ -45,7 +51,7 @@ def separates(nodes: Iterable[Any], source: Any, output: Any) -> bool:
     return escape(nodes, source, output) is None
 
 
-def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
+def escape(nodes: Iterable[Member], source: Node, output: Node) -> Path | None:
     """A path from the source to the output that meets none of the nodes; None if all meet one.
 
     `ValueError` for a member that is not in the graph of the output.
@@ -62,7 +68,7 @@ def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
     blocked = dict(members_of(nodes, output))
     if source in blocked or source.constant:
         return None
-    came_from: dict[Any, Any] = {source: None}
+    came_from = {source: source}
     for node in swept(output):
         if node in came_from or node in blocked or node.constant:
             continue
@@ -78,25 +84,17 @@ def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
     return Path(reversed(path))
 
 
-def key_of(member: Any) -> Any:
-    """What blocks a path: a node, or for a copy its consumer and position."""
+def key_of(member: Member) -> Key:
+    """The key of a member."""
     return (member.consumer, member.position) if isinstance(member, Copy) else member
 
 
-def members_of(nodes: Iterable[Any], output: Any) -> list[tuple[Any, Any]]:
-    """The members with their keys, as `key_of` has them, once they are what they should be."""
-    if isinstance(nodes, str) or is_node(nodes) or isinstance(nodes, Copy):
-        raise ArgumentTypeError(
-            f"nodes must be a list of Values and Copies, not {type(nodes).__name__}: "
-            f"for one, write [x]."
-        )
-    if not isinstance(nodes, Iterable):
-        raise ArgumentTypeError(
-            f"nodes must be a list of Values and Copies, not {type(nodes).__name__}."
-        )
+def members_of(nodes: Iterable[Member], output: Node) -> list[tuple[Key, Member]]:
+    """The members of a set with their keys; refuses what is not in the graph of the output."""
+    listed = as_list(nodes, "nodes", "Values and Copies")
     known = set(topological(output))
     members = []
-    for place, member in enumerate(nodes):
+    for place, member in enumerate(listed):
         copy = isinstance(member, Copy)
         if not copy and not is_node(member):
             raise ArgumentTypeError(
@@ -112,7 +110,7 @@ def members_of(nodes: Iterable[Any], output: Any) -> list[tuple[Any, Any]]:
 # --- derivatives through a set -------------------------------------------------------------------
 
 
-def crossings(output: Any, nodes: Iterable[Any]) -> list[float]:
+def crossings(output: Node, nodes: Iterable[Member]) -> list[float]:
     """∂output/∂member for each member, the others held fixed: paths that meet no other member.
 
     So each path from a source is counted once, at its last member, and ∂output/∂source is the sum
@@ -130,47 +128,22 @@ def crossings(output: Any, nodes: Iterable[Any]) -> list[float]:
     return [found.get(key, 0.0) for key in keys]
 
 
-def restricted_adjoints(output: Any, blocked: Collection[Any]) -> dict[Any, float]:
-    """∂output/∂node for nodes, and for members that are copies, by their keys, along the paths that
-    meet no other member on the way."""
-    found: dict[Any, float] = {} if output.constant else {output: 1.0}
-    for node in reversed(swept(output)):
-        if node not in found:
-            continue
-        for position, parent in enumerate(node.parents):
-            term = found[node] * node.partials[position]
-            edge = (node, position)
-            if edge in blocked:
-                found[edge] = 0.0 if node in blocked else term
-            elif node not in blocked and not parent.constant:
-                found[parent] = found[parent] + term if parent in found else term
-    return found
+def restricted_adjoints(output: Node, blocked: Collection[Key]) -> dict[Key, float]:
+    """∂output/∂key, along the paths that meet no other blocked key on the way."""
 
+    def slopes(node: Node) -> Iterator[Slope[Key, float]]:
+        if node not in blocked:
+            for position, operand, partial in recorded_slopes(node):
+                edge = (node, position)
+                yield position, edge if edge in blocked else operand, partial
 
-def tangents(source: Any, output: Any) -> dict[Any, float]:
-    """d(node)/d(source), along all paths, for every node between the source and the output.
-
-    >>> from autograd_rnn import Value
-    >>> x = Value(3)
-    >>> y = x * x
-    >>> tangents(x, y)[y]
-    6.0
-    """
-    found = {source: 1.0}
-    for node in swept(output):
-        if node in found or node.constant:
-            continue
-        for parent, partial in zip(node.parents, node.partials, strict=True):
-            if parent in found:
-                term = partial * found[parent]
-                found[node] = found[node] + term if node in found else term
-    return found
+    return adjoints_by(output, 1.0, slopes)
 
 
 # --- a smallest set ------------------------------------------------------------------------------
 
 
-def separating_set(source: Any, output: Any) -> tuple[Any, ...]:
+def separating_set(source: SomeNode, output: SomeNode) -> tuple[SomeNode, ...]:
     """A smallest set of nodes strictly between the source and the output that separates them.
 
     Of the smallest, one with the most nodes that have names, and among those the one nearest to the
@@ -204,7 +177,7 @@ def separating_set(source: Any, output: Any) -> tuple[Any, ...]:
     return tuple([node for node in order if node in cut])
 
 
-def _smallest_cut(order: Sequence[Any], source: Any, output: Any) -> set[Any]:
+def _smallest_cut(order: Sequence[SomeNode], source: SomeNode, output: SomeNode) -> set[SomeNode]:
     """Max-flow, min-cut: each node between lets so much through, and edges let everything through.
 
     A node is an entry (2·place) and an exit (2·place + 1); a shortest path that still lets

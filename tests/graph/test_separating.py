@@ -22,12 +22,12 @@ from autograd_rnn import (
     separating_set,
 )
 from autograd_rnn.graph.copies import Copy
-from autograd_rnn.graph.separating import crossings, tangents
+from autograd_rnn.graph.separating import crossings
+from autograd_rnn.graph.sweep import tangents
 from autograd_rnn.graph.walk import swept
 
 from .. import reference
-from ..strategies import Pair, name_some, pairs, whole_pairs
-from .test_walk import runs
+from ..strategies import Pair, name_some, pairs, runs, whole_pairs
 
 
 def edges_out(output: Value) -> dict[Value, list[tuple[Value, int]]]:
