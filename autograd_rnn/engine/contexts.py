@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ..errors import AnomalyError, ArgumentValueError
 from ..graph.walk import describe
@@ -24,7 +24,7 @@ class Context:
     A context may be opened again, also inside itself.
     """
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         watchers().append(self)
         with _counting:
             WATCH.open += 1

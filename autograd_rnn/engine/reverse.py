@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias, overload
+from typing import Literal, TypeAlias, overload
 
 from ..arguments import as_float, as_function, as_list
 from ..errors import ArgumentTypeError
-from ..graph.sweep import Slope, Slopes, adjoints, adjoints_by
+from ..graph.sweep import Slope, Slopes, adjoints, adjoints_by, times
 from ..graph.walk import check_fresh, downstream, topological
 from .value import WATCH, Value, constant, watchers
 
@@ -83,13 +83,6 @@ def slopes_by_rule(among: Container[Value]) -> Slopes[Value, Scalar]:
                     yield position, operand, node.op.partials[position](*node.parents, node)
 
     return slopes
-
-
-def times(adjoint: Any, slope: Any) -> Any:
-    """adjoint · slope, without the factors of 1 that any graph is full of."""
-    if isinstance(adjoint, float) and adjoint == 1.0:
-        return slope
-    return adjoint if isinstance(slope, float) and slope == 1.0 else adjoint * slope
 
 
 def grad(f: Function) -> Callable[..., Gradient]:

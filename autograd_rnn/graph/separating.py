@@ -17,7 +17,7 @@ from .walk import Node, SomeNode, check_node, describe, is_node, swept, topologi
 UNLIMITED: Final = 1 << 60
 
 Member: TypeAlias = Node | Copy
-# What blocks a path: a node, or for a copy its consumer and position.
+# What a path may not meet: a node, or for a copy its consumer and position.
 Key: TypeAlias = Node | tuple[Node, int]
 
 
@@ -65,7 +65,7 @@ def escape(nodes: Iterable[Member], source: Node, output: Node) -> Path | None:
     """
     check_node(source, "source")
     check_node(output, "output")
-    blocked = dict(members_of(nodes, output))
+    blocked = _keys(nodes, output)
     if source in blocked or source.constant:
         return None
     came_from = {source: source}
@@ -89,11 +89,10 @@ def key_of(member: Member) -> Key:
     return (member.consumer, member.position) if isinstance(member, Copy) else member
 
 
-def members_of(nodes: Iterable[Member], output: Node) -> list[tuple[Key, Member]]:
-    """The members of a set with their keys; refuses what is not in the graph of the output."""
+def _keys(nodes: Iterable[Member], output: Node) -> set[Key]:
+    """The keys of the members; refuses what is no member, or not in the graph of the output."""
     listed = as_list(nodes, "nodes", "Values and Copies")
     known = set(topological(output))
-    members = []
     for place, member in enumerate(listed):
         copy = isinstance(member, Copy)
         if not copy and not is_node(member):
@@ -103,33 +102,23 @@ def members_of(nodes: Iterable[Member], output: Node) -> list[tuple[Key, Member]
         if (member.consumer if copy else member) not in known:
             shown = member.name if copy else describe(member)
             raise ArgumentValueError(f"nodes[{place}] ({shown}) is not in the graph of the output.")
-        members.append((key_of(member), member))
-    return members
+    return set(map(key_of, listed))
 
 
-# --- derivatives through a set -------------------------------------------------------------------
+def restricted_adjoints(output: Node, blocked: Collection[Key]) -> dict[Key, float]:
+    """∂output/∂key for nodes and members, with the other members (`blocked`) held fixed.
 
-
-def crossings(output: Node, nodes: Iterable[Member]) -> list[float]:
-    """∂output/∂member for each member, the others held fixed: paths that meet no other member.
-
-    So each path from a source is counted once, at its last member, and ∂output/∂source is the sum
-    over the members of this times d(member)/d(source), the latter along all paths (`tangents`),
-    whether or not members lie behind each other.  For copies, holding fixed changes nothing.
+    A path counts if it meets no other member, so that each path from a source is counted once, at
+    its last member: ∂output/∂source is the sum over the members of this times d(member)/d(source)
+    along all paths (`tangents`), whether or not members lie behind each other.
 
     >>> from autograd_rnn import Value
     >>> x = Value(3, "x")
     >>> y = x * 2
-    >>> crossings(y + x, [x, y])
-    [1.0, 1.0]
+    >>> found = restricted_adjoints(y + x, {x, y})
+    >>> found[x], found[y]
+    (1.0, 1.0)
     """
-    keys = [key for key, _ in members_of(nodes, output)]
-    found = restricted_adjoints(output, set(keys))
-    return [found.get(key, 0.0) for key in keys]
-
-
-def restricted_adjoints(output: Node, blocked: Collection[Key]) -> dict[Key, float]:
-    """∂output/∂key, along the paths that meet no other blocked key on the way."""
 
     def slopes(node: Node) -> Iterator[Slope[Key, float]]:
         if node not in blocked:

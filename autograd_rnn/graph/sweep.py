@@ -42,7 +42,7 @@ def terms(
     order: Sequence[Vertex],
     adjoints: dict[Vertex, SomeAmount],
     slopes: Slopes[Vertex, SomeAmount],
-    times: Callable[[SomeAmount, SomeAmount], SomeAmount] = mul,
+    product: Callable[[SomeAmount, SomeAmount], SomeAmount] = mul,
 ) -> Iterator[tuple[Vertex, int, Vertex, SomeAmount]]:
     """The backward sweep, a term at a time: (node, position, operand, adjoint · slope).
 
@@ -53,20 +53,27 @@ def terms(
         if node in adjoints:
             adjoint = adjoints[node]
             for position, operand, slope in slopes(node):
-                term = times(adjoint, slope)
+                term = product(adjoint, slope)
                 adjoints[operand] = adjoints[operand] + term if operand in adjoints else term
                 yield node, position, operand, term
+
+
+def times(adjoint: Any, slope: Any) -> Any:
+    """adjoint · slope, without the factors of 1 that any graph is full of."""
+    if isinstance(adjoint, float) and adjoint == 1.0:
+        return slope
+    return adjoint if isinstance(slope, float) and slope == 1.0 else adjoint * slope
 
 
 def adjoints_by(
     output: SomeNode,
     seed: SomeAmount,
     slopes: Slopes[Any, SomeAmount],
-    times: Callable[[SomeAmount, SomeAmount], SomeAmount] = mul,
+    product: Callable[[SomeAmount, SomeAmount], SomeAmount] = mul,
 ) -> dict[Any, SomeAmount]:
     """∂output/∂node, times the seed, for all that the sweep comes to along the given slopes."""
     found = {} if output.constant else {output: seed}
-    deque(terms(swept(output), found, slopes, times), maxlen=0)
+    deque(terms(swept(output), found, slopes, product), maxlen=0)
     return found
 
 

@@ -61,7 +61,7 @@ def is_node(thing: object) -> bool:
 
 
 def check_node(thing: object, argument: str) -> None:
-    """Refuse what is no node of a graph, naming `argument`."""
+    """Refuse what is not a node of a graph; the message names `argument`."""
     if not is_node(thing):
         raise ArgumentTypeError(
             f"{argument} must be a node of a graph, such as a Value, not {type(thing).__name__}."
@@ -78,7 +78,7 @@ def check_run(run: object) -> None:
 
 
 def describe(node: Node) -> str:
-    """The node in a message: its name, what it was computed by and from, and its number.
+    """A node in a message: its name, its op and operands, and its number.
 
     >>> from autograd_rnn import Value
     >>> describe(Value(2, "x") * 3)
@@ -96,10 +96,10 @@ def _named(node: Node) -> str:
 
 
 def topological(*roots: SomeNode) -> list[SomeNode]:
-    """The nodes that the roots are computed from and the roots, inputs first.
+    """The roots and all nodes that they are computed from, inputs first.
 
-    Depth first: each root's operands from left to right, then the root, nothing twice.  The order
-    depends on nothing but the graph, and its reverse is the order in which `backward` sums.
+    Depth first: each root's operands from left to right, then the root, and no node twice.  The
+    order depends on nothing but the graph, and `backward` sums in the reverse of it.
 
     >>> from autograd_rnn import Value
     >>> a, b = Value(2, "a"), Value(3, "b")
@@ -112,7 +112,7 @@ def topological(*roots: SomeNode) -> list[SomeNode]:
 
 
 def swept(output: SomeNode) -> list[SomeNode]:
-    """The nodes that a sweep from the output meets, inputs first: it does not enter constants.
+    """The nodes that a backward sweep from the output visits, inputs first: none behind a constant.
 
     Where no comparison is among the results this is `topological(output)`.
     """
@@ -122,7 +122,7 @@ def swept(output: SomeNode) -> list[SomeNode]:
 def depth_first(
     roots: Iterable[Vertex], operands: Callable[[Vertex], Iterable[Vertex]]
 ) -> list[Vertex]:
-    """What the roots are made of and the roots, nothing twice and without recursion.
+    """The roots and all that they are made of, operands first, nothing twice; without recursion.
 
     >>> depth_first([8], lambda n: [n // 2, n // 4] if n > 2 else [])
     [2, 1, 4, 8]
@@ -148,7 +148,7 @@ def depth_first(
 
 
 def downstream(order: Iterable[SomeNode], sources: Iterable[SomeNode]) -> set[SomeNode]:
-    """The sources, and what of a topological order is computed from them."""
+    """The sources, and those nodes of a topological order that are computed from them."""
     found = set(sources)
     for node in order:
         if any(parent in found for parent in node.parents):
