@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from ..errors import AnomalyError, ArgumentValueError
-from ..graph.walk import describe
+from ..graph.walk import describe, swept
 from .value import WATCH, Value, constant, watchers
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -120,15 +120,7 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
 
 def _depends_on_a_variable(node: Value) -> bool:
     """Whether any derivative hangs on the adjoint of a node, or it was computed from constants."""
-    path, met = [node], {node}
-    while path:
-        node = path.pop()
-        if not node.constant:
-            if node.op is None:
-                return True
-            path.extend([parent for parent in node.parents if parent not in met])
-            met.update(node.parents)
-    return False
+    return any(below.op is None and not below.constant for below in swept(node))
 
 
 def _line_of_the_caller() -> tuple[str, int]:

@@ -62,9 +62,7 @@ def gradient_numbers(
     return tuple([found.get(node, 0.0) for node in inputs])
 
 
-def gradient_graphs(
-    output: Value, inputs: Sequence[Value], seed: Scalar = 1.0
-) -> tuple[Value, ...]:
+def gradient_graphs(output: Value, inputs: Sequence[Value], seed: float = 1.0) -> tuple[Value, ...]:
     """The gradients as Values: the same sums in the same order, of the same rules."""
     order = topological(output)
     check_fresh(order)
@@ -73,10 +71,10 @@ def gradient_graphs(
     return tuple([slope if isinstance(slope, Value) else constant(slope) for slope in slopes])
 
 
-def slopes_by_rule(among: Container[Value]) -> Slopes[Value, Scalar]:
+def slopes_by_rule(among: Container[Value]) -> Slopes[Value]:
     """The slopes of a node by those of its operands that are among these, computed as Values."""
 
-    def slopes(node: Value) -> Iterator[Slope[Value, Scalar]]:
+    def slopes(node: Value) -> Iterator[Slope[Value]]:
         if node.op is not None and not node.constant:
             for position, operand in enumerate(node.parents):
                 if operand in among and not operand.constant:

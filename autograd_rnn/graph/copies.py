@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -125,33 +124,27 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
             f"parameter is the constant {describe(parameter)}, and constants are never "
             f"differentiated: make it a variable with Value({parameter.data})."
         )
+    name, adjoint = parameter.name, adjoints(output)
     steps = {} if run is None else steps_of(run)
-    return Copies(_uses(parameter, topological(output), adjoints(output), steps))
-
-
-def _uses(
-    parameter: Any,
-    order: Iterable[Node],
-    adjoint: Mapping[Node, float],
-    steps: Mapping[Node, int],
-) -> Iterator[Copy]:
-    index, name = 0, parameter.name
-    for place, consumer in enumerate(order, 1):
+    found: list[Copy] = []
+    for place, consumer in enumerate(topological(output), 1):
         if consumer is parameter and name is None:
             name = f"v_{place}"
         for position, operand in enumerate(consumer.parents):
             if operand is parameter:
-                index += 1
                 slope, partial = adjoint.get(consumer, 0.0), consumer.partials[position]
-                yield Copy(
-                    name=accent(name, index),
-                    index=index,
-                    step=steps.get(consumer),
-                    parameter=parameter,
-                    consumer=consumer,
-                    position=position,
-                    data=parameter.data,
-                    adjoint=slope,
-                    partial=partial,
-                    grad=slope * partial,
+                found.append(
+                    Copy(
+                        name=accent(str(name), len(found) + 1),
+                        index=len(found) + 1,
+                        step=steps.get(consumer),
+                        parameter=parameter,
+                        consumer=consumer,
+                        position=position,
+                        data=parameter.data,
+                        adjoint=slope,
+                        partial=partial,
+                        grad=slope * partial,
+                    )
                 )
+    return Copies(found)

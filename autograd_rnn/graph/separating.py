@@ -27,13 +27,9 @@ class Path(tuple[Node, ...]):
     __slots__ = ()
 
     def __str__(self) -> str:
-        return " → ".join([_short(node) for node in self])
-
-
-def _short(node: Node) -> str:
-    if node.name is not None:
-        return label(node.name)
-    return describe(node)
+        return " → ".join(
+            [label(node.name) if node.name is not None else describe(node) for node in self]
+        )
 
 
 def separates(nodes: Iterable[Member], source: Node, output: Node) -> bool:
@@ -70,12 +66,11 @@ def escape(nodes: Iterable[Member], source: Node, output: Node) -> Path | None:
         return None
     came_from = {source: source}
     for node in swept(output):
-        if node in came_from or node in blocked or node.constant:
-            continue
-        for position, parent in enumerate(node.parents):
-            if parent in came_from and (node, position) not in blocked:
-                came_from[node] = parent
-                break
+        if node not in came_from and node not in blocked:
+            for position, operand, _ in recorded_slopes(node):
+                if operand in came_from and (node, position) not in blocked:
+                    came_from[node] = operand
+                    break
     if output not in came_from:
         return None
     path = [output]
@@ -120,7 +115,7 @@ def restricted_adjoints(output: Node, blocked: Collection[Key]) -> dict[Key, flo
     (1.0, 1.0)
     """
 
-    def slopes(node: Node) -> Iterator[Slope[Key, float]]:
+    def slopes(node: Node) -> Iterator[Slope[Key]]:
         if node not in blocked:
             for position, operand, partial in recorded_slopes(node):
                 edge = (node, position)

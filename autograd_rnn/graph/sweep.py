@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import mul
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from .walk import Node, SomeNode, Vertex, swept
 
-
-class Amount(Protocol):
-    """What a derivative may be: a float, a Value, or what stands for one."""
-
-    def __add__(self, other: Any, /) -> Any: ...
-    def __mul__(self, other: Any, /) -> Any: ...
+# Of one use: the position of the operand, the operand, and the derivative of the node by it.
+# Derivatives are floats, Values, or what stands for either: what can be added and multiplied.
+Slope: TypeAlias = tuple[int, Vertex, Any]
+Slopes: TypeAlias = Callable[[Vertex], Iterable[Slope[Vertex]]]
 
 
-SomeAmount = TypeVar("SomeAmount", bound=Amount)
-# The position of an operand, the operand, and the derivative of the node by it.
-Slope: TypeAlias = tuple[int, Vertex, SomeAmount]
-Slopes: TypeAlias = Callable[[Vertex], Iterable[Slope[Vertex, SomeAmount]]]
-
-
-def recorded_slopes(node: SomeNode) -> Iterator[Slope[SomeNode, float]]:
+def recorded_slopes(node: SomeNode) -> Iterator[Slope[SomeNode]]:
     """The position, the operand and the recorded partial for each operand that is a variable.
 
     >>> from autograd_rnn import Value
@@ -40,10 +32,10 @@ def recorded_slopes(node: SomeNode) -> Iterator[Slope[SomeNode, float]]:
 
 def terms(
     order: Sequence[Vertex],
-    adjoints: dict[Vertex, SomeAmount],
-    slopes: Slopes[Vertex, SomeAmount],
-    product: Callable[[SomeAmount, SomeAmount], SomeAmount] = mul,
-) -> Iterator[tuple[Vertex, int, Vertex, SomeAmount]]:
+    adjoints: dict[Vertex, Any],
+    slopes: Slopes[Vertex],
+    product: Callable[[Any, Any], Any] = mul,
+) -> Iterator[tuple[Vertex, int, Vertex, Any]]:
     """The backward sweep, a term at a time: (node, position, operand, adjoint · slope).
 
     `order` has inputs first and is run through from its end; `adjoints` begins with that of the
@@ -67,10 +59,10 @@ def times(adjoint: Any, slope: Any) -> Any:
 
 def adjoints_by(
     output: SomeNode,
-    seed: SomeAmount,
-    slopes: Slopes[Any, SomeAmount],
-    product: Callable[[SomeAmount, SomeAmount], SomeAmount] = mul,
-) -> dict[Any, SomeAmount]:
+    seed: float,
+    slopes: Slopes[Any],
+    product: Callable[[Any, Any], Any] = mul,
+) -> dict[Any, Any]:
     """∂output/∂node, times the seed, for all that the sweep comes to along the given slopes."""
     found = {} if output.constant else {output: seed}
     deque(terms(swept(output), found, slopes, product), maxlen=0)
@@ -90,9 +82,7 @@ def adjoints(output: SomeNode, seed: float = 1.0) -> dict[SomeNode, float]:
     return adjoints_by(output, seed, recorded_slopes)
 
 
-def carry(
-    order: Iterable[Vertex], tangents: dict[Vertex, SomeAmount], slopes: Slopes[Vertex, SomeAmount]
-) -> None:
+def carry(order: Iterable[Vertex], tangents: dict[Vertex, Any], slopes: Slopes[Vertex]) -> None:
     """The forward sweep: add the tangent of every node to those of the sources.
 
     A node's is the sum of its operands' tangents, times the slopes; `order` has inputs first.

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from ..arguments import as_float, as_function, as_integer, many
 from ..engine.contexts import Context
-from ..engine.reverse import Scalar, as_values
+from ..engine.reverse import Scalar, as_output, as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from ..graph.sweep import Slope, terms, times
@@ -213,7 +213,7 @@ class Program:
     def _adjoints(self, writer: _Writer, output: int) -> dict[int, Any]:
         first, known = self.first_line, writer.known
 
-        def slopes(number: int) -> Iterator[Slope[int, Any]]:
+        def slopes(number: int) -> Iterator[Slope[int]]:
             if operands := self._operands(number):
                 rules = self.lines[number - first].op.partials
                 refs = [known.get(operand, _Ref(writer, operand)) for operand in operands]
@@ -392,11 +392,7 @@ class Recorder(Context):
 
     def program(self, results: Sequence[Any], inputs: Sequence[Value]) -> Program:
         """The program of these results, guarded by the comparisons that were made."""
-        values = [
-            result if isinstance(result, Value) else Value(as_float(result, "the result of f"))
-            for result in results
-        ]
-        return _program(values, inputs, self.comparisons)
+        return _program(list(map(as_output, results)), inputs, self.comparisons)
 
 
 def record(f: Callable[..., Scalar | Sequence[Scalar]], *examples: float) -> Program:

@@ -147,7 +147,7 @@ class Film:
         start = f"Backward starts at the output: ∂{self.name}/∂{self.name} = 1."
         self.steps.append(Step("Backward", sketch.ids[output], [], start))
 
-        def slopes(node: Any) -> Iterable[Slope[Any, float]]:
+        def slopes(node: Any) -> Iterable[Slope[Any]]:
             return recorded_slopes(node) if node in sketch.kept else ()
 
         found, met = {output: 1.0}, {output}
