@@ -7,8 +7,7 @@ import math
 import os
 import sys
 import threading
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from ..errors import AnomalyError, ArgumentValueError
 from ..graph.walk import describe, swept
@@ -30,12 +29,7 @@ class Context:
             WATCH.open += 1
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         # The innermost of this object's entries: others may be open around it.
         open_here = watchers()
         places = [place for place, context in enumerate(open_here) if context is self]
@@ -88,7 +82,7 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
     def __init__(self) -> None:
         self._lines: dict[Value, tuple[str, int]] = {}
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
         if self not in watchers():
             self._lines.clear()

@@ -184,10 +184,7 @@ def _smallest_cut(order: Sequence[SomeNode], source: SomeNode, output: SomeNode)
                 if parent in place:
                     connect(2 * place[parent] + 1, 2 * index, UNLIMITED)
     start, end = 2 * place[source] + 1, 2 * place[output]
-    while True:
-        came_from = _reach(room, start, end)
-        if end not in came_from:
-            break
+    while end in (came_from := _reach(room, start, end)):
         path = [end]
         while path[-1] != start:
             path.append(came_from[path[-1]])
