@@ -48,18 +48,27 @@ def _way_out(number: object) -> str:
     return ": convert it to an int or a float first."
 
 
+def as_list(things: object, argument: str, kind: str) -> list[Any]:
+    """The list of what can be run through, but for a text; `TypeError` naming `argument`.
+
+    >>> as_list((1, 2), "point", "numbers")
+    [1, 2]
+    """
+    if isinstance(things, str | bytes) or not isinstance(things, Iterable):
+        raise ArgumentTypeError(
+            f"{argument} must be a list of {kind}, not {type(things).__name__}: for one, write [x]."
+        )
+    return list(things)
+
+
 def as_floats(numbers: object, argument: str) -> list[float]:
     """The floats of a list of real numbers; `TypeError` naming `argument` and the place.
 
     >>> as_floats([1, 2.5], "point")
     [1.0, 2.5]
     """
-    if isinstance(numbers, str | bytes) or not isinstance(numbers, Iterable):
-        raise ArgumentTypeError(
-            f"{argument} must be a list of numbers, not {type(numbers).__name__}: for one, write "
-            f"[x]."
-        )
-    return [as_float(number, f"{argument}[{place}]") for place, number in enumerate(numbers)]
+    listed = as_list(numbers, argument, "numbers")
+    return [as_float(number, f"{argument}[{place}]") for place, number in enumerate(listed)]
 
 
 def as_integer(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from autograd_rnn import Value, ops
+from autograd_rnn import RNN, Unrolled, Value, ops
 from autograd_rnn.engine.value import constant
 
 from . import reference
@@ -71,3 +71,19 @@ def name_some(data: st.DataObject, pair: Pair) -> None:
     for place, value in enumerate(pair.values):
         if value.op is not None and data.draw(st.booleans()):
             value.name = f"n_{place}"
+
+
+@st.composite
+def runs(draw: st.DrawFn, whole: bool = True) -> tuple[RNN, Unrolled]:
+    """A random network, unrolled: states 1-4, steps 0-12."""
+    states, inputs = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    bias = draw(st.booleans())
+    number = st.integers(-2, 2).map(float) if whole else st.floats(-1, 1)
+    rows = bias + states + inputs
+    weights = draw(
+        st.lists(st.lists(number, min_size=states, max_size=states), min_size=rows, max_size=rows)
+    )
+    activation = draw(st.sampled_from(["relu", "linear", "step"] if whole else ["tanh", "sigmoid"]))
+    rnn = RNN(weights, activation, bias=bias)
+    vector = st.lists(st.integers(0, 1), min_size=inputs, max_size=inputs)
+    return rnn, rnn.unroll(draw(st.lists(vector, max_size=12)))

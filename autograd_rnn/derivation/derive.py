@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.copies import Copy, copies
-from ..graph.separating import escape, key_of, restricted_adjoints, separating_set, tangents
-from ..graph.walk import adjoints, check_fresh, check_node, check_run, describe, topological
+from ..graph.separating import escape, key_of, restricted_adjoints, separating_set
+from ..graph.sweep import adjoints, tangents
+from ..graph.walk import check_fresh, check_node, check_run, describe, topological
 from .backprop import LONGEST_PRODUCT, Backward, in_numbers, line
 from .document import (
     Equation,

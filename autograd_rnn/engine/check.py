@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..arguments import as_float, as_floats, as_function
 from ..errors import ArgumentValueError, GradientError
-from .reverse import as_output, gradients
+from .reverse import Function, as_output, gradient_numbers
 from .value import Value
 
 
@@ -28,8 +28,8 @@ class CheckedInput(NamedTuple):
 
 
 def check_gradients(
-    f: Callable[..., Any],
-    inputs: Sequence[Any],
+    f: Function,
+    inputs: Sequence[float],
     *,
     eps: float = 1e-5,
     atol: float = 1e-8,
@@ -64,7 +64,7 @@ def check_gradients(
     leaves = [Value(x) for x in point]
     output = as_output(f(*leaves))
     slack = absolute * max(1.0, abs(output.data))
-    found = gradients(output, leaves)
+    found = gradient_numbers(output, leaves)
     return tuple(
         [
             _check(f, point, place, output.data, found[place], width, slack, relative)
@@ -74,7 +74,7 @@ def check_gradients(
 
 
 def _check(
-    f: Callable[..., Any],
+    f: Function,
     point: list[float],
     place: int,
     centre: float,

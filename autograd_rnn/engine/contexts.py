@@ -7,11 +7,10 @@ import math
 import os
 import sys
 import threading
-from types import TracebackType
-from typing import Any, Final
+from typing import Final, Self
 
 from ..errors import AnomalyError, ArgumentValueError
-from ..graph.walk import describe
+from ..graph.walk import describe, swept
 from .value import WATCH, Value, constant, watchers
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -24,18 +23,13 @@ class Context:
     A context may be opened again, also inside itself.
     """
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         watchers().append(self)
         with _counting:
             WATCH.open += 1
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         # The innermost of this object's entries: others may be open around it.
         open_here = watchers()
         places = [place for place, context in enumerate(open_here) if context is self]
@@ -88,7 +82,7 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
     def __init__(self) -> None:
         self._lines: dict[Value, tuple[str, int]] = {}
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
         if self not in watchers():
             self._lines.clear()
@@ -120,15 +114,7 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
 
 def _depends_on_a_variable(node: Value) -> bool:
     """Whether any derivative hangs on the adjoint of a node, or it was computed from constants."""
-    path, met = [node], {node}
-    while path:
-        node = path.pop()
-        if not node.constant:
-            if node.op is None:
-                return True
-            path.extend([parent for parent in node.parents if parent not in met])
-            met.update(node.parents)
-    return False
+    return any(below.op is None and not below.constant for below in swept(node))
 
 
 def _line_of_the_caller() -> tuple[str, int]:

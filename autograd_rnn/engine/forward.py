@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ..arguments import as_floats, as_function
 from ..errors import ArgumentValueError
-from ..graph.walk import topological
-from .reverse import as_output, gradients
+from ..graph.sweep import carry, recorded_slopes
+from ..graph.walk import swept
+from .reverse import Function, Scalar, as_output, gradient_numbers, slopes_by_rule
 from .value import Value, constant
 
 
-def jvp(
-    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
-) -> tuple[float, float]:
+def jvp(f: Function, primals: Sequence[float], tangents: Sequence[float]) -> tuple[float, float]:
     """The value of `f` at the primals, and its derivative in the direction of the tangents.
 
     `f` takes as many Values as there are primals and gives one.  Every node's tangent is the sum of
@@ -24,11 +22,12 @@ def jvp(
     >>> jvp(lambda x, y: x * y, [2, 5], [1, 0])
     (10.0, 5.0)
     """
-    output, _, found = _carry(f, primals, tangents, "primals", "tangents", as_graph=False)
-    return output.data, 0.0 if found is None else found
+    output, found = _start(f, primals, tangents, ("primals", "tangents"))
+    carry(swept(output), found, recorded_slopes)
+    return output.data, found.get(output, 0.0)
 
 
-def hvp(f: Callable[..., Any], point: Sequence[Any], vector: Sequence[Any]) -> tuple[float, ...]:
+def hvp(f: Function, point: Sequence[float], vector: Sequence[float]) -> tuple[float, ...]:
     """The product of the matrix of second derivatives of `f` at the point with the vector.
 
     The gradient of the derivative in the direction of the vector (reverse over forward), which
@@ -37,41 +36,25 @@ def hvp(f: Callable[..., Any], point: Sequence[Any], vector: Sequence[Any]) -> t
     >>> hvp(lambda x, y: x * x * y, [2, 5], [1, 0])
     (10.0, 4.0)
     """
-    _, inputs, found = _carry(f, point, vector, "point", "vector", as_graph=True)
-    return gradients(constant(0.0) if found is None else found, inputs)
+    output, found = _start(f, point, vector, ("point", "vector"))
+    inputs = list(found)
+    tangents: dict[Value, Scalar] = {**found}
+    carry(swept(output), tangents, slopes_by_rule(tangents))
+    tangent = tangents.get(output)
+    # A tangent that is a number does not depend on the inputs.
+    return gradient_numbers(tangent if isinstance(tangent, Value) else constant(0.0), inputs)
 
 
-def _carry(
-    f: Callable[..., Any],
-    point: Sequence[Any],
-    direction: Sequence[Any],
-    point_name: str,
-    direction_name: str,
-    as_graph: bool,
-) -> tuple[Value, list[Value], Any]:
-    """The output, the inputs, and the output's tangent: a float or a Value, None without any."""
+def _start(
+    f: Function, point: Sequence[float], direction: Sequence[float], names: tuple[str, str]
+) -> tuple[Value, dict[Value, float]]:
+    """The output of `f`, and the tangents of its inputs."""
     as_function(f, "f")
-    inputs = [Value(x) for x in as_floats(point, point_name)]
-    seeds = as_floats(direction, direction_name)
-    if len(inputs) != len(seeds):
+    inputs = [Value(x) for x in as_floats(point, names[0])]
+    tangents = as_floats(direction, names[1])
+    if len(inputs) != len(tangents):
         raise ArgumentValueError(
-            f"{direction_name} must have as many numbers as {point_name}, {len(inputs)}, "
-            f"not {len(seeds)}."
+            f"{names[1]} must have as many numbers as {names[0]}, {len(inputs)}, "
+            f"not {len(tangents)}."
         )
-    output = as_output(f(*inputs))
-    tangent: dict[Value, Any] = {}
-    for x, seed in zip(inputs, seeds, strict=True):
-        tangent[x] = constant(seed) if as_graph else seed
-    for node in topological(output):
-        if node.op is None or node.constant:
-            continue
-        total = None
-        for position, parent in enumerate(node.parents):
-            if parent in tangent:
-                rule = node.op.partials[position]
-                partial = rule(*node.parents, node) if as_graph else node.partials[position]
-                term = tangent[parent] * partial
-                total = term if total is None else total + term
-        if total is not None:
-            tangent[node] = total
-    return output, inputs, tangent.get(output)
+    return as_output(f(*inputs)), dict(zip(inputs, tangents, strict=True))

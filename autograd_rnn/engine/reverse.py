@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from typing import Literal, TypeAlias, overload
 
-from ..arguments import as_float, as_function
+from ..arguments import as_float, as_function, as_list
 from ..errors import ArgumentTypeError
-from ..graph.walk import adjoints, check_fresh, swept, topological
+from ..graph.sweep import Slope, Slopes, adjoints, adjoints_by, times
+from ..graph.walk import check_fresh, downstream, topological
 from .value import WATCH, Value, constant, watchers
 
+Scalar: TypeAlias = Value | float
+# What takes Values and gives one, or a number.  So does the gradient of a function of one argument;
+# that of a function of several gives a tuple, and types do not know how many there are.
+Gradient: TypeAlias = Scalar | tuple[Scalar, ...]
+Function: TypeAlias = Callable[..., Gradient]
 
+
+@overload
 def gradients(
-    output: Value, inputs: Iterable[Value], *, seed: object = 1.0, create_graph: bool = False
-) -> tuple[Any, ...]:
+    output: Value, inputs: Iterable[Value], *, seed: float = 1.0, create_graph: Literal[False] = ...
+) -> tuple[float, ...]: ...
+@overload
+def gradients(
+    output: Value, inputs: Iterable[Value], *, seed: float = 1.0, create_graph: Literal[True]
+) -> tuple[Value, ...]: ...
+def gradients(
+    output: Value, inputs: Iterable[Value], *, seed: float = 1.0, create_graph: bool = False
+) -> tuple[Scalar, ...]:
     """∂output/∂input, times the seed, for each input in order, leaving every `grad` alone.
 
     Inputs may be leaves or results and may repeat; 0 for what the output does not depend on, and
@@ -28,54 +43,47 @@ def gradients(
     >>> slope.data, gradients(slope, [a])
     (12.0, (12.0,))
     """
-    if not isinstance(output, Value):
-        raise ArgumentTypeError(f"output must be a Value, not {type(output).__name__}.")
-    wanted = as_values(inputs, "inputs")
-    start = as_float(seed, "seed")
+    as_value(output, "output")
+    wanted, start = as_values(inputs, "inputs"), as_float(seed, "seed")
     if create_graph:
-        graph = _adjoint_graph(output, wanted, start)
-        return tuple([graph[node] if node in graph else constant(0.0) for node in wanted])
-    found = adjoints(output, start)
+        return gradient_graphs(output, wanted, start)
+    return gradient_numbers(output, wanted, start)
+
+
+def gradient_numbers(
+    output: Value, inputs: Sequence[Value], seed: float = 1.0
+) -> tuple[float, ...]:
+    """The gradients as floats."""
+    found = adjoints(output, seed)
     if WATCH.open:
         for watcher in watchers():
             for node, adjoint in found.items():
                 watcher.swept(node, adjoint)
-    return tuple([found.get(node, 0.0) for node in wanted])
+    return tuple([found.get(node, 0.0) for node in inputs])
 
 
-def _adjoint_graph(output: Value, inputs: Sequence[Value], seed: float) -> dict[Value, Value]:
-    """∂output/∂node as a Value for every node between the inputs and the output.
-
-    The same sums in the same order as `adjoints`, of the same rules, applied to Values.
-    """
-    check_fresh(topological(output))
-    order = swept(output)
-    between = set(inputs)
-    for node in order:
-        if not node.constant and any(parent in between for parent in node.parents):
-            between.add(node)
-    if output.constant or output not in between:
-        return {}
-    found = {output: constant(seed)}
-    for node in reversed(order):
-        if node.op is None or node not in found:
-            continue
-        for position, parent in enumerate(node.parents):
-            if parent in between and not parent.constant:
-                partial = node.op.partials[position](*node.parents, node)
-                term = _times(found[node], partial)
-                found[parent] = found[parent] + term if parent in found else term
-    return found
+def gradient_graphs(output: Value, inputs: Sequence[Value], seed: float = 1.0) -> tuple[Value, ...]:
+    """The gradients as Values: the same sums in the same order, of the same rules."""
+    order = topological(output)
+    check_fresh(order)
+    found = adjoints_by(output, seed, slopes_by_rule(downstream(order, inputs)), times)
+    slopes = [found.get(node, 0.0) for node in inputs]
+    return tuple([slope if isinstance(slope, Value) else constant(slope) for slope in slopes])
 
 
-def _times(adjoint: Value, partial: Any) -> Value:
-    """adjoint · partial, without the factors of 1 that any graph is full of."""
-    if not isinstance(partial, Value):
-        return adjoint if partial == 1.0 else adjoint * partial
-    return partial if adjoint.constant and adjoint.data == 1.0 else adjoint * partial
+def slopes_by_rule(among: Container[Value]) -> Slopes[Value]:
+    """The slopes of a node by those of its operands that are among these, computed as Values."""
+
+    def slopes(node: Value) -> Iterator[Slope[Value]]:
+        if node.op is not None and not node.constant:
+            for position, operand in enumerate(node.parents):
+                if operand in among and not operand.constant:
+                    yield position, operand, node.op.partials[position](*node.parents, node)
+
+    return slopes
 
 
-def grad(f: Callable[..., Any]) -> Callable[..., Any]:
+def grad(f: Function) -> Callable[..., Gradient]:
     """The function of the same arguments that gives the gradient of `f`.
 
     `f` takes Values and gives one.  The gradient is a float for one argument and a tuple for
@@ -88,14 +96,10 @@ def grad(f: Callable[..., Any]) -> Callable[..., Any]:
     12.0
     """
     both = value_and_grad(f)
-
-    def gradient(*inputs: Any) -> Any:
-        return both(*inputs)[1]
-
-    return gradient
+    return lambda *inputs: both(*inputs)[1]
 
 
-def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+def value_and_grad(f: Function) -> Callable[..., tuple[Scalar, Gradient]]:
     """The function of the same arguments that gives the value of `f` and its gradient.
 
     >>> value_and_grad(lambda x: x * x)(3)
@@ -103,18 +107,18 @@ def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     """
     as_function(f, "f")
 
-    def value_and_gradient(*inputs: Any) -> tuple[Any, Any]:
+    def value_and_gradient(*inputs: Scalar) -> tuple[Scalar, Gradient]:
         nested = any(isinstance(x, Value) for x in inputs)
         # x * 1.0 is a node of this call's own: what f makes of the caller's x besides is not
         # differentiated, as when f is a closure over it.
-        points = [
+        points: list[Value] = [
             x * 1.0 if isinstance(x, Value) else Value(as_float(x, f"inputs[{place}]"))
             for place, x in enumerate(inputs)
         ]
         output = as_output(f(*points))
-        found = gradients(output, points, create_graph=nested)
-        gradient = found[0] if len(found) == 1 else found
-        return (output if nested else output.data), gradient
+        differentiate = gradient_graphs if nested else gradient_numbers
+        found: tuple[Scalar, ...] = differentiate(output, points)
+        return (output if nested else output.data), found[0] if len(found) == 1 else found
 
     return value_and_gradient
 
@@ -128,9 +132,9 @@ def hessian(output: Value, inputs: Iterable[Value]) -> tuple[tuple[float, ...], 
     >>> hessian(a * a * b, [a, b])
     ((10.0, 4.0), (4.0, 0.0))
     """
+    as_value(output, "output")
     wanted = as_values(inputs, "inputs")
-    rows = gradients(output, wanted, create_graph=True)
-    return tuple([gradients(row, wanted) for row in rows])
+    return tuple([gradient_numbers(row, wanted) for row in gradient_graphs(output, wanted)])
 
 
 def zero_grad(*values: Value) -> None:
@@ -146,19 +150,17 @@ def zero_grad(*values: Value) -> None:
         value.grad = 0.0
 
 
+def as_value(value: object, argument: str) -> Value:
+    """The Value, as it is; `TypeError` naming `argument` for anything else."""
+    if not isinstance(value, Value):
+        raise ArgumentTypeError(f"{argument} must be a Value, not {type(value).__name__}.")
+    return value
+
+
 def as_values(values: object, argument: str) -> list[Value]:
     """The Values as a list; `TypeError` naming `argument` and the place of what is none."""
-    if isinstance(values, Value | str) or not isinstance(values, Iterable):
-        raise ArgumentTypeError(
-            f"{argument} must be a list of Values, not {type(values).__name__}: for one, write [x]."
-        )
-    listed = list(values)
-    for place, value in enumerate(listed):
-        if not isinstance(value, Value):
-            raise ArgumentTypeError(
-                f"{argument}[{place}] must be a Value, not {type(value).__name__}."
-            )
-    return listed
+    listed = as_list(values, argument, "Values")
+    return [as_value(value, f"{argument}[{place}]") for place, value in enumerate(listed)]
 
 
 def as_output(result: object) -> Value:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import ArgumentValueError
 from .notation import Text, accent, label, number, table, write, write_number
-from .walk import N, Run, adjoints, check_node, check_run, describe, steps_of, topological
+from .sweep import adjoints
+from .walk import Node, Run, check_node, check_run, describe, steps_of, topological
 
 MOST_ROWS: Final = 40
 
@@ -101,7 +101,7 @@ def _use(copy: Copy) -> str:
     return write(copy.consumer.op, *written).text
 
 
-def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
+def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
     """The copies of a parameter, one per use, in topological order; their `grad`s add up to its.
 
     With `run`, an unrolled network, each copy knows its step.  Printed, they are a table.  Empty
@@ -124,34 +124,27 @@ def copies(parameter: N, output: N, run: Run | None = None) -> Copies:
             f"parameter is the constant {describe(parameter)}, and constants are never "
             f"differentiated: make it a variable with Value({parameter.data})."
         )
-    order = topological(output)
-    adjoint = adjoints(output)
+    name, adjoint = parameter.name, adjoints(output)
     steps = {} if run is None else steps_of(run)
-    return Copies(_number_uses(parameter, order, adjoint, steps))
-
-
-def _number_uses(
-    parameter: Any, order: Sequence[Any], adjoint: dict[Any, float], steps: dict[Any, int]
-) -> Iterable[Copy]:
-    index = 0
-    name = parameter.name
-    for place, consumer in enumerate(order, 1):
+    found: list[Copy] = []
+    for place, consumer in enumerate(topological(output), 1):
         if consumer is parameter and name is None:
             name = f"v_{place}"
         for position, operand in enumerate(consumer.parents):
             if operand is parameter:
-                index += 1
-                partial = consumer.partials[position]
-                slope = adjoint.get(consumer, 0.0)
-                yield Copy(
-                    name=accent(name, index),
-                    index=index,
-                    step=steps.get(consumer),
-                    parameter=parameter,
-                    consumer=consumer,
-                    position=position,
-                    data=parameter.data,
-                    adjoint=slope,
-                    partial=partial,
-                    grad=slope * partial,
+                slope, partial = adjoint.get(consumer, 0.0), consumer.partials[position]
+                found.append(
+                    Copy(
+                        name=accent(str(name), len(found) + 1),
+                        index=len(found) + 1,
+                        step=steps.get(consumer),
+                        parameter=parameter,
+                        consumer=consumer,
+                        position=position,
+                        data=parameter.data,
+                        adjoint=slope,
+                        partial=partial,
+                        grad=slope * partial,
+                    )
                 )
+    return Copies(found)

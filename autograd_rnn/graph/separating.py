@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final, TypeAlias
 
+from ..arguments import as_list
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .copies import Copy
 from .notation import label
-from .walk import check_node, describe, is_node, swept, topological
+from .sweep import Slope, adjoints_by, recorded_slopes, tangents
+from .walk import Node, SomeNode, check_node, describe, is_node, swept, topological
 
 UNLIMITED: Final = 1 << 60
 
+Member: TypeAlias = Node | Copy
+# What a path may not meet: a node, or for a copy its consumer and position.
+Key: TypeAlias = Node | tuple[Node, int]
 
-class Path(tuple[Any, ...]):
+
+class Path(tuple[Node, ...]):
     """The nodes of a path from a source to the output; printed, their names with arrows between."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        return " → ".join([_short(node) for node in self])
+        return " → ".join(
+            [label(node.name) if node.name is not None else describe(node) for node in self]
+        )
 
 
-def _short(node: Any) -> str:
-    if node.name is not None:
-        return label(node.name)
-    return describe(node)
-
-
-def separates(nodes: Iterable[Any], source: Any, output: Any) -> bool:
+def separates(nodes: Iterable[Member], source: Node, output: Node) -> bool:
     """Whether every path from the source to the output meets one of the nodes.
 
     Members are nodes and `Copy`s, that is, single edges, mixed at will; the ends of a path belong
@@ -45,7 +47,7 @@ def separates(nodes: Iterable[Any], source: Any, output: Any) -> bool:
     return escape(nodes, source, output) is None
 
 
-def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
+def escape(nodes: Iterable[Member], source: Node, output: Node) -> Path | None:
     """A path from the source to the output that meets none of the nodes; None if all meet one.
 
     `ValueError` for a member that is not in the graph of the output.
@@ -59,17 +61,16 @@ def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
     """
     check_node(source, "source")
     check_node(output, "output")
-    blocked = dict(members_of(nodes, output))
+    blocked = _keys(nodes, output)
     if source in blocked or source.constant:
         return None
-    came_from: dict[Any, Any] = {source: None}
+    came_from = {source: source}
     for node in swept(output):
-        if node in came_from or node in blocked or node.constant:
-            continue
-        for position, parent in enumerate(node.parents):
-            if parent in came_from and (node, position) not in blocked:
-                came_from[node] = parent
-                break
+        if node not in came_from and node not in blocked:
+            for position, operand, _ in recorded_slopes(node):
+                if operand in came_from and (node, position) not in blocked:
+                    came_from[node] = operand
+                    break
     if output not in came_from:
         return None
     path = [output]
@@ -78,25 +79,16 @@ def escape(nodes: Iterable[Any], source: Any, output: Any) -> Path | None:
     return Path(reversed(path))
 
 
-def key_of(member: Any) -> Any:
-    """What blocks a path: a node, or for a copy its consumer and position."""
+def key_of(member: Member) -> Key:
+    """The key of a member."""
     return (member.consumer, member.position) if isinstance(member, Copy) else member
 
 
-def members_of(nodes: Iterable[Any], output: Any) -> list[tuple[Any, Any]]:
-    """The members with their keys, as `key_of` has them, once they are what they should be."""
-    if isinstance(nodes, str) or is_node(nodes) or isinstance(nodes, Copy):
-        raise ArgumentTypeError(
-            f"nodes must be a list of Values and Copies, not {type(nodes).__name__}: "
-            f"for one, write [x]."
-        )
-    if not isinstance(nodes, Iterable):
-        raise ArgumentTypeError(
-            f"nodes must be a list of Values and Copies, not {type(nodes).__name__}."
-        )
+def _keys(nodes: Iterable[Member], output: Node) -> set[Key]:
+    """The keys of the members; refuses what is no member, or not in the graph of the output."""
+    listed = as_list(nodes, "nodes", "Values and Copies")
     known = set(topological(output))
-    members = []
-    for place, member in enumerate(nodes):
+    for place, member in enumerate(listed):
         copy = isinstance(member, Copy)
         if not copy and not is_node(member):
             raise ArgumentTypeError(
@@ -105,72 +97,37 @@ def members_of(nodes: Iterable[Any], output: Any) -> list[tuple[Any, Any]]:
         if (member.consumer if copy else member) not in known:
             shown = member.name if copy else describe(member)
             raise ArgumentValueError(f"nodes[{place}] ({shown}) is not in the graph of the output.")
-        members.append((key_of(member), member))
-    return members
+    return set(map(key_of, listed))
 
 
-# --- derivatives through a set -------------------------------------------------------------------
+def restricted_adjoints(output: Node, blocked: Collection[Key]) -> dict[Key, float]:
+    """∂output/∂key for nodes and members, with the other members (`blocked`) held fixed.
 
-
-def crossings(output: Any, nodes: Iterable[Any]) -> list[float]:
-    """∂output/∂member for each member, the others held fixed: paths that meet no other member.
-
-    So each path from a source is counted once, at its last member, and ∂output/∂source is the sum
-    over the members of this times d(member)/d(source), the latter along all paths (`tangents`),
-    whether or not members lie behind each other.  For copies, holding fixed changes nothing.
+    A path counts if it meets no other member, so that each path from a source is counted once, at
+    its last member: ∂output/∂source is the sum over the members of this times d(member)/d(source)
+    along all paths (`tangents`), whether or not members lie behind each other.
 
     >>> from autograd_rnn import Value
     >>> x = Value(3, "x")
     >>> y = x * 2
-    >>> crossings(y + x, [x, y])
-    [1.0, 1.0]
+    >>> found = restricted_adjoints(y + x, {x, y})
+    >>> found[x], found[y]
+    (1.0, 1.0)
     """
-    keys = [key for key, _ in members_of(nodes, output)]
-    found = restricted_adjoints(output, set(keys))
-    return [found.get(key, 0.0) for key in keys]
 
+    def slopes(node: Node) -> Iterator[Slope[Key]]:
+        if node not in blocked:
+            for position, operand, partial in recorded_slopes(node):
+                edge = (node, position)
+                yield position, edge if edge in blocked else operand, partial
 
-def restricted_adjoints(output: Any, blocked: Collection[Any]) -> dict[Any, float]:
-    """∂output/∂node for nodes, and for members that are copies, by their keys, along the paths that
-    meet no other member on the way."""
-    found: dict[Any, float] = {} if output.constant else {output: 1.0}
-    for node in reversed(swept(output)):
-        if node not in found:
-            continue
-        for position, parent in enumerate(node.parents):
-            term = found[node] * node.partials[position]
-            edge = (node, position)
-            if edge in blocked:
-                found[edge] = 0.0 if node in blocked else term
-            elif node not in blocked and not parent.constant:
-                found[parent] = found[parent] + term if parent in found else term
-    return found
-
-
-def tangents(source: Any, output: Any) -> dict[Any, float]:
-    """d(node)/d(source), along all paths, for every node between the source and the output.
-
-    >>> from autograd_rnn import Value
-    >>> x = Value(3)
-    >>> y = x * x
-    >>> tangents(x, y)[y]
-    6.0
-    """
-    found = {source: 1.0}
-    for node in swept(output):
-        if node in found or node.constant:
-            continue
-        for parent, partial in zip(node.parents, node.partials, strict=True):
-            if parent in found:
-                term = partial * found[parent]
-                found[node] = found[node] + term if node in found else term
-    return found
+    return adjoints_by(output, 1.0, slopes)
 
 
 # --- a smallest set ------------------------------------------------------------------------------
 
 
-def separating_set(source: Any, output: Any) -> tuple[Any, ...]:
+def separating_set(source: SomeNode, output: SomeNode) -> tuple[SomeNode, ...]:
     """A smallest set of nodes strictly between the source and the output that separates them.
 
     Of the smallest, one with the most nodes that have names, and among those the one nearest to the
@@ -204,7 +161,7 @@ def separating_set(source: Any, output: Any) -> tuple[Any, ...]:
     return tuple([node for node in order if node in cut])
 
 
-def _smallest_cut(order: Sequence[Any], source: Any, output: Any) -> set[Any]:
+def _smallest_cut(order: Sequence[SomeNode], source: SomeNode, output: SomeNode) -> set[SomeNode]:
     """Max-flow, min-cut: each node between lets so much through, and edges let everything through.
 
     A node is an entry (2·place) and an exit (2·place + 1); a shortest path that still lets
@@ -227,10 +184,7 @@ def _smallest_cut(order: Sequence[Any], source: Any, output: Any) -> set[Any]:
                 if parent in place:
                     connect(2 * place[parent] + 1, 2 * index, UNLIMITED)
     start, end = 2 * place[source] + 1, 2 * place[output]
-    while True:
-        came_from = _reach(room, start, end)
-        if end not in came_from:
-            break
+    while end in (came_from := _reach(room, start, end)):
         path = [end]
         while path[-1] != start:
             path.append(came_from[path[-1]])

@@ -1,16 +1,17 @@
-"""Walks and copies of anything that has `parents`."""
+"""Walks over a graph: over anything that has `parents`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from ..errors import ArgumentTypeError, StaleGraphError
 from ..ops.ieee import same_bits
+from ..ops.op import Op
 
 
 class Node(Protocol):
-    """What a walk reads of a node: its operands in order, and the partials by each of them."""
+    """A node of a graph, such as a Value: a number, its operands, and its partials by each."""
 
     @property
     def data(self) -> float: ...
@@ -19,35 +20,35 @@ class Node(Protocol):
     @property
     def constant(self) -> bool: ...
     @property
-    def op(self) -> Any: ...
+    def op(self) -> Op | None: ...
     @property
-    def parents(self) -> tuple[Any, ...]: ...
+    def parents(self) -> tuple[Self, ...]: ...
     @property
     def partials(self) -> tuple[float, ...]: ...
 
 
+SomeNode = TypeVar("SomeNode", bound=Node)
+Vertex = TypeVar("Vertex")
+
+
 class Step(Protocol):
-    """What a walk reads of one step of an unrolled network."""
+    """One step of an unrolled network: its number, its sums π and its states q."""
 
     @property
     def k(self) -> int: ...
     @property
-    def pi(self) -> Sequence[Any]: ...
+    def pi(self) -> Sequence[Node]: ...
     @property
-    def q(self) -> Sequence[Any]: ...
+    def q(self) -> Sequence[Node]: ...
 
 
 class Run(Protocol):
-    """What a walk reads of an unrolled network: its steps, and what they start from."""
+    """An unrolled network: its steps, and the weights, inputs and states that it was given."""
 
     @property
     def steps(self) -> Sequence[Step]: ...
     @property
-    def given(self) -> Sequence[Any]: ...
-
-
-N = TypeVar("N", bound=Node)
-T = TypeVar("T")
+    def given(self) -> Sequence[Node]: ...
 
 
 def is_node(thing: object) -> bool:
@@ -60,7 +61,7 @@ def is_node(thing: object) -> bool:
 
 
 def check_node(thing: object, argument: str) -> None:
-    """Refuse what is no node of a graph, naming `argument`."""
+    """Refuse what is not a node of a graph; the message names `argument`."""
     if not is_node(thing):
         raise ArgumentTypeError(
             f"{argument} must be a node of a graph, such as a Value, not {type(thing).__name__}."
@@ -76,8 +77,8 @@ def check_run(run: object) -> None:
         )
 
 
-def describe(node: N) -> str:
-    """The node in a message: its name, what it was computed by and from, and its number.
+def describe(node: Node) -> str:
+    """A node in a message: its name, its op and operands, and its number.
 
     >>> from autograd_rnn import Value
     >>> describe(Value(2, "x") * 3)
@@ -90,15 +91,15 @@ def describe(node: N) -> str:
     return f"{name}{node.op.name}({operands}) = {node.data!r}"
 
 
-def _named(node: N) -> str:
+def _named(node: Node) -> str:
     return f"{node.data!r}" if node.name is None else f"{node.name} = {node.data!r}"
 
 
-def topological(*roots: N) -> list[N]:
-    """The nodes that the roots are computed from and the roots, inputs first.
+def topological(*roots: SomeNode) -> list[SomeNode]:
+    """The roots and all nodes that they are computed from, inputs first.
 
-    Depth first: each root's operands from left to right, then the root, nothing twice.  The order
-    depends on nothing but the graph, and its reverse is the order in which `backward` sums.
+    Depth first: each root's operands from left to right, then the root, and no node twice.  The
+    order depends on nothing but the graph, and `backward` sums in the reverse of it.
 
     >>> from autograd_rnn import Value
     >>> a, b = Value(2, "a"), Value(3, "b")
@@ -110,22 +111,24 @@ def topological(*roots: N) -> list[N]:
     return depth_first(roots, lambda node: node.parents)
 
 
-def swept(output: N) -> list[N]:
-    """The nodes that a sweep from the output meets, inputs first: it does not enter constants.
+def swept(output: SomeNode) -> list[SomeNode]:
+    """The nodes that a backward sweep from the output visits, inputs first: none behind a constant.
 
     Where no comparison is among the results this is `topological(output)`.
     """
     return depth_first([output], lambda node: () if node.constant else node.parents)
 
 
-def depth_first(roots: Iterable[T], operands: Callable[[T], Iterable[T]]) -> list[T]:
-    """What the roots are made of and the roots, nothing twice and without recursion.
+def depth_first(
+    roots: Iterable[Vertex], operands: Callable[[Vertex], Iterable[Vertex]]
+) -> list[Vertex]:
+    """The roots and all that they are made of, operands first, nothing twice; without recursion.
 
     >>> depth_first([8], lambda n: [n // 2, n // 4] if n > 2 else [])
     [2, 1, 4, 8]
     """
-    order: list[T] = []
-    met: set[T] = set()
+    order: list[Vertex] = []
+    met: set[Vertex] = set()
     for root in roots:
         if root in met:
             continue
@@ -144,30 +147,16 @@ def depth_first(roots: Iterable[T], operands: Callable[[T], Iterable[T]]) -> lis
     return order
 
 
-def adjoints(output: N, seed: float = 1.0) -> dict[N, float]:
-    """∂output/∂node, times the seed, for every node that the output is computed from.
-
-    Constants have none.  The sum at a node runs over its consumers in the reverse order of `swept`.
-
-    >>> from autograd_rnn import Value
-    >>> a = Value(3)
-    >>> adjoints(a * a)[a]
-    6.0
-    """
-    found: dict[N, float] = {output: seed}
-    if output.constant:
-        return {}
-    for node in reversed(swept(output)):
-        if node.parents and node in found:
-            adjoint = found[node]
-            for parent, partial in zip(node.parents, node.partials, strict=True):
-                if not parent.constant:
-                    term = adjoint * partial
-                    found[parent] = found[parent] + term if parent in found else term
+def downstream(order: Iterable[SomeNode], sources: Iterable[SomeNode]) -> set[SomeNode]:
+    """The sources, and those nodes of a topological order that are computed from them."""
+    found = set(sources)
+    for node in order:
+        if any(parent in found for parent in node.parents):
+            found.add(node)
     return found
 
 
-def check_fresh(order: Iterable[N]) -> None:
+def check_fresh(order: Iterable[Node]) -> None:
     """Refuse a graph in which a leaf was assigned after a result was computed from it.
 
     Computes every node of a topological order again and compares value and partials to the bit;
@@ -188,20 +177,20 @@ def check_fresh(order: Iterable[N]) -> None:
                     raise _stale(node, f"has the partial {partial!r} now, which was {was!r}")
 
 
-def _stale(node: N, what: str) -> StaleGraphError:
+def _stale(node: Node, what: str) -> StaleGraphError:
     return StaleGraphError(
         f"{describe(node)} {what}: a leaf was assigned after the graph was recorded, and its "
         f"numbers would be mixed. Compute the output again first."
     )
 
 
-def steps_of(run: Run) -> dict[Any, int]:
+def steps_of(run: Run) -> dict[Node, int]:
     """The step in which each node of an unrolled network is computed.
 
     What the network was given (its weights, inputs and initial state) is computed in no step.
     """
-    steps: dict[Any, int] = {}
-    met: set[Any] = set(run.given)
+    steps: dict[Node, int] = {}
+    met = set(run.given)
     for step in run.steps:
         # What earlier steps computed is not walked again: a long run stays linear.
         path = [*step.pi, *step.q]

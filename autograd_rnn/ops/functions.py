@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from ..arguments import as_float
-from ..errors import ArgumentTypeError, ArgumentValueError
+from ..arguments import as_float, as_list
+from ..errors import ArgumentValueError
+from .op import Operand
 from .table import div, exp, log, maximum, minimum, stop_gradient
 
 MAX: Final = sys.float_info.max
 
+Entry = TypeVar("Entry", bound=Operand | float)
+Other = TypeVar("Other", bound=Operand | float)
 
-def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
+
+def dot(xs: Iterable[Entry], ys: Iterable[Other]) -> Entry | Other:
     """x₁·y₁ + x₂·y₂ + ..., summed from the left: a Value where an operand is one, else a float.
 
     0.0 for no operands; `ValueError` for lists that differ in length.
@@ -27,10 +31,11 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
         raise ArgumentValueError(
             f"xs and ys must be of one length, but xs has {len(left)} and ys {len(right)}."
         )
-    return _sum([x * y for x, y in zip(left, right, strict=True)])
+    total: Entry | Other = _sum([x * y for x, y in zip(left, right, strict=True)])
+    return total
 
 
-def logsumexp(zs: Iterable[Any]) -> Any:
+def logsumexp(zs: Iterable[Entry]) -> Entry:
     """log(exp(z₁) + exp(z₂) + ...) without overflow; its gradient is `softmax(zs)`.
 
     -inf for no operands, as the logarithm of an empty sum.
@@ -40,10 +45,11 @@ def logsumexp(zs: Iterable[Any]) -> Any:
     """
     exponents = _scalars(zs, "zs")
     shift = _shift(exponents)
-    return log(_sum([exp(z - shift) for z in exponents])) + shift
+    total: Entry = log(_sum([exp(z - shift) for z in exponents])) + shift
+    return total
 
 
-def softmax(zs: Iterable[Any]) -> list[Any]:
+def softmax(zs: Iterable[Entry]) -> list[Entry]:
     """exp(zᵢ) / (exp(z₁) + exp(z₂) + ...) for each i, without overflow.
 
     >>> softmax([1000.0, 1000.0])
@@ -57,13 +63,9 @@ def softmax(zs: Iterable[Any]) -> list[Any]:
 
 
 def _scalars(numbers: object, argument: str) -> list[Any]:
-    if isinstance(numbers, str | bytes) or not isinstance(numbers, Iterable):
-        raise ArgumentTypeError(
-            f"{argument} must be a list of numbers or Values, not {type(numbers).__name__}."
-        )
     return [
         number if hasattr(number, "_apply_op") else as_float(number, f"{argument}[{place}]")
-        for place, number in enumerate(numbers)
+        for place, number in enumerate(as_list(numbers, argument, "numbers or Values"))
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from string import Formatter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ..arguments import as_float, as_function, as_name, shown
 from ..errors import ArgumentTypeError, ArgumentValueError
@@ -24,6 +24,13 @@ ATOM: Final = 7
 
 # The name of the activation that is none: no op may take it.
 LINEAR: Final = "linear"
+
+
+class Operand(Protocol):
+    """What an op takes besides floats: a Value, or a tracer."""
+
+    @staticmethod
+    def _apply_op(op: Op, operands: tuple[Any, ...]) -> Any: ...
 
 
 class Op:

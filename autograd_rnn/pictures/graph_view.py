@@ -9,7 +9,8 @@ from typing import Any, Final
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.notation import Text, accent, label, number, write
-from ..graph.walk import adjoints, steps_of, topological
+from ..graph.sweep import adjoints
+from ..graph.walk import downstream, steps_of, topological
 from .dot import Arrow, Picture
 from .html_labels import LEGEND, SMALL_POINTS, Box, box_size
 from .layout import Cell, Placement, columns, text_width
@@ -290,15 +291,6 @@ def shared_weights(output: Any, run: Any) -> list[Any]:
     return [
         leaf for leaf in run.given if leaf in used and not leaf.constant and leaf not in run.state
     ]
-
-
-def downstream(order: Sequence[Any], sources: Sequence[Any]) -> set[Any]:
-    """The sources and all that is computed from them."""
-    found = set(sources)
-    for node in order:
-        if any(parent in found for parent in node.parents):
-            found.add(node)
-    return found
 
 
 # --- where the boxes go --------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from ..arguments import many
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.notation import Text, accent, number
-from ..graph.walk import adjoints, steps_of, topological
-from .graph_view import downstream
+from ..graph.sweep import adjoints
+from ..graph.walk import downstream, steps_of, topological
 from .html_labels import Box, Row, clean
 from .words import LONGEST_EXPRESSION, badge, expression, fitting, name_of, term, vector
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..arguments import as_float, as_function, as_integer, many
 from ..engine.contexts import Context
-from ..engine.reverse import as_values
+from ..engine.reverse import Scalar, as_output, as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
+from ..graph.sweep import Slope, terms, times
 from ..graph.walk import check_fresh, depth_first, topological
 from ..ops.op import Op
 from ..ops.tracer import Operand
@@ -210,25 +211,23 @@ class Program:
         return writer.program([writer.number(result) for result in results], self.guards)
 
     def _adjoints(self, writer: _Writer, output: int) -> dict[int, Any]:
-        found: dict[int, Any] = {output: 1.0}
-        first = self.first_line
-        order = depth_first([output], self._operands)
+        first, known = self.first_line, writer.known
+
+        def slopes(number: int) -> Iterator[Slope[int]]:
+            if operands := self._operands(number):
+                rules = self.lines[number - first].op.partials
+                refs = [known.get(operand, _Ref(writer, operand)) for operand in operands]
+                for position, operand in enumerate(operands):
+                    if self._varies(operand):
+                        yield position, operand, rules[position](*refs, _Ref(writer, number))
+
         last = dict(enumerate(self.inputs))
         last |= {first + place: line.name for place, line in enumerate(self.lines) if line.name}
         over = last.get(output) or "L"
-        for number in reversed(order):
-            if number not in found or number < first:
-                continue
-            op, operands, _ = self.lines[number - first]
-            refs = [writer.known.get(operand, _Ref(writer, operand)) for operand in operands]
-            for position, operand in enumerate(operands):
-                if not self._varies(operand):
-                    continue
-                partial = op.partials[position](*refs, _Ref(writer, number))
-                term = _times(found[number], partial)
-                found[operand] = found[operand] + term if operand in found else term
-                if isinstance(found[operand], _Ref) and operand in last:
-                    writer.rename(found[operand], f"∂{over}/∂{last[operand]}")
+        found: dict[int, Any] = {output: 1.0}
+        for _, _, operand, _ in terms(depth_first([output], self._operands), found, slopes, times):
+            if isinstance(found[operand], _Ref) and operand in last:
+                writer.rename(found[operand], f"∂{over}/∂{last[operand]}")
         return found
 
     def _varies(self, number: int) -> bool:
@@ -379,15 +378,6 @@ class _Ref(Operand):
         return _Ref(writer, writer.line(op, numbers, None))
 
 
-def _times(adjoint: Any, partial: Any) -> Any:
-    """adjoint · partial without factors of 1, which change no bit."""
-    if not isinstance(adjoint, _Ref) and adjoint == 1.0:
-        return partial
-    if not isinstance(partial, _Ref) and partial == 1.0:
-        return adjoint
-    return adjoint * partial
-
-
 # --- recording -----------------------------------------------------------------------------------
 
 
@@ -402,14 +392,10 @@ class Recorder(Context):
 
     def program(self, results: Sequence[Any], inputs: Sequence[Value]) -> Program:
         """The program of these results, guarded by the comparisons that were made."""
-        values = [
-            result if isinstance(result, Value) else Value(as_float(result, "the result of f"))
-            for result in results
-        ]
-        return _program(values, inputs, self.comparisons)
+        return _program(list(map(as_output, results)), inputs, self.comparisons)
 
 
-def record(f: Callable[..., Any], *examples: Any) -> Program:
+def record(f: Callable[..., Scalar | Sequence[Scalar]], *examples: float) -> Program:
     """The program of a function of Values: what it did, called once on the examples.
 
     `f` gives a Value or a number, or a list of them.  Leaves of its own are constants.

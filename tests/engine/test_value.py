@@ -25,7 +25,7 @@ from autograd_rnn import Value, copies, gradients, jvp, ops, topological
 from autograd_rnn.engine import value as engine
 from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, AssignmentError
-from autograd_rnn.graph.walk import adjoints
+from autograd_rnn.graph.sweep import adjoints
 
 from .. import reference
 from ..ops.test_table import equal, same

@@ -1,5 +1,6 @@
 """Separating sets, beside every path, every subset, networkx and the reference."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import Any
@@ -22,12 +23,12 @@ from autograd_rnn import (
     separating_set,
 )
 from autograd_rnn.graph.copies import Copy
-from autograd_rnn.graph.separating import crossings, tangents
+from autograd_rnn.graph.separating import restricted_adjoints
+from autograd_rnn.graph.sweep import tangents
 from autograd_rnn.graph.walk import swept
 
 from .. import reference
-from ..strategies import Pair, name_some, pairs, whole_pairs
-from .test_walk import runs
+from ..strategies import Pair, name_some, pairs, runs, whole_pairs
 
 
 def edges_out(output: Value) -> dict[Value, list[tuple[Value, int]]]:
@@ -57,6 +58,12 @@ def paths(source: Value, output: Value) -> list[list[Any]]:
 
 def key(member: Any) -> Any:
     return (member.consumer, member.position) if isinstance(member, Copy) else member
+
+
+def crossings(output: Value, chosen: Sequence[Any]) -> list[float]:
+    """∂output/∂member for each member, the others held fixed."""
+    found = restricted_adjoints(output, set(map(key, chosen)))
+    return [found.get(key(member), 0.0) for member in chosen]
 
 
 def members(data: st.DataObject, pair: Pair) -> list[Any]:
@@ -220,7 +227,7 @@ def test_refusals() -> None:
         (TypeError, r"nodes must be a list .* not str", lambda: separates("wx", w, m)),
         (TypeError, r"not Value: for one, write \[x\]", lambda: separates(w, w, m)),
         (TypeError, r"not Copy: for one, write \[x\]", lambda: escape(copies(w, m)[0], w, m)),
-        (TypeError, r"nodes must be a list .* not int", lambda: crossings(m, 3)),
+        (TypeError, r"nodes must be a list .* not int", lambda: separates(3, w, m)),
         (TypeError, r"nodes\[0\] must be a Value or a Copy, not int", lambda: escape([3], w, m)),
         (TypeError, r"source must be a node", lambda: escape([], 3, m)),
         (TypeError, r"output must be a node", lambda: separates([], w, "m")),

@@ -29,8 +29,7 @@ from autograd_rnn.pictures.layout import text_width
 from autograd_rnn.pictures.render import FORMATS, render
 from autograd_rnn.pictures.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
-from ..graph.test_walk import runs
-from ..strategies import Pair, pairs
+from ..strategies import Pair, pairs, runs
 
 EXERCISE = """
 from autograd_rnn import RNN, bits, draw

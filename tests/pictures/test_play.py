@@ -14,8 +14,7 @@ from autograd_rnn import RNN, Page, Value, bits, gradients, play
 from autograd_rnn.errors import FolderNotFound
 from autograd_rnn.graph.notation import number
 
-from ..graph.test_walk import runs
-from ..strategies import Pair, whole_pairs
+from ..strategies import Pair, runs, whole_pairs
 
 
 def exercise(**options: Any) -> Page:

@@ -19,7 +19,7 @@ from autograd_rnn.pictures.render import render
 from autograd_rnn.pictures.step_cards import write_cards
 from autograd_rnn.pictures.theme import DARK, LIGHT
 
-from ..graph.test_walk import runs
+from ..strategies import runs
 from .test_draw import HOSTILE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from ...arguments import as_integer, as_name
 from ...files import write_whole
 from ...graph.copies import Copy
 from ...graph.notation import number, write, write_number
+from ...graph.sweep import Slope, recorded_slopes, terms
 from ...graph.walk import swept
 from ..draw import MOST_NODES, check_graph, drawing_of
 from ..graph_view import Sketch, sketch_graph
@@ -140,28 +141,25 @@ class Film:
 
     def _go_backward(self) -> None:
         sketch, output = self.sketch, self.sketch.output
-        found = {output: 1.0}
         if output.constant or output not in sketch.ids:
             return
         self._set(sketch.ids[output], 1.0)
         start = f"Backward starts at the output: ∂{self.name}/∂{self.name} = 1."
         self.steps.append(Step("Backward", sketch.ids[output], [], start))
-        for node in reversed(swept(output)):
-            if node not in found or node not in sketch.kept:
-                continue
-            for position, parent in enumerate(node.parents):
-                if parent.constant:
-                    continue
-                partial = node.partials[position]
-                term = found[node] * partial
-                use = sketch.use_at.get((node, position))
-                before = found.get(parent)
-                found[parent] = term if before is None else before + term
-                product = f"{_factor(found[node])} · {_factor(partial)} = {number(term)}"
-                if use is not None:
-                    self._add_term(use, product, found[parent])
-                elif parent in sketch.ids or f"{sketch.ids[node]}_{position + 1}" in self.grads:
-                    self._pass_on(node, position, product, before, found[parent])
+
+        def slopes(node: Any) -> Iterable[Slope[Any]]:
+            return recorded_slopes(node) if node in sketch.kept else ()
+
+        found, met = {output: 1.0}, {output}
+        for node, position, parent, added in terms(swept(output), found, slopes):
+            use = sketch.use_at.get((node, position))
+            factors = _factor(found[node]), _factor(node.partials[position])
+            product = f"{' · '.join(factors)} = {number(added)}"
+            if use is not None:
+                self._add_term(use, product, found[parent])
+            elif parent in sketch.ids or f"{sketch.ids[node]}_{position + 1}" in self.grads:
+                self._pass_on(node, position, product, found[parent], first=parent not in met)
+            met.add(parent)
 
     def _add_term(self, use: Copy, product: str, total: float) -> None:
         """What a copy adds to its weight's gradient."""
@@ -182,7 +180,7 @@ class Film:
         self.steps.append(Step("Backward", copy, live, say))
 
     def _pass_on(
-        self, node: Any, position: int, product: str, before: float | None, total: float
+        self, node: Any, position: int, product: str, total: float, *, first: bool
     ) -> None:
         """What a node passes on to an operand that is drawn."""
         sketch, parent = self.sketch, node.parents[position]
@@ -194,7 +192,7 @@ class Film:
         name = sketch.boxes[id].name
         derivative = f"∂{self.name}/∂{_in_brackets(name)}"
         say = f"{derivative} = {product}"
-        if before is not None:
+        if not first:
             say = f"{sketch.boxes[head].name} adds {product}, {derivative} so far {number(total)}"
         self.steps.append(Step("Backward", id, [self.arrow[id, head]], say))
 

@@ -1,0 +1,106 @@
+"""The chain rule over a graph: the backward sweep and the forward one, each written once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import mul
+from typing import Any, TypeAlias
+
+from .walk import Node, SomeNode, Vertex, swept
+
+# Of one use: the position of the operand, the operand, and the derivative of the node by it.
+# Derivatives are floats, Values, or what stands for either: what can be added and multiplied.
+Slope: TypeAlias = tuple[int, Vertex, Any]
+Slopes: TypeAlias = Callable[[Vertex], Iterable[Slope[Vertex]]]
+
+
+def recorded_slopes(node: SomeNode) -> Iterator[Slope[SomeNode]]:
+    """The position, the operand and the recorded partial for each operand that is a variable.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(3)
+    >>> [(position, slope) for position, _, slope in recorded_slopes(2 - x)]
+    [(1, -1.0)]
+    """
+    if not node.constant:
+        partials = node.partials
+        for position, operand in enumerate(node.parents):
+            if not operand.constant:
+                yield position, operand, partials[position]
+
+
+def terms(
+    order: Sequence[Vertex],
+    adjoints: dict[Vertex, Any],
+    slopes: Slopes[Vertex],
+    product: Callable[[Any, Any], Any] = mul,
+) -> Iterator[tuple[Vertex, int, Vertex, Any]]:
+    """The backward sweep, a term at a time: (node, position, operand, adjoint · slope).
+
+    `order` has inputs first and is run through from its end; `adjoints` begins with that of the
+    output.  When a term comes out it has been added to the adjoint of its operand.
+    """
+    for node in reversed(order):
+        if node in adjoints:
+            adjoint = adjoints[node]
+            for position, operand, slope in slopes(node):
+                term = product(adjoint, slope)
+                adjoints[operand] = adjoints[operand] + term if operand in adjoints else term
+                yield node, position, operand, term
+
+
+def times(adjoint: Any, slope: Any) -> Any:
+    """adjoint · slope, without the factors of 1 that any graph is full of."""
+    if isinstance(adjoint, float) and adjoint == 1.0:
+        return slope
+    return adjoint if isinstance(slope, float) and slope == 1.0 else adjoint * slope
+
+
+def adjoints_by(
+    output: SomeNode, seed: float, slopes: Slopes[Any], product: Callable[[Any, Any], Any] = mul
+) -> dict[Any, Any]:
+    """∂output/∂node, times the seed, for all that the sweep comes to along the given slopes."""
+    found = {} if output.constant else {output: seed}
+    deque(terms(swept(output), found, slopes, product), maxlen=0)
+    return found
+
+
+def adjoints(output: SomeNode, seed: float = 1.0) -> dict[SomeNode, float]:
+    """∂output/∂node, times the seed, for every node that the output is computed from.
+
+    Constants have none.  The sum at a node runs over its consumers in the reverse order of `swept`.
+
+    >>> from autograd_rnn import Value
+    >>> a = Value(3)
+    >>> adjoints(a * a)[a]
+    6.0
+    """
+    return adjoints_by(output, seed, recorded_slopes)
+
+
+def carry(order: Iterable[Vertex], tangents: dict[Vertex, Any], slopes: Slopes[Vertex]) -> None:
+    """The forward sweep: add the tangent of every node to those of the sources.
+
+    A node's is the sum of its operands' tangents, times the slopes; `order` has inputs first.
+    """
+    for node in order:
+        if node not in tangents:
+            for _, operand, slope in slopes(node):
+                if operand in tangents:
+                    term = tangents[operand] * slope
+                    tangents[node] = tangents[node] + term if node in tangents else term
+
+
+def tangents(source: Node, output: Node) -> dict[Node, float]:
+    """d(node)/d(source), along all paths, for every node between the source and the output.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(3)
+    >>> y = x * x
+    >>> tangents(x, y)[y]
+    6.0
+    """
+    found = {source: 1.0}
+    carry(swept(output), found, recorded_slopes)
+    return found
