@@ -20,7 +20,8 @@ from ..backends.compile_step import BACKENDS
 from ..data.dataset import Dataset
 from ..data.fasta import read_fasta, windows
 from ..data.tasks import DNA, TASKS, Settings, Task, find_task, task_of
-from ..errors import ArgumentValueError, FolderNotFound
+from ..errors import ArgumentValueError
+from ..files import check_folder
 from ..networks.linear import Linear
 from ..networks.rnn import RNN
 from ..networks.serialise import load_json, save_json
@@ -75,16 +76,18 @@ class Measured(NamedTuple):
     majority: float | None
 
 
-def _told(words: str, field: str, between: str = ", ") -> str:
-    """The words filled in with each task that has the field."""
+def _list_tasks(words: str, field: str, between: str = ", ") -> str:
+    """The words with {0} for each task that has the field."""
     return between.join([words.format(task) for task in TASKS.values() if getattr(task, field)])
 
 
 # Typer evaluates the annotations whenever the app is called: the help has all that TASKS has then.
 @app.command()
 def train(
-    task: Annotated[str, argument("TASK", _told("{0.name}: {0.about}", "name", "\n\n"))],
-    file: Annotated[Path | None, argument("FILE", _told("{0.name}: {0.file}", "read"))] = None,
+    task: Annotated[str, argument("TASK", _list_tasks("{0.name}: {0.about}", "name", "\n\n"))],
+    file: Annotated[
+        Path | None, argument("FILE", _list_tasks("{0.name}: {0.file}", "read"))
+    ] = None,
     cell: Annotated[str | None, option("CELL", f"The layer: {', '.join(CELLS)}.")] = None,
     states: Annotated[int | None, option("N", "The number of states.")] = None,
     epochs: Annotated[int | None, option("N", "The number of passes over the data.")] = None,
@@ -97,7 +100,7 @@ def train(
     engine: Engine = "auto",
     fasta: Annotated[
         Path | None,
-        option("FILE", f"Train on windows of a FASTA file ({_told('{0.name}', 'label')})."),
+        option("FILE", f"Train on windows of a FASTA file ({_list_tasks('{0.name}', 'label')})."),
     ] = None,
     skip_ambiguous: SkipAmbiguous = False,
     save: Annotated[Path | None, option("MODEL", "Write the model to this file, as JSON.")] = None,
@@ -116,10 +119,8 @@ def train(
     as_choice(settings.cell, "--cell", CELLS)
     as_choice(engine, "--engine", ENGINES)
     optimiser = Adam(settings.learning_rate, clip_norm=1.0)
-    if save is not None and save.is_dir():
+    if save is not None and check_folder(save).is_dir():
         raise ArgumentValueError(f"{save} is a folder: --save takes the name of a file.")
-    if save is not None and not save.parent.is_dir():
-        raise FolderNotFound(f"there is no folder {str(save.parent)!r} to write {save.name!r} in.")
     if fasta is not None:
         parts = chosen.parts_of_genome(fasta, seed, ambiguous=skip_ambiguous)
     elif skip_ambiguous:

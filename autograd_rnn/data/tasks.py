@@ -258,13 +258,18 @@ class Task(NamedTuple):
         return {"task": self.name, "loss": self.loss, "alphabet": alphabet}
 
     def encode(self, text: str, argument: str = "text") -> list[list[float]]:
-        """The vectors of a text; `ValueError` for an empty one, or naming a wrong symbol."""
+        """The vectors of a text; `ValueError` for an empty one, or naming a wrong symbol.
+
+        Over an alphabet without lower case, lower case is read as upper case.
+        """
         if not text.strip():
             raise ArgumentValueError(f"{argument} is empty: there is nothing to read.")
         if self.reader is not None:
             return self.reader(text, argument)
-        check_symbols(text.upper(), self.alphabet, argument)
-        return encode(text.upper(), self.alphabet)
+        if self.alphabet == self.alphabet.upper():
+            text = text.upper()
+        check_symbols(text, self.alphabet, argument)
+        return encode(text, self.alphabet)
 
     def answer(self, output: float) -> dict[str, float]:
         """What an output says: its logit, probability and class, or the number that it is.

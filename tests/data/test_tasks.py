@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import Dataset, in_family
+from autograd_rnn import Dataset, Language, in_family
 from autograd_rnn.data import tasks
-from autograd_rnn.data.tasks import TASKS, Parts, find_task, task_of
+from autograd_rnn.data.tasks import TASKS, Parts, Task, find_task, task_of
 from autograd_rnn.errors import ArgumentValueError, SymbolError
 
 MADE = sorted([name for name, task in TASKS.items() if task.sample])
@@ -156,3 +156,12 @@ def test_what_an_output_says() -> None:
     ]
     assert [parity.is_right(z, 1.0) for z in (-1.0, 0.0, 1.0)] == [False, False, True]
     assert [parity.is_right(z, 0.0) for z in (-1.0, 0.0, 1.0)] == [True, True, False]
+
+
+def test_case_matters_where_the_alphabet_has_lower_case() -> None:
+    language = Language("even a", "ab", [[1, 0], [0, 1]], [1, 0])
+    task = Task("even", "an even number of a", language.sample, alphabet="ab")
+    assert task.encode("ba") == [[0, 1], [1, 0]]
+    with pytest.raises(SymbolError, match="text: 'B' at position 1 is not one of 'ab'"):
+        task.encode("Ba")
+    assert find_task("g3").encode("gA") == [[0, 0, 1, 0], [1, 0, 0, 0]]
