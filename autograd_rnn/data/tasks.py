@@ -23,15 +23,18 @@ MOST_STATES: Final = 1000
 MOST_SEQUENCES: Final = 1_000_000
 LONGER_SEQUENCES: Final = 500
 
-# Tomita's languages: a row per state, the next states on 0 and on 1; the last column is the class.
+# Tomita's languages, and for each state the next ones on 0 and on 1, and the class.
 TOMITA: Final = {
-    1: [(1, 0, 1), (1, 1, 0)],
-    2: [(2, 1, 1), (0, 2, 0), (2, 2, 0)],
-    3: [(0, 1, 1), (2, 0, 1), (3, 4, 0), (2, 3, 1), (4, 4, 0)],
-    4: [(1, 0, 1), (2, 0, 1), (3, 0, 1), (3, 3, 0)],
-    5: [(1, 2, 1), (0, 3, 0), (3, 0, 0), (2, 1, 0)],
-    6: [(1, 2, 1), (2, 0, 0), (0, 1, 0)],
-    7: [(0, 1, 1), (2, 1, 1), (2, 3, 1), (4, 3, 1), (4, 4, 0)],
+    1: ("only 1s", [(1, 0, 1), (1, 1, 0)]),
+    2: ("10 repeated", [(2, 1, 1), (0, 2, 0), (2, 2, 0)]),
+    3: (
+        "no odd run of 1s before an odd run of 0s",
+        [(0, 1, 1), (2, 0, 1), (3, 4, 0), (2, 3, 1), (4, 4, 0)],
+    ),
+    4: ("no 000", [(1, 0, 1), (2, 0, 1), (3, 0, 1), (3, 3, 0)]),
+    5: ("even numbers of 0s and of 1s", [(1, 2, 1), (0, 3, 0), (3, 0, 0), (2, 1, 0)]),
+    6: ("as many 0s as 1s, modulo 3", [(1, 2, 1), (2, 0, 0), (0, 1, 0)]),
+    7: ("0s, 1s, 0s, 1s", [(0, 1, 1), (2, 1, 1), (2, 3, 1), (4, 3, 1), (4, 4, 0)]),
 }
 
 
@@ -98,7 +101,7 @@ def tomita(number: int) -> Language:
     [1, 1, 0, 0, 0]
     """
     as_integer(number, "number", least=1, most=7)
-    rows = TOMITA[number]
+    _, rows = TOMITA[number]
     return Language(f"Tomita {number}", "01", [row[:2] for row in rows], [row[2] for row in rows])
 
 
@@ -349,6 +352,10 @@ def _cut(text: str, sizes: Sequence[int]) -> Iterator[str]:
         start += size
 
 
+def _tomita_task(n: int) -> Task:
+    return Task(f"tomita{n}", f"Tomita {n}, {TOMITA[n][0]}", tomita(n).sample)
+
+
 def _sample_counts(count: int, lengths: Sequence[int], *, seed: int) -> Dataset:
     # As many classes as the longest of the strings may have 1s.
     return counting_ones(max(lengths)).sample(count, lengths, seed=seed)
@@ -364,16 +371,13 @@ TASKS: Final[dict[str, Task]] = {
             alphabet=DNA,
             settings=Settings(states=4, epochs=60, learning_rate=0.01),
         ),
-        *[Task(f"tomita{n}", f"Tomita's language {n}", tomita(n).sample) for n in (1, 2, 3, 4)],
+        *map(_tomita_task, (1, 2, 3, 4)),
         # Short strings first: to count both symbols is not learned from long ones.
         *[
-            Task(
-                *(f"tomita{n}", f"Tomita's language {n}", tomita(n).sample, range(1, 9)),
-                settings=Settings("gru", 8, epochs=60),
-            )
+            _tomita_task(n)._replace(lengths=range(1, 9), settings=Settings("gru", 8, epochs=60))
             for n in (5, 6)
         ],
-        Task("tomita7", "Tomita's language 7", tomita(7).sample),
+        _tomita_task(7),
         Task(
             *("parity", "an odd number of 1", parity().sample, range(1, 7)),
             settings=Settings(states=8, epochs=60),
