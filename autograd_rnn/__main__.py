@@ -1,6 +1,6 @@
 """The command line, as `python -m autograd_rnn`."""
 
-from .cli.main import main
+from .cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -13,6 +13,14 @@ from .errors import FolderNotFound
 BINARY: Final = getattr(os, "O_BINARY", 0)  # on Windows alone
 
 
+def check_folder(path: str | os.PathLike[str]) -> Path:
+    """The path with its links followed; `FolderNotFound` where its folder does not exist."""
+    path, target = Path(path), Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FolderNotFound(f"there is no folder {str(path.parent)!r} to write {path.name!r} in.")
+    return target
+
+
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """The path, once the file holds `content`; an error leaves what was there before untouched.
 
@@ -21,9 +29,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     raises (`PermissionError`, `IsADirectoryError`, ...) where it cannot be written.
     """
     path = Path(path)
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FolderNotFound(f"there is no folder {str(path.parent)!r} to write {path.name!r} in.")
+    target = check_folder(path)
     if target.exists() and not target.is_file():
         path.write_bytes(content)
         return path

@@ -14,7 +14,8 @@ import pytest
 
 import autograd_rnn
 from autograd_rnn import errors
-from autograd_rnn.cli import main as command_line
+from autograd_rnn.cli import app as command_line
+from autograd_rnn.data.tasks import TASKS
 from autograd_rnn.ops.op import TABLE
 
 from .test_project import ROOT, blocks
@@ -112,12 +113,15 @@ def test_the_commands_that_a_page_shows_run_one_after_the_other(
         assert not end.value.code, command
 
 
-def test_the_page_of_the_command_line_has_every_command() -> None:
+def test_the_page_of_the_command_line_has_every_command_and_task() -> None:
     page = (DOCS / "reference" / "command_line.md").read_text("utf-8")
     shown = {line.split()[1] for line in COMMANDS["docs/reference/command_line.md"]}
     known = command_line.app.registered_commands
     commands = {command.name or command.callback.__name__ for command in known}
+    page, tasks = page.split("\n| task |")
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == shown == commands
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|", tasks, re.MULTILINE)
+    assert rows == [(name, task.about) for name, task in TASKS.items()]
 
 
 def test_the_entry_of_an_op_is_shown_as_it_stands() -> None:

@@ -1,35 +1,41 @@
-"""Tables, refusals, and the options that several commands have."""
+"""What commands print: tables, and complaints on the error stream."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Fasta = Annotated[Path | None, typer.Option(metavar="FILE", help="A FASTA file, plain or gzipped.")]
-Window = Annotated[
-    int | None, typer.Option(metavar="N", help="Cut each record into windows of N letters.")
-]
-
 LONGEST_SHOWN: Final = 44
 
 
+def windowed(title: str, window: int | None) -> str:
+    """The title of a table of records, with how they were cut."""
+    return f"{title}, {'whole records' if window is None else f'windows of {window}'}"
+
+
+def percent(part: int, whole: int) -> str:
+    """The share that `part` is of `whole`.
+
+    >>> percent(1, 8), percent(0, 0)
+    ('12.5 %', '–')
+    """
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
 def make_table(title: str, *columns: str) -> Table:
-    """An empty table, its columns aligned to the right."""
+    """An empty table: the first column is aligned to the left, the others to the right."""
     table = Table(title=f"  {title}", title_justify="left", title_style="bold", box=box.SIMPLE)
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right" if table.columns else "left")
     return table
 
 
 def print_table(table: Table) -> None:
-    """Print it, its title as wide as the terminal; what looks like rich's markup in it is text."""
+    """Print a table under its title; square brackets in it are text, not rich's markup."""
     console = Console(highlight=False, markup=False)
     title, table.title = table.title, None
     console.print(f"\n{title}", style="bold")
@@ -37,7 +43,7 @@ def print_table(table: Table) -> None:
 
 
 def shorten(text: str) -> str:
-    """The text, its end cut off where it is too long for a column.
+    """The text, cut off with … where it is too long for a column.
 
     >>> len(shorten("G" * 99))
     44
@@ -46,6 +52,6 @@ def shorten(text: str) -> str:
 
 
 def complain(message: str, code: int = 2) -> int:
-    """The exit code, after a line on the error stream."""
+    """Print the message in a line on the error stream, and return the exit code."""
     print(f"autograd-rnn: {message}", file=sys.stderr)
     return code

@@ -32,3 +32,12 @@ def bits(string: str) -> list[list[float]]:
     """
     check_symbols(string, "01", "bits")
     return [[float(symbol)] for symbol in string]
+
+
+def encode(string: str, alphabet: str) -> list[list[float]]:
+    """The vectors of a string: `bits` over the alphabet 01, else `one_hot`.
+
+    >>> encode("10", "01"), encode("b", "ab")
+    ([[1.0], [0.0]], [[0.0, 1.0]])
+    """
+    return bits(string) if alphabet == "01" else one_hot(string, alphabet)

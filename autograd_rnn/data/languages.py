@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..arguments import as_integer, as_name, check_alphabet, check_symbols
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .dataset import Dataset, as_list
-from .encoding import bits, one_hot
+from .encoding import encode
 
 MOST_STRINGS: Final = 1_000_000
 MOST_STEPS: Final = 10_000
@@ -94,7 +94,7 @@ class Language:
         >>> Language("all", "01", [[0, 0]], [1]).encode("10")
         [[1.0], [0.0]]
         """
-        return bits(string) if self.alphabet == "01" else one_hot(string, self.alphabet)
+        return encode(string, self.alphabet)
 
     def label(self, strings: Iterable[str]) -> Dataset:
         """The strings with their classes; `ValueError` for none, and for one of length 0.

@@ -1,32 +1,40 @@
-"""Tasks to learn: the DNA family, promoters, Tomita's languages, parity, counting and adding."""
+"""Tasks to learn, by name: how their data are made and read, and the network that learns them."""
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable
-from typing import Final
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import cycle
+from typing import Final, NamedTuple, Protocol
 
-from ..arguments import as_integer, check_alphabet
-from ..errors import ArgumentTypeError, ArgumentValueError
+from ..arguments import as_choice, as_integer, check_alphabet, check_symbols
+from ..errors import ArgumentTypeError, ArgumentValueError, SymbolError
+from ..ops.table import sigmoid
 from .dataset import Dataset
-from .encoding import one_hot
-from .fasta import read_promoters
+from .encoding import encode, one_hot
+from .fasta import read_fasta, read_promoters
 from .languages import Language, as_lengths
 
-# As many as the network may have that mimics the program.
+DNA: Final = "ACGT"
+# The most states that the network may have that counts as the program does.
 MOST_STATES: Final = 1000
 MOST_SEQUENCES: Final = 1_000_000
+LONGER_SEQUENCES: Final = 500
 
-# Tomita's languages: a row per state, the next states on 0 and on 1; the last column is the class.
+# Tomita's languages, and for each state the next ones on 0 and on 1, and the class.
 TOMITA: Final = {
-    1: [(1, 0, 1), (1, 1, 0)],
-    2: [(2, 1, 1), (0, 2, 0), (2, 2, 0)],
-    3: [(0, 1, 1), (2, 0, 1), (3, 4, 0), (2, 3, 1), (4, 4, 0)],
-    4: [(1, 0, 1), (2, 0, 1), (3, 0, 1), (3, 3, 0)],
-    5: [(1, 2, 1), (0, 3, 0), (3, 0, 0), (2, 1, 0)],
-    6: [(1, 2, 1), (2, 0, 0), (0, 1, 0)],
-    7: [(0, 1, 1), (2, 1, 1), (2, 3, 1), (4, 3, 1), (4, 4, 0)],
+    1: ("only 1s", [(1, 0, 1), (1, 1, 0)]),
+    2: ("10 repeated", [(2, 1, 1), (0, 2, 0), (2, 2, 0)]),
+    3: (
+        "no odd run of 1s before an odd run of 0s",
+        [(0, 1, 1), (2, 0, 1), (3, 4, 0), (2, 3, 1), (4, 4, 0)],
+    ),
+    4: ("no 000", [(1, 0, 1), (2, 0, 1), (3, 0, 1), (3, 3, 0)]),
+    5: ("even numbers of 0s and of 1s", [(1, 2, 1), (0, 3, 0), (3, 0, 0), (2, 1, 0)]),
+    6: ("as many 0s as 1s, modulo 3", [(1, 2, 1), (2, 0, 0), (0, 1, 0)]),
+    7: ("0s, 1s, 0s, 1s", [(0, 1, 1), (2, 1, 1), (2, 3, 1), (4, 3, 1), (4, 4, 0)]),
 }
 
 
@@ -38,11 +46,7 @@ def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
     """
     if not isinstance(sequence, str):
         raise ArgumentTypeError(f"sequence must be a str, not {type(sequence).__name__}.")
-    if not isinstance(base, str):
-        raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
-    if len(base) != 1:
-        raise ArgumentValueError(f"base must be one symbol, not {base!r}.")
-    as_integer(at_least, "at_least", least=1, most=MOST_STATES)
+    _check_family(base, at_least)
     Q = [False] * (at_least + 1)  # noqa: N806 - the lecture's name; it counts from 1, so Q[0] idles
     for x in sequence:
         for j in range(1, at_least + 1):
@@ -53,10 +57,10 @@ def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
 
 
 def dna_family(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> Language:
-    """The strings that contain `base` at least `at_least` times: `in_family` as a language.
+    """The language of the strings that contain `base` at least `at_least` times, as `in_family`.
 
-    Of random strings `sample` gives as many inside as outside; of real ones, `label` makes a data
-    set, as of the windows of a FASTA file.
+    Its `sample` draws as many strings inside as outside; its `label` makes a data set of given
+    strings, such as the windows of a FASTA file.
 
     >>> from autograd_rnn import windows
     >>> dna_family()("AGGTAACG")
@@ -65,39 +69,44 @@ def dna_family(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> La
     (0.0, 1.0, 1.0)
     """
     check_alphabet(alphabet)
-    if not isinstance(base, str):
-        raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
-    if len(base) != 1 or base not in alphabet:
-        raise ArgumentValueError(f"base must be one of the symbols {alphabet!r}, not {base!r}.")
-    as_integer(at_least, "at_least", least=1, most=MOST_STATES)
+    _check_family(base, at_least, alphabet)
     rows = _counts(base, at_least, alphabet)
     name = f"{at_least} or more {base}"
     return Language(name, alphabet, rows, [int(q == at_least) for q in range(at_least + 1)])
 
 
+def _check_family(base: object, at_least: int, alphabet: str | None = None) -> None:
+    if not isinstance(base, str):
+        raise ArgumentTypeError(f"base must be a str, not {type(base).__name__}.")
+    if len(base) != 1 or (alphabet is not None and base not in alphabet):
+        one = "one symbol" if alphabet is None else f"one of the symbols {alphabet!r}"
+        raise ArgumentValueError(f"base must be {one}, not {base!r}.")
+    as_integer(at_least, "at_least", least=1, most=MOST_STATES)
+
+
 def _counts(symbol: str, most: int, alphabet: str) -> list[list[int]]:
-    """The automaton that counts a symbol, and stays at the most."""
+    """The transitions of an automaton that counts a symbol up to `most`."""
     return [[min(q + (one == symbol), most) for one in alphabet] for q in range(most + 1)]
 
 
 def tomita(number: int) -> Language:
-    """One of the seven languages over 0 and 1 by which Tomita compared learners (1982).
+    """One of the seven languages over 0 and 1 with which Tomita compared learners (1982).
 
-    1: only 1s.  2: 10 again and again.  3: no odd run of 1s is followed, at once or later, by an
-    odd run of 0s (the other reading in use asks it only of the run that follows at once).  4: no
-    000.  5: even numbers of 0s and of 1s.  6: the numbers of 0s and of 1s differ by a multiple of
-    3.  7: 0s, 1s, 0s, 1s, any of them none.  The empty string belongs to all seven.
+    1: only 1s.  2: 10 repeated.  3: no run of an odd number of 1s is followed, directly or later,
+    by a run of an odd number of 0s (others read it as "directly").  4: no 000.  5: an even number
+    of 0s and an even number of 1s.  6: the numbers of 0s and of 1s differ by a multiple of 3.
+    7: 0*1*0*1*.  The empty string belongs to all seven.
 
     >>> [tomita(3)(string) for string in ("1100", "100", "10", "10110", "1001101")]
     [1, 1, 0, 0, 0]
     """
     as_integer(number, "number", least=1, most=7)
-    rows = TOMITA[number]
+    _, rows = TOMITA[number]
     return Language(f"Tomita {number}", "01", [row[:2] for row in rows], [row[2] for row in rows])
 
 
 def parity() -> Language:
-    """The strings of an odd number of 1s.
+    """The language of the strings with an odd number of 1s.
 
     >>> parity()("1101"), parity()("11")
     (1, 0)
@@ -106,9 +115,9 @@ def parity() -> Language:
 
 
 def counting_ones(most: int) -> Language:
-    """The number of 1s as the class, up to `most`, which stands for more too.
+    """The language whose class is the number of 1s, or `most` if there are more.
 
-    In strings of up to `most` symbols the class is the number itself, and as a number a target for
+    In strings of up to `most` symbols the class is the number itself, so it can be the target of
     a squared error.
 
     >>> counting_ones(8).label(["0110", "111"]).targets
@@ -122,9 +131,9 @@ def counting_ones(most: int) -> Language:
 def adding(count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
     """The adding problem: the target is the sum of the two numbers that are marked.
 
-    A vector is a number from 0 to 1 and a marker, 1 at one place of the first half and at one of
-    the second, else 0 (Hochreiter and Schmidhuber, 1997, whose markers lie elsewhere).  Always to
-    say 1 costs a squared error of 1/6 on the average.  As many sequences of each length as can be.
+    Each vector is a number from 0 to 1 and a marker, which is 1 at one place in the first half and
+    one in the second, else 0 (Hochreiter and Schmidhuber, 1997, place the markers differently).
+    Always answering 1 has a mean squared error of 1/6.  The lengths are equally frequent.
     `ValueError` for lengths below 2.
 
     >>> data = adding(2, [3], seed=1)
@@ -149,9 +158,9 @@ def adding(count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
 def promoters(path: str | os.PathLike[str]) -> Dataset:
     """UCI's `promoters.data` as one-hot vectors, class 1 for a promoter.
 
-    (Harley, Reynolds and Noordewier, 1990.)  A row is `+` or `-`, a name, and the sequence, between
-    commas; `ValueError` naming the line for any other.  Sequences that share text are a group, so
-    that `split` puts none of it in two parts.
+    (Harley, Reynolds and Noordewier, 1990.)  A row is `+` or `-`, a name, and the sequence,
+    separated by commas; `ValueError` naming the line for any other.  Sequences that share text are
+    a group, which `split` keeps together.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "promoters.data")
@@ -167,3 +176,251 @@ def promoters(path: str | os.PathLike[str]) -> Dataset:
         groups=[row.block for row in rows],
         classes=2,
     )
+
+
+# --- the table of tasks --------------------------------------------------------------------------
+
+
+class Parts(NamedTuple):
+    """The data to train on, to choose the best epoch by, and to test on; `longer` by length."""
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+    longer: Mapping[int, Dataset]
+
+
+class Sampler(Protocol):
+    """Draws sequences of the given lengths, with their targets."""
+
+    def __call__(self, count: int, lengths: Sequence[int], *, seed: int) -> Dataset: ...
+
+
+def read_marked_numbers(text: str, argument: str) -> list[list[float]]:
+    """A vector per number: the number, and 1 if it stands in brackets; `SymbolError` for others.
+
+    >>> read_marked_numbers("[0.25] 0.5", "text")
+    [[0.25, 1.0], [0.5, 0.0]]
+    """
+    vectors = []
+    for position, word in enumerate(text.split(), 1):
+        found = re.fullmatch(r"(\[?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(\]?)", word)
+        if found is None or bool(found[1]) != bool(found[3]):
+            raise SymbolError(
+                f"{argument}: {word!r} at position {position} is not a number: write 0.5, or "
+                f"[0.5] for one that is marked."
+            )
+        vectors.append([float(found[2]), float(bool(found[1]))])
+    return vectors
+
+
+class Settings(NamedTuple):
+    """The network that learns a task, and for how long, unless something else is asked for."""
+
+    cell: str = "rnn"
+    states: int = 6
+    activation: str = "tanh"
+    epochs: int = 30
+    learning_rate: float = 0.02
+
+
+class Task(NamedTuple):
+    """A task to learn: its data, how it reads a text, and the settings that learn it.
+
+    The data come from `sample`, which draws sequences of `lengths`, and `longer` ones to test on;
+    or from `read`, which reads a file (`file` says which).  `label` gives windows of DNA their
+    targets.  A text is a string over `alphabet`, unless `reader` makes vectors of it.  The output
+    is the logit of class 1, or, with `within`, a number that is right if it is that close to its
+    target.
+
+    >>> task = Task("no000", "no 000", tomita(4).sample, longer=[16, 32])
+    >>> parts = task.parts(seed=1)
+    >>> len(parts.train), sorted(parts.longer), task.encode("10")
+    (1600, [16, 32], [[1.0], [0.0]])
+    """
+
+    name: str
+    about: str
+    sample: Sampler | None = None
+    lengths: Sequence[int] = range(1, 13)
+    longer: Sequence[int] = (16, 24, 32)
+    sequences: int = 2000
+    label: Callable[[Iterable[str]], Dataset] | None = None
+    read: Callable[[str | os.PathLike[str]], Dataset] | None = None
+    file: str = "a file of its data"
+    alphabet: str = "01"
+    reader: Callable[[str, str], list[list[float]]] | None = None
+    loss: str = "binary_cross_entropy"
+    within: float | None = None
+    settings: Settings = Settings()
+
+    @property
+    def reading(self) -> dict[str, str | None]:
+        """How a model of this task reads texts, as its file says it."""
+        alphabet = None if self.reader else self.alphabet
+        return {"task": self.name, "loss": self.loss, "alphabet": alphabet}
+
+    def encode(self, text: str, argument: str = "text") -> list[list[float]]:
+        """The vectors of a text; `ValueError` for an empty one, or naming a wrong symbol.
+
+        Over an alphabet without lower case, lower case is read as upper case.
+        """
+        if not text.strip():
+            raise ArgumentValueError(f"{argument} is empty: there is nothing to read.")
+        if self.reader is not None:
+            return self.reader(text, argument)
+        if self.alphabet == self.alphabet.upper():
+            text = text.upper()
+        check_symbols(text, self.alphabet, argument)
+        return encode(text, self.alphabet)
+
+    def answer(self, output: float) -> dict[str, float]:
+        """What an output says: its logit, probability and class, or the number that it is.
+
+        >>> find_task("parity").answer(0.0)
+        {'logit': 0.0, 'probability': 0.5, 'class': 0}
+        """
+        if self.within is not None:
+            return {"output": output}
+        return {"logit": output, "probability": sigmoid(output), "class": int(output > 0.0)}
+
+    def is_right(self, output: float, target: float) -> bool:
+        """Whether an output says what the target says."""
+        if self.within is not None:
+            return abs(output - target) < self.within
+        return (output > 0.0) == (target > 0.5)
+
+    def parts(self, seed: int = 0, path: str | os.PathLike[str] | None = None) -> Parts:
+        """Its data, of which no two parts share a sequence; `path` is that of its file, if any."""
+        if path is not None and self.read is not None:
+            return _parts(self.read(path), seed, {})
+        if path is not None or self.sample is None:
+            words = f"needs FILE, {self.file}" if path is None else "takes no FILE"
+            raise ArgumentValueError(f"the task {self.name} {words}.")
+        longer = {n: self.sample(LONGER_SEQUENCES, [n], seed=seed + n) for n in self.longer}
+        return _parts(self.sample(self.sequences, self.lengths, seed=seed), seed, longer)
+
+    def parts_of_genome(
+        self, path: str | os.PathLike[str], seed: int = 0, *, ambiguous: bool = False
+    ) -> Parts:
+        """Its data as windows of a FASTA file.
+
+        The last fifth of each record is only tested on, so that no base is both learned from and
+        tested on.  With `ambiguous`, windows with N, R, Y, ... are left out.  `ValueError` for a
+        task that gives windows no targets, and for records that are too short.
+        """
+        label = self.label
+        if label is None:
+            known = ", ".join([task.name for task in TASKS.values() if task.label])
+            raise ArgumentValueError(f"a FASTA file goes with the task {known}, not {self.name}.")
+        records = [one.sequence for one in read_fasta(path, ambiguous=ambiguous)]
+        heads = [text[: len(text) * 4 // 5] for text in records]
+        tails = [text[len(text) * 4 // 5 :] for text in records]
+
+        def cut(texts: Sequence[str], sizes: Sequence[int]) -> Dataset:
+            found = [part for text in texts for part in _cut(text, sizes) if set(part) <= set(DNA)]
+            if not found:
+                raise ArgumentValueError(
+                    f"{path}: no record has a whole window of {max(sizes)} letters in its last "
+                    f"fifth, which is for tests."
+                )
+            return label(found)
+
+        longer = {n: cut(tails, [n]) for n in self.longer}
+        train, validation = cut(heads, self.lengths).split(8, 1, seed=seed)
+        return Parts(train, _once(validation), cut(tails, self.lengths), longer)
+
+
+def _parts(data: Dataset, seed: int, longer: Mapping[int, Dataset]) -> Parts:
+    """The data divided; where they are tested on, what was drawn twice counts once."""
+    train, validation, test = data.split(8, 1, 1, seed=seed)
+    return Parts(train, _once(validation), _once(test), longer)
+
+
+def _once(data: Dataset) -> Dataset:
+    places = {sequence: place for place, sequence in enumerate(data.sequences)}
+    return data.subset(sorted(places.values()))
+
+
+def _cut(text: str, sizes: Sequence[int]) -> Iterator[str]:
+    """Windows of the sizes in turn."""
+    start = 0
+    for size in cycle(sizes):
+        if start + size > len(text):
+            return
+        yield text[start : start + size]
+        start += size
+
+
+def _tomita_task(n: int) -> Task:
+    return Task(f"tomita{n}", f"Tomita {n}, {TOMITA[n][0]}", tomita(n).sample)
+
+
+def _sample_counts(count: int, lengths: Sequence[int], *, seed: int) -> Dataset:
+    # As many classes as the longest of the strings may have 1s.
+    return counting_ones(max(lengths)).sample(count, lengths, seed=seed)
+
+
+#: The tasks by name; what is added here is known to the command line.
+TASKS: Final[dict[str, Task]] = {
+    task.name: task
+    for task in (
+        Task(
+            *("g3", "3 or more G", dna_family().sample, range(6, 13), (20, 40, 57), 4000),
+            label=dna_family().label,
+            alphabet=DNA,
+            settings=Settings(states=4, epochs=60, learning_rate=0.01),
+        ),
+        *map(_tomita_task, (1, 2, 3, 4)),
+        # Short strings first: to count both symbols is not learned from long ones.
+        *[
+            _tomita_task(n)._replace(lengths=range(1, 9), settings=Settings("gru", 8, epochs=60))
+            for n in (5, 6)
+        ],
+        _tomita_task(7),
+        Task(
+            *("parity", "an odd number of 1", parity().sample, range(1, 7)),
+            settings=Settings(states=8, epochs=60),
+        ),
+        Task(
+            *("counting", "the number of 1", _sample_counts),
+            loss="squared_error",
+            within=0.5,
+            settings=Settings("rnn", 1, "linear", 100, 0.005),
+        ),
+        Task(
+            *("adding", "the sum of the two marked numbers", adding, range(4, 13)),
+            reader=read_marked_numbers,
+            loss="squared_error",
+            within=0.1,
+            settings=Settings("lstm", 4, epochs=60),
+        ),
+        Task(
+            *("promoters", "a promoter of E. coli"),
+            read=promoters,
+            file="UCI's promoters.data",
+            alphabet=DNA,
+            settings=Settings("lstm", 16, epochs=60, learning_rate=0.01),
+        ),
+    )
+}
+
+
+def find_task(name: object) -> Task:
+    """The task of that name; `ValueError` that lists them for another name."""
+    return TASKS[as_choice(name, "TASK", TASKS)]
+
+
+def task_of(reading: object) -> Task:
+    """The task whose `reading` that is, as a model's file has it; `ValueError` for none.
+
+    >>> task_of({"task": "parity", "loss": "binary_cross_entropy", "alphabet": "01"}).name
+    'parity'
+    """
+    fields = ("task", "loss", "alphabet")
+    if not isinstance(reading, Mapping) or set(reading) != set(fields):
+        raise ArgumentValueError(f"reading must have the fields {', '.join(fields)}.")
+    task = find_task(reading["task"])
+    if task.reading != dict(reading):
+        raise ArgumentValueError(f"its reading is not that of the task {task.name}.")
+    return task

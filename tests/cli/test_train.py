@@ -12,12 +12,10 @@ import pytest
 
 import autograd_rnn.training.fit as training
 from autograd_rnn import bits, load_model, one_hot
-from autograd_rnn.cli import recipes
-from autograd_rnn.cli.recipes import make_parts
+from autograd_rnn.data import tasks
+from autograd_rnn.data.tasks import TASKS, Settings, Task, dna_family, find_task
 
-from .test_main import Runner, complaint, run
-
-__all__ = ["run"]
+from .conftest import Runner, complaint
 
 QUICK = ("--epochs", 2, "--engine", "numpy")
 
@@ -25,9 +23,9 @@ QUICK = ("--epochs", 2, "--engine", "numpy")
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer sequences, which take less time."""
-    monkeypatch.setattr(recipes, "LONGER_SEQUENCES", 30)
-    for task, recipe in recipes.RECIPES.items():
-        monkeypatch.setitem(recipes.RECIPES, task, recipe._replace(sequences=200))
+    monkeypatch.setattr(tasks, "LONGER_SEQUENCES", 30)
+    for name, task in TASKS.items():
+        monkeypatch.setitem(TASKS, name, task._replace(sequences=200))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +48,7 @@ def test_train_tells_what_its_model_does(run: Runner, tmp_path: Path) -> None:
     assert (result.code, result.err) == (0, "")
     told = json.loads(result.out)
     assert [told[name] for name in ("task", "cell", "states", "epochs")] == ["parity", "rnn", 3, 2]
-    model, parts = load_model(path), make_parts("parity", 5)
+    model, parts = load_model(path), find_task("parity").parts(5)
     for row, data in zip(
         told["parts"],
         [parts.train, parts.validation, parts.test, *parts.longer.values()],
@@ -102,7 +100,7 @@ def test_train_on_a_genome_and_on_promoters(
     assert any(row[:3] == ["test", "10", "57"] for row in result.rows)
 
 
-def test_an_interrupted_training_is_gone_on_with_to_the_same_model(
+def test_an_interrupted_training_is_resumed_to_the_same_model(
     run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -119,7 +117,7 @@ def test_an_interrupted_training_is_gone_on_with_to_the_same_model(
         result = run(*command)
         assert (result.code, result.out) == (130, "")
         assert result.err == (
-            "autograd-rnn: interrupted; to go on: autograd-rnn train parity --epochs 3 "
+            "autograd-rnn: interrupted; to resume: autograd-rnn train parity --epochs 3 "
             "--engine numpy --save 'a model.json'\n"
         )
         assert [path.name for path in tmp_path.iterdir()] == ["a model.json.checkpoint"]
@@ -130,9 +128,9 @@ def test_an_interrupted_training_is_gone_on_with_to_the_same_model(
     assert words in complaint(run(*command, "--seed", 1))
     result = run(*command)
     assert (result.code, result.err) == (0, "")
-    assert "Gone on from a model.json.checkpoint" in result.out
-    assert "autograd-rnn predict 'a model.json' ..." in result.out
-    assert "Gone on" not in run(*command[:-1], "b.json").out
+    assert "Resumed from a model.json.checkpoint, now deleted." in result.out
+    assert "to use it: autograd-rnn predict 'a model.json' ..." in result.out
+    assert "Resumed" not in run(*command[:-1], "b.json").out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a model.json", "b.json"]
     assert Path("a model.json").read_bytes() == Path("b.json").read_bytes()
 
@@ -158,7 +156,7 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "numpy" else name)
-    monkeypatch.setattr("autograd_rnn.cli.learning.fit", interrupted)
+    monkeypatch.setattr("autograd_rnn.cli.train.fit", interrupted)
     warned, end = run("train", "parity", "--epochs", 1, "--states", 1).err.splitlines()
     assert "backend='auto' takes 'python'" in warned
     assert "interrupted" in end
@@ -185,10 +183,13 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
         (["g3", "--save", "no/m.json"], "there is no folder 'no' to write 'm.json' in."),
         (["g3", "--save", "."], ". is a folder: --save takes the name of a file."),
         (["g3", "--fasta", "missing.fa"], "missing.fa: No such file or directory"),
-        (["g3", "--fasta", "some.fa"], "some.fa: its records have no whole window of"),
+        (
+            ["g3", "--fasta", "some.fa"],
+            "some.fa: no record has a whole window of 20 letters in its",
+        ),
         (["g3", "--fasta", "n.fa"], "n.fa: record 'one' has 'N' at position 4"),
         (["g3", "--skip-ambiguous"], "--skip-ambiguous goes with --fasta."),
-        (["parity", "--fasta", "some.fa"], "--fasta goes with the task g3, not parity."),
+        (["parity", "--fasta", "some.fa"], "a FASTA file goes with the task g3, not parity."),
     ],
 )
 def test_bad_input_to_train(
@@ -203,6 +204,27 @@ def test_bad_input_to_train(
     Path("n.fa").write_text(">one\nGATNACA\n")
     assert complaint(run("train", *arguments)).startswith(words)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["n.fa", "some.fa"]
+
+
+def test_a_task_from_outside(
+    run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mitochondrion: Path
+) -> None:
+    language = dna_family("A", 2)
+    settings = Settings("lstm", 2, epochs=1)
+    a2 = Task("a2", "2 or more A", language.sample, [3], [5], 60, language.label, alphabet="ACGT")
+    monkeypatch.setitem(TASKS, "a2", a2._replace(settings=settings))
+    told = run("train", "--help").out
+    assert "a2: 2 or more A" in told
+    assert "(g3, a2)" in told
+    path = tmp_path / "a2.json"
+    result = run("train", "a2", "--engine", "numpy", "--save", path)
+    assert (result.code, result.err) == (0, "")
+    assert "2 or more A: lstm of 2, 1 epoch" in result.out
+    assert any(row[:4] == ["length", "5", "30", "5"] for row in result.rows)
+    assert "2 or more A?" in run("predict", path, "GATTACA", "--engine", "python").out
+    assert run("train", "a2", "--engine", "numpy", "--fasta", mitochondrion).code == 0
+    monkeypatch.delitem(TASKS, "a2")
+    assert "TASK 'a2' is unknown" in complaint(run("predict", path, "GATTACA"))
 
 
 # --- predict -------------------------------------------------------------------------------------
@@ -274,7 +296,10 @@ def test_predict_a_number(run: Runner, tmp_path: Path) -> None:
         (["missing.json", "GG"], "missing.json: No such file or directory"),
         (["some.fa", "GG"], "'some.fa' does not hold a model that `save` wrote"),
         (["plain.json", "GG"], "'plain.json' does not hold a model of `autograd-rnn train`"),
-        (["other.json", "GG"], "other.json: a model of 3 inputs and 1 output is none of the task"),
+        (
+            ["other.json", "GG"],
+            "other.json: a model of 3 inputs and 1 output does not fit the task",
+        ),
     ],
 )
 def test_bad_input_to_predict(

@@ -1,5 +1,6 @@
-"""The tasks of the command line: their data, and how their texts are read."""
+"""Tasks: their data, how their texts are read, and what their outputs say."""
 
+import math
 import random
 from collections import Counter
 from functools import cache
@@ -9,25 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import Dataset, dna_family, in_family
-from autograd_rnn.cli import recipes
-from autograd_rnn.cli.recipes import RECIPES, Parts, Reading, from_fasta, make_parts, recipe_of
+from autograd_rnn import Dataset, Language, in_family
+from autograd_rnn.data import tasks
+from autograd_rnn.data.tasks import TASKS, Parts, Task, find_task, task_of
 from autograd_rnn.errors import ArgumentValueError, SymbolError
 
-MADE = sorted(set(RECIPES) - {"promoters"})
+MADE = sorted([name for name, task in TASKS.items() if task.sample])
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer sequences, which take less time."""
-    monkeypatch.setattr(recipes, "LONGER_SEQUENCES", 50)
-    for task, recipe in RECIPES.items():
-        monkeypatch.setitem(recipes.RECIPES, task, recipe._replace(sequences=400))
+    monkeypatch.setattr(tasks, "LONGER_SEQUENCES", 50)
+    for name, task in TASKS.items():
+        monkeypatch.setitem(TASKS, name, task._replace(sequences=400))
 
 
 @cache
 def parts_of(task: str) -> Parts:
-    return make_parts(task, seed=3)
+    return find_task(task).parts(seed=3)
 
 
 def each(parts: Parts) -> list[Dataset]:
@@ -48,13 +49,12 @@ def test_no_two_parts_share_a_sequence(task: str) -> None:
 
 @pytest.mark.parametrize("task", MADE)
 def test_a_text_is_read_as_the_data_are(task: str) -> None:
-    recipe = recipe_of(task)
-    reading = Reading(task, recipe.loss, recipe.alphabet)
-    assert Reading.from_dict(reading._asdict()) == reading
+    reader = task_of(find_task(task).reading)
+    assert reader is TASKS[task]
     digits = 0.005 if task == "adding" else 0.0  # its texts round the numbers
     for data in each(parts_of(task)):
         for text, sequence in list(zip(data.symbols, data.sequences, strict=True))[:20]:
-            for found, vector in zip(reading.encode(text, "it"), sequence, strict=True):
+            for found, vector in zip(reader.encode(text, "it"), sequence, strict=True):
                 assert found == pytest.approx(list(vector), abs=digits)
 
 
@@ -74,12 +74,12 @@ def test_targets(task: str, truth: object) -> None:
 
 
 def test_promoters_need_their_file_and_others_none(coli: Path) -> None:
-    parts = make_parts("promoters", 1, coli)
+    parts = find_task("promoters").parts(1, coli)
     assert [len(data) for data in each(parts)] == [85, 11, 10]
     with pytest.raises(ArgumentValueError, match="needs FILE, UCI's promoters.data"):
-        make_parts("promoters", 1)
+        find_task("promoters").parts(1)
     with pytest.raises(ArgumentValueError, match="the task g3 takes no FILE"):
-        make_parts("g3", 1, coli)
+        find_task("g3").parts(1, coli)
 
 
 @settings(max_examples=20)
@@ -91,7 +91,7 @@ def test_no_letter_of_a_genome_is_both_learned_from_and_tested_on(
     texts = ["".join(chance.choices("ACGT", k=letters)) for _ in range(records)]
     path = tmp_path_factory.mktemp("fasta") / "some.fa"
     path.write_text("".join([f">{text[:9]}\n{text}\n" for text in texts]))
-    parts = from_fasta(path, dna_family(), seed)
+    parts = find_task("g3").parts_of_genome(path, seed)
     heads = [text[: letters * 4 // 5] for text in texts]
     tails = [text[letters * 4 // 5 :] for text in texts]
     learned = [*parts.train.symbols, *parts.validation.symbols]
@@ -107,28 +107,30 @@ def test_no_letter_of_a_genome_is_both_learned_from_and_tested_on(
 def test_windows_with_ambiguous_letters_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "some.fa"
     path.write_text(">one\n" + "ACGTNACGTTGCA" * 40 + "ACGTTGCA" * 40)
-    parts = from_fasta(path, dna_family(), 0, ambiguous=True)
+    parts = find_task("g3").parts_of_genome(path, ambiguous=True)
     assert all(set(window) <= set("ACGT") for window in parts.train.symbols)
     path.write_text(">one\nACGTTGCA\n>two\n" + "N" * 900 + "\n")
-    with pytest.raises(ArgumentValueError, match="have no whole window of 20 letters"):
-        from_fasta(path, dna_family(), 0, ambiguous=True)
+    with pytest.raises(ArgumentValueError, match="no record has a whole window of 20 letters"):
+        find_task("g3").parts_of_genome(path, ambiguous=True)
+    with pytest.raises(ArgumentValueError, match="goes with the task g3, not parity"):
+        find_task("parity").parts_of_genome(path)
 
 
 @pytest.mark.parametrize(
-    ("alphabet", "text", "words"),
+    ("task", "text", "words"),
     [
-        ("ACGT", "agxt", "it: 'X' at position 3 is not one of 'ACGT'."),
-        ("01", "012", "it: '2' at position 3 is not one of '01'."),
-        ("01", "", "it is empty: there is nothing to read."),
-        (None, " ", "it is empty: there is nothing to read."),
-        (None, "0.5 [0.5", r"it: '\[0.5' at position 2 is not a number, as 0.5, or as \[0.5\]"),
-        (None, "0.5 nan", "it: 'nan' at position 2 is not a number"),
-        (None, "0.5 1e999", "it: '1e999' at position 2 is not a number"),
+        ("g3", "agxt", "it: 'X' at position 3 is not one of 'ACGT'."),
+        ("parity", "012", "it: '2' at position 3 is not one of '01'."),
+        ("parity", "", "it is empty: there is nothing to read."),
+        ("adding", " ", "it is empty: there is nothing to read."),
+        ("adding", "0.5 [0.5", r"it: '\[0.5' at position 2 is not a number: write 0.5, or \[0.5\]"),
+        ("adding", "0.5 nan", "it: 'nan' at position 2 is not a number"),
+        ("adding", "0.5 1e999", "it: '1e999' at position 2 is not a number"),
     ],
 )
-def test_a_text_that_cannot_be_read(alphabet: str | None, text: str, words: str) -> None:
+def test_a_text_that_cannot_be_read(task: str, text: str, words: str) -> None:
     with pytest.raises((SymbolError, ArgumentValueError), match=words):
-        Reading("g3", "binary_cross_entropy", alphabet).encode(text, "it")
+        find_task(task).encode(text, "it")
 
 
 @pytest.mark.parametrize(
@@ -142,4 +144,24 @@ def test_a_text_that_cannot_be_read(alphabet: str | None, text: str, words: str)
 )
 def test_a_reading_of_something_else(content: object, words: str) -> None:
     with pytest.raises(ArgumentValueError, match=words):
-        Reading.from_dict(content)
+        task_of(content)
+
+
+def test_what_an_output_says() -> None:
+    counting, parity = find_task("counting"), find_task("parity")
+    assert counting.answer(2.25) == {"output": 2.25}
+    assert [counting.is_right(z, 2.0) for z in (1.4, 1.6, 2.4, 2.5)] == [False, True, True, False]
+    assert list(parity.answer(-1.0).items()) == [
+        *[("logit", -1.0), ("probability", pytest.approx(1 / (1 + math.e))), ("class", 0)]
+    ]
+    assert [parity.is_right(z, 1.0) for z in (-1.0, 0.0, 1.0)] == [False, False, True]
+    assert [parity.is_right(z, 0.0) for z in (-1.0, 0.0, 1.0)] == [True, True, False]
+
+
+def test_case_matters_where_the_alphabet_has_lower_case() -> None:
+    language = Language("even a", "ab", [[1, 0], [0, 1]], [1, 0])
+    task = Task("even", "an even number of a", language.sample, alphabet="ab")
+    assert task.encode("ba") == [[0, 1], [1, 0]]
+    with pytest.raises(SymbolError, match="text: 'B' at position 1 is not one of 'ab'"):
+        task.encode("Ba")
+    assert find_task("g3").encode("gA") == [[0, 0, 1, 0], [1, 0, 0, 0]]

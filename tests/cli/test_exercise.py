@@ -1,59 +1,14 @@
-"""The command line, run as a user runs it."""
+"""The commands of the lecture's exercise, run as a user runs them."""
 
-import gzip
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from autograd_rnn import compiled
-from autograd_rnn.cli import main as cli
-from autograd_rnn.data.fasta import Record
-
-
-class Result:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def rows(self) -> list[list[str]]:
-        return [line.split() for line in self.out.splitlines()]
-
-
-Runner = Callable[..., Result]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Runner:
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["autograd-rnn", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capfd.readouterr()
-        code = end.value.code
-        assert isinstance(code, int | None)
-        return Result(code or 0, out, err)
-
-    return run
-
-
-def complaint(result: Result) -> str:
-    """The one line of a refusal."""
-    assert result.code == 2
-    assert result.out == ""
-    (line,) = result.err.splitlines()
-    assert line.startswith("autograd-rnn: ")
-    return line.removeprefix("autograd-rnn: ")
-
-
-# --- exercise -----------------------------------------------------------------------------------
+from .conftest import Runner, complaint
 
 
 def test_the_exercise(run: Runner) -> None:
@@ -102,7 +57,7 @@ def test_save(run: Runner, tmp_path: Path, format: str) -> None:
     ("arguments", "words"),
     [
         (["1x1", "15"], "bits: 'x' at position 2 is not one of '01'."),
-        (["", "15"], "BITS is empty: L reads the last π, so give one bit or more."),
+        (["", "15"], "BITS is empty: L needs the last π, so give one bit or more."),
         (["101", "many"], "TARGET must be a finite number, not 'many'."),
         (["101", "nan"], "TARGET must be a finite number, not 'nan'."),
         (["101", "15", "--weights", "inf", "1"], "W1 must be a finite number, not 'inf'."),
@@ -126,7 +81,7 @@ def test_bad_input_to_exercise(
 def test_a_folder_that_cannot_be_written() -> None:
     # To root nothing is closed, so there the program becomes somebody else, once all is loaded.
     code = (
-        "import contextlib, io, os, graphviz, autograd_rnn.cli.main as cli\n"
+        "import contextlib, io, os, graphviz, autograd_rnn.cli.app as cli\n"
         "with contextlib.redirect_stdout(io.StringIO()):\n"
         "    cli.app(['exercise', '1', '1'], standalone_mode=False)\n"
         "os.geteuid() or os.seteuid(65534)\n"
@@ -146,188 +101,6 @@ def test_a_folder_that_cannot_be_written() -> None:
     (line,) = result.stderr.splitlines()
     assert (result.returncode, result.stdout) == (2, "")
     assert line == f"autograd-rnn: {path}: Permission denied"
-
-
-# --- classify -----------------------------------------------------------------------------------
-
-
-def test_the_lectures_sequences(run: Runner) -> None:
-    result = run("classify", "AGGTAACG", "GATAGGGATA", "TATACCAGATTA", "gattacagattaca")
-    assert (result.code, result.err) == (0, "")
-    for row in [
-        *[["AGGTAACG", "yes", "yes"], ["GATAGGGATA", "yes", "yes"]],
-        *[["TATACCAGATTA", "no", "no"], ["gattacagattaca", "no", "no"]],
-    ]:
-        assert row in result.rows
-    assert "3 or more G?" in result.out
-
-
-def test_another_base_and_count_as_json(run: Runner) -> None:
-    result = run("classify", "TAT", "", "--base", "t", "--at-least", "2", "--json")
-    assert json.loads(result.out) == {
-        "base": "T",
-        "at_least": 2,
-        "sequences": [
-            {"sequence": "TAT", "network": True, "program": True},
-            {"sequence": "", "network": False, "program": False},
-        ],
-        "agree": True,
-    }
-
-
-def test_a_long_sequence_is_shortened_in_the_table(run: Runner) -> None:
-    result = run("classify", "ACGT" * 1000)
-    assert max(map(len, result.out.splitlines())) <= 80
-    assert "yes" in result.out
-
-
-def test_a_fasta_file_in_windows(run: Runner, tmp_path: Path) -> None:
-    path = tmp_path / "some.fa.gz"
-    path.write_bytes(gzip.compress(b">one\nGGGAAA\nggNAAGGGA\n>two\nGG\n"))
-    result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous")
-    assert ["one", "4", "1", "25.0", "%", "1"] in result.rows
-    assert ["two", "0", "0", "–", "0"] in result.rows
-    assert "Left out with ambiguous letters: 1." in result.out
-    assert "Left out at the ends, shorter than a window: 2 letters." in result.out
-    assert "The network and the program agree on every window." in result.out
-    result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous", "--json")
-    assert json.loads(result.out)["records"] == [
-        {
-            "record": "one",
-            "windows": 4,
-            "in_family": 1,
-            "disagreements": 0,
-            "skipped": 1,
-            "left_out": 0,
-        },
-        {
-            "record": "two",
-            "windows": 0,
-            "in_family": 0,
-            "disagreements": 0,
-            "skipped": 0,
-            "left_out": 2,
-        },
-    ]
-
-
-def test_a_genome(run: Runner, mitochondrion: Path) -> None:
-    result = run("classify", "--fasta", mitochondrion, "--window", "20")
-    assert ["MT_human", "828", "393", "47.5", "%"] in result.rows
-    result = run("classify", "--fasta", mitochondrion)
-    assert ["MT_human", "1", "1", "100.0", "%"] in result.rows
-
-
-def test_a_disagreement_is_an_error(
-    run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(cli, "in_family", lambda *_: False)
-    result = run("classify", "GGG")
-    assert (result.code, result.err) == (1, "autograd-rnn: the network and the program disagree.\n")
-    assert ["GGG", "yes", "no"] in result.rows
-    path = tmp_path / "some.fa"
-    path.write_text(">one\nGGG\n")
-    result = run("classify", "--fasta", path, "--json")
-    assert result.code == 1
-    assert json.loads(result.out)["agree"] is False
-    assert json.loads(result.out)["records"][0]["disagreements"] == 1
-    result = run("classify", "--fasta", path)
-    assert result.code == 1
-    assert "agree on every window" not in result.out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["AGX"], "sequence: 'X' at position 3 is not one of 'ACGT'."),
-        ([], "give either SEQUENCE arguments or --fasta FILE"),
-        (["AG", "--fasta", "some.fa"], "give either SEQUENCE arguments or --fasta FILE"),
-        (["AG", "--window", "3"], "--window and --skip-ambiguous go with --fasta."),
-        (["AG", "--base", "U"], "base must be one of the symbols 'ACGT', not 'U'."),
-        (["AG", "--at-least", "0"], "at_least must be 1 or more, not 0."),
-        (["AG", "--at-least", "x"], "Invalid value for '--at-least'"),
-        (["--fasta", "missing.fa"], "missing.fa: No such file or directory"),
-        (["--fasta", "."], ".: Is a directory"),
-        (["--fasta", "empty.fa"], "empty.fa: the file holds no record"),
-        (["--fasta", "n.fa"], "n.fa: record 'one' has 'N' at position 4, which is not one of"),
-        (["--fasta", "some.fa", "--window", "0"], "--window must be 1 or more, not 0."),
-    ],
-)
-def test_bad_input_to_classify(
-    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("some.fa").write_text(">one\nGATTACA\n")
-    Path("empty.fa").write_text("")
-    Path("n.fa").write_text(">one\nGATNACA\n")
-    assert complaint(run("classify", *arguments)).startswith(words)
-
-
-# --- the rest -----------------------------------------------------------------------------------
-
-
-def test_help_version_and_unknown_commands(run: Runner) -> None:
-    assert "exercise" in run("--help").out
-    assert "BITS" in run("exercise", "--help").out
-    version = run("--version").out
-    assert version.startswith("autograd-rnn 0.")
-    assert version.endswith(" (engine compiled)\n" if compiled else " (engine in plain Python)\n")
-    assert complaint(run("bogus")) == "No such command 'bogus'."
-
-
-def test_an_interruption_is_no_traceback(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> Record:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli, "in_family", interrupt)
-    result = run("classify", "GGG")
-    assert (result.code, result.err) == (130, "")
-
-
-def test_no_command_shows_the_help(run: Runner) -> None:
-    result = run()
-    assert (result.code, result.err) == (2, "")
-    assert "classify" in result.out
-
-
-def started(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "autograd_rnn", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **environment},
-    )
-
-
-def test_a_terminal_without_unicode() -> None:
-    with started("exercise", "101", "15", PYTHONIOENCODING="ascii") as process:
-        out, err = process.communicate()
-    assert (process.returncode, err) == (0, b"")
-    assert b"?L/?w? = |   32" in out
-
-
-def test_a_reader_that_stops_reading() -> None:
-    with started("exercise", "1" * 3000, "0", "--activation", "step") as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.read(10)
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 1
-
-
-def test_the_installed_program(tmp_path: Path) -> None:
-    program = Path(sys.executable).with_name("autograd-rnn")
-    command = [str(program)] if program.exists() else [sys.executable, "-m", "autograd_rnn"]
-    path = tmp_path / "exercise.svg"
-    result = subprocess.run(
-        [*command, "exercise", "101", "15", "--save", str(path)],
-        capture_output=True,
-        check=False,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
-    assert (result.returncode, result.stderr) == (0, b"")
-    assert path.read_bytes().startswith(b"<?xml")
 
 
 def test_the_picture_of_a_long_exercise_has_a_card_per_step(run: Runner, tmp_path: Path) -> None:
@@ -377,23 +150,35 @@ def test_play_writes_a_page(run: Runner, tmp_path: Path) -> None:
     [
         (("draw", "102", "15", "x.svg"), "bits: '2' at position 3 is not one of '01'."),
         (("draw", "101", "15", "x.gif"), "choose one of svg, png, pdf, dot, html."),
-        (("draw", "101", "15", "x.svg", "--focus", "w3"), "--focus must be one of w1, w2, not"),
+        (
+            ("draw", "101", "15", "x.svg", "--focus", "w3"),
+            "--focus 'w3' is unknown: choose one of w1, w2.",
+        ),
         (("draw", "101", "15", "x.svg", "--detail", "all"), "detail 'all' is unknown: choose one"),
         (("draw", "101", "15", "x.svg", "--theme", "red"), "theme 'red' is unknown: choose one"),
         (("draw", "", "15", "x.svg"), "BITS is empty"),
         (("draw", "1" * 90, "1", "x.svg", "--detail", "scalar"), "more than 300: draw one weight"),
-        (("play", "101", "15", "x.svg"), "the file name must end in .html"),
+        (("play", "101", "15", "x.svg"), "x.svg: format 'svg' is unknown: choose one of html."),
         (("play", "101", "x", "x.html"), "TARGET must be a finite number, not 'x'"),
         (("play", "101", "15", "no/x.html"), "there is no folder 'no'"),
         (("derive", "102", "15"), "bits: '2' at position 3 is not one of '01'."),
-        (("derive", "101", "15", "--weight", "w3"), "--weight must be one of w1, w2, not 'w3'."),
-        (("derive", "101", "15", "--through", "pi"), "--through must be copies or minimum"),
-        (("derive", "101", "15", "x.docx"), "must end in .txt, .md, .tex or .html, not in '.docx'"),
+        (
+            ("derive", "101", "15", "--weight", "w3"),
+            "--weight 'w3' is unknown: choose one of w1, w2.",
+        ),
+        (
+            ("derive", "101", "15", "--through", "pi"),
+            "--through 'pi' is unknown: choose one of copies, minimum.",
+        ),
+        (
+            ("derive", "101", "15", "x.docx"),
+            "format 'docx' is unknown: choose one of txt, md, tex, html.",
+        ),
         (("derive", "101", "15", "no/x.md"), "there is no folder 'no'"),
         (("derive", "101", "1e400"), "TARGET must be a finite number"),
         (("derive", "101", "1", "--weights", "1e200", "1e200"), "has no finite number"),
         (("derive", "1" * 250, "1"), "would tell 500 quantities, more than 400"),
-        (("exercises", "x.pdf"), "must end in .txt, .md, .tex or .html"),
+        (("exercises", "x.pdf"), "format 'pdf' is unknown: choose one of txt, md, tex, html."),
         (("exercises", "--count", "0"), "count must be 1 or more"),
         (("exercises", "--steps", "1"), "steps must be 2 or more"),
         (("exercises", "--activation", "relU"), "activation 'relU' is unknown"),

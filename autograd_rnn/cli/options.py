@@ -1,0 +1,36 @@
+"""How options and arguments are declared, and those that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ArgumentValueError
+
+
+def argument(metavar: str, help: str) -> Any:
+    """What a command takes by position."""
+    return typer.Argument(metavar=metavar, help=help)
+
+
+def option(metavar: str, help: str, *names: str, **settings: Any) -> Any:
+    """What a command takes by name; a flag has no metavar."""
+    return typer.Option(*names, metavar=metavar, help=help, **settings)
+
+
+def _check_window(window: int | None) -> int | None:
+    if window is not None and window < 1:
+        raise ArgumentValueError(f"--window must be 1 or more, not {window}.")
+    return window
+
+
+AsJson = Annotated[bool, option("", "Print JSON instead of a table.", "--json")]
+SkipAmbiguous = Annotated[
+    bool, option("", "Leave out windows with ambiguous letters (N, R, Y, ...).", "--skip-ambiguous")
+]
+Fasta = Annotated[Path | None, option("FILE", "Read a FASTA file, plain or gzipped.")]
+Window = Annotated[
+    int | None, option("N", "Cut each record into windows of N letters.", callback=_check_window)
+]

@@ -1,0 +1,123 @@
+"""The command that sets the hand-made network beside its program, run as a user runs it."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from autograd_rnn.cli import classify
+
+from .conftest import Runner, complaint
+
+
+def test_the_lectures_sequences(run: Runner) -> None:
+    result = run("classify", "AGGTAACG", "GATAGGGATA", "TATACCAGATTA", "gattacagattaca")
+    assert (result.code, result.err) == (0, "")
+    for row in [
+        *[["AGGTAACG", "yes", "yes"], ["GATAGGGATA", "yes", "yes"]],
+        *[["TATACCAGATTA", "no", "no"], ["gattacagattaca", "no", "no"]],
+    ]:
+        assert row in result.rows
+    assert "3 or more G?" in result.out
+
+
+def test_another_base_and_count_as_json(run: Runner) -> None:
+    result = run("classify", "TAT", "", "--base", "t", "--at-least", "2", "--json")
+    assert json.loads(result.out) == {
+        "base": "T",
+        "at_least": 2,
+        "sequences": [
+            {"sequence": "TAT", "network": True, "program": True},
+            {"sequence": "", "network": False, "program": False},
+        ],
+        "agree": True,
+    }
+
+
+def test_a_long_sequence_is_shortened_in_the_table(run: Runner) -> None:
+    result = run("classify", "ACGT" * 1000)
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert "yes" in result.out
+
+
+def test_a_fasta_file_in_windows(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "some.fa.gz"
+    path.write_bytes(gzip.compress(b">one\nGGGAAA\nggNAAGGGA\n>two\nGG\n"))
+    result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous")
+    assert ["one", "4", "1", "25.0", "%", "1"] in result.rows
+    assert ["two", "0", "0", "–", "0"] in result.rows
+    assert "Windows left out for ambiguous letters: 1." in result.out
+    assert "Letters left over at the ends, too few for a window: 2." in result.out
+    assert "The network and the program agree on every window." in result.out
+    result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous", "--json")
+    assert json.loads(result.out)["records"] == [
+        {
+            "record": "one",
+            "windows": 4,
+            "in_family": 1,
+            "disagreements": 0,
+            "skipped": 1,
+            "left_out": 0,
+        },
+        {
+            "record": "two",
+            "windows": 0,
+            "in_family": 0,
+            "disagreements": 0,
+            "skipped": 0,
+            "left_out": 2,
+        },
+    ]
+
+
+def test_a_genome(run: Runner, mitochondrion: Path) -> None:
+    result = run("classify", "--fasta", mitochondrion, "--window", "20")
+    assert ["MT_human", "828", "393", "47.5", "%"] in result.rows
+    result = run("classify", "--fasta", mitochondrion)
+    assert ["MT_human", "1", "1", "100.0", "%"] in result.rows
+
+
+def test_a_disagreement_is_an_error(
+    run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(classify, "in_family", lambda *_: False)
+    result = run("classify", "GGG")
+    assert (result.code, result.err) == (1, "autograd-rnn: the network and the program disagree.\n")
+    assert ["GGG", "yes", "no"] in result.rows
+    path = tmp_path / "some.fa"
+    path.write_text(">one\nGGG\n")
+    result = run("classify", "--fasta", path, "--json")
+    assert result.code == 1
+    assert json.loads(result.out)["agree"] is False
+    assert json.loads(result.out)["records"][0]["disagreements"] == 1
+    result = run("classify", "--fasta", path)
+    assert result.code == 1
+    assert "agree on every window" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["AGX"], "sequence: 'X' at position 3 is not one of 'ACGT'."),
+        ([], "give either SEQUENCE arguments or --fasta FILE"),
+        (["AG", "--fasta", "some.fa"], "give either SEQUENCE arguments or --fasta FILE"),
+        (["AG", "--window", "3"], "--window and --skip-ambiguous go with --fasta."),
+        (["AG", "--base", "U"], "base must be one of the symbols 'ACGT', not 'U'."),
+        (["AG", "--at-least", "0"], "at_least must be 1 or more, not 0."),
+        (["AG", "--at-least", "x"], "Invalid value for '--at-least'"),
+        (["--fasta", "missing.fa"], "missing.fa: No such file or directory"),
+        (["--fasta", "."], ".: Is a directory"),
+        (["--fasta", "empty.fa"], "empty.fa: the file holds no record"),
+        (["--fasta", "n.fa"], "n.fa: record 'one' has 'N' at position 4, which is not one of"),
+        (["--fasta", "some.fa", "--window", "0"], "--window must be 1 or more, not 0."),
+    ],
+)
+def test_bad_input_to_classify(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("some.fa").write_text(">one\nGATTACA\n")
+    Path("empty.fa").write_text("")
+    Path("n.fa").write_text(">one\nGATNACA\n")
+    assert complaint(run("classify", *arguments)).startswith(words)
