@@ -250,8 +250,9 @@ def derive_weight(
         raise ArgumentValueError(f"--through must be copies or minimum, not {through!r}.")
     work = _work(bit_string, target, weights, activation, named=True)
     parameter = _in_focus(weight, work.rnn, "--weight")
+    assert parameter is not None  # a weight has a default
     worked = derive(
-        work.loss, parameter, through=None if through == "copies" else through, run=work.run
+        work.loss, parameter, through=None if through == "copies" else "minimum", run=work.run
     )
     _publish(worked.title, worked.sections, save)
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from html import escape
+from html import escape, unescape
+from itertools import groupby
 from math import ceil
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
+from xml.etree.ElementTree import tostring
 
 from ..errors import DerivationError
-from .expressions import LATEX, TEXT, Expression, Style
+from ..graph.notation import ACCENTS, LATEX, TEXT, Style
+from .expressions import Expression
 
 TOLERANCE: Final = 1e-9
 WIDTH: Final = 78
 SHORT: Final = 60
 IN_A_ROW: Final = 6
 INDENT: Final = "  "
+
+WORDS: Final = re.compile(r"\\(text|mathrm|operatorname)\{((?:\\.|[^{}\\])*)\}")
+TAGS: Final = {"text": "mtext", "mathrm": "mi", "operatorname": "mo"}
 
 
 class Side(NamedTuple):
@@ -30,7 +37,7 @@ class Side(NamedTuple):
     def relation(self, style: Style) -> str:
         """Whether it equals what stands before it, or was rounded to be printed."""
         numeric = self.numbers or not self.expression.has_symbols()
-        return style.about if numeric and not self.expression.exact() else style.equals
+        return style.about if numeric and not self.expression.exact() else "="
 
 
 class Equation:
@@ -55,12 +62,12 @@ class Equation:
                 )
 
 
-class Sentence(tuple[Any, ...]):
+class Sentence(tuple[str | Expression, ...]):
     """Words and expressions."""
 
     __slots__ = ()
 
-    def __new__(cls, *parts: Any) -> Sentence:
+    def __new__(cls, *parts: str | Expression) -> Sentence:
         return super().__new__(cls, parts)
 
 
@@ -70,11 +77,14 @@ class Row(tuple[Equation, ...]):
     __slots__ = ()
 
 
+Part: TypeAlias = Sentence | Equation | Row
+
+
 class Section(NamedTuple):
     """A step of a derivation: sentences, equations, and rows of them."""
 
     title: str
-    body: Sequence[Any]
+    body: Sequence[Part]
 
     @property
     def equations(self) -> Iterator[Equation]:
@@ -130,11 +140,7 @@ def _stacked(equation: Equation) -> list[str]:
 
 
 def _places(text: str) -> int:
-    return sum([not _is_mark(character) for character in text])
-
-
-def _is_mark(character: str) -> bool:
-    return character in "\u0307\u0308\u20db\u20dc"
+    return sum([character not in ACCENTS for character in text])
 
 
 def _broken(text: str, width: int) -> list[str]:
@@ -169,25 +175,33 @@ def _wrapped(pieces: Sequence[str], indent: str, between: str) -> list[str]:
 def as_latex(sections: Sequence[Section]) -> str:
     """The equations as LaTeX, an `aligned` block for each section, its title as a comment."""
     return "\n".join(
-        [f"% {section.title}\n{block}" for section in sections for block in _blocks(section)]
+        [
+            f"% {section.title}\n{piece}"
+            for section in sections
+            for piece in _pieces(section)
+            if isinstance(piece, str)
+        ]
     )
 
 
-def _blocks(section: Section) -> Iterator[str]:
-    run: list[Any] = []
-    for part in [*section.body, Sentence()]:
-        if not isinstance(part, Sentence):
-            run.append(part)
-        elif run:
-            yield "\\begin{aligned}\n" + " \\\\\n".join(map(_aligned, run)) + "\n\\end{aligned}\n"
-            run = []
+def _pieces(section: Section) -> Iterator[Sentence | str]:
+    """The sentences, and what stands between them as `aligned` blocks."""
+    for _, group in groupby(section.body, lambda part: isinstance(part, Sentence)):
+        lines = []
+        for part in group:
+            if isinstance(part, Sentence):
+                yield part
+            else:
+                lines.append(_aligned(part))
+        if lines:
+            yield "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n"
 
 
-def _aligned(part: Any) -> str:
+def _aligned(part: Equation | Row) -> str:
     if isinstance(part, Row):
-        told = [_latex_line(one, at="") for one in part]
-        most = ceil(len(told) / ceil(len(told) / IN_A_ROW))
-        rows = [told[start : start + most] for start in range(0, len(told), most)]
+        lines = [_latex_line(one, at="") for one in part]
+        most = ceil(len(lines) / ceil(len(lines) / IN_A_ROW))
+        rows = [lines[start : start + most] for start in range(0, len(lines), most)]
         return ", \\\\\n".join(["& " + r", \quad ".join(row) for row in rows])
     return _latex_line(part)
 
@@ -211,15 +225,8 @@ def as_markdown(sections: Sequence[Section]) -> str:
     parts = []
     for place, section in enumerate(sections, 1):
         parts.append(f"### {place}. {section.title}")
-        blocks = _blocks(section)
-        fresh = True
-        for part in section.body:
-            if isinstance(part, Sentence):
-                parts.append(_markdown_words(part))
-                fresh = True
-            elif fresh:
-                parts.append(f"$$\n{next(blocks)}$$")
-                fresh = False
+        for piece in _pieces(section):
+            parts.append(f"$$\n{piece}$$" if isinstance(piece, str) else _markdown_words(piece))
     return "\n\n".join(parts) + "\n"
 
 
@@ -246,16 +253,14 @@ def as_tex(sections: Sequence[Section]) -> str:
     ]
     for section in sections:
         lines.append(rf"\section{{{section.title}}}")
-        blocks = _blocks(section)
-        fresh = True
-        for part in section.body:
-            if isinstance(part, Sentence):
-                lines.append(("\n" if fresh else "") + _tex_words(part))
-                fresh = True
-            elif fresh:
-                inner = next(blocks)
-                lines.append(inner.replace("{aligned}", "{align*}").rstrip())
-                fresh = False
+        before: Sentence | str = Sentence()
+        for piece in _pieces(section):
+            if isinstance(piece, str):
+                lines.append(piece.replace("{aligned}", "{align*}").rstrip())
+            else:
+                paragraph = "" if isinstance(before, str) else "\n"
+                lines.append(paragraph + _tex_words(piece))
+            before = piece
     return "\n".join([*lines, r"\end{document}"]) + "\n"
 
 
@@ -279,36 +284,34 @@ STYLE: Final = (
 )
 
 
-MARKUP: Final = {r"\_": "\ue000", r"\&": "\ue001", "<": "\ue002", ">": "\ue003"}
-
-
 def as_html(title: str, sections: Sequence[Section]) -> str:
     """A page of its own with formulas in MathML: nothing is fetched, and no script runs."""
     body = []
     for place, section in enumerate(sections, 1):
         body.append(f"<h2>{place}. {escape(section.title)}</h2>")
-        rows: list[str] = []
-        for part in [*section.body, None]:
-            if isinstance(part, Equation):
-                rows += _html_rows(part)
-                continue
+        for _, parts in groupby(section.body, lambda part: isinstance(part, Equation)):
+            rows: list[str] = []
+            for part in parts:
+                if isinstance(part, Equation):
+                    rows += _html_rows(part)
+                else:
+                    body.append(f"<p>{_html_line(part)}</p>")
             if rows:
                 body.append("<table>" + "\n".join(rows) + "</table>")
-                rows = []
-            if isinstance(part, Row):
-                line = ", ".join([_mathml(_latex_line(one, at="")) for one in part])
-                body.append(f"<p>{line}</p>")
-            elif part is not None:
-                words = [
-                    escape(p) if isinstance(p, str) else _mathml(p.write(LATEX).text) for p in part
-                ]
-                body.append(f"<p>{''.join(words)}</p>")
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n<h1>{escape(title)}</h1>\n"
         + "\n".join(body)
         + "\n</html>\n"
+    )
+
+
+def _html_line(part: Sentence | Row) -> str:
+    if isinstance(part, Row):
+        return ", ".join([_mathml(_latex_line(one, at="")) for one in part])
+    return "".join(
+        [escape(p) if isinstance(p, str) else _mathml(p.write(LATEX).text) for p in part]
     )
 
 
@@ -325,12 +328,17 @@ def _html_rows(equation: Equation) -> list[str]:
 
 def _mathml(latex: str, large: bool = False) -> str:
     """The formula in MathML, its fractions as large as a displayed formula has them, or not."""
-    from latex2mathml.converter import convert
+    from latex2mathml.converter import convert_to_element
 
-    # The converter takes the words of a name as they are, so what is markup goes around it.
-    for character, stand_in in MARKUP.items():
-        latex = latex.replace(character, stand_in)
-    written = str(convert(latex))
-    for character, stand_in in MARKUP.items():
-        written = written.replace(stand_in, escape(character[-1]))
-    return written.replace("<math ", '<math displaystyle="true" ', 1) if large else written
+    # The converter would take words apart, and read what is escaped in them as markup.
+    found = WORDS.finditer(latex)
+    formula = convert_to_element(WORDS.sub(r"\\text{x}", latex))
+    for element in formula.iter():
+        if element.tag == "mtext":
+            command, words = next(found).groups()
+            element.tag, element.text = TAGS[command], re.sub(r"\\(.)", r"\1", words)
+        elif element.text:
+            element.text = unescape(element.text)  # symbols come as character references
+    if large:
+        formula.set("displaystyle", "true")
+    return tostring(formula, encoding="unicode")

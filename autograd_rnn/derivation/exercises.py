@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, many
 from ..data.encoding import bits
@@ -12,8 +12,9 @@ from ..engine.value import Value, constant
 from ..errors import ArgumentValueError
 from ..networks.model import Unrolled
 from ..networks.rnn import RNN
-from .derive import derive, problem
-from .document import Section, Sentence
+from .chain_rule import problem
+from .derive import derive
+from .document import Part, Section, Sentence
 
 ACTIVATIONS: Final = ("relu", "tanh", "linear")
 WEIGHTS: Final = (-3, -2, -1, 1, 2, 3, 4)
@@ -102,7 +103,7 @@ def sheet(exercises: Sequence[Exercise], solutions: bool) -> list[Section]:
         sections.append(Section("Exercise", [datum, *asked.body]))
     for place, one in enumerate(exercises if solutions else (), 1):
         worked = derive(one.loss, one.weight, run=one.run)
-        body: list[Any] = []
+        body: list[Part] = []
         for section in worked.sections[1:]:
             body += [Sentence(f"{section.title}:"), *section.body]
         sections.append(Section(f"Solution of exercise {place}", body))
