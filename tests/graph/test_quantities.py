@@ -37,7 +37,7 @@ def test_names() -> None:
         constant = x * 3
     order = topological((x * 2 + constant) * Value(5))
     assert [text.text for text in write_names(order).values()] == [
-        *["x₁", "2", "v₃", "6", "v₅", "5", "v₇"]
+        *["x₁", "2", "v₃", "6", "v₅", "v₆", "v₇"]
     ]
 
 
