@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..errors import ArgumentTypeError, ArgumentValueError
@@ -17,6 +18,7 @@ Member: TypeAlias = Node | Copy
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Derivation:
     """A worked derivative: `value`, its `terms`, and the text of it; made by `derive`.
 
@@ -30,15 +32,10 @@ class Derivation:
     (6.0, [3.0, 3.0])
     """
 
-    __slots__ = ("sections", "terms", "title", "value")
-
-    def __init__(
-        self, title: str, value: float, terms: Sequence[Term], sections: Sequence[Section]
-    ) -> None:
-        self.title = title
-        self.value = value
-        self.terms = tuple(terms)
-        self.sections = tuple(sections)
+    title: str
+    value: float
+    terms: Sequence[Term]
+    sections: Sequence[Section]
 
     @property
     def latex(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape, unescape
 from itertools import groupby
 from math import ceil
@@ -40,14 +40,16 @@ class Side(NamedTuple):
         return style.about if numeric and not self.expression.exact() else "="
 
 
-class Equation:
+class Equation(NamedTuple):
     """Two or more sides that have the same value."""
 
-    __slots__ = ("left", "sides")
+    left: Expression
+    sides: Sequence[Side]
 
-    def __init__(self, left: Expression, sides: Sequence[Side]) -> None:
-        self.left = left
-        self.sides = tuple(sides)
+    def write(self, style: Style) -> tuple[str, list[str]]:
+        """The left side in a style, and each other side behind its sign."""
+        sides = [f"{side.relation(style)} {side.write(style)}" for side in self.sides]
+        return self.left.write(style).text, sides
 
     def check(self) -> None:
         """Evaluate all sides; `DerivationError` where two do not agree."""
@@ -69,6 +71,10 @@ class Sentence(tuple[str | Expression, ...]):
 
     def __new__(cls, *parts: str | Expression) -> Sentence:
         return super().__new__(cls, parts)
+
+    def write(self, words: Callable[[str], str], formula: Callable[[Expression], str]) -> str:
+        """The words and the expressions as they are written one by one."""
+        return "".join([words(p) if isinstance(p, str) else formula(p) for p in self])
 
 
 class Row(tuple[Equation, ...]):
@@ -106,7 +112,7 @@ def as_text(sections: Sequence[Section]) -> str:
         lines += ["", f"{place}. {section.title}", ""]
         for part in section.body:
             if isinstance(part, Sentence):
-                lines += _wrapped(_words(part).split(" "), INDENT, " ")
+                lines += _wrapped(_plain_words(part).split(" "), INDENT, " ")
             elif isinstance(part, Row):
                 lines += _wrapped([_in_line(one) for one in part], 2 * INDENT, ",  ")
             else:
@@ -114,13 +120,13 @@ def as_text(sections: Sequence[Section]) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
-def _words(sentence: Sentence) -> str:
-    return "".join([p if isinstance(p, str) else p.write(TEXT).text for p in sentence])
+def _plain_words(sentence: Sentence) -> str:
+    return sentence.write(str, lambda formula: formula.write(TEXT).text)
 
 
 def _in_line(equation: Equation) -> str:
-    sides = "".join([f" {side.relation(TEXT)} {side.write(TEXT)}" for side in equation.sides])
-    return equation.left.write(TEXT).text + sides
+    left, sides = equation.write(TEXT)
+    return " ".join([left, *sides])
 
 
 def _stacked(equation: Equation) -> list[str]:
@@ -128,11 +134,10 @@ def _stacked(equation: Equation) -> list[str]:
     line = 2 * INDENT + _in_line(equation)
     if len(line) <= WIDTH:
         return [line]
-    left = equation.left.write(TEXT).text
-    rest = [f"{side.relation(TEXT)} {side.write(TEXT)}" for side in equation.sides]
+    left, sides = equation.write(TEXT)
     pad = 2 * INDENT + " " * (_places(left) + 1)
     lines = []
-    for place, side in enumerate(rest):
+    for place, side in enumerate(sides):
         broken = _broken(side, WIDTH - len(pad))
         head = f"{2 * INDENT}{left} " if place == 0 else pad
         lines += [head + broken[0], *[f"{pad}    {more}" for more in broken[1:]]]
@@ -208,12 +213,9 @@ def _aligned(part: Equation | Row) -> str:
 
 def _latex_line(equation: Equation, at: str = "&") -> str:
     """All sides on a line where they are short, else a line for each, `at` their signs."""
-    text = equation.left.write(LATEX).text
-    short = _is_short(equation)
-    for place, side in enumerate(equation.sides):
-        step = f" {at}" if place == 0 else " " if short else " \\\\\n&"
-        text += f"{step}{side.relation(LATEX)} {side.write(LATEX)}"
-    return text
+    left, sides = equation.write(LATEX)
+    between = " " if _is_short(equation) else " \\\\\n&"
+    return f"{left} {at}{between.join(sides)}" if sides else left
 
 
 def _is_short(equation: Equation) -> bool:
@@ -232,13 +234,11 @@ def as_markdown(sections: Sequence[Section]) -> str:
 
 def _markdown_words(sentence: Sentence) -> str:
     """The words, with what Markdown would read as markup escaped, and formulas in dollars."""
-    written = []
-    for part in sentence:
-        if not isinstance(part, str):
-            written.append(f"${part.write(LATEX).text}$")
-        else:
-            written.append(part.replace("|", "\\|").replace("{", "\\{").replace("}", "\\}"))
-    return "".join(written)
+    return sentence.write(lambda words: re.sub(r"([|{}])", r"\\\1", words), _in_dollars)
+
+
+def _in_dollars(formula: Expression) -> str:
+    return f"${formula.write(LATEX).text}$"
 
 
 def as_tex(sections: Sequence[Section]) -> str:
@@ -266,9 +266,7 @@ def as_tex(sections: Sequence[Section]) -> str:
 
 def _tex_words(sentence: Sentence) -> str:
     plain = str.maketrans({"{": r"\{", "}": r"\}", "∂": r"$\partial$", "|": r"$|$"})
-    return "".join(
-        [p.translate(plain) if isinstance(p, str) else f"${p.write(LATEX).text}$" for p in sentence]
-    )
+    return sentence.write(lambda words: words.translate(plain), _in_dollars)
 
 
 # --- HTML ----------------------------------------------------------------------------------------
@@ -310,18 +308,15 @@ def as_html(title: str, sections: Sequence[Section]) -> str:
 def _html_line(part: Sentence | Row) -> str:
     if isinstance(part, Row):
         return ", ".join([_mathml(_latex_line(one, at="")) for one in part])
-    return "".join(
-        [escape(p) if isinstance(p, str) else _mathml(p.write(LATEX).text) for p in part]
-    )
+    return part.write(escape, lambda formula: _mathml(formula.write(LATEX).text))
 
 
 def _html_rows(equation: Equation) -> list[str]:
-    left = _mathml(equation.left.write(LATEX).text, large=True)
-    sides = [f"{side.relation(LATEX)} {side.write(LATEX)}" for side in equation.sides]
+    left, sides = equation.write(LATEX)
     if _is_short(equation):
         sides = [" ".join(sides)]
     return [
-        f"<tr><td>{'' if place else left}</td><td>{_mathml(side, large=True)}</td></tr>"
+        f"<tr><td>{'' if place else _mathml(left, large=True)}</td><td>{_mathml(side, large=True)}</td></tr>"
         for place, side in enumerate(sides)
     ]
 
