@@ -43,6 +43,7 @@ class Backward:
                 if not (isinstance(slope, Number) and slope.value == 0.0):
                     self.users.setdefault(target, []).insert(0, (node, slope))
         self.waypoints = self._choose()
+        self.lines = {top, *self.waypoints, *targets}
         self.full: dict[Key, Expression] = {}
         for node in reversed(defined):
             if node in self.needed:
@@ -99,29 +100,24 @@ class Backward:
         return product([slope, behind] if target in self.targets else [behind, slope])
 
     def _chain(self, target: Key) -> Expression:
-        """The chain rule in ∂'s, through what is not a waypoint."""
-        terms: list[Expression] = []
+        """The chain rule in ∂'s, through what has no line of its own."""
+        under, terms = self.definitions.symbol(target), []
         for node, slope in self.users.get(target, ()):
-            over, under = self.definitions.symbol(node), self.definitions.symbol(target)
-            last = fraction(over, under, slope.value)
-            if node is self.top:
-                terms.append(last)
-            elif node in self.waypoints or node in self.targets:
-                terms.append(product([self.symbol(node), last]))
-            else:
-                terms.append(product([self._chain(node), last]))
+            last = fraction(self.definitions.symbol(node), under, slope.value)
+            behind = self.symbol(node) if node in self.lines else self._chain(node)
+            terms.append(last if node is self.top else product([behind, last]))
         return total(terms)
 
     def _short(self, target: Key) -> Expression:
         """The chain rule with the slopes of each line, and ∂top/∂waypoint as it is called."""
         terms = []
         for node, slope in self.users.get(target, ()):
-            if node is self.top:
-                behind: Expression = Number(1.0)
-            elif node in self.waypoints or node in self.targets:
-                behind = self.symbol(node) if target in self.targets else self._reference(node)
-            else:
+            if node not in self.lines:
                 behind = self._short(node)
+            elif target in self.targets and node is not self.top:
+                behind = self.symbol(node)
+            else:
+                behind = self._reference(node)
             terms.append(self._times(target, behind, slope))
         return total(terms)
 
@@ -138,23 +134,24 @@ class Backward:
 
 
 def line(left: Symbol, sides: Sequence[Expression], numbers: bool = True) -> Equation:
-    """The sides that say something new; then the last of them in numbers, and its value."""
-    told = {left.write(TEXT).text}
-    shown: list[Side] = []
-    for side in sides:
-        text = side.write(TEXT).text
-        if text not in told:
-            told.add(text)
-            shown.append(Side(side))
+    """The equation of all sides that are written differently, then the last in numbers."""
+    shown = distinct([Side(side) for side in sides], left)
     if numbers:
-        shown += in_numbers(shown[-1].expression if shown else left, told)
+        last = shown[-1].expression if shown else left
+        shown = distinct([*shown, *in_numbers(last)], left)
     return Equation(left, shown)
 
 
-def in_numbers(expression: Expression, told: Collection[str] = ()) -> list[Side]:
-    """The expression in numbers, and what they come to, as far as that was not told."""
-    value = Number(expression.value)
-    numbers, result = Side(expression, numbers=True), Side(value)
-    written, short = numbers.write(TEXT), result.write(TEXT)
-    sides = [numbers] if written not in told and written != short else []
-    return sides if short in told else [*sides, result]
+def in_numbers(expression: Expression) -> list[Side]:
+    """The expression in numbers, and its value."""
+    return distinct([Side(expression, numbers=True), Side(Number(expression.value))])
+
+
+def distinct(sides: Sequence[Side], left: Symbol | None = None) -> list[Side]:
+    """The sides that are not written like the left one, or like a side before them."""
+    written: dict[str, Side] = {}
+    for side in sides:
+        written.setdefault(side.write(TEXT), side)
+    if left is not None:
+        written.pop(left.write(TEXT).text, None)
+    return list(written.values())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from ..graph.copies import Copy
-from ..graph.notation import TEXT
 from ..graph.separating import key_of, restricted_adjoints, tangents
 from ..graph.walk import Node, Run, adjoints
-from .backprop import LONGEST_PRODUCT, Backward, in_numbers, line
+from .backprop import LONGEST_PRODUCT, Backward, distinct, in_numbers, line
 from .definitions import Definitions, Key
 from .document import Equation, Part, Row, Section, Sentence, Side
 from .expressions import (
@@ -22,6 +21,11 @@ from .expressions import (
     fraction,
     product,
     total,
+)
+
+NESTED: Final = (
+    "Members lie behind each other, so each path is counted at the last one that it meets: "
+    "∂/∂s|S holds the rest of S fixed, and d/d is a total derivative."
 )
 
 
@@ -174,16 +178,13 @@ class ChainRule:
                 equation.check()
         return sections
 
-    def terms(self) -> list[Term]:
+    def terms(self) -> Iterator[Term]:
         """What each member adds."""
         outers = restricted_adjoints(self.output, self.members)
-        terms = []
         for key, member in self.members.items():
-            outer = outers.get(key, 0.0)
-            inner = self.totals.get(self._before(key), 0.0)
+            outer, inner = outers.get(key, 0.0), self.totals.get(self._before(key), 0.0)
             name = self.definitions.symbol(key).text.text
-            terms.append(Term(name, member, outer, inner, outer * inner))
-        return terms
+            yield Term(name, member, outer, inner, outer * inner)
 
     def _forward_pass(self) -> Section:
         lines = [
@@ -195,53 +196,36 @@ class ChainRule:
     def _set(self) -> Section:
         members = [self.definitions.symbol(key) for key in self.members]
         inside = [part for member in members for part in (", ", member)][1:]
+        one = len(members) == 1
+        named, verb, meets = "The set S = ", " separates ", "it" if one else "one of them"
         body: list[Part] = []
         if self.by_copies:
-            each = "its one use" if len(members) == 1 else f"each of its {len(members)} uses"
+            each = "its one use" if one else f"each of its {len(members)} uses"
             same = [*members[1:], self.w, Number(self.w.value)]
             body.append(Sentence("Give ", self.w, f" a copy for {each}:"))
-            body.append(Equation(members[0], [Side(one) for one in same]))
-            named = "The copy " if len(members) == 1 else "The copies "
-            verb = " separates " if len(members) == 1 else " separate "
-        else:
-            named, verb = "The set S = ", " separates "
-        meets = "one of them" if len(members) > 1 else "it"
-        words = (
-            named,
-            "{",
-            *inside,
-            "}",
-            verb,
-            self.w,
-            " from ",
-            self.loss,
-            f": every path meets {meets}.",
-        )
-        body.append(Sentence(*words))
+            body.append(Equation(members[0], [Side(side) for side in same]))
+            named, verb = ("The copy ", verb) if one else ("The copies ", " separate ")
+        paths = f": every path meets {meets}."
+        body.append(Sentence(named, "{", *inside, "}", verb, self.w, " from ", self.loss, paths))
         if self.nested:
-            body.append(
-                Sentence(
-                    "Members lie behind each other, so each path is counted at the last one that "
-                    "it meets: ∂/∂s|S holds the rest of S fixed, and d/d is a total derivative."
-                )
-            )
+            body.append(Sentence(NESTED))
         return Section("The separating set", body)
 
     def _chain_rule(self) -> Section:
         """Panel 12: through the gate, through the set, and ∂L/∂π⃛ worked out."""
         outer = [self.back.symbol(key) for key in self.members]
         inner = [self._total(key) for key in self.members]
-        pairs = [product([o, i]) for o, i in zip(outer, inner, strict=True)]
+        pairs = [product(pair) for pair in zip(outer, inner, strict=True)]
         through_set: Expression = Sum(pairs) if pairs[1:] else pairs[0]
         gate: list[Expression] = []
         sides: list[Expression] = []
         if self.gate is not self.output:
             gate = [self.front.symbol(self.gate)]
             over, slope = self.definitions.symbols[self.gate], adjoints(self.gate)[self.parameter]
-            by_gate = fraction(over, self.w, slope, total=self.by_nodes)
-            sides = [product([*gate, by_gate])]
+            sides = [product([*gate, fraction(over, self.w, slope, total=self.by_nodes)])]
         sides.append(product([*gate, through_set]))
         body: list[Part] = [line(self.asked, sides, numbers=False)]
+        sides = []
         if self.by_copies:
             if len(inner) == 1:
                 body.append(Sentence("The copy is ", self.w, " itself, so ", inner[0], " = 1:"))
@@ -250,9 +234,7 @@ class ChainRule:
                 same = [Side(one) for one in (*inner[1:], Number(1.0))]
                 body.append(Equation(inner[0], same))
             through_set = total(outer)
-            sides = [product([*gate, through_set])]
-        else:
-            sides = []
+            sides.append(product([*gate, through_set]))
         if gate:
             sides.append(product([self.front.full[self.gate], through_set]))
         if sides:
@@ -286,24 +268,19 @@ class ChainRule:
 
 
 def _worked_out(general: Expression) -> list[Side]:
-    """The formula in numbers (panel 16), each of its factors or terms as a number, the result."""
-    sides = in_numbers(general)
-    middle: Expression
+    """The formula in numbers, with each factor or term worked out, and the result (panel 16)."""
+    sides: list[Expression] = []
     if isinstance(general, Product) and len(general.factors) > 1:
         numbers = [(Number(factor.value**power), 1) for factor, power in general.factors]
-        middle = Product(general.coefficient, numbers)
+        sides = [Product(general.coefficient, numbers)]
     elif isinstance(general, Sum):
-        middle = Sum([Number(term.value) for term in general.parts])
-    else:
-        return sides
-    side = Side(middle, numbers=True)
-    if side.write(TEXT) not in [one.write(TEXT) for one in sides]:
-        sides.insert(-1, side)
-    return sides
+        sides = [Sum([Number(term.value) for term in general.parts])]
+    first, *last = in_numbers(general)
+    return distinct([first, *[Side(side, numbers=True) for side in sides], *last])
 
 
 def problem(output: Node, parameter: Node, run: Run | None) -> Section:
-    """What is asked, without the answer: the equations, and the point."""
+    """The problem without its answer: the equations, and the numbers of the leaves."""
     definitions = Definitions(output, {}, {output, parameter}, run)
     slope = adjoints(output).get(parameter, 0.0)
     asked = fraction(definitions.symbols[output], definitions.symbols[parameter], slope)

@@ -163,8 +163,7 @@ class Definitions:
             if cheap and not (pinned and len(operands) == 1):
                 return rule
         if len(operands) == 1:
-            letter = "a" if self.op(node) is not node.op else None
-            return prime(node.op, operands[0].plain(), true, node, letter)
+            return prime(self.op(node), operands[0].plain(), true, node)
         under = _as_symbol(operands[position], (node, position, "operand"))
         return fraction(_as_symbol(me, node), under, true)
 

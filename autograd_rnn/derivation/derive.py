@@ -1,4 +1,4 @@
-"""The chain rule through a separating set, written out with its numbers, and checked."""
+"""A derivative worked out step by step, with its numbers."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Derivation:
 
     title: str
     value: float
-    terms: Sequence[Term]
+    terms: tuple[Term, ...]
     sections: Sequence[Section]
 
     @property
     def latex(self) -> str:
-        """The equations as LaTeX for a page that knows amsmath."""
+        """The equations in LaTeX, for a page that loads amsmath."""
         return as_latex(self.sections)
 
     @property
@@ -114,7 +114,8 @@ def derive(
     members = _members(output, parameter, through, uses)
     by_copies = {key_of(member) for member in members} == {key_of(use) for use in uses}
     rule = ChainRule(output, parameter, members, by_copies, run)
-    return Derivation(rule.asked.text.text, rule.general.value + 0.0, rule.terms(), rule.sections())
+    value = rule.general.value + 0.0
+    return Derivation(rule.asked.text.text, value, tuple(rule.terms()), rule.sections())
 
 
 def _members(output: Node, parameter: Node, through: Through, uses: Sequence[Copy]) -> list[Member]:

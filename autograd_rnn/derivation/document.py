@@ -12,7 +12,7 @@ from xml.etree.ElementTree import tostring
 
 from ..errors import DerivationError
 from ..graph.notation import ACCENTS, LATEX, TEXT, Style
-from .expressions import Expression
+from .expressions import Expression, Number
 
 TOLERANCE: Final = 1e-9
 WIDTH: Final = 78
@@ -35,8 +35,8 @@ class Side(NamedTuple):
         return self.expression.write(style, self.numbers).text
 
     def relation(self, style: Style) -> str:
-        """Whether it equals what stands before it, or was rounded to be printed."""
-        numeric = self.numbers or not self.expression.has_symbols()
+        """The sign before the side: ≈ if its numbers are rounded in print, or else =."""
+        numeric = self.numbers or isinstance(self.expression, Number)
         return style.about if numeric and not self.expression.exact() else "="
 
 
@@ -47,7 +47,7 @@ class Equation(NamedTuple):
     sides: Sequence[Side]
 
     def write(self, style: Style) -> tuple[str, list[str]]:
-        """The left side in a style, and each other side behind its sign."""
+        """The left side in a style, and the other sides, each after its sign."""
         sides = [f"{side.relation(style)} {side.write(style)}" for side in self.sides]
         return self.left.write(style).text, sides
 
@@ -73,7 +73,7 @@ class Sentence(tuple[str | Expression, ...]):
         return super().__new__(cls, parts)
 
     def write(self, words: Callable[[str], str], formula: Callable[[Expression], str]) -> str:
-        """The words and the expressions as they are written one by one."""
+        """The sentence, its words and its expressions written by these functions."""
         return "".join([words(p) if isinstance(p, str) else formula(p) for p in self])
 
 
@@ -130,7 +130,7 @@ def _in_line(equation: Equation) -> str:
 
 
 def _stacked(equation: Equation) -> list[str]:
-    """On one line where there is room, else a line per side, the signs below each other."""
+    """The equation on one line if it fits, or else a line per side with the signs aligned."""
     line = 2 * INDENT + _in_line(equation)
     if len(line) <= WIDTH:
         return [line]
@@ -149,7 +149,7 @@ def _places(text: str) -> int:
 
 
 def _broken(text: str, width: int) -> list[str]:
-    """The text cut before its signs, so that no line is too long where that can be had."""
+    """The text broken before its signs, so that its lines fit the width if they can."""
     lines, words = [], text.split(" ")
     line = words[0]
     for place, word in enumerate(words[1:], 1):
@@ -190,7 +190,7 @@ def as_latex(sections: Sequence[Section]) -> str:
 
 
 def _pieces(section: Section) -> Iterator[Sentence | str]:
-    """The sentences, and what stands between them as `aligned` blocks."""
+    """The sentences, and the equations between them as `aligned` blocks."""
     for _, group in groupby(section.body, lambda part: isinstance(part, Sentence)):
         lines = []
         for part in group:
@@ -212,7 +212,7 @@ def _aligned(part: Equation | Row) -> str:
 
 
 def _latex_line(equation: Equation, at: str = "&") -> str:
-    """All sides on a line where they are short, else a line for each, `at` their signs."""
+    """All sides on one line if they are short, or else a line for each; `at` marks the signs."""
     left, sides = equation.write(LATEX)
     between = " " if _is_short(equation) else " \\\\\n&"
     return f"{left} {at}{between.join(sides)}" if sides else left
@@ -223,7 +223,7 @@ def _is_short(equation: Equation) -> bool:
 
 
 def as_markdown(sections: Sequence[Section]) -> str:
-    """The sections in Markdown; a line end follows each \\\\, else GitHub would eat it."""
+    """The sections in Markdown; each \\\\ ends its line, or GitHub would drop it."""
     parts = []
     for place, section in enumerate(sections, 1):
         parts.append(f"### {place}. {section.title}")
@@ -283,7 +283,7 @@ STYLE: Final = (
 
 
 def as_html(title: str, sections: Sequence[Section]) -> str:
-    """A page of its own with formulas in MathML: nothing is fetched, and no script runs."""
+    """A complete page with its formulas in MathML: it fetches nothing and runs no script."""
     body = []
     for place, section in enumerate(sections, 1):
         body.append(f"<h2>{place}. {escape(section.title)}</h2>")
@@ -315,14 +315,15 @@ def _html_rows(equation: Equation) -> list[str]:
     left, sides = equation.write(LATEX)
     if _is_short(equation):
         sides = [" ".join(sides)]
+    heads = [_mathml(left, large=True), *[""] * (len(sides) - 1)]
     return [
-        f"<tr><td>{'' if place else _mathml(left, large=True)}</td><td>{_mathml(side, large=True)}</td></tr>"
-        for place, side in enumerate(sides)
+        f"<tr><td>{head}</td><td>{_mathml(side, large=True)}</td></tr>"
+        for head, side in zip(heads, sides, strict=True)
     ]
 
 
 def _mathml(latex: str, large: bool = False) -> str:
-    """The formula in MathML, its fractions as large as a displayed formula has them, or not."""
+    """The formula in MathML; `large` sets its fractions as in a displayed formula."""
     from latex2mathml.converter import convert_to_element
 
     # The converter would take words apart, and read what is escaped in them as markup.

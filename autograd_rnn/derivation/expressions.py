@@ -51,10 +51,6 @@ class Expression(ABC):
         """Whether its numbers are written with all their digits."""
         return is_exact(self.value)
 
-    def has_symbols(self) -> bool:
-        """Whether there is anything in it but numbers."""
-        return True
-
     def magnitude(self) -> float:
         """Its value with the sizes of its terms and factors, which bounds the error of rounding."""
         return abs(self.value)
@@ -118,9 +114,6 @@ class Number(Expression):
     def write(self, style: Style, numbers: bool = False) -> Text:
         return write_number(self.value, style)
 
-    def has_symbols(self) -> bool:
-        return False
-
 
 class Symbol(Expression):
     """Something that is written as a whole, with a value; equal to another one if their keys are.
@@ -180,7 +173,7 @@ class Compound(Expression):
 
 
 class Applied(Compound):
-    """An op applied to expressions, just as it was."""
+    """An op applied to expressions, not simplified."""
 
     __slots__ = ("op",)
 
@@ -298,7 +291,7 @@ def product(expressions: Iterable[Expression]) -> Expression:
 
 
 def total(expressions: Iterable[Expression]) -> Expression:
-    """The sum, without zeros; its plain numbers worked out where nothing else is in it."""
+    """The sum, without zeros, its numbers added up."""
     terms = [
         term
         for expression in expressions
@@ -316,9 +309,9 @@ def total(expressions: Iterable[Expression]) -> Expression:
 
 
 def applied(op: Op, operands: Sequence[Expression]) -> Expression:
-    """The op applied, as a number where that is all there is to it.
+    """The op applied, or its value if all operands are numbers.
 
-    An op without slopes, a comparison, is a number at each point: 1 on one side and 0 on the other.
+    A comparison, which has no slopes, is a number at each point: 1 on one side, 0 on the other.
     """
     value = op.value(*[operand.value for operand in operands])
     if op.flat:
@@ -356,16 +349,12 @@ def fraction(
     return Symbol(key, value, Text(text, CALL), Text(latex, CALL))
 
 
-def prime(
-    op: Op, operand: Expression, value: float, key: object, letter: str | None = None
-) -> Symbol:
-    """f′(x) for an op of one operand, under a letter of its own where it has one."""
+def prime(op: Op, operand: Expression, value: float, key: object) -> Symbol:
+    """f′(x) for an op f of one operand x."""
     text = op.text.removesuffix("({})") if op.text.endswith("({})") else op.name
     latex = rf"\operatorname{{{op.name}}}".replace("_", r"\_")
     if op.latex.endswith(r"\left({}\right)"):
         latex = op.latex.removesuffix(r"\left({}\right)").format()
-    if letter is not None:
-        text = latex = letter
     text = f"{text}′({operand.write(TEXT).text})"
     latex = rf"{latex}'\left({operand.write(LATEX).text}\right)"
     return Symbol(("prime", key), value, Text(text, CALL), Text(latex, CALL))
