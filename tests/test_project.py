@@ -31,7 +31,7 @@ FOLDERS = [
     *("data", "training", "derivation", "pictures", "cli"),
 ]
 # What is named like an op, but is none: a picture with a card for each step, the smallest set.
-NAMESAKES = {("draw", "step"), ("derive", "minimum")}
+NAMESAKES = {("draw", "step"), ("derive", "minimum"), ("exercise", "minimum")}
 # A reader of the table and the operators of Value; whose rules a test holds equal to the table.
 HOT = {name: TABLE[name].operator for name in ("add", "sub", "mul", "div", "pow")}
 

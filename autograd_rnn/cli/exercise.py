@@ -148,10 +148,10 @@ def derive_weight(
 ) -> None:
     """Write out ∂L/∂w₁ as the lecture does: forward pass, copies, chain rule, numbers."""
     _check_ending(save, DOCUMENTS)
-    chosen = as_choice(through, "--through", ["copies", "minimum"])
+    minimum = as_choice(through, "--through", ["copies", "minimum"]) == "minimum"
     rnn, run, loss = _work(bit_string, target, weights, activation, named=True)
     parameter = _weight(weight, rnn, "--weight")
-    worked = derive(loss, parameter, through=None if chosen == "copies" else chosen, run=run)
+    worked = derive(loss, parameter, through="minimum" if minimum else None, run=run)
     _publish(worked.title, worked.sections, save)
 
 

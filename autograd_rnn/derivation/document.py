@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from html import escape
+import re
+from collections.abc import Callable, Iterator, Sequence
+from html import escape, unescape
+from itertools import groupby
 from math import ceil
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
+from xml.etree.ElementTree import tostring
 
 from ..errors import DerivationError
-from .expressions import LATEX, TEXT, Expression, Style
+from ..graph.notation import ACCENTS, LATEX, TEXT, Style
+from .expressions import Expression, Number
 
 TOLERANCE: Final = 1e-9
 WIDTH: Final = 78
 SHORT: Final = 60
 IN_A_ROW: Final = 6
 INDENT: Final = "  "
+
+WORDS: Final = re.compile(r"\\(text|mathrm|operatorname)\{((?:\\.|[^{}\\])*)\}")
+TAGS: Final = {"text": "mtext", "mathrm": "mi", "operatorname": "mo"}
 
 
 class Side(NamedTuple):
@@ -28,19 +35,21 @@ class Side(NamedTuple):
         return self.expression.write(style, self.numbers).text
 
     def relation(self, style: Style) -> str:
-        """Whether it equals what stands before it, or was rounded to be printed."""
-        numeric = self.numbers or not self.expression.has_symbols()
-        return style.about if numeric and not self.expression.exact() else style.equals
+        """The sign before the side: ≈ if its numbers are rounded in print, or else =."""
+        numeric = self.numbers or isinstance(self.expression, Number)
+        return style.about if numeric and not self.expression.exact() else "="
 
 
-class Equation:
+class Equation(NamedTuple):
     """Two or more sides that have the same value."""
 
-    __slots__ = ("left", "sides")
+    left: Expression
+    sides: Sequence[Side]
 
-    def __init__(self, left: Expression, sides: Sequence[Side]) -> None:
-        self.left = left
-        self.sides = tuple(sides)
+    def write(self, style: Style) -> tuple[str, list[str]]:
+        """The left side in a style, and the other sides, each after its sign."""
+        sides = [f"{side.relation(style)} {side.write(style)}" for side in self.sides]
+        return self.left.write(style).text, sides
 
     def check(self) -> None:
         """Evaluate all sides; `DerivationError` where two do not agree."""
@@ -55,13 +64,17 @@ class Equation:
                 )
 
 
-class Sentence(tuple[Any, ...]):
+class Sentence(tuple[str | Expression, ...]):
     """Words and expressions."""
 
     __slots__ = ()
 
-    def __new__(cls, *parts: Any) -> Sentence:
+    def __new__(cls, *parts: str | Expression) -> Sentence:
         return super().__new__(cls, parts)
+
+    def write(self, words: Callable[[str], str], formula: Callable[[Expression], str]) -> str:
+        """The sentence, its words and its expressions written by these functions."""
+        return "".join([words(p) if isinstance(p, str) else formula(p) for p in self])
 
 
 class Row(tuple[Equation, ...]):
@@ -70,11 +83,14 @@ class Row(tuple[Equation, ...]):
     __slots__ = ()
 
 
+Part: TypeAlias = Sentence | Equation | Row
+
+
 class Section(NamedTuple):
     """A step of a derivation: sentences, equations, and rows of them."""
 
     title: str
-    body: Sequence[Any]
+    body: Sequence[Part]
 
     @property
     def equations(self) -> Iterator[Equation]:
@@ -96,7 +112,7 @@ def as_text(sections: Sequence[Section]) -> str:
         lines += ["", f"{place}. {section.title}", ""]
         for part in section.body:
             if isinstance(part, Sentence):
-                lines += _wrapped(_words(part).split(" "), INDENT, " ")
+                lines += _wrapped(_plain_words(part).split(" "), INDENT, " ")
             elif isinstance(part, Row):
                 lines += _wrapped([_in_line(one) for one in part], 2 * INDENT, ",  ")
             else:
@@ -104,25 +120,24 @@ def as_text(sections: Sequence[Section]) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
-def _words(sentence: Sentence) -> str:
-    return "".join([p if isinstance(p, str) else p.write(TEXT).text for p in sentence])
+def _plain_words(sentence: Sentence) -> str:
+    return sentence.write(str, lambda formula: formula.write(TEXT).text)
 
 
 def _in_line(equation: Equation) -> str:
-    sides = "".join([f" {side.relation(TEXT)} {side.write(TEXT)}" for side in equation.sides])
-    return equation.left.write(TEXT).text + sides
+    left, sides = equation.write(TEXT)
+    return " ".join([left, *sides])
 
 
 def _stacked(equation: Equation) -> list[str]:
-    """On one line where there is room, else a line per side, the signs below each other."""
+    """The equation on one line if it fits, or else a line per side with the signs aligned."""
     line = 2 * INDENT + _in_line(equation)
     if len(line) <= WIDTH:
         return [line]
-    left = equation.left.write(TEXT).text
-    rest = [f"{side.relation(TEXT)} {side.write(TEXT)}" for side in equation.sides]
+    left, sides = equation.write(TEXT)
     pad = 2 * INDENT + " " * (_places(left) + 1)
     lines = []
-    for place, side in enumerate(rest):
+    for place, side in enumerate(sides):
         broken = _broken(side, WIDTH - len(pad))
         head = f"{2 * INDENT}{left} " if place == 0 else pad
         lines += [head + broken[0], *[f"{pad}    {more}" for more in broken[1:]]]
@@ -130,15 +145,11 @@ def _stacked(equation: Equation) -> list[str]:
 
 
 def _places(text: str) -> int:
-    return sum([not _is_mark(character) for character in text])
-
-
-def _is_mark(character: str) -> bool:
-    return character in "\u0307\u0308\u20db\u20dc"
+    return sum([character not in ACCENTS for character in text])
 
 
 def _broken(text: str, width: int) -> list[str]:
-    """The text cut before its signs, so that no line is too long where that can be had."""
+    """The text broken before its signs, so that its lines fit the width if they can."""
     lines, words = [], text.split(" ")
     line = words[0]
     for place, word in enumerate(words[1:], 1):
@@ -169,37 +180,42 @@ def _wrapped(pieces: Sequence[str], indent: str, between: str) -> list[str]:
 def as_latex(sections: Sequence[Section]) -> str:
     """The equations as LaTeX, an `aligned` block for each section, its title as a comment."""
     return "\n".join(
-        [f"% {section.title}\n{block}" for section in sections for block in _blocks(section)]
+        [
+            f"% {section.title}\n{piece}"
+            for section in sections
+            for piece in _pieces(section)
+            if isinstance(piece, str)
+        ]
     )
 
 
-def _blocks(section: Section) -> Iterator[str]:
-    run: list[Any] = []
-    for part in [*section.body, Sentence()]:
-        if not isinstance(part, Sentence):
-            run.append(part)
-        elif run:
-            yield "\\begin{aligned}\n" + " \\\\\n".join(map(_aligned, run)) + "\n\\end{aligned}\n"
-            run = []
+def _pieces(section: Section) -> Iterator[Sentence | str]:
+    """The sentences, and the equations between them as `aligned` blocks."""
+    for _, group in groupby(section.body, lambda part: isinstance(part, Sentence)):
+        lines = []
+        for part in group:
+            if isinstance(part, Sentence):
+                yield part
+            else:
+                lines.append(_aligned(part))
+        if lines:
+            yield "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n"
 
 
-def _aligned(part: Any) -> str:
+def _aligned(part: Equation | Row) -> str:
     if isinstance(part, Row):
-        told = [_latex_line(one, at="") for one in part]
-        most = ceil(len(told) / ceil(len(told) / IN_A_ROW))
-        rows = [told[start : start + most] for start in range(0, len(told), most)]
+        lines = [_latex_line(one, at="") for one in part]
+        most = ceil(len(lines) / ceil(len(lines) / IN_A_ROW))
+        rows = [lines[start : start + most] for start in range(0, len(lines), most)]
         return ", \\\\\n".join(["& " + r", \quad ".join(row) for row in rows])
     return _latex_line(part)
 
 
 def _latex_line(equation: Equation, at: str = "&") -> str:
-    """All sides on a line where they are short, else a line for each, `at` their signs."""
-    text = equation.left.write(LATEX).text
-    short = _is_short(equation)
-    for place, side in enumerate(equation.sides):
-        step = f" {at}" if place == 0 else " " if short else " \\\\\n&"
-        text += f"{step}{side.relation(LATEX)} {side.write(LATEX)}"
-    return text
+    """All sides on one line if they are short, or else a line for each; `at` marks the signs."""
+    left, sides = equation.write(LATEX)
+    between = " " if _is_short(equation) else " \\\\\n&"
+    return f"{left} {at}{between.join(sides)}" if sides else left
 
 
 def _is_short(equation: Equation) -> bool:
@@ -207,31 +223,22 @@ def _is_short(equation: Equation) -> bool:
 
 
 def as_markdown(sections: Sequence[Section]) -> str:
-    """The sections in Markdown; a line end follows each \\\\, else GitHub would eat it."""
+    """The sections in Markdown; each \\\\ ends its line, or GitHub would drop it."""
     parts = []
     for place, section in enumerate(sections, 1):
         parts.append(f"### {place}. {section.title}")
-        blocks = _blocks(section)
-        fresh = True
-        for part in section.body:
-            if isinstance(part, Sentence):
-                parts.append(_markdown_words(part))
-                fresh = True
-            elif fresh:
-                parts.append(f"$$\n{next(blocks)}$$")
-                fresh = False
+        for piece in _pieces(section):
+            parts.append(f"$$\n{piece}$$" if isinstance(piece, str) else _markdown_words(piece))
     return "\n\n".join(parts) + "\n"
 
 
 def _markdown_words(sentence: Sentence) -> str:
     """The words, with what Markdown would read as markup escaped, and formulas in dollars."""
-    written = []
-    for part in sentence:
-        if not isinstance(part, str):
-            written.append(f"${part.write(LATEX).text}$")
-        else:
-            written.append(part.replace("|", "\\|").replace("{", "\\{").replace("}", "\\}"))
-    return "".join(written)
+    return sentence.write(lambda words: re.sub(r"([|{}])", r"\\\1", words), _in_dollars)
+
+
+def _in_dollars(formula: Expression) -> str:
+    return f"${formula.write(LATEX).text}$"
 
 
 def as_tex(sections: Sequence[Section]) -> str:
@@ -246,24 +253,20 @@ def as_tex(sections: Sequence[Section]) -> str:
     ]
     for section in sections:
         lines.append(rf"\section{{{section.title}}}")
-        blocks = _blocks(section)
-        fresh = True
-        for part in section.body:
-            if isinstance(part, Sentence):
-                lines.append(("\n" if fresh else "") + _tex_words(part))
-                fresh = True
-            elif fresh:
-                inner = next(blocks)
-                lines.append(inner.replace("{aligned}", "{align*}").rstrip())
-                fresh = False
+        before: Sentence | str = Sentence()
+        for piece in _pieces(section):
+            if isinstance(piece, str):
+                lines.append(piece.replace("{aligned}", "{align*}").rstrip())
+            else:
+                paragraph = "" if isinstance(before, str) else "\n"
+                lines.append(paragraph + _tex_words(piece))
+            before = piece
     return "\n".join([*lines, r"\end{document}"]) + "\n"
 
 
 def _tex_words(sentence: Sentence) -> str:
     plain = str.maketrans({"{": r"\{", "}": r"\}", "∂": r"$\partial$", "|": r"$|$"})
-    return "".join(
-        [p.translate(plain) if isinstance(p, str) else f"${p.write(LATEX).text}$" for p in sentence]
-    )
+    return sentence.write(lambda words: words.translate(plain), _in_dollars)
 
 
 # --- HTML ----------------------------------------------------------------------------------------
@@ -279,30 +282,20 @@ STYLE: Final = (
 )
 
 
-MARKUP: Final = {r"\_": "\ue000", r"\&": "\ue001", "<": "\ue002", ">": "\ue003"}
-
-
 def as_html(title: str, sections: Sequence[Section]) -> str:
-    """A page of its own with formulas in MathML: nothing is fetched, and no script runs."""
+    """A complete page with its formulas in MathML: it fetches nothing and runs no script."""
     body = []
     for place, section in enumerate(sections, 1):
         body.append(f"<h2>{place}. {escape(section.title)}</h2>")
-        rows: list[str] = []
-        for part in [*section.body, None]:
-            if isinstance(part, Equation):
-                rows += _html_rows(part)
-                continue
+        for _, parts in groupby(section.body, lambda part: isinstance(part, Equation)):
+            rows: list[str] = []
+            for part in parts:
+                if isinstance(part, Equation):
+                    rows += _html_rows(part)
+                else:
+                    body.append(f"<p>{_html_line(part)}</p>")
             if rows:
                 body.append("<table>" + "\n".join(rows) + "</table>")
-                rows = []
-            if isinstance(part, Row):
-                line = ", ".join([_mathml(_latex_line(one, at="")) for one in part])
-                body.append(f"<p>{line}</p>")
-            elif part is not None:
-                words = [
-                    escape(p) if isinstance(p, str) else _mathml(p.write(LATEX).text) for p in part
-                ]
-                body.append(f"<p>{''.join(words)}</p>")
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -312,25 +305,36 @@ def as_html(title: str, sections: Sequence[Section]) -> str:
     )
 
 
+def _html_line(part: Sentence | Row) -> str:
+    if isinstance(part, Row):
+        return ", ".join([_mathml(_latex_line(one, at="")) for one in part])
+    return part.write(escape, lambda formula: _mathml(formula.write(LATEX).text))
+
+
 def _html_rows(equation: Equation) -> list[str]:
-    left = _mathml(equation.left.write(LATEX).text, large=True)
-    sides = [f"{side.relation(LATEX)} {side.write(LATEX)}" for side in equation.sides]
+    left, sides = equation.write(LATEX)
     if _is_short(equation):
         sides = [" ".join(sides)]
+    heads = [_mathml(left, large=True), *[""] * (len(sides) - 1)]
     return [
-        f"<tr><td>{'' if place else left}</td><td>{_mathml(side, large=True)}</td></tr>"
-        for place, side in enumerate(sides)
+        f"<tr><td>{head}</td><td>{_mathml(side, large=True)}</td></tr>"
+        for head, side in zip(heads, sides, strict=True)
     ]
 
 
 def _mathml(latex: str, large: bool = False) -> str:
-    """The formula in MathML, its fractions as large as a displayed formula has them, or not."""
-    from latex2mathml.converter import convert
+    """The formula in MathML; `large` sets its fractions as in a displayed formula."""
+    from latex2mathml.converter import convert_to_element
 
-    # The converter takes the words of a name as they are, so what is markup goes around it.
-    for character, stand_in in MARKUP.items():
-        latex = latex.replace(character, stand_in)
-    written = str(convert(latex))
-    for character, stand_in in MARKUP.items():
-        written = written.replace(stand_in, escape(character[-1]))
-    return written.replace("<math ", '<math displaystyle="true" ', 1) if large else written
+    # The converter would take words apart, and read what is escaped in them as markup.
+    found = WORDS.finditer(latex)
+    formula = convert_to_element(WORDS.sub(r"\\text{x}", latex))
+    for element in formula.iter():
+        if element.tag == "mtext":
+            command, words = next(found).groups()
+            element.tag, element.text = TAGS[command], re.sub(r"\\(.)", r"\1", words)
+        elif element.text:
+            element.text = unescape(element.text)  # symbols come as character references
+    if large:
+        formula.set("displaystyle", "true")
+    return tostring(formula, encoding="unicode")

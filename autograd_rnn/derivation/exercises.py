@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, many
 from ..data.encoding import bits
@@ -12,8 +12,9 @@ from ..engine.value import Value, constant
 from ..errors import ArgumentValueError
 from ..networks.model import Unrolled
 from ..networks.rnn import RNN
-from .derive import derive, problem
-from .document import Section, Sentence
+from .chain_rule import problem
+from .derive import derive
+from .document import Part, Section, Sentence
 
 ACTIVATIONS: Final = ("relu", "tanh", "linear")
 WEIGHTS: Final = (-3, -2, -1, 1, 2, 3, 4)
@@ -24,7 +25,7 @@ LEAST_DIFFERENCE: Final = 0.01
 
 
 class Exercise(NamedTuple):
-    """A network at a point, run on some bits, and the weight that is asked for."""
+    """A network unrolled over some bits, and the weight whose derivative is asked for."""
 
     bit_string: str
     y: float
@@ -37,7 +38,7 @@ class Exercise(NamedTuple):
 def make_exercises(
     count: int, *, seed: int = 0, steps: int = 3, states: int = 1, activation: str = "relu"
 ) -> list[Exercise]:
-    """Different exercises, the same for the same seed: ∂L/∂w for L = (y − π)² of the last step.
+    """Exercises that all differ, each asking for ∂L/∂w of L = (y − π)²; a seed gives the same ones.
 
     Weights and y are small whole numbers.  No answer is 0, no two are equal, and every weight of
     the network matters.  `ValueError` where there are not that many, or too few steps for all
@@ -67,7 +68,7 @@ def make_exercises(
 
 
 def _attempt(chance: random.Random, steps: int, states: int, activation: str) -> Exercise | None:
-    """A random exercise, unless some weight has no part in it, or its numbers are large."""
+    """A random exercise, or None if a weight plays no part in it or its numbers are large."""
     rows = [[chance.choice(WEIGHTS) for _ in range(states)] for _ in range(states + 1)]
     bit_string = "".join(chance.choice("01") for _ in range(steps))
     rnn = RNN(rows, activation, bias=False)
@@ -93,7 +94,7 @@ def _differ(a: float, b: float) -> bool:
 
 
 def sheet(exercises: Sequence[Exercise], solutions: bool) -> list[Section]:
-    """The sheet: a section per exercise, and then, if asked for, one per solution."""
+    """A section for each exercise and then, if asked for, one for each solution."""
     sections = []
     for one in exercises:
         states = one.run.rnn.states
@@ -102,7 +103,7 @@ def sheet(exercises: Sequence[Exercise], solutions: bool) -> list[Section]:
         sections.append(Section("Exercise", [datum, *asked.body]))
     for place, one in enumerate(exercises if solutions else (), 1):
         worked = derive(one.loss, one.weight, run=one.run)
-        body: list[Any] = []
+        body: list[Part] = []
         for section in worked.sections[1:]:
             body += [Sentence(f"{section.title}:"), *section.body]
         sections.append(Section(f"Solution of exercise {place}", body))

@@ -1,4 +1,4 @@
-"""Names, accents and numbers as the lecture writes them."""
+"""How names, numbers and expressions are written, as text and in LaTeX."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
+from string import Formatter
 from typing import Final, NamedTuple
 
-from ..ops.op import ATOM, CALL, PRODUCT, QUOTIENT, SIGN, SUM, Op
+from ..ops.op import ATOM, CALL, POWER, PRODUCT, QUOTIENT, SIGN, SUM, Op
 
 ACCENTS: Final = ("\u0307", "\u0308", "\u20db", "\u20dc")
 SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -20,9 +22,26 @@ SUBSCRIPTED: Final = re.compile(r"(.)([₀-₉]*)")
 ACCENTED: Final = re.compile(rf"(.)([{''.join(ACCENTS)}])([₀-₉]*)")
 NOT_FINITE: Final = ("nan", "∞", "−∞")
 
+# A letter with an accent or a subscript, or a word; then the number of a step.
+LATEX_NAME: Final = re.compile(
+    rf"(?:(?P<letter>\w)(?:_(?P<below>[A-Za-z0-9]+)|(?P<accent>[{''.join(ACCENTS)}])?)"
+    r"|(?P<word>[A-Za-z]{2,}))(?P<digits>(?(below)|[₀-₉]*))(?:⁽(?P<step>[⁰¹²³⁴-⁹]+)⁾)?"
+)
+DIGITS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", "01234567890123456789")
+ACCENT_COMMANDS: Final = (r"\dot", r"\ddot", r"\dddot", r"\ddddot")
+# No command for these works both in LaTeX and in the browsers' MathJax.
+LOOKALIKES: Final = str.maketrans({"\\": "∖", "^": "ˆ", "~": "∼"})
+GREEK: Final = re.compile("GREEK (SMALL|CAPITAL) LETTER (\\w+)")
+# Letters that Unicode and LaTeX spell differently, and letters without a command in LaTeX.
+RENAMED: Final = {"lamda": "lambda", "Lamda": "Lambda"}
+LATIN: Final = (
+    *("omicron", "Alpha", "Beta", "Epsilon", "Zeta", "Eta", "Iota", "Kappa", "Mu", "Nu"),
+    *("Omicron", "Rho", "Tau", "Chi"),
+)
+
 
 class Grammar(NamedTuple):
-    """How names and numbers are written, but for what a call says itself."""
+    """How names and numbers are written where a call does not say otherwise."""
 
     precision: int = 4
     subscripts: bool = True
@@ -35,7 +54,7 @@ _grammar: Final[ContextVar[Grammar]] = ContextVar("grammar", default=USUAL)
 
 @contextmanager
 def written_with(precision: int | None, subscripts: bool, accents: bool) -> Iterator[None]:
-    """A context in which all is written with so many digits, and with or without the marks.
+    """A context that sets the number of digits, and whether names have subscripts and accents.
 
     >>> with written_with(2, subscripts=False, accents=False):
     ...     number(0.1234567), label("w_1"), accent("w", 2)
@@ -78,9 +97,9 @@ def superscript(text: str) -> str | None:
 
 
 def accent(name: str, place: int, accents: bool = True) -> str:
-    """The name with the mark of a step or copy: ẇ₁, ẅ₁, w⃛₁, w⃜₁, and from the fifth on w₁⁽⁵⁾.
+    """The name with the accent of a step or copy: ẇ₁, ẅ₁, w⃛₁, w⃜₁, and from the fifth on w₁⁽⁵⁾.
 
-    A name of several letters, or `accents=False`, always takes the number.
+    A name of several letters always takes the number, and so does any with `accents=False`.
 
     >>> accent("w_1", 2), accent("w_1", 5), accent("gain", 1)
     ('ẅ₁', 'w₁⁽⁵⁾', 'gain⁽¹⁾')
@@ -95,28 +114,45 @@ def accent(name: str, place: int, accents: bool = True) -> str:
     return f"{shown}{superscript(f'({place})')}"
 
 
+def latex_name(name: str) -> str:
+    r"""The name in LaTeX, with its accent, subscript and number of the step.
+
+    >>> latex_name("w_1"), latex_name("π⃛"), latex_name("w₁⁽⁵⁾"), latex_name("loss")
+    ('w_{1}', '\\dddot{\\pi}', 'w_{1}^{(5)}', '\\mathrm{loss}')
+    """
+    match = LATEX_NAME.fullmatch(unicodedata.normalize("NFD", label(name)))
+    base = match and (rf"\mathrm{{{match['word']}}}" if match["word"] else _letter(match["letter"]))
+    if match is None or base is None:
+        escaped = re.sub(r"([{}$&#_%])", r"\\\1", label(name).translate(LOOKALIKES))
+        return rf"\text{{{' '.join(escaped.split())}}}"
+    if match["accent"]:
+        base = f"{ACCENT_COMMANDS[ACCENTS.index(match['accent'])]}{{{base}}}"
+    below, step = match["below"] or match["digits"].translate(DIGITS), match["step"]
+    if len(below) > 1 and not below.isdigit():
+        below = rf"\mathrm{{{below}}}"
+    above = f"^{{({step.translate(DIGITS)})}}" if step else ""
+    return base + (f"_{{{below}}}" if below else "") + above
+
+
+def _letter(character: str) -> str | None:
+    if character.isascii():
+        return character if character.isalpha() else None
+    greek = GREEK.fullmatch(unicodedata.name(character, ""))
+    if greek is None:
+        return None
+    command = greek[2].lower() if greek[1] == "SMALL" else greek[2].capitalize()
+    return None if command in LATIN else f"\\{RENAMED.get(command, command)}"
+
+
 def number(x: float, digits: int | None = None, whole: int = 6) -> str:
     """The number with a true minus: `digits` significant ones, whole numbers in full up to `whole`.
 
-    Unless given, four digits, or what a drawing was told by `precision=`.
+    Unless given, there are four digits, or as many as a drawing's `precision=` says.
 
     >>> number(-12345.0), number(0.1234567), number(1.2e-9), number(0.99999)
     ('−12345', '0.1235', '1.2×10⁻⁹', '1.000')
     """
-    if math.isnan(x):
-        return "nan"
-    if math.isinf(x):
-        return "∞" if x > 0 else "−∞"
-    digits = _grammar.get().precision if digits is None else digits
-    whole = max(digits, whole)
-    if x == int(x) and abs(x) < 10.0**whole:
-        return f"{int(x)}".replace("-", "−")
-    rounded = f"{x:.{digits}g}"
-    if float(rounded).is_integer() and "e" not in rounded:
-        rounded = f"{x:#.{digits}g}"  # 15.9996 is 16.00, so that it does not look whole
-    mantissa, _, exponent = rounded.partition("e")
-    power = f"×10{superscript(str(int(exponent)))}" if exponent else ""
-    return mantissa.replace("-", "−") + power
+    return write_number(x, PLAIN._replace(digits=digits, whole=whole)).text
 
 
 def is_not_finite(*written: str | None) -> bool:
@@ -135,20 +171,38 @@ class Text(NamedTuple):
     binds: int = ATOM
 
 
-class _Operand(NamedTuple):
-    """A written operand in a template: in parentheses if loose; `{:^}` is a superscript."""
+class Style(NamedTuple):
+    """How expressions are written: a column of templates of the ops, and what goes with it.
 
-    written: Text
-    loose: bool
+    `digits` and `whole` are those of `number`.  With `signs`, a negative first factor is in
+    parentheses, as all others are: (−2)·x.
+    """
 
-    def __format__(self, spec: str) -> str:
-        text, binds = self.written
-        if spec == "^":
-            return superscript(text) or (f"^{text}" if binds >= CALL else f"^({text})")
-        return f"({text})" if self.loose else text
+    column: str = "text"
+    dot: str = "·"
+    minus: str = "−"
+    about: str = "≈"
+    opening: str = "("
+    closing: str = ")"
+    digits: int | None = None
+    whole: int = 6
+    signs: bool = False
+
+    def enclose(self, text: str) -> str:
+        """The text in parentheses."""
+        return f"{self.opening}{text}{self.closing}"
+
+    def fit(self, written: Text, least: int) -> str:
+        """The expression, in parentheses where it binds less tightly than it has to."""
+        return written.text if written.binds >= least else self.enclose(written.text)
 
 
-def write(op: Op, *operands: Text) -> Text:
+PLAIN: Final = Style()
+TEXT: Final = Style(digits=6, whole=15, signs=True)
+LATEX: Final = Style("latex", r" \cdot ", "-", r"\approx", r"\left(", r"\right)", 6, 15, True)
+
+
+def write(op: Op, *operands: Text, style: Style = PLAIN) -> Text:
     """The op applied to written operands, with parentheses where they are needed.
 
     >>> from autograd_rnn.ops import TABLE
@@ -156,29 +210,77 @@ def write(op: Op, *operands: Text) -> Text:
     >>> write(TABLE["pow"], difference, Text("2")).text
     '(15 − π)²'
     """
-    fitted = [_Operand(text, _is_loose(op, text, place)) for place, text in enumerate(operands)]
-    return Text(op.text.format(*fitted), op.binds)
+    template = getattr(op, style.column)
+    fields = _fields(template)
+    fitted = []
+    for place, (operand, (braced, raised)) in enumerate(zip(operands, fields, strict=True)):
+        if raised:
+            fitted.append(superscript(operand.text) or f"^{style.fit(operand, CALL)}")
+        elif braced or not _is_loose(op, operand, place, style.signs):
+            fitted.append(operand.text)
+        else:
+            fitted.append(style.enclose(operand.text))
+    # A fraction in LaTeX holds together by its braces.
+    binds = max(op.binds, POWER) if fields[0][0] else op.binds
+    return Text(template.format(*fitted), binds)
 
 
-def _is_loose(op: Op, operand: Text, place: int) -> bool:
+@cache
+def _fields(template: str) -> list[tuple[bool, bool]]:
+    """For each operand of a template whether it is in braces, and whether it is a superscript."""
+    fields, before = [], ""
+    for text, name, form, _ in Formatter().parse(template):
+        before = text or before
+        if name is not None:
+            fields.append((before.endswith("{"), form == "^"))
+            before = ""
+    return fields
+
+
+def _is_loose(op: Op, operand: Text, place: int, signs: bool) -> bool:
     """Whether the operand needs parentheses at its place."""
     if op.binds >= CALL:
         return False
-    if place > 0 and (operand.binds == SIGN or op.binds == QUOTIENT):
-        return operand.binds <= SIGN  # x·(−2), a / (b·c)
+    if operand.binds == SIGN and (place > 0 or (signs and op.binds > SUM)):
+        return True  # x·(−2)
+    if place > 0 and op.binds == QUOTIENT:
+        return operand.binds <= SIGN  # a / (b·c)
     if place == 0 and op.binds in (SUM, PRODUCT):
         return operand.binds < op.binds  # these group from the left: a − b − c
     return operand.binds <= op.binds
 
 
-def write_number(x: float) -> Text:
+def write_number(x: float, style: Style = PLAIN) -> Text:
     """The number as an operand: a power of ten and a minus sign bind less than digits do.
 
     >>> write_number(2e8)
     Text(text='2×10⁸', binds=3)
     """
-    text = number(x)
-    return Text(text, SIGN if text.startswith("−") else PRODUCT if "×" in text else ATOM)
+    if not math.isfinite(x):
+        return Text("nan") if math.isnan(x) else Text("∞") if x > 0 else Text("−∞", SIGN)
+    mantissa, power = round_digits(x, style)
+    text = mantissa.replace("-", style.minus)
+    if power and style.column == "latex":
+        text += rf" \times 10^{{{power}}}"
+    elif power:
+        text += f"×10{superscript(power)}"
+    return Text(text, SIGN if text.startswith(style.minus) else PRODUCT if power else ATOM)
+
+
+def round_digits(x: float, style: Style) -> tuple[str, str]:
+    """The digits that a finite number is written with, and its power of ten, empty for none.
+
+    >>> round_digits(1.23456789e-9, TEXT), round_digits(15.9999996, TEXT)
+    (('1.23457', '-9'), ('16.0000', ''))
+    """
+    digits = _grammar.get().precision if style.digits is None else style.digits
+    if x == int(x) and abs(x) < 10.0 ** max(digits, style.whole):
+        return str(int(x)), ""
+    rounded = f"{x:.{digits}g}"
+    if float(rounded).is_integer() and "e" not in rounded:
+        rounded = f"{x:#.{digits}g}"  # 15.9996 is 16.00, so that it does not look whole
+    mantissa, _, exponent = rounded.partition("e")
+    return mantissa, str(int(exponent)) if exponent else ""
 
 
 def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:

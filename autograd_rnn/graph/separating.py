@@ -18,7 +18,8 @@ UNLIMITED: Final = 1 << 60
 
 Member: TypeAlias = Node | Copy
 # What a path may not meet: a node, or for a copy its consumer and position.
-Key: TypeAlias = Node | tuple[Node, int]
+Edge: TypeAlias = tuple[Node, int]
+Key: TypeAlias = Node | Edge
 
 
 class Path(tuple[Node, ...]):

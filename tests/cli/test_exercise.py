@@ -177,7 +177,7 @@ def test_play_writes_a_page(run: Runner, tmp_path: Path) -> None:
         (("derive", "101", "15", "no/x.md"), "there is no folder 'no'"),
         (("derive", "101", "1e400"), "TARGET must be a finite number"),
         (("derive", "101", "1", "--weights", "1e200", "1e200"), "has no finite number"),
-        (("derive", "1" * 250, "1"), "would tell 500 quantities, more than 400"),
+        (("derive", "1" * 250, "1"), "would define 500 quantities, more than 400"),
         (("exercises", "x.pdf"), "format 'pdf' is unknown: choose one of txt, md, tex, html."),
         (("exercises", "--count", "0"), "count must be 1 or more"),
         (("exercises", "--steps", "1"), "steps must be 2 or more"),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import gradients
+from autograd_rnn.derivation import exercises
 from autograd_rnn.derivation.document import as_markdown, as_text
 from autograd_rnn.derivation.exercises import ACTIVATIONS, make_exercises, sheet
 
@@ -82,7 +83,8 @@ def test_the_same_seed_gives_the_same_sheet_in_every_process() -> None:
     assert other != here
 
 
-def test_refusals() -> None:
+def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exercises, "MOST_ATTEMPTS", 2000)
     for words, options in [
         ("count must be 1 or more", {"count": 0}),
         ("steps must be 2 or more", {"count": 1, "steps": 1}),

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from autograd_rnn import ops
 from autograd_rnn.graph.notation import (
+    LATEX,
+    TEXT,
     Text,
     accent,
     label,
+    latex_name,
     number,
     superscript,
     write,
@@ -97,3 +100,52 @@ def test_superscripts() -> None:
 )
 def test_expressions(op: ops.Op, operands: tuple[Text, ...], written: str) -> None:
     assert write(op, *operands).text == written
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "written"),
+    [
+        (ops.add, (Text("a", op.SUM), Text("b", op.SUM)), r"a + \left(b\right)"),
+        (ops.mul, (Text("-2", op.SIGN), Text("x")), r"\left(-2\right) \cdot x"),
+        (
+            ops.div,
+            (Text("a + b", op.SUM), Text("c \\cdot d", op.PRODUCT)),
+            r"\frac{a + b}{c \cdot d}",
+        ),
+        (ops.pow, (Text("x"), Text("b + 1", op.SUM)), "x^{b + 1}"),
+        (ops.pow, (Text("x"), Text("-2", op.SIGN)), "x^{-2}"),
+        (ops.pow, (Text("x^{2}", op.POWER), Text("3")), r"\left(x^{2}\right)^{3}"),
+        (ops.TABLE["sqrt"], (Text("a + b", op.SUM),), r"\sqrt{a + b}"),
+        (ops.TABLE["abs"], (Text("a + b", op.SUM),), r"\left|a + b\right|"),
+    ],
+)
+def test_expressions_in_latex(op: ops.Op, operands: tuple[Text, ...], written: str) -> None:
+    assert write(op, *operands, style=LATEX).text == written
+
+
+def test_a_fraction_is_a_factor_without_parentheses_and_a_base_with() -> None:
+    half = write(ops.div, Text("1"), Text("2"), style=LATEX)
+    assert write(ops.mul, half, Text("x"), style=LATEX).text == r"\frac{1}{2} \cdot x"
+    assert write(ops.neg, half, style=LATEX).text == r"-\frac{1}{2}"
+    assert write(ops.pow, half, Text("x"), style=LATEX).text == r"\left(\frac{1}{2}\right)^{x}"
+
+
+def test_numbers_in_a_style() -> None:
+    assert write_number(-1.23456789e-9, LATEX) == (r"-1.23457 \times 10^{-9}", op.SIGN)
+    assert write_number(123456789012345.0, TEXT) == ("123456789012345", op.ATOM)
+    assert [write_number(x).text for x in (math.inf, -math.inf, math.nan)] == ["∞", "−∞", "nan"]
+
+
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [
+        *[("w_1", "w_{1}"), ("w1", "w_{1}"), ("ẇ₁", r"\dot{w}_{1}"), ("π⃛", r"\dddot{\pi}")],
+        *[("w₁⁽⁵⁾", "w_{1}^{(5)}"), ("q̈₁₂", r"\ddot{q}_{12}"), ("loss", r"\mathrm{loss}")],
+        *[("u_f", "u_{f}"), ("u_in", r"u_{\mathrm{in}}"), ("u_f⁽²⁾", "u_{f}^{(2)}")],
+        *[("λ", r"\lambda"), ("Ω", r"\Omega"), ("α", r"\alpha"), ("ο", r"\text{ο}")],
+        *[("a b", r"\text{a b}"), ("50%", r"\text{50\%}"), ("\\x", r"\text{∖x}")],
+        *[("gain⁽¹⁾", r"\mathrm{gain}^{(1)}"), ("x{", r"\text{x\{}"), ("w⃜", r"\ddddot{w}")],
+    ],
+)
+def test_names_in_latex(name: str, latex: str) -> None:
+    assert latex_name(name) == latex

@@ -1,0 +1,178 @@
+"""A graph as definitions: each result that has a name written in the others, and its slopes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from ..errors import GraphTooLarge
+from ..graph.copies import Copy
+from ..graph.notation import LATEX, TEXT, label
+from ..graph.quantities import count_uses, is_inside, name_of
+from ..graph.separating import Edge, Key
+from ..graph.walk import Node, Run, steps_of, topological
+from ..ops.op import CALL, Op
+from .expressions import (
+    Applied,
+    Expression,
+    Number,
+    Symbol,
+    as_expression,
+    fraction,
+    prime,
+    product,
+)
+
+MOST_DEFINED: Final = 400
+CHEAP: Final = {1: 1, 2: 3}  # operations of a partial that is written out, by operands of the op
+
+
+class Definitions:
+    """The graph as lines of a derivation: `defined` has what each named result is computed from.
+
+    A node has a name, one of `symbols`, if it is a leaf, was given one, is in `keep`, is used more
+    than once, or would make the line that uses it too long; other results are written inside that
+    line, and constants as their numbers.  The edges in `copied` are written as copies.
+    """
+
+    def __init__(
+        self,
+        output: Node,
+        copied: Mapping[Edge, Copy],
+        keep: Collection[Node],
+        run: Run | None,
+    ) -> None:
+        self.copied = copied
+        self.order = topological(output)
+        self.given = () if run is None else run.given
+        steps = () if run is None else run.steps
+        self.states = {q for step in steps for q in step.q if q not in step.pi and q.parents}
+        taken = {label(node.name) for node in self.order if node.name is not None}
+        self.activation = self._activation()
+        self.letter = None if "a" in taken else self._letter()
+        self.symbols: dict[Node, Symbol] = {}
+        self.copy_symbols: dict[Edge, Symbol] = {}
+        self.known: dict[Node, dict[Key, Expression]] = {}
+        self.defined: dict[Node, Expression] = {}
+        self.forms: dict[Node, Expression] = {}
+        is_loss = "L" not in taken and (run is None or output not in steps_of(run))
+        uses = count_uses(self.order)
+        for place, node in enumerate(self.order, 1):
+            if not node.parents and node.constant and node.name is None:
+                self.forms[node] = Number(node.data)
+                continue
+            name = name_of(node, place)
+            if node is output and node.name is None and is_loss:
+                name = "L"
+            symbol = Symbol.named(node, node.data, name)
+            if not node.parents:
+                self.forms[node] = self.symbols[node] = symbol
+                continue
+            written = Applied(self.op(node), [self.at(node, i) for i in range(len(node.parents))])
+            if node not in keep and is_inside(node.name, uses[node], written.write(TEXT).text):
+                self.forms[node] = written
+            else:
+                self.symbols[node] = self.forms[node] = symbol
+                self.defined[node] = written
+        if len(self.defined) > MOST_DEFINED:
+            raise GraphTooLarge(
+                f"the derivation would define {len(self.defined)} quantities, more than "
+                f"{MOST_DEFINED}: derive a shorter run."
+            )
+
+    def _activation(self) -> Op | None:
+        """The one op of one operand that makes all states."""
+        made = {operation(state) for state in self.states}
+        return made.pop() if len(made) == 1 and all(op.arity == 1 for op in made) else None
+
+    def _letter(self) -> Op | None:
+        """The activation under the name a."""
+        op = self.activation
+        if op is None:
+            return None
+        return Op(
+            *("a", op.value, op.partials),
+            symbol="a",
+            text="a({})",
+            latex=r"a\left({}\right)",
+            python=op.python,
+            binds=CALL,
+        )
+
+    def op(self, node: Node) -> Op:
+        """The op of a node, called a where it makes a state."""
+        op = operation(node)
+        return op if self.letter is None or node not in self.states else self.letter
+
+    def at(self, node: Node, position: int) -> Expression:
+        """How an operand is written: as a copy, by its name, or as what it is computed from."""
+        edge = (node, position)
+        parent = node.parents[position]
+        if edge not in self.copied:
+            return self.forms[parent]
+        if edge not in self.copy_symbols:
+            name, weight = self.copied[edge].name, self.symbols[parent]
+            self.copy_symbols[edge] = Symbol.named(edge, parent.data, name, stands_for=weight)
+        return self.copy_symbols[edge]
+
+    def symbol(self, target: Key) -> Symbol:
+        """The symbol of a node that has a name, or of a copy by its edge."""
+        return self.copy_symbols[target] if isinstance(target, tuple) else self.symbols[target]
+
+    def slopes(self, node: Node) -> dict[Key, Expression]:
+        """∂node/∂target for what stands in the definition of a node: other nodes, and copies."""
+        if node not in self.known:
+            self.known[node] = self._slopes(node)
+        return self.known[node]
+
+    def _slopes(self, node: Node) -> dict[Key, Expression]:
+        found: dict[Key, Expression] = {}
+        waiting: list[tuple[Node, Expression]] = [(node, Number(1.0))]
+        while waiting:
+            inner, so_far = waiting.pop()
+            inside = []
+            for position, parent in enumerate(inner.parents):
+                if parent.constant:
+                    continue
+                slope = product([so_far, self.partial(inner, position)])
+                edge = (inner, position)
+                if edge in self.copied or parent in self.symbols:
+                    target = edge if edge in self.copied else parent
+                    found[target] = found[target] + slope if target in found else slope
+                else:
+                    inside.append((parent, slope))
+            waiting += reversed(inside)
+        return found
+
+    def partial(self, node: Node, position: int) -> Expression:
+        """∂node/∂operand by the rule of the table, or f′(x) or a number where that is too long."""
+        true = node.partials[position]
+        operands = [self.at(node, place) for place in range(len(node.parents))]
+        me = self.forms[node]
+        arguments = [x.value if isinstance(x, Number) else x for x in operands]
+        try:
+            rule = as_expression(operation(node).partials[position](*arguments, me))
+        except TypeError:
+            rule = None  # a rule of a user's primitive that is not made of ops
+        if rule is not None and math.isclose(rule.value, true, rel_tol=1e-12, abs_tol=0.0):
+            pinned = isinstance(rule, Number) and rule.pinned
+            cheap = rule.cost({id(x) for x in (*operands, me)}) <= CHEAP[len(operands)]
+            if cheap and not (pinned and len(operands) == 1):
+                return rule
+        if len(operands) == 1:
+            return prime(self.op(node), operands[0].plain(), true, node)
+        under = _as_symbol(operands[position], (node, position, "operand"))
+        return fraction(_as_symbol(me, node), under, true)
+
+
+def _as_symbol(written: Expression, key: object) -> Symbol:
+    if isinstance(written, Symbol):
+        return written
+    return Symbol(key, written.value, written.write(TEXT), written.write(LATEX))
+
+
+def operation(node: Node) -> Op:
+    """The op of a node that was computed."""
+    assert node.op is not None
+    return node.op

@@ -1,0 +1,77 @@
+"""Which results of a graph have a name, and which are written inside what uses them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from .notation import Text, label, write, write_number
+from .walk import SomeNode
+
+LONGEST_INSIDE: Final = 40  # characters of an expression that needs no name
+
+
+def count_uses(order: Iterable[SomeNode]) -> Counter[SomeNode]:
+    """How many times each node is an operand; a square uses its operand twice.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(3, "x")
+    >>> count_uses([x, x * x])[x]
+    2
+    """
+    return Counter([parent for node in order for parent in node.parents])
+
+
+def is_inside(name: str | None, uses: int, text: str, longest: int = LONGEST_INSIDE) -> bool:
+    """Whether a result is written where it is used: it has no name, one use and a short text.
+
+    >>> is_inside(None, 1, "w₁·q̇"), is_inside("π̈", 1, "w₁·q̇"), is_inside(None, 2, "w₁·q̇")
+    (True, False, False)
+    """
+    return name is None and uses == 1 and len(text) <= longest
+
+
+def name_of(node: SomeNode, place: int) -> str:
+    """The node's name, or v and its place in the topological order.
+
+    >>> from autograd_rnn import Value
+    >>> name_of(Value(3, "x"), 1), name_of(Value(3), 2)
+    ('x', 'v_2')
+    """
+    return f"v_{place}" if node.name is None else node.name
+
+
+def write_names(order: Iterable[SomeNode]) -> dict[SomeNode, Text]:
+    """What each node of a topological order is called; a constant without a name is its number.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(3, "x_1")
+    >>> y = x * 2
+    >>> [text for text, binds in write_names([x, *y.parents[1:], y]).values()]
+    ['x₁', '2', 'v₃']
+    """
+    return {
+        node: write_number(node.data)
+        if node.constant and node.name is None
+        else Text(label(name_of(node, place)))
+        for place, node in enumerate(order, 1)
+    }
+
+
+def write_inside(order: Iterable[SomeNode], longest: int = LONGEST_INSIDE) -> dict[SomeNode, Text]:
+    """How each node of a topological order is written as an operand, however often it is one.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(3, "x")
+    >>> y = x * 2
+    >>> [text for text, binds in write_inside([x, *y.parents[1:], y]).values()]
+    ['x', '2', 'x·2']
+    """
+    texts = write_names(order)
+    for node in texts:
+        if node.op is not None and not node.constant:
+            written = write(node.op, *[texts[parent] for parent in node.parents])
+            if is_inside(node.name, 1, written.text, longest):
+                texts[node] = written
+    return texts
