@@ -44,7 +44,7 @@ from autograd_rnn.graph.walk import swept
 from autograd_rnn.ops.op import TABLE
 
 from ..graph.test_walk import runs
-from ..pictures.test_draw import HOSTILE
+from ..pictures.exercise import HOSTILE
 from ..strategies import Pair, name_some, numbers_around_one, pairs, whole_pairs
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,13 +11,12 @@ import pytest
 
 from autograd_rnn import RNN, bits, counter, one_hot
 from autograd_rnn.graph.notation import number
-from autograd_rnn.pictures.canvas import Figure
 from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
-from autograd_rnn.pictures.network import write_cell, write_network, write_weights
+from autograd_rnn.pictures.network import draw_columns, draw_matrix, draw_step
 from autograd_rnn.pictures.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
-from .test_draw import HOSTILE, contrast, texts
+from .exercise import HOSTILE, contrast, texts
 
 LECTURE = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
 NUMBERS = [x / 20 for x in range(-20, 21)]
@@ -25,24 +24,24 @@ NUMBERS = [x / 20 for x in range(-20, 21)]
 LADDER = RNN([NUMBERS, *[[0.0] * 41] * 41], activation="linear")
 ODD = RNN([[float("nan"), 1e12], [-2, 3], [float("-inf"), 0], [0.5, -1e-9]], activation="linear")
 
-FIGURES: dict[str, Callable[[Theme], Figure]] = {
-    "cell of the lecture": lambda theme: write_cell(LECTURE, theme),
-    "cell of the counter": lambda theme: write_cell(counter(), theme),
-    "cell of many weights": lambda theme: write_cell(RNN.random(4, 3), theme),
-    "cell of one state": lambda theme: write_cell(RNN.random(1, 0), theme),
-    "network of the lecture": lambda theme: write_network(LECTURE.unroll(bits("101")), theme),
-    "network of the counter": lambda theme: write_network(counting("AGGTG"), theme),
-    "long network": lambda theme: write_network(counting("AGGTG" * 4), theme),
-    "network of no steps": lambda theme: write_network(counting(""), theme),
-    "network of odd numbers": lambda theme: write_network(ODD.unroll([[1], [-2.5]]), theme),
-    "ladder of states": lambda theme: write_network(LADDER.unroll([[]]), theme),
-    "network with many inputs": lambda theme: write_network(
+FIGURES: dict[str, Callable[[Theme], Drawing]] = {
+    "cell of the lecture": lambda theme: draw_step(LECTURE, theme),
+    "cell of the counter": lambda theme: draw_step(counter(), theme),
+    "cell of many weights": lambda theme: draw_step(RNN.random(4, 3), theme),
+    "cell of one state": lambda theme: draw_step(RNN.random(1, 0), theme),
+    "network of the lecture": lambda theme: draw_columns(LECTURE.unroll(bits("101")), theme),
+    "network of the counter": lambda theme: draw_columns(counting("AGGTG"), theme),
+    "long network": lambda theme: draw_columns(counting("AGGTG" * 4), theme),
+    "network of no steps": lambda theme: draw_columns(counting(""), theme),
+    "network of odd numbers": lambda theme: draw_columns(ODD.unroll([[1], [-2.5]]), theme),
+    "ladder of states": lambda theme: draw_columns(LADDER.unroll([[]]), theme),
+    "network with many inputs": lambda theme: draw_columns(
         RNN.random(2, 9).unroll([[0.5] * 9, [0.0] * 8 + [1.0]], [1, -1]), theme
     ),
-    "weights of the counter": lambda theme: write_weights(counter(), theme, "ACGT"),
-    "weights of the lecture": lambda theme: write_weights(LECTURE, theme),
-    "ladder of weights": lambda theme: write_weights(LADDER, theme),
-    "odd weights": lambda theme: write_weights(ODD, theme),
+    "weights of the counter": lambda theme: draw_matrix(counter(), theme, "ACGT"),
+    "weights of the lecture": lambda theme: draw_matrix(LECTURE, theme),
+    "ladder of weights": lambda theme: draw_matrix(LADDER, theme),
+    "odd weights": lambda theme: draw_matrix(ODD, theme),
 }
 every_figure = pytest.mark.parametrize("make", FIGURES.values(), ids=list(FIGURES))
 
@@ -51,13 +50,13 @@ def counting(sequence: str):  # type: ignore[no-untyped-def]
     return counter().unroll(one_hot(sequence))
 
 
-def nodes(figure: Figure) -> dict[str, str]:
+def nodes(figure: Drawing) -> dict[str, str]:
     """The text of each node by its id, in the order of the picture."""
     found = re.findall(r"^\t*(\w+) \[(label=<.*?pos=[^]]*)\]", figure.dot, re.MULTILINE | re.DOTALL)
     return dict(found)
 
 
-def edges(figure: Figure) -> list[tuple[str, str, str]]:
+def edges(figure: Drawing) -> list[tuple[str, str, str]]:
     return re.findall(r"^\t*(\w+) -> (\w+) \[([^]]*)\]", figure.dot, re.MULTILINE)
 
 
@@ -65,7 +64,7 @@ def words(written: str) -> list[str]:
     return [text.strip() for text in re.findall("<FONT[^>]*>(.*?)</FONT>", written, re.DOTALL)]
 
 
-def circles(figure: Figure) -> dict[str, str]:
+def circles(figure: Drawing) -> dict[str, str]:
     """What is written in the circles."""
     return {id: words(node)[0] for id, node in nodes(figure).items() if "shape=circle" in node}
 
@@ -74,7 +73,7 @@ def circles(figure: Figure) -> dict[str, str]:
 
 
 @every_figure
-def test_ids_are_plain_and_titles_speak_of_what_is_there(make: Callable[[Theme], Figure]) -> None:
+def test_ids_are_plain_and_titles_speak_of_what_is_there(make: Callable[[Theme], Drawing]) -> None:
     figure = make(LIGHT)
     ids = re.findall(r"\bid=(\S+?)[ \]]", figure.dot)
     assert len(set(ids)) == len(ids)
@@ -85,9 +84,9 @@ def test_ids_are_plain_and_titles_speak_of_what_is_there(make: Callable[[Theme],
 
 
 @every_figure
-def test_the_svg_parses_and_turns_dark(make: Callable[[Theme], Figure]) -> None:
+def test_the_svg_parses_and_turns_dark(make: Callable[[Theme], Drawing]) -> None:
     figure = make(LIGHT)
-    svg = Drawing(figure, "light").svg()
+    svg = figure.svg()
     root = ElementTree.fromstring(svg)
     ids = {group.get("id") for group in root.iter("{http://www.w3.org/2000/svg}g")}
     assert set(figure.titles) - {"autograd_rnn"} <= ids
@@ -108,7 +107,7 @@ def laid_over(colour: str, paper: str) -> str:
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
 @every_figure
-def test_every_ink_can_be_read_on_its_fill(make: Callable[[Theme], Figure], theme: Theme) -> None:
+def test_every_ink_can_be_read_on_its_fill(make: Callable[[Theme], Drawing], theme: Theme) -> None:
     for node in nodes(make(theme)).values():
         fills = re.findall(r'(?:fillcolor|BGCOLOR)="(#\w+)"', node) or [theme.paper]
         inks = re.findall('<FONT[^>]*COLOR="(#[0-9a-f]{6})">[^→⊣]', node)
@@ -122,7 +121,7 @@ def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
         "from autograd_rnn import *; from autograd_rnn.pictures.network import *\n"
         "from autograd_rnn.pictures.theme import LIGHT\n"
         "rnn = RNN.random(3, 4); run = rnn.unroll(one_hot('AGGTG'))\n"
-        "figures = write_cell(rnn, LIGHT), write_network(run, LIGHT), write_weights(rnn, LIGHT)\n"
+        "figures = draw_step(rnn, LIGHT), draw_columns(run, LIGHT), draw_matrix(rnn, LIGHT)\n"
         "print(*[figure.dot for figure in figures])"
     )
     made = set()
@@ -137,8 +136,8 @@ def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_can_be_shown(name: str) -> None:
     rnn = RNN([[1], [2]], activation="step", bias=False, names=[[name], ["w_2"]])
-    for figure in (write_cell(rnn, LIGHT, name), write_weights(rnn, LIGHT, [name], name)):
-        svg = Drawing(figure, "light").svg()
+    for figure in (draw_step(rnn, LIGHT, name), draw_matrix(rnn, LIGHT, [name], name)):
+        svg = figure.svg()
         ElementTree.fromstring(svg)
         wanted = clean(name, 24).replace("\n", "").strip()
         assert any(wanted in line for line in ["".join(texts(svg)), *texts(svg)])
@@ -148,7 +147,7 @@ def test_any_name_can_be_shown(name: str) -> None:
 
 
 def test_the_cell_of_the_lecture() -> None:
-    figure = write_cell(LECTURE, LIGHT)
+    figure = draw_step(LECTURE, LIGHT)
     assert circles(figure) == {"m1": "×", "m2": "×", "s": "+"}
     shown = nodes(figure)
     assert words(shown["w1"]) == ["w₁", "4"]
@@ -166,7 +165,7 @@ def test_the_cell_of_the_lecture() -> None:
 
 
 def test_a_layer_has_an_arrow_per_weight_other_than_0_and_a_number_where_they_are_few() -> None:
-    figure = write_cell(counter(), LIGHT)
+    figure = draw_step(counter(), LIGHT)
     assert list(circles(figure).values()) == [
         *["1", "Q₁", "Q₂", "Q₃", "X₁", "X₂", "X₃", "X₄"],
         *["π₁", "Q₁", "π₂", "Q₂", "π₃", "Q₃"],
@@ -176,7 +175,7 @@ def test_a_layer_has_an_arrow_per_weight_other_than_0_and_a_number_where_they_ar
     shown = [words(node)[0] for id, node in nodes(figure).items() if re.match(r"n\d", id)]
     assert sorted(shown) == sorted(number(w) for w in weights)
     assert figure.titles["e3"] == "weight from Q₁ to π₁: 1.0"
-    many = write_cell(RNN.random(4, 3), LIGHT)
+    many = draw_step(RNN.random(4, 3), LIGHT)
     assert len(edges(many)) == 8 * 4 + 8
     assert not any(re.match(r"n\d", id) for id in nodes(many))
     assert "π⁽ᵏ⁾ = Wᵀ [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾]     Q⁽ᵏ⁾ = tanh(π⁽ᵏ⁾)" in words(nodes(many)["heading"])
@@ -184,7 +183,7 @@ def test_a_layer_has_an_arrow_per_weight_other_than_0_and_a_number_where_they_ar
 
 def test_signs_are_told_by_colour_and_head_and_sizes_by_width() -> None:
     rnn = RNN([[-1, 0.5], [2, 0]], bias=False)
-    weights = [look for *_, look in edges(write_cell(rnn, LIGHT)) if "arrowhead" in look]
+    weights = [look for *_, look in edges(draw_step(rnn, LIGHT)) if "arrowhead" in look]
     assert [re.findall(r"arrowhead=(\w+)", look)[0] for look in weights] == [
         *["tee", "normal", "normal"]
     ]
@@ -198,7 +197,7 @@ def test_signs_are_told_by_colour_and_head_and_sizes_by_width() -> None:
 
 
 def test_the_counter_counts() -> None:
-    figure = write_network(counting("AGGTG"), LIGHT)
+    figure = draw_columns(counting("AGGTG"), LIGHT)
     columns = [[circles(figure)[f"q{k}_{j}"] for j in range(3)] for k in range(6)]
     assert ["".join(column) for column in columns] == ["000", "000", "100", "110", "110", "111"]
     assert len(circles(figure)) == 18
@@ -219,7 +218,7 @@ def test_the_counter_counts() -> None:
 
 
 @every_figure
-def test_arrows_of_a_network_run_from_left_to_right(make: Callable[[Theme], Figure]) -> None:
+def test_arrows_of_a_network_run_from_left_to_right(make: Callable[[Theme], Drawing]) -> None:
     for tail, head, looks in edges(make(LIGHT)):
         if re.match(r"[qxd]\d", head) and re.match(r"[qxd]\d", tail):
             tip, start = re.findall(r'pos="e,(\S+?),\S+ (\S+?),', looks)[0]
@@ -228,7 +227,7 @@ def test_arrows_of_a_network_run_from_left_to_right(make: Callable[[Theme], Figu
 
 @pytest.mark.parametrize("steps", [12, 13, 40])
 def test_long_runs_are_cut(steps: int) -> None:
-    figure = write_network(counting("G" * steps), LIGHT)
+    figure = draw_columns(counting("G" * steps), LIGHT)
     shown = [int(k) for k in re.findall("subgraph cluster_([0-9]+)", figure.dot)]
     if steps == 12:
         assert shown == list(range(1, 13))
@@ -246,7 +245,7 @@ def test_odd_numbers_inputs_and_titles() -> None:
     assert 'style="filled,dashed"' not in nodes(figure)["q0_0"]
     many = FIGURES["network with many inputs"](LIGHT)
     assert [words(nodes(many)[id]) for id in ("x1", "x2")] == [["9 numbers"], ["X₉ = 1"]]
-    alone = write_network(LECTURE.unroll(bits("1")), LIGHT, "Mine")
+    alone = draw_columns(LECTURE.unroll(bits("1")), LIGHT, "Mine")
     assert alone.summary == "Mine: 1 state, 1 input, relu"
     assert words(nodes(alone)["n0"]) == ["q"]
 
@@ -255,7 +254,7 @@ def test_odd_numbers_inputs_and_titles() -> None:
 
 
 def test_the_matrix_of_the_lecture() -> None:
-    figure = write_weights(counter(), LIGHT, "ACGT")
+    figure = draw_matrix(counter(), LIGHT, "ACGT")
     rows = nodes(figure)["weights"].split("</TR>")
     shown = [[text for text in words(row) if text] for row in rows]
     assert [row for row in shown if row] == [
@@ -269,7 +268,7 @@ def test_the_matrix_of_the_lecture() -> None:
 
 
 def test_colours_of_weights_are_symmetric_around_the_paper() -> None:
-    fills = re.findall('BGCOLOR="(#[0-9a-f]+)"', nodes(write_weights(LADDER, LIGHT))["weights"])
+    fills = re.findall('BGCOLOR="(#[0-9a-f]+)"', nodes(draw_matrix(LADDER, LIGHT))["weights"])
     ladder = fills[: len(NUMBERS)]
     assert ladder[20] == LIGHT.paper
     for below, above in zip(ladder[:20], reversed(ladder[21:]), strict=True):
@@ -280,7 +279,7 @@ def test_colours_of_weights_are_symmetric_around_the_paper() -> None:
 
 def test_a_row_may_be_longer_than_graphviz_reads_at_once() -> None:
     rnn = RNN.random(100, 0)
-    figure = write_weights(rnn, LIGHT)
+    figure = draw_matrix(rnn, LIGHT)
     assert max(map(len, figure.dot.splitlines())) < 1000
-    shown = texts(Drawing(figure, "light").svg())
+    shown = texts(figure.svg())
     assert shown.count(number(rnn.weights[-1][-1].data)) >= 1
