@@ -136,7 +136,7 @@ def svg_tree(drawing: Drawing) -> ElementTree.Element:
                 title.text = clean(words)
     if drawing.theme == LIGHT.name:
         style = ElementTree.Element(f"{SVG}style")
-        style.text = dark_style()
+        style.text, style.tail = dark_style(), "\n"
         root.insert(0, style)
     return root
 

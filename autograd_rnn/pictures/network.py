@@ -135,7 +135,7 @@ def draw_step(rnn: DrawnModel, theme: Theme, title: str | None = None) -> Drawin
     """A step of an RNN: its operations where they are few, else its weights as arrows (panel 8)."""
     canvas = _Wiring(theme)
     few = (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False)
-    formula, legend = (_draw_operations if few else _draw_layer)(rnn, canvas)
+    formula, legend = (_draw_operations if few else _draw_weights)(rnn, canvas)
     return canvas.finish(title or "One step of an RNN", formula, legend, rnn)
 
 
@@ -170,7 +170,7 @@ def _draw_operations(rnn: DrawnModel, canvas: _Wiring) -> tuple[str, str]:
     return formula, legend_label(legend, canvas.theme)
 
 
-def _draw_layer(rnn: DrawnModel, canvas: _Wiring) -> tuple[str, str]:
+def _draw_weights(rnn: DrawnModel, canvas: _Wiring) -> tuple[str, str]:
     """An arrow per weight, with its number where they are few; the formula and the legend."""
     theme, sources, scale = canvas.theme, _sources(rnn), _weights_scale(rnn)
     gaps = [-54.0 if role == before else -74.0 for (before, _), (role, _) in pairwise(sources)]
@@ -221,9 +221,11 @@ def draw_columns(run: DrawnNetwork, theme: Theme, title: str | None = None) -> D
         if count > MOST_STEPS and FIRST < k <= count - LAST:
             continue
         if k > last + 1:
-            columns.skip(last, k - 1 - last, right + 70)
+            columns.skip(last, k, right + 70)
             right += 140 - GAP
         left, right = right + GAP, right + GAP + PANEL
+        if k in run.cuts:
+            canvas.cut(k, left - GAP / 2, (RADIUS + 28, columns.foot))
         with canvas.panel(k, f"step {k}", (left, columns.foot), (right, RADIUS + 18)):
             columns.neurons(k, right - 38)
         columns.arrive(k, skipped=k > last + 1)
@@ -240,7 +242,7 @@ class _Columns:
 
     def __init__(self, run: DrawnNetwork, canvas: _Wiring) -> None:
         self.canvas, self.rnn, self.steps = canvas, run.rnn, run.steps
-        self.names = numbered("Q", run.rnn.states)
+        self.cuts, self.names = run.cuts, numbered("Q", run.rnn.states)
         states = [run.state, *[step.q for step in run.steps]]
         self.states = [[q.data for q in column] for column in states]
         self.most = _scale(q for column in self.states for q in column)
@@ -311,13 +313,15 @@ class _Columns:
             words = f"what the input of step {k} adds to π of {name}"
             self.canvas.weight(f"x{k} q{k}_{j}", w, self.scale, words, path)
 
-    def skip(self, last: int, count: int, x: float) -> None:
-        """Dots for the steps that are left out."""
+    def skip(self, last: int, following: int, x: float) -> None:
+        """Dots for the steps that are left out, and how many they are."""
         muted = self.canvas.theme.muted
         for j, y in enumerate(self.ys):
             self.canvas.text(f"d{j}", (x, y), "…", TITLE_POINTS, muted)
             self.canvas.arrow(f"q{last}_{j} d{j}")
-        words = f"… {many(count, 'more step')} …"
+        inner = len([k for k in self.cuts if last + 1 < k < following])
+        cuts = f", {many(inner, 'cut')}" if inner else ""
+        words = f"… {many(following - last - 1, 'more step')}{cuts} …"
         self.canvas.text("more", (x, self.foot + 15), words, SMALL_POINTS, muted)
 
 

@@ -4,12 +4,15 @@ import re
 
 import pytest
 
-from autograd_rnn import RNN, Value, bits, draw
+from autograd_rnn import RNN, Drawing, Unrolled, Value, bits, draw
 from autograd_rnn.errors import (
     GraphTooLarge,
 )
+from autograd_rnn.graph.notation import number
+from autograd_rnn.pictures.canvas import Canvas
+from autograd_rnn.pictures.draw import KINDS, Kind, Request
 
-from .exercise import boxes
+from .exercise import boxes, texts
 
 
 def test_refusals() -> None:
@@ -67,3 +70,76 @@ def test_a_page_has_no_more_inside_than_can_be_followed() -> None:
     run = rnn.unroll(bits("10110101"))
     loss = (15 - run.pi[0]) ** 2
     assert draw(loss, run=run, detail="neuron").inside is None
+
+
+# --- kinds of pictures ---------------------------------------------------------------------------
+
+
+def unrolled(bit_string: str) -> tuple[Value, Unrolled, Value]:
+    rnn = RNN([[0.5], [1]], bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits(bit_string))
+    loss = (15 - run.pi[0]) ** 2
+    loss.backward()
+    return loss, run, rnn.weights[0][0]
+
+
+@pytest.mark.parametrize(
+    ("detail", "asked", "words"),
+    [
+        ("neuron", {"focus"}, "focus=: choose detail='scalar' or detail='step', or leave it out"),
+        ("neuron", {"precision"}, "precision=: choose detail='scalar' or detail='step', or"),
+        ("neuron", {"edges", "focus"}, "edges= and focus=: choose detail='scalar', or"),
+        ("step", {"edges", "focus"}, "edges=: choose detail='scalar', or"),
+    ],
+)
+def test_what_a_detail_cannot_show_is_refused(detail: str, asked: set[str], words: str) -> None:
+    loss, run, weight = unrolled("101")
+    given = {"focus": weight, "edges": "local", "precision": 2}
+    arguments = {name: given[name] for name in asked}
+    with pytest.raises(ValueError, match=f"^detail='{detail}' cannot show {words}"):
+        draw(loss, run=run, detail=detail, **arguments)
+    assert draw(loss, run=run, detail=detail, edges="plain")  # as it has none
+
+
+@pytest.mark.parametrize("detail", ["neuron", "step"])
+def test_circles_and_cards_need_a_network(detail: str) -> None:
+    with pytest.raises(ValueError, match=f"detail='{detail}' needs run=, the unrolled network"):
+        draw(Value(1) * 2, detail=detail)
+
+
+def test_auto_takes_the_most_detail_that_can_be_read_and_shows_what_is_asked_for() -> None:
+    loss, run, weight = unrolled("101")
+    assert draw(loss, run=run).summary == draw(loss, run=run, detail="scalar").summary
+    loss, run, weight = unrolled("101101101101")
+    for asked, detail in [
+        ({}, "neuron"),
+        ({"edges": "plain"}, "neuron"),
+        ({"precision": 2}, "step"),
+        ({"focus": weight}, "step"),
+        ({"edges": "local"}, "scalar"),
+        ({"edges": "local", "focus": weight}, "scalar"),
+    ]:
+        chosen = draw(loss, run=run, **asked)  # type: ignore[arg-type]
+        assert chosen.dot == draw(loss, run=run, detail=detail, **asked).dot  # type: ignore[arg-type]
+    loss, run, _ = unrolled("10" * 45)
+    assert draw(loss, run=run).dot == draw(loss, run=run, detail="step").dot
+
+
+def test_a_kind_of_picture_is_added_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw_name(request: Request) -> Drawing:
+        canvas = Canvas(request.theme, layout="nop2")
+        canvas.text("output", (0, 0), number(request.output.data), 20, request.theme.ink)
+        canvas.frame(request.title or "One number", "")
+        return canvas.drawing("one number")
+
+    kind = Kind("number", draw_name, shows=("precision",), needs_run=False)
+    monkeypatch.setitem(KINDS, kind.name, kind)
+    x = Value(1 / 3, "x")
+    drawing = draw(x * 1, detail="number", precision=2, theme="dark")
+    assert texts(drawing.svg()) == ["0.33", "One number"]
+    assert repr(drawing) == "<Drawing: one number>"
+    with pytest.raises(ValueError, match=r"'number' cannot show focus=: choose detail='scalar'"):
+        draw(x * 1, detail="number", focus=x)
+    with pytest.raises(ValueError, match=r"choose one of auto, scalar, neuron, step, number"):
+        draw(x * 1, detail="numbers")
+    assert draw(x * 1).summary == "x·1 = 0.3333, 2 boxes"  # auto takes it only where it suits

@@ -238,6 +238,24 @@ def test_long_runs_are_cut(steps: int) -> None:
     assert f"unrolled over {steps} steps" in figure.summary
 
 
+def test_where_backpropagation_is_truncated_there_is_a_cut() -> None:
+    figure = draw_columns(LECTURE.unroll(bits("10110"), truncate=2), LIGHT)
+    cuts = {int(k): float(x) for k, x in re.findall(r'id=cut_(\d) pos="([-\d.]+),', figure.dot)}
+    assert sorted(cuts) == [3, 5]
+    for k, x in cuts.items():
+        assert float(corner(figure, k - 1)[2]) < x < float(corner(figure, k)[0])
+        assert figure.titles[f"cut_{k}"] == f"no gradient goes back from step {k}"
+    long = draw_columns(LECTURE.unroll(bits("1" * 20), truncate=6), LIGHT)
+    assert re.findall(r"id=(cut_\d+)", long.dot) == ["cut_19"]
+    assert words(nodes(long)["more"]) == ["… 13 more steps, 2 cuts …"]
+
+
+def corner(figure: Drawing, step: int) -> list[str]:
+    """The corners of the panel of a step."""
+    (found,) = re.findall(rf'cluster_{step} \{{\s+graph \[bb="([^"]+)"', figure.dot)
+    return found.split(",")
+
+
 def test_odd_numbers_inputs_and_titles() -> None:
     figure = FIGURES["network of odd numbers"](LIGHT)
     assert circles(figure)["q1_0"] == "nan"

@@ -13,7 +13,7 @@ from autograd_rnn.errors import (
     RendererNotFound,
     RenderError,
 )
-from autograd_rnn.pictures.render import render
+from autograd_rnn.pictures.render import has_fonts, render
 
 from .exercise import exercise
 
@@ -57,6 +57,25 @@ def test_what_graphviz_only_says_on_its_error_stream_is_an_error(
     assert capfd.readouterr().err == ""
 
 
+def test_lines_of_other_threads_arrive_while_graphviz_is_at_work() -> None:
+    code = """
+import os, threading, time
+from autograd_rnn import Value, draw
+def write():
+    for line in range(300):
+        os.write(2, b"line %d\\n" % line)
+        time.sleep(0.001)
+writer = threading.Thread(target=write)
+writer.start()
+x = Value(2, "x")
+while writer.is_alive():
+    draw(x * x).svg()
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    lines = result.stderr.decode().splitlines()
+    assert sorted(lines) == sorted(f"line {line}" for line in range(300))
+
+
 def without_pygraphviz(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
@@ -86,6 +105,7 @@ def test_without_any_renderer_the_error_says_what_to_do_and_dot_still_works(
 def test_a_dot_program_serves_where_pygraphviz_does_not_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert has_fonts()  # asked before: the stand-in draws no letters
     program = tmp_path / "dot"
     program.write_text('#!/bin/sh\ncat > "$0.input"\necho "$@"\n')
     program.chmod(0o755)
