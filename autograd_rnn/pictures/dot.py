@@ -113,7 +113,7 @@ def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
         for step, words in panels.items():
             with canvas.part(f"cluster_{step}", **looks, **canvas.panel_looks(words)):
                 _draw_boxes(canvas, view, step)
-    copied = [id for id, box in view.boxes.items() if box.role == "copy"]
+    copied = {id: box for id, box in view.boxes.items() if box.role == "copy"}
     if not panels:
         # In one column, the dashed line through the copies is straight.
         with canvas.part(rank="same") as column:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, as_name
-from ..errors import ArgumentTypeError, ArgumentValueError, GraphTooLarge
+from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import written_with
-from ..graph.walk import Node, is_node, topological
+from ..graph.walk import Node, check_node, check_run, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
-from .graph_view import DrawnNode, DrawnRun, shared_weights
-from .network import DrawnModel, DrawnNetwork, draw_columns, draw_matrix, draw_step
+from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights
+from .network import draw_network, has_neurons
 from .step_cards import draw_cards
 from .theme import Theme, as_theme
 
@@ -39,6 +39,10 @@ class Request(NamedTuple):
     title: str | None
     max_nodes: int
 
+    def view(self) -> GraphView:
+        """The graph, number by number."""
+        return view_graph(self.output, self.weights, self.run, self.edges)
+
 
 class Kind(NamedTuple):
     """A kind of picture, which `draw(detail=...)` calls by its name.
@@ -55,7 +59,7 @@ class Kind(NamedTuple):
 
 
 def _draw_scalars(request: Request) -> Drawing:
-    view = view_graph(request.output, request.weights, request.run, request.edges)
+    view = request.view()
     if len(view.boxes) > request.max_nodes:
         raise GraphTooLarge(
             f"the picture would have {len(view.boxes)} boxes, more than {request.max_nodes}: draw "
@@ -65,22 +69,19 @@ def _draw_scalars(request: Request) -> Drawing:
 
 
 def _scalars_suit(request: Request) -> bool:
-    if request.run is None:
-        return True
-    if request.weights:
+    if request.run is not None and request.weights:
         return len(request.run.steps) <= MOST_COLUMNS
-    return len(topological(request.output)) <= MOST_SCALARS
+    return request.run is None or len(topological(request.output)) <= MOST_SCALARS
 
 
 def _draw_neurons(request: Request) -> Drawing:
-    _check_neurons(request.run)
-    drawing = draw_columns(request.run, request.theme, request.title)
+    drawing = draw_network(request.run, theme=request.theme.name, title=request.title)
     return _with_every_number(drawing, request)
 
 
 def _neurons_suit(request: Request) -> bool:
     run = request.run
-    return _has_neurons(run) and len(run.q) * len(run.steps) <= MOST_NEURONS
+    return has_neurons(run) and len(run.q) * len(run.steps) <= MOST_NEURONS
 
 
 def _draw_cards(request: Request) -> Drawing:
@@ -93,7 +94,7 @@ def _draw_cards(request: Request) -> Drawing:
 def _with_every_number(drawing: Drawing, request: Request) -> Drawing:
     """The drawing, with one of every number inside, where that can be followed on a page."""
     if len(topological(request.output)) <= MOST_NODES:
-        view = view_graph(request.output, request.weights, request.run, request.edges)
+        view = request.view()
         if len(view.boxes) <= MOST_UNFOLDED:
             drawing.inside = draw_view(view, request.theme)
     return drawing
@@ -128,7 +129,7 @@ def _kind(detail: str, request: Request, asked: set[str]) -> Kind:
     return kind
 
 
-# --- what is called ------------------------------------------------------------------------------
+# --- the arguments --------------------------------------------------------------------------------
 
 
 def draw(
@@ -185,92 +186,12 @@ def draw(
         return kind.draw(request)
 
 
-def draw_cell(rnn: DrawnModel, *, theme: str = "light", title: str | None = None) -> Drawing:
-    """The picture of one step of an RNN, as panel 8 has it: what happens in every step.
-
-    >>> from autograd_rnn import RNN
-    >>> draw_cell(RNN([[4], [1]], activation="relu", bias=False))
-    <Drawing: One step of an RNN: 1 state, 1 input, relu>
-    """
-    _check_rnn(rnn)
-    as_name(title, "title")
-    return draw_step(rnn, as_theme(theme), title)
-
-
-def draw_network(run: DrawnNetwork, *, theme: str = "light", title: str | None = None) -> Drawing:
-    """The picture of an unrolled network, a circle for each state of each step (panels 5 and 7).
-
-    >>> from autograd_rnn import counter, one_hot
-    >>> draw_network(counter().unroll(one_hot("AGGTG")))
-    <Drawing: The network, unrolled over 5 steps: 3 states, 4 inputs, step>
-    """
-    _check_run(run)
-    _check_neurons(run)
-    as_name(title, "title")
-    return draw_columns(run, as_theme(theme), title)
-
-
-def draw_weights(
-    rnn: DrawnModel,
-    *,
-    inputs: Sequence[str] | None = None,
-    theme: str = "light",
-    title: str | None = None,
-) -> Drawing:
-    """The picture of an RNN's weights: a heat table with the rows [1; Q; X] (panel 6).
-
-    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.
-
-    >>> from autograd_rnn import counter
-    >>> draw_weights(counter(), inputs="ACGT")
-    <Drawing: The weights, the same at every step: 3 states, 4 inputs, step>
-    """
-    _check_rnn(rnn)
-    as_name(title, "title")
-    names = None if inputs is None else list(inputs)
-    if names is not None and not all(isinstance(name, str) for name in names):
-        raise ArgumentTypeError("inputs must be a str or a list of str, a name for each input.")
-    if names is not None and len(names) != rnn.inputs:
-        raise ArgumentValueError(
-            f"inputs must name the {rnn.inputs} inputs of the RNN, not {len(names)}."
-        )
-    return draw_matrix(rnn, as_theme(theme), names, title)
-
-
-# --- checks --------------------------------------------------------------------------------------
-
-
 def check_graph(output: object, focus: Any, run: object) -> list[Any]:
     """The weights in focus as a list, once the arguments are what they should be."""
     several = isinstance(focus, list | tuple)
     weights: list[Any] = list(focus) if several else [] if focus is None else [focus]
-    named = [(f"focus[{place}]" if several else "focus", w) for place, w in enumerate(weights)]
-    for argument, node in [("output", output), *named]:
-        if not is_node(node):
-            raise ArgumentTypeError(f"{argument} must be a Value, not {type(node).__name__}.")
-    if run is not None:
-        _check_run(run)
+    check_node(output, "output")
+    for place, weight in enumerate(weights):
+        check_node(weight, f"focus[{place}]" if several else "focus")
+    check_run(run)
     return weights
-
-
-def _check_run(run: object) -> None:
-    if not (hasattr(run, "steps") and hasattr(run, "given")):
-        raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
-
-
-def _check_rnn(rnn: object) -> None:
-    if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
-        raise ArgumentTypeError(f"rnn must be an RNN, not {type(rnn).__name__}.")
-
-
-def _has_neurons(run: Any) -> bool:
-    """Whether a state is one circle: an activation of its sum, as in an RNN alone."""
-    return hasattr(getattr(run, "rnn", None), "activation")
-
-
-def _check_neurons(run: Any) -> None:
-    if not _has_neurons(run):
-        raise ArgumentValueError(
-            "run has more to a state than one neuron (gates, or layers over layers), and only an "
-            "RNN is drawn by its neurons: choose draw(..., detail='step') or detail='scalar'."
-        )

@@ -20,7 +20,7 @@ from ..graph.notation import (
     write,
     write_number,
 )
-from ..graph.walk import Node, Run, Step, adjoints, steps_of, topological
+from ..graph.walk import Node, Run, adjoints, steps_of, topological
 from .html_labels import Box
 
 LEGEND: Final = {
@@ -41,21 +41,12 @@ class DrawnNode(Node, Protocol):
     def grad(self) -> float: ...
 
 
-class DrawnStep(Step, Protocol):
-    """What a picture reads of a step: what a walk does, and its inputs."""
-
-    @property
-    def x(self) -> Sequence[Any]: ...
-
-
 class DrawnRun(Run, Protocol):
-    """What a picture reads of an unrolled network.
+    """What a picture reads of an unrolled network: also the inputs `x` of each step.
 
     `cuts` are the numbers of the steps that no gradient leaves backward.
     """
 
-    @property
-    def steps(self) -> Sequence[DrawnStep]: ...
     @property
     def state(self) -> Sequence[Any]: ...
     @property
@@ -153,7 +144,7 @@ class Reading:
                 )
         self.accents = max(map(len, self.uses.values()), default=0) <= 4
         self.initial: Sequence[Any] = () if run is None else run.state
-        self.steps: Sequence[DrawnStep] = () if run is None else run.steps
+        self.steps: Sequence[Any] = () if run is None else run.steps
         self.cuts: Collection[int] = () if run is None else run.cuts
         self.step_of = {} if run is None else steps_of(run)
         self.states = {*self.initial, *[q for step in self.steps for q in step.q]}

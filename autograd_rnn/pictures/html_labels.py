@@ -218,7 +218,7 @@ def weights_legend_label(signs: Collection[str], theme: Theme) -> str:
         for head, sign, words in told
         if sign in signs
     ]
-    words = "the thicker the larger, none where it or its input is 0"
+    words = "the thicker the larger, none for 0"
     cells += [cell(font(words, LEGEND_POINTS, theme.muted))] if cells else []
     return table(["".join(cells)], **BARE) if cells else ""
 

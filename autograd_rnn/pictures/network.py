@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from ..arguments import many
+from ..arguments import as_name, many
+from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.notation import label, number
 from .canvas import ARROW_HEAD, LINE_HEIGHT, RADIUS, Canvas, Point, along
 from .drawing import Drawing
-from .graph_view import DrawnRun
 from .html_labels import (
     BARE,
     LEGEND_POINTS,
@@ -28,29 +28,11 @@ from .html_labels import (
     text_width,
     weights_legend_label,
 )
-from .theme import Theme, tint
+from .theme import as_theme, tint
 
-
-class DrawnModel(Protocol):
-    """What a picture reads of an RNN: its weights, with the rows [1; Q; X], and its activation."""
-
-    @property
-    def weights(self) -> Sequence[Sequence[Any]]: ...
-    @property
-    def activation(self) -> str: ...
-    @property
-    def bias(self) -> bool: ...
-    @property
-    def states(self) -> int: ...
-    @property
-    def inputs(self) -> int: ...
-
-
-class DrawnNetwork(DrawnRun, Protocol):
-    """What a picture reads of an unrolled RNN."""
-
-    @property
-    def rnn(self) -> DrawnModel: ...
+if TYPE_CHECKING:
+    from ..networks.model import Unrolled
+    from ..networks.rnn import RNN
 
 
 # --- colours and words ---------------------------------------------------------------------------
@@ -74,23 +56,23 @@ def _scale(numbers: Iterable[float]) -> float:
     return max([1.0, *[abs(x) for x in numbers if math.isfinite(x)]])
 
 
-def _weights_scale(rnn: DrawnModel) -> float:
+def _weights_scale(rnn: RNN) -> float:
     return _scale(weight.data for row in rnn.weights for weight in row)
 
 
-def _sources(rnn: DrawnModel) -> list[tuple[str, str]]:
+def _sources(rnn: RNN) -> list[tuple[str, str]]:
     """The role and the name of what each row of the weights multiplies: [1; Q; X]."""
     states = [("state", name) for name in numbered("Q", rnn.states)]
     inputs = [("constant", name) for name in numbered("X", rnn.inputs)]
     return [*[("plain", "1")] * rnn.bias, *states, *inputs]
 
 
-def _formula(rnn: DrawnModel) -> str:
+def _formula(rnn: RNN) -> str:
     vector = "; ".join(["1"] * rnn.bias + ["Q⁽ᵏ⁻¹⁾"] + ["X⁽ᵏ⁾"] * (rnn.inputs > 0))
     return f"π⁽ᵏ⁾ = Wᵀ [{vector}]     Q⁽ᵏ⁾ = {_activated(rnn, 'π⁽ᵏ⁾')}"
 
 
-def _activated(rnn: DrawnModel, pi: str) -> str:
+def _activated(rnn: RNN, pi: str) -> str:
     return pi if rnn.activation == "linear" else f"{rnn.activation}({pi})"
 
 
@@ -100,9 +82,10 @@ def _activated(rnn: DrawnModel, pi: str) -> str:
 class _Wiring(Canvas):
     """A canvas on which the arrows are weights."""
 
-    def __init__(self, theme: Theme) -> None:
-        looks = {"color": theme.line, "penwidth": "1.5"}
-        super().__init__(theme, looks, layout="nop2", outputorder="edgesfirst")
+    def __init__(self, theme: str) -> None:
+        colours = as_theme(theme)
+        looks = {"color": colours.line, "penwidth": "1.5"}
+        super().__init__(colours, looks, layout="nop2", outputorder="edgesfirst")
         self.signs: set[str] = set()
 
     def weight(
@@ -119,11 +102,17 @@ class _Wiring(Canvas):
                 last, looks["arrowsize"] = along(tip, last, 0.3), "0.9"
             self.arrow(ends, [*curve, last, tip], f"{words}: {w!r}", **looks)
 
-    def finish(self, title: str, formula: str, legend: str, rnn: DrawnModel) -> Drawing:
-        """All of it, under a heading and over a legend."""
-        self.frame(title, formula, legend)
-        summary = f"{title}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
+    def finish(self, title: str | None, what: str, formula: str, legend: str, rnn: RNN) -> Drawing:
+        """All of it, under a title, or what it is, and over a legend."""
+        heading = as_name(title, "title") or what
+        self.frame(heading, formula, legend)
+        summary = f"{heading}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
         return self.drawing(f"{summary}, {rnn.activation}")
+
+
+def _check_rnn(rnn: object) -> None:
+    if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
+        raise ArgumentTypeError(f"rnn must be an RNN, not {type(rnn).__name__}.")
 
 
 # --- one step -------------------------------------------------------------------------------------
@@ -131,15 +120,23 @@ class _Wiring(Canvas):
 MOST_NUMBERS: Final = 12
 
 
-def draw_step(rnn: DrawnModel, theme: Theme, title: str | None = None) -> Drawing:
-    """A step of an RNN: its operations where they are few, else its weights as arrows (panel 8)."""
+def draw_cell(rnn: RNN, *, theme: str = "light", title: str | None = None) -> Drawing:
+    """The picture of one step of an RNN, as panel 8 has it: what happens in every step.
+
+    Where they are few, each operation is drawn, else each weight as an arrow.
+
+    >>> from autograd_rnn import RNN
+    >>> draw_cell(RNN([[4], [1]], activation="relu", bias=False))
+    <Drawing: One step of an RNN: 1 state, 1 input, relu>
+    """
+    _check_rnn(rnn)
     canvas = _Wiring(theme)
     few = (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False)
-    formula, legend = (_draw_operations if few else _draw_weights)(rnn, canvas)
-    return canvas.finish(title or "One step of an RNN", formula, legend, rnn)
+    formula, legend = (_draw_operations if few else _draw_arrows)(rnn, canvas)
+    return canvas.finish(title, "One step of an RNN", formula, legend, rnn)
 
 
-def _draw_operations(rnn: DrawnModel, canvas: _Wiring) -> tuple[str, str]:
+def _draw_operations(rnn: RNN, canvas: _Wiring) -> tuple[str, str]:
     """The operations of one state, one input and no offset; the formula and the legend."""
     weights = [row[0] for row in rnn.weights]
     names = [clean(label(w.name or f"w_{i}"), 24) for i, w in enumerate(weights, 1)]
@@ -170,7 +167,7 @@ def _draw_operations(rnn: DrawnModel, canvas: _Wiring) -> tuple[str, str]:
     return formula, legend_label(legend, canvas.theme)
 
 
-def _draw_weights(rnn: DrawnModel, canvas: _Wiring) -> tuple[str, str]:
+def _draw_arrows(rnn: RNN, canvas: _Wiring) -> tuple[str, str]:
     """An arrow per weight, with its number where they are few; the formula and the legend."""
     theme, sources, scale = canvas.theme, _sources(rnn), _weights_scale(rnn)
     gaps = [-54.0 if role == before else -74.0 for (before, _), (role, _) in pairwise(sources)]
@@ -211,8 +208,23 @@ PANEL: Final = 150.0
 GAP: Final = 16.0
 
 
-def draw_columns(run: DrawnNetwork, theme: Theme, title: str | None = None) -> Drawing:
-    """The unrolled network, a column of neurons per step (panels 5 and 7)."""
+def draw_network(run: Unrolled, *, theme: str = "light", title: str | None = None) -> Drawing:
+    """The picture of an unrolled network, a circle for each state of each step (panels 5 and 7).
+
+    >>> from autograd_rnn import counter, one_hot
+    >>> draw_network(counter().unroll(one_hot("AGGTG")))
+    <Drawing: The network, unrolled over 5 steps: 3 states, 4 inputs, step>
+    """
+    if not hasattr(run, "steps"):
+        raise ArgumentTypeError(
+            f"run must be an unrolled network, such as rnn.unroll(inputs), "
+            f"not {type(run).__name__}."
+        )
+    if not has_neurons(run):
+        raise ArgumentValueError(
+            "run has more to a state than one neuron (gates, or layers over layers), and only an "
+            "RNN is drawn by its neurons: choose draw(..., detail='step') or detail='scalar'."
+        )
     canvas, count = _Wiring(theme), len(run.steps)
     columns = _Columns(run, canvas)
     columns.start()
@@ -231,16 +243,20 @@ def draw_columns(run: DrawnNetwork, theme: Theme, title: str | None = None) -> D
         columns.arrive(k, skipped=k > last + 1)
         columns.take(k, left)
         last = k
-    title = title or f"The network, unrolled over {many(count, 'step')}"
-    return canvas.finish(
-        title, _formula(run.rnn), weights_legend_label(canvas.signs, canvas.theme), run.rnn
-    )
+    legend = weights_legend_label(canvas.signs, canvas.theme)
+    what = f"The network, unrolled over {many(count, 'step')}"
+    return canvas.finish(title, what, _formula(run.rnn), legend, run.rnn)
+
+
+def has_neurons(run: Any) -> bool:
+    """Whether a state is one circle: an activation of its sum, as in an RNN alone."""
+    return hasattr(getattr(run, "rnn", None), "activation")
 
 
 class _Columns:
     """The parts of the picture of a run, from left to right."""
 
-    def __init__(self, run: DrawnNetwork, canvas: _Wiring) -> None:
+    def __init__(self, run: Unrolled, canvas: _Wiring) -> None:
         self.canvas, self.rnn, self.steps = canvas, run.rnn, run.steps
         self.cuts, self.names = run.cuts, numbered("Q", run.rnn.states)
         states = [run.state, *[step.q for step in run.steps]]
@@ -337,40 +353,63 @@ def _entries(x: Sequence[float]) -> list[str]:
 # --- the weights ---------------------------------------------------------------------------------
 
 
-def draw_matrix(
-    rnn: DrawnModel, theme: Theme, rows: Sequence[str] | None = None, title: str | None = None
+def draw_weights(
+    rnn: RNN,
+    *,
+    inputs: Sequence[str] | None = None,
+    theme: str = "light",
+    title: str | None = None,
 ) -> Drawing:
-    """The matrix of the weights (panel 6); `rows` are other names of the inputs, say letters."""
+    """The picture of an RNN's weights: a heat table with the rows [1; Q; X] (panel 6).
+
+    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.
+
+    >>> from autograd_rnn import counter
+    >>> draw_weights(counter(), inputs="ACGT")
+    <Drawing: The weights, the same at every step: 3 states, 4 inputs, step>
+    """
+    _check_rnn(rnn)
     canvas, sources = _Wiring(theme), _sources(rnn)
+    colours = canvas.theme
+    if inputs is not None:
+        names = list(inputs)
+        if not all(isinstance(name, str) for name in names):
+            raise ArgumentTypeError("inputs must be a str or a list of str, a name for each input.")
+        if len(names) != rnn.inputs:
+            raise ArgumentValueError(
+                f"inputs must name the {rnn.inputs} inputs of the RNN, not {len(names)}."
+            )
+        named = [("constant", clean(name, 24)) for name in names]
+        sources = [*sources[: len(sources) - rnn.inputs], *named]
     numbers = [weight.data for row in rnn.weights for weight in row]
     scale = max([abs(w) for w in numbers if math.isfinite(w)], default=0.0) or 1.0
     width = max([64.0, *[text_width(number(w), VALUE_POINTS, bold=True) + 16 for w in numbers]])
-    if rows is not None:
-        inputs = [("constant", clean(name, 24)) for name in rows]
-        sources = [*sources[: len(sources) - len(inputs)], *inputs]
 
     def written(text: str, points: float, ink: str, **looks: str | float) -> str:
         # A line break after each cell, too: a row may be longer than Graphviz reads at once.
         return cell(font(text, points, ink, bold=points > SMALL_POINTS), **looks) + "\n"
 
-    indent, green = cell(colspan=2), theme.styles["state"].ink
-    new = written("new state", LEGEND_POINTS, theme.muted, colspan=rnn.states)
-    names = [written(name, NAME_POINTS, green) for name in numbered("Q", rnn.states)]
-    lines, said, group = [indent + new, indent + "".join(names)], [], ""
+    indent, green = cell(colspan=2), colours.styles["state"].ink
+    new = written("new state", LEGEND_POINTS, colours.muted, colspan=rnn.states)
+    heads = [written(name, NAME_POINTS, green) for name in numbered("Q", rnn.states)]
+    lines, said, group = [indent + new, indent + "".join(heads)], [], ""
     size: Looks = {"width": width, "height": 32, "align": "RIGHT"}
-    size |= {"border": 1, "color": theme.panel_line}
+    size |= {"border": 1, "color": colours.panel_line}
     points = NAME_POINTS if width == 64 else VALUE_POINTS
     for (role, name), row in zip(sources, rnn.weights, strict=True):
         words, group = "" if role == group else f"{SOURCES[role]}  ", role
         if words:
             lines.append(cell(height=8, colspan=rnn.states + 2))
-        line = written(words, LEGEND_POINTS, theme.muted, align="RIGHT")
-        line += written(f"{name} ", NAME_POINTS, theme.styles[role].ink, align="RIGHT")
+        line = written(words, LEGEND_POINTS, colours.muted, align="RIGHT")
+        line += written(f"{name} ", NAME_POINTS, colours.styles[role].ink, align="RIGHT")
         for w in (weight.data for weight in row):
-            ink, fill = theme.ink if w else theme.muted, tint(w, scale, theme.positive, theme)
+            ink, fill = (
+                colours.ink if w else colours.muted,
+                tint(w, scale, colours.positive, colours),
+            )
             line += written(number(w), points, ink, **size, bgcolor=fill)
         lines.append(line)
         said.append(f"{name}: {', '.join(repr(weight.data) for weight in row)}")
     room = (width * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
     canvas.node("weights", (0, 0), room, table(lines, **BARE), "; ".join(said))
-    return canvas.finish(title or "The weights, the same at every step", _formula(rnn), "", rnn)
+    return canvas.finish(title, "The weights, the same at every step", _formula(rnn), "", rnn)

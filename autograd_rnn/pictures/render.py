@@ -102,7 +102,7 @@ def _run(dot: str, format: str, options: list[str]) -> bytes:
 def _reports() -> Iterator[list[str]]:
     """What Graphviz reports while the context is open, piece by piece.
 
-    Of a bad label it draws an empty node, and only a report says so.
+    For a bad label it draws an empty node, and nothing but its report says so.
     """
     said: list[str] = []
 
@@ -124,22 +124,22 @@ def _redirect_reports() -> Callable[[Any], Any]:
     """Graphviz's `agseterrf`, which takes a function to report to and returns the one before."""
     import pygraphviz
 
-    # Where a library does not show what it is linked to, on Windows, the one beside it has it.
+    # A library on Windows does not show what it is linked to: there, the one beside it has it.
     beside = Path(pygraphviz.__file__).parents[1].glob("pygraphviz.libs/cgraph*")
     for path in (pygraphviz.graphviz._graphviz.__file__, *map(str, beside)):
         with suppress(OSError, AttributeError):
             function = ctypes.CDLL(path).agseterrf
             function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_void_p
             return function
-    return lambda reporter: None  # then errors that Graphviz only reports are not found
+    return lambda reporter: None  # a build that does not show it: its reports stay unread
 
 
 @cache
 def _load_fonts() -> None:
-    """Let Graphviz load its fonts, without the warnings of fontconfig about files of the system.
+    """Let Graphviz load its fonts, without fontconfig's warnings about the files of the system.
 
-    These can only be had from the error stream of the process.  It is held back this once, and
-    what others wrote to it meanwhile is passed on.
+    They go straight to the error stream of the process, which is held back this once; what others
+    write to it meanwhile is passed on.
     """
     import pygraphviz
 
