@@ -37,7 +37,7 @@ ARROW_HEAD: Final = 7.0
 TITLE_ROOM: Final = 76.0
 LEGEND_ROOM: Final = 46.0
 RADIUS: Final = 24.0
-LINE_HEIGHT: Final = 22.0
+LINE_HEIGHT: Final = 22
 
 # --- points and paths ----------------------------------------------------------------------------
 
@@ -157,12 +157,12 @@ class Canvas:
 
     def number(self, box: Box, at: Point | None = None) -> None:
         """The box of a number."""
-        label = box_label(box, self.theme)
-        self.node(box.id, at, box_size(box), label, box.description, box.role)
+        room = box_size(box) if at else (0.0, 0.0)
+        self.node(box.id, at, room, box_label(box, self.theme), box.description, box.role)
 
-    def room_of(self, lines: Sequence[str], role: str) -> Point:
+    def room_of(self, lines: Sequence[str], role: str) -> tuple[int, int]:
         """The width and the height of a box."""
-        border = 2.0 * self.theme.styles[role].border
+        border = 2 * self.theme.styles[role].border
         width = max(text_width(line, NAME_POINTS, bold=True) for line in lines) + 12
         return round(max(24.0, width)) + border, LINE_HEIGHT * len(lines) + border
 

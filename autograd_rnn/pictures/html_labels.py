@@ -36,8 +36,8 @@ class Row(NamedTuple):
     full: str = ""
 
 
-# How a table or a cell looks: texts as they are, and sizes, which are rounded to whole points.
-Looks = dict[str, str | float]
+# How a table or a cell looks: in words, and in whole points.
+Looks = dict[str, str | int]
 
 # --- styles --------------------------------------------------------------------------------------
 
@@ -48,9 +48,9 @@ VALUE_POINTS: Final = 13
 SMALL_POINTS: Final = 12
 LEGEND_POINTS: Final = 11
 KEY_POINTS: Final = 9.5
-KEY_ROOM: Final = 34.0
-NAME_HEIGHT: Final = 28.0
-ROW_HEIGHT: Final = 24.0
+KEY_ROOM: Final = 34
+NAME_HEIGHT: Final = 28
+ROW_HEIGHT: Final = 24
 BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpadding": "2"}
 
 # --- text ----------------------------------------------------------------------------------------
@@ -110,20 +110,19 @@ def font(text: str, points: float, colour: str, bold: bool = False) -> str:
     return f"<B>{written}</B>" if bold else written
 
 
-def cell(inside: str = "", **looks: str | float) -> str:
+def cell(inside: str = "", **looks: str | int) -> str:
     """A cell of a table."""
     return f"<TD{_attributes(looks)}>{inside}</TD>"
 
 
-def table(rows: Sequence[str], **looks: str | float) -> str:
+def table(rows: Sequence[str], **looks: str | int) -> str:
     # A line break after each row: Graphviz reads at most 16,384 bytes between two of them.
     body = "".join(f"<TR>{row}</TR>\n" for row in rows)
     return f"<<TABLE{_attributes(looks)}>\n{body}</TABLE>>"
 
 
 def _attributes(looks: Looks) -> str:
-    written = {name: x if isinstance(x, str) else f"{x:.0f}" for name, x in looks.items()}
-    return "".join(f' {name.upper()}="{value}"' for name, value in written.items())
+    return "".join([f' {name.upper()}="{value}"' for name, value in looks.items()])
 
 
 def rounded(
@@ -138,7 +137,7 @@ def rounded(
 # --- boxes ---------------------------------------------------------------------------------------
 
 
-def _widths(box: Box) -> tuple[float, float]:
+def _widths(box: Box) -> tuple[int, int]:
     """The room of a box's badge, and of its values to the right of the keys, without padding."""
     badge = 0.0 if box.badge is None else text_width(box.badge, NAME_POINTS, bold=True) + 12.0
     grad = "" if box.grad is None else box.grad + " "
@@ -147,14 +146,14 @@ def _widths(box: Box) -> tuple[float, float]:
         text_width(grad, VALUE_POINTS, bold=True),
         text_width(box.name, NAME_POINTS, bold=True) + 4.0 - KEY_ROOM,
     )
-    return float(round(badge)), float(round(values + 6.0))
+    return round(badge), round(values + 6.0)
 
 
 def box_size(box: Box) -> tuple[float, float]:
     """The width and height of a box in points, whatever fonts a machine has."""
     badge, values = _widths(box)
     height = NAME_HEIGHT + ROW_HEIGHT * (1 if box.grad is None else 2)
-    border = 2.0 * LIGHT.styles[box.role].border
+    border = 2 * LIGHT.styles[box.role].border
     return badge + KEY_ROOM + values + border, height + border
 
 
@@ -177,7 +176,7 @@ def box_label(box: Box, theme: Theme) -> str:
     return rounded(lines, style.border, style.line, style.fill, padding=3, dashed=dashed)
 
 
-def _line_of(key: str, value: str, width: float, theme: Theme) -> str:
+def _line_of(key: str, value: str, width: int, theme: Theme) -> str:
     written = font(key, KEY_POINTS, theme.muted)
     return cell(written, align="LEFT", width=KEY_ROOM, height=ROW_HEIGHT) + cell(
         value, align="RIGHT", width=width
@@ -230,21 +229,21 @@ def plain_label(words: str, theme: Theme) -> str:
 
 # --- cards and ledgers ---------------------------------------------------------------------------
 
-ROW: Final = 26.0
-FOOT: Final = 8.0
+ROW: Final = 26
+FOOT: Final = 8
 WORDS_POINTS: Final = 14.0
-LEDGER: Final = 46.0
+LEDGER: Final = 46
 SOURCE_POINTS: Final = 10.5
 ROUNDED: Final = {"cellborder": "0", "cellspacing": "0", "cellpadding": "3", "style": "ROUNDED"}
 
 
-def card_columns(heads: Sequence[str], rows: Sequence[Row]) -> tuple[float, float, float]:
+def card_columns(heads: Sequence[str], rows: Sequence[Row]) -> tuple[int, int, int]:
     """The widths of the columns of cards with these heads and rows: words, data, grad."""
-    data = ceil(max(26.0, *[text_width(row.data, VALUE_POINTS) for row in rows])) + 14.0
-    grad = ceil(max(26.0, *[text_width(row.grad, WORDS_POINTS, True) for row in rows])) + 14.0
+    data = ceil(max(26.0, *[text_width(row.data, VALUE_POINTS) for row in rows])) + 14
+    grad = ceil(max(26.0, *[text_width(row.grad, WORDS_POINTS, True) for row in rows])) + 14
     words = max(text_width(row.words, WORDS_POINTS, bold=True) for row in rows)
     widest = max(text_width(head, SMALL_POINTS, bold=True) for head in heads)
-    return ceil(max(words, widest - data - grad)) + 16.0, data, grad
+    return ceil(max(words, widest - data - grad)) + 16, data, grad
 
 
 def card_height(rows: Sequence[Row]) -> float:
@@ -252,7 +251,7 @@ def card_height(rows: Sequence[Row]) -> float:
     return ROW * (2 + len(rows)) + FOOT + 2.0
 
 
-def card_label(head: str, rows: Sequence[Row], columns: Sequence[float], theme: Theme) -> str:
+def card_label(head: str, rows: Sequence[Row], columns: Sequence[int], theme: Theme) -> str:
     """A head, a line per row with its numbers, and a foot, so that fills keep off the corners."""
     heading = font(head, SMALL_POINTS, theme.ink, bold=True)
     keys = [font(f"{key} ", KEY_POINTS, theme.muted) for key in ("", "data", "grad")]
@@ -269,7 +268,7 @@ def card_label(head: str, rows: Sequence[Row], columns: Sequence[float], theme: 
     return table(lines, **ROUNDED, border=1, color=theme.line, bgcolor=theme.panel_line)
 
 
-def _card_line(written: Sequence[str], widths: Sequence[float], fill: str) -> str:
+def _card_line(written: Sequence[str], widths: Sequence[int], fill: str) -> str:
     return "".join(
         cell(text, align=align, width=width, height=ROW, bgcolor=fill)
         for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), widths, written, strict=True)
@@ -285,7 +284,7 @@ def ledger_label(fields: Sequence[tuple[str, str]], widths: Sequence[float], the
         cells.append(f"{font(source, SOURCE_POINTS, theme.muted)}<BR/>{written}")
     looks: Looks = {"height": LEDGER, "sides": "L", "color": style.line}
     row = "\n".join(
-        cell(text, width=width, border=int(place > 0), **looks)
+        cell(text, width=round(width), border=int(place > 0), **looks)
         for place, (text, width) in enumerate(zip(cells, widths, strict=True))
     )
     return table([row], **ROUNDED, border=style.border, color=style.line, bgcolor=style.fill)

@@ -385,7 +385,7 @@ def draw_weights(
     scale = max([abs(w) for w in numbers if math.isfinite(w)], default=0.0) or 1.0
     width = max([64.0, *[text_width(number(w), VALUE_POINTS, bold=True) + 16 for w in numbers]])
 
-    def written(text: str, points: float, ink: str, **looks: str | float) -> str:
+    def written(text: str, points: float, ink: str, **looks: str | int) -> str:
         # A line break after each cell, too: a row may be longer than Graphviz reads at once.
         return cell(font(text, points, ink, bold=points > SMALL_POINTS), **looks) + "\n"
 
@@ -393,7 +393,7 @@ def draw_weights(
     new = written("new state", LEGEND_POINTS, colours.muted, colspan=rnn.states)
     heads = [written(name, NAME_POINTS, green) for name in numbered("Q", rnn.states)]
     lines, said, group = [indent + new, indent + "".join(heads)], [], ""
-    size: Looks = {"width": width, "height": 32, "align": "RIGHT"}
+    size: Looks = {"width": round(width), "height": 32, "align": "RIGHT"}
     size |= {"border": 1, "color": colours.panel_line}
     points = NAME_POINTS if width == 64 else VALUE_POINTS
     for (role, name), row in zip(sources, rnn.weights, strict=True):
