@@ -83,7 +83,7 @@ class Canvas:
             WHOLE,
             graph_attr={"bgcolor": theme.paper, "fontname": FONTS, "pad": "0.3", **looks},
             node_attr={"shape": "plain", "fontname": FONTS},
-            edge_attr={"arrowsize": "0.7", **({"fontname": FONTS} if edges is None else edges)},
+            edge_attr={"arrowsize": "0.7", "fontname": FONTS, **(edges or {})},
         )
         self.titles: dict[str, str] = {}
         self.at: dict[str, Point] = {}

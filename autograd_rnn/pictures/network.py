@@ -112,7 +112,9 @@ class _Wiring(Canvas):
 
 def _check_rnn(rnn: object) -> None:
     if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
-        raise ArgumentTypeError(f"rnn must be an RNN, not {type(rnn).__name__}.")
+        raise ArgumentTypeError(
+            f"rnn must have one neuron per state, such as an RNN, not {type(rnn).__name__}."
+        )
 
 
 # --- one step -------------------------------------------------------------------------------------
