@@ -48,8 +48,9 @@ from .ops.table import (
     stop_gradient,
     tanh,
 )
-from .pictures.draw import draw, draw_cell, draw_network, draw_weights
+from .pictures.draw import draw
 from .pictures.drawing import Drawing
+from .pictures.network import draw_cell, draw_network, draw_weights
 from .pictures.play.page import Page, play
 from .program.program import Program, record
 from .training.fit import fit

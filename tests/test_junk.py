@@ -338,11 +338,11 @@ def correct_calls() -> dict[str, Call]:
         **{
             f"draw ({detail})": call(
                 *(draw, loss),
-                **{"focus": w, "run": run, "detail": detail, "edges": "plain", "theme": "light"},
-                **{"title": "L", "max_nodes": 100},
-                **{"precision": 3, "subscripts": False, "accents": False},
+                **{"focus": shown and w, "precision": shown and 3},
+                **{"run": run, "detail": detail, "edges": "plain", "theme": "light"},
+                **{"title": "L", "max_nodes": 100, "subscripts": False, "accents": False},
             )
-            for detail in ("scalar", "neuron", "step")
+            for detail, shown in (("scalar", True), ("neuron", None), ("step", True))
         },
         "draw_cell": call(draw_cell, rnn, theme="light", title="a cell"),
         "draw_network": call(draw_network, run, theme="light", title="a network"),

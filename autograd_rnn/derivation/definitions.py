@@ -11,7 +11,7 @@ from ..graph.copies import Copy
 from ..graph.notation import LATEX, TEXT, label
 from ..graph.quantities import count_uses, is_inside, name_of
 from ..graph.separating import Edge, Key
-from ..graph.walk import Node, Run, steps_of, topological
+from ..graph.walk import Node, Run, operation, steps_of, topological
 from ..ops.op import CALL, Op
 from .expressions import (
     Applied,
@@ -170,9 +170,3 @@ def _as_symbol(written: Expression, key: object) -> Symbol:
     if isinstance(written, Symbol):
         return written
     return Symbol(key, written.value, written.write(TEXT), written.write(LATEX))
-
-
-def operation(node: Node) -> Op:
-    """The op of a node that was computed."""
-    assert node.op is not None
-    return node.op

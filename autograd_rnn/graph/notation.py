@@ -312,3 +312,44 @@ def _width(text: str) -> int:
     """How many places of a terminal the text takes: accents stand above their letter."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return wide + sum(not unicodedata.combining(character) for character in text)
+
+
+def term(written: str) -> str:
+    """A written number as one more term of a sum.
+
+    >>> term("16"), term("−4")
+    ('+ 16', '− 4')
+    """
+    return f"− {written[1:]}" if written.startswith("−") else f"+ {written}"
+
+
+def joined(written: Sequence[str]) -> str:
+    """Written numbers as one sum, with the middle of a long one left out.
+
+    >>> joined(["·", "−4", "16"])
+    '· − 4 + 16'
+    """
+    if len(written) > 6:
+        written = [*written[:2], "…", *written[-2:]]
+    return " ".join([written[0], *map(term, written[1:])])
+
+
+def vector(entries: Sequence[float], most: int = 8, digits: int = 4) -> str:
+    """The entries in brackets, the first of them where they are many; a single one without.
+
+    >>> vector([1.0, 0.5]), vector([2.0]), vector([1.0, 2.0, 3.0], most=2)
+    ('[1 0.5]', '2', '[1 2 …]')
+    """
+    if len(entries) == 1:
+        return number(entries[0])
+    shown = [number(entry, digits) for entry in entries[:most]]
+    return f"[{' '.join(shown)}{' …' if len(entries) > most else ''}]"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["b", "w₁", "w₂"])
+    'b, w₁ and w₂'
+    """
+    return " and ".join([", ".join(names[:-1]), *names[-1:]] if names[1:] else names)

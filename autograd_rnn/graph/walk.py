@@ -60,6 +60,12 @@ def is_node(thing: object) -> bool:
     return hasattr(thing, "parents") and hasattr(thing, "partials")
 
 
+def operation(node: Node) -> Op:
+    """The op of a node that was computed by one."""
+    assert node.op is not None
+    return node.op
+
+
 def check_node(thing: object, argument: str) -> None:
     """Refuse what is not a node of a graph; the message names `argument`."""
     if not is_node(thing):

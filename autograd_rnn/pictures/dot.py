@@ -1,80 +1,34 @@
-"""The record of a picture, and the record as DOT text."""
+"""A graph view as DOT: in columns, one per step, or where `dot` finds places."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
+from typing import Any, Final, NamedTuple
 
-from .canvas import (
-    ARROW_HEAD,
-    LEGEND_ROOM,
-    TITLE_ROOM,
-    Point,
-    Sheet,
-    heading_width,
-    new_graph,
-    panel_looks,
-    pinned_panel_looks,
-    points,
-    spline,
-)
+from ..graph.walk import downstream
+from .canvas import ARROW_HEAD, Canvas, Point, along, points
+from .drawing import WHOLE, Drawing
+from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
 from .html_labels import (
     SMALL_POINTS,
     Box,
-    box_label,
     box_size,
     chip_label,
     legend_label,
-    panel_label,
+    plain_label,
+    text_width,
     title_label,
 )
-from .layout import PANEL_GAP, ROW_GAP, Placement, text_width
 from .theme import Theme
 
-if TYPE_CHECKING:
-    import graphviz
-
-
-class Arrow(NamedTuple):
-    """A drawn edge from one box to another.
-
-    A `fan` arrow may carry a chip, what a copy adds, and others a note, the local derivative.
-    """
-
-    id: str
-    role: str
-    tail: str
-    head: str
-    chip: str | None = None
-    note: str | None = None
-
-
-class Picture(NamedTuple):
-    """All that is drawn, in drawing order; `panels` are the labels of the steps.
-
-    No gradient goes back from the steps in `cuts`.
-    """
-
-    title: str
-    subtitle: str
-    boxes: tuple[Box, ...]
-    arrows: tuple[Arrow, ...]
-    panels: Mapping[int, str]
-    legend: Mapping[str, str]
-    cuts: Collection[int] = ()
-
-
-def arrow_words(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
-    """What an arrow says, for who points at it or has it read aloud."""
-    tail, head = boxes[arrow.tail].name, boxes[arrow.head].name
-    if arrow.role == "cut":
-        return f"{tail} and {head} are in the separating set"
-    if arrow.role == "fan":
-        return f"{head} is a copy of {tail}" + ("" if arrow.chip is None else f": {arrow.chip}")
-    note = "" if arrow.note is None else f", local derivative {arrow.note}"
-    return f"{tail} → {head}{note}"
-
-
+MOST_APART: Final = 4
+COLUMN_GAP: Final = 26.0
+ROW_GAP: Final = 44.0
+MARGIN: Final = 16.0
+PANEL_GAP: Final = 34.0
+PANEL_LABEL: Final = 24.0
+CHIP_ROOM: Final = 62.0
 # The style whose line an arrow takes, its width, and what else sets it apart.
 ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "flow": ("plain", {"penwidth": "1.5"}),
@@ -84,158 +38,307 @@ ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "cut": ("copy", {"penwidth": "2.5", "style": "dashed", "dir": "none"}),
 }
 
-CHIP_ROOM: Final = 62.0
 
+def view_graph(
+    output: Any,
+    focus: Sequence[Any],
+    run: DrawnRun | None,
+    edges: str | None,
+    *,
+    known: bool = False,
+) -> GraphView:
+    """The view of a graph with the copies of some weights apart; without any, of the whole graph.
 
-def write_dot(picture: Picture, placement: Placement | None, theme: Theme) -> str:
-    """The DOT text of a picture: at the placement where there is one, else laid out by `dot`.
-
-    The same picture gives the same text in every process and on every machine.
+    In a network of one state that few weights make, the whole graph has the copies of all apart.
     """
-    graph = new_graph(theme)
+    local = edges == "local"
+    if focus:
+        return GraphView(output, focus, run, fold=True, notes=local, known=known)
+    weights = [] if run is None else shared_weights(output, run)
+    if 1 <= len(weights) <= MOST_APART:
+        notes = edges in (None, "local")
+        whole = GraphView(output, weights, run, fold=False, notes=notes, known=known)
+        if place(whole) is not None:
+            return whole
+    return GraphView(output, [], run, fold=False, notes=local, known=known)
+
+
+def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawing:
+    """The drawing of a view: in columns where its states form a chain, else laid out by `dot`.
+
+    The same view gives the same text in every process and on every machine.
+    """
+    placement, title = place(view), view.title if title is None else title
     if placement is None:
-        _write_flowing(graph, picture, theme)
+        canvas = _draw_flowing(view, theme, title)
     else:
-        _write_placed(graph, picture, placement, theme)
-    return str(graph.source)
+        canvas = _draw_placed(view, placement, theme, title)
+    return canvas.drawing(view.summary(), view)
 
 
-def _node(graph: graphviz.Digraph, box: Box, theme: Theme, **attributes: str) -> None:
-    role = {"class": box.role}
-    graph.node(box.id, label=box_label(box, theme), id=box.id, **role, **attributes)
-
-
-def _edge(graph: graphviz.Digraph, arrow: Arrow, theme: Theme, **attributes: str) -> None:
-    style, looks = ARROWS[arrow.role]
-    words = {} if arrow.note is None else {"label": panel_label(arrow.note, theme)}
-    if arrow.chip is not None:
-        words["label"] = chip_label(arrow.chip, theme)
-    common = {"id": arrow.id, "class": arrow.role, "color": theme.styles[style].line}
-    graph.edge(arrow.tail, arrow.head, **common, **looks, **words, **attributes)
-
-
-def _write_flowing(graph: graphviz.Digraph, picture: Picture, theme: Theme) -> None:
-    graph.attr(rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", splines="spline")
-    if picture.legend:
-        graph.attr(labelloc="b", label=legend_label(picture.legend, theme))
-    heading = {
-        "label": title_label(picture.title, picture.subtitle, theme),
-        "labelloc": "t",
-        "peripheries": "0",
-        "margin": "8",
-    }
-    with graph.subgraph(name="cluster_all", graph_attr=heading) as whole:
-        for box in picture.boxes:
-            if box.step is None:
-                _node(whole, box, theme)
-        for step, label in picture.panels.items():
-            attributes = {"peripheries": "1", "margin": "12", "labelloc": "b", "labeljust": "l"}
-            attributes.update(panel_looks(label, theme))
-            with whole.subgraph(name=f"cluster_{step}", graph_attr=attributes) as panel:
-                for box in picture.boxes:
-                    if box.step == step:
-                        _node(panel, box, theme)
-    if not picture.panels:
-        # In one column, the dashed line through the copies is straight.
-        with graph.subgraph(graph_attr={"rank": "same"}) as column:
-            for box in picture.boxes:
-                if box.role == "copy":
-                    column.node(box.id)
-    copied = {box.id for box in picture.boxes if box.role == "copy"}
-    for arrow in picture.arrows:
-        looks = {"constraint": "false"} if arrow.role == "cut" and picture.panels else {}
-        if not picture.panels and arrow.tail in copied and arrow.role != "cut":
-            looks["minlen"] = "2"  # so that a constant stands behind the copies, not between them
-        _edge(graph, arrow, theme, **looks)
-
-
-def _write_placed(
-    graph: graphviz.Digraph, picture: Picture, placement: Placement, theme: Theme
+def _draw_arrow(
+    canvas: Canvas, view: GraphView, arrow: Arrow, looks: dict[str, str], path: Sequence[Point] = ()
 ) -> None:
-    centres = dict(placement.centres)
-    sizes = {box.id: box_size(box) for box in picture.boxes}
-    left, bottom, right, top = placement.corners
-    for box in picture.boxes:
-        fan = [centres[arrow.head] for arrow in picture.arrows if arrow.tail == box.id]
-        if box.role != "parameter" or not fan:
-            continue
-        width, height = sizes[box.id]
-        x = (fan[0][0] + fan[-1][0]) / 2
+    if arrow.chip is not None:
+        looks["label"] = chip_label(arrow.chip, canvas.theme)
+    elif arrow.note is not None:
+        looks["label"] = plain_label(arrow.note, canvas.theme)
+    style, more = ARROWS[arrow.role]
+    looks |= {**more, "color": canvas.theme.styles[style].line}
+    ends = f"{arrow.tail} {arrow.head}"
+    canvas.arrow(ends, path, arrow_words(arrow, view.boxes), arrow.role, **looks)
+
+
+def arrow_words(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
+    """What an arrow says, for who points at it or has it read aloud."""
+    tail, head = boxes[arrow.tail].name, boxes[arrow.head].name
+    if arrow.role == "cut":
+        return f"{tail} and {head} are in the separating set"
+    if arrow.role == "fan":
+        return f"{head} is a copy of {tail}" + ("" if arrow.chip is None else f": {arrow.chip}")
+    return f"{tail} → {head}" + ("" if arrow.note is None else f", local derivative {arrow.note}")
+
+
+# --- laid out by dot -----------------------------------------------------------------------------
+
+
+def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
+    canvas = Canvas(theme, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5")
+    canvas.titles[WHOLE], panels = title, view.panels
+    looks = {"labelloc": "b", "label": legend_label(view.legend, theme)} if view.legend else {}
+    canvas.graph.attr(splines="spline", **looks)
+    looks = {"labelloc": "t", "peripheries": "0", "margin": "8"}
+    with canvas.part("cluster_all", label=title_label(title, view.subtitle, theme), **looks):
+        _draw_boxes(canvas, view, None)
+        looks = {"peripheries": "1", "margin": "12", "labelloc": "b", "labeljust": "l"}
+        for step, words in panels.items():
+            with canvas.part(f"cluster_{step}", **looks, **canvas.panel_looks(words)):
+                _draw_boxes(canvas, view, step)
+    copied = {id: box for id, box in view.boxes.items() if box.role == "copy"}
+    if not panels:
+        # In one column, the dashed line through the copies is straight.
+        with canvas.part(rank="same") as column:
+            for id in copied:
+                column.node(id)
+    for arrow in view.arrows:
+        looks = {"constraint": "false"} if arrow.role == "cut" and panels else {}
+        if not panels and arrow.tail in copied and arrow.role != "cut":
+            looks["minlen"] = "2"  # so that a constant stands behind the copies, not between them
+        _draw_arrow(canvas, view, arrow, looks)
+    return canvas
+
+
+def _draw_boxes(
+    canvas: Canvas, view: GraphView, step: int | None, centres: Mapping[str, Point] | None = None
+) -> None:
+    for box in view.boxes.values():
+        if box.step == step:
+            canvas.number(box, None if centres is None else centres[box.id])
+
+
+# --- in columns ----------------------------------------------------------------------------------
+
+
+class Cell(NamedTuple):
+    """Where a box belongs: over or under a box of the spine, by rows, which itself is row 0.
+
+    Rows 1 and 2 lie above, -1 and -2 below; a cell `beside` stands left of the box that it feeds.
+    """
+
+    spine: str
+    row: int
+    beside: bool = False
+
+
+class Placement(NamedTuple):
+    """Centres of the boxes, corners of the step panels, and of everything, in points, y upwards."""
+
+    centres: dict[str, Point]
+    panels: dict[int, tuple[Point, Point]]
+    corners: tuple[Point, Point]
+
+
+def place(view: GraphView) -> Placement | None:
+    """The placement of a picture whose states form one chain, the spine; None for other graphs.
+
+    The spine runs back from the output along what depends on the initial state.  Over a box of it
+    stands the copy that it uses, under it a constant.  A product with a copy of its own stands over
+    it too, its copy on top, but under it where two weights are apart, and the other has the top.
+    """
+    if not view.weights:
+        return None
+    stateful = downstream(view.order, view.initial)
+    fed_by: dict[str, list[str]] = {id: [] for id in view.boxes}
+    for arrow in view.arrows:
+        if arrow.role not in ("fan", "cut"):
+            fed_by[arrow.head].append(arrow.tail)
+    cells: dict[str, Cell] = {}
+    rows: dict[Any, int] = {}
+
+    def kind(id: str) -> str:
+        node = view.nodes[id]
+        if view.boxes[id].role == "copy":
+            return "copy"
+        if node in stateful:
+            return "back"
+        return "branch" if node in view.kept else "constant"
+
+    side = 1 if len(view.weights) == 1 else -1
+    spine = [view.ids[view.output]]
+    while True:
+        box = spine[-1]
+        cells[box] = Cell(box, 0)
+        kinds: dict[str, list[str]] = {"back": [], "copy": [], "constant": [], "branch": []}
+        for operand in fed_by[box]:
+            kinds[kind(operand)].append(operand)
+        beyond: dict[int, list[str]] = {1: [], -1: list(kinds["constant"])}
+        beyond[side] += kinds["branch"]
+        for copy in kinds["copy"]:
+            # A row over the spine for all copies of a weight, the next one for the next weight.
+            row = rows.setdefault(view.nodes[copy], len(rows) + 1)
+            beyond.setdefault(row, []).append(copy)
+        if len(kinds["back"]) > 1 or any(len(operands) > 1 for operands in beyond.values()):
+            return None
+        for row, operands in beyond.items():
+            cells |= {operand: Cell(box, row) for operand in operands}
+        for branch in kinds["branch"]:
+            inner = [(kind(operand), operand) for operand in fed_by[branch]]
+            if sorted(what for what, _ in inner) not in (["copy"], ["constant", "copy"]):
+                return None
+            for what, operand in inner:
+                cells[operand] = Cell(box, 2 * side) if what == "copy" else Cell(branch, side, True)
+        if not kinds["back"]:
+            break
+        spine.append(kinds["back"][0])
+    # Each weight's copies are one row, and the only copies in it.
+    copied = {(view.nodes[id], cells[id].row) for id in cells if view.boxes[id].role == "copy"}
+    one_weight_a_row = len(view.weights) == len(copied) == len({row for _, row in copied})
+    if len(cells) + len(view.weights) < len(view.boxes) or not one_weight_a_row:
+        return None
+    return columns(view, cells, spine[::-1])
+
+
+def columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None:
+    """The placement of a spine of boxes from left to right, each step of the network in a panel.
+
+    Every step has the same inner columns, so that equal things stand at equal places; between two
+    boxes there is room for a note.  None where two boxes would overlap.
+    """
+    notes = [text_width(arrow.note or "", SMALL_POINTS) for arrow in view.arrows]
+    gap = max([COLUMN_GAP, *[note + 12.0 for note in notes]])
+    sizes = {id: box_size(view.boxes[id]) for id in cells}
+    stacks: dict[str, list[str]] = {box: [] for box in spine}
+    for name, cell in cells.items():
+        if not cell.beside:
+            stacks[cell.spine].append(name)
+    widths = {box: max(sizes[name][0] for name in stack) for box, stack in stacks.items()}
+    groups = [
+        (step, list(group)) for step, group in groupby(spine, lambda box: view.boxes[box].step)
+    ]
+    shared: dict[int, float] = {}
+    for step, group in groups:
+        for index, box in enumerate(group if step is not None else ()):
+            shared[index] = max(shared.get(index, 0.0), widths[box])
+    heights: dict[int, float] = {}
+    for name, cell in cells.items():
+        heights[cell.row] = max(heights.get(cell.row, 0.0), sizes[name][1])
+    rows = {0: 0.0}
+    for side, farthest in ((1, max(heights)), (-1, -min(heights))):
+        for row in range(side, side * (farthest + 1), side):
+            reach = (heights[row - side] + heights[row]) / 2 + ROW_GAP
+            rows[row] = rows[row - side] + side * reach
+    top = rows[max(rows)] + heights[max(rows)] / 2 + MARGIN
+    bottom = rows[min(rows)] - heights[min(rows)] / 2 - MARGIN - PANEL_LABEL
+    centres: dict[str, Point] = {}
+    panels: dict[int, tuple[Point, Point]] = {}
+    panel_gap = PANEL_GAP + gap - COLUMN_GAP
+    right = -panel_gap
+    for step, group in groups:
+        margin = 0.0 if step is None else MARGIN
+        left = right + panel_gap
+        right = left + margin
+        for index, box in enumerate(group):
+            width = widths[box] if step is None else shared[index]
+            for name in stacks[box]:
+                centres[name] = (right + width / 2, rows[cells[name].row])
+            right += width + gap
+        right += margin - gap
+        if step is not None:
+            panels[step] = ((left, bottom), (right, top))
+    for name, cell in cells.items():
+        if cell.beside:
+            fed_x, fed_y = centres[cell.spine]
+            centres[name] = (fed_x - (sizes[cell.spine][0] + sizes[name][0]) / 2 - gap, fed_y)
+    in_rows = sorted((y, x, sizes[name][0]) for name, (x, y) in centres.items())
+    for (y, x, width), (next_y, next_x, next_width) in pairwise(in_rows):
+        if y == next_y and next_x - x < (width + next_width + COLUMN_GAP) / 2:
+            return None
+    return Placement(centres, panels, ((0.0, bottom), (right, top)))
+
+
+def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str) -> Canvas:
+    canvas, panels = Canvas(theme, layout="nop2"), view.panels
+    centres = placement.centres | _over_their_fans(view, placement)
+    canvas.corners += placement.corners
+    for step, (low, high) in placement.panels.items():
+        if step in view.cuts:
+            # The spine, at 0, has a note over its arrow.
+            canvas.cut(step, low[0] - PANEL_GAP / 2, (high[1] - 6.0, 20.0), (3.0, low[1]))
+        with canvas.panel(step, panels[step], low, high):
+            _draw_boxes(canvas, view, step, centres)
+    _draw_boxes(canvas, view, None, centres)
+    canvas.frame(title, view.subtitle, legend_label(view.legend, theme))
+    for arrow in view.arrows:
+        path, at = _path(arrow, canvas)
+        looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
+        _draw_arrow(canvas, view, arrow, looks, path)
+    return canvas
+
+
+def _over_their_fans(view: GraphView, placement: Placement) -> dict[str, Point]:
+    """Where the weights stand: in the middle over or under their copies, the later farther off."""
+    (_, bottom), (_, top) = placement.corners
+    found = {}
+    for weight in view.weights:
+        id = view.ids[weight]
+        fan = [placement.centres[view.copy_id(use)] for use in view.uses[weight]]
+        x, height = (fan[0][0] + fan[-1][0]) / 2, box_size(view.boxes[id])[1]
         if fan[0][1] > 0.0:
             top += CHIP_ROOM + height
-            centres[box.id] = (x, top - height / 2)
+            found[id] = (x, top - height / 2)
         else:
             bottom -= CHIP_ROOM + height
-            centres[box.id] = (x, bottom + height / 2)
-        left, right = min(left, x - width / 2), max(right, x + width / 2)
-    middle = (left + right) / 2
-    half = max(right - left, heading_width(picture.title, picture.subtitle)) / 2
-    title, legend = (middle, top + TITLE_ROOM / 2), (middle, bottom - LEGEND_ROOM / 2)
-    graph.attr(layout="nop2")
-    graph.attr(bb=points((middle - half, legend[1] - 20), (middle + half, top + TITLE_ROOM)))
-    sheet = Sheet(theme, graph)
-    sheet.heading(picture.title, picture.subtitle, title)
-    for step, (x0, y0, x1, y1) in placement.panels.items():
-        if step in picture.cuts:
-            # The spine, at 0, has a note over its arrow.
-            sheet.cut(step, x0 - PANEL_GAP / 2, (y1 - 6.0, 20.0), (3.0, y0))
-        looks = pinned_panel_looks(picture.panels[step], (x0, y0), (x1, y1), theme)
-        with graph.subgraph(name=f"cluster_{step}", graph_attr=looks) as panel:
-            for box in picture.boxes:
-                if box.step == step:
-                    _node(panel, box, theme, pos=points(centres[box.id]))
-    for box in picture.boxes:
-        if box.step is None:
-            _node(graph, box, theme, pos=points(centres[box.id]))
-    if picture.legend:
-        graph.node("legend", label=legend_label(picture.legend, theme), pos=points(legend))
-    for arrow in picture.arrows:
-        _write_placed_arrow(graph, arrow, centres, sizes, theme)
+            found[id] = (x, bottom + height / 2)
+    return found
 
 
-def _write_placed_arrow(
-    graph: graphviz.Digraph,
-    arrow: Arrow,
-    centres: Mapping[str, Point],
-    sizes: Mapping[str, Point],
-    theme: Theme,
-) -> None:
-    (x0, y0), (x1, y1) = centres[arrow.tail], centres[arrow.head]
-    (width0, height0), (width1, height1) = sizes[arrow.tail], sizes[arrow.head]
-    down = 1.0 if y0 > y1 else -1.0
-    if arrow.role == "fan":
-        start, end = y0 - down * height0 / 2, y1 + down * height1 / 2
-        tip = (x1, end + down * ARROW_HEAD)
-        if abs(x1 - x0) < width0 / 2 - 10.0:
-            path = _line((x1, start), tip)
-        else:
-            side = 1.0 if x1 > x0 else -1.0
-            path = _bend((x0 + side * width0 / 2, y0), tip)
-        chip_at = points((x1, start - down * (CHIP_ROOM / 2 - 4.0)))
-        _edge(graph, arrow, theme, pos=f"e,{points((x1, end))} {path}", lp=chip_at)
-    elif y0 == y1:
-        start, end = x0 + width0 / 2, x1 - width1 / 2
+def _path(arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
+    """The path of an arrow to its tip, and the place of its words."""
+    (x0, y0), (x1, y1) = canvas.at[arrow.tail], canvas.at[arrow.head]
+    if y0 == y1:
+        (start, _), (end, _) = canvas.spot(arrow.tail, 1), canvas.spot(arrow.head, -1)
+        middle = ((start + end) / 2, y0 + 11.0)
         if arrow.role == "cut":
-            _edge(graph, arrow, theme, pos=_line((start + 3, y0), (end - 3, y1)))
-        else:
-            path = f"e,{points((end, y1))} {_line((start, y0), (end - ARROW_HEAD, y1))}"
-            _edge(graph, arrow, theme, pos=path, lp=points(((start + end) / 2, y0 + 11.0)))
-    else:
-        start, end = y0 - down * height0 / 2, y1 + down * height1 / 2
-        path = f"e,{points((x1, end))} {_line((x0, start), (x1, end + down * ARROW_HEAD))}"
-        beside = 6.0 + text_width(arrow.note or "", SMALL_POINTS) / 2
+            return _line((start + 3, y0), (end - 3, y1)), middle
+        return [*_line((start, y0), (end - ARROW_HEAD, y1)), (end, y1)], middle
+    down = 1.0 if y0 > y1 else -1.0
+    (_, start), tip = canvas.spot(arrow.tail, 0, -down), canvas.spot(arrow.head, 0, down)
+    last = (x1, tip[1] + down * ARROW_HEAD)
+    if arrow.role != "fan":
+        away = 6.0 + text_width(arrow.note or "", SMALL_POINTS) / 2
         # By the head, where an arrow that is longer than a row crosses no dashed line.
-        _edge(graph, arrow, theme, pos=path, lp=points((x0 - beside, end + down * ROW_GAP / 2)))
+        return [*_line((x0, start), last), tip], (x0 - away, tip[1] + down * ROW_GAP / 2)
+    side = canvas.spot(arrow.tail, 1 if x1 > x0 else -1)
+    path = _line((x1, start), last) if abs(x1 - x0) < abs(side[0] - x0) - 10 else _bend(side, last)
+    return [*path, tip], (x1, start - down * (CHIP_ROOM / 2 - 4.0))
 
 
-def _line(start: Point, end: Point) -> str:
+def _line(start: Point, end: Point) -> list[Point]:
     """A straight line as one Bézier curve."""
-    (x0, y0), (x1, y1) = start, end
-    third = ((x1 - x0) / 3, (y1 - y0) / 3)
-    return spline(start, (x0 + third[0], y0 + third[1]), (x1 - third[0], y1 - third[1]), end)
+    return [start, along(start, end, 1 / 3), along(start, end, 2 / 3), end]
 
 
-def _bend(start: Point, end: Point) -> str:
+def _bend(start: Point, end: Point) -> list[Point]:
     """Sideways, then up or down around a rounded corner."""
     (x0, y0), (x1, y1) = start, end
     radius = min(28.0, abs(x1 - x0), abs(y1 - y0))
@@ -243,5 +346,5 @@ def _bend(start: Point, end: Point) -> str:
     down = 1.0 if y0 > y1 else -1.0
     corner, turn = (x1 - side * radius, y0), (x1, y0 - down * radius)
     pull = 0.45 * radius
-    around = ((x1 - side * pull, y0), (x1, y0 - down * pull), turn)
-    return " ".join((_line(start, corner), spline(*around), _line(turn, end).partition(" ")[2]))
+    around = (x1 - side * pull, y0), (x1, y0 - down * pull)
+    return [*_line(start, corner), *around, *_line(turn, end)]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, as_name
-from ..errors import ArgumentTypeError, ArgumentValueError, GraphTooLarge
+from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import written_with
-from ..graph.walk import is_node, topological
-from .canvas import Figure, cut_words
-from .dot import arrow_words, write_dot
+from ..graph.walk import Node, check_node, check_run, topological
+from .dot import draw_view, view_graph
 from .drawing import Drawing
-from .graph_view import Sketch, shared_weights, sketch_graph
-from .network import write_cell, write_network, write_weights
-from .step_cards import write_cards
-from .theme import as_theme
+from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights
+from .network import draw_network, has_neurons
+from .step_cards import draw_cards
+from .theme import Theme, as_theme
 
-DETAILS: Final = ("auto", "scalar", "neuron", "step")
 MOST_NODES: Final = 300
 # What can be read: boxes of a whole graph, steps with a box for each number, circles, ledgers.
 MOST_SCALARS: Final = 60
@@ -27,11 +25,118 @@ MOST_NEURONS: Final = 80
 MOST_LEDGERS: Final = 2
 
 
+# --- the kinds of pictures -----------------------------------------------------------------------
+
+
+class Request(NamedTuple):
+    """What is to be drawn, and how: the arguments of `draw`, once they are checked."""
+
+    output: Any
+    weights: Sequence[Any]
+    run: Any
+    edges: str | None
+    theme: Theme
+    title: str | None
+    max_nodes: int
+
+    def view(self) -> GraphView:
+        """The graph, number by number."""
+        return view_graph(self.output, self.weights, self.run, self.edges)
+
+
+class Kind(NamedTuple):
+    """A kind of picture, which `draw(detail=...)` calls by its name.
+
+    `shows` are the arguments that it can show, of "focus", "edges" and "precision"; what else is
+    asked for is refused.  `suits` says whether "auto" may take it for a request.
+    """
+
+    name: str
+    draw: Callable[[Request], Drawing]
+    shows: Collection[str] = ()
+    needs_run: bool = True
+    suits: Callable[[Request], bool] = lambda request: False
+
+
+def _draw_scalars(request: Request) -> Drawing:
+    view = request.view()
+    if len(view.boxes) > request.max_nodes:
+        raise GraphTooLarge(
+            f"the picture would have {len(view.boxes)} boxes, more than {request.max_nodes}: draw "
+            f"one weight with focus=, a network with detail='step', or raise max_nodes=."
+        )
+    return draw_view(view, request.theme, request.title)
+
+
+def _scalars_suit(request: Request) -> bool:
+    if request.run is not None and request.weights:
+        return len(request.run.steps) <= MOST_COLUMNS
+    return request.run is None or len(topological(request.output)) <= MOST_SCALARS
+
+
+def _draw_neurons(request: Request) -> Drawing:
+    drawing = draw_network(request.run, theme=request.theme.name, title=request.title)
+    return _with_every_number(drawing, request)
+
+
+def _neurons_suit(request: Request) -> bool:
+    run = request.run
+    return has_neurons(run) and len(run.q) * len(run.steps) <= MOST_NEURONS
+
+
+def _draw_cards(request: Request) -> Drawing:
+    output, run = request.output, request.run
+    ledgers = request.weights or shared_weights(output, run)[:MOST_LEDGERS]
+    drawing = draw_cards(output, run, ledgers, request.theme, request.title)
+    return _with_every_number(drawing, request)
+
+
+def _with_every_number(drawing: Drawing, request: Request) -> Drawing:
+    """The drawing, with one of every number inside, where that can be followed on a page."""
+    if len(topological(request.output)) <= MOST_NODES:
+        view = request.view()
+        if len(view.boxes) <= MOST_UNFOLDED:
+            drawing.inside = draw_view(view, request.theme)
+    return drawing
+
+
+# From the most detail to the least: "auto" takes the first that suits.
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind("scalar", _draw_scalars, ("focus", "edges", "precision"), False, _scalars_suit),
+        Kind("neuron", _draw_neurons, (), True, _neurons_suit),
+        Kind("step", _draw_cards, ("focus", "precision"), True, lambda request: True),
+    )
+}
+
+
+def _kind(detail: str, request: Request, asked: set[str]) -> Kind:
+    """The kind of a name, or for "auto" the first that suits, if it shows what is asked for."""
+    able = [kind for kind in KINDS.values() if asked.issubset(kind.shows)]
+    if detail == "auto":
+        fit = [kind for kind in able if request.run is not None or not kind.needs_run]
+        return next((kind for kind in fit if kind.suits(request)), fit[0])
+    kind = KINDS[detail]
+    if kind.needs_run and request.run is None:
+        raise ArgumentValueError(f"detail={detail!r} needs run=, the unrolled network.")
+    if kind not in able:
+        dropped = " and ".join(f"{name}=" for name in sorted(asked.difference(kind.shows)))
+        ways = " or ".join(f"detail={kind.name!r}" for kind in able)
+        raise ArgumentValueError(
+            f"detail={detail!r} cannot show {dropped}: choose {ways}, or leave it out."
+        )
+    return kind
+
+
+# --- the arguments --------------------------------------------------------------------------------
+
+
 def draw(
-    output: Any,
+    output: DrawnNode,
     *,
-    focus: Any = None,
-    run: Any = None,
+    focus: Node | Sequence[Node] | None = None,
+    run: DrawnRun | None = None,
     detail: str = "auto",
     edges: str | None = None,
     theme: str = "light",
@@ -49,14 +154,16 @@ def draw(
     ∂output/∂node, shown as `–` as long as no `backward` has reached the output.
 
     `detail` is "scalar", a box for each number; "neuron", a circle for each state, or "step", a
-    card for each step, which need `run`; "auto" chooses by size.  `edges` is "local", with the
-    local derivatives on the arrows, or "plain"; unless given, local for a whole network of one
-    state.  `theme` is "light", which turns dark on dark screens, or "dark".  `precision` is the
-    number of significant digits, 4 unless given and 17 at most; `subscripts=False` leaves the 1 of
-    w_1 where it is, and `accents=False` writes w₁⁽²⁾ for ẅ₁.
+    card for each step, which need `run`; "auto" chooses by size, and what can show all that is
+    asked for.  `edges` is "local", with the local derivatives on the arrows, or "plain"; unless
+    given, local for a whole network of one state.  `theme` is "light", which turns dark on dark
+    screens, or "dark".  `precision` is the number of significant digits, 4 unless given and 17 at
+    most; `subscripts=False` leaves the 1 of w_1 where it is, and `accents=False` writes w₁⁽²⁾ for
+    ẅ₁.
 
-    `ValueError` where the output does not depend on `focus`; `GraphTooLarge` (likewise) above
-    `max_nodes` boxes, 300 unless given.
+    `ValueError` where the output does not depend on `focus`, and where a detail cannot show what is
+    asked for: circles have no focus and no `precision`, and neither they nor cards have local
+    derivatives.  `GraphTooLarge` (likewise) above `max_nodes` boxes, 300 unless given.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -68,141 +175,23 @@ def draw(
     as_name(title, "title")
     if edges is not None:
         as_choice(edges, "edges", ("local", "plain"))
-    as_choice(detail, "detail", DETAILS)
+    as_choice(detail, "detail", ("auto", *KINDS))
     as_integer(max_nodes, "max_nodes", least=0)
     if precision is not None:
         as_integer(precision, "precision", least=1, most=17)
-    if run is None and detail in ("neuron", "step"):
-        raise ArgumentValueError(f"detail={detail!r} needs run=, the unrolled network.")
-    if detail == "neuron":
-        _check_neurons(run)
-    if detail == "auto":
-        detail = _detail(output, weights, run)
+    given = {"focus": weights, "edges": edges == "local", "precision": precision}
+    request = Request(output, weights, run, edges, colours, title, max_nodes)
+    kind = _kind(detail, request, {name for name, value in given.items() if value})
     with written_with(precision, subscripts, accents):
-        if detail == "neuron":
-            figure = write_network(run, colours, title)
-            return Drawing(figure, theme, inside=_inside(output, weights, run, edges, theme))
-        if detail == "step":
-            ledgers = weights or shared_weights(output, run)[:MOST_LEDGERS]
-            figure = write_cards(output, run, ledgers, colours, title)
-            return Drawing(figure, theme, inside=_inside(output, weights, run, edges, theme))
-        sketch = sketch_graph(output, weights, run, edges)
-        if len(sketch.boxes) > max_nodes:
-            raise GraphTooLarge(
-                f"the picture would have {len(sketch.boxes)} boxes, more than {max_nodes}: draw "
-                f"one weight with focus=, a network with detail='step', or raise max_nodes=."
-            )
-        return drawing_of(sketch, theme, title)
+        return kind.draw(request)
 
 
-def _inside(
-    output: Any, weights: Sequence[Any], run: Any, edges: str | None, theme: str
-) -> Drawing | None:
-    """The drawing of every number, where it can be followed on a page that is scrolled."""
-    if len(topological(output)) > MOST_NODES:
-        return None
-    sketch = sketch_graph(output, weights, run, edges)
-    return drawing_of(sketch, theme) if len(sketch.boxes) <= MOST_UNFOLDED else None
-
-
-def _detail(output: Any, weights: Sequence[Any], run: Any) -> str:
-    """What `auto` chooses: the most detail that can still be read."""
-    if run is None:
-        return "scalar"
-    steps = len(run.steps)
-    if weights:
-        return "scalar" if steps <= MOST_COLUMNS else "step"
-    if len(topological(output)) <= MOST_SCALARS:
-        return "scalar"
-    neurons = _has_neurons(run) and len(run.q) * steps <= MOST_NEURONS
-    return "neuron" if neurons else "step"
-
-
-def _has_neurons(run: Any) -> bool:
-    """Whether a state is one circle: an activation of its sum, as in an RNN alone."""
-    return hasattr(getattr(run, "rnn", None), "activation")
-
-
-def _check_neurons(run: Any) -> None:
-    if not _has_neurons(run):
-        raise ArgumentValueError(
-            "run has more to a state than one neuron (gates, or layers over layers), and only an "
-            "RNN is drawn by its neurons: choose draw(..., detail='step') or detail='scalar'."
-        )
-
-
-def check_graph(output: Any, focus: Any, run: Any) -> list[Any]:
+def check_graph(output: object, focus: Any, run: object) -> list[Any]:
     """The weights in focus as a list, once the arguments are what they should be."""
     several = isinstance(focus, list | tuple)
-    weights = list(focus) if several else [] if focus is None else [focus]
-    named = [(f"focus[{place}]" if several else "focus", w) for place, w in enumerate(weights)]
-    for argument, node in [("output", output), *named]:
-        if not is_node(node):
-            raise ArgumentTypeError(f"{argument} must be a Value, not {type(node).__name__}.")
-    if run is not None and not (hasattr(run, "steps") and hasattr(run, "given")):
-        raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
+    weights: list[Any] = list(focus) if several else [] if focus is None else [focus]
+    check_node(output, "output")
+    for place, weight in enumerate(weights):
+        check_node(weight, f"focus[{place}]" if several else "focus")
+    check_run(run)
     return weights
-
-
-def draw_cell(rnn: Any, *, theme: str = "light", title: str | None = None) -> Drawing:
-    """The picture of a single layer, as panel 8 has it: what happens in every step.
-
-    >>> from autograd_rnn import RNN
-    >>> draw_cell(RNN([[4], [1]], activation="relu", bias=False))
-    <Drawing: A single layer: 1 state, 1 input, relu>
-    """
-    _check_layer(rnn)
-    as_name(title, "title")
-    return Drawing(write_cell(rnn, as_theme(theme), title), theme)
-
-
-def draw_network(run: Any, *, theme: str = "light", title: str | None = None) -> Drawing:
-    """The picture of an unrolled network, a circle for each state of each step (panels 5 and 7).
-
-    >>> from autograd_rnn import counter, one_hot
-    >>> draw_network(counter().unroll(one_hot("AGGTG")))
-    <Drawing: The network, unrolled over 5 steps: 3 states, 4 inputs, step>
-    """
-    if not hasattr(run, "steps"):
-        raise ArgumentTypeError(f"run must be what unroll returned, not {type(run).__name__}.")
-    _check_neurons(run)
-    as_name(title, "title")
-    return Drawing(write_network(run, as_theme(theme), title), theme)
-
-
-def draw_weights(
-    rnn: Any, *, inputs: Sequence[str] | None = None, theme: str = "light", title: str | None = None
-) -> Drawing:
-    """The picture of a layer's weights: a heat table with the rows [1; Q; X] (panel 6).
-
-    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.
-
-    >>> from autograd_rnn import counter
-    >>> draw_weights(counter(), inputs="ACGT")
-    <Drawing: The weights, the same at every step: 3 states, 4 inputs, step>
-    """
-    _check_layer(rnn)
-    as_name(title, "title")
-    names = None if inputs is None else list(inputs)
-    if names is not None and not all(isinstance(name, str) for name in names):
-        raise ArgumentTypeError("inputs must be a str or a list of str, a name for each input.")
-    if names is not None and len(names) != rnn.inputs:
-        raise ArgumentValueError(
-            f"inputs must name the {rnn.inputs} inputs of the layer, not {len(names)}."
-        )
-    return Drawing(write_weights(rnn, as_theme(theme), names, title), theme)
-
-
-def _check_layer(rnn: Any) -> None:
-    if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
-        raise ArgumentTypeError(f"rnn must be a layer, such as an RNN, not {type(rnn).__name__}.")
-
-
-def drawing_of(sketch: Sketch, theme: str, title: str | None = None) -> Drawing:
-    """The drawing of a sketch, in the colours of a theme."""
-    picture = sketch.picture(title)
-    titles = {"autograd_rnn": picture.title, **{box.id: box.description for box in picture.boxes}}
-    titles |= {arrow.id: arrow_words(arrow, sketch.boxes) for arrow in picture.arrows}
-    titles |= cut_words(picture.cuts)
-    dot = write_dot(picture, sketch.placement(), as_theme(theme))
-    return Drawing(Figure(dot, sketch.summary(), titles), theme, picture)

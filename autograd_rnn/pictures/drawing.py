@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..arguments import as_float
 from ..errors import ArgumentValueError, AutogradError
 from ..files import write_whole
-from .canvas import Figure
-from .dot import Picture
-from .html_labels import FONTS, clean, entities
+from .graph_view import GraphView
+from .html_labels import FONTS, clean, escaped
 from .render import FORMATS, check_format, render
-from .theme import DARK, LIGHT, as_theme, dark_style
+from .theme import DARK, LIGHT, THEMES, dark_style
 
 FILE_FORMATS: Final = (*FORMATS, "html")
 # In points: what a notebook's column has room for.
 COLUMN: Final = 720
+WHOLE: Final = "autograd_rnn"  # the id of the whole picture
+SVG: Final = "{http://www.w3.org/2000/svg}"
+ElementTree.register_namespace("", SVG[1:-1])
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Drawing:
     """A picture as DOT text, to be rendered, saved, or shown by Jupyter; made by `draw`.
 
     `dot` is the text, `summary` one line about it, `titles` what each id of it stands for, `theme`
-    the name of its colours, `picture` the record it was written from, where there is one, and
+    the name of its colours, `view` what it shows of a graph, number by number, where it does, and
     `inside` a drawing of every number, where this one has fewer.
 
     >>> from autograd_rnn import Value, draw
@@ -35,63 +39,44 @@ class Drawing:
     ('x·2 = 6, 2 boxes', 'digraph', 'light')
     """
 
-    __slots__ = ("dot", "inside", "picture", "summary", "theme", "titles")
-
-    def __init__(
-        self,
-        figure: Figure,
-        theme: str,
-        picture: Picture | None = None,
-        inside: Drawing | None = None,
-    ) -> None:
-        self.inside = inside
-        self.dot = figure.dot
-        self.summary = figure.summary
-        self.titles = figure.titles
-        self.theme = theme
-        self.picture = picture
+    dot: str
+    summary: str
+    titles: Mapping[str, str]
+    theme: str
+    view: GraphView | None = None
+    inside: Drawing | None = None
 
     def svg(self) -> str:
         """The picture as SVG text; a box's title, shown by browsers, has its numbers in full.
 
         A light one turns dark on a dark screen.
         """
-
-        def retitle(match: re.Match[str]) -> str:
-            # Graphviz gives ids, which say nothing to a reader.
-            title = self.titles.get("autograd_rnn" if match[2] == "graph0" else match[2])
-            words = "" if title is None else f"<title>{entities(clean(title))}</title>\n"
-            return match[1] + words
-
-        named = re.compile(r'(<g id="(\w+)" class="[^"]*"[^>]*>\n)<title>.*?</title>\n')
-        text = named.sub(retitle, render(self.dot, "svg").decode())
-        if self.theme != LIGHT.name:
-            return text
-        return re.sub(r"(<svg[^>]*>\n)", rf"\1<style>{dark_style()}</style>\n", text, count=1)
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{written(svg_tree(self))}\n'
 
     def html(self) -> str:
         """The picture as an HTML page of its own, as wide as the window.
 
         Where it has cards or circles, every number can be unfolded below, unless they are many.
         """
-        svg = _sizeless(_element(self.svg()))
         unfolded = ""
         if self.inside is not None:
-            inner = re.sub(r'\bid="', 'id="inside_', _element(self.inside.svg()))
-            unfolded = f"<details><summary>Every number</summary>\n{inner}</details>\n"
-        title = entities(clean(self.titles.get("autograd_rnn", self.summary)))
-        colours = as_theme(self.theme)
-        dark = ""
+            inner = svg_tree(self.inside)
+            for element in inner.iter():
+                if "id" in element.attrib:
+                    element.set("id", f"inside_{element.get('id')}")
+            unfolded = f"<details><summary>Every number</summary>\n{written(inner)}\n</details>\n"
+        colours, dark = THEMES[self.theme], ""
         if colours is LIGHT:
             page = f"body{{background:{DARK.paper};color:{DARK.muted}}}"
             dark = f"@media (prefers-color-scheme: dark){{{page}}}"
         return (
-            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+            f"<title>{escaped(self.titles.get(WHOLE, self.summary))}</title>\n"
             f"<style>body{{margin:0;background:{colours.paper};color:{colours.muted};"
             f"font:16px {FONTS}}}svg{{width:100%;height:auto}}"
             f"summary{{padding:12px;cursor:pointer}}details{{overflow:auto}}"
             f"details svg{{width:auto}}"
-            f"{dark}</style>\n{svg}{unfolded}</html>\n"
+            f"{dark}</style>\n{written(without_size(svg_tree(self)))}\n{unfolded}</html>\n"
         )
 
     def png(self, dpi: float = 144) -> bytes:
@@ -124,22 +109,45 @@ class Drawing:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         try:
-            return {"image/svg+xml": _within_a_column(self.svg()), "text/plain": repr(self)}
+            tree = svg_tree(self)
         except AutogradError as error:
             return {"text/plain": f"{self!r}\n{error}"}
+        # Jupyter cuts off what is wider than a column: without a size it is shown whole.
+        wide = float(tree.get("width", "0").rstrip("pt")) > COLUMN
+        svg = written(without_size(tree)) if wide else self.svg()
+        return {"image/svg+xml": svg, "text/plain": repr(self)}
 
 
-def _element(svg: str) -> str:
-    """The SVG without what only a file opens with."""
-    return svg[svg.index("<svg") :]
+# --- the SVG as a tree ---------------------------------------------------------------------------
 
 
-def _sizeless(svg: str) -> str:
+def svg_tree(drawing: Drawing) -> ElementTree.Element:
+    """The SVG of a drawing as a tree, with its titles, and with the style that turns it dark."""
+    root = ElementTree.fromstring(render(drawing.dot, "svg"))
+    for group in root.iter(f"{SVG}g"):
+        title = group.find(f"{SVG}title")
+        if title is not None:
+            # Graphviz gives ids, which say nothing to a reader.
+            whole = group.get("class") == "graph"
+            words = drawing.titles.get(WHOLE if whole else group.get("id", ""))
+            if words is None:
+                group.remove(title)
+            else:
+                title.text = clean(words)
+    if drawing.theme == LIGHT.name:
+        style = ElementTree.Element(f"{SVG}style")
+        style.text, style.tail = dark_style(), "\n"
+        root.insert(0, style)
+    return root
+
+
+def without_size(svg: ElementTree.Element) -> ElementTree.Element:
     """The SVG without its size, which makes it as wide as what it stands in."""
-    return re.sub(r'(<svg )width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+    for side in ("width", "height"):
+        svg.attrib.pop(side, None)
+    return svg
 
 
-def _within_a_column(svg: str) -> str:
-    """The SVG as a notebook shows it whole: Jupyter cuts off what is wider than a column."""
-    width = re.search(r'<svg width="(\d+)', svg)
-    return _sizeless(svg) if width and int(width[1]) > COLUMN else svg
+def written(svg: ElementTree.Element) -> str:
+    """The text of an SVG, as it may stand in a page."""
+    return ElementTree.tostring(svg, encoding="unicode")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from html import escape
 from math import ceil
 from typing import Final, NamedTuple
 
 from ..graph.notation import is_not_finite
-from .layout import text_width
 from .theme import LIGHT, Theme
 
 
@@ -35,30 +36,52 @@ class Row(NamedTuple):
     full: str = ""
 
 
+# How a table or a cell looks: in words, and in whole points.
+Looks = dict[str, str | int]
+
 # --- styles --------------------------------------------------------------------------------------
 
 FONTS: Final = "DejaVu Sans,Verdana,Helvetica,Arial,sans-serif"
-LEGEND: Final = {
-    "parameter": "shared parameter",
-    "copy": "separating set: its copies",
-    "constant": "constant",
-    "state": "state",
-    "output": "output",
-}
-
 TITLE_POINTS: Final = 18
 NAME_POINTS: Final = 15
 VALUE_POINTS: Final = 13
 SMALL_POINTS: Final = 12
+LEGEND_POINTS: Final = 11
 KEY_POINTS: Final = 9.5
-KEY_ROOM: Final = 34.0
-NAME_HEIGHT: Final = 28.0
-ROW_HEIGHT: Final = 24.0
+KEY_ROOM: Final = 34
+NAME_HEIGHT: Final = 28
+ROW_HEIGHT: Final = 24
 BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpadding": "2"}
 
 # --- text ----------------------------------------------------------------------------------------
 
 UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+NARROW: Final = frozenset(" .,:;·'|!()[]filtrjI₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾")
+BROAD: Final = frozenset("+−×÷=<>~w&#$")
+WIDE: Final = frozenset("mMW@%—…")
+
+
+def text_width(text: str, points: float, bold: bool = False) -> float:
+    """The room in points that a text takes in DejaVu Sans, or a little more.
+
+    A fixed estimate, so that a picture has the same positions whatever fonts a machine has.
+
+    >>> text_width("w\u0307", 10) == text_width("w", 10)
+    True
+    """
+    widths = [
+        0.0
+        if unicodedata.combining(character)
+        else 0.42
+        if character in NARROW
+        else 1.02
+        if character in WIDE or unicodedata.east_asian_width(character) in "WF"
+        else 0.84
+        if character in BROAD or character.isupper()
+        else 0.65
+        for character in text
+    ]
+    return sum(widths) * points * (1.14 if bold else 1.0)
 
 
 def clean(text: str, most: int = 200) -> str:
@@ -68,20 +91,18 @@ def clean(text: str, most: int = 200) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def entities(text: str) -> str:
-    """The text with what HTML labels read as markup written as entities.
+def escaped(text: str, most: int = 200) -> str:
+    """The text, cleaned, for a page or a label of HTML.
 
-    >>> entities('a<b & "c"')
+    >>> escaped('a<b & "c"')
     'a&lt;b &amp; &quot;c&quot;'
     """
-    for character, entity in (("&", "amp"), ("<", "lt"), (">", "gt"), ('"', "quot"), ("'", "#39")):
-        text = text.replace(character, f"&{entity};")
-    return text
+    return escape(clean(text, most))
 
 
 def html(text: str) -> str:
     """The text for an HTML label: Graphviz expands backslashes there, and stops at empty cells."""
-    return entities(clean(text)).replace("\\", "\\\\").replace("\n", "<BR/>\n") or " "
+    return escaped(text).replace("\\", "\\\\").replace("\n", "<BR/>\n") or " "
 
 
 def font(text: str, points: float, colour: str, bold: bool = False) -> str:
@@ -89,11 +110,19 @@ def font(text: str, points: float, colour: str, bold: bool = False) -> str:
     return f"<B>{written}</B>" if bold else written
 
 
-def table(rows: Sequence[str], **attributes: str) -> str:
+def cell(inside: str = "", **looks: str | int) -> str:
+    """A cell of a table."""
+    return f"<TD{_attributes(looks)}>{inside}</TD>"
+
+
+def table(rows: Sequence[str], **looks: str | int) -> str:
     # A line break after each row: Graphviz reads at most 16,384 bytes between two of them.
-    written = " ".join(f'{name.upper()}="{value}"' for name, value in attributes.items())
     body = "".join(f"<TR>{row}</TR>\n" for row in rows)
-    return f"<<TABLE {written}>\n{body}</TABLE>>"
+    return f"<<TABLE{_attributes(looks)}>\n{body}</TABLE>>"
+
+
+def _attributes(looks: Looks) -> str:
+    return "".join([f' {name.upper()}="{value}"' for name, value in looks.items()])
 
 
 def rounded(
@@ -101,14 +130,14 @@ def rounded(
 ) -> str:
     """A table within a rounded line, dashed or not, and no lines inside."""
     style = "ROUNDED,DASHED" if dashed else "ROUNDED"
-    looks = {"border": str(border), "color": line, "bgcolor": fill, "style": style}
-    return table(rows, **{**BARE, "cellpadding": str(padding), **looks})
+    looks: Looks = {"border": border, "color": line, "bgcolor": fill, "style": style}
+    return table(rows, **{**BARE, "cellpadding": padding, **looks})
 
 
 # --- boxes ---------------------------------------------------------------------------------------
 
 
-def _widths(box: Box) -> tuple[float, float]:
+def _widths(box: Box) -> tuple[int, int]:
     """The room of a box's badge, and of its values to the right of the keys, without padding."""
     badge = 0.0 if box.badge is None else text_width(box.badge, NAME_POINTS, bold=True) + 12.0
     grad = "" if box.grad is None else box.grad + " "
@@ -117,111 +146,104 @@ def _widths(box: Box) -> tuple[float, float]:
         text_width(grad, VALUE_POINTS, bold=True),
         text_width(box.name, NAME_POINTS, bold=True) + 4.0 - KEY_ROOM,
     )
-    return float(round(badge)), float(round(values + 6.0))
+    return round(badge), round(values + 6.0)
 
 
 def box_size(box: Box) -> tuple[float, float]:
     """The width and height of a box in points, whatever fonts a machine has."""
     badge, values = _widths(box)
     height = NAME_HEIGHT + ROW_HEIGHT * (1 if box.grad is None else 2)
-    border = 2.0 * LIGHT.styles[box.role].border
+    border = 2 * LIGHT.styles[box.role].border
     return badge + KEY_ROOM + values + border, height + border
 
 
 def box_label(box: Box, theme: Theme) -> str:
     """Badge, name, and a row each for data and grad."""
     style = theme.styles[box.role]
-    badge_width, value_width = _widths(box)
-    rows = 2 if box.grad is None else 3
-    badge = (
-        ""
-        if box.badge is None
-        else f'<TD ROWSPAN="{rows}" BORDER="1" SIDES="R" COLOR="{style.line}" '
-        f'WIDTH="{badge_width:.0f}">{font(box.badge, NAME_POINTS, theme.muted, bold=True)}</TD>'
-    )
+    badge_width, width = _widths(box)
     # The space after a value keeps right-aligned text off the border.
     data = font(box.data + " ", VALUE_POINTS, theme.ink, bold=is_not_finite(box.data))
-    lines = [
-        f'{badge}<TD COLSPAN="2" HEIGHT="{NAME_HEIGHT:.0f}">'
-        f"{font(box.name, NAME_POINTS, style.ink, bold=True)}</TD>",
-        _line_of("data", data, value_width, theme),
-    ]
+    name = font(box.name, NAME_POINTS, style.ink, bold=True)
+    lines = [cell(name, colspan=2, height=NAME_HEIGHT), _line_of("data", data, width, theme)]
     if box.grad is not None:
-        written = font(box.grad + " ", VALUE_POINTS, theme.gradient, bold=True)
-        lines.append(_line_of("grad", written, value_width, theme))
+        grad = font(box.grad + " ", VALUE_POINTS, theme.gradient, bold=True)
+        lines.append(_line_of("grad", grad, width, theme))
+    if box.badge is not None:
+        badge = font(box.badge, NAME_POINTS, theme.muted, bold=True)
+        rule: Looks = {"border": 1, "sides": "R", "color": style.line, "width": badge_width}
+        lines[0] = cell(badge, rowspan=len(lines), **rule) + lines[0]
     dashed = is_not_finite(box.data, box.grad)
     return rounded(lines, style.border, style.line, style.fill, padding=3, dashed=dashed)
 
 
-def _line_of(key: str, value: str, width: float, theme: Theme) -> str:
-    return (
-        f'<TD ALIGN="LEFT" WIDTH="{KEY_ROOM:.0f}" HEIGHT="{ROW_HEIGHT:.0f}">'
-        f"{font(key, KEY_POINTS, theme.muted)}</TD>"
-        f'<TD ALIGN="RIGHT" WIDTH="{width:.0f}">{value}</TD>'
+def _line_of(key: str, value: str, width: int, theme: Theme) -> str:
+    written = font(key, KEY_POINTS, theme.muted)
+    return cell(written, align="LEFT", width=KEY_ROOM, height=ROW_HEIGHT) + cell(
+        value, align="RIGHT", width=width
     )
 
 
 def chip_label(chip: str, theme: Theme) -> str:
     """What a copy adds, to stand on the arrow to it."""
-    cell = f"<TD>{font(f' {chip} ', SMALL_POINTS, theme.gradient, bold=True)}</TD>"
-    return rounded([cell], 1, theme.gradient, theme.paper, padding=2)
+    inside = cell(font(f" {chip} ", SMALL_POINTS, theme.gradient, bold=True))
+    return rounded([inside], 1, theme.gradient, theme.paper, padding=2)
 
 
 def title_label(title: str, subtitle: str, theme: Theme) -> str:
     """The heading: two lines, or one where there is no subtitle."""
-    rows = [f"<TD>{font(title, TITLE_POINTS, theme.ink, bold=True)}</TD>"]
+    rows = [cell(font(title, TITLE_POINTS, theme.ink, bold=True))]
     if subtitle:
-        rows.append(f"<TD>{font(subtitle, SMALL_POINTS, theme.muted)}</TD>")
+        rows.append(cell(font(subtitle, SMALL_POINTS, theme.muted)))
     return table(rows, **{**BARE, "cellpadding": "4"})
 
 
 def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
-    """A swatch per role with its words."""
-    cells = "".join(
-        f'<TD BORDER="{style.border}" COLOR="{style.line}" '
-        f'BGCOLOR="{style.fill}" STYLE="ROUNDED" WIDTH="22" HEIGHT="14"> </TD>'
-        f'<TD ALIGN="LEFT">{font(words + "  ", 11, theme.muted)}</TD>'
-        for role, words in legend.items()
-        for style in [theme.styles[role]]
-    )
-    return table([cells], **{**BARE, "cellspacing": "4"})
+    """A swatch per role with its words; nothing where there are none."""
+    cells = []
+    for role, words in legend.items():
+        style = theme.styles[role]
+        looks = {"color": style.line, "bgcolor": style.fill, "style": "ROUNDED"}
+        cells.append(cell(" ", border=style.border, **looks, width=22, height=14))
+        cells.append(cell(font(words + "  ", LEGEND_POINTS, theme.muted), align="LEFT"))
+    return table(["".join(cells)], **{**BARE, "cellspacing": "4"}) if cells else ""
 
 
 def weights_legend_label(signs: Collection[str], theme: Theme) -> str:
     """What the arrows of weights of these signs say; nothing where there are none."""
-    told = [("→", "positive", "weight above 0"), ("⊣", "negative", "weight below 0")]
+    told = [("→", "positive", "weight above 0    "), ("⊣", "negative", "weight below 0    ")]
     cells = [
-        f"<TD>{font(head, NAME_POINTS, getattr(theme, sign), bold=True)}</TD>"
-        f"<TD>{font(words + '    ', 11, theme.muted)}</TD>"
+        cell(font(head, NAME_POINTS, getattr(theme, sign), bold=True))
+        + cell(font(words, LEGEND_POINTS, theme.muted))
         for head, sign, words in told
         if sign in signs
     ]
-    words = font("the thicker the larger, none where it or its input is 0", 11, theme.muted)
-    return table([f"{''.join(cells)}<TD>{words}</TD>"], **BARE) if cells else ""
+    words = "the thicker the larger, none for 0"
+    cells += [cell(font(words, LEGEND_POINTS, theme.muted))] if cells else []
+    return table(["".join(cells)], **BARE) if cells else ""
 
 
-def panel_label(words: str, theme: Theme) -> str:
-    """What stands at the foot of the panel of a step."""
+def plain_label(words: str, theme: Theme) -> str:
+    """Small words, such as stand at the foot of the panel of a step."""
     return f"<{font(words, SMALL_POINTS, theme.muted)}>"
 
 
 # --- cards and ledgers ---------------------------------------------------------------------------
 
-ROW: Final = 26.0
-FOOT: Final = 8.0
+ROW: Final = 26
+FOOT: Final = 8
 WORDS_POINTS: Final = 14.0
-LEDGER: Final = 46.0
+LEDGER: Final = 46
 SOURCE_POINTS: Final = 10.5
 ROUNDED: Final = {"cellborder": "0", "cellspacing": "0", "cellpadding": "3", "style": "ROUNDED"}
 
 
-def card_columns(heads: Sequence[str], rows: Sequence[Row]) -> tuple[float, float, float]:
+def card_columns(heads: Sequence[str], rows: Sequence[Row]) -> tuple[int, int, int]:
     """The widths of the columns of cards with these heads and rows: words, data, grad."""
-    data = ceil(max(26.0, *[text_width(row.data, VALUE_POINTS) for row in rows])) + 14.0
-    grad = ceil(max(26.0, *[text_width(row.grad, WORDS_POINTS, True) for row in rows])) + 14.0
+    data = ceil(max(26.0, *[text_width(row.data, VALUE_POINTS) for row in rows])) + 14
+    grad = ceil(max(26.0, *[text_width(row.grad, WORDS_POINTS, True) for row in rows])) + 14
     words = max(text_width(row.words, WORDS_POINTS, bold=True) for row in rows)
     widest = max(text_width(head, SMALL_POINTS, bold=True) for head in heads)
-    return ceil(max(words, widest - data - grad)) + 16.0, data, grad
+    return ceil(max(words, widest - data - grad)) + 16, data, grad
 
 
 def card_height(rows: Sequence[Row]) -> float:
@@ -229,12 +251,11 @@ def card_height(rows: Sequence[Row]) -> float:
     return ROW * (2 + len(rows)) + FOOT + 2.0
 
 
-def card_label(head: str, rows: Sequence[Row], columns: Sequence[float], theme: Theme) -> str:
+def card_label(head: str, rows: Sequence[Row], columns: Sequence[int], theme: Theme) -> str:
     """A head, a line per row with its numbers, and a foot, so that fills keep off the corners."""
     heading = font(head, SMALL_POINTS, theme.ink, bold=True)
     keys = [font(f"{key} ", KEY_POINTS, theme.muted) for key in ("", "data", "grad")]
-    top = f'<TD COLSPAN="3" HEIGHT="{ROW:.0f}">{heading}</TD>'
-    lines = [top, _card_line(keys, columns, theme.paper)]
+    lines = [cell(heading, colspan=3, height=ROW), _card_line(keys, columns, theme.paper)]
     for row in rows:
         style = theme.styles[row.role]
         cells = [
@@ -243,14 +264,14 @@ def card_label(head: str, rows: Sequence[Row], columns: Sequence[float], theme: 
             font(f"{row.grad} ", WORDS_POINTS, theme.gradient, bold=True),
         ]
         lines.append(_card_line(cells, columns, style.fill))
-    lines.append(f'<TD COLSPAN="3" HEIGHT="{FOOT:.0f}" CELLPADDING="0"></TD>')
-    return table(lines, **ROUNDED, border="1", color=theme.line, bgcolor=theme.panel_line)
+    lines.append(cell(colspan=3, height=FOOT, cellpadding=0))
+    return table(lines, **ROUNDED, border=1, color=theme.line, bgcolor=theme.panel_line)
 
 
-def _card_line(cells: Sequence[str], widths: Sequence[float], fill: str) -> str:
+def _card_line(written: Sequence[str], widths: Sequence[int], fill: str) -> str:
     return "".join(
-        f'<TD ALIGN="{align}" WIDTH="{width:.0f}" HEIGHT="{ROW:.0f}" BGCOLOR="{fill}">{cell}</TD>'
-        for align, width, cell in zip(("LEFT", "RIGHT", "RIGHT"), widths, cells, strict=True)
+        cell(text, align=align, width=width, height=ROW, bgcolor=fill)
+        for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), widths, written, strict=True)
     )
 
 
@@ -261,10 +282,9 @@ def ledger_label(fields: Sequence[tuple[str, str]], widths: Sequence[float], the
     for source, term in fields[1:]:
         written = font(term, 15, theme.gradient, bold=True)
         cells.append(f"{font(source, SOURCE_POINTS, theme.muted)}<BR/>{written}")
-    row = "".join(
-        f'<TD WIDTH="{width:.0f}" HEIGHT="{LEDGER:.0f}" BORDER="{int(place > 0)}" SIDES="L" '
-        f'COLOR="{style.line}">{cell}</TD>\n'
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    looks: Looks = {"height": LEDGER, "sides": "L", "color": style.line}
+    row = "\n".join(
+        cell(text, width=round(width), border=int(place > 0), **looks)
+        for place, (text, width) in enumerate(zip(cells, widths, strict=True))
     )
-    border = str(style.border)
-    return table([row], **ROUNDED, border=border, color=style.line, bgcolor=style.fill)
+    return table([row], **ROUNDED, border=style.border, color=style.line, bgcolor=style.fill)

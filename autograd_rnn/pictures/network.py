@@ -5,39 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..arguments import many
+from ..arguments import as_name, many
+from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.notation import label, number
-from .canvas import (
-    ARROW_HEAD,
-    LEGEND_ROOM,
-    LINE_HEIGHT,
-    RADIUS,
-    TITLE_ROOM,
-    Figure,
-    Point,
-    Sheet,
-    along,
-    heading_width,
-    new_graph,
-)
+from .canvas import ARROW_HEAD, LINE_HEIGHT, RADIUS, Canvas, Point, along
+from .drawing import Drawing
 from .html_labels import (
     BARE,
+    LEGEND_POINTS,
     NAME_POINTS,
     SMALL_POINTS,
     TITLE_POINTS,
     VALUE_POINTS,
+    Looks,
+    cell,
     clean,
     font,
     legend_label,
     table,
-    title_label,
+    text_width,
     weights_legend_label,
 )
-from .layout import text_width
-from .theme import Theme, tint
-from .words import numbered, short
+from .theme import as_theme, tint
+
+if TYPE_CHECKING:
+    from ..networks.model import Unrolled
+    from ..networks.rnn import RNN
+
 
 # --- colours and words ---------------------------------------------------------------------------
 
@@ -45,41 +41,51 @@ FULL: Final = 0.95
 SOURCES: Final = {"plain": "offset", "state": "state before", "constant": "input"}
 
 
+def numbered(letter: str, size: int) -> list[str]:
+    """Q₁, Q₂, ..., or q where there is but one."""
+    return [letter.lower()] if size == 1 else [label(f"{letter}_{i + 1}") for i in range(size)]
+
+
+def short(x: float) -> str:
+    """The number for a small place: two digits, one below a tenth."""
+    return number(x, 2 if abs(x) >= 0.1 else 1, 3)
+
+
 def _scale(numbers: Iterable[float]) -> float:
     """The largest size of the finite ones, and no less than 1."""
     return max([1.0, *[abs(x) for x in numbers if math.isfinite(x)]])
 
 
-def _weights_scale(rnn: Any) -> float:
+def _weights_scale(rnn: RNN) -> float:
     return _scale(weight.data for row in rnn.weights for weight in row)
 
 
-def _sources(rnn: Any) -> list[tuple[str, str]]:
+def _sources(rnn: RNN) -> list[tuple[str, str]]:
     """The role and the name of what each row of the weights multiplies: [1; Q; X]."""
     states = [("state", name) for name in numbered("Q", rnn.states)]
     inputs = [("constant", name) for name in numbered("X", rnn.inputs)]
     return [*[("plain", "1")] * rnn.bias, *states, *inputs]
 
 
-def _formula(rnn: Any) -> str:
+def _formula(rnn: RNN) -> str:
     vector = "; ".join(["1"] * rnn.bias + ["Q⁽ᵏ⁻¹⁾"] + ["X⁽ᵏ⁾"] * (rnn.inputs > 0))
     return f"π⁽ᵏ⁾ = Wᵀ [{vector}]     Q⁽ᵏ⁾ = {_activated(rnn, 'π⁽ᵏ⁾')}"
 
 
-def _activated(rnn: Any, pi: str) -> str:
+def _activated(rnn: RNN, pi: str) -> str:
     return pi if rnn.activation == "linear" else f"{rnn.activation}({pi})"
 
 
-# --- the sheet -----------------------------------------------------------------------------------
+# --- arrows that are weights ----------------------------------------------------------------------
 
 
-class _Wiring(Sheet):
-    """A sheet on which the arrows are weights."""
+class _Wiring(Canvas):
+    """A canvas on which the arrows are weights."""
 
-    def __init__(self, theme: Theme) -> None:
-        looks = {"color": theme.line, "penwidth": "1.5"}
-        super().__init__(theme, new_graph(theme, looks, layout="nop2"))
-        self.graph.attr(outputorder="edgesfirst")
+    def __init__(self, theme: str) -> None:
+        colours = as_theme(theme)
+        looks = {"color": colours.line, "penwidth": "1.5"}
+        super().__init__(colours, looks, layout="nop2", outputorder="edgesfirst")
         self.signs: set[str] = set()
 
     def weight(
@@ -96,93 +102,102 @@ class _Wiring(Sheet):
                 last, looks["arrowsize"] = along(tip, last, 0.3), "0.9"
             self.arrow(ends, [*curve, last, tip], f"{words}: {w!r}", **looks)
 
-    def finish(self, title: str, formula: str, legend: str, rnn: Any) -> Figure:
-        """All of it, under a heading and over a legend."""
-        (left, bottom), (right, top) = self.extent()
-        middle, width = (left + right) / 2, max(right - left, heading_width(title, formula))
-        heading = title_label(title, formula, self.theme)
-        at = (middle, top + TITLE_ROOM / 2 + 6)
-        self.node("heading", at, (width, TITLE_ROOM), heading, "")
-        if legend:
-            self.node("legend", (middle, bottom - 30), (0, LEGEND_ROOM), legend, "")
-        summary = f"{title}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
-        return self.figure(title, *self.extent(), f"{summary}, {rnn.activation}")
+    def finish(self, title: str | None, what: str, formula: str, legend: str, rnn: RNN) -> Drawing:
+        """All of it, under a title, or what it is, and over a legend."""
+        heading = as_name(title, "title") or what
+        self.frame(heading, formula, legend)
+        summary = f"{heading}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
+        return self.drawing(f"{summary}, {rnn.activation}")
 
 
-# --- the cell ------------------------------------------------------------------------------------
+def _check_rnn(rnn: object) -> None:
+    if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
+        raise ArgumentTypeError(
+            f"rnn must have one neuron per state, such as an RNN, not {type(rnn).__name__}."
+        )
+
+
+# --- one step -------------------------------------------------------------------------------------
 
 MOST_NUMBERS: Final = 12
 
 
-def write_cell(rnn: Any, theme: Theme, title: str | None = None) -> Figure:
-    """A single layer: its operations where they are few, else its weights as arrows (panel 8)."""
-    sheet = _Wiring(theme)
+def draw_cell(rnn: RNN, *, theme: str = "light", title: str | None = None) -> Drawing:
+    """The picture of one step of an RNN, as panel 8 has it: what happens in every step.
+
+    Where they are few, each operation is drawn, else each weight as an arrow.
+
+    >>> from autograd_rnn import RNN
+    >>> draw_cell(RNN([[4], [1]], activation="relu", bias=False))
+    <Drawing: One step of an RNN: 1 state, 1 input, relu>
+    """
+    _check_rnn(rnn)
+    canvas = _Wiring(theme)
     few = (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False)
-    formula, legend = (_draw_operations if few else _draw_layer)(rnn, sheet)
-    return sheet.finish(title or "A single layer", formula, legend, rnn)
+    formula, legend = (_draw_operations if few else _draw_arrows)(rnn, canvas)
+    return canvas.finish(title, "One step of an RNN", formula, legend, rnn)
 
 
-def _draw_operations(rnn: Any, sheet: _Wiring) -> tuple[str, str]:
+def _draw_operations(rnn: RNN, canvas: _Wiring) -> tuple[str, str]:
     """The operations of one state, one input and no offset; the formula and the legend."""
     weights = [row[0] for row in rnn.weights]
     names = [clean(label(w.name or f"w_{i}"), 24) for i, w in enumerate(weights, 1)]
     lines = [[name, number(w.data)] for name, w in zip(names, weights, strict=True)]
     said = [f"{name}: data {w.data!r}" for name, w in zip(names, weights, strict=True)]
-    ink = sheet.theme.styles["parameter"].ink, sheet.theme.ink
-    wide = sheet.room_of([rnn.activation], "plain")[0]
-    left = -120 - max(sheet.room_of(lines[1], "parameter")[0], 60) / 2
+    ink = canvas.theme.styles["parameter"].ink, canvas.theme.ink
+    wide = canvas.room_of([rnn.activation], "plain")[0]
+    left = -120 - max(canvas.room_of(lines[1], "parameter")[0], 60) / 2
     right = 256 + wide
-    sheet.panel("k", (-62, -152), (right, 56))
-    sheet.box("q0", (left, 0), ["qₖ₋₁"], "the state before the step", "state")
-    sheet.box("x", (130, -200), ["xₖ"], "the input", "constant")
-    sheet.box("w1", (0, 122), lines[0], said[0], "parameter", *ink)
-    sheet.box("w2", (left, -92), lines[1], said[1], "parameter", *ink)
-    sheet.circle("m1", (0, 0), "×", f"{names[0]} times the state", "plain")
-    sheet.circle("m2", (130, -92), "×", f"{names[1]} times the input", "plain")
-    sheet.circle("s", (130, 0), "+", "π, the sum of both", "plain")
-    sheet.text("pi", (187, 15), "πₖ", NAME_POINTS, sheet.theme.ink)
-    sheet.box("a", (220 + wide / 2, 0), [rnn.activation], "the activation", "plain")
-    sheet.box("q1", (right + 76, 0), ["qₖ"], "the state after the step", "state")
+    canvas.box("q0", (left, 0), ["qₖ₋₁"], "the state before the step", "state")
+    canvas.box("x", (130, -200), ["xₖ"], "the input", "constant")
+    canvas.box("w1", (0, 122), lines[0], said[0], "parameter", *ink)
+    canvas.box("w2", (left, -92), lines[1], said[1], "parameter", *ink)
+    with canvas.panel("k", "step k", (-62, -152), (right, 56)):
+        canvas.circle("m1", (0, 0), "×", f"{names[0]} times the state", "plain")
+        canvas.circle("m2", (130, -92), "×", f"{names[1]} times the input", "plain")
+        canvas.circle("s", (130, 0), "+", "π, the sum of both", "plain")
+        canvas.text("pi", (187, 15), "πₖ", NAME_POINTS, canvas.theme.ink)
+        canvas.box("a", (220 + wide / 2, 0), [rnn.activation], "the activation", "plain")
+    canvas.box("q1", (right + 76, 0), ["qₖ"], "the state after the step", "state")
     fans = {"q0 m1": "state", "w1 m1": "parameter", "w2 m2": "parameter", "x m2": "constant"}
     for ends, role in {**fans, "a q1": "state"}.items():
-        sheet.arrow(ends, color=sheet.theme.styles[role].line, penwidth="2")
+        canvas.arrow(ends, color=canvas.theme.styles[role].line, penwidth="2")
     for ends in ("m1 s", "m2 s", "s a"):
-        sheet.arrow(ends)
+        canvas.arrow(ends)
     formula = f"πₖ = {names[0]}·qₖ₋₁ + {names[1]}·xₖ     qₖ = {_activated(rnn, 'πₖ')}"
     legend = {"parameter": "shared by all steps", "state": "state", "constant": "input"}
-    return formula, legend_label(legend, sheet.theme)
+    return formula, legend_label(legend, canvas.theme)
 
 
-def _draw_layer(rnn: Any, sheet: _Wiring) -> tuple[str, str]:
+def _draw_arrows(rnn: RNN, canvas: _Wiring) -> tuple[str, str]:
     """An arrow per weight, with its number where they are few; the formula and the legend."""
-    theme, sources, scale = sheet.theme, _sources(rnn), _weights_scale(rnn)
+    theme, sources, scale = canvas.theme, _sources(rnn), _weights_scale(rnn)
     gaps = [-54.0 if role == before else -74.0 for (before, _), (role, _) in pairwise(sources)]
     ys = list(accumulate([0.0, *gaps]))
     for i, ((role, name), y) in enumerate(zip(sources, ys, strict=True)):
-        sheet.circle(f"r{i}", (0, y), name, f"{name}, {SOURCES[role]}", role)
-    wide = sheet.room_of([rnn.activation], "plain")[0]
+        canvas.circle(f"r{i}", (0, y), name, f"{name}, {SOURCES[role]}", role)
+    wide = canvas.room_of([rnn.activation], "plain")[0]
     x1, x2 = 380.0, 500.0 + wide
     pitch = min(130.0, max(60.0, -ys[-1] / rnn.states))
     few = sum(w.data != 0 for row in rnn.weights for w in row) <= MOST_NUMBERS
     for j, (pi, q) in enumerate(zip(*[numbered(n, rnn.states) for n in "πQ"], strict=True)):
         y = ys[-1] / 2 + pitch * ((rnn.states - 1) / 2 - j)
-        sheet.circle(f"p{j}", (x1, y), pi, f"{pi}, the sum", "plain")
-        sheet.box(f"a{j}", ((x1 + x2) / 2, y), [rnn.activation], "the activation", "plain")
-        sheet.circle(f"q{j}", (x2, y), q, f"{q}, the state after the step", "state")
-        sheet.arrow(f"p{j} a{j}")
-        sheet.arrow(f"a{j} q{j}")
+        canvas.circle(f"p{j}", (x1, y), pi, f"{pi}, the sum", "plain")
+        canvas.box(f"a{j}", ((x1 + x2) / 2, y), [rnn.activation], "the activation", "plain")
+        canvas.circle(f"q{j}", (x2, y), q, f"{q}, the state after the step", "state")
+        canvas.arrow(f"p{j} a{j}")
+        canvas.arrow(f"a{j} q{j}")
         for i, (_, name) in enumerate(sources):
             w = rnn.weights[i][j].data
-            sheet.weight(f"r{i} p{j}", w, scale, f"weight from {name} to {pi}")
+            canvas.weight(f"r{i} p{j}", w, scale, f"weight from {name} to {pi}")
             if few and w != 0:
-                at = along(sheet.at[f"r{i}"], (x1, y), 0.16)
-                words = f"<TD>{font(short(w), VALUE_POINTS, theme.ink)}</TD>"
-                written = table([words], **BARE, bgcolor=theme.paper)
-                sheet.node(f"n{i}_{j}", at, (0, 0), written, "")
-    foot = min(y for _, y in sheet.corners) - 22
+                at = along(canvas.at[f"r{i}"], (x1, y), 0.16)
+                words = cell(font(short(w), VALUE_POINTS, theme.ink))
+                canvas.node(f"n{i}_{j}", at, (0, 0), table([words], **BARE, bgcolor=theme.paper))
+    foot = min(y for _, y in canvas.corners) - 22
     for id, x, words in (("c0", 0.0, "before step k"), ("c1", x1, "sums"), ("c2", x2, "after it")):
-        sheet.text(id, (x, foot), words, SMALL_POINTS, theme.muted)
-    return _formula(rnn), weights_legend_label(sheet.signs, sheet.theme)
+        canvas.text(id, (x, foot), words, SMALL_POINTS, theme.muted)
+    return _formula(rnn), weights_legend_label(canvas.signs, canvas.theme)
 
 
 # --- the network ---------------------------------------------------------------------------------
@@ -195,36 +210,57 @@ PANEL: Final = 150.0
 GAP: Final = 16.0
 
 
-def write_network(run: Any, theme: Theme, title: str | None = None) -> Figure:
-    """The unrolled network, a column of neurons per step (panels 5 and 7)."""
-    sheet, count = _Wiring(theme), len(run.steps)
-    columns = _Columns(run, sheet)
+def draw_network(run: Unrolled, *, theme: str = "light", title: str | None = None) -> Drawing:
+    """The picture of an unrolled network, a circle for each state of each step (panels 5 and 7).
+
+    >>> from autograd_rnn import counter, one_hot
+    >>> draw_network(counter().unroll(one_hot("AGGTG")))
+    <Drawing: The network, unrolled over 5 steps: 3 states, 4 inputs, step>
+    """
+    if not hasattr(run, "steps"):
+        raise ArgumentTypeError(
+            f"run must be an unrolled network, such as rnn.unroll(inputs), "
+            f"not {type(run).__name__}."
+        )
+    if not has_neurons(run):
+        raise ArgumentValueError(
+            "run has more to a state than one neuron (gates, or layers over layers), and only an "
+            "RNN is drawn by its neurons: choose draw(..., detail='step') or detail='scalar'."
+        )
+    canvas, count = _Wiring(theme), len(run.steps)
+    columns = _Columns(run, canvas)
     columns.start()
     right, last = RADIUS, 0
     for k in range(1, count + 1):
         if count > MOST_STEPS and FIRST < k <= count - LAST:
             continue
         if k > last + 1:
-            columns.skip(last, k - 1 - last, right + 70)
+            columns.skip(last, k, right + 70)
             right += 140 - GAP
         left, right = right + GAP, right + GAP + PANEL
-        sheet.panel(str(k), (left, columns.foot), (right, RADIUS + 18))
-        columns.neurons(k, right - 38)
+        if k in run.cuts:
+            canvas.cut(k, left - GAP / 2, (RADIUS + 28, columns.foot))
+        with canvas.panel(k, f"step {k}", (left, columns.foot), (right, RADIUS + 18)):
+            columns.neurons(k, right - 38)
         columns.arrive(k, skipped=k > last + 1)
         columns.take(k, left)
         last = k
-    title = title or f"The network, unrolled over {many(count, 'step')}"
-    return sheet.finish(
-        title, _formula(run.rnn), weights_legend_label(sheet.signs, sheet.theme), run.rnn
-    )
+    legend = weights_legend_label(canvas.signs, canvas.theme)
+    what = f"The network, unrolled over {many(count, 'step')}"
+    return canvas.finish(title, what, _formula(run.rnn), legend, run.rnn)
+
+
+def has_neurons(run: Any) -> bool:
+    """Whether a state is one circle: an activation of its sum, as in an RNN alone."""
+    return hasattr(getattr(run, "rnn", None), "activation")
 
 
 class _Columns:
     """The parts of the picture of a run, from left to right."""
 
-    def __init__(self, run: Any, sheet: _Wiring) -> None:
-        self.sheet, self.rnn, self.steps = sheet, run.rnn, run.steps
-        self.names = numbered("Q", run.rnn.states)
+    def __init__(self, run: Unrolled, canvas: _Wiring) -> None:
+        self.canvas, self.rnn, self.steps = canvas, run.rnn, run.steps
+        self.cuts, self.names = run.cuts, numbered("Q", run.rnn.states)
         states = [run.state, *[step.q for step in run.steps]]
         self.states = [[q.data for q in column] for column in states]
         self.most = _scale(q for column in self.states for q in column)
@@ -236,7 +272,7 @@ class _Columns:
 
     def start(self) -> None:
         """The initial state, and the names of the rows."""
-        text, theme = self.sheet.text, self.sheet.theme
+        text, theme = self.canvas.text, self.canvas.theme
         self.neurons(0, 0.0)
         text("start", (0, self.foot + 15), "start", SMALL_POINTS, theme.muted)
         for j, (name, y) in enumerate(zip(self.names, self.ys, strict=True)):
@@ -252,57 +288,59 @@ class _Columns:
 
     def neurons(self, k: int, x: float) -> None:
         """A column of states, greener the larger they are, and the largest in solid green."""
-        theme, green = self.sheet.theme, self.sheet.theme.styles["state"].line
+        theme, green = self.canvas.theme, self.canvas.theme.styles["state"].line
         for j, (name, y, q) in enumerate(zip(self.names, self.ys, self.states[k], strict=True)):
             solid = FULL * self.most <= q < math.inf
             fill = green if solid else tint(q, self.most, green, theme)
             words = f"{name} {f'after step {k}' if k else 'at the start'}: data {q!r}"
             words += f", π {self.steps[k - 1].pi[j].data!r}" if k else ""
             ink = theme.paper if solid else theme.ink
-            self.sheet.circle(f"q{k}_{j}", (x, y), short(q), words, "state", fill, ink)
+            self.canvas.circle(f"q{k}_{j}", (x, y), short(q), words, "state", fill, ink)
 
     def arrive(self, k: int, skipped: bool) -> None:
         """The arrows from the states before, or from the dots that stand for them."""
         for j, name in enumerate(self.names):
             if skipped:
-                self.sheet.arrow(f"d{j} q{k}_{j}")
+                self.canvas.arrow(f"d{j} q{k}_{j}")
                 continue
             for i, before in enumerate(self.names):
                 w = self.rnn.weights[self.rnn.bias + i][j].data
                 ends = f"q{k - 1}_{i} q{k}_{j}"
-                self.sheet.weight(ends, w, self.scale, f"weight from {before} to {name}")
+                self.canvas.weight(ends, w, self.scale, f"weight from {before} to {name}")
 
     def take(self, k: int, left: float) -> None:
         """The input, and arrows for what it adds to each sum: if it is one-hot, its row."""
-        lines, inputs, theme = self.inputs[k - 1], self.steps[k - 1].x, self.sheet.theme
+        lines, inputs, theme = self.inputs[k - 1], self.steps[k - 1].x, self.canvas.theme
         if not lines:
             return
         inks = [theme.muted if line == "0" else theme.styles["constant"].ink for line in lines]
         words = f"input of step {k}: {', '.join(repr(entry.data) for entry in inputs)}"
-        width, height = self.sheet.room_of(lines, "constant")
+        width, height = self.canvas.room_of(lines, "constant")
         x = left + max(46.0, width / 2 + 8)
-        self.sheet.box(f"x{k}", (x, self.chip - height / 2), lines, words, "constant", *inks)
+        self.canvas.box(f"x{k}", (x, self.chip - height / 2), lines, words, "constant", *inks)
         rows = self.rnn.weights[-len(inputs) :]
         for j, name in enumerate(self.names):
             w = sum(row[j].data * entry.data for row, entry in zip(rows, inputs, strict=True))
             first = (x + min(width, 40.0) * ((j + 0.5) / len(self.ys) - 0.5) / 2, self.chip)
-            right, up = self.sheet.at[f"q{k}_{j}"]
+            right, up = self.canvas.at[f"q{k}_{j}"]
             bend, last, tip = [
                 (right - 0.82 * reach, up - 0.57 * reach)
                 for reach in (RADIUS + 34, RADIUS + ARROW_HEAD, RADIUS)
             ]
             path = [first, (first[0], 0.4 * first[1] + 0.6 * last[1]), bend, last, tip]
             words = f"what the input of step {k} adds to π of {name}"
-            self.sheet.weight(f"x{k} q{k}_{j}", w, self.scale, words, path)
+            self.canvas.weight(f"x{k} q{k}_{j}", w, self.scale, words, path)
 
-    def skip(self, last: int, count: int, x: float) -> None:
-        """Dots for the steps that are left out."""
-        muted = self.sheet.theme.muted
+    def skip(self, last: int, following: int, x: float) -> None:
+        """Dots for the steps that are left out, and how many they are."""
+        muted = self.canvas.theme.muted
         for j, y in enumerate(self.ys):
-            self.sheet.text(f"d{j}", (x, y), "…", TITLE_POINTS, muted)
-            self.sheet.arrow(f"q{last}_{j} d{j}")
-        words = f"… {many(count, 'more step')} …"
-        self.sheet.text("more", (x, self.foot + 15), words, SMALL_POINTS, muted)
+            self.canvas.text(f"d{j}", (x, y), "…", TITLE_POINTS, muted)
+            self.canvas.arrow(f"q{last}_{j} d{j}")
+        inner = len([k for k in self.cuts if last + 1 < k < following])
+        cuts = f", {many(inner, 'cut')}" if inner else ""
+        words = f"… {many(following - last - 1, 'more step')}{cuts} …"
+        self.canvas.text("more", (x, self.foot + 15), words, SMALL_POINTS, muted)
 
 
 def _entries(x: Sequence[float]) -> list[str]:
@@ -317,40 +355,63 @@ def _entries(x: Sequence[float]) -> list[str]:
 # --- the weights ---------------------------------------------------------------------------------
 
 
-def write_weights(
-    rnn: Any, theme: Theme, rows: Sequence[str] | None = None, title: str | None = None
-) -> Figure:
-    """The matrix of the weights (panel 6); `rows` are other names of the inputs, say letters."""
-    sheet, sources = _Wiring(theme), _sources(rnn)
+def draw_weights(
+    rnn: RNN,
+    *,
+    inputs: Sequence[str] | None = None,
+    theme: str = "light",
+    title: str | None = None,
+) -> Drawing:
+    """The picture of an RNN's weights: a heat table with the rows [1; Q; X] (panel 6).
+
+    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.
+
+    >>> from autograd_rnn import counter
+    >>> draw_weights(counter(), inputs="ACGT")
+    <Drawing: The weights, the same at every step: 3 states, 4 inputs, step>
+    """
+    _check_rnn(rnn)
+    canvas, sources = _Wiring(theme), _sources(rnn)
+    colours = canvas.theme
+    if inputs is not None:
+        names = list(inputs)
+        if not all(isinstance(name, str) for name in names):
+            raise ArgumentTypeError("inputs must be a str or a list of str, a name for each input.")
+        if len(names) != rnn.inputs:
+            raise ArgumentValueError(
+                f"inputs must name the {rnn.inputs} inputs of the RNN, not {len(names)}."
+            )
+        named = [("constant", clean(name, 24)) for name in names]
+        sources = [*sources[: len(sources) - rnn.inputs], *named]
     numbers = [weight.data for row in rnn.weights for weight in row]
     scale = max([abs(w) for w in numbers if math.isfinite(w)], default=0.0) or 1.0
     width = max([64.0, *[text_width(number(w), VALUE_POINTS, bold=True) + 16 for w in numbers]])
-    if rows is not None:
-        inputs = [("constant", clean(name, 24)) for name in rows]
-        sources = [*sources[: len(sources) - len(inputs)], *inputs]
 
-    def cell(text: str, points: float, ink: str, looks: str = 'ALIGN="RIGHT"') -> str:
+    def written(text: str, points: float, ink: str, **looks: str | int) -> str:
         # A line break after each cell, too: a row may be longer than Graphviz reads at once.
-        return f"<TD {looks}>{font(text, points, ink, bold=points > SMALL_POINTS)}</TD>\n"
+        return cell(font(text, points, ink, bold=points > SMALL_POINTS), **looks) + "\n"
 
-    indent = '<TD COLSPAN="2"></TD>'
-    green, grid = theme.styles["state"].ink, f'BORDER="1" COLOR="{theme.panel_line}"'
-    names = [cell(name, NAME_POINTS, green, "") for name in numbered("Q", rnn.states)]
-    new = cell("new state", 11, theme.muted, f'COLSPAN="{rnn.states}"')
-    lines, said, group = [indent + new, indent + "".join(names)], [], ""
+    indent, green = cell(colspan=2), colours.styles["state"].ink
+    new = written("new state", LEGEND_POINTS, colours.muted, colspan=rnn.states)
+    heads = [written(name, NAME_POINTS, green) for name in numbered("Q", rnn.states)]
+    lines, said, group = [indent + new, indent + "".join(heads)], [], ""
+    size: Looks = {"width": round(width), "height": 32, "align": "RIGHT"}
+    size |= {"border": 1, "color": colours.panel_line}
+    points = NAME_POINTS if width == 64 else VALUE_POINTS
     for (role, name), row in zip(sources, rnn.weights, strict=True):
         words, group = "" if role == group else f"{SOURCES[role]}  ", role
         if words:
-            lines.append(f'<TD HEIGHT="8" COLSPAN="{rnn.states + 2}"></TD>')
-        line = cell(words, 11, theme.muted)
-        line += cell(f"{name} ", NAME_POINTS, theme.styles[role].ink)
+            lines.append(cell(height=8, colspan=rnn.states + 2))
+        line = written(words, LEGEND_POINTS, colours.muted, align="RIGHT")
+        line += written(f"{name} ", NAME_POINTS, colours.styles[role].ink, align="RIGHT")
         for w in (weight.data for weight in row):
-            fill = tint(w, scale, theme.positive, theme)
-            looks = f'{grid} WIDTH="{width:.0f}" HEIGHT="32" BGCOLOR="{fill}"'
-            points = NAME_POINTS if width == 64 else VALUE_POINTS
-            line += cell(number(w), points, theme.ink if w else theme.muted, looks)
+            ink, fill = (
+                colours.ink if w else colours.muted,
+                tint(w, scale, colours.positive, colours),
+            )
+            line += written(number(w), points, ink, **size, bgcolor=fill)
         lines.append(line)
         said.append(f"{name}: {', '.join(repr(weight.data) for weight in row)}")
     room = (width * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
-    sheet.node("weights", (0, 0), room, table(lines, **BARE), "; ".join(said))
-    return sheet.finish(title or "The weights, the same at every step", _formula(rnn), "", rnn)
+    canvas.node("weights", (0, 0), room, table(lines, **BARE), "; ".join(said))
+    return canvas.finish(title, "The weights, the same at every step", _formula(rnn), "", rnn)

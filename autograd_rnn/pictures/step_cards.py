@@ -6,51 +6,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil, dist
+from operator import add
 from typing import Any, Final, NamedTuple
 
+from ..arguments import many
 from ..errors import ArgumentValueError
-from ..graph.notation import number
-from .canvas import (
-    ARROW_HEAD,
-    TITLE_ROOM,
-    Figure,
-    Point,
-    Sheet,
-    along,
-    cornered,
-    heading_width,
-    new_graph,
-    points,
+from ..graph.copies import Copy
+from ..graph.notation import Text, accent, number, term, vector, write
+from ..graph.quantities import is_inside, write_names
+from ..graph.walk import downstream
+from .canvas import ARROW_HEAD, Canvas, Point, along, cornered, points
+from .drawing import Drawing
+from .graph_view import (
+    LONGEST_EXPRESSION,
+    DrawnRun,
+    Reading,
+    badge,
 )
 from .html_labels import (
     LEDGER,
     SMALL_POINTS,
     SOURCE_POINTS,
     TITLE_POINTS,
-    box_label,
+    Box,
+    Row,
     box_size,
     card_columns,
     card_height,
     card_label,
+    clean,
     font,
     ledger_label,
+    text_width,
 )
-from .layout import text_width
-from .story import Story
 from .theme import Theme
-from .words import listed
 
 MOST_WEIGHTS: Final = 3
+MOST_CARDS: Final = 12
+FIRST_CARDS: Final = 4
+LAST_CARDS: Final = 3
+MOST_STATES: Final = 8
+MOST_ENTRIES: Final = 4
+LONGEST_NUMBER: Final = 8
 RISE: Final = 64.0
 LEDGER_GAP: Final = 24.0
 RAIL: Final = 26.0
 LANE: Final = 7.0
 
 
-def write_cards(
-    output: Any, run: Any, weights: Sequence[Any], theme: Theme, title: str | None = None
-) -> Figure:
-    """The figure of an unrolled network with a card per step and a ledger per weight.
+def draw_cards(
+    output: Any, run: DrawnRun, weights: Sequence[Any], theme: Theme, title: str | None = None
+) -> Drawing:
+    """The drawing of an unrolled network with a card per step and a ledger per weight.
 
     A card has the weights' copies of its step, each with ∂output/∂copy: the terms that the ledger
     adds up.  The steps in the middle of a long run share a card.  `ValueError` where the output
@@ -61,44 +68,237 @@ def write_cards(
             f"cards have room for 1 to {MOST_WEIGHTS} weights, not for {len(weights)}: "
             f"choose them with focus=."
         )
-    story = Story(output, run, weights)
-    names = listed([story.names[weight].text for weight in weights])
+    story = Story(output, weights, run)
+    names = story.weight_names(story.names)
     back = f"gradients right to left, and each step adds a term to the gradient of {names}"
-    if not story.swept:
+    if not story.known:
         back = "and no gradient has run back yet"
     heading = "Backpropagation through time, one card per step" if title is None else title
-    sheet = Sheet(theme, new_graph(theme))
     # Arrows are drawn first, so that those to an upper ledger pass under a lower one.
-    sheet.graph.attr(layout="nop2", outputorder="edgesfirst")
-    far, bottom, top = _lay_out(story, sheet)
-    subtitle = f"values run left to right, {back}"
-    sheet.heading(heading, subtitle, (far / 2, top + TITLE_ROOM / 2))
-    half = max(far, heading_width(heading, subtitle)) / 2
+    canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
+    _lay_out(story, canvas)
+    canvas.frame(heading, f"values run left to right, {back}")
+    name, value = story.names[output].text, number(output.data)
     steps = f"unrolled over {len(story.steps)} steps"
-    summary = (
-        f"{story.names[output].text} = {number(output.data)}, {steps}, with the copies of {names}"
-    )
-    low, high = (far / 2 - half, bottom), (far / 2 + half, top + TITLE_ROOM)
-    return sheet.figure(heading, low, high, summary)
+    return canvas.drawing(f"{name} = {value}, {steps}, with the copies of {names}")
 
 
-class Place(NamedTuple):
-    """Where a box is, in points, y upwards."""
+# --- what the cards say --------------------------------------------------------------------------
+
+
+class Card(NamedTuple):
+    """What happens in the steps from `first` to `last`: in one step, or in those left out."""
 
     id: str
-    x: float
-    y: float
-    width: float
-    height: float
+    head: str
+    rows: Sequence[Row]
+    first: Any
+    last: Any
+
+    def holds(self, step: int | None) -> bool:
+        """Whether the step is on this card."""
+        return step is not None and self.first.k <= step <= self.last.k
 
 
-def _lay_out(story: Story, sheet: Sheet) -> tuple[float, float, float]:
-    """The cards between the two ends, and over each card its field in every ledger.
+class Story(Reading):
+    """What the cards say: names, copies, and ∂output/∂node, `–` before any backward."""
 
-    Returns how far it all goes to the right, down and up.
-    """
-    cards, (start, output) = story.cards(), story.ends()
-    flows, ledgers = story.flows(cards), [story.ledger(w, cards) for w in story.uses]
+    def __init__(self, output: Any, weights: Sequence[Any], run: DrawnRun) -> None:
+        super().__init__(output, weights, run)
+        reached = set(map(self.step_of.get, self.order))
+        self.steps = [step for step in self.steps if step.k in reached]
+        if not self.steps:
+            raise ArgumentValueError("output depends on no step of run: there is no card to draw.")
+        self.names = {node: _shortened(name) for node, name in write_names(self.order).items()}
+        if output.name is None and output not in self.step_of:
+            self.names[output] = Text("L")
+        self.moving = downstream(self.order, [*weights, *run.state])
+        self.read: dict[int, list[Any]] = {}  # what the output reads of each step
+        if output in self.step_of:
+            self.read[self.step_of[output]] = [output]
+        for node in self.order:
+            for parent in node.parents if node not in self.step_of else ():
+                if parent in self.step_of:
+                    found = self.read.setdefault(self.step_of[parent], [])
+                    found += [] if parent in found else [parent]
+
+    def cards(self) -> list[Card]:
+        """A card per step; of many steps the first, one for those between, and the last."""
+        if len(self.steps) <= MOST_CARDS:
+            return [self._card(step) for step in self.steps]
+        middle = self.steps[FIRST_CARDS:-LAST_CARDS]
+        inner = len([step for step in middle[1:] if step.k in self.cuts])
+        cuts = f", {many(inner, 'cut')}" if inner else ""
+        more = Card("more", f"… {len(middle)} more steps{cuts} …", [], middle[0], middle[-1])
+        rows = []
+        for weight in self.uses:
+            if uses := self._uses_in(more, weight):
+                words = f"{len(uses)} copies of {self.names[weight].text}"
+                grad = self.shown(_total(uses))
+                rows.append(Row("copy", words, "", grad, f"{words}: grad {grad}"))
+        return [
+            *[self._card(step) for step in self.steps[:FIRST_CARDS]],
+            more._replace(rows=rows),
+            *[self._card(step) for step in self.steps[-LAST_CARDS:]],
+        ]
+
+    def _card(self, step: Any) -> Card:
+        """The copies, and what each is multiplied by; where there is one state, its whole sum."""
+        uses = [use for uses in self.uses.values() for use in uses if use.step == step.k]
+        whole = len(step.pi) == 1 and step.pi[0] in self.names
+        addends = _addends(step.pi[0]) if whole else []
+        if not all(use.consumer in addends or use.parameter in addends for use in uses):
+            addends = []
+        rows: list[Row] = []
+        for use in uses:
+            words = ("+ " if rows and addends else "") + self._copy_name(use)
+            rows.append(self._row("copy", words, use.data, use.grad))
+            if use.consumer.op.symbol == "×":
+                factor = self._text(use.consumer.parents[1 - use.position])
+                rows.append(self._node_row(use.consumer, f"× {factor}"))
+        told = {*self.uses, *[use.consumer for use in uses]}
+        for addend in addends:
+            if addend not in told:
+                rows.append(self._node_row(addend, ("+ " if rows else "") + self._text(addend)))
+        states = self._state_rows(step, summed=bool(addends))
+        if len(states) > MOST_STATES:
+            left_out = Row("plain", f"… {len(states) - MOST_STATES + 1} more …")
+            states = [*states[: MOST_STATES - 2], left_out, states[-1]]
+        x = f"   {accent('x', step.k)} = {_vector([x.data for x in step.x])}" if step.x else ""
+        return Card(f"step_{step.k}", f"step {step.k}{x}", [*rows, *states], step, step)
+
+    def _state_rows(self, step: Any, summed: bool) -> list[Row]:
+        def sum_row(pi: Any) -> Row:
+            return self._node_row(pi, ("= " if summed else "") + self._text(pi))
+
+        if not _sums_make_states(step):
+            read = step.pi if summed else self.read.get(step.k, [])
+            states = [self._node_row(q, self._text(q)) for q in step.q if q in self.names]
+            sums = [sum_row(pi) for pi in step.pi if pi in self.names and pi in read]
+            return sums + states if summed else states + sums
+        rows: list[Row] = []
+        for pi, q in zip(step.pi, step.q, strict=False):
+            made = q in self.names and q is not pi
+            if pi in self.names and (summed or not made):
+                rows.append(sum_row(pi))
+            if made:
+                source = q.op.symbol if summed else self._text(pi)
+                rows.append(self._node_row(q, f"{source} → {self._text(q)}"))
+        return rows
+
+    def _node_row(self, node: Any, words: str) -> Row:
+        if node not in self.moving:
+            return self._row("constant", words, node.data, None)
+        return self._row(self.role(node), words, node.data, self.adjoint.get(node, 0.0))
+
+    def _row(self, role: str, words: str, data: float, grad: float | None) -> Row:
+        shown = "" if grad is None else self.shown(grad)
+        full = f"{words}: data {data!r}" + (f", grad {shown}" if shown else "")
+        return Row(role, words, number(data), shown, full)
+
+    def flows(self, cards: Sequence[Card]) -> list[tuple[str, str]]:
+        """The words of the arrows from box to box: forward, and back."""
+        last = cards[-1].last
+        given = [(card.last.q, card.last.k) for card in cards[:-1]]
+        pairs = [(self.initial, None), *given, (self.read[last.k], last.k)]
+        told = [self._told(nodes, k) for nodes, k in pairs]
+        # Nothing runs back over a cut.
+        told = [
+            (name, data, "–" if k is not None and k + 1 in self.cuts and k < last.k else grad)
+            for (name, data, grad), (_, k) in zip(told, pairs, strict=True)
+        ]
+        broken = any(max(len(data), len(grad)) > LONGEST_NUMBER for _, data, grad in told)
+        equals, slope = "\n" if broken else " = ", f"∂{self._text(self.output)}/∂"
+        return [
+            (f"{name}{equals}{data}", f"{slope}{name}{equals}{grad}" if grad != "–" else "")
+            for name, data, grad in told
+        ]
+
+    def _told(self, nodes: Sequence[Any], k: int | None = None) -> tuple[str, str, str]:
+        """The name, data and gradients of one node, of all states Q of step k, or of a few."""
+        name = ", ".join([self._text(node) for node in nodes[:MOST_ENTRIES]])
+        if len(nodes) > 1 and self.states.issuperset(nodes):
+            name = "Q" if k is None else accent("Q", k)
+        grad, data = "–", _vector([node.data for node in nodes])
+        if self.known and not all(node.constant for node in nodes):
+            grad = _vector([self.adjoint.get(node, 0.0) for node in nodes])
+        return name, data, grad
+
+    def ends(self) -> tuple[Box, Box]:
+        """The boxes of the initial state and of the output, its op as in `( )²`."""
+        start = self._box("start", "state", self.initial)
+        output = self._box("output", "output", [self.output])
+        return start, output._replace(badge=badge(self.output))
+
+    def _box(self, id: str, role: str, nodes: Sequence[Any]) -> Box:
+        name, data, grad = self._told(nodes)
+        full = f"{name}: data {', '.join([repr(node.data) for node in nodes])}, grad {grad}"
+        return Box(id, role, name, None, data, grad, full, None)
+
+    def ledger(self, weight: Any, cards: Sequence[Card]) -> list[tuple[str, str]]:
+        """The fields of a weight: its number, a term per card, and the sum."""
+        fields = [("", f"{self.names[weight].text} = {number(weight.data)}")]
+        for card in cards:
+            uses = self._uses_in(card, weight)
+            names = [self._copy_name(use) for use in [*uses[:1], *uses[1:][-1:]]]
+            fields.append((f"from {' … '.join(names)}", self._term(uses)) if uses else ("", ""))
+        rest = self._term([use for use in self.uses[weight] if use.step is None])
+        words = f"{rest} outside the steps, grad" if rest else "grad"
+        return [*fields, (words, ("= " if self.known else "") + self.shown(self.adjoint[weight]))]
+
+    def _uses_in(self, card: Card, weight: Any) -> list[Copy]:
+        return [use for use in self.uses[weight] if card.holds(use.step)]
+
+    def _copy_name(self, use: Copy) -> str:
+        return accent(self.names[use.parameter].text, use.index, self.accents)
+
+    def _term(self, uses: Sequence[Copy]) -> str:
+        """What the copies add, `+ 16` or `− 4`; nothing where it is not known yet."""
+        return term(number(_total(uses))) if self.known and uses else ""
+
+    def _text(self, node: Any) -> str:
+        if node is self.output or node.name is not None or not node.parents:
+            return self.names[node].text
+        written = write(node.op, *[self.names[parent] for parent in node.parents]).text
+        short = is_inside(None, 1, written, LONGEST_EXPRESSION)
+        return written if short else self.names[node].text
+
+
+def _shortened(name: Text) -> Text:
+    return name._replace(text=clean(name.text, LONGEST_EXPRESSION).replace("\n", " "))
+
+
+def _addends(node: Any) -> list[Any]:
+    """The terms of the sum that a node is, from the left."""
+    addends: list[Any] = []
+    while node.op is not None and node.op.operator is add and (node.name is None or not addends):
+        node, last = node.parents
+        addends.insert(0, last)
+    return [node, *addends]
+
+
+def _sums_make_states(step: Any) -> bool:
+    """Whether each state is its sum, or an activation of it, as an RNN's: gates do otherwise."""
+    return len(step.pi) == len(step.q) and all(
+        q is pi or q.parents == (pi,) for pi, q in zip(step.pi, step.q, strict=True)
+    )
+
+
+def _total(uses: Sequence[Copy]) -> float:
+    return sum([use.grad for use in uses])
+
+
+def _vector(entries: Sequence[float]) -> str:
+    return vector(entries, MOST_ENTRIES, digits=3)
+
+
+# --- where the cards go --------------------------------------------------------------------------
+
+
+def _lay_out(story: Story, canvas: Canvas) -> None:
+    """The cards between the two ends, and over each card its field in every ledger."""
+    theme, cards, (start, output) = canvas.theme, story.cards(), story.ends()
+    flows, ledgers = story.flows(cards), [story.ledger(weight, cards) for weight in story.uses]
     columns = card_columns([card.head for card in cards], [r for card in cards for r in card.rows])
     width = sum(columns) + 2.0
     gap = 2.0 * ceil(max(_room(words) for flow in flows for words in flow) / 2) + 26.0
@@ -110,101 +310,69 @@ def _lay_out(story: Story, sheet: Sheet) -> tuple[float, float, float]:
     # The cards of steps hang from 0; the rest is centred on the spine, which all of them reach.
     heights = [card_height(card.rows) for card in cards]
     spine = -min(h for h, card in zip(heights, cards, strict=True) if card.id != "more") / 2
-    places = [Place("start", left / 2, spine, *box_size(start))]
-    _pin(sheet, places[0], "state", box_label(start, sheet.theme), start.description)
+    canvas.number(start, (left / 2, spine))
     for index, (card, height) in enumerate(zip(cards, heights, strict=True)):
-        x = left + gap + index * (width + gap) + width / 2
-        y = spine if card.id == "more" else -height / 2
-        places.append(Place(card.id, x, y, width, height))
+        x, y = left + gap + index * (width + gap) + width / 2, -height / 2
         words = "; ".join([card.head, *[row.full for row in card.rows if row.full]])
-        written = card_label(card.head, card.rows, columns, sheet.theme)
-        _pin(sheet, places[-1], "card", written, words)
-    places.append(Place("output", far - right / 2, spine, *box_size(output)))
-    _pin(sheet, places[-1], "output", box_label(output, sheet.theme), output.description)
-    _draw_flows(sheet, places, flows)
-    for index, card in enumerate(cards):
-        if card.first.k in story.cuts and index:
-            before = places[index]
-            _draw_cut(sheet, card.first.k, before, places[index + 1], spine, flows[index][0])
-    pairs = zip(places[1:], cards[:-1], strict=False)
-    read = [place for place, card in pairs if any(card.holds(k) for k in story.read)]
-    bottom = _draw_rails(sheet, places, read, story.swept)
-    fields = [left + gap / 2, *[width + gap] * len(cards), gap / 2 + right]
-    top = _draw_ledgers(sheet, places[1:-1], ledgers, fields)
-    return far, bottom, top
-
-
-def _draw_flows(sheet: Sheet, places: Sequence[Place], flows: Sequence[tuple[str, str]]) -> None:
-    """The arrows from box to box: the state forward, and its gradient back."""
-    spine = places[0].y
-    for index, (tail, head) in enumerate(pairwise(places)):
-        start, end = tail.x + tail.width / 2, head.x - head.width / 2
-        forward, back = flows[index]
-        role = "output" if head is places[-1] else "state"
-        _arrow(sheet, role, tail, head, [(start, spine + LANE), (end, spine + LANE)], forward)
-        if back:
-            _arrow(sheet, "back", head, tail, [(end, spine - LANE), (start, spine - LANE)], back)
-
-
-def _draw_cut(
-    sheet: Sheet, step: int, before: Place, after: Place, spine: float, words: str
-) -> None:
-    """The line between two cards, which spares the words over the arrow of the state."""
-    right, left = before.x + before.width / 2, after.x - after.width / 2
-    over = spine + LANE + 8.0 + 16.0 * len(words.split("\n"))
-    low = min(place.y - place.height / 2 for place in (before, after))
-    sheet.cut(step, (left + right) / 2, (-6.0, over), (spine + LANE - 4.0, low))
-
-
-def _draw_rails(sheet: Sheet, places: Sequence[Place], read: Sequence[Place], swept: bool) -> float:
-    """What the output reads of steps before the last, under the cards; the lowest point."""
-    output, bottom = places[-1], min(place.y - place.height / 2 for place in places)
-    rail, low, end = bottom - RAIL, output.y - output.height / 2, output.x
-    for card in read:
-        x, foot = card.x, card.y - card.height / 2
-        there = [(x - LANE, foot), (x - LANE, rail - 2 * LANE), (end + LANE, rail - 2 * LANE)]
-        _arrow(sheet, "output", card, output, [*there, (end + LANE, low)])
-        if swept:
-            back = [(end - LANE, low), (end - LANE, rail), (x + LANE, rail), (x + LANE, foot)]
-            _arrow(sheet, "back", output, card, back)
-    return rail - 3 * LANE if read else bottom
-
-
-def _draw_ledgers(
-    sheet: Sheet,
-    cards: Sequence[Place],
-    ledgers: Sequence[Sequence[tuple[str, str]]],
-    widths: Sequence[float],
-) -> float:
-    """The ledgers, the first on top, and an arrow for each term; the highest point."""
-    far, floor = sum(widths), RISE
+        label = card_label(card.head, card.rows, columns, theme)
+        at = (x, spine if card.id == "more" else y)
+        canvas.node(card.id, at, (width, height), label, words, "card")
+    canvas.number(output, (far - right / 2, spine))
+    _draw_flows(canvas, ["start", *[card.id for card in cards], "output"], flows)
+    for before, card, (words, _) in zip(cards, cards[1:], flows[1:], strict=False):
+        if card.first.k in story.cuts:
+            (end, low), (begin, foot) = canvas.spot(before.id, 1, -1), canvas.spot(card.id, -1, -1)
+            # The line spares the words over the arrow of the state.
+            over = spine + LANE + 8.0 + 16.0 * len(words.split("\n"))
+            parts = (-6.0, over), (spine + LANE - 4.0, min(low, foot))
+            canvas.cut(card.first.k, (end + begin) / 2, *parts)
+    read = [card.id for card in cards[:-1] if any(card.holds(k) for k in story.read)]
+    _draw_rails(canvas, read, story.known)
+    # The ledgers, the first on top, and an arrow for each term.
+    widths = [left + gap / 2, *[width + gap] * len(cards), gap / 2 + right]
+    floor = RISE
     for index, fields in reversed(list(enumerate(ledgers))):
-        written = ledger_label(fields, widths, sheet.theme)
-        place = Place(f"w{index + 1}", far / 2, floor + LEDGER / 2, far, LEDGER)
         words = ", ".join([" ".join(field).strip() for field in fields])
-        _pin(sheet, place, "parameter", written, words)
-        for card, (_, term) in zip(cards, fields[1:-1], strict=True):
-            if term:
-                x = card.x + (2 * index + 1 - len(ledgers)) * LANE
-                up = [(x, card.y + card.height / 2), (x, floor - 3.0)]
-                _arrow(sheet, "back", card, place, up)
+        label, at = ledger_label(fields, widths, theme), (far / 2, floor + LEDGER / 2)
+        canvas.node(f"w{index + 1}", at, (far, LEDGER), label, words, "parameter")
+        for card, (_, added) in zip(cards, fields[1:-1], strict=True):
+            if added:
+                x, top = canvas.spot(card.id, 0, 1)
+                x += (2 * index + 1 - len(ledgers)) * LANE
+                _arrow(canvas, "back", f"{card.id} w{index + 1}", [(x, top), (x, floor - 3.0)])
         floor += LEDGER + LEDGER_GAP
-    return floor - LEDGER_GAP
 
 
-def _pin(sheet: Sheet, place: Place, role: str, written: str, words: str) -> None:
-    at, room = (place.x, place.y), (place.width, place.height)
-    sheet.node(place.id, at, room, written, words, **{"class": role})
+def _draw_flows(canvas: Canvas, ids: Sequence[str], flows: Sequence[tuple[str, str]]) -> None:
+    """The arrows from box to box: the state forward, and its gradient back."""
+    spine = canvas.at["start"][1]
+    for (tail, head), (forward, back) in zip(pairwise(ids), flows, strict=True):
+        (start, _), (end, _) = canvas.spot(tail, 1), canvas.spot(head, -1)
+        role, ahead, behind = "output" if head == "output" else "state", spine + LANE, spine - LANE
+        _arrow(canvas, role, f"{tail} {head}", [(start, ahead), (end, ahead)], forward)
+        if back:
+            _arrow(canvas, "back", f"{head} {tail}", [(end, behind), (start, behind)], back)
 
 
-def _arrow(
-    sheet: Sheet, role: str, tail: Place, head: Place, corners: Sequence[Point], words: str = ""
-) -> None:
+def _draw_rails(canvas: Canvas, read: Sequence[str], known: bool) -> None:
+    """What the output reads of steps before the last, under the cards."""
+    rail, (end, low) = min(y for _, y in canvas.corners) - RAIL, canvas.spot("output", 0, -1)
+    for card in read:
+        x, foot = canvas.spot(card, 0, -1)
+        canvas.corners.append((x, rail - 3 * LANE))
+        there = [(x - LANE, foot), (x - LANE, rail - 2 * LANE), (end + LANE, rail - 2 * LANE)]
+        _arrow(canvas, "output", f"{card} output", [*there, (end + LANE, low)])
+        if known:
+            back = [(end - LANE, low), (end - LANE, rail), (x + LANE, rail), (x + LANE, foot)]
+            _arrow(canvas, "back", f"output {card}", back)
+
+
+def _arrow(canvas: Canvas, role: str, ends: str, corners: Sequence[Point], words: str = "") -> None:
     """An arrow around corners with its words over it, or under it where it runs back."""
     if role == "back":
-        looks = {"color": sheet.theme.gradient, "penwidth": "1.6", "style": "dashed"}
+        looks = {"color": canvas.theme.gradient, "penwidth": "1.6", "style": "dashed"}
     else:
-        looks = {"color": sheet.theme.styles[role].line, "penwidth": "2.2"}
+        looks = {"color": canvas.theme.styles[role].line, "penwidth": "2.2"}
     if words:
         (x0, y), (x1, _) = corners
         away = 4.0 + 8.0 * len(words.split("\n"))
@@ -212,8 +380,7 @@ def _arrow(
         looks["lp"] = points(((x0 + x1) / 2, y + away if x0 < x1 else y - away))
     before, tip = corners[-2:]
     end = along(tip, before, ARROW_HEAD / dist(before, tip))
-    path = [*cornered([*corners[:-1], end]), tip]
-    sheet.arrow(f"{tail.id} {head.id}", path, **looks, **{"class": role})
+    canvas.arrow(ends, [*cornered(*corners[:-1], end), tip], role=role, **looks)
 
 
 def _room(words: str) -> float:

@@ -14,7 +14,7 @@ from autograd_rnn.errors import DerivationError
 from autograd_rnn.graph.notation import LATEX, LOOKALIKES, label
 from autograd_rnn.ops.op import TABLE
 
-from ..pictures.test_draw import HOSTILE
+from ..pictures.exercise import HOSTILE
 from .examples import exercise
 from .printed import evaluate
 

@@ -9,15 +9,13 @@ from collections.abc import Callable
 
 import pytest
 
-from autograd_rnn import RNN, bits, counter, one_hot
+from autograd_rnn import RNN, bits, counter, draw_cell, draw_network, draw_weights, one_hot
 from autograd_rnn.graph.notation import number
-from autograd_rnn.pictures.canvas import Figure
 from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
-from autograd_rnn.pictures.network import write_cell, write_network, write_weights
 from autograd_rnn.pictures.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
-from .test_draw import HOSTILE, contrast, texts
+from .exercise import HOSTILE, contrast, texts
 
 LECTURE = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
 NUMBERS = [x / 20 for x in range(-20, 21)]
@@ -25,24 +23,24 @@ NUMBERS = [x / 20 for x in range(-20, 21)]
 LADDER = RNN([NUMBERS, *[[0.0] * 41] * 41], activation="linear")
 ODD = RNN([[float("nan"), 1e12], [-2, 3], [float("-inf"), 0], [0.5, -1e-9]], activation="linear")
 
-FIGURES: dict[str, Callable[[Theme], Figure]] = {
-    "cell of the lecture": lambda theme: write_cell(LECTURE, theme),
-    "cell of the counter": lambda theme: write_cell(counter(), theme),
-    "cell of many weights": lambda theme: write_cell(RNN.random(4, 3), theme),
-    "cell of one state": lambda theme: write_cell(RNN.random(1, 0), theme),
-    "network of the lecture": lambda theme: write_network(LECTURE.unroll(bits("101")), theme),
-    "network of the counter": lambda theme: write_network(counting("AGGTG"), theme),
-    "long network": lambda theme: write_network(counting("AGGTG" * 4), theme),
-    "network of no steps": lambda theme: write_network(counting(""), theme),
-    "network of odd numbers": lambda theme: write_network(ODD.unroll([[1], [-2.5]]), theme),
-    "ladder of states": lambda theme: write_network(LADDER.unroll([[]]), theme),
-    "network with many inputs": lambda theme: write_network(
-        RNN.random(2, 9).unroll([[0.5] * 9, [0.0] * 8 + [1.0]], [1, -1]), theme
+FIGURES: dict[str, Callable[[str], Drawing]] = {
+    "cell of the lecture": lambda theme: draw_cell(LECTURE, theme=theme),
+    "cell of the counter": lambda theme: draw_cell(counter(), theme=theme),
+    "cell of many weights": lambda theme: draw_cell(RNN.random(4, 3), theme=theme),
+    "cell of one state": lambda theme: draw_cell(RNN.random(1, 0), theme=theme),
+    "network of the lecture": lambda theme: draw_network(LECTURE.unroll(bits("101")), theme=theme),
+    "network of the counter": lambda theme: draw_network(counting("AGGTG"), theme=theme),
+    "long network": lambda theme: draw_network(counting("AGGTG" * 4), theme=theme),
+    "network of no steps": lambda theme: draw_network(counting(""), theme=theme),
+    "network of odd numbers": lambda theme: draw_network(ODD.unroll([[1], [-2.5]]), theme=theme),
+    "ladder of states": lambda theme: draw_network(LADDER.unroll([[]]), theme=theme),
+    "network with many inputs": lambda theme: draw_network(
+        RNN.random(2, 9).unroll([[0.5] * 9, [0.0] * 8 + [1.0]], [1, -1]), theme=theme
     ),
-    "weights of the counter": lambda theme: write_weights(counter(), theme, "ACGT"),
-    "weights of the lecture": lambda theme: write_weights(LECTURE, theme),
-    "ladder of weights": lambda theme: write_weights(LADDER, theme),
-    "odd weights": lambda theme: write_weights(ODD, theme),
+    "weights of the counter": lambda theme: draw_weights(counter(), inputs="ACGT", theme=theme),
+    "weights of the lecture": lambda theme: draw_weights(LECTURE, theme=theme),
+    "ladder of weights": lambda theme: draw_weights(LADDER, theme=theme),
+    "odd weights": lambda theme: draw_weights(ODD, theme=theme),
 }
 every_figure = pytest.mark.parametrize("make", FIGURES.values(), ids=list(FIGURES))
 
@@ -51,13 +49,13 @@ def counting(sequence: str):  # type: ignore[no-untyped-def]
     return counter().unroll(one_hot(sequence))
 
 
-def nodes(figure: Figure) -> dict[str, str]:
+def nodes(figure: Drawing) -> dict[str, str]:
     """The text of each node by its id, in the order of the picture."""
     found = re.findall(r"^\t*(\w+) \[(label=<.*?pos=[^]]*)\]", figure.dot, re.MULTILINE | re.DOTALL)
     return dict(found)
 
 
-def edges(figure: Figure) -> list[tuple[str, str, str]]:
+def edges(figure: Drawing) -> list[tuple[str, str, str]]:
     return re.findall(r"^\t*(\w+) -> (\w+) \[([^]]*)\]", figure.dot, re.MULTILINE)
 
 
@@ -65,7 +63,7 @@ def words(written: str) -> list[str]:
     return [text.strip() for text in re.findall("<FONT[^>]*>(.*?)</FONT>", written, re.DOTALL)]
 
 
-def circles(figure: Figure) -> dict[str, str]:
+def circles(figure: Drawing) -> dict[str, str]:
     """What is written in the circles."""
     return {id: words(node)[0] for id, node in nodes(figure).items() if "shape=circle" in node}
 
@@ -74,8 +72,8 @@ def circles(figure: Figure) -> dict[str, str]:
 
 
 @every_figure
-def test_ids_are_plain_and_titles_speak_of_what_is_there(make: Callable[[Theme], Figure]) -> None:
-    figure = make(LIGHT)
+def test_ids_are_plain_and_titles_speak_of_what_is_there(make: Callable[[str], Drawing]) -> None:
+    figure = make(LIGHT.name)
     ids = re.findall(r"\bid=(\S+?)[ \]]", figure.dot)
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch("[a-z][a-z0-9_]*", id) for id in ids)
@@ -85,9 +83,9 @@ def test_ids_are_plain_and_titles_speak_of_what_is_there(make: Callable[[Theme],
 
 
 @every_figure
-def test_the_svg_parses_and_turns_dark(make: Callable[[Theme], Figure]) -> None:
-    figure = make(LIGHT)
-    svg = Drawing(figure, "light").svg()
+def test_the_svg_parses_and_turns_dark(make: Callable[[str], Drawing]) -> None:
+    figure = make(LIGHT.name)
+    svg = figure.svg()
     root = ElementTree.fromstring(svg)
     ids = {group.get("id") for group in root.iter("{http://www.w3.org/2000/svg}g")}
     assert set(figure.titles) - {"autograd_rnn"} <= ids
@@ -96,7 +94,7 @@ def test_the_svg_parses_and_turns_dark(make: Callable[[Theme], Figure]) -> None:
     # What a dark screen makes of the light picture is the dark one.
     turned = dict(re.findall(r'\[fill="(#[0-9a-f]{6})"\]\{fill:(#[0-9a-f]{6})\}', dark_style()))
     dark = re.sub("#[0-9a-f]{6}", lambda colour: turned[colour[0]], figure.dot)
-    assert dark == make(DARK).dot
+    assert dark == make(DARK.name).dot
 
 
 def laid_over(colour: str, paper: str) -> str:
@@ -108,8 +106,8 @@ def laid_over(colour: str, paper: str) -> str:
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
 @every_figure
-def test_every_ink_can_be_read_on_its_fill(make: Callable[[Theme], Figure], theme: Theme) -> None:
-    for node in nodes(make(theme)).values():
+def test_every_ink_can_be_read_on_its_fill(make: Callable[[str], Drawing], theme: Theme) -> None:
+    for node in nodes(make(theme.name)).values():
         fills = re.findall(r'(?:fillcolor|BGCOLOR)="(#\w+)"', node) or [theme.paper]
         inks = re.findall('<FONT[^>]*COLOR="(#[0-9a-f]{6})">[^→⊣]', node)
         cells = re.findall('BGCOLOR="(#[0-9a-f]+)"><B><FONT[^>]*COLOR="(#[0-9a-f]{6})"', node)
@@ -119,10 +117,9 @@ def test_every_ink_can_be_read_on_its_fill(make: Callable[[Theme], Figure], them
 
 def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
     code = (
-        "from autograd_rnn import *; from autograd_rnn.pictures.network import *\n"
-        "from autograd_rnn.pictures.theme import LIGHT\n"
+        "from autograd_rnn import *\n"
         "rnn = RNN.random(3, 4); run = rnn.unroll(one_hot('AGGTG'))\n"
-        "figures = write_cell(rnn, LIGHT), write_network(run, LIGHT), write_weights(rnn, LIGHT)\n"
+        "figures = draw_cell(rnn), draw_network(run), draw_weights(rnn)\n"
         "print(*[figure.dot for figure in figures])"
     )
     made = set()
@@ -137,8 +134,8 @@ def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_can_be_shown(name: str) -> None:
     rnn = RNN([[1], [2]], activation="step", bias=False, names=[[name], ["w_2"]])
-    for figure in (write_cell(rnn, LIGHT, name), write_weights(rnn, LIGHT, [name], name)):
-        svg = Drawing(figure, "light").svg()
+    for figure in (draw_cell(rnn, title=name), draw_weights(rnn, inputs=[name], title=name)):
+        svg = figure.svg()
         ElementTree.fromstring(svg)
         wanted = clean(name, 24).replace("\n", "").strip()
         assert any(wanted in line for line in ["".join(texts(svg)), *texts(svg)])
@@ -148,7 +145,7 @@ def test_any_name_can_be_shown(name: str) -> None:
 
 
 def test_the_cell_of_the_lecture() -> None:
-    figure = write_cell(LECTURE, LIGHT)
+    figure = draw_cell(LECTURE)
     assert circles(figure) == {"m1": "×", "m2": "×", "s": "+"}
     shown = nodes(figure)
     assert words(shown["w1"]) == ["w₁", "4"]
@@ -166,7 +163,7 @@ def test_the_cell_of_the_lecture() -> None:
 
 
 def test_a_layer_has_an_arrow_per_weight_other_than_0_and_a_number_where_they_are_few() -> None:
-    figure = write_cell(counter(), LIGHT)
+    figure = draw_cell(counter())
     assert list(circles(figure).values()) == [
         *["1", "Q₁", "Q₂", "Q₃", "X₁", "X₂", "X₃", "X₄"],
         *["π₁", "Q₁", "π₂", "Q₂", "π₃", "Q₃"],
@@ -176,7 +173,7 @@ def test_a_layer_has_an_arrow_per_weight_other_than_0_and_a_number_where_they_ar
     shown = [words(node)[0] for id, node in nodes(figure).items() if re.match(r"n\d", id)]
     assert sorted(shown) == sorted(number(w) for w in weights)
     assert figure.titles["e3"] == "weight from Q₁ to π₁: 1.0"
-    many = write_cell(RNN.random(4, 3), LIGHT)
+    many = draw_cell(RNN.random(4, 3))
     assert len(edges(many)) == 8 * 4 + 8
     assert not any(re.match(r"n\d", id) for id in nodes(many))
     assert "π⁽ᵏ⁾ = Wᵀ [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾]     Q⁽ᵏ⁾ = tanh(π⁽ᵏ⁾)" in words(nodes(many)["heading"])
@@ -184,7 +181,7 @@ def test_a_layer_has_an_arrow_per_weight_other_than_0_and_a_number_where_they_ar
 
 def test_signs_are_told_by_colour_and_head_and_sizes_by_width() -> None:
     rnn = RNN([[-1, 0.5], [2, 0]], bias=False)
-    weights = [look for *_, look in edges(write_cell(rnn, LIGHT)) if "arrowhead" in look]
+    weights = [look for *_, look in edges(draw_cell(rnn)) if "arrowhead" in look]
     assert [re.findall(r"arrowhead=(\w+)", look)[0] for look in weights] == [
         *["tee", "normal", "normal"]
     ]
@@ -198,7 +195,7 @@ def test_signs_are_told_by_colour_and_head_and_sizes_by_width() -> None:
 
 
 def test_the_counter_counts() -> None:
-    figure = write_network(counting("AGGTG"), LIGHT)
+    figure = draw_network(counting("AGGTG"))
     columns = [[circles(figure)[f"q{k}_{j}"] for j in range(3)] for k in range(6)]
     assert ["".join(column) for column in columns] == ["000", "000", "100", "110", "110", "111"]
     assert len(circles(figure)) == 18
@@ -219,8 +216,8 @@ def test_the_counter_counts() -> None:
 
 
 @every_figure
-def test_arrows_of_a_network_run_from_left_to_right(make: Callable[[Theme], Figure]) -> None:
-    for tail, head, looks in edges(make(LIGHT)):
+def test_arrows_of_a_network_run_from_left_to_right(make: Callable[[str], Drawing]) -> None:
+    for tail, head, looks in edges(make(LIGHT.name)):
         if re.match(r"[qxd]\d", head) and re.match(r"[qxd]\d", tail):
             tip, start = re.findall(r'pos="e,(\S+?),\S+ (\S+?),', looks)[0]
             assert float(start) < float(tip)
@@ -228,7 +225,7 @@ def test_arrows_of_a_network_run_from_left_to_right(make: Callable[[Theme], Figu
 
 @pytest.mark.parametrize("steps", [12, 13, 40])
 def test_long_runs_are_cut(steps: int) -> None:
-    figure = write_network(counting("G" * steps), LIGHT)
+    figure = draw_network(counting("G" * steps))
     shown = [int(k) for k in re.findall("subgraph cluster_([0-9]+)", figure.dot)]
     if steps == 12:
         assert shown == list(range(1, 13))
@@ -239,14 +236,32 @@ def test_long_runs_are_cut(steps: int) -> None:
     assert f"unrolled over {steps} steps" in figure.summary
 
 
+def test_where_backpropagation_is_truncated_there_is_a_cut() -> None:
+    figure = draw_network(LECTURE.unroll(bits("10110"), truncate=2))
+    cuts = {int(k): float(x) for k, x in re.findall(r'id=cut_(\d) pos="([-\d.]+),', figure.dot)}
+    assert sorted(cuts) == [3, 5]
+    for k, x in cuts.items():
+        assert float(corner(figure, k - 1)[2]) < x < float(corner(figure, k)[0])
+        assert figure.titles[f"cut_{k}"] == f"no gradient goes back from step {k}"
+    long = draw_network(LECTURE.unroll(bits("1" * 20), truncate=6))
+    assert re.findall(r"id=(cut_\d+)", long.dot) == ["cut_19"]
+    assert words(nodes(long)["more"]) == ["… 13 more steps, 2 cuts …"]
+
+
+def corner(figure: Drawing, step: int) -> list[str]:
+    """The corners of the panel of a step."""
+    (found,) = re.findall(rf'cluster_{step} \{{\s+graph \[bb="([^"]+)"', figure.dot)
+    return found.split(",")
+
+
 def test_odd_numbers_inputs_and_titles() -> None:
-    figure = FIGURES["network of odd numbers"](LIGHT)
+    figure = FIGURES["network of odd numbers"]("light")
     assert circles(figure)["q1_0"] == "nan"
     assert 'style="filled,dashed"' in nodes(figure)["q1_0"]
     assert 'style="filled,dashed"' not in nodes(figure)["q0_0"]
-    many = FIGURES["network with many inputs"](LIGHT)
+    many = FIGURES["network with many inputs"]("light")
     assert [words(nodes(many)[id]) for id in ("x1", "x2")] == [["9 numbers"], ["X₉ = 1"]]
-    alone = write_network(LECTURE.unroll(bits("1")), LIGHT, "Mine")
+    alone = draw_network(LECTURE.unroll(bits("1")), title="Mine")
     assert alone.summary == "Mine: 1 state, 1 input, relu"
     assert words(nodes(alone)["n0"]) == ["q"]
 
@@ -255,7 +270,7 @@ def test_odd_numbers_inputs_and_titles() -> None:
 
 
 def test_the_matrix_of_the_lecture() -> None:
-    figure = write_weights(counter(), LIGHT, "ACGT")
+    figure = draw_weights(counter(), inputs="ACGT")
     rows = nodes(figure)["weights"].split("</TR>")
     shown = [[text for text in words(row) if text] for row in rows]
     assert [row for row in shown if row] == [
@@ -269,7 +284,7 @@ def test_the_matrix_of_the_lecture() -> None:
 
 
 def test_colours_of_weights_are_symmetric_around_the_paper() -> None:
-    fills = re.findall('BGCOLOR="(#[0-9a-f]+)"', nodes(write_weights(LADDER, LIGHT))["weights"])
+    fills = re.findall('BGCOLOR="(#[0-9a-f]+)"', nodes(draw_weights(LADDER))["weights"])
     ladder = fills[: len(NUMBERS)]
     assert ladder[20] == LIGHT.paper
     for below, above in zip(ladder[:20], reversed(ladder[21:]), strict=True):
@@ -280,7 +295,7 @@ def test_colours_of_weights_are_symmetric_around_the_paper() -> None:
 
 def test_a_row_may_be_longer_than_graphviz_reads_at_once() -> None:
     rnn = RNN.random(100, 0)
-    figure = write_weights(rnn, LIGHT)
+    figure = draw_weights(rnn)
     assert max(map(len, figure.dot.splitlines())) < 1000
-    shown = texts(Drawing(figure, "light").svg())
+    shown = texts(figure.svg())
     assert shown.count(number(rnn.weights[-1][-1].data)) >= 1

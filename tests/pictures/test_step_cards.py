@@ -13,14 +13,14 @@ from hypothesis import given, settings
 
 from autograd_rnn import RNN, Value, bits, copies, no_grad
 from autograd_rnn.graph.notation import number
-from autograd_rnn.pictures.canvas import Figure
+from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
 from autograd_rnn.pictures.render import render
-from autograd_rnn.pictures.step_cards import write_cards
+from autograd_rnn.pictures.step_cards import draw_cards
 from autograd_rnn.pictures.theme import DARK, LIGHT
 
 from ..strategies import runs
-from .test_draw import HOSTILE
+from .exercise import HOSTILE
 
 
 def exercise(bit_string: str = "101", backward: bool = True) -> tuple[Value, Any, list[Value]]:
@@ -32,11 +32,11 @@ def exercise(bit_string: str = "101", backward: bool = True) -> tuple[Value, Any
     return loss, run, rnn.parameters()
 
 
-def cards(output: Value, run: Any, weights: Sequence[Value]) -> Figure:
-    return write_cards(output, run, weights, LIGHT)
+def cards(output: Value, run: Any, weights: Sequence[Value]) -> Drawing:
+    return draw_cards(output, run, weights, LIGHT)
 
 
-def table(figure: Figure, id: str) -> list[list[str]]:
+def table(figure: Drawing, id: str) -> list[list[str]]:
     """The texts of a box, row by row."""
     found = re.search(rf"\t{id} \[label=<(<TABLE.*?</TABLE>)>", figure.dot, re.DOTALL)
     assert found is not None
@@ -46,12 +46,12 @@ def table(figure: Figure, id: str) -> list[list[str]]:
     ]
 
 
-def rows(figure: Figure, id: str) -> list[list[str]]:
+def rows(figure: Drawing, id: str) -> list[list[str]]:
     """The rows of a card, without its head, the line of keys, and its foot."""
     return table(figure, id)[2:-1]
 
 
-def ledger(figure: Figure, place: int = 1) -> list[str]:
+def ledger(figure: Drawing, place: int = 1) -> list[str]:
     (fields,) = table(figure, f"w{place}")
     return fields
 
@@ -62,7 +62,7 @@ def terms(fields: Sequence[str]) -> list[int]:
     return [int(term) for term in shown if term]
 
 
-def arrows(figure: Figure, role: str) -> list[tuple[str, str, str]]:
+def arrows(figure: Drawing, role: str) -> list[tuple[str, str, str]]:
     """Tail, head and words of the arrows of a role."""
     found = re.findall(r"\t(\w+) -> (\w+) \[(.*?)\bclass=(\w+)", figure.dot, re.DOTALL)
     words = [(tail, head, re.findall(r">([^<>]+)<", looks)) for tail, head, looks, _ in found]
@@ -172,7 +172,7 @@ def test_the_terms_add_up_to_the_gradient(run) -> None:  # type: ignore[no-untyp
     output.backward()
     weights = rnn.parameters()
     if not unrolled.steps:
-        with pytest.raises(ValueError, match="output does not depend on the weight Value"):
+        with pytest.raises(ValueError, match=r"output does not depend on focus \(Value"):
             cards(output, unrolled, weights[:1])
         return
     for start in range(0, len(weights), 3):
@@ -297,7 +297,7 @@ def test_refusals() -> None:
     loss, run, (w1, w2) = exercise()
     with pytest.raises(ValueError, match=r"room for 1 to 3 weights, not for 4: .* focus="):
         cards(loss, run, [w1, w2, w1, w2])
-    with pytest.raises(ValueError, match=r"output does not depend on the weight Value\(3\.0"):
+    with pytest.raises(ValueError, match=r"output does not depend on focus \(Value\(3\.0"):
         cards(loss, run, [Value(3, "w")])
     with pytest.raises(ValueError, match="output depends on no step of run"):
         cards(w1 * w1, run, [w1])
@@ -310,7 +310,7 @@ def test_refusals() -> None:
 @pytest.mark.parametrize("steps", ["1", "101", "10110" * 4])
 def test_the_svg_has_all_ids_and_no_boxes_that_overlap(steps: str, theme: Any) -> None:
     loss, run, weights = exercise(steps)
-    figure = write_cards(loss, run, weights, theme, title="<L> & \\N")
+    figure = draw_cards(loss, run, weights, theme, title="<L> & \\N")
     ids = re.findall(r"\bid=(\S+)", figure.dot)
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch("[a-z][a-z0-9_]*", id) for id in ids)
@@ -338,7 +338,7 @@ def test_any_name_can_be_drawn(name: str) -> None:
     loss = run.pi[0] * 1
     loss.name = name
     loss.backward()
-    figure = write_cards(loss, run, [w], LIGHT, title=name)
+    figure = draw_cards(loss, run, [w], LIGHT, title=name)
     root = ElementTree.fromstring(render(figure.dot, "svg"))
     shown = "".join(root.itertext()).replace("\xa0", " ")
     assert clean(name, 24).split("\n")[0].strip() in shown
