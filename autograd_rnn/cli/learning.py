@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 
 from ..arguments import as_choice, many
-from ..backends.compile_step import BACKENDS
+from ..backends.backend import backend_names
 from ..data.dataset import Dataset
 from ..data.fasta import read_fasta, windows
 from ..errors import ArgumentValueError, FolderNotFound
@@ -112,7 +112,7 @@ def train(
     }
     recipe = recipe._replace(**{name: one for name, one in chosen.items() if one is not None})
     as_choice(recipe.cell, "--cell", CELLS)
-    as_choice(engine, "--engine", ("auto", *BACKENDS))
+    as_choice(engine, "--engine", backend_names())
     optimiser = Adam(recipe.learning_rate, clip_norm=1.0)
     if save is not None and save.is_dir():
         raise ArgumentValueError(f"{save} is a folder: --save takes the name of a file.")
@@ -236,7 +236,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Say what a trained network makes of sequences: logit, probability and class, or number."""
-    as_choice(engine, "--engine", ("auto", *BACKENDS))
+    as_choice(engine, "--engine", backend_names())
     network, reading = load_model(model), _reading(model)
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments, - for lines, or --fasta FILE.")

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...program.program import COMPARISONS, Guard
-from ..traced import Cell, Group
-from .ops import on_jax
+from ...ops.jax import on_jax
+from ...program.writer import COMPARISONS, Guard
+from ..traced import Group, TracedStep
 from .schedule import Plan, Wave, find_waves
 
 
@@ -64,17 +64,19 @@ class Blocks:
 
 
 class Scan:
-    """The step of a cell over sequences that end together, as functions that JAX can transform.
+    """The traced step over sequences that end together, as functions that JAX can transform.
 
     `inputs` are steps by entries by sequences, and so are `targets` if `every` step has one, else
     entries by sequences.  `sizes` has the steps of each sequence, 0 for one that counts for
     nothing; if not `ragged`, all are taken to begin with the first step.
     """
 
-    def __init__(self, cell: Cell, state: Sequence[float], *, every: bool) -> None:
-        self.cell, self.state, self.every = cell, state, every
+    def __init__(self, traced: TracedStep, state: Sequence[float], *, every: bool) -> None:
+        self.traced, self.state, self.every = traced, state, every
+        for line in traced.lines:
+            on_jax(line.op)  # an op that cannot run here is refused before any work
         # Tracing another shape needs the same plans, which take long for a large step.
-        self.plan = cache(partial(find_waves, cell))
+        self.plan = cache(partial(find_waves, traced))
 
     def loss(
         self, numbers: Any, inputs: Any, targets: Any, sizes: Any, *, ragged: bool
@@ -84,7 +86,9 @@ class Scan:
         And beside it, whether a comparison came out otherwise, for each sequence.
         """
         started = sizes if ragged else None
-        found, wrong = self._scanned(numbers, inputs, targets, started, [self.cell.loss], loss=True)
+        found, wrong = self._scanned(
+            numbers, inputs, targets, started, [self.traced.loss], loss=True
+        )
         losses = found.sum(axis=0)[0]
         if self.every:
             losses = losses / jnp.maximum(sizes, 1)
@@ -93,7 +97,7 @@ class Scan:
     def outputs(self, numbers: Any, inputs: Any, sizes: Any, *, ragged: bool) -> tuple[Any, Any]:
         """The outputs, of one step unless `every`: steps by entries by sequences; and as above."""
         started = sizes if ragged else None
-        return self._scanned(numbers, inputs, None, started, self.cell.output, loss=False)
+        return self._scanned(numbers, inputs, None, started, self.traced.output, loss=False)
 
     def _scanned(
         self,
@@ -109,13 +113,13 @@ class Scan:
 
         The last step stands apart: what is not computed from it, no sweep comes back to.
         """
-        cell, (steps, _, count) = self.cell, inputs.shape
+        traced, (steps, _, count) = self.traced, inputs.shape
         initial = jnp.array(self.state, dtype=float)[:, None]
-        constants = jnp.array(cell.constants, dtype=float)[:, None]
+        constants = jnp.array(traced.constants, dtype=float)[:, None]
 
         def stepper(shown: Sequence[int], loss: bool) -> Any:
             """The step that shows these results."""
-            plan = self.plan((*cell.states, *shown), loss=loss)
+            plan = self.plan((*traced.states, *shown), loss=loss)
             products = self._products(plan, numbers)
 
             def step(carry: Any, now: Any) -> Any:
@@ -123,7 +127,7 @@ class Scan:
                 active = None if started is None else steps - started <= t
                 given = [numbers[:, None], state, x, goal, constants]
                 blocks = Blocks(plan, given, products, active)
-                after = jnp.broadcast_to(blocks.rows(cell.states), state.shape)
+                after = jnp.broadcast_to(blocks.rows(traced.states), state.shape)
                 entries = jnp.broadcast_to(blocks.rows(shown), (len(shown), count))
                 if active is not None:
                     after = jnp.where(active, after, initial)

@@ -1,25 +1,40 @@
-"""A step over batches of sequences, a sequence at a time: on the engine, or replayed from it."""
+"""The objective: the loss of a step over a sequence, as a function of the parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any, Protocol
 
 from ..arguments import as_float
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 
-#: A sequence and its targets, as vectors of floats.
-Run = tuple[Sequence[Any], Sequence[Any]]
+
+class StepFunction(Protocol):
+    """A step: from the state, the input and the parameters to the state after it and the output.
+
+    All are tuples of Values; the output may be a single Value.
+    """
+
+    def __call__(self, state: Any, x: Any, parameters: Any, /) -> tuple[Sequence[Any], Any]:
+        """The state after the step, and its output."""
 
 
-class Step:
-    """What a user gave: the step, the loss, the parameters, and the initial state."""
+class LossFunction(Protocol):
+    """A loss: from an output and its target, numbers or tuples of them, to a number."""
+
+    def __call__(self, output: Any, target: Any, /) -> Any:
+        """The loss, a Value where the output has one."""
+
+
+class Objective:
+    """A step, a loss, the parameters and the initial state, as they were given."""
 
     def __init__(
         self,
-        step: Callable[..., Any],
-        loss: Callable[..., Any],
+        step: StepFunction,
+        loss: LossFunction,
         parameters: list[Value],
         state: list[float],
         every: bool,
@@ -27,8 +42,13 @@ class Step:
         self.step, self.loss, self.parameters = step, loss, parameters
         self.state, self.every = state, every
 
+    @property
+    def numbers(self) -> list[float]:
+        """The numbers of the parameters, as they are now."""
+        return [parameter.data for parameter in self.parameters]
+
     def call(self, state: Any, x: Any, parameters: Any) -> tuple[tuple[Any, ...], Any]:
-        """The states after a step and its output, whose sizes have been looked at."""
+        """The states after a step and its output, whose sizes are checked."""
         result = self.step(state, x, parameters)
         if not isinstance(result, tuple) or len(result) != 2:
             raise ArgumentTypeError("step must give a pair: the new state, and the output.")
@@ -49,18 +69,23 @@ class Step:
         one = not isinstance(output, tuple | list)
         return self.loss(output, goal[0] if one and len(goal) == 1 else tuple(goal))
 
-    def unrolled(self, parameters: Sequence[Any], xs: Any, ys: Any) -> tuple[Any, list[Any]]:
-        """The loss of a sequence, and the output at each step; no loss where there are no `ys`."""
+    def unrolled(
+        self, parameters: Sequence[Any], xs: Any, ys: Any, copies: Iterable[Any] | None = None
+    ) -> tuple[Any, list[Any]]:
+        """The loss of a sequence, and the output at each step; no loss where there are no `ys`.
+
+        With `copies`, each step takes its own in place of the parameters.
+        """
         state: Any = tuple([Value(entry) for entry in self.state])
         total: Any = None
         outputs = []
-        for k, x in enumerate(xs):
-            state, output = self.call(state, tuple(x), tuple(parameters))
+        for k, (x, given) in enumerate(zip(xs, copies or repeat(parameters), strict=False)):
+            state, output = self.call(state, tuple(x), tuple(given))
             outputs.append(output)
-            if ys and (self.every or k == len(xs) - 1):
+            if len(ys) and (self.every or k == len(xs) - 1):
                 loss = self.loss_of(output, ys[k if self.every else 0])
                 total = loss if total is None else total + loss
-        return (total / float(len(xs)) if self.every and ys else total), outputs
+        return (total / float(len(xs)) if self.every and len(ys) else total), outputs
 
     def predicted(self, parameters: Sequence[Any], xs: Any) -> Any:
         """The output at the last step, or of `every` step, in floats."""
