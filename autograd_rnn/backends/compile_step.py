@@ -37,17 +37,16 @@ def compile_step(
     `at="last"` has a target per sequence, `at="every"` one per step, whose losses are averaged.
     The numbers of the parameters are read at each call.
 
-    `backend` is one of
+    `backend` is the name of a `Backend`:
 
     - "eager", the engine itself, a sequence at a time: the definition;
-    - "python", the recorded program of a run, bit for bit the same;
-    - "numpy", a line at a time over all sequences;
+    - "python", the recorded program of a sequence, bit for bit the same;
+    - "numpy", a line of the step at a time, over all sequences;
     - "native", machine code by llvmlite, looped over time and batch; with `exact`, bit for bit as
       the engine, without fusing or reordering anything;
-    - "jax", JAX (the extra `jax`), in float64, scanned over time and compiled for each shape; with
-      `devices`, a list of JAX's devices or a `jax.sharding.Mesh`, each has a part of the sequences;
-    - "auto", the fastest of "python", "numpy" and "native" that is installed: the extra `fast` has
-      all.
+    - "jax", JAX in float64, scanned over time; with `devices`, a list of JAX's devices or a
+      `jax.sharding.Mesh`, each has a part of the sequences;
+    - "auto", the fastest of "native", "numpy" and "python" whose packages are installed.
 
     "numpy", "native" and "jax" agree with the engine within 1e-12 of the same sums taken over
     absolute values.
@@ -156,8 +155,7 @@ class CompiledStep:
         [17.0, 1.0]
         """
         as_integer(threads, "threads", least=1, most=1024)
-        batch = sequences if isinstance(sequences, Batch) else self.prepare(sequences)
-        self._check_maker(batch)
+        batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
         found = batch.backend.predict(batch.packed, threads)
         if self.objective.every:
             return [[_number_or_list(row) for row in rows] for rows in found]
@@ -189,18 +187,18 @@ class CompiledStep:
             if targets is None:
                 raise ArgumentTypeError("targets are missing: a batch that has them needs none.")
             return self.prepare(sequences, targets)
-        self._check_maker(sequences)
         if targets is not None:
             raise ArgumentTypeError("targets must not be given with a batch, which has its own.")
         if sequences.targets is None:
             raise ArgumentValueError("the batch has no targets: prepare it with them.")
-        return sequences
+        return self._own(sequences)
 
-    def _check_maker(self, batch: Batch) -> None:
+    def _own(self, batch: Batch) -> Batch:
         if batch.backend not in self._made.values():
             raise ArgumentValueError(
                 "the batch was prepared by another step: prepare it by this one."
             )
+        return batch
 
     def _backend(self, batch: Batch) -> Backend:
         """What runs batches like this one; made for the first of them."""

@@ -24,7 +24,6 @@ class Eager(Backend):
         return list(zip(batch.sequences, batch.targets or [()] * len(batch), strict=True))
 
     def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        """The sum of the losses of the sequences, and that of their gradients."""
         parameters = self.objective.parameters
         total, sums = 0.0, [0.0] * len(parameters)
         for xs, ys in packed:
@@ -35,12 +34,14 @@ class Eager(Backend):
         return total, sums
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        """The output for each sequence, as lists of numbers."""
-        parameters = self.objective.parameters
-        return [self.objective.predicted(parameters, constants(xs)) for xs, _ in packed]
+        objective, found = self.objective, []
+        for xs, _ in packed:
+            _, outputs = objective.unrolled(objective.parameters, constants(xs), ())
+            entries = [_numbers(output) for output in outputs]
+            found.append(entries if objective.every else entries[-1])
+        return found
 
     def per_step(self, packed: Any) -> Sequence[Any]:
-        """For each sequence and step, the terms of its gradient: what the step's uses add up to."""
         parameters, found = self.objective.parameters, []
         for xs, ys in packed:
             # A fresh name for each parameter at each step: its uses there, and no others.
@@ -50,6 +51,12 @@ class Eager(Backend):
             slopes = iter(_slopes(loss, [value for row in copies for value in row]))
             found.append([[next(slopes) for _ in row] for row in copies])
         return found
+
+
+def _numbers(output: Any) -> list[float]:
+    """The numbers of an output, one or several."""
+    entries = output if isinstance(output, tuple | list) else [output]
+    return [one.data if isinstance(one, Value) else as_float(one, "the output") for one in entries]
 
 
 def _slopes(loss: Any, inputs: Sequence[Value]) -> Sequence[float]:

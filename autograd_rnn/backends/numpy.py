@@ -37,15 +37,12 @@ class NumPy(Backend):
         return pack(batch, self.objective.every)
 
     def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        """The sum of the losses of the sequences, and that of their gradients."""
         return self._sweep(packed).loss_and_gradient()
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        """The output for each sequence in its place: an array of entries, by steps if `every`."""
         return self._sweep(packed).outputs()
 
     def per_step(self, packed: Any) -> Sequence[Any]:
-        """The terms of the gradient of each sequence in its place: an array of steps by weights."""
         return self._sweep(packed, grouped=False).gradient_by_steps()
 
     def _sweep(self, packed: Any, *, grouped: bool = True) -> Sweep:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from ..arguments import as_float
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 
@@ -28,19 +27,14 @@ class LossFunction(Protocol):
         """The loss, a Value where the output has one."""
 
 
-class Objective:
-    """A step, a loss, the parameters and the initial state, as they were given."""
+class Objective(NamedTuple):
+    """A step, a loss at `every` step or the last, the parameters and the initial state."""
 
-    def __init__(
-        self,
-        step: StepFunction,
-        loss: LossFunction,
-        parameters: list[Value],
-        state: list[float],
-        every: bool,
-    ) -> None:
-        self.step, self.loss, self.parameters = step, loss, parameters
-        self.state, self.every = state, every
+    step: StepFunction
+    loss: LossFunction
+    parameters: list[Value]
+    state: list[float]
+    every: bool
 
     @property
     def numbers(self) -> list[float]:
@@ -86,17 +80,6 @@ class Objective:
                 loss = self.loss_of(output, ys[k if self.every else 0])
                 total = loss if total is None else total + loss
         return (total / float(len(xs)) if self.every and len(ys) else total), outputs
-
-    def predicted(self, parameters: Sequence[Any], xs: Any) -> Any:
-        """The output at the last step, or of `every` step, in floats."""
-        outputs = [entries_of(output) for output in self.unrolled(parameters, xs, ())[1]]
-        return outputs if self.every else outputs[-1]
-
-
-def entries_of(output: Any) -> list[float]:
-    """The numbers of an output, one or several."""
-    entries = output if isinstance(output, tuple | list) else [output]
-    return [one.data if isinstance(one, Value) else as_float(one, "the output") for one in entries]
 
 
 def constants(vectors: Any) -> list[tuple[Value, ...]]:

@@ -22,7 +22,6 @@ class Python(Eager):
         self.programs: dict[tuple[int, int, int], Callable[..., Any]] = {}
 
     def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        """The sum of the losses of the sequences, and that of their gradients."""
         numbers = self.objective.numbers
         total, sums = 0.0, [0.0] * len(numbers)
         for place, (xs, ys) in enumerate(packed):

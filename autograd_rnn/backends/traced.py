@@ -102,7 +102,7 @@ def trace_step(
     entries = output if isinstance(output, tuple | list) else [output]
     results = [*after, *entries, loss]
     program = recorder.program(results, [value for values in given for value in values])
-    program = program.simplified() if share else program.folded()
+    program = program.simplified(share=share, drop=share)
     return TracedStep(program, len(parameters), len(state), len(inputs), len(targets), checks)
 
 

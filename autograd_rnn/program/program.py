@@ -58,7 +58,7 @@ class Program:
         if len(set(given)) < len(given):
             raise ArgumentValueError("inputs has a Value twice: a program has each input once.")
         check_fresh(topological(*results))
-        return _program(results, given, []).without_dead_lines()
+        return _program(results, given, []).simplified(fold=False, share=False)
 
     def __call__(self, *numbers: float) -> Any:
         """The outputs for these inputs; `BranchChanged` where a comparison comes out otherwise."""
@@ -104,23 +104,7 @@ class Program:
             raise ArgumentValueError("places is empty: a program has one output or more.")
         outputs = [self.outputs[place] for place in places]
         chosen = Program(self.inputs, self.constants, self.lines, outputs, self.guards)
-        return chosen.without_dead_lines()
-
-    def simplified(self) -> Program:
-        """The same program, bit for bit, with less to do: folded, shared, without dead lines."""
-        return self._rewritten(fold=True, share=True, drop=True)
-
-    def folded(self) -> Program:
-        """The program in which lines of constants only are constants."""
-        return self._rewritten(fold=True)
-
-    def shared(self) -> Program:
-        """The program in which equal lines and equal constants are there once."""
-        return self._rewritten(share=True)
-
-    def without_dead_lines(self) -> Program:
-        """The program without what neither an output nor a guard needs."""
-        return self._rewritten(drop=True)
+        return chosen.simplified(fold=False, share=False)
 
     def _needed(self) -> list[bool]:
         """For each number whether an output or a guard needs it."""
@@ -134,7 +118,12 @@ class Program:
                     found[operand] = True
         return found
 
-    def _rewritten(self, *, fold: bool = False, share: bool = False, drop: bool = False) -> Program:
+    def simplified(self, *, fold: bool = True, share: bool = True, drop: bool = True) -> Program:
+        """The same program, bit for bit, with less to do.
+
+        Lines of constants only are folded into constants, equal lines and equal constants are
+        shared, and what neither an output nor a guard needs is dropped.
+        """
         writer = Writer(self.inputs, share)
         inputs, first = len(self.inputs), self.first_line
         needed = self._needed() if drop else [True] * (first + len(self.lines))

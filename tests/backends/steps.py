@@ -7,13 +7,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import (
-    Value,
-    compile_step,
-    gradients,
-    ops,
-    tanh,
-)
+from autograd_rnn import Value, compile_step, gradients, ops, tanh
 from autograd_rnn.backends import Backend, CompiledStep, NumPy
 from autograd_rnn.program.program import record
 

@@ -2,12 +2,7 @@
 
 from typing import Any
 
-from autograd_rnn import (
-    Value,
-    compile_step,
-    ops,
-    primitive,
-)
+from autograd_rnn import Value, compile_step, ops, primitive
 
 from .steps import agree
 

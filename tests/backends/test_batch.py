@@ -5,9 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from autograd_rnn import (
-    RNN,
-)
+from autograd_rnn import RNN
 
 from .steps import batch
 

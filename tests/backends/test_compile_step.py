@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import (
-    RNN,
-    Value,
-    compile_step,
-    copies,
-    ops,
-)
+from autograd_rnn import RNN, Value, compile_step, copies, ops
 from autograd_rnn.backends.llvm.vector_math import definition
 from autograd_rnn.backends.traced import find_groups, trace_step
 from autograd_rnn.ops.op import CALL

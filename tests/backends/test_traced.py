@@ -5,13 +5,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import (
-    RNN,
-    BranchChanged,
-    Value,
-    compile_step,
-    ops,
-)
+from autograd_rnn import RNN, BranchChanged, Value, compile_step, ops
 from autograd_rnn.backends.traced import TracedStep, find_groups, trace_step
 from autograd_rnn.program.program import Program
 from autograd_rnn.program.writer import Line

@@ -47,13 +47,11 @@ class JAX(NumPy):
         return pack(batch, self.objective.every, self.mesh)
 
     def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        """The sum of the losses of the sequences, and that of their gradients."""
         loss, gradient, wrong = self.scan("gradient", self.objective.numbers, packed)
         self.refuse(packed.batch, wrong.nonzero()[0], with_loss=True)
         return float(loss), gradient
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        """The output for each sequence in its place: an array of entries, by steps if `every`."""
         outputs, wrong = self.scan("outputs", self.objective.numbers, packed)
         self.refuse(packed.batch, wrong.nonzero()[0], with_loss=False)
         if not self.objective.every:
@@ -62,5 +60,4 @@ class JAX(NumPy):
         return [outputs[len(outputs) - len(xs) :, :, place] for place, xs in sequences]
 
     def per_step(self, packed: Any) -> Sequence[Any]:
-        """The terms of each sequence's gradient, steps by weights."""
         return super().per_step(super().pack(packed.batch))

@@ -41,23 +41,21 @@ def rounded(number: int) -> int:
 def as_mesh(devices: Any) -> Mesh:
     """The mesh of a list of JAX's devices, or the mesh itself; `TypeError` for anything else."""
     if isinstance(devices, Mesh):
-        return _of_this_process(devices)
-    if not isinstance(devices, list | tuple) or not all(
+        mesh = devices
+    elif not isinstance(devices, list | tuple) or not all(
         isinstance(device, jax.Device) for device in devices
     ):
         raise ArgumentTypeError(
             "devices must be a list of JAX's devices, such as jax.devices(), or a "
             "jax.sharding.Mesh."
         )
-    if not devices or len(set(devices)) < len(devices):
+    elif not devices or len(set(devices)) < len(devices):
         raise ArgumentValueError(
             f"devices must be one or more different devices, not {len(devices)} of which "
             f"{len(set(devices))} differ."
         )
-    return _of_this_process(Mesh(np.array(devices), ("batch",)))
-
-
-def _of_this_process(mesh: Mesh) -> Mesh:
+    else:
+        mesh = Mesh(np.array(devices), ("batch",))
     if any(device.process_index != jax.process_index() for device in mesh.devices.flat):
         raise ArgumentValueError(
             "devices must all belong to this process: choose among jax.local_devices()."

@@ -40,14 +40,12 @@ class Native(NumPy):
         return make_blocks(batch, host_lanes(), self.objective.every)
 
     def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        """The sum of the losses of the sequences, and that of their gradients."""
         given = (packed, self.objective.numbers, self.objective.state, threads)
         loss, gradient, flagged = self.kernel(predict=False).run(*given)
         self.refuse(packed.batch, flagged, with_loss=True)
         return loss, gradient
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        """The output for each sequence in its place: an array of entries, by steps if `every`."""
         given = (packed, self.objective.numbers, self.objective.state, threads)
         outputs: Sequence[Any]
         outputs, flagged = self.kernel(predict=True).predict(*given)
@@ -55,5 +53,4 @@ class Native(NumPy):
         return outputs
 
     def per_step(self, packed: Any) -> Sequence[Any]:
-        """The terms of each sequence's gradient, steps by weights."""
         return super().per_step(super().pack(packed.batch))

@@ -36,7 +36,7 @@ class StepCode:
     def __init__(self, builder: Builder, layout: Layout, every: bool, exact: bool) -> None:
         self.w, self.layout, self.traced, self.every = builder, layout, layout.traced, every
         self.neutral = builder.splat(-0.0 if exact else 0.0)  # -0 changes no sum, not even of zeros
-        self.carried = carried_states(self.traced, every)
+        self.carried = carried_states(self.traced)
         numbers = range(self.traced.line + len(self.traced.lines) - 1, self.traced.line - 1, -1)
         self.orders: Sequence[Sequence[int]] = (numbers, numbers)
         if exact:
@@ -84,36 +84,28 @@ class StepCode:
             return w.load(self.record, layout.rows[g] + j)
         return w.load(self.record, layout.saved[number])
 
-    def forward(self, t: str, last: bool) -> None:
-        """The step's values, its record, the state behind it, and its loss."""
-        w, traced = self.w, self.traced
-        self._begin(t, last)
-        guards = traced.guards(loss=self.has_loss)
-        results = [*([] if last else traced.states), *[traced.loss] * self.has_loss]
-        self._compute(traced.needed(results, guards), keep=True)
-        for guard in guards:
-            self._check(guard)
-        if self.has_loss:
-            loss = w.select(self.active, self._get(traced.loss), self.neutral)
-            so_far = w.load(self.loss)
-            w.store(w.let(f"fadd {w.vector} {so_far}, {loss}"), self.loss)
-        if not last:
-            self._enter_next()
+    def forward(self, t: str, last: bool, outputs: str = "") -> None:
+        """The step's values, its record, the state behind it, and its loss.
 
-    def predict(self, t: str, last: bool, outputs: str) -> None:
-        """The state behind the step, and the entries of its output where they are wanted."""
-        w, traced = self.w, self.traced
+        To predict, that is where `outputs` are to be stored, those instead of a record and a loss.
+        """
+        w, traced, predict = self.w, self.traced, bool(outputs)
         self._begin(t, last)
-        guards = traced.guards(loss=False)
-        wanted = traced.output if self.has_loss else ()
+        guards = traced.guards(loss=self.has_loss and not predict)
+        wanted = traced.output if predict else (traced.loss,)
+        wanted = wanted if self.has_loss else ()
         results = [*([] if last else traced.states), *wanted]
-        self._compute(traced.needed(results, guards), keep=False)
+        self._compute(traced.needed(results, guards), keep=not predict)
         for guard in guards:
             self._check(guard)
-        if self.every:
+        if predict and self.every:
             outputs = w.at(outputs, w.integer("mul", t, max(1, len(wanted))))
-        for place, number in enumerate(wanted):
-            w.store(self._get(number), outputs, place)
+        if predict:
+            for place, number in enumerate(wanted):
+                w.store(self._get(number), outputs, place)
+        elif self.has_loss:
+            loss = w.select(self.active, self._get(traced.loss), self.neutral)
+            w.store(w.let(f"fadd {w.vector} {w.load(self.loss)}, {loss}"), self.loss)
         if not last:
             self._enter_next()
 
@@ -232,12 +224,7 @@ class StepCode:
         for position in varying:
             operand = operands[position]
             slope = op.partials[position](*given)
-            if isinstance(slope, Lane):
-                self._add(operand, (adjoint * slope).name)
-            elif slope == 1.0:
-                self._add(operand, adjoint.name)
-            else:
-                self._add(operand, (adjoint * float(slope)).name)
+            self._add(operand, (adjoint if slope == 1.0 else adjoint * slope).name)
 
     def _operand(self, number: int) -> Any:
         """What a rule takes for a value: lanes, or a constant as it is."""
@@ -316,12 +303,22 @@ def emit(
         step.targets = w.at("%all_targets", w.integer("mul", row, max(1, traced.targets)))
         for place in range(traced.state_count):
             w.store(w.load("%initial", place), "%tape", place)
+        if exact and not predict:
+            step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.gradient)))
+        outputs = ""
         if predict:
-            _forward_only(step, length, row)
-        else:
-            if exact:
-                step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.gradient)))
-            _there_and_back(step, length)
+            outputs = w.at("%gradient", w.integer("mul", row, max(1, len(traced.output))))
+        before_last = w.integer("sub", length, 1)
+        forward = partial(step.forward, last=False, outputs=outputs)
+        w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, forward))
+        step.forward(before_last, True, outputs)
+        if predict:
+            return
+        step.backward(before_last, last=True)
+        second_last = w.integer("sub", length, 2)
+        backward = partial(step.backward, last=False)
+        w.unless_empty(0, before_last, lambda: w.repeat(second_last, -1, -1, backward))
+        step.weight_gradients(length)
 
     w.repeat("%first", "%end", 1, block)
     w.put("ret void")
@@ -338,26 +335,3 @@ def emit(
             written = written.replace("alwaysinline", "noinline #0")
         code += written
     return code, layout
-
-
-def _there_and_back(step: StepCode, length: str) -> None:
-    """All steps of a block, then all of them back."""
-    w = step.w
-    forward, backward = [partial(one, last=False) for one in (step.forward, step.backward)]
-    before_last = w.integer("sub", length, 1)
-    w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, forward))
-    step.forward(before_last, last=True)
-    step.backward(before_last, last=True)
-    second_last = w.integer("sub", length, 2)
-    w.unless_empty(0, before_last, lambda: w.repeat(second_last, -1, -1, backward))
-    step.weight_gradients(length)
-
-
-def _forward_only(step: StepCode, length: str, row: str) -> None:
-    """All steps of a block, with the outputs of the last, or of `every`."""
-    w = step.w
-    outputs = w.at("%gradient", w.integer("mul", row, max(1, len(step.traced.output))))
-    predict = partial(step.predict, last=False, outputs=outputs)
-    before_last = w.integer("sub", length, 1)
-    w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, predict))
-    step.predict(before_last, True, outputs)

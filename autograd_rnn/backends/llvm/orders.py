@@ -10,7 +10,7 @@ from ...graph.walk import depth_first
 from ..traced import TracedStep
 
 
-def carried_states(traced: TracedStep, every: bool) -> list[int]:
+def carried_states(traced: TracedStep) -> list[int]:
     """The places of the states by which the loss of a later step depends on a step."""
     found: set[int] = set()
     while True:
@@ -49,7 +49,7 @@ def sweep_orders(traced: TracedStep, every: bool) -> tuple[list[int], list[int]]
     sweep = depth_first(losses, operands)[::-1]
     orders = [[number for t, number in sweep if t == k] for k in range(1, steps + 1)]
     inner, last = orders[0], orders[-1]
-    carried = carried_states(traced, every)
+    carried = carried_states(traced)
     lines = [traced.states[place] for place in carried]
     by_step = [(t, number) for t in range(steps, 0, -1) for number in orders[t - 1]]
     # The terms of each sum, in the engine's order and step by step.

@@ -129,12 +129,7 @@ def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) 
 
 
 def _each_tile(
-    w: Builder,
-    count: int,
-    most: int,
-    tile: Callable[[str | int, int], None],
-    *,
-    alike: bool = True,
+    w: Builder, count: int, most: int, tile: Callable[[str | int, int], None], *, alike: bool = True
 ) -> None:
     """Full tiles in a loop, if all are alike, and what is left over one by one."""
     found = tiles(count, most)

@@ -10,17 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_rnn import (
-    RNN,
-    SGD,
-    BranchChanged,
-    Value,
-    bits,
-    compile_step,
-    fit,
-    log,
-    sqrt,
-)
+from autograd_rnn import RNN, SGD, BranchChanged, Value, bits, compile_step, fit, log, sqrt
 
 from ...test_project import ROOT
 from ..steps import check_beside_the_engine, flat, leaky

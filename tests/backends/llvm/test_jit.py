@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import (
-    RNN,
-)
+from autograd_rnn import RNN
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 

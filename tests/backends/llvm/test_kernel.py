@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import (
-    RNN,
-)
+from autograd_rnn import RNN
 from autograd_rnn.backends.batch import as_batch
 from autograd_rnn.backends.traced import trace_step
 
