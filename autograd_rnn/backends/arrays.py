@@ -252,9 +252,8 @@ class Sweep:
         me, adjoint = self._wrapped(number), Elements(self.adjoints[number])
         given = [self._wrapped(operand) for operand in operands]
         for position, operand in enumerate(operands):
-            if self.traced.input <= operand < self.traced.line:
-                continue  # inputs, targets and constants
-            self._add(operand, (adjoint * op.partials[position](*given, me)).numbers)
+            if self.traced.varies(operand):
+                self._add(operand, (adjoint * op.partials[position](*given, me)).numbers)
 
     def _wrapped(self, number: int) -> Any:
         value = self.values[number]
@@ -284,6 +283,6 @@ class Sweep:
                 self.gradient[number] += term.sum()
             else:
                 self.terms[-1][number] += term
-        elif number < traced.input or number >= traced.line:
+        elif traced.varies(number):
             before = self.adjoints.get(number)
             self.adjoints[number] = term if before is None else before + term

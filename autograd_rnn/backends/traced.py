@@ -51,6 +51,10 @@ class TracedStep:
         """Its affine groups."""
         return find_groups(self)
 
+    def varies(self, number: int) -> bool:
+        """Whether a backward sweep goes to a value: not to inputs, targets and constants."""
+        return number < self.input or number >= self.line
+
     def guards(self, *, loss: bool) -> tuple[Guard, ...]:
         """The guards of the step, and of the loss where that is computed."""
         return self.program.guards if loss else self.program.guards[: self.checks]
@@ -58,23 +62,12 @@ class TracedStep:
     def needed(self, results: Sequence[int], guards: Sequence[Guard] = ()) -> set[int]:
         """The lines that these results and guards are computed from, by number."""
         wanted = [*results, *[number for guard in guards for number in guard.operands]]
-        return {number for number in self._behind(wanted, flat=True) if number >= self.line}
+        found = self.program.behind(wanted)
+        return {number for number in range(self.line, len(found)) if found[number]}
 
     def swept(self, results: Sequence[int]) -> set[int]:
         """What a backward sweep from these results comes to, by number."""
-        return self._behind(results, flat=False)
-
-    def _behind(self, results: Sequence[int], *, flat: bool) -> set[int]:
-        """All that results are made of and they, by number, through flat ops too or not."""
-        first = self.line
-        found = bytearray(first + len(self.lines))
-        for number in results:
-            found[number] = 1
-        for place in range(len(self.lines) - 1, -1, -1):
-            op, operands, _ = self.lines[place]
-            if found[first + place] and (flat or not op.flat):
-                for operand in operands:
-                    found[operand] = 1
+        found = self.program.behind(results, flat=False)
         return {number for number, there in enumerate(found) if there}
 
 

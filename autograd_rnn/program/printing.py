@@ -21,7 +21,7 @@ def in_text(program: Any) -> str:
     uses: dict[int, int] = {}
     for number in [n for line in program.lines for n in line.operands]:
         uses[number] = uses.get(number, 0) + 1
-    for number in [*program.outputs, *[n for guard in program.guards for n in guard.operands]]:
+    for number in program.results:
         uses[number] = uses.get(number, 0) + 2
     written = [Text(label(name)) for name in program.inputs]
     written += [write_number(constant) for constant in program.constants]

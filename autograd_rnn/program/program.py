@@ -106,16 +106,22 @@ class Program:
         chosen = Program(self.inputs, self.constants, self.lines, outputs, self.guards)
         return chosen.simplified(fold=False, share=False)
 
-    def _needed(self) -> list[bool]:
-        """For each number whether an output or a guard needs it."""
+    @property
+    def results(self) -> list[int]:
+        """The numbers of what is asked for: the outputs, and the operands of the guards."""
+        return [*self.outputs, *[number for guard in self.guards for number in guard.operands]]
+
+    def behind(self, results: Iterable[int], *, flat: bool = True) -> bytearray:
+        """For each number 1 if results are made of it, also by way of flat ops or not, else 0."""
         first, lines = self.first_line, self.lines
-        found = [False] * (first + len(lines))
-        for number in [*self.outputs, *[n for guard in self.guards for n in guard.operands]]:
-            found[number] = True
+        found = bytearray(first + len(lines))
+        for number in results:
+            found[number] = 1
         for place in range(len(lines) - 1, -1, -1):
-            if found[first + place]:
-                for operand in lines[place].operands:
-                    found[operand] = True
+            op, operands, _ = lines[place]
+            if found[first + place] and (flat or not op.flat):
+                for operand in operands:
+                    found[operand] = 1
         return found
 
     def simplified(self, *, fold: bool = True, share: bool = True, drop: bool = True) -> Program:
@@ -126,7 +132,8 @@ class Program:
         """
         writer = Writer(self.inputs, share)
         inputs, first = len(self.inputs), self.first_line
-        needed = self._needed() if drop else [True] * (first + len(self.lines))
+        everything = range(first + len(self.lines))
+        needed = self.behind(self.results if drop else everything)
         moved = [*range(inputs), *[-1] * (len(needed) - inputs)]
         for number, constant in enumerate(self.constants, inputs):
             if needed[number]:
@@ -140,10 +147,7 @@ class Program:
                 moved[number] = writer.constant(op.value(*known))
             else:
                 moved[number] = writer.line(op, numbers, name)
-        guards = [
-            Guard(comparison, (moved[a], moved[b]), outcome)
-            for comparison, (a, b), outcome in self.guards
-        ]
+        guards = [guard.renumbered(moved) for guard in self.guards]
         return Program(*writer.parts([moved[number] for number in self.outputs], guards))
 
     def gradient(self) -> Program:

@@ -34,6 +34,11 @@ class Guard(NamedTuple):
     operands: tuple[int, int]
     outcome: bool
 
+    def renumbered(self, moved: Sequence[int]) -> Guard:
+        """The guard of the values' new numbers."""
+        a, b = self.operands
+        return self._replace(operands=(moved[a], moved[b]))
+
 
 #: The inputs, constants, lines, outputs and guards of a program.
 Parts: TypeAlias = tuple[Sequence[str], list[float], list[Line], list[int], list[Guard]]
@@ -97,7 +102,7 @@ class Writer:
             [self.known[number] for number in constants],
             written,
             [moved[number] for number in outputs],
-            [Guard(c, (moved[a], moved[b]), outcome) for c, (a, b), outcome in guards],
+            [guard.renumbered(moved) for guard in guards],
         )
 
 

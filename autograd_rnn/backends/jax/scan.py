@@ -1,4 +1,4 @@
-"""A recorded step on JAX, scanned over time: the loss of a batch of sequences, and its outputs."""
+"""The traced step scanned over time by JAX: the loss of a batch of sequences, and its outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..traced import Group, TracedStep
 from .schedule import Plan, Wave, find_waves
 
 
-class Blocks:
+class Rows:
     """The values of a step by blocks of rows, a column for each sequence, or one for all."""
 
     def __init__(self, plan: Plan, given: Sequence[Any], products: Sequence[Any], active: Any):
@@ -25,11 +25,11 @@ class Blocks:
         rest = iter(products)
         for wave in plan.waves:
             if isinstance(wave, Wave):
-                operands = [self.held(self.rows(numbers)) for numbers in wave.operands]
+                operands = [self.held(self.take(numbers)) for numbers in wave.operands]
                 self.blocks.append(on_jax(wave.op)(*operands))
             else:
                 matrix, biases = next(rest)
-                vector = self.rows(wave.vector)
+                vector = self.take(wave.vector)
                 vector = vector if active is None else jnp.where(active, vector, 0.0)
                 self.blocks.append(matrix @ vector + biases)
 
@@ -39,7 +39,7 @@ class Blocks:
             return array
         return jnp.where(self.active, array, jax.lax.stop_gradient(array))
 
-    def rows(self, numbers: Sequence[int]) -> Any:
+    def take(self, numbers: Sequence[int]) -> Any:
         """The values of these numbers, one below the other."""
         parts = []
         for block, run in groupby([self.places[number] for number in numbers], lambda p: p[0]):
@@ -58,7 +58,7 @@ class Blocks:
         """Whether a comparison came out otherwise, for each sequence that is there."""
         found: Any = False
         for guard in guards:
-            x, y = [self.rows([number])[0] for number in guard.operands]
+            x, y = [self.take([number])[0] for number in guard.operands]
             found = found | (COMPARISONS[guard.comparison](x, y) != guard.outcome)
         return found if self.active is None else found & self.active
 
@@ -126,13 +126,13 @@ class Scan:
                 (state, wrong), (t, x, goal) = carry, now
                 active = None if started is None else steps - started <= t
                 given = [numbers[:, None], state, x, goal, constants]
-                blocks = Blocks(plan, given, products, active)
-                after = jnp.broadcast_to(blocks.rows(traced.states), state.shape)
-                entries = jnp.broadcast_to(blocks.rows(shown), (len(shown), count))
+                rows = Rows(plan, given, products, active)
+                after = jnp.broadcast_to(rows.take(traced.states), state.shape)
+                entries = jnp.broadcast_to(rows.take(shown), (len(shown), count))
                 if active is not None:
                     after = jnp.where(active, after, initial)
                     entries = jnp.where(active, entries, 0.0)
-                return (after, wrong | blocks.wrong(plan.guards)), entries
+                return (after, wrong | rows.wrong(plan.guards)), entries
 
             return step
 

@@ -1,4 +1,4 @@
-"""A recorded step in waves: the lines that can be computed together, as rows of blocks."""
+"""A traced step in waves: lines that can be computed together, as rows of blocks."""
 
 from __future__ import annotations
 

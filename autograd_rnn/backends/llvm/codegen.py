@@ -199,7 +199,7 @@ class StepCode:
             term = w.select(self.active, term, self.neutral)
             total = w.let(f"fadd {w.vector} {w.load(self.gradient, place)}, {term}")
             w.store(total, self.gradient, place)
-        elif number < traced.input or number >= traced.line:
+        elif traced.varies(number):
             before = self.adjoints.get(number)
             if before is not None:
                 term = w.let(f"fadd {w.vector} {before}, {term}")
@@ -215,7 +215,7 @@ class StepCode:
             self._add(operands[0], (adjoint * Lane(w, slope)).name)
             return
         # Inputs, targets and constants have no adjoint, and what no rule reads was not saved.
-        varying = [k for k, n in enumerate(operands) if not traced.input <= n < traced.line]
+        varying = [k for k, n in enumerate(operands) if traced.varies(n)]
         read = {place for position in varying for place in read_by_rules(op)[position]}
         given = [
             self._operand(n) if place in read else None

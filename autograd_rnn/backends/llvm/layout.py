@@ -47,7 +47,7 @@ class Layout:
         self.sloped: dict[int, int] = {}
         read: set[int] = set()
         for number, (op, operands, _) in enumerate(traced.lines, traced.line):
-            varying = [k for k, n in enumerate(operands) if not traced.input <= n < traced.line]
+            varying = [k for k, n in enumerate(operands) if traced.varies(n)]
             if number in self.inside or not varying:
                 continue
             if op.llvm_slope is not None and not exact:
@@ -62,8 +62,7 @@ class Layout:
                 self.size += 1
         # Columns whose ∂loss/∂v somebody asks for: not those of inputs.
         self.columns = [
-            [k for k, v in enumerate(group.vector) if not traced.input <= v < traced.line]
-            for group in groups
+            [k for k, v in enumerate(group.vector) if traced.varies(v)] for group in groups
         ]
         self.scratch = traced.state_count + max([len(group.vector) for group in groups], default=0)
         self.packed: list[int] = []  # the parameter at each place

@@ -43,7 +43,7 @@ def sweep_orders(traced: TracedStep, every: bool) -> tuple[list[int], list[int]]
         if number < traced.line or traced.lines[number - traced.line].op.flat:
             return []
         some = traced.lines[number - traced.line].operands
-        return [found_at(t, n) for n in some if not traced.input <= n < traced.line]
+        return [found_at(t, n) for n in some if traced.varies(n)]
 
     losses = [found_at(t, traced.loss) for t in range(1 if every else steps, steps + 1)]
     sweep = depth_first(losses, operands)[::-1]
