@@ -27,6 +27,10 @@ class Backend(ABC):
     name.  An instance runs an `objective` on vectors of one size: it has an input `x` and a target
     `y` of that size, or None in a batch for `predict`; `bit_for_bit` says whether results must be
     those of the engine, and `mesh` is what `as_devices` gave.
+
+    >>> native = Backend.kinds["native"]
+    >>> native.requires, native.exact, native.devices
+    (('llvmlite', 'numpy'), True, False)
     """
 
     name: ClassVar[str]
