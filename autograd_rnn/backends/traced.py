@@ -11,7 +11,7 @@ from ..engine.value import Value
 from ..ops.op import Op
 from ..ops.tracer import Tracer
 from ..program.program import Program, Recorder
-from ..program.writer import Guard
+from ..program.writer import Guard, behind
 from .objective import Objective
 
 
@@ -62,12 +62,12 @@ class TracedStep:
     def needed(self, results: Sequence[int], guards: Sequence[Guard] = ()) -> set[int]:
         """The lines that these results and guards are computed from, by number."""
         wanted = [*results, *[number for guard in guards for number in guard.operands]]
-        found = self.program.behind(wanted)
+        found = behind(self.lines, self.line, wanted)
         return {number for number in range(self.line, len(found)) if found[number]}
 
     def swept(self, results: Sequence[int]) -> set[int]:
         """What a backward sweep from these results comes to, by number."""
-        found = self.program.behind(results, flat=False)
+        found = behind(self.lines, self.line, results, flat=False)
         return {number for number, there in enumerate(found) if there}
 
 
@@ -95,7 +95,7 @@ def trace_step(
     entries = output if isinstance(output, tuple | list) else [output]
     results = [*after, *entries, loss]
     program = recorder.program(results, [value for values in given for value in values])
-    program = program.simplified(share=share, drop=share)
+    program = program.simplified() if share else program.folded()
     return TracedStep(program, len(parameters), len(state), len(inputs), len(targets), checks)
 
 

@@ -12,7 +12,7 @@ from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from ..graph.walk import check_fresh, depth_first, topological
 from .printing import in_source, in_text, in_words
-from .writer import COMPARISONS, Guard, Line, Ref, Writer, times
+from .writer import COMPARISONS, Guard, Line, Ref, Writer, behind, times
 
 
 class Program:
@@ -58,7 +58,7 @@ class Program:
         if len(set(given)) < len(given):
             raise ArgumentValueError("inputs has a Value twice: a program has each input once.")
         check_fresh(topological(*results))
-        return _program(results, given, []).simplified(fold=False, share=False)
+        return _program(results, given, []).without_dead_lines()
 
     def __call__(self, *numbers: float) -> Any:
         """The outputs for these inputs; `BranchChanged` where a comparison comes out otherwise."""
@@ -104,36 +104,34 @@ class Program:
             raise ArgumentValueError("places is empty: a program has one output or more.")
         outputs = [self.outputs[place] for place in places]
         chosen = Program(self.inputs, self.constants, self.lines, outputs, self.guards)
-        return chosen.simplified(fold=False, share=False)
+        return chosen.without_dead_lines()
 
     @property
     def results(self) -> list[int]:
         """The numbers of what is asked for: the outputs, and the operands of the guards."""
         return [*self.outputs, *[number for guard in self.guards for number in guard.operands]]
 
-    def behind(self, results: Iterable[int], *, flat: bool = True) -> bytearray:
-        """For each number 1 if results are made of it, also by way of flat ops or not, else 0."""
-        first, lines = self.first_line, self.lines
-        found = bytearray(first + len(lines))
-        for number in results:
-            found[number] = 1
-        for place in range(len(lines) - 1, -1, -1):
-            op, operands, _ = lines[place]
-            if found[first + place] and (flat or not op.flat):
-                for operand in operands:
-                    found[operand] = 1
-        return found
+    def simplified(self) -> Program:
+        """The same program, bit for bit, with less to do: folded, shared, without dead lines."""
+        return self._rewritten(fold=True, share=True, drop=True)
 
-    def simplified(self, *, fold: bool = True, share: bool = True, drop: bool = True) -> Program:
-        """The same program, bit for bit, with less to do.
+    def folded(self) -> Program:
+        """The program in which lines of constants only are constants."""
+        return self._rewritten(fold=True)
 
-        Lines of constants only are folded into constants, equal lines and equal constants are
-        shared, and what neither an output nor a guard needs is dropped.
-        """
+    def shared(self) -> Program:
+        """The program in which equal lines and equal constants are there once."""
+        return self._rewritten(share=True)
+
+    def without_dead_lines(self) -> Program:
+        """The program without what neither an output nor a guard needs."""
+        return self._rewritten(drop=True)
+
+    def _rewritten(self, *, fold: bool = False, share: bool = False, drop: bool = False) -> Program:
         writer = Writer(self.inputs, share)
         inputs, first = len(self.inputs), self.first_line
         everything = range(first + len(self.lines))
-        needed = self.behind(self.results if drop else everything)
+        needed = behind(self.lines, first, self.results if drop else everything)
         moved = [*range(inputs), *[-1] * (len(needed) - inputs)]
         for number, constant in enumerate(self.constants, inputs):
             if needed[number]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..ops.op import Op
@@ -38,6 +38,21 @@ class Guard(NamedTuple):
         """The guard of the values' new numbers."""
         a, b = self.operands
         return self._replace(operands=(moved[a], moved[b]))
+
+
+def behind(
+    lines: Sequence[Line], first: int, results: Iterable[int], *, flat: bool = True
+) -> bytearray:
+    """For each number 1 if results are made of it, also by way of flat ops or not, else 0."""
+    found = bytearray(first + len(lines))
+    for number in results:
+        found[number] = 1
+    for place in range(len(lines) - 1, -1, -1):
+        op, operands, _ = lines[place]
+        if found[first + place] and (flat or not op.flat):
+            for operand in operands:
+                found[operand] = 1
+    return found
 
 
 #: The inputs, constants, lines, outputs and guards of a program.

@@ -67,9 +67,9 @@ def test_a_program_is_its_graph(pair: Pair, numbers: list[float]) -> None:
     assert same(program(*other), again.get(output, output).data)
     for same_program in (
         program.simplified(),
-        program.simplified(share=False, drop=False),
-        program.simplified(fold=False, drop=False),
-        program.simplified(fold=False, share=False),
+        program.folded(),
+        program.shared(),
+        program.without_dead_lines(),
     ):
         assert same(same_program(*other), program(*other))
         assert len(same_program.lines) <= len(program.lines)
@@ -191,10 +191,10 @@ def test_inner_nodes_may_be_inputs() -> None:
 def test_the_passes_do_what_they_say() -> None:
     program = record(lambda x: (x * x + x * x, Value(2) * 3 + x, x.exp()), 1.5)
     assert len(program.lines) == 6
-    assert len(program.simplified(fold=False, drop=False).lines) == 5
-    assert len(program.simplified(share=False, drop=False).lines) == 5
+    assert len(program.shared().lines) == 5
+    assert len(program.folded().lines) == 5
     assert len(program.select(0).lines) == 3
-    assert len(program.select(0).simplified(fold=False, drop=False).lines) == 2
+    assert len(program.select(0).shared().lines) == 2
     assert program.simplified()(2.0) == program(2.0)
     # What would change a zero's sign, or a NaN, stays.
     careful = record(lambda x: (x * 0, x + 0, maximum(x, x)), 1.0).simplified()
