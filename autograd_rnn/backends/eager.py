@@ -1,4 +1,4 @@
-"""The backend `eager`: each sequence on the engine, step by step, which is the definition."""
+"""The backend `eager`: the engine itself, a sequence at a time, which is the definition."""
 
 from __future__ import annotations
 
@@ -8,51 +8,57 @@ from typing import Any
 from ..arguments import as_float
 from ..engine.reverse import gradients
 from ..engine.value import Value
-from .step import Run, Step, constants
+from .backend import Backend
+from .batch import Batch
+from .objective import constants
 
 
-class EngineRun:
-    """The definition: each sequence on the engine, step by step."""
+class Eager(Backend):
+    """Each sequence on the engine, step by step: what the other backends are held equal to."""
 
-    def __init__(self, step: Step) -> None:
-        self.step = step
+    name = "eager"
+    exact = True
 
-    def pack(self, runs: Sequence[Run], with_targets: bool) -> Sequence[Run]:
-        """The sequences as they run."""
-        return runs
+    def pack(self, batch: Batch) -> Any:
+        """Pairs of a sequence and its targets."""
+        return list(zip(batch.sequences, batch.targets or [()] * len(batch), strict=True))
 
-    def run(self, runs: Sequence[Run], threads: int) -> tuple[float, list[float]]:
-        """The sum of the losses of the sequences, and that of their gradients."""
-        parameters = self.step.parameters
+    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
+        parameters = self.objective.parameters
         total, sums = 0.0, [0.0] * len(parameters)
-        for xs, ys in runs:
-            loss, _ = self.step.unrolled(parameters, constants(xs), constants(ys))
-            slopes = [0.0] * len(parameters)
-            if isinstance(loss, Value):
-                slopes = list(gradients(loss, parameters))
+        for xs, ys in packed:
+            loss, _ = self.objective.unrolled(parameters, constants(xs), constants(ys))
+            slopes = _slopes(loss, parameters)
             total += loss.data if isinstance(loss, Value) else as_float(loss, "the loss")
             sums = [a + b for a, b in zip(sums, slopes, strict=True)]
         return total, sums
 
-    def predict(self, runs: Sequence[Run], threads: int) -> list[Any]:
-        """The output for each sequence, as lists of numbers."""
-        return [self.step.predicted(self.step.parameters, constants(xs)) for xs, _ in runs]
-
-    def per_step(self, runs: Sequence[Run]) -> list[list[list[float]]]:
-        """For each sequence and step, the terms of its gradient: what the step's uses add up to."""
-        found = []
-        for xs, ys in runs:
-            # A fresh name for each parameter at each step: its uses there, and no others.
-            copies = [[p * 1.0 for p in self.step.parameters] for _ in xs]
-            rows = iter(copies)
-            step = self.step
-            apart = Step(
-                lambda q, x, _, step=step, rows=rows: step.step(q, x, tuple(next(rows))),
-                *(step.loss, step.parameters, step.state, step.every),
-            )
-            loss, _ = apart.unrolled(self.step.parameters, constants(xs), constants(ys))
-            flat = [value for row in copies for value in row]
-            slopes = list(gradients(loss, flat)) if isinstance(loss, Value) else [0.0] * len(flat)
-            size = len(self.step.parameters)
-            found.append([slopes[k * size : (k + 1) * size] for k in range(len(xs))])
+    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
+        objective, found = self.objective, []
+        for xs, _ in packed:
+            _, outputs = objective.unrolled(objective.parameters, constants(xs), ())
+            entries = [_numbers(output) for output in outputs]
+            found.append(entries if objective.every else entries[-1])
         return found
+
+    def per_step(self, packed: Any) -> Sequence[Any]:
+        parameters, found = self.objective.parameters, []
+        for xs, ys in packed:
+            # A fresh name for each parameter at each step: its uses there, and no others.
+            copies = [[p * 1.0 for p in parameters] for _ in xs]
+            given = constants(xs), constants(ys)
+            loss, _ = self.objective.unrolled(parameters, *given, copies)
+            slopes = iter(_slopes(loss, [value for row in copies for value in row]))
+            found.append([[next(slopes) for _ in row] for row in copies])
+        return found
+
+
+def _numbers(output: Any) -> list[float]:
+    """The numbers of an output, one or several."""
+    entries = output if isinstance(output, tuple | list) else [output]
+    return [one.data if isinstance(one, Value) else as_float(one, "the output") for one in entries]
+
+
+def _slopes(loss: Any, inputs: Sequence[Value]) -> Sequence[float]:
+    """The gradient by Values, 0 where the loss is a number."""
+    return gradients(loss, inputs) if isinstance(loss, Value) else [0.0] * len(inputs)

@@ -1,34 +1,34 @@
-"""The backend `python`: the recorded program of a whole run, bit for bit as the engine."""
+"""The backend `python`: the recorded program of a whole sequence, bit for bit as the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..engine.value import Value
 from ..errors import BranchChanged
-from ..program.program import Program, Recorder
-from .eager import EngineRun
-from .step import Run, Step
+from ..program.program import Recorder
+from .eager import Eager
 
 
-class ReplayedRun(EngineRun):
-    """The same, bit for bit, by the recorded program of a sequence of each length."""
+class Python(Eager):
+    """The program of a sequence with its gradient, recorded for each length."""
 
-    def __init__(self, step: Step) -> None:
-        super().__init__(step)
-        self.programs: dict[Any, Program] = {}
+    name = "python"
+    speed = 1
 
-    def run(self, runs: Sequence[Run], threads: int) -> tuple[float, list[float]]:
-        """The sum of the losses of the sequences, and that of their gradients."""
-        numbers = [parameter.data for parameter in self.step.parameters]
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.programs: dict[tuple[int, int, int], Callable[..., Any]] = {}
+
+    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
+        numbers = self.objective.numbers
         total, sums = 0.0, [0.0] * len(numbers)
-        for place, (xs, ys) in enumerate(runs):
+        for place, (xs, ys) in enumerate(packed):
             given = [*numbers, *_flat(xs), *_flat(ys)]
             key = (len(xs), len(xs[0]), len(ys[0]))
             if key not in self.programs:
-                program = self._recorded(given, *key)
-                self.programs[key] = program.gradient().select(*range(1 + len(numbers)))
+                self.programs[key] = self.record(given, *key)
             try:
                 loss, *slopes = self.programs[key](*given)
             except BranchChanged as error:
@@ -37,21 +37,23 @@ class ReplayedRun(EngineRun):
             sums = [a + b for a, b in zip(sums, slopes, strict=True)]
         return total, sums
 
-    def _recorded(self, given: Sequence[float], steps: int, inputs: int, targets: int) -> Program:
-        count = len(self.step.parameters)
+    def record(
+        self, given: Sequence[float], steps: int, inputs: int, targets: int
+    ) -> Callable[..., Any]:
+        """The loss and gradient of a sequence, as a function of parameters, inputs and targets."""
+        parameters = self.objective.parameters
         values = [Value(number, f"x_{place}") for place, number in enumerate(given, 1)]
-        for value, parameter in zip(values, self.step.parameters, strict=False):
+        for value, parameter in zip(values, parameters, strict=False):
             value.name = parameter.name or value.name
-        xs, ys = values[count : count + steps * inputs], values[count + steps * inputs :]
-        goals = steps if self.step.every else 1
+        rest = iter(values[len(parameters) :])
+        xs = [[next(rest) for _ in range(inputs)] for _ in range(steps)]
+        goals = steps if self.objective.every else 1
+        ys = [[next(rest) for _ in range(targets)] for _ in range(goals)]
         recorder = Recorder()
         with recorder:
-            loss, _ = self.step.unrolled(
-                values[:count],
-                [xs[k * inputs : (k + 1) * inputs] for k in range(steps)],
-                [ys[k * targets : (k + 1) * targets] for k in range(goals)],
-            )
-        return recorder.program([loss], values)
+            loss, _ = self.objective.unrolled(values[: len(parameters)], xs, ys)
+        program = recorder.program([loss], values).gradient()
+        return program.select(*range(1 + len(parameters)))
 
 
 def _flat(vectors: Any) -> list[float]:

@@ -1,19 +1,22 @@
-"""A recorded step as data, each value known by its number, and its affine groups."""
+"""A step traced once: its program, in which each value has a number, and its affine groups."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import add, mul
 from typing import Any, NamedTuple
 
+from ..engine.value import Value
 from ..ops.op import Op
-from ..ops.tracer import Operand
-from ..program.program import Guard, Program
+from ..ops.tracer import Tracer
+from ..program.program import Program, Recorder
+from ..program.writer import Guard, behind
+from .objective import Objective
 
 
-class Cell:
-    """The program of a step with its loss, and what its inputs and outputs are.
+class TracedStep:
+    """The program of a step and its loss, and what its inputs and outputs are.
 
     Values are numbered: parameters, states, inputs, targets, constants, lines; `state`, `input`,
     `target`, `constant` and `line` are the numbers of the first of each.  The program gives the
@@ -43,6 +46,15 @@ class Cell:
         self.constant = self.target + targets
         self.line = self.constant + len(self.constants)
 
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Its affine groups."""
+        return find_groups(self)
+
+    def varies(self, number: int) -> bool:
+        """Whether a backward sweep goes to a value: not to inputs, targets and constants."""
+        return number < self.input or number >= self.line
+
     def guards(self, *, loss: bool) -> tuple[Guard, ...]:
         """The guards of the step, and of the loss where that is computed."""
         return self.program.guards if loss else self.program.guards[: self.checks]
@@ -50,27 +62,47 @@ class Cell:
     def needed(self, results: Sequence[int], guards: Sequence[Guard] = ()) -> set[int]:
         """The lines that these results and guards are computed from, by number."""
         wanted = [*results, *[number for guard in guards for number in guard.operands]]
-        return {number for number in self._behind(wanted, flat=True) if number >= self.line}
+        found = behind(self.lines, self.line, wanted)
+        return {number for number in range(self.line, len(found)) if found[number]}
 
     def swept(self, results: Sequence[int]) -> set[int]:
         """What a backward sweep from these results comes to, by number."""
-        return self._behind(results, flat=False)
-
-    def _behind(self, results: Sequence[int], *, flat: bool) -> set[int]:
-        """All that results are made of and they, by number, through flat ops too or not."""
-        first = self.line
-        found = bytearray(first + len(self.lines))
-        for number in results:
-            found[number] = 1
-        for place in range(len(self.lines) - 1, -1, -1):
-            op, operands, _ = self.lines[place]
-            if found[first + place] and (flat or not op.flat):
-                for operand in operands:
-                    found[operand] = 1
+        found = behind(self.lines, self.line, results, flat=False)
         return {number for number, there in enumerate(found) if there}
 
 
-class _Probe(Operand):
+def trace_step(
+    objective: Objective, x: Sequence[float], y: Sequence[float] | None, *, share: bool = True
+) -> TracedStep:
+    """The step as a program, recorded on an input and a target; without a target its loss is 0.
+
+    Sharing equal lines moves the last bits of gradients, whose terms are then added up before they
+    are multiplied.
+    """
+    goal = () if y is None else y
+    given = [
+        [Value(p.data, p.name or f"p_{place}") for place, p in enumerate(objective.parameters, 1)],
+        [Value(entry, f"q_{place}") for place, entry in enumerate(objective.state, 1)],
+        [Value(float(entry), f"x_{place}") for place, entry in enumerate(x, 1)],
+        [Value(float(entry), f"y_{place}") for place, entry in enumerate(goal, 1)],
+    ]
+    parameters, state, inputs, targets = map(tuple, given)
+    recorder = Recorder()
+    with recorder:
+        after, output = objective.call(state, inputs, parameters)
+        checks = len(recorder.comparisons)
+        loss = 0.0 if y is None else objective.loss_of(output, targets)
+    entries = output if isinstance(output, tuple | list) else [output]
+    results = [*after, *entries, loss]
+    program = recorder.program(results, [value for values in given for value in values])
+    program = program.simplified() if share else program.folded()
+    return TracedStep(program, len(parameters), len(state), len(inputs), len(targets), checks)
+
+
+# --- what the rules of the table read ------------------------------------------------------------
+
+
+class _Probe(Tracer):
     """A stand-in for a number, which takes note that a rule of the table reads it."""
 
     def __init__(self, place: int, read: set[int]) -> None:
@@ -102,6 +134,9 @@ def read_by_rules(op: Op) -> tuple[frozenset[int], ...]:
     return tuple(found)
 
 
+# --- affine groups -------------------------------------------------------------------------------
+
+
 class Group(NamedTuple):
     """Rows π_j = b_j + Σ w_jk·v_k over one vector v: a matrix-vector product.
 
@@ -116,17 +151,20 @@ class Group(NamedTuple):
     inside: frozenset[int]
 
 
-def find_groups(cell: Cell) -> list[Group]:
+def find_groups(traced: TracedStep) -> list[Group]:
     """The affine groups of a step: chains of sums of a parameter times a value, by their vector.
 
     Only parameters that are used once are taken, so that the gradient of each is one product.
     """
-    parameters, first = cell.parameters, cell.line
-    uses = [0] * (first + len(cell.lines))
-    for line in cell.lines:
+    parameters, first = traced.parameters, traced.line
+    uses = [0] * (first + len(traced.lines))
+    for line in traced.lines:
         for number in line.operands:
             uses[number] += 1
-    for number in [*cell.program.outputs, *[n for g in cell.program.guards for n in g.operands]]:
+    for number in [
+        *traced.program.outputs,
+        *[n for g in traced.program.guards for n in g.operands],
+    ]:
         uses[number] += 1
 
     def is_weight(number: int) -> bool:
@@ -134,7 +172,7 @@ def find_groups(cell: Cell) -> list[Group]:
 
     terms: dict[int, tuple[int, int]] = {}  # a product: its weight and its value
     chains: dict[int, tuple[int | None, list[tuple[int, int]], list[int]]] = {}
-    for number, (op, operands, _) in enumerate(cell.lines, first):
+    for number, (op, operands, _) in enumerate(traced.lines, first):
         if op.operator is None or op.arity != 2:
             continue
         a, b = operands

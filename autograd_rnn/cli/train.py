@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 
 from ..arguments import as_choice, many
-from ..backends.compile_step import BACKENDS
+from ..backends.backend import backend_names
 from ..data.dataset import Dataset
 from ..data.fasta import read_fasta, windows
 from ..data.tasks import DNA, TASKS, Settings, Task, find_task, task_of
@@ -33,7 +33,6 @@ from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
 from .terminal import complain, make_table, percent, print_table, shorten, windowed
 
 CELLS: Final = ("rnn", "lstm", "gru")
-ENGINES: Final = ("auto", *BACKENDS)
 # More epochs than any training has: it never stops early, but the best weights are put back.
 NEVER: Final = 1_000_000
 #: How a table shows what an answer says.
@@ -43,7 +42,7 @@ WRITTEN: Final[dict[str, Callable[[float], str]]] = {
     "class": lambda member: "yes" if member else "no",
 }
 
-Engine = Annotated[str, option("NAME", f"The backend: {', '.join(ENGINES)}.")]
+Engine = Annotated[str, option("NAME", f"The backend: {', '.join(backend_names())}.")]
 
 
 @contextmanager
@@ -117,7 +116,7 @@ def train(
     given["learning_rate"] = learning_rate
     settings = chosen.settings._replace(**{name: x for name, x in given.items() if x is not None})
     as_choice(settings.cell, "--cell", CELLS)
-    as_choice(engine, "--engine", ENGINES)
+    as_choice(engine, "--engine", backend_names())
     optimiser = Adam(settings.learning_rate, clip_norm=1.0)
     if save is not None and check_folder(save).is_dir():
         raise ArgumentValueError(f"{save} is a folder: --save takes the name of a file.")
@@ -213,7 +212,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Run a trained network on sequences: logit, probability and class of each, or a number."""
-    as_choice(engine, "--engine", ENGINES)
+    as_choice(engine, "--engine", backend_names())
     network = load_model(model)
     task = load_json(
         model, "a model of `autograd-rnn train`", lambda content: task_of(content.get("reading"))

@@ -1,4 +1,4 @@
-"""Python's operators for whatever the rules of the table are applied to."""
+"""The base of tracers: what stands in for a number while a rule of the table is read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from . import table as ops
 
 
-class Operand:
-    """What has `_apply_op` stands for a number in a rule, and between operators too."""
+class Tracer:
+    """A stand-in for a number: the ops and Python's operators hand it to its `_apply_op`."""
 
     __slots__ = ()
 

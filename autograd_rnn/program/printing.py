@@ -1,4 +1,4 @@
-"""A straight-line program in writing: for a person, and as Python source."""
+"""A program printed: in the lecture's notation, and as Python source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def in_text(program: Any) -> str:
     uses: dict[int, int] = {}
     for number in [n for line in program.lines for n in line.operands]:
         uses[number] = uses.get(number, 0) + 1
-    for number in [*program.outputs, *[n for guard in program.guards for n in guard.operands]]:
+    for number in program.results:
         uses[number] = uses.get(number, 0) + 2
     written = [Text(label(name)) for name in program.inputs]
     written += [write_number(constant) for constant in program.constants]
@@ -57,8 +57,8 @@ def _named(program: Any, number: int) -> str:
     return program.lines[number - program.first_line].name or f"v_{number}"
 
 
-#: Where the ops on the arrays of a library are: the module, and its function that makes one.
-ARRAYS: Final = {"numpy": ("backends.numpy", "on_arrays"), "jax": ("backends.jax.ops", "on_jax")}
+#: What makes an op a function of the arrays of a library, in the module of that name beside `ops`.
+MAKERS: Final = {"numpy": "on_arrays", "jax": "on_jax"}
 
 
 def in_source(program: Any, name: str, arrays: str | None = None) -> str:
@@ -97,20 +97,20 @@ def _head(program: Any, arrays: str | None) -> str:
     ours = sorted(name for name, op in called.items() if getattr(ops, name, None) is op)
     others = sorted(set(called) - set(ours))
     apart, own = [], []
-    module, maker = ARRAYS.get(arrays or "", ("", ""))
     if any(not math.isfinite(constant) for constant in program.constants):
         apart.append("from math import inf, nan")
     if program.guards and arrays == "jax":
         apart.append("from jax.numpy import nan, where")
     elif program.guards:
         apart += ["from numpy import any"] if arrays else []
-        own.append("from autograd_rnn.errors import BranchChanged")
+        own.append("from autograd_rnn import BranchChanged")
+    names = [*["TABLE"] * bool(others), *([] if arrays else ours)]
+    if names:
+        own.append(f"from autograd_rnn.ops import {', '.join(names)}")
+    maker = MAKERS.get(arrays or "", "")
     if arrays and called:
-        words = [maker, *ours] if others else ours
-        own.insert(0, f"from autograd_rnn.{module} import {', '.join(words)}")
-    if others or (called and not arrays):
-        words = [*["TABLE"] * bool(others), *([] if arrays else ours)]
-        own.append(f"from autograd_rnn.ops import {', '.join(words)}")
+        names = [*[maker] * bool(others), *ours]
+        own.append(f"from autograd_rnn.ops.{arrays} import {', '.join(names)}")
     entry = f"{{0}} = {maker}(TABLE[{{0!r}}])" if arrays else "{0} = TABLE[{0!r}]"
     parts = [apart, own, [entry.format(name) for name in others]]
     head = "\n\n".join(["\n".join(part) for part in parts if part])

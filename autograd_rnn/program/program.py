@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from ..arguments import as_float, as_function, as_integer, many
 from ..engine.contexts import Context
@@ -14,33 +12,8 @@ from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from ..graph.sweep import Slope, terms, times
 from ..graph.walk import check_fresh, depth_first, topological
-from ..ops.op import Op
-from ..ops.tracer import Operand
 from .printing import in_source, in_text, in_words
-
-COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "!=": operator.ne,
-}
-
-
-class Line(NamedTuple):
-    """One op of a program, the numbers of its operands, and the name of its result, or None."""
-
-    op: Op
-    operands: tuple[int, ...]
-    name: str | None
-
-
-class Guard(NamedTuple):
-    """A comparison that was made while recording: of two values, by number, and how it came out."""
-
-    comparison: str
-    operands: tuple[int, int]
-    outcome: bool
+from .writer import COMPARISONS, Guard, Line, Ref, Writer, behind
 
 
 class Program:
@@ -134,6 +107,11 @@ class Program:
         chosen = Program(self.inputs, self.constants, self.lines, outputs, self.guards)
         return chosen.without_dead_lines()
 
+    @property
+    def results(self) -> list[int]:
+        """The numbers of what is asked for: the outputs, and the operands of the guards."""
+        return [*self.outputs, *[number for guard in self.guards for number in guard.operands]]
+
     def simplified(self) -> Program:
         """The same program, bit for bit, with less to do: folded, shared, without dead lines."""
         return self._rewritten(fold=True, share=True, drop=True)
@@ -150,22 +128,11 @@ class Program:
         """The program without what neither an output nor a guard needs."""
         return self._rewritten(drop=True)
 
-    def _needed(self) -> list[bool]:
-        """For each number whether an output or a guard needs it."""
-        first, lines = self.first_line, self.lines
-        found = [False] * (first + len(lines))
-        for number in [*self.outputs, *[n for guard in self.guards for n in guard.operands]]:
-            found[number] = True
-        for place in range(len(lines) - 1, -1, -1):
-            if found[first + place]:
-                for operand in lines[place].operands:
-                    found[operand] = True
-        return found
-
     def _rewritten(self, *, fold: bool = False, share: bool = False, drop: bool = False) -> Program:
-        writer = _Writer(self.inputs, share)
+        writer = Writer(self.inputs, share)
         inputs, first = len(self.inputs), self.first_line
-        needed = self._needed() if drop else [True] * (first + len(self.lines))
+        everything = range(first + len(self.lines))
+        needed = behind(self.lines, first, self.results if drop else everything)
         moved = [*range(inputs), *[-1] * (len(needed) - inputs)]
         for number, constant in enumerate(self.constants, inputs):
             if needed[number]:
@@ -179,11 +146,8 @@ class Program:
                 moved[number] = writer.constant(op.value(*known))
             else:
                 moved[number] = writer.line(op, numbers, name)
-        guards = [
-            Guard(comparison, (moved[a], moved[b]), outcome)
-            for comparison, (a, b), outcome in self.guards
-        ]
-        return writer.program([moved[number] for number in self.outputs], guards)
+        guards = [guard.renumbered(moved) for guard in self.guards]
+        return Program(*writer.parts([moved[number] for number in self.outputs], guards))
 
     def gradient(self) -> Program:
         """The program of the value and of its derivative by each input, by the table's rules.
@@ -199,7 +163,7 @@ class Program:
                 f"the program has {len(self.outputs)} outputs: choose one, as in "
                 f"program.select(0).gradient()."
             )
-        writer = _Writer(self.inputs, share=False)
+        writer = Writer(self.inputs, share=False)
         for constant in self.constants:
             writer.constant(constant)
         for line in self.lines:
@@ -207,26 +171,26 @@ class Program:
         # The lines of derivatives come behind all of these, but constants before: renumbered below.
         (output,) = self.outputs
         adjoints = self._adjoints(writer, output)
-        results = [_Ref(writer, output), *[adjoints.get(n, 0.0) for n in range(len(self.inputs))]]
-        return writer.program([writer.number(result) for result in results], self.guards)
+        results = [Ref(writer, output), *[adjoints.get(n, 0.0) for n in range(len(self.inputs))]]
+        return Program(*writer.parts([writer.number(result) for result in results], self.guards))
 
-    def _adjoints(self, writer: _Writer, output: int) -> dict[int, Any]:
+    def _adjoints(self, writer: Writer, output: int) -> dict[int, Any]:
         first, known = self.first_line, writer.known
 
         def slopes(number: int) -> Iterator[Slope[int]]:
             if operands := self._operands(number):
                 rules = self.lines[number - first].op.partials
-                refs = [known.get(operand, _Ref(writer, operand)) for operand in operands]
+                refs = [known.get(operand, Ref(writer, operand)) for operand in operands]
                 for position, operand in enumerate(operands):
                     if self._varies(operand):
-                        yield position, operand, rules[position](*refs, _Ref(writer, number))
+                        yield position, operand, rules[position](*refs, Ref(writer, number))
 
         last = dict(enumerate(self.inputs))
         last |= {first + place: line.name for place, line in enumerate(self.lines) if line.name}
         over = last.get(output) or "L"
         found: dict[int, Any] = {output: 1.0}
         for _, _, operand, _ in terms(depth_first([output], self._operands), found, slopes, times):
-            if isinstance(found[operand], _Ref) and operand in last:
+            if isinstance(found[operand], Ref) and operand in last:
                 writer.rename(found[operand], f"∂{over}/∂{last[operand]}")
         return found
 
@@ -267,7 +231,7 @@ class Program:
         """The same over batches: source of a function of numbers and arrays of one length.
 
         >>> print(record(lambda x, y: (x * y).exp(), 2, 5).numpy())
-        from autograd_rnn.backends.numpy import exp
+        from autograd_rnn.ops.numpy import exp
         <BLANKLINE>
         <BLANKLINE>
         def program(x_1, x_2):
@@ -288,7 +252,7 @@ class Program:
         >>> print(record(lambda x, y: (x * y).exp() if x > 0 else x, 2, 5).jax())
         from jax.numpy import nan, where
         <BLANKLINE>
-        from autograd_rnn.backends.jax.ops import exp
+        from autograd_rnn.ops.jax import exp
         <BLANKLINE>
         <BLANKLINE>
         def program(x_1, x_2):
@@ -299,83 +263,6 @@ class Program:
         <BLANKLINE>
         """
         return in_source(self, name, "jax")
-
-
-class _Writer:
-    """A program in the making; with `share`, equal constants and lines are written once.
-
-    Constants may come at any time; `program` numbers them before the lines.
-    """
-
-    def __init__(self, inputs: Sequence[str], share: bool) -> None:
-        self.inputs, self.share = tuple(inputs), share
-        self.values: list[float | Line | None] = [None] * len(self.inputs)
-        self.known: dict[int, float] = {}
-        self.met: dict[Any, int] = {}
-
-    def constant(self, value: float) -> int:
-        """The number of a constant, one for all of the same bits if shared."""
-        return self._once(struct.pack("<d", value), value)
-
-    def line(self, op: Op, operands: tuple[int, ...], name: str | None) -> int:
-        """The number of a line."""
-        return self._once((op.name, operands), Line(op, operands, name))
-
-    def _once(self, key: Any, value: float | Line) -> int:
-        if self.share and key in self.met:
-            return self.met[key]
-        number = self.met[key] = len(self.values)
-        self.values.append(value)
-        if isinstance(value, float):
-            self.known[number] = value
-        return number
-
-    def number(self, thing: Any) -> int:
-        """The number of a reference, or of a plain number as a constant."""
-        return thing.number if isinstance(thing, _Ref) else self.constant(float(thing))
-
-    def rename(self, ref: _Ref, name: str) -> None:
-        line = self.values[ref.number]
-        if isinstance(line, Line) and line.name is None:
-            self.values[ref.number] = line._replace(name=name)
-
-    def program(self, outputs: Sequence[int], guards: Sequence[Guard]) -> Program:
-        """What was written, constants before lines."""
-        constants = [n for n, value in enumerate(self.values) if isinstance(value, float)]
-        lines = [(n, value) for n, value in enumerate(self.values) if isinstance(value, Line)]
-        used = {*outputs, *[n for guard in guards for n in guard.operands]}
-        used.update(*[line.operands for _, line in lines])
-        constants = [number for number in constants if number in used]
-        order = [*range(len(self.inputs)), *constants, *[number for number, _ in lines]]
-        moved = [-1] * len(self.values)
-        for place, number in enumerate(order):
-            moved[number] = place
-        written = [
-            Line(op, tuple([moved[operand] for operand in operands]), name)
-            for _, (op, operands, name) in lines
-        ]
-        return Program(
-            self.inputs,
-            [self.known[number] for number in constants],
-            written,
-            [moved[number] for number in outputs],
-            [Guard(c, (moved[a], moved[b]), outcome) for c, (a, b), outcome in guards],
-        )
-
-
-class _Ref(Operand):
-    """A value of a program in the making, to which the rules of the table can be applied."""
-
-    __slots__ = ("number", "writer")
-
-    def __init__(self, writer: _Writer, number: int) -> None:
-        self.writer, self.number = writer, number
-
-    @staticmethod
-    def _apply_op(op: Op, operands: tuple[Any, ...]) -> _Ref:
-        writer = next(operand.writer for operand in operands if isinstance(operand, _Ref))
-        numbers = tuple([writer.number(operand) for operand in operands])
-        return _Ref(writer, writer.line(op, numbers, None))
 
 
 # --- recording -----------------------------------------------------------------------------------
@@ -430,7 +317,7 @@ def _program(
     compared: Sequence[tuple[str, Value, Any, bool]],
 ) -> Program:
     names = [x.name or f"x_{place}" for place, x in enumerate(inputs, 1)]
-    writer = _Writer(names, share=False)
+    writer = Writer(names, share=False)
     numbers = {value: place for place, value in enumerate(inputs)}
     others = [v for _, x, y, _ in compared for v in (x, y) if isinstance(v, Value)]
     for node in topological(*results, *others):
@@ -445,4 +332,4 @@ def _program(
     for comparison, x, y, outcome in compared:
         other = numbers[y] if isinstance(y, Value) else writer.constant(as_float(y, "a comparison"))
         guards.append(Guard(comparison, (numbers[x], other), outcome))
-    return writer.program([numbers[result] for result in results], guards)
+    return Program(*writer.parts([numbers[result] for result in results], guards))

@@ -10,7 +10,9 @@ from itertools import chain
 from typing import Any, Final
 
 from ..arguments import as_choice, as_function, as_integer
-from ..backends.compile_step import AT, BACKENDS, Batch
+from ..backends.backend import backend_names
+from ..backends.batch import Batch
+from ..backends.compile_step import AT
 from ..engine.reverse import as_values
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
 from ..ops.losses import HITS, LOSSES, is_hit
@@ -21,7 +23,6 @@ from .nonfinite import find_fault
 from .optimisers import Optimiser
 from .progress import progress_bar
 
-ENGINES: Final = ("auto", *BACKENDS)
 MOST_EPOCHS: Final = 1_000_000
 WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
 
@@ -120,7 +121,7 @@ class _Training:
         self.patience = None if patience is None else as_integer(patience, "patience", least=1)
         if patience is not None and validation is None:
             raise ArgumentValueError("patience needs validation data: without, there is no best.")
-        as_choice(engine, "engine", ENGINES)
+        as_choice(engine, "engine", backend_names())
         every = as_choice(at, "at", AT) == "every"
         inputs = as_integer(model.inputs, "model.inputs", least=0)
         outputs = as_integer(model.outputs, "model.outputs", least=1)
@@ -260,8 +261,9 @@ class _Training:
             sequence, target = examples.sequences[place], examples.targets[place]
             loss, slopes = self.compiled.loss_and_gradients([sequence], [target])
             if not are_finite(loss, *(slopes if learning else [])):
-                ((xs, ys),) = self.compiled.prepare([sequence], [target]).runs
-                fault = find_fault(self.compiled.step, xs, ys) or "the engine itself finds none."
+                batch = self.compiled.prepare([sequence], [target])
+                given = (self.compiled.objective, batch.sequences[0], batch.targets[0])
+                fault = find_fault(*given) or "the engine itself finds none."
                 what = "a gradient that is not finite" if are_finite(loss) else f"the loss {loss!r}"
                 raise TrainingError(
                     f"{epoch}: sequences[{place}] of {argument} has {what}: {fault} {WAY_OUT}"

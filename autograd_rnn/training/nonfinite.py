@@ -6,42 +6,42 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..backends.step import Step, constants
+from ..backends.objective import Objective, constants
 from ..engine.contexts import detect_anomaly
 from ..engine.reverse import gradients
 from ..engine.value import Value, constant
 from ..errors import AnomalyError
 
 
-def find_fault(step: Step, xs: Sequence[Any], ys: Sequence[Any]) -> str | None:
+def find_fault(objective: Objective, xs: Sequence[Any], ys: Sequence[Any]) -> str | None:
     """The first of them, in the words of `detect_anomaly`, or None.
 
     The forward pass goes a step at a time, so that the step has a number, then the backward sweep.
     """
     inputs, goals = constants(xs), constants(ys)
     try:
-        _go_forward(step, inputs, goals)
+        _go_forward(objective, inputs, goals)
         with detect_anomaly():
-            loss, _ = step.unrolled(step.parameters, inputs, goals)
-            slopes = gradients(loss, step.parameters) if isinstance(loss, Value) else ()
+            loss, _ = objective.unrolled(objective.parameters, inputs, goals)
+            slopes = gradients(loss, objective.parameters) if isinstance(loss, Value) else ()
     except AnomalyError as error:
         return str(error)
-    for parameter, slope in zip(step.parameters, slopes, strict=False):
+    for parameter, slope in zip(objective.parameters, slopes, strict=False):
         if not math.isfinite(slope):
             return f"the gradient by {parameter.name or 'a parameter'} is {slope!r}."
     return None
 
 
-def _go_forward(step: Step, inputs: Sequence[Any], goals: Sequence[Any]) -> None:
+def _go_forward(objective: Objective, inputs: Sequence[Any], goals: Sequence[Any]) -> None:
     """Each step alone: numbers go on, so that a long run is not kept in memory."""
-    state: Any = tuple([Value(entry) for entry in step.state])
+    state: Any = tuple([Value(entry) for entry in objective.state])
     total: Any = None
     for k, x in enumerate(inputs, 1):
         try:
             with detect_anomaly():
-                state, output = step.call(state, x, tuple(step.parameters))
-                if step.every or k == len(inputs):
-                    loss = step.loss_of(output, goals[k - 1 if step.every else 0])
+                state, output = objective.call(state, x, tuple(objective.parameters))
+                if objective.every or k == len(inputs):
+                    loss = objective.loss_of(output, goals[k - 1 if objective.every else 0])
                     total = loss if total is None else total + loss
         except AnomalyError as error:
             raise AnomalyError(f"step {k}: {error}") from None

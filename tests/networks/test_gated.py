@@ -198,8 +198,7 @@ def test_a_stack_runs_over_a_data_set() -> None:
 
 def test_native_code_finds_the_gates_as_groups() -> None:
     pytest.importorskip("llvmlite")
-    from autograd_rnn.backends.compile_step import record_cell
-    from autograd_rnn.backends.traced import find_groups
+    from autograd_rnn.backends.traced import trace_step
 
     for kind, wanted in [
         ("RNN", [(1, 3), (3, 5)]),
@@ -207,8 +206,8 @@ def test_native_code_finds_the_gates_as_groups() -> None:
         ("GRU", [(1, 3), (3, 2), (3, 3), (6, 5)]),
     ]:
         model = Stack.random(kind, 3, 2, 1)
-        cell = record_cell(model.compile("squared_error").step, [0.0] * 2, [0.0])
-        groups = find_groups(cell)
+        objective = model.compile("squared_error").objective
+        groups = trace_step(objective, [0.0] * 2, [0.0]).groups
         assert sorted((len(group.rows), len(group.vector)) for group in groups) == wanted
         assert all(None not in group.biases for group in groups)
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from autograd_rnn import Value, gradients, hessian, hvp, jvp, ops
 from autograd_rnn.arguments import as_float
-from autograd_rnn.backends.numpy import on_arrays
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 from autograd_rnn.ops.ieee import same_bits as same
+from autograd_rnn.ops.numpy import on_arrays
 from autograd_rnn.ops.op import TABLE, Op
 
 from .. import reference

@@ -257,7 +257,10 @@ def test_source_for_arrays_has_guards_and_ops_from_outside() -> None:
         program = record(lambda x: cube(x) if x > 1 else -x, 2)
         source = program.numpy()
         assert source.startswith(
-            "from numpy import any\n\nfrom autograd_rnn.backends.numpy import on_arrays"
+            "from numpy import any\n\n"
+            "from autograd_rnn import BranchChanged\n"
+            "from autograd_rnn.ops import TABLE\n"
+            "from autograd_rnn.ops.numpy import on_arrays\n"
         )
         names: dict[str, Any] = {}
         exec(source, names)

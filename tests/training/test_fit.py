@@ -31,15 +31,14 @@ from autograd_rnn import (
     fit,
     gradients,
 )
-from autograd_rnn.backends.compile_step import BACKENDS
+from autograd_rnn.backends import Backend
 from autograd_rnn.ops.losses import LOSSES
 from autograd_rnn.training import progress
 from autograd_rnn.training.batches import batches
 from autograd_rnn.training.fit import _Training
 from autograd_rnn.training.optimisers import Optimiser
 
-ENGINES = [name for name in ("eager", *BACKENDS) if name != "auto"]
-ENGINES = sorted({*ENGINES})
+ENGINES = sorted(Backend.kinds)
 
 
 def parity(count: int, seed: int = 0, at: str = "last") -> tuple[list[Any], list[Any]]:
@@ -71,7 +70,7 @@ def without_seconds(history: History) -> dict[str, list[float]]:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_gives_the_numbers_of_a_loop_by_hand(engine: str, loss: str, at: str) -> None:
-    for package in BACKENDS[engine]:
+    for package in Backend.kinds[engine].requires:
         pytest.importorskip(package, reason=f"{package} is not installed")
     states = 2 if loss == "cross_entropy" else 1
     sequences, targets = parity(7, at=at)

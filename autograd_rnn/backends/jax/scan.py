@@ -1,4 +1,4 @@
-"""A recorded step on JAX, scanned over time: the loss of a batch of sequences, and its outputs."""
+"""The traced step scanned over time by JAX: the loss of a batch of sequences, and its outputs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...program.program import COMPARISONS, Guard
-from ..traced import Cell, Group
-from .ops import on_jax
+from ...ops.jax import on_jax
+from ...program.writer import COMPARISONS, Guard
+from ..traced import Group, TracedStep
 from .schedule import Plan, Wave, find_waves
 
 
-class Blocks:
+class Rows:
     """The values of a step by blocks of rows, a column for each sequence, or one for all."""
 
     def __init__(self, plan: Plan, given: Sequence[Any], products: Sequence[Any], active: Any):
@@ -25,11 +25,11 @@ class Blocks:
         rest = iter(products)
         for wave in plan.waves:
             if isinstance(wave, Wave):
-                operands = [self.held(self.rows(numbers)) for numbers in wave.operands]
+                operands = [self.held(self.take(numbers)) for numbers in wave.operands]
                 self.blocks.append(on_jax(wave.op)(*operands))
             else:
                 matrix, biases = next(rest)
-                vector = self.rows(wave.vector)
+                vector = self.take(wave.vector)
                 vector = vector if active is None else jnp.where(active, vector, 0.0)
                 self.blocks.append(matrix @ vector + biases)
 
@@ -39,7 +39,7 @@ class Blocks:
             return array
         return jnp.where(self.active, array, jax.lax.stop_gradient(array))
 
-    def rows(self, numbers: Sequence[int]) -> Any:
+    def take(self, numbers: Sequence[int]) -> Any:
         """The values of these numbers, one below the other."""
         parts = []
         for block, run in groupby([self.places[number] for number in numbers], lambda p: p[0]):
@@ -58,23 +58,25 @@ class Blocks:
         """Whether a comparison came out otherwise, for each sequence that is there."""
         found: Any = False
         for guard in guards:
-            x, y = [self.rows([number])[0] for number in guard.operands]
+            x, y = [self.take([number])[0] for number in guard.operands]
             found = found | (COMPARISONS[guard.comparison](x, y) != guard.outcome)
         return found if self.active is None else found & self.active
 
 
 class Scan:
-    """The step of a cell over sequences that end together, as functions that JAX can transform.
+    """The traced step over sequences that end together, as functions that JAX can transform.
 
     `inputs` are steps by entries by sequences, and so are `targets` if `every` step has one, else
     entries by sequences.  `sizes` has the steps of each sequence, 0 for one that counts for
     nothing; if not `ragged`, all are taken to begin with the first step.
     """
 
-    def __init__(self, cell: Cell, state: Sequence[float], *, every: bool) -> None:
-        self.cell, self.state, self.every = cell, state, every
+    def __init__(self, traced: TracedStep, state: Sequence[float], *, every: bool) -> None:
+        self.traced, self.state, self.every = traced, state, every
+        for line in traced.lines:
+            on_jax(line.op)  # an op that cannot run here is refused before any work
         # Tracing another shape needs the same plans, which take long for a large step.
-        self.plan = cache(partial(find_waves, cell))
+        self.plan = cache(partial(find_waves, traced))
 
     def loss(
         self, numbers: Any, inputs: Any, targets: Any, sizes: Any, *, ragged: bool
@@ -84,7 +86,9 @@ class Scan:
         And beside it, whether a comparison came out otherwise, for each sequence.
         """
         started = sizes if ragged else None
-        found, wrong = self._scanned(numbers, inputs, targets, started, [self.cell.loss], loss=True)
+        found, wrong = self._scanned(
+            numbers, inputs, targets, started, [self.traced.loss], loss=True
+        )
         losses = found.sum(axis=0)[0]
         if self.every:
             losses = losses / jnp.maximum(sizes, 1)
@@ -93,7 +97,7 @@ class Scan:
     def outputs(self, numbers: Any, inputs: Any, sizes: Any, *, ragged: bool) -> tuple[Any, Any]:
         """The outputs, of one step unless `every`: steps by entries by sequences; and as above."""
         started = sizes if ragged else None
-        return self._scanned(numbers, inputs, None, started, self.cell.output, loss=False)
+        return self._scanned(numbers, inputs, None, started, self.traced.output, loss=False)
 
     def _scanned(
         self,
@@ -109,26 +113,26 @@ class Scan:
 
         The last step stands apart: what is not computed from it, no sweep comes back to.
         """
-        cell, (steps, _, count) = self.cell, inputs.shape
+        traced, (steps, _, count) = self.traced, inputs.shape
         initial = jnp.array(self.state, dtype=float)[:, None]
-        constants = jnp.array(cell.constants, dtype=float)[:, None]
+        constants = jnp.array(traced.constants, dtype=float)[:, None]
 
         def stepper(shown: Sequence[int], loss: bool) -> Any:
             """The step that shows these results."""
-            plan = self.plan((*cell.states, *shown), loss=loss)
+            plan = self.plan((*traced.states, *shown), loss=loss)
             products = self._products(plan, numbers)
 
             def step(carry: Any, now: Any) -> Any:
                 (state, wrong), (t, x, goal) = carry, now
                 active = None if started is None else steps - started <= t
                 given = [numbers[:, None], state, x, goal, constants]
-                blocks = Blocks(plan, given, products, active)
-                after = jnp.broadcast_to(blocks.rows(cell.states), state.shape)
-                entries = jnp.broadcast_to(blocks.rows(shown), (len(shown), count))
+                rows = Rows(plan, given, products, active)
+                after = jnp.broadcast_to(rows.take(traced.states), state.shape)
+                entries = jnp.broadcast_to(rows.take(shown), (len(shown), count))
                 if active is not None:
                     after = jnp.where(active, after, initial)
                     entries = jnp.where(active, entries, 0.0)
-                return (after, wrong | blocks.wrong(plan.guards)), entries
+                return (after, wrong | rows.wrong(plan.guards)), entries
 
             return step
 

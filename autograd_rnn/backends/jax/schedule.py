@@ -1,4 +1,4 @@
-"""A recorded step in waves: the lines that can be computed together, as rows of blocks."""
+"""A traced step in waves: lines that can be computed together, as rows of blocks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...ops.op import Op
-from ...program.program import Guard
-from ..traced import Cell, Group, find_groups
+from ...program.writer import Guard
+from ..traced import Group, TracedStep
 
 
 class Wave(NamedTuple):
@@ -30,23 +30,23 @@ class Plan(NamedTuple):
     guards: tuple[Guard, ...]
 
 
-def find_waves(cell: Cell, results: Sequence[int], *, loss: bool) -> Plan:
+def find_waves(traced: TracedStep, results: Sequence[int], *, loss: bool) -> Plan:
     """The plan of what these results, and the guards of the step, are computed from."""
-    guards = cell.guards(loss=loss)
-    all_groups = find_groups(cell)
+    guards = traced.guards(loss=loss)
+    all_groups = traced.groups
     groups = {row: group for group in all_groups for row in group.rows}
     inside = {number for group in all_groups for number in group.inside}
-    depth = dict.fromkeys(range(cell.line), 0)
+    depth = dict.fromkeys(range(traced.line), 0)
     found: dict[tuple[int, Any], list[int]] = {}
-    for number in sorted(cell.needed(results, guards)):
-        line = cell.lines[number - cell.line]
+    for number in sorted(traced.needed(results, guards)):
+        line = traced.lines[number - traced.line]
         group = groups.get(number)
         if group is None and number in inside:
             continue
         operands, kind = (line.operands, line.op) if group is None else (group.vector, group.vector)
         depth[number] = 1 + max([depth[operand] for operand in operands], default=0)
         found.setdefault((depth[number], kind), []).append(number)
-    starts = [0, cell.state, cell.input, cell.target, cell.constant, cell.line]
+    starts = [0, traced.state, traced.input, traced.target, traced.constant, traced.line]
     places = {
         number: (block, number - start)
         for block, start in enumerate(starts[:-1])
@@ -55,7 +55,7 @@ def find_waves(cell: Cell, results: Sequence[int], *, loss: bool) -> Plan:
     waves: list[Wave | Group] = []
     for (_, kind), rows in sorted(found.items(), key=lambda item: item[0][0]):
         if isinstance(kind, Op):
-            lines = {row: cell.lines[row - cell.line].operands for row in rows}
+            lines = {row: traced.lines[row - traced.line].operands for row in rows}
             # In the order of their operands, which then are often a whole block.
             rows = sorted(rows, key=lambda row: [places[operand] for operand in lines[row]])
             columns = zip(*[lines[row] for row in rows], strict=True)

@@ -1,213 +1,56 @@
-"""Machine code of a step, run over blocks of sequences."""
+"""The backend `native`: the traced step as machine code, compiled by llvmlite."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ..batch import Batch
+from ..numpy import NumPy
 
-from ...errors import BranchChanged
-from ..numpy import ArrayRun
-from ..step import Step
-from ..traced import Cell
-from .batch import Blocks, aligned, make_blocks
-from .codegen import emit
-from .jit import host_lanes, kept_code, load
+if TYPE_CHECKING:
+    from .kernel import Kernel
 
 
-class Workspace:
-    """What one thread writes to: the gradient, the tape of a run, and adjoints on their way."""
+class Native(NumPy):
+    """Machine code that loops over time and batch; gradients by step, which are many, by NumPy.
 
-    def __init__(self, kernel: Kernel) -> None:
-        self.kernel = kernel
-        self.gradient = aligned(max(1, len(kernel.layout.gradient)), kernel.lanes)
-        self.scratch = aligned(kernel.layout.scratch + 1, kernel.lanes)
-        self.tape = aligned(0)
+    What needs llvmlite is in `kernel`, which is imported when one is made.
+    """
 
-    def addresses(self, steps: int, gradient: Any) -> tuple[int, int, int]:
-        """Where the gradient lies, the tape, long enough for so many steps, and the scratch."""
-        size = (steps + 1) * max(1, self.kernel.layout.size) * self.kernel.lanes
-        if self.tape.size < size:
-            self.tape = aligned(size)
-        arrays = (self.gradient if gradient is None else gradient, self.tape, self.scratch)
-        return tuple([array.ctypes.data for array in arrays])
+    name = "native"
+    requires = ("llvmlite", "numpy")
+    exact = True
+    speed = 3
 
+    @cached_property
+    def kernel(self) -> Callable[..., Kernel]:
+        """Machine code for gradients, or to `predict`; compiled when it is first asked for."""
+        from .kernel import Kernel
 
-class Kernel:
-    """A step as machine code."""
+        options = {"every": self.objective.every, "exact": self.bit_for_bit}
+        return cache(partial(Kernel, self.traced, **options))
 
-    def __init__(
-        self,
-        cell: Cell,
-        *,
-        every: bool,
-        lanes: int | None = None,
-        exact: bool = False,
-        predict: bool = False,
-    ) -> None:
-        self.cell, self.every, self.exact = cell, every, exact
-        self.lanes = host_lanes() if lanes is None else lanes
-        text, self.layout = emit(cell, self.lanes, every=every, exact=exact, predict=predict)
-        self.code = load(kept_code(text))
-        kinds = [ctypes.c_void_p] * 14 + [ctypes.c_int64] * 2
-        self.call = ctypes.CFUNCTYPE(None, *kinds)(self.code.get_function_address("run"))
-        self.packed = np.array([*self.layout.packed, cell.parameters], dtype=np.int64)
-        self.gradient = np.array(self.layout.gradient, dtype=np.int64)
-        self.spare: list[Workspace] = []
+    def pack(self, batch: Batch) -> Any:
+        """The sequences in blocks: see `Blocks`."""
+        from .batch import make_blocks
+        from .jit import host_lanes
 
-    def run(self, blocks: Blocks, parameters: Any, state: Any, threads: int) -> Any:
-        """The sum of the losses, that of the gradients, and the places that are flagged.
+        return make_blocks(batch, host_lanes(), self.objective.every)
 
-        These are the sequences in which a comparison came out otherwise than it was recorded.
-        """
-        count, number = len(blocks.order), len(blocks.lengths)
-        losses = aligned(number, self.lanes)
-        losses[:] = -0.0
-        slopes = None
-        if self.exact:
-            slopes = aligned(number, max(1, len(self.gradient)), self.lanes)
-            slopes[:] = -0.0
-        flags, spaces = self._call(blocks, parameters, state, threads, losses, slopes)
-        total = np.zeros(self.cell.parameters)
-        if slopes is None:
-            sums = sum([space.gradient.sum(axis=1) for space in spaces])
-            total[self.gradient] = sums[: len(self.gradient)]
-        else:
-            rows = slopes.transpose(0, 2, 1).reshape(-1, slopes.shape[1])
-            for row in in_place(rows[:count], blocks.order):  # this order makes the sum exact
-                total[self.gradient] += row[: len(self.gradient)]
-        self.spare += spaces
-        found = losses.reshape(-1)[:count]
-        if self.every:
-            found = found / blocks.sizes
-        loss = found.sum()
-        if self.exact:
-            loss = np.add.accumulate(in_place(found, blocks.order))[-1] + 0.0
-        return loss, total, flags
+    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
+        given = (packed, self.objective.numbers, self.objective.state, threads)
+        loss, gradient, flagged = self.kernel(predict=False).run(*given)
+        self.refuse(packed.batch, flagged, with_loss=True)
+        return loss, gradient
 
-    def predict(self, blocks: Blocks, parameters: Any, state: Any, threads: int) -> Any:
-        """The output for each sequence in its place, by steps if `every`, and what is flagged."""
-        number, width = len(blocks.lengths), max(1, len(self.cell.output))
-        rows = int(blocks.lengths.sum()) if self.every else number
-        outputs = aligned(rows, width, self.lanes)
-        losses = aligned(number, self.lanes)
-        flags, spaces = self._call(blocks, parameters, state, threads, losses, outputs)
-        self.spare += spaces
-        if not self.every:
-            flat = outputs.transpose(0, 2, 1).reshape(-1, width)[: len(blocks.order)]
-            return in_place(flat, blocks.order), flags
-        found: list[Any] = [None] * len(blocks.order)
-        for column, (place, size) in enumerate(zip(blocks.order, blocks.sizes, strict=True)):
-            block, lane = divmod(column, self.lanes)
-            end = blocks.offsets[block] + blocks.lengths[block]
-            found[place] = outputs[end - size : end, :, lane]
-        return found, flags
+    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
+        given = (packed, self.objective.numbers, self.objective.state, threads)
+        outputs: Sequence[Any]
+        outputs, flagged = self.kernel(predict=True).predict(*given)
+        self.refuse(packed.batch, flagged, with_loss=False)
+        return outputs
 
-    def _call(
-        self, blocks: Blocks, parameters: Any, state: Any, threads: int, losses: Any, gradient: Any
-    ) -> tuple[list[int], list[Workspace]]:
-        """Run the blocks: what is flagged, and what each thread wrote to.
-
-        A gradient that is not given is added up there.
-        """
-        numbers = np.array([*parameters, 0.0])
-        packed = numbers[self.packed]
-        initial = aligned(len(state) + 1, self.lanes)
-        for row, entry in enumerate(state):
-            initial[row] = entry
-        flags = aligned(*losses.shape) if self.cell.program.guards else losses
-        number = len(blocks.lengths)
-        parts = max(1, min(threads, number))
-        bounds = [number * part // parts for part in range(parts + 1)]
-        spaces = [self.spare.pop() if self.spare else Workspace(self) for _ in range(parts)]
-        given = [packed.ctypes.data, numbers.ctypes.data, *blocks.addresses]
-        first, last = initial.ctypes.data, (losses.ctypes.data, flags.ctypes.data)
-
-        def work(part: int) -> None:
-            begin, end = bounds[part], bounds[part + 1]
-            spaces[part].gradient.fill(0.0)
-            own = spaces[part].addresses(int(blocks.lengths[begin]), gradient)
-            self.call(*given, first, *own, *last, begin, end)
-
-        workers = [threading.Thread(target=work, args=(part,)) for part in range(1, parts)]
-        for worker in workers:
-            worker.start()
-        work(0)
-        for worker in workers:
-            worker.join()
-        if flags is losses:
-            return [], spaces
-        columns = np.flatnonzero(flags.reshape(-1)[: len(blocks.order)])
-        return [int(blocks.order[column]) for column in columns], spaces
-
-
-def in_place(rows: Any, order: Any) -> Any:
-    """The rows put back to where they come from."""
-    found = np.empty_like(rows)
-    found[order] = rows
-    return found
-
-
-class NativeRun:
-    """A recorded step that runs over batches as machine code."""
-
-    def __init__(self, step: Step, cell: Cell, *, exact: bool = False) -> None:
-        self.step, self.cell, self.exact = step, cell, exact
-        self.kernels: dict[bool, Kernel] = {}
-
-    def kernel(self, *, predict: bool = False) -> Kernel:
-        """The code for gradients, or for predictions; compiled when it is first asked for."""
-        if predict not in self.kernels:
-            self.kernels[predict] = Kernel(
-                self.cell, every=self.step.every, exact=self.exact, predict=predict
-            )
-        return self.kernels[predict]
-
-    def pack(self, runs: Sequence[Any], with_targets: bool) -> Blocks:
-        """The sequences in blocks."""
-        every = self.step.every and with_targets
-        sequences = [np.asarray(xs, dtype=float) for xs, _ in runs]
-        targets = [np.empty(0)] * len(runs)
-        if with_targets:
-            targets = [np.asarray(ys if every else ys[0], dtype=float) for _, ys in runs]
-        return make_blocks(sequences, targets, host_lanes(), every)._replace(runs=runs)
-
-    def run(self, blocks: Blocks, threads: int) -> Any:
-        """The sum of the losses of the sequences, and that of their gradients."""
-        numbers = [parameter.data for parameter in self.step.parameters]
-        kernel = self.kernel()
-        with np.errstate(all="ignore"):
-            total, gradient, flagged = kernel.run(blocks, numbers, self.step.state, threads)
-        if flagged:
-            self._explain(blocks, flagged, True)
-        return total, gradient
-
-    def predict(self, blocks: Blocks, threads: int) -> Any:
-        """The output for each sequence in its place: an array of entries, by steps if `every`."""
-        numbers = [parameter.data for parameter in self.step.parameters]
-        kernel = self.kernel(predict=True)
-        found, flagged = kernel.predict(blocks, numbers, self.step.state, threads)
-        if flagged:
-            self._explain(blocks, flagged, False)
-        return found
-
-    def per_step(self, blocks: Blocks) -> Any:
-        """The terms of each sequence's gradient, steps by weights: by NumPy, as they are many."""
-        arrays = ArrayRun(self.step, self.cell)
-        return arrays.per_step(arrays.pack(blocks.runs, True))
-
-    def _explain(self, blocks: Blocks, flagged: Sequence[int], with_loss: bool) -> None:
-        """`BranchChanged`, in the words that NumPy finds by going there again."""
-        arrays = ArrayRun(self.step, self.cell)
-        batch = arrays.pack(blocks.runs, with_loss)
-        if with_loss:
-            arrays.run(batch, 1)
-        else:
-            arrays.predict(batch, 1)
-        raise BranchChanged(
-            f"sequences[{flagged[0]}]: a comparison in the step came out otherwise than when it "
-            f"was recorded, by a rounding. Choose backend='eager' for a step that compares."
-        )
+    def per_step(self, packed: Any) -> Sequence[Any]:
+        return super().per_step(super().pack(packed.batch))

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import longest_first
+from ..batch import Batch
+
 
 def aligned(*shape: int) -> Any:
     """Zeros that begin where a whole vector can be read."""
@@ -22,7 +25,7 @@ class Blocks(NamedTuple):
 
     `order` has the place of each sequence, `sizes` the steps of each in that order; a lane starts
     at its `starts`, and one without a sequence never does.  `addresses` say where the arrays from
-    `inputs` to `shares` lie, and `runs` are the sequences themselves.
+    `inputs` to `shares` lie, and `batch` is what was packed.
     """
 
     order: Any
@@ -34,17 +37,13 @@ class Blocks(NamedTuple):
     starts: Any
     shares: Any
     addresses: tuple[int, ...]
-    runs: Sequence[Any] = ()
+    batch: Batch
 
 
-def make_blocks(
-    sequences: Sequence[Any], targets: Sequence[Any], lanes: int, every: bool
-) -> Blocks:
-    """The blocks of sequences (arrays of steps by inputs) and targets (by steps if `every`)."""
-    sizes = np.array([len(sequence) for sequence in sequences])
-    order = np.argsort(-sizes, kind="stable")
-    sizes = sizes[order]
-    count = len(sequences)
+def make_blocks(batch: Batch, lanes: int, every: bool) -> Blocks:
+    """The blocks of a batch of arrays, with targets by step if `every`."""
+    order, sizes = longest_first(batch.sequences)
+    count = len(order)
     blocks = -(-count // lanes)
     lengths = sizes[::lanes].astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
@@ -66,11 +65,14 @@ def make_blocks(
         found[rows, : values.shape[1], lane_of] = values
         return found
 
-    if every:
-        goals = spread(targets)
+    if batch.targets is None:
+        goals = aligned(blocks, 1, lanes)
+    elif every:
+        goals = spread(batch.targets)
     else:
-        values = np.stack([targets[place] for place in order])
+        values = np.stack([batch.targets[place][0] for place in order])
         goals = aligned(blocks, max(1, values.shape[1]), lanes)
         goals[block, : values.shape[1], lane] = values
-    arrays = (spread(sequences), goals, lengths, offsets, starts, shares)
-    return Blocks(order, sizes, *arrays, tuple([array.ctypes.data for array in arrays]))
+    arrays = (spread(batch.sequences), goals, lengths, offsets, starts, shares)
+    addresses = tuple([array.ctypes.data for array in arrays])
+    return Blocks(order, sizes, *arrays, addresses, batch)

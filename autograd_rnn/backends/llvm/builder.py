@@ -1,4 +1,4 @@
-"""LLVM text in the making: instructions, loops, and lanes that the table's rules take."""
+"""LLVM text in the making: instructions, loops, and lanes as the table's rules take them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...ops.op import Op
-from ...ops.tracer import Operand
+from ...ops.tracer import Tracer
 from .vector_math import everywhere
 
 
-class Writer:
+class Builder:
     """LLVM text in the making: instructions, loops, vectors of lanes."""
 
     def __init__(self, lanes: int, exact: bool = False) -> None:
@@ -53,11 +53,15 @@ class Writer:
         place = self.at(pointer, offset)
         self.put(f"store {self.vector} {value}, ptr {place}, align {8 * self.lanes}")
 
+    def spread(self, kind: str, element: str, scalar: str) -> str:
+        """The scalar in all lanes."""
+        first = self.let(f"insertelement {kind} poison, {element} {scalar}, i32 0")
+        zeros = f"<{self.lanes} x i32> zeroinitializer"
+        return self.let(f"shufflevector {kind} {first}, {kind} poison, {zeros}")
+
     def broadcast(self, pointer: str, offset: str | int = 0) -> str:
         number = self.let(f"load double, ptr {self.at(pointer, offset, 'double')}, align 8")
-        first = self.let(f"insertelement {self.vector} poison, double {number}, i32 0")
-        zeros = f"<{self.lanes} x i32> zeroinitializer"
-        return self.let(f"shufflevector {self.vector} {first}, {self.vector} poison, {zeros}")
+        return self.spread(self.vector, "double", number)
 
     def splat(self, number: float) -> str:
         return everywhere(number, self.lanes)
@@ -119,6 +123,17 @@ class Writer:
         self.label(f"after_{here}")
         return results
 
+    def repeat(
+        self, low: str | int, high: str | int, step: int, body: Callable[[str], object]
+    ) -> None:
+        """The same, carrying nothing along."""
+
+        def once(index: str, _: list[str]) -> list[str]:
+            body(index)
+            return []
+
+        self.loop(low, high, step, [], once)
+
     def unless_empty(self, low: str | int, high: str | int, body: Callable[[], object]) -> None:
         """The body where low < high."""
         self.count += 1
@@ -131,14 +146,14 @@ class Writer:
         self.label(f"after_{name}")
 
 
-class Lane(Operand):
-    """A value of the lanes to which the rules of the table can be applied."""
+class Lane(Tracer):
+    """Vectors of lanes that stand in for a number in the rules of the table."""
 
-    def __init__(self, writer: Writer, name: str) -> None:
-        self.writer, self.name = writer, name
+    def __init__(self, builder: Builder, name: str) -> None:
+        self.builder, self.name = builder, name
 
     @staticmethod
     def _apply_op(op: Op, operands: tuple[Any, ...]) -> Lane:
-        writer = next(operand.writer for operand in operands if isinstance(operand, Lane))
-        names = [o.name if isinstance(o, Lane) else writer.splat(float(o)) for o in operands]
-        return Lane(writer, writer.call(op, names))
+        builder = next(operand.builder for operand in operands if isinstance(operand, Lane))
+        names = [o.name if isinstance(o, Lane) else builder.splat(float(o)) for o in operands]
+        return Lane(builder, builder.call(op, names))

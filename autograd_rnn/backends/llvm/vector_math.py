@@ -373,7 +373,4 @@ FAST_SOFTPLUS: Final = f"""softplus
     hard = select right, x, 0
     z = fadd hard, soft"""
 
-FAST: Final = (
-    *(FAST_EXP, FAST_TANH, FAST_SIGMOID),
-    *(FAST_LOG, FAST_SOFTPLUS),
-)
+FAST: Final = (*(FAST_EXP, FAST_TANH, FAST_SIGMOID), *(FAST_LOG, FAST_SOFTPLUS))

@@ -1,9 +1,7 @@
-"""Steps and programs on JAX: beside the engine, on one device and on eight."""
+"""Steps on JAX: beside the engine, on one device and on eight."""
 
-import itertools
 import math
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -12,60 +10,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_rnn import (
-    RNN,
-    SGD,
-    BranchChanged,
-    Program,
-    Value,
-    bits,
-    compile_step,
-    fit,
-    gradients,
-    log,
-    ops,
-    primitive,
-    record,
-    sqrt,
-)
+from autograd_rnn import RNN, SGD, BranchChanged, Value, bits, compile_step, fit, log, sqrt
 
-from ..test_project import ROOT
-from .test_compile_step import Plan, everything, flat, leaky, lengths, magnitude
+from ...test_project import ROOT
+from ..steps import check_beside_the_engine, flat, leaky
 
 pytest.importorskip("jax", reason="JAX is not installed: pip install 'autograd-rnn[jax]'")
 
 import jax
 import jax.numpy as jnp
 
-from autograd_rnn.backends.jax.backend import rounded
-from autograd_rnn.backends.jax.ops import on_jax
 from autograd_rnn.backends.jax.scan import Scan
+from autograd_rnn.backends.jax.shared import rounded
 
 # --- steps ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("seed", "every"), [(22, False), (26, True), (32, True)])
 def test_a_step_beside_the_engine(seed: int, every: bool) -> None:
-    plan, chance = Plan(seed), random.Random(seed + 1)
-    numbers = [chance.uniform(-1, 1) for _ in range(plan.count)]
-    at = "every" if every else "last"
-    sizes = lengths(chance, 40)
-    sequences = [
-        [[chance.uniform(-1, 1) for _ in range(plan.inputs)] for _ in range(n)] for n in sizes
-    ]
-    targets: Any = [
-        [[chance.uniform(-1, 1) for _ in range(plan.outputs)] for _ in range(n if every else 1)]
-        for n in sizes
-    ]
-    targets = targets if every else [one for (one,) in targets]
-    eager = plan.compiled(numbers, at, "eager", False)
-    expected = everything(eager, sequences, targets)
-    found = everything(plan.compiled(numbers, at, "jax", False), sequences, targets)
-    scale = magnitude(eager, sequences, targets)
-    for mine, wanted, size in zip(flat(found[:2]), flat(expected[:2]), scale, strict=True):
-        assert abs(mine - wanted) <= 1e-12 * size
-    assert flat(found[2]) == pytest.approx(flat(expected[2]), rel=1e-9, abs=1e-11)
-    assert flat(found[3]) == pytest.approx(flat(expected[3]), rel=1e-8, abs=1e-10)
+    check_beside_the_engine(seed, every, [("jax", False)], most=40)
     # The user's own JAX is as it was.
     assert jnp.zeros(1).dtype == jnp.float32
 
@@ -137,93 +100,12 @@ def test_a_comparison_that_comes_out_otherwise(at: str) -> None:
             call()
 
 
-# --- ops and programs ----------------------------------------------------------------------------
-
-POINTS = [-2.5, -1.0, -0.25, 0.0, 0.25, 1.0, 3.0]
-
-
-@pytest.mark.parametrize("op", ops.TABLE.values(), ids=lambda op: op.name)
-def test_an_op_has_the_values_and_the_slopes_of_the_table(op: ops.Op) -> None:
-    rows = list(itertools.product(POINTS, repeat=op.arity))
-    columns = np.array(rows).T
-    whole = tuple(range(op.arity))
-
-    def both(f: Any) -> Any:
-        return jax.jit(jax.vmap(jax.value_and_grad(f, whole)))(*columns)
-
-    with jax.enable_x64(True):
-        found, slopes = map(np.asarray, both(on_jax(op)))
-        assert op.arrays is not None
-        plain = np.asarray(both(lambda *x: op.arrays(jnp, *x) * 1.0)[1])
-    for place, row in enumerate(rows):
-        operands = [Value(x) for x in row]
-        z = op(*operands)
-        assert found[place] == pytest.approx(z.data, rel=1e-13, nan_ok=True)
-        wanted = gradients(z, operands) if not op.flat else [0.0] * op.arity
-        mine = slopes[:, place]
-        assert list(mine) == pytest.approx(list(wanted), rel=1e-13, nan_ok=True)
-        # JAX by itself finds the same but at kinks, at 0, and where we say that there is no slope.
-        if not op.flat and 0.0 not in row and len(set(row)) == op.arity and np.isfinite(mine).all():
-            assert list(plain[:, place]) == pytest.approx(list(mine), rel=1e-12, abs=1e-15)
-
-
-def test_a_printed_program_runs_under_jit_vmap_and_grad() -> None:
-    x, y = Value(0.5, "x"), Value(2.0, "y")
-    program = Program.of((x * y).tanh() / (1 + y) + x.relu() - x**2, [x, y])
-    names: dict[str, Any] = {}
-    exec(program.jax("f"), names)
-    f = names["f"]
-    with jax.enable_x64(True):
-        columns = np.array(POINTS), np.array(POINTS[::-1]) + 4.0
-        values, slopes = jax.jit(jax.vmap(jax.value_and_grad(f, (0, 1))))(*columns)
-        curvature = jax.jit(jax.grad(jax.grad(f)))(0.5, 2.0)
-    for place, pair in enumerate(zip(*columns, strict=True)):
-        found = [values[place], *[slope[place] for slope in slopes]]
-        assert list(map(float, found)) == pytest.approx(program.gradient()(*pair), rel=1e-12)
-    once = program.gradient().select(1).gradient()(0.5, 2.0)
-    assert float(curvature) == pytest.approx(once[1], rel=1e-12)
-    # In the precision of what it is given.
-    assert jax.jit(f)(0.5, 2.0).dtype == jnp.float32
-
-
-def test_a_printed_program_is_nan_where_it_would_have_gone_another_way() -> None:
-    program = record(lambda x, y: x * y if x > 1 and not y > 5 else -x, 2, 3)
-    names: dict[str, Any] = {}
-    exec(program.jax(), names)
-    f = jax.value_and_grad(names["program"])
-    assert [float(number) for number in f(2.0, 3.0)] == [6.0, 3.0]
-    for other in ((0.5, 3.0), (2.0, 6.0)):
-        assert all(math.isnan(number) for number in f(*other))
-
-
-def test_ops_from_outside() -> None:
-    cube = primitive(
-        *("cube_on_jax", lambda x: x * x * x, lambda x, z: 3.0 * z / x),
-        arrays=lambda np, x: x * x * x,
-    )
-    bare = primitive("bare_on_jax", lambda x: 2.0 * x, lambda x, z: 2.0)
-    try:
-        program = record(cube, 2)
-        assert program.jax().startswith("from autograd_rnn.backends.jax.ops import on_jax\n")
-        names: dict[str, Any] = {}
-        exec(program.jax(), names)
-        assert float(jax.grad(names["program"])(2.0)) == 12.0
-        compiled = compile_step(
-            lambda q, x, w: (q, bare(w[0] * x[0])), "squared_error", [Value(1)], [], backend="jax"
-        )
-        words = r"the op 'bare_on_jax' cannot run on JAX: say .* primitive\(..., arrays=.*'python'"
-        with pytest.raises(ValueError, match=words):
-            compiled.predict([[1]])
-    finally:
-        del ops.TABLE["cube_on_jax"], ops.TABLE["bare_on_jax"]
-
-
 # --- devices -------------------------------------------------------------------------------------
 
 EIGHT = """
 import jax, numpy as np
 from autograd_rnn import RNN
-from tests.backends.test_compile_step import batch, flat
+from tests.backends.steps import batch, flat
 
 assert len(jax.devices()) == 8
 rnn = RNN.random(2, 1, seed=1)
@@ -238,14 +120,13 @@ for at, devices, count in [("last", jax.devices(), 13), ("every", pairs, 3)]:
     assert abs(found - loss) <= 1e-12 * loss
     assert np.abs(np.subtract(others, slopes)).max() <= 1e-12 * np.abs(slopes).max()
     assert len(packed.packed.arrays[0].sharding.device_set) == (8 if at == "last" else 6)
-    (runner,) = many._runners.values()
 wanted = rnn.compile("squared_error", backend="python").predict(given[0])
 many = rnn.compile("squared_error", backend="jax", devices=devices)
 assert np.allclose(many.predict(given[0]), wanted, rtol=1e-12)
 
 # The devices add up the loss and its gradient once, and not at every step of time.
 with jax.enable_x64(True):
-    made = runner._made("gradient", True, packed.packed.arrays)
+    made = packed.backend.scan.made("gradient", True, packed.packed.arrays)
     (shared,) = jax.make_jaxpr(made)(np.zeros(len(slopes)), *packed.packed.arrays).eqns
 names = [step.primitive.name for step in shared.params["jaxpr"].eqns]
 sums = [name for name in names if name.startswith("psum")]
@@ -268,7 +149,7 @@ def test_eight_devices_give_what_one_does() -> None:
 def test_devices_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     rnn, device = RNN([[4], [1]], "relu", bias=False), jax.devices()[0]
     for error, words, backend, devices in [
-        (ValueError, "backend='numpy' has none: choose backend='jax'", "numpy", [device]),
+        (ValueError, "backend='numpy' takes no devices: choose backend='jax'", "numpy", [device]),
         (TypeError, r"devices must be a list of JAX's devices, such as jax.d", "jax", "cpu"),
         (TypeError, "devices must be a list of JAX's devices", "jax", [1, 2]),
         (ValueError, "one or more different devices, not 0 of which 0", "jax", []),

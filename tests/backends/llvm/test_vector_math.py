@@ -114,9 +114,7 @@ def numbers(seed: int, count: int) -> list[float]:
         found += [chance.choice([-1, 1]) * 10 ** chance.uniform(-12, 2.8)]
         found += [1 + chance.uniform(-1, 1) * 2.0 ** chance.uniform(-52, -1)]
         # Next to a multiple of log(2)/2, where a reduced argument is smallest or changes sign.
-        found += [
-            chance.randint(-2200, 2200) * math.log(2) / 4 * (1 + chance.uniform(-1e-9, 1e-9)),
-        ]
+        found += [chance.randint(-2200, 2200) * math.log(2) / 4 * (1 + chance.uniform(-1e-9, 1e-9))]
         found += struct.unpack("<d", chance.randbytes(8))
     return found
 

@@ -1,4 +1,4 @@
-"""The primitives on JAX's arrays, differentiated by the rules of the table."""
+"""The ops of the table on JAX's arrays: `from autograd_rnn.ops.jax import tanh`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from ...errors import ArgumentValueError
-from ...ops.op import TABLE, Op
-from ..numpy import Elements
+from ..errors import ArgumentValueError
+from .numpy import Elements
+from .op import TABLE, Op
 
 
 @lru_cache(maxsize=1000)
@@ -53,7 +53,7 @@ def on_jax(op: Op) -> Callable[..., Any]:
 
 
 class Traced(Elements):
-    """An array of JAX to which the rules of the table can be applied."""
+    """An array of JAX that stands in for a number in the rules of the table."""
 
     __slots__ = ()
 
@@ -61,7 +61,6 @@ class Traced(Elements):
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
-    # The source that `Program.jax` prints imports the ops from here by their names.
     if name in TABLE:
         return on_jax(TABLE[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

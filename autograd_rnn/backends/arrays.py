@@ -1,0 +1,288 @@
+"""A traced step over a batch of sequences, by NumPy: there, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import BranchChanged
+from ..ops.numpy import Elements, on_arrays
+from ..ops.op import Op
+from ..program.printing import in_words
+from ..program.writer import COMPARISONS, Guard
+from .batch import Batch
+from .objective import Objective
+from .traced import Group, TracedStep
+
+
+class Columns(NamedTuple):
+    """Sequences side by side, the longest first, all ending together, so that none is padded.
+
+    At each step, `active` of them have begun; `inputs` and `targets` have a row per entry and a
+    column for each of these.  `order` has the place of each sequence, `lengths` its steps.
+    """
+
+    active: list[int]
+    inputs: list[Any]
+    targets: list[Any]
+    order: Any
+    lengths: Any
+
+
+def longest_first(sequences: Sequence[Any]) -> tuple[Any, Any]:
+    """The places of the sequences by their lengths, and their lengths in that order."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    order = np.argsort(-lengths, kind="stable")
+    return order, lengths[order]
+
+
+def in_place(rows: Any, order: Any) -> Any:
+    """The rows put back to the places that the order says they come from."""
+    found = np.empty_like(rows)
+    found[order] = rows
+    return found
+
+
+def pack(batch: Batch, every: bool) -> Columns:
+    """The sequences of a batch side by side, and their targets, of each step if `every`."""
+    order, lengths = longest_first(batch.sequences)
+    steps = int(lengths[0])
+    active = [int(count) for count in np.searchsorted(-lengths, np.arange(steps) - steps, "right")]
+    ends = np.cumsum(active)
+
+    def by_step(arrays: Sequence[Any]) -> list[Any]:
+        rows = np.concatenate([arrays[place] for place in order])
+        at = np.concatenate([np.arange(steps - size, steps) for size in lengths])
+        who = np.repeat(np.arange(len(order)), lengths)
+        sorted_rows = np.empty_like(rows)
+        sorted_rows[ends[at] - np.array(active)[at] + who] = rows
+        return [np.ascontiguousarray(part.T) for part in np.split(sorted_rows, ends[:-1])]
+
+    if batch.targets is None:
+        goals = [np.empty((0, len(order)))]
+    elif every:
+        goals = by_step(batch.targets)
+    else:
+        goals = [np.ascontiguousarray(np.stack([batch.targets[place][0] for place in order]).T)]
+    return Columns(active, by_step(batch.sequences), goals, order, lengths)
+
+
+class Sweep:
+    """One pass forward over a batch and back again; with matrix products only if `grouped`."""
+
+    def __init__(
+        self, objective: Objective, traced: TracedStep, columns: Columns, *, grouped: bool
+    ) -> None:
+        self.traced, self.columns, self.every = traced, columns, objective.every
+        self.initial = objective.state
+        self.numbers = numbers = objective.numbers
+        self.functions = [on_arrays(line.op) for line in traced.lines]
+        self.groups = traced.groups if grouped else []
+        self.first_rows = {min(group.rows): group for group in self.groups}
+        self.inside = {number for group in self.groups for number in group.inside}
+        self.matrices = {
+            group.rows: np.array([[numbers[w] for w in row] for row in group.weights])
+            for group in self.groups
+        }
+        self.gradient = np.zeros(len(self.numbers))
+        self.terms: list[Any] = []
+        self.grouped = grouped
+        self.tape: list[list[Any]] = []
+
+    # --- what is asked for ----------------------------------------------------------------------
+
+    def loss_and_gradient(self) -> tuple[float, Any]:
+        """The sum of the losses, and that of their gradients."""
+        with np.errstate(all="ignore"):
+            losses = self._forward()
+            self._backward()
+            return losses.sum(), self.gradient
+
+    def gradient_by_steps(self) -> list[Any]:
+        """For each sequence in its place, an array of the terms of its gradient: steps by weights.
+
+        Each sequence counts for itself: the mean over the sequences of the sums over the steps is
+        the gradient of the mean loss.
+        """
+        with np.errstate(all="ignore"):
+            self._forward()
+            self._backward()
+        return self._by_sequence(self.terms[::-1])
+
+    def outputs(self) -> list[Any]:
+        """The output for each sequence in its place: an array of entries, by steps if `every`."""
+        with np.errstate(all="ignore"):
+            found = self._outputs()
+        if self.every:
+            return self._by_sequence(found)
+        return list(in_place(found[-1].T, self.columns.order))
+
+    def _by_sequence(self, steps: Sequence[Any]) -> list[Any]:
+        """For each sequence in its place, its columns of what the last steps have."""
+        found: list[Any] = [None] * len(self.columns.order)
+        for column, place in enumerate(self.columns.order):
+            length = self.columns.lengths[column]
+            found[place] = np.stack([step[:, column] for step in steps[-length:]])
+        return found
+
+    # --- forward --------------------------------------------------------------------------------
+
+    def _forward(self) -> Any:
+        """The losses, a mean over its steps for each sequence where every step has one."""
+        traced, columns, every = self.traced, self.columns, self.every
+        inner = self._plan([*traced.states, traced.loss] if every else traced.states, loss=every)
+        last = self._plan([*traced.states, traced.loss], loss=True)
+        losses = np.full(len(columns.order), -0.0)
+        for t, values in enumerate(self._steps(inner, last)):
+            self.tape.append(values)
+            if every or t == len(columns.active) - 1:
+                losses[: columns.active[t]] += values[traced.loss]
+        return losses / columns.lengths if every else losses
+
+    def _outputs(self) -> list[Any]:
+        """The output at each step, a row per entry; at the last one only, unless `every`."""
+        traced, columns, every = self.traced, self.columns, self.every
+        both = self._plan([*traced.states, *traced.output], loss=False)
+        inner = both if every else self._plan(traced.states, loss=False)
+        found = []
+        for t, values in enumerate(self._steps(inner, both)):
+            if every or t == len(columns.active) - 1:
+                rows = [np.broadcast_to(values[n], columns.active[t]) for n in traced.output]
+                found.append(np.stack(rows))
+        return found
+
+    def _plan(self, results: Sequence[int], *, loss: bool) -> tuple[list[int], Any]:
+        """The lines to compute, in order, and the guards to check behind them."""
+        guards = self.traced.guards(loss=loss)
+        needed = self.traced.needed(results, guards)
+        return sorted(n for n in needed if n in self.first_rows or n not in self.inside), guards
+
+    def _steps(self, inner: Any, last: Any) -> Any:
+        """The values of each step, by number."""
+        traced, columns = self.traced, self.columns
+        state: list[Any] = []
+        lines: list[Any] = [None] * len(traced.lines)
+        for t, count in enumerate(columns.active):
+            begun = len(state[0]) if state else 0
+            entering = [np.full(count - begun, entry) for entry in self.initial]
+            if state:
+                entering = [np.concatenate(two) for two in zip(state, entering, strict=True)]
+            goals = columns.targets[t if len(columns.targets) > 1 else 0]
+            values = [
+                *self.numbers,
+                *entering,
+                *columns.inputs[t],
+                *goals,
+                *traced.constants,
+                *lines,
+            ]
+            is_last = t == len(columns.active) - 1
+            plan, guards = last if is_last else inner
+            self._compute(values, plan)
+            for guard in guards:
+                self._check(guard, values, t)
+            yield values
+            state = [np.broadcast_to(values[number], count) for number in traced.states]
+
+    def _compute(self, values: list[Any], plan: list[int]) -> None:
+        first, lines, functions = self.traced.line, self.traced.lines, self.functions
+        for number in plan:
+            group = self.first_rows.get(number)
+            if group is None:
+                operands = [values[operand] for operand in lines[number - first].operands]
+                values[number] = functions[number - first](*operands)
+                continue
+            vector = self._vector(group.vector, values)
+            rows = self.matrices[group.rows] @ vector
+            for row, bias, total in zip(group.rows, group.biases, rows, strict=True):
+                values[row] = total if bias is None else total + values[bias]
+
+    def _vector(self, numbers: Sequence[int], values: list[Any]) -> Any:
+        return np.array(np.broadcast_arrays(*[values[number] for number in numbers]))
+
+    def _check(self, guard: Guard, values: list[Any], t: int) -> None:
+        """`BranchChanged` for the first sequence of which a comparison comes out otherwise."""
+        x, y = [values[number] for number in guard.operands]
+        wrong = np.flatnonzero(COMPARISONS[guard.comparison](x, y) != guard.outcome)
+        if not len(wrong):
+            return
+        column, columns = int(wrong[0]), self.columns
+        place, length = int(columns.order[column]), int(columns.lengths[column])
+        x, y = [float(np.broadcast_to(z, columns.active[t])[column]) for z in (x, y)]
+        said = in_words(self.traced.program, guard)
+        raise BranchChanged(
+            f"sequences[{place}], step {t - len(columns.active) + length + 1}: {said} was "
+            f"{guard.outcome} when the step was recorded, and is not for {x!r} and {y!r}. Write it "
+            f"with maximum, relu or step, which need no comparison, or choose backend='eager'."
+        )
+
+    # --- backward -------------------------------------------------------------------------------
+
+    def _backward(self) -> None:
+        """Add up `gradient`, or the terms of it, the last step's first."""
+        traced, columns, every = self.traced, self.columns, self.every
+        behind: list[Any] = []
+        for t in reversed(range(len(columns.active))):
+            count = columns.active[t]
+            self.values = self.tape.pop()
+            self.adjoints: dict[int, Any] = {}
+            if not self.grouped:
+                self.terms.append(np.zeros((len(self.numbers), count)))
+            for number, adjoint in zip(traced.states, behind, strict=bool(behind)):
+                self._add(number, adjoint[:count])
+            if every or t == len(columns.active) - 1:
+                self._add(traced.loss, 1.0 / columns.lengths[:count] if every else np.ones(count))
+            self._sweep()
+            numbers = range(traced.state, traced.input)
+            behind = [self.adjoints.get(number, np.zeros(count)) for number in numbers]
+
+    def _sweep(self) -> None:
+        first = self.traced.line
+        for number in range(first + len(self.traced.lines) - 1, first - 1, -1):
+            if number in self.adjoints and number not in self.inside:
+                self._line(number, *self.traced.lines[number - first][:2])
+            if number in self.first_rows:
+                self._transpose(self.first_rows[number])
+
+    def _line(self, number: int, op: Op, operands: Sequence[int]) -> None:
+        if op.flat:
+            return
+        me, adjoint = self._wrapped(number), Elements(self.adjoints[number])
+        given = [self._wrapped(operand) for operand in operands]
+        for position, operand in enumerate(operands):
+            if self.traced.varies(operand):
+                self._add(operand, (adjoint * op.partials[position](*given, me)).numbers)
+
+    def _wrapped(self, number: int) -> Any:
+        value = self.values[number]
+        return Elements(value) if isinstance(value, np.ndarray) else float(value)
+
+    def _transpose(self, group: Group) -> None:
+        """Of a group: the gradient by its weights, and ∂loss/∂v."""
+        found = [row for row in group.rows if row in self.adjoints]
+        if not found:
+            return
+        none = np.zeros_like(self.adjoints[found[0]])
+        slopes = np.array([self.adjoints.get(row, none) for row in group.rows])
+        vector = self._vector(group.vector, self.values)
+        self.gradient[np.array(group.weights)] += slopes @ vector.T
+        for row, bias in zip(slopes, group.biases, strict=True):
+            if bias is not None:
+                self._add(bias, row)
+        terms = self.matrices[group.rows].T @ slopes
+        for number, term in zip(group.vector, terms, strict=True):
+            self._add(number, term)
+
+    def _add(self, number: int, term: Any) -> None:
+        """One more term of ∂loss/∂number."""
+        traced = self.traced
+        if number < traced.state:
+            if self.grouped:
+                self.gradient[number] += term.sum()
+            else:
+                self.terms[-1][number] += term
+        elif traced.varies(number):
+            before = self.adjoints.get(number)
+            self.adjoints[number] = term if before is None else before + term

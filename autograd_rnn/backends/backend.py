@@ -1,0 +1,151 @@
+"""The interface of a backend, which runs a step over batches, and the choice among backends."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from ..arguments import as_choice
+from ..errors import ArgumentValueError
+from .batch import Batch
+from .objective import Objective
+
+if TYPE_CHECKING:
+    import jax
+
+#: JAX's devices, or a mesh of them, among which the sequences of a batch are shared.
+Devices: TypeAlias = "Sequence[jax.Device] | jax.sharding.Mesh"
+
+
+class Backend(ABC):
+    """What runs a step over batches of sequences.
+
+    A subclass with a `name` is a backend: `compile_step`, `Model.compile` and `fit` take it by that
+    name.  An instance runs an `objective` on vectors of one size: it has an input `x` and a target
+    `y` of that size, or None in a batch for `predict`; `bit_for_bit` says whether results must be
+    those of the engine, and `mesh` is what `as_devices` gave.
+
+    >>> native = Backend.kinds["native"]
+    >>> native.requires, native.exact, native.devices
+    (('llvmlite', 'numpy'), True, False)
+    """
+
+    name: ClassVar[str]
+    #: The packages that it imports, which need not be there to define the class.  With NumPy among
+    #: them, batches come as arrays, else as lists.
+    requires: ClassVar[tuple[str, ...]] = ()
+    #: Whether it can compute bit for bit as the engine does.
+    exact: ClassVar[bool] = False
+    #: Whether it can share a batch among devices.
+    devices: ClassVar[bool] = False
+    #: "auto" takes the fastest backend whose packages are there, and never one of speed 0.
+    speed: ClassVar[int] = 0
+
+    kinds: ClassVar[dict[str, type[Backend]]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "name" in vars(cls):
+            Backend.kinds[cls.name] = cls
+
+    def __init__(
+        self,
+        objective: Objective,
+        x: Sequence[float],
+        y: Sequence[float] | None,
+        *,
+        exact: bool = False,
+        devices: Any = None,
+    ) -> None:
+        self.objective, self.x, self.y = objective, x, y
+        self.bit_for_bit, self.mesh = exact, devices
+
+    @abstractmethod
+    def pack(self, batch: Batch) -> Any:
+        """The batch in the form that the other methods take."""
+
+    @abstractmethod
+    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
+        """The sum of the losses of the sequences, and the sum of their gradients."""
+
+    @abstractmethod
+    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
+        """The output for each sequence, a list or an array of entries; by steps if `every`."""
+
+    @abstractmethod
+    def per_step(self, packed: Any) -> Sequence[Any]:
+        """For each sequence and step, the part of each parameter's gradient that it adds."""
+
+    # --- the choice -----------------------------------------------------------------------------
+
+    @classmethod
+    def as_devices(cls, devices: Any) -> Any:
+        """What an instance takes as `devices`; an error for what does not fit."""
+        if cls.devices:
+            return devices
+        able = _either(kind for kind in Backend.kinds.values() if kind.devices)
+        raise ArgumentValueError(
+            f"backend={cls.name!r} takes no devices: choose backend={able}, or leave devices out."
+        )
+
+    @classmethod
+    def explain(cls) -> str:
+        """Which packages are missing, and how to install them; empty where none is.
+
+        >>> Backend.kinds["python"].explain()
+        ''
+        """
+        missing = [name for name in cls.requires if importlib.util.find_spec(name) is None]
+        if not missing:
+            return ""
+        verb = "is" if len(missing) == 1 else "are"
+        return f"{' and '.join(missing)} {verb} not installed: pip install {' '.join(missing)}"
+
+
+def backend_names() -> tuple[str, ...]:
+    """What `backend=` takes.
+
+    >>> backend_names()
+    ('auto', 'eager', 'jax', 'python', 'numpy', 'native')
+    """
+    return ("auto", *sorted(Backend.kinds, key=lambda name: Backend.kinds[name].speed))
+
+
+def choose_backend(name: str, *, exact: bool) -> type[Backend]:
+    """The backend of that name, or for "auto" the fastest there is, with a warning if not of all.
+
+    `ValueError` for one whose packages are missing, or that is not exact where that is asked for.
+    """
+    as_choice(name, "backend", backend_names())
+    if name == "auto":
+        fast = [kind for kind in _fastest_first() if kind.speed and (kind.exact or not exact)]
+        chosen = next(kind for kind in fast if not kind.explain())
+        if chosen is not fast[0]:
+            warnings.warn(
+                f"backend='auto' takes {chosen.name!r}, since {fast[0].explain()} for "
+                f"backend={fast[0].name!r}, which is faster.",
+                stacklevel=4,
+            )
+        return chosen
+    chosen = Backend.kinds[name]
+    if chosen.explain():
+        raise ArgumentValueError(
+            f"backend={name!r} cannot run, since {chosen.explain()}, or choose backend='python'."
+        )
+    if exact and not chosen.exact:
+        able = _either(kind for kind in _fastest_first() if kind.exact)
+        raise ArgumentValueError(f"backend={name!r} is not exact: choose {able} for exact=True.")
+    return chosen
+
+
+def _fastest_first() -> list[type[Backend]]:
+    return sorted(Backend.kinds.values(), key=lambda kind: kind.speed, reverse=True)
+
+
+def _either(kinds: Iterable[type[Backend]]) -> str:
+    """Their names, such as `'native', 'python' or 'eager'`."""
+    *others, last = [repr(kind.name) for kind in kinds]
+    return f"{', '.join(others)} or {last}" if others else last

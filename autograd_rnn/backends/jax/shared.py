@@ -1,0 +1,150 @@
+"""Batches on JAX: filled up to few shapes, shared among devices, and scanned over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from ...errors import ArgumentTypeError, ArgumentValueError
+from ..batch import Batch
+from .scan import Scan
+
+
+class Packed(NamedTuple):
+    """Sequences side by side, all ending together; the last axis of each array is the batch.
+
+    `sizes` has the steps of each sequence, 0 for one that only fills the batch; `ragged` says
+    whether some begin after the first step.
+    """
+
+    arrays: tuple[Any, Any, Any]  # inputs, targets, sizes
+    ragged: bool
+    batch: Batch
+
+
+def rounded(number: int) -> int:
+    """The number, from 17 on rounded up to one of eight per power of two, so that shapes are few.
+
+    >>> [rounded(number) for number in (1, 16, 17, 33, 100, 1000)]
+    [1, 16, 18, 36, 104, 1024]
+    """
+    unit = 1 << max(0, number.bit_length() - 4)
+    return -(-number // unit) * unit
+
+
+def as_mesh(devices: Any) -> Mesh:
+    """The mesh of a list of JAX's devices, or the mesh itself; `TypeError` for anything else."""
+    if isinstance(devices, Mesh):
+        mesh = devices
+    elif not isinstance(devices, list | tuple) or not all(
+        isinstance(device, jax.Device) for device in devices
+    ):
+        raise ArgumentTypeError(
+            "devices must be a list of JAX's devices, such as jax.devices(), or a "
+            "jax.sharding.Mesh."
+        )
+    elif not devices or len(set(devices)) < len(devices):
+        raise ArgumentValueError(
+            f"devices must be one or more different devices, not {len(devices)} of which "
+            f"{len(set(devices))} differ."
+        )
+    else:
+        mesh = Mesh(np.array(devices), ("batch",))
+    if any(device.process_index != jax.process_index() for device in mesh.devices.flat):
+        raise ArgumentValueError(
+            "devices must all belong to this process: choose among jax.local_devices()."
+        )
+    return mesh
+
+
+def pack(batch: Batch, every: bool, mesh: Mesh | None) -> Packed:
+    """The sequences side by side, filled up to one of few shapes, on their devices.
+
+    Only a common length is kept as it is.  What fills the batch are copies of the first sequence,
+    which are as harmless as that is, and whose losses count for nothing.
+    """
+    given, shards = len(batch), 1 if mesh is None else mesh.size
+    count = shards * rounded(-(-given // shards))
+    sizes = np.zeros(count, dtype=np.int32)
+    sizes[:given] = [len(xs) for xs in batch.sequences]
+    most = int(sizes.max())
+    ragged = given == 1 or bool((sizes[:given] < most).any())
+    steps = rounded(most) if ragged else most
+
+    def spread(vectors: Sequence[Any], steps: int) -> Any:
+        array = np.zeros((count, steps, len(vectors[0][0])))
+        for row, part in zip_longest(array, vectors, fillvalue=vectors[0]):
+            row[steps - len(part) :] = part
+        return np.ascontiguousarray(array.transpose(1, 2, 0))
+
+    targets = None
+    if batch.targets is not None:
+        targets = spread(batch.targets, steps) if every else spread(batch.targets, 1)[0]
+    arrays = spread(batch.sequences, steps), targets, sizes
+    with jax.enable_x64(True):
+        placed = None
+        if mesh is not None:
+            placed = jax.tree.map(lambda a: NamedSharding(mesh, spec(mesh, a.ndim)), arrays)
+        return Packed(jax.device_put(arrays, placed), ragged, batch)
+
+
+def spec(mesh: Mesh | None, axes: int) -> PartitionSpec:
+    """How an array of so many axes is shared: its last, the batch, among all devices."""
+    names = None if mesh is None else mesh.axis_names
+    return PartitionSpec(*[None] * (axes - 1), names)
+
+
+class SharedScan:
+    """The loss with its gradient, and the outputs, of a scan: compiled in float64 for each shape.
+
+    With a mesh, each of its devices has a part of the sequences, and the gradients are added up.
+    """
+
+    def __init__(self, scan: Scan, mesh: Mesh | None) -> None:
+        self.scan, self.mesh = scan, mesh
+        self.compiled: dict[tuple[str, bool], Any] = {}
+
+    def __call__(self, name: str, parameters: Sequence[float], packed: Packed) -> Any:
+        """What the function of that name gives: "gradient" or "outputs"."""
+        numbers = np.array(parameters, dtype=float)
+        key = (name, packed.ragged)
+        with jax.enable_x64(True):
+            if key not in self.compiled:
+                self.compiled[key] = jax.jit(self.made(*key, packed.arrays))
+            return jax.tree.map(np.asarray, self.compiled[key](numbers, *packed.arrays))
+
+    def made(self, name: str, ragged: bool, arrays: Any) -> Any:
+        """The function of that name, which JAX compiles once for each shape of a batch."""
+        whole, last = PartitionSpec(), spec(self.mesh, 1)
+        made: dict[str, tuple[Any, Any]] = {
+            "gradient": (self._gradient, (whole, whole, last)),
+            "outputs": (self._outputs, (spec(self.mesh, 3), last)),
+        }
+        function, results = made[name]
+        if self.mesh is None:
+            return partial(function, ragged)
+        return jax.shard_map(
+            partial(function, ragged),
+            mesh=self.mesh,
+            in_specs=(whole, *jax.tree.map(lambda array: spec(self.mesh, array.ndim), arrays)),
+            out_specs=results,
+            # The sums over devices are taken by hand, once: else they are taken at every step.
+            check_vma=False,
+        )
+
+    def _gradient(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
+        function = jax.value_and_grad(partial(self.scan.loss, ragged=ragged), has_aux=True)
+        (loss, wrong), slopes = function(numbers, *arrays)
+        if self.mesh is not None:
+            loss, slopes = jax.lax.psum((loss, slopes), self.mesh.axis_names)
+        return loss, slopes, wrong
+
+    def _outputs(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
+        inputs, _, sizes = arrays
+        return self.scan.outputs(numbers, inputs, sizes, ragged=ragged)

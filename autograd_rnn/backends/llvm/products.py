@@ -1,0 +1,141 @@
+"""The products of a group's matrix as LLVM, in tiles that stay in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from .builder import Builder
+from .layout import TILE, Layout, tiles
+
+GRADIENT_TILE: Final = 4
+
+
+def find_run(numbers: Sequence[int], run: Sequence[int]) -> int | None:
+    """Where the run stands in the numbers, or None.
+
+    >>> find_run([5, 1, 2, 3], [1, 2])
+    1
+    """
+    places = range(len(numbers) - len(run) + 1)
+    return next((k for k in places if list(numbers[k : k + len(run)]) == list(run)), None)
+
+
+def multiply(w: Builder, layout: Layout, g: int, vector: str, rows: str) -> None:
+    """The rows of a group: its matrix times its vector, and its biases."""
+    group = layout.groups[g]
+    size, biases = len(group.vector), layout.biases[g]
+    with_bias = [j for j, bias in enumerate(group.biases) if bias is not None]
+    all_biased = len(with_bias) == len(group.rows)
+
+    def tile(start: str | int, width: int) -> None:
+        weights = _weights(w, layout.forward[g], start, size)
+        sums = []
+        for q in range(width):
+            if all_biased:
+                sums.append(w.broadcast("%packed", w.integer("add", start, biases + q)))
+            elif isinstance(start, int) and start + q in with_bias:
+                sums.append(w.broadcast("%packed", biases + with_bias.index(start + q)))
+            else:
+                sums.append(w.splat(-0.0))
+        _product(w, weights, vector, size, sums, rows, start)
+
+    _each_tile(w, len(group.rows), TILE, tile, alike=all_biased or not with_bias)
+
+
+def multiply_transposed(w: Builder, layout: Layout, g: int, slopes: str, target: str) -> None:
+    """∂loss/∂v for the columns of a group that are asked for: its transpose times ∂loss/∂row."""
+    depth = len(layout.groups[g].rows)
+
+    def tile(start: str | int, width: int) -> None:
+        weights = _weights(w, layout.backward[g], start, depth)
+        _product(w, weights, slopes, depth, [w.splat(-0.0)] * width, target, start)
+
+    _each_tile(w, len(layout.columns[g]), TILE, tile)
+
+
+def _weights(w: Builder, packed: int, start: str | int, depth: int) -> str:
+    """Where the weights of a tile lie."""
+    if isinstance(start, int):
+        return w.at("%packed", packed + start * depth, "double")
+    at = w.integer("mul", start, depth)
+    return w.at(w.at("%packed", packed, "double"), at, "double")
+
+
+def _product(
+    w: Builder,
+    weights: str,
+    vector: str,
+    depth: int,
+    sums: Sequence[str],
+    target: str,
+    start: str | int,
+) -> None:
+    """The rows of a tile: to the sums, the products of its weights with the vector are added."""
+    width = len(sums)
+
+    def inner(k: str, so_far: list[str]) -> list[str]:
+        value = w.load(vector, k)
+        at = w.at(weights, w.integer("mul", k, width), "double")
+        return [w.multiply_add(w.broadcast(at, q), value, so_far[q]) for q in range(width)]
+
+    for q, result in enumerate(w.loop(0, depth, 1, sums, inner)):
+        w.store(result, w.at(target, start), q)
+
+
+def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) -> None:
+    """To a group's gradient, Σ over these steps of ∂loss/∂row · v, and of ∂loss/∂row alone."""
+    group = layout.groups[g]
+    width, base = len(group.vector), layout.gradients[g]
+    with_bias = [j for j, bias in enumerate(group.biases) if bias is not None]
+    bias_at = {j: base + width * len(group.rows) + i for i, j in enumerate(with_bias)}
+
+    def tile(row: str | int, rows: int, column: str | int, columns: int) -> None:
+        corner = w.integer("add", w.integer("mul", row, width), column)
+        weights = w.at("%gradient", w.integer("add", corner, base))
+        places = [i * width + k for i in range(rows) for k in range(columns)]
+
+        def inner(t: str, so_far: list[str]) -> list[str]:
+            record = w.at("%tape", w.integer("mul", t, layout.size))
+            left = w.at(w.at(record, layout.slopes[g]), row)
+            right = w.at(w.at(record, layout.vectors[g]), column)
+            slopes = [w.load(left, i) for i in range(rows)]
+            values = [w.load(right, k) for k in range(columns)]
+            pairs = [(slope, value) for slope in slopes for value in values]
+            return [
+                w.multiply_add(slope, value, total)
+                for (slope, value), total in zip(pairs, so_far, strict=True)
+            ]
+
+        first = [w.load(weights, place) for place in places]
+        for place, result in zip(places, w.loop(low, high, 1, first, inner), strict=True):
+            w.store(result, weights, place)
+
+    def band(row: str | int, rows: int) -> None:
+        _each_tile(w, width, GRADIENT_TILE, lambda column, some: tile(row, rows, column, some))
+
+    _each_tile(w, len(group.rows), GRADIENT_TILE, band)
+    for start in range(0, len(with_bias), TILE):
+        some = with_bias[start : start + TILE]
+
+        def sums(t: str, so_far: list[str], some: list[int] = some) -> list[str]:
+            record = w.at("%tape", w.integer("mul", t, layout.size))
+            slopes = [w.load(record, layout.slopes[g] + j) for j in some]
+            return [w.let(f"fadd {w.vector} {a}, {b}") for a, b in zip(so_far, slopes, strict=True)]
+
+        first = [w.load("%gradient", bias_at[j]) for j in some]
+        for j, result in zip(some, w.loop(low, high, 1, first, sums), strict=True):
+            w.store(result, "%gradient", bias_at[j])
+
+
+def _each_tile(
+    w: Builder, count: int, most: int, tile: Callable[[str | int, int], None], *, alike: bool = True
+) -> None:
+    """Full tiles in a loop, if all are alike, and what is left over one by one."""
+    found = tiles(count, most)
+    full = [start for start, width in found if width == most]
+    if alike and len(full) > 1:
+        w.repeat(0, len(full) * most, most, lambda start: tile(start, most))
+        found = found[len(full) :]
+    for start, width in found:
+        tile(start, width)

@@ -1,0 +1,87 @@
+"""The objective: the loss of a step over a sequence, as a function of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple, Protocol
+
+from ..engine.value import Value, constant
+from ..errors import ArgumentTypeError, ArgumentValueError
+
+
+class StepFunction(Protocol):
+    """A step: from the state, the input and the parameters to the state after it and the output.
+
+    All are tuples of Values; the output may be a single Value.
+    """
+
+    def __call__(self, state: Any, x: Any, parameters: Any, /) -> tuple[Sequence[Any], Any]:
+        """The state after the step, and its output."""
+
+
+class LossFunction(Protocol):
+    """A loss: from an output and its target, numbers or tuples of them, to a number."""
+
+    def __call__(self, output: Any, target: Any, /) -> Any:
+        """The loss, a Value where the output has one."""
+
+
+class Objective(NamedTuple):
+    """A step, a loss at `every` step or the last, the parameters and the initial state."""
+
+    step: StepFunction
+    loss: LossFunction
+    parameters: list[Value]
+    state: list[float]
+    every: bool
+
+    @property
+    def numbers(self) -> list[float]:
+        """The numbers of the parameters, as they are now."""
+        return [parameter.data for parameter in self.parameters]
+
+    def call(self, state: Any, x: Any, parameters: Any) -> tuple[tuple[Any, ...], Any]:
+        """The states after a step and its output, whose sizes are checked."""
+        result = self.step(state, x, parameters)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise ArgumentTypeError("step must give a pair: the new state, and the output.")
+        state, output = result
+        if not isinstance(state, tuple | list):
+            raise ArgumentTypeError(
+                f"step must give the new state as a tuple, not {type(state).__name__}."
+            )
+        if len(state) != len(self.state):
+            raise ArgumentValueError(
+                f"step gave a state of size {len(state)}, but the initial one has size "
+                f"{len(self.state)}."
+            )
+        return tuple(state), output
+
+    def loss_of(self, output: Any, goal: Sequence[Any]) -> Any:
+        """The loss of an output; a target of size 1 is a number for an output that is one."""
+        one = not isinstance(output, tuple | list)
+        return self.loss(output, goal[0] if one and len(goal) == 1 else tuple(goal))
+
+    def unrolled(
+        self, parameters: Sequence[Any], xs: Any, ys: Any, copies: Iterable[Any] | None = None
+    ) -> tuple[Any, list[Any]]:
+        """The loss of a sequence, and the output at each step; no loss where there are no `ys`.
+
+        With `copies`, each step takes its own in place of the parameters.
+        """
+        state: Any = tuple([Value(entry) for entry in self.state])
+        total: Any = None
+        outputs = []
+        for k, (x, given) in enumerate(zip(xs, copies or repeat(parameters), strict=False)):
+            state, output = self.call(state, tuple(x), tuple(given))
+            outputs.append(output)
+            if len(ys) and (self.every or k == len(xs) - 1):
+                loss = self.loss_of(output, ys[k if self.every else 0])
+                total = loss if total is None else total + loss
+        return (total / float(len(xs)) if self.every and len(ys) else total), outputs
+
+
+def constants(vectors: Any) -> list[tuple[Value, ...]]:
+    """The vectors as Values that no sweep goes to, as inputs and targets are."""
+    return [tuple([constant(float(entry)) for entry in vector]) for vector in vectors]

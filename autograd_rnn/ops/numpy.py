@@ -1,0 +1,49 @@
+"""The ops of the table on NumPy's arrays: `from autograd_rnn.ops.numpy import tanh`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .op import TABLE, Op
+from .tracer import Tracer
+
+
+@lru_cache(maxsize=1000)
+def on_arrays(op: Op) -> Callable[..., Any]:
+    """The op as a function of arrays; element by element where its entry has no `arrays`.
+
+    >>> on_arrays(TABLE["relu"])(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+    if op.arrays is not None:
+        rule = op.arrays
+        return lambda *operands: rule(np, *operands)
+    one_by_one = np.frompyfunc(op.value, op.arity, 1)
+    return lambda *operands: np.asarray(one_by_one(*operands), dtype=float)
+
+
+class Elements(Tracer):
+    """An array that stands in for a number in the rules of the table."""
+
+    __slots__ = ("numbers",)
+
+    #: What makes an op a function of arrays of this kind.
+    function = staticmethod(on_arrays)
+
+    def __init__(self, numbers: Any) -> None:
+        self.numbers = numbers
+
+    @classmethod
+    def _apply_op(cls, op: Op, operands: tuple[Any, ...]) -> Elements:
+        given = [one.numbers if isinstance(one, Elements) else one for one in operands]
+        return cls(cls.function(op)(*given))
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    if name in TABLE:
+        return on_arrays(TABLE[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,67 @@
+"""Machine code: lanes of any width, and threads."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from autograd_rnn import RNN
+from autograd_rnn.backends.batch import as_batch
+from autograd_rnn.backends.traced import trace_step
+
+from ..steps import agree, batch, flat
+
+pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
+
+from autograd_rnn.backends.llvm.batch import make_blocks
+from autograd_rnn.backends.llvm.kernel import Kernel
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("exact", [False, True])
+def test_lanes_of_any_width(lanes: int, every: bool, exact: bool) -> None:
+    rnn = RNN.random(5, 2, seed=3)
+    eager = rnn.compile("squared_error", at="every" if every else "last", backend="eager")
+    sequences, goals = batch(5, 13, 2, 5, every)
+    traced = trace_step(eager.objective, sequences[0][0], [0.0] * 5, share=not exact)
+    kernel = Kernel(traced, every=every, lanes=lanes, exact=exact)
+    blocks = make_blocks(as_batch(sequences, goals, every=every, arrays=True), lanes, every)
+    numbers = [w.data for w in rnn.parameters()]
+    total, slopes, flagged = kernel.run(blocks, numbers, [0.0] * 5, 2)
+    loss, gradient = eager.loss_and_gradients(sequences, goals)
+    assert total / 13 == pytest.approx(loss, rel=1e-12)
+    assert slopes / 13 == pytest.approx(gradient, rel=1e-9, abs=1e-13)
+    assert not exact or list(slopes / 13) == gradient
+    assert flagged == []
+    forward = Kernel(traced, every=every, lanes=lanes, predict=True)
+    outputs, flagged = forward.predict(blocks, numbers, [0.0] * 5, 2)
+    assert flat([one.tolist() for one in outputs]) == pytest.approx(
+        flat(eager.predict(sequences)), rel=1e-12
+    )
+
+
+def test_several_threads_at_once() -> None:
+    rnn = RNN.random(4, 2, seed=5)
+    compiled = rnn.compile("squared_error", backend="native")
+    sequences, goals = batch(6, 40, 2, 4, False)
+    expected = compiled.loss_and_gradients(sequences, goals)
+    found: list[Any] = []
+
+    def work() -> None:
+        for _ in range(20):
+            found.append(compiled.loss_and_gradients(sequences, goals))
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert found == [expected] * 80
+    for count in (2, 3, 5, 100):
+        agree(compiled.loss_and_gradients(sequences, goals, threads=count), expected)
+        assert compiled.predict(sequences, threads=count) == compiled.predict(sequences)
+    exact = rnn.compile("squared_error", backend="native", exact=True)
+    assert exact.loss_and_gradients(sequences, goals) == exact.loss_and_gradients(
+        sequences, goals, threads=3
+    )
