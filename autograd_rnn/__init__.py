@@ -25,7 +25,7 @@ from .graph.separating import escape, separates, separating_set
 from .graph.walk import topological
 from .networks.gated import GRU, LSTM
 from .networks.linear import Linear
-from .networks.model import Unrolled
+from .networks.model import Model, Unrolled
 from .networks.rnn import RNN, counter
 from .networks.stack import Stack, load_model
 from .networks.torch import from_torch, to_torch
@@ -75,6 +75,7 @@ __all__ = [
     "History",
     "Language",
     "Linear",
+    "Model",
     "Page",
     "Program",
     "Stack",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from numbers import Real
 from typing import Any
 
@@ -134,6 +134,28 @@ def as_function(function: object, argument: str) -> Callable[..., Any]:
     if callable(function):
         return function
     raise ArgumentTypeError(f"{argument} must be a function, not {type(function).__name__}.")
+
+
+def as_flag(flag: object, argument: str) -> bool:
+    """The bool, as it is; `ValueError` for anything else.
+
+    >>> as_flag(True, "bias")
+    True
+    """
+    if not isinstance(flag, bool):
+        raise ArgumentValueError(f"{argument} must be True or False, not {shown(flag)}.")
+    return flag
+
+
+def as_list(things: object, argument: str) -> list[Any]:
+    """The things in their order; `TypeError` naming `argument` for what has none, or is a text.
+
+    >>> as_list(range(3), "places")
+    [0, 1, 2]
+    """
+    if isinstance(things, str | bytes | Mapping | Set) or not isinstance(things, Iterable):
+        raise ArgumentTypeError(f"{argument} must be a list, not {type(things).__name__}.")
+    return list(things)
 
 
 def check_alphabet(alphabet: object) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final
 
-from ..arguments import as_float, as_floats, as_integer, many
+from ..arguments import as_float, as_floats, as_integer, as_list, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 
 MOST_CLASSES: Final = 10_000
@@ -182,13 +182,6 @@ def joined(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     for place in range(len(keys)):
         found.setdefault(find(place), []).append(place)
     return list(found.values())
-
-
-def as_list(things: Any, argument: str) -> list[Any]:
-    """The things as a list; `TypeError` for what is none, or a text."""
-    if isinstance(things, str | bytes) or not isinstance(things, Iterable):
-        raise ArgumentTypeError(f"{argument} must be a list, not {type(things).__name__}.")
-    return list(things)
 
 
 def _as_many(things: Any, argument: str, count: int) -> list[Any]:

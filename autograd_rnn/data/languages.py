@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, product
 from typing import Any, Final
 
-from ..arguments import as_integer, as_name, check_alphabet, check_symbols
+from ..arguments import as_integer, as_list, as_name, check_alphabet, check_symbols
 from ..errors import ArgumentTypeError, ArgumentValueError
-from .dataset import Dataset, as_list
+from .dataset import Dataset
 from .encoding import bits, one_hot
 
 MOST_STRINGS: Final = 1_000_000

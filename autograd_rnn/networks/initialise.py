@@ -34,3 +34,12 @@ def orthogonal(size: int, chance: random.Random) -> list[list[float]]:
         length = math.hypot(*row)
         rows.append([entry / length for entry in row])
     return rows
+
+
+def square_over(states: int, inputs: int, chance: random.Random) -> list[list[float]]:
+    """The rows of a gate: at right angles over its states, and as Glorot over its inputs.
+
+    >>> len(square_over(2, 3, random.Random(0)))
+    5
+    """
+    return [*orthogonal(states, chance), *glorot(inputs, states, chance)]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..arguments import as_float, as_integer
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.notation import accent
+
+#: Numbers or Values in an order: a list, a tuple, an array.
+Vector: TypeAlias = Collection[float | Value]
+#: Rows of one length.
+Table: TypeAlias = Sequence[Sequence[float | Value]]
 
 
 @lru_cache(maxsize=10_000)
@@ -189,3 +194,71 @@ def begins_window(k: int, truncate: int | None) -> bool:
     [4, 7]
     """
     return truncate is not None and k > 1 and (k - 1) % truncate == 0
+
+
+class Step:
+    """One time step of a run: its number `k` from 1, its inputs `x`, and the model's vectors.
+
+    A vector is an attribute by its letter (`step.h`).  `q` is the state after the step, `output` a
+    Value where there is one, else a tuple, and `pi` are the sums: where a model tells none, those
+    of its outputs that are no state.
+    """
+
+    __slots__ = ("entries", "k", "q", "vectors", "x")
+
+    def __init__(
+        self,
+        k: int,
+        x: tuple[Any, ...],
+        vectors: Mapping[str, tuple[Any, ...]],
+        q: tuple[Any, ...],
+        entries: tuple[Any, ...],
+    ) -> None:
+        self.k, self.x, self.vectors, self.q, self.entries = k, x, vectors, q, entries
+
+    @property
+    def pi(self) -> tuple[Any, ...]:
+        """The sums."""
+        states = set(self.q)
+        return self.vectors.get("pi") or tuple([y for y in self.entries if y not in states])
+
+    @property
+    def output(self) -> Any:
+        """The output: a Value where there is one, else a tuple."""
+        return single(self.entries)
+
+    def __getattr__(self, letter: str) -> tuple[Any, ...]:
+        if letter == "vectors" or letter not in self.vectors:
+            raise AttributeError(f"the step has no vector {letter!r}.")
+        return self.vectors[letter]
+
+
+def state_names(models: Sequence[Any]) -> list[str]:
+    """The names of an initial state: what goes by one letter is counted over all the models.
+
+    >>> from autograd_rnn import RNN
+    >>> state_names([RNN.random(1, 1), RNN.random(2, 1)])
+    ['q_1', 'q_2', 'q_3']
+    """
+    letters = [letter for model in models for letter in model.letters for _ in range(model.states)]
+    met = dict.fromkeys(letters, 0)
+    names = []
+    for letter in letters:
+        names.append(component(letter, met[letter], letters.count(letter), None))
+        met[letter] += 1
+    return names
+
+
+def name_steps(steps: Sequence[Step], k: int) -> None:
+    """Name the vectors of step k by their letters: those of one letter are counted through."""
+    vectors: dict[str, list[Value]] = {}
+    met: set[Value] = set()
+    for step in steps:
+        for letter, vector in step.vectors.items():
+            # Linear states are their sums.
+            if met.isdisjoint(vector):
+                met.update(vector)
+                vectors.setdefault("π" if letter == "pi" else letter, []).extend(vector)
+    for letter, values in vectors.items():
+        for index, value in enumerate(values):
+            value.name = component(letter, index, len(values), k)

@@ -413,7 +413,7 @@ def test_files(tmp_path: Path) -> None:
     for damaged, words in [
         ({**content, "layers": 3}, "layers must be a list"),
         ({**content, "layers": []}, "layers must hold one layer or more"),
-        ({**content, "layers": [content]}, "its kind is 'Stack', not one of RNN, LSTM, GRU"),
+        ({**content, "layers": [content]}, "its kind is 'Stack', not one of .*GRU"),
         ({**content, "layers": [{"kind": ["GRU"]}]}, "its kind is a list"),
         ({**content, "kind": "stack"}, "its kind is 'stack'"),
         ({**gru, "recurrent_offset": [1]}, "recurrent_offset must have size 2, not 1|as many"),
@@ -421,7 +421,7 @@ def test_files(tmp_path: Path) -> None:
         ({**Linear([[1]]).to_dict(), "bias": 1}, "bias must be True or False, not 1"),
         ({**gru, "weights": [[1]]}, "needs a multiple of 3"),
         ({**gru, "names": None, "weights": [[None] * 6] * 3}, r"weights\[0\]\[0\] must be a real"),
-        ({key: gru[key] for key in ("kind", "weights")}, "'names' is missing"),
+        ({key: gru[key] for key in ("kind", "weights")}, "'recurrent_offset' is missing"),
         ([], "its kind is None"),
     ]:
         path.write_text(json.dumps(damaged))
@@ -521,11 +521,11 @@ def test_what_is_linear() -> None:
         (lambda: GRU.random(1, 1).step([0], (1,), ()), ArgumentTypeError, "state must be a tuple"),
         (lambda: Stack([]), ArgumentValueError, "layers must hold one layer or more"),
         (lambda: Stack(3), ArgumentTypeError, "layers must be a list, not int"),
-        (lambda: Stack([3]), ArgumentTypeError, r"layers\[0\] must be an RNN, an LSTM, a GRU or"),
+        (lambda: Stack([3]), ArgumentTypeError, r"layers\[0\] must be a layer, such as an RNN"),
         (
             lambda: Stack([Stack.random("GRU", 1, 1, 1)]),
             ArgumentTypeError,
-            r"layers\[0\] must be an RNN.*not Stack",
+            r"layers\[0\] must be a layer, .*not Stack",
         ),
         (
             lambda: Stack([LSTM.random(2, 1), Linear.random(3, 1)]),
@@ -569,7 +569,7 @@ def test_what_is_linear() -> None:
             ArgumentValueError,
             "activation 'sin' is unknown",
         ),
-        (lambda: to_torch(3), ArgumentTypeError, "model must be a model of ours, not int"),
+        (lambda: to_torch(3), ArgumentTypeError, "or a Stack of them, .*: int is none"),
         (
             lambda: to_torch(RNN.random(1, 1, activation="step")),
             ArgumentValueError,

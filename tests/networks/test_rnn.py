@@ -141,7 +141,9 @@ def test_save_and_load(tmp_path: Path) -> None:
 def test_what_is_no_saved_layer(tmp_path: Path, content: str) -> None:
     path = tmp_path / "other.json"
     path.write_text(content)
-    with pytest.raises(ArgumentValueError, match=r"other\.json' does not hold an RNN.*: "):
+    with pytest.raises(
+        ArgumentValueError, match=r"other\.json' does not hold a model of the kind RNN.*: "
+    ):
         RNN.load(path)
 
 
@@ -157,7 +159,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, key: str, content: object) -> N
     path = RNN([[4], [1]], bias=False).save(tmp_path / "rnn.json")
     saved = json.loads(path.read_text())
     path.write_text(json.dumps({**saved, key: content}))
-    with pytest.raises(ArgumentValueError, match=r"rnn\.json' does not hold an RNN.*: "):
+    with pytest.raises(
+        ArgumentValueError, match=r"rnn\.json' does not hold a model of the kind RNN.*: "
+    ):
         RNN.load(path)
 
 
