@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any
 
@@ -148,12 +148,12 @@ def as_flag(flag: object, argument: str) -> bool:
 
 
 def as_list(things: object, argument: str) -> list[Any]:
-    """The things in their order; `TypeError` naming `argument` for what has none, or is a text.
+    """The things as a list; `TypeError` naming `argument` for a text and what is no list.
 
     >>> as_list(range(3), "places")
     [0, 1, 2]
     """
-    if isinstance(things, str | bytes | Mapping | Set) or not isinstance(things, Iterable):
+    if isinstance(things, str | bytes) or not isinstance(things, Iterable):
         raise ArgumentTypeError(f"{argument} must be a list, not {type(things).__name__}.")
     return list(things)
 

@@ -43,7 +43,10 @@ class Dataset:
         classes: int | None = None,
     ) -> None:
         self.sequences: tuple[tuple[Vector, ...], ...] = tuple(
-            [_as_sequence(one, place) for place, one in enumerate(as_list(sequences, "sequences"))]
+            [
+                as_sequence(one, f"sequences[{place}]")
+                for place, one in enumerate(as_list(sequences, "sequences"))
+            ]
         )
         if not self.sequences:
             raise ArgumentValueError("sequences is empty: there must be one or more.")
@@ -194,16 +197,22 @@ def _as_many(things: Any, argument: str, count: int) -> list[Any]:
     return found
 
 
-def _as_sequence(sequence: Any, place: int) -> tuple[Vector, ...]:
-    argument = f"sequences[{place}]"
+def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
+    """The vectors of a sequence, a number being a vector of one.
+
+    `ValueError` where there is none, and `TypeError` for what is no list of numbers, by its place.
+
+    >>> as_sequence([1, [2, 3]], "sequences[0]")
+    ((1.0,), (2.0, 3.0))
+    """
     vectors = [
         tuple(as_floats(one, f"{argument}[{k}]"))
-        if isinstance(one, Iterable)
+        if isinstance(one, Iterable) and not isinstance(one, str)
         else (as_float(one, f"{argument}[{k}]"),)
         for k, one in enumerate(as_list(sequence, argument))
     ]
     if not vectors:
-        raise ArgumentValueError(f"{argument} is of length 0: it has no step, and so no output.")
+        raise ArgumentValueError(f"{argument} is empty: it has no output. Leave it out.")
     return tuple(vectors)
 
 

@@ -27,8 +27,6 @@ class LSTM(Model):
     (['f̈₁', 'f̈₂'], 2)
     """
 
-    __slots__ = ()
-
     letters, gates, output = "hc", "ifgo", "h"
     offsets = {"f": 1.0}  # noqa: RUF012 - read alone
 
@@ -60,8 +58,6 @@ class GRU(Model):
     >>> [value.name for value in run.steps[0].z], len(gru.parameters())
     (['ż₁', 'ż₂'], 26)
     """
-
-    __slots__ = ("recurrent_offset",)
 
     letters, gates, output = "h", "rzn", "h"
 

@@ -23,8 +23,6 @@ class Linear(Model):
     321.0
     """
 
-    __slots__ = ("bias",)
-
     letters, gates, output = "", "y", "y"
 
     def __init__(

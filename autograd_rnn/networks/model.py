@@ -8,12 +8,13 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 
 from ..arguments import as_integer, as_name, many
 from ..backends.compile_step import CompiledStep, compile_step
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
 from .initialise import square_over
 from .serialise import KINDS, as_numbers, fields_of, load_json, save_json
@@ -33,6 +34,13 @@ from .vectors import (
     state_names,
     weighted_sums,
 )
+
+if TYPE_CHECKING:
+    from jax import Device
+    from jax.sharding import Mesh
+
+    #: What batches are shared among, on the backend "jax".
+    Devices: TypeAlias = Sequence[Device] | Mesh
 
 # Every weight is an object: beyond these, memory runs out before patience does.
 MOST_STATES: Final = 1000
@@ -125,8 +133,6 @@ class Model:
     >>> len(Leaky.random(3, 2).unroll([[1, 0], [0, 1]]).steps)
     2
     """
-
-    __slots__ = ("weights",)
 
     kind: ClassVar[str] = "Model"
     letters: ClassVar[Sequence[str]] = "h"
@@ -223,7 +229,7 @@ class Model:
         `state` has a vector for each of the `letters`, and `weights` a table of rows for each of
         the `gates`, and after those the parameters that a kind has beyond its `weights`, if any.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # the constructor has refused what does not define it
 
     def sums(self, table: Sequence[Sequence[Any]], vector: Sequence[Any]) -> tuple[Any, ...]:
         """Wᵀ [1; vector] of a table, or Wᵀ vector without `bias`, from the top down.
@@ -338,14 +344,16 @@ class Model:
 
     def compile(
         self,
-        loss: Any,
+        loss: str | Loss | LossFunction,
         *,
         at: str = "last",
         backend: str = "auto",
         exact: bool = False,
-        devices: Any = None,
+        devices: Devices | None = None,
     ) -> CompiledStep:
         """The model over batches of sequences, by its outputs; see `compile_step`.
+
+        `loss` is the name of one of ours, a function of an output and a target, or a `Loss`.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)

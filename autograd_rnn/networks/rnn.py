@@ -39,8 +39,6 @@ class RNN(Model):
     [4.0]
     """
 
-    __slots__ = ("activation", "bias")
-
     letters, gates, output = "q", "q", "pi"
 
     def __init__(

@@ -58,8 +58,6 @@ class Stack(Model):
     'ÿ'
     """
 
-    __slots__ = ("layers",)
-
     letters = ""
 
     def __init__(self, layers: Iterable[Model]) -> None:
@@ -111,6 +109,11 @@ class Stack(Model):
         for place, weight in enumerate(self.parameters(), 1):
             weight.name = f"w_{place}"
         return self
+
+    @property
+    def weights(self) -> tuple[tuple[Value, ...], ...]:  # type: ignore[override]  # read alone
+        """The rows of all the layers, one layer after the other."""
+        return tuple([row for layer in self.layers for row in layer.weights])
 
     @property
     def states(self) -> int:

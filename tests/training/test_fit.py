@@ -626,7 +626,7 @@ def test_refusals() -> None:
         ),
         (r"engine 'gpu' is unknown: choose one of auto, eager", attempt(engine="gpu")),
         (r"at 'first' is unknown", attempt(at="first")),
-        (r"optimiser must be SGD\(...\) or Adam\(...\), not str", attempt(optimiser="adam")),
+        (r"optimiser must be an Optimiser, such as Adam\(\), not str", attempt(optimiser="adam")),
         (r"model must have inputs, .*: int has no inputs", attempt(model=5)),
     ]:
         with pytest.raises((ValueError, TypeError), match=words):
