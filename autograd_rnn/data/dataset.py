@@ -1,4 +1,4 @@
-"""Sequences with their targets: one size of vectors, and parts that share no content."""
+"""Data sets: sequences with targets, and parts of them that share no content."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class Dataset:
 
 
 def joined(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
-    """The places of what shares a key, directly or through others, in one list each.
+    """The groups of places that share a key, directly or through others.
 
     >>> joined([["a"], ["b"], ["a", "c"], ["c"]])
     [[0, 2, 3], [1]]

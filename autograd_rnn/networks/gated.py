@@ -27,7 +27,7 @@ class LSTM(Model):
     (['f̈₁', 'f̈₂'], 2)
     """
 
-    letters, gates, output = "hc", "ifgo", "h"
+    letters, gates = "hc", "ifgo"
     offsets = {"f": 1.0}  # noqa: RUF012 - read alone
 
     def advance(self, state: Any, x: Any, weights: Any) -> dict[str, tuple[Any, ...]]:
@@ -59,7 +59,7 @@ class GRU(Model):
     (['ż₁', 'ż₂'], 26)
     """
 
-    letters, gates, output = "h", "rzn", "h"
+    letters, gates = "h", "rzn"
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ class Linear(Model):
     def random(  # type: ignore[override]  # it has no states, but outputs
         cls, inputs: int, outputs: int, *, seed: int = 0
     ) -> Self:
-        """A readout with offset 0, its weights drawn by the seed as Glorot and Bengio do (2010).
+        """A readout with offset 0 and weights as Glorot and Bengio draw them (2010), by the seed.
 
         >>> Linear.random(8, 2)
         <Linear: 8 inputs, 2 outputs>

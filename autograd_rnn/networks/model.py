@@ -16,7 +16,7 @@ from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
-from .initialise import square_over
+from .initialise import glorot, orthogonal
 from .serialise import KINDS, as_numbers, fields_of, load_json, save_json
 from .vectors import (
     Step,
@@ -26,9 +26,7 @@ from .vectors import (
     as_table,
     as_vector,
     as_weights,
-    begins_window,
     check_step,
-    check_truncate,
     components,
     name_steps,
     state_names,
@@ -114,14 +112,14 @@ class Model:
     A class derived from it is a kind of model: `advance` says how it takes a step, and unrolling,
     stacking, drawing, compiling, training and files follow.  Its `weights` have rows [1; states;
     inputs] (without `bias` no 1), and for each of its `gates` a column per state.  `letters` name
-    the vectors of the state, the first one that which the next layer reads, and `output` names the
-    vector that is the output.  Files hold what its constructor takes, each argument being an
-    attribute too, under the name of the class, or `class Mine(Model, kind="another")`.
+    the vectors of the state, of which the next layer reads the first; that is the output too,
+    unless `output` names another vector.  A file holds what the constructor takes, each argument
+    being an attribute too, and the kind: the name of the class, unless it is given as in
+    `class Mine(Model, kind="another")`.
 
     >>> from autograd_rnn import sigmoid
-    >>> class Leaky(Model):
-    ...     '''H = (1 - z)·H + z·π, with a gate z of its own.'''
-    ...     letters, gates, output = "h", "zp", "h"
+    >>> class Leaky(Model):  # H = (1 - z)·H + z·π
+    ...     letters, gates = "h", "zp"
     ...     def advance(self, state, x, weights):
     ...         (h,), (of_z, of_p) = state, weights
     ...         z = [sigmoid(total) for total in self.sums(of_z, h + x)]
@@ -137,7 +135,7 @@ class Model:
     kind: ClassVar[str] = "Model"
     letters: ClassVar[Sequence[str]] = "h"
     gates: ClassVar[Sequence[str]] = "h"
-    output: ClassVar[str] = "h"
+    output: ClassVar[str] = ""
     #: What `random` begins an offset with, by gate, where it is not 0.
     offsets: ClassVar[Mapping[str, float]] = {}
 
@@ -173,9 +171,9 @@ class Model:
 
     @classmethod
     def random(cls, states: int, inputs: int, *, seed: int = 0) -> Self:
-        """A layer drawn by the seed: orthogonal over its states, as Glorot over its inputs.
+        """A layer of random weights: orthogonal over the states, and Glorot's over the inputs.
 
-        The offsets are 0, but for those of an LSTM's f, which are 1.
+        The offsets are 0, except those of an LSTM's f, which are 1.  The seed decides the weights.
 
         >>> from autograd_rnn import GRU
         >>> GRU.random(8, 4)
@@ -185,7 +183,11 @@ class Model:
         as_integer(inputs, "inputs", least=0, most=MOST_INPUTS)
         chance = random.Random(as_integer(seed, "seed"))
         tables = [
-            [[cls.offsets.get(gate, 0.0)] * states, *square_over(states, inputs, chance)]
+            [
+                [cls.offsets.get(gate, 0.0)] * states,
+                *orthogonal(states, chance),
+                *glorot(inputs, states, chance),
+            ]
             for gate in cls.gates
         ]
         return cls([list(chain(*rows)) for rows in zip(*tables, strict=True)])
@@ -253,14 +255,15 @@ class Model:
         """The record of step k, nothing in it named."""
         given = self.advance(as_rows(state, self.states or 1), x, weights)
         vectors = {letter: tuple(vector) for letter, vector in given.items()}
-        for letter in (*self.letters, self.output):
+        output = self.output or self.letters[0]
+        for letter in (*self.letters, output):
             if len(vectors.get(letter, ())) != self.outputs:
                 raise ArgumentValueError(
                     f"advance of {self.kind} must give {letter!r}, of size {self.outputs}: it "
                     f"gives {', '.join([f'{one} of {len(v)}' for one, v in vectors.items()])}."
                 )
         q = tuple([entry for letter in self.letters for entry in vectors[letter]])
-        return Step(k, x, vectors, q, vectors[self.output])
+        return Step(k, x, vectors, q, vectors[output])
 
     def _layers(self) -> Sequence[Model]:
         """The models whose states are the state, in order."""
@@ -327,11 +330,12 @@ class Model:
                 f"inputs must be a list of vectors, not {type(inputs).__name__}: "
                 f"write one_hot(...) or bits(...) around a string."
             )
-        check_truncate(truncate)
+        if truncate is not None:
+            as_integer(truncate, "truncate", least=1)
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
         if_one_too_many = self._if_one_too_many()
         for k, vector in enumerate(inputs, 1):
-            if begins_window(k, truncate):
+            if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
             names = components("x", self.inputs, k)

@@ -55,7 +55,7 @@ class RNN(Model):
 
     @classmethod
     def random(cls, states: int, inputs: int, *, activation: str = "tanh", seed: int = 0) -> Self:
-        """A layer with offset, its weights drawn evenly from ±1/√states by the seed.
+        """A layer with an offset, its weights uniform in ±1/√states; the seed decides them.
 
         >>> RNN.random(2, 4, seed=7)
         <RNN: 2 states, 4 inputs, tanh>

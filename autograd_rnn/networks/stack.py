@@ -1,4 +1,4 @@
-"""Layers over layers, with a readout on top, and a model of any kind from its file."""
+"""Stacks of layers, with a readout on top; and a model of any kind from its file."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ class Stack(Model):
     def random(  # type: ignore[override]  # what a stack is drawn from is more than a layer is
         cls, kind: str, states: int, inputs: int, outputs: int, *, layers: int = 1, seed: int = 0
     ) -> Stack:
-        """So many layers of a kind, such as "LSTM", and a readout, drawn by the seed.
+        """So many layers of one kind, and a readout on top, of random weights.
 
         `kind` is "RNN", "LSTM", "GRU", or that of another `Model` with a state.  The weights are
-        named w_1, w_2, ... through the whole stack.
+        named w_1, w_2, ... through the whole stack.  The seed decides their numbers.
 
         >>> Stack.random("GRU", 4, 2, 1, layers=2)
         <Stack: 2 inputs, GRU of 4, GRU of 4, Linear of 1>

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from ..arguments import as_float, as_integer
+from ..arguments import as_float
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.notation import accent
@@ -181,21 +181,6 @@ def check_step(model: Any, state: object, x: object, parameters: object) -> None
             raise ArgumentValueError(f"{argument} must have size {size}, not {len(given)}.")
 
 
-def check_truncate(truncate: object) -> None:
-    """`ValueError` or `TypeError` unless it is None, or steps of a window, one or more."""
-    if truncate is not None:
-        as_integer(truncate, "truncate", least=1)
-
-
-def begins_window(k: int, truncate: int | None) -> bool:
-    """Whether step k is the first of a window of so many steps, other than the first one.
-
-    >>> [k for k in range(1, 8) if begins_window(k, 3)]
-    [4, 7]
-    """
-    return truncate is not None and k > 1 and (k - 1) % truncate == 0
-
-
 class Step:
     """One time step of a run: its number `k` from 1, its inputs `x`, and the model's vectors.
 
@@ -261,4 +246,5 @@ def name_steps(steps: Sequence[Step], k: int) -> None:
                 vectors.setdefault("π" if letter == "pi" else letter, []).extend(vector)
     for letter, values in vectors.items():
         for index, value in enumerate(values):
-            value.name = component(letter, index, len(values), k)
+            if value.op is not None:  # a weight that a step hands on keeps its name
+                value.name = component(letter, index, len(values), k)

@@ -1,4 +1,4 @@
-"""Losses of an output and its target, on numbers and on Values, with what training asks of them."""
+"""Losses of an output and its target, on numbers and Values, each with its targets and hits."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def as_loss(loss: str | Loss | LossFunction) -> Loss:
 
 
 def is_hit(loss: Loss, output: Any, target: Any) -> bool | None:
-    """Whether an output of numbers says what the target says; None for a loss that cannot tell.
+    """Whether an output, of numbers, is right about its target; None where the loss has no `hit`.
 
     Of binary cross entropy every logit has the sign of its target, above ½ or not; of cross
     entropy the largest logit is the target's class, or its most probable one.

@@ -1,4 +1,4 @@
-"""Sequences and their targets to learn from: checked at the door, shuffled, and in batches."""
+"""Sequences and targets to learn from: checked, shuffled, and divided into batches."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Data: TypeAlias = WithTargets | tuple[Collection[Inputs], Collection[Target]]
 
 
 class Examples(NamedTuple):
-    """As many sequences as targets, one or more."""
+    """Sequences and as many targets, one or more."""
 
     sequences: list[Any]
     targets: list[Any]
 
     def fingerprint(self) -> str:
-        """A short text, another one for other data."""
+        """A short text that differs where the data differ."""
         digest = hashlib.sha256()
         for part in self:
             digest.update(b"part")
@@ -59,9 +59,10 @@ def _flatten(entry: Any, numbers: array[float]) -> None:
 
 
 def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
-    """The places of an epoch's examples in batches, shuffled by the seed and the epoch alone.
+    """The batches of an epoch, as places of examples; the seed and the epoch decide the order.
 
-    So an epoch that is begun again has the same batches, with no state of a generator to be kept.
+    So a training that goes on within an epoch has the same batches, without the state of a
+    generator.
 
     >>> batches(5, 2, seed=0, epoch=1)
     [[4, 2], [1, 0], [3]]

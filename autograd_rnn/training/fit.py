@@ -70,10 +70,10 @@ def fit(
     these `devices`.  Each epoch goes through the data once, in batches, in an order that the seed
     and the epoch decide.
 
-    With `patience` the training ends when the validation loss has not been lower for so many
-    epochs, and the weights of the best epoch are put back.  With `checkpoint`, a path, all is
-    written there after each epoch, and a training that finds the file goes on from it: on the same
-    engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
+    With `patience` the training ends when the validation loss has not fallen for so many epochs,
+    and the weights of the best epoch are restored.  With `checkpoint`, a path, everything is
+    written there after each epoch, and a training that finds the file goes on from it: on the same engine
+    to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
     model, and the checkpoint, as they were after the last whole batch.
 
     `TrainingError` (an `ArithmeticError`) for a loss, gradient or weight that is NaN or infinite,
@@ -188,7 +188,7 @@ class _Training:
         return self.history
 
     def after_a_batch(self, moment: Moment) -> Moment:
-        """The moment after one batch more, of which the weights have learned."""
+        """The moment after one more batch."""
         start = time.perf_counter()
         places = self.batches_of(moment.epoch)[moment.batch]
         sequences = [self.data.sequences[place] for place in places]
@@ -251,7 +251,7 @@ class _Training:
         return self.order[1]
 
     def hits(self, batch: Batch, targets: Sequence[Any]) -> tuple[int, int]:
-        """How many outputs say what their targets say, of how many; of none for other losses."""
+        """The number of hits, and of outputs that were judged: none where the loss has no hits."""
         if self.loss.hit is None:
             return 0, 0
         outputs: list[Any] = self.compiled.predict(batch, threads=self.threads)
@@ -269,7 +269,7 @@ class _Training:
         places: Sequence[int],
         learning: bool = True,
     ) -> None:
-        """Raise the error of a batch: of its first sequence with a number that is not finite."""
+        """Raise the error that names the first sequence of a batch with a number not finite."""
         epoch = f"epoch {moment.epoch + 1}"
         for place in places:
             sequence, target = examples.sequences[place], examples.targets[place]

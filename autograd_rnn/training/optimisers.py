@@ -1,4 +1,4 @@
-"""Optimisers: what turns gradients into steps of the parameters, by the formulas of torch.optim."""
+"""Optimisers: how parameters move along their gradients, by the formulas of torch.optim."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Optimiser(ABC):
     def state(self) -> dict[str, Any]:
         """What is remembered between steps, as JSON can hold it: nothing before the first one.
 
-        It is made anew by each step, so that what was read once stays as it was.  One that was read
-        may be assigned; `ValueError` for any other.
+        Each step makes a new one, so that a state that was read stays as it was, and can be
+        assigned again.  `ValueError` for anything else.
         """
         return self._state
 
@@ -134,7 +134,7 @@ class SGD(Optimiser):
 class Adam(Optimiser):
     """Adam: p ← p − learning_rate·m̂ / (√v̂ + eps), means of the gradients and of their squares.
 
-    m and v forget by the factors `betas` per step, and m̂ and v̂ are freed of their start at 0
+    m and v decay by the factors `betas` per step, and m̂ and v̂ are corrected for their start at 0
     (Kingma and Ba, 2015, algorithm 1).  With `clip_norm`, gradients whose norm over all parameters
     is larger are scaled down to it.  `ValueError` for settings outside their ranges.
 

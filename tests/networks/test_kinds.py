@@ -36,7 +36,7 @@ from autograd_rnn.networks.serialise import KINDS
 class MinimalGatedUnit(Model):
     """A recurrent layer whose one gate forgets and resets (Zhou and others, 2016)."""
 
-    letters, gates, output = "h", "fg", "h"
+    gates = "fg"
 
     def advance(self, state: Any, x: Any, weights: Any) -> dict[str, Any]:
         (h,), (of_f, of_g) = state, weights
@@ -193,7 +193,6 @@ def test_it_learns() -> None:
 CLASS = """
 from autograd_rnn import Model
 class Sum(Model{more}):
-    letters, gates, output = "h", "h", "h"
     def advance(self, state, x, weights):
         return {{"h": self.sums(weights[0], state[0] + x)}}
 """
