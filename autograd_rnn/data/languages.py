@@ -162,7 +162,7 @@ class Language:
         return ways
 
     def _draw(self, length: int, ways: Sequence[Sequence[int]], chance: random.Random) -> str:
-        """A string of the class, all equally likely: symbols weighted by how many strings follow."""
+        """A string of the class, all equally likely: symbols weighted by what can follow."""
         state, word = 0, []
         for left in range(length - 1, -1, -1):
             following = self.transitions[state]

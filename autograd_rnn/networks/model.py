@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 
-from ..arguments import as_integer, as_name, many
+from ..arguments import as_integer, as_list, as_name, many
 from ..backends.compile_step import CompiledStep, compile_step
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
@@ -254,7 +254,14 @@ class Model:
     def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> Any:
         """The record of step k, nothing in it named."""
         given = self.advance(as_rows(state, self.states or 1), x, weights)
-        vectors = {letter: tuple(vector) for letter, vector in given.items()}
+        if not isinstance(given, Mapping):
+            raise ArgumentTypeError(
+                f"advance of {self.kind} must give a dict of vectors, not {type(given).__name__}."
+            )
+        vectors = {
+            letter: tuple(as_list(vector, f"{letter!r} from advance of {self.kind}"))
+            for letter, vector in given.items()
+        }
         output = self.output or self.letters[0]
         for letter in (*self.letters, output):
             if len(vectors.get(letter, ())) != self.outputs:

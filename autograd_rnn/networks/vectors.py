@@ -246,5 +246,6 @@ def name_steps(steps: Sequence[Step], k: int) -> None:
                 vectors.setdefault("π" if letter == "pi" else letter, []).extend(vector)
     for letter, values in vectors.items():
         for index, value in enumerate(values):
-            if value.op is not None:  # a weight that a step hands on keeps its name
+            # What a step only hands on, such as a weight, keeps its name.
+            if isinstance(value, Value) and value.op is not None:
                 value.name = component(letter, index, len(values), k)

@@ -72,9 +72,9 @@ def fit(
 
     With `patience` the training ends when the validation loss has not fallen for so many epochs,
     and the weights of the best epoch are restored.  With `checkpoint`, a path, everything is
-    written there after each epoch, and a training that finds the file goes on from it: on the same engine
-    to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
-    model, and the checkpoint, as they were after the last whole batch.
+    written there after each epoch, and a training that finds the file goes on from it: on the
+    same engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves
+    the model, and the checkpoint, as they were after the last whole batch.
 
     `TrainingError` (an `ArithmeticError`) for a loss, gradient or weight that is NaN or infinite,
     naming the epoch, the sequence and the first such number in it; the model is as it was after the

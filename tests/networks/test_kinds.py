@@ -237,17 +237,22 @@ def test_refusals() -> None:
     class Silent(Model):
         pass
 
-    class Wrong(Model):
-        def advance(self, state: Any, x: Any, weights: Any) -> dict[str, Any]:
-            return {"h": state[0][:1], "pi": x}
+    def giving(given: Any) -> Any:
+        class Wrong(Model):
+            def advance(self, state: Any, x: Any, weights: Any) -> Any:
+                return given
+
+        return lambda: Wrong([[1, 1]] * 4).unroll([[1]])
 
     calls: list[tuple[Any, str]] = [
         (lambda: Model([[1], [2]]), "Model takes no step: derive a class from Model, and define"),
         (lambda: Silent([[1], [2]]), "Silent takes no step"),
         (lambda: Stack([Silent]), r"layers\[0\] must be a layer.*, not type"),
+        (giving(None), "advance of Wrong must give a dict of vectors, not NoneType"),
+        (giving({"h": 3}), "'h' from advance of Wrong must be a list, not int"),
         (
-            lambda: Wrong([[1, 1]] * 4).unroll([[1]]),
-            "advance of Wrong must give 'h', of size 2: it gives h of 1, pi of 1",
+            giving({"h": [Value(1)], "pi": ()}),
+            "advance of Wrong must give 'h', of size 2: it gives h of 1, pi of 0",
         ),
         (
             lambda: Stack.random("Nobody", 1, 1, 1),
@@ -286,3 +291,14 @@ def test_the_content_of_a_file_is_as_documented(kind: str) -> None:
     assert made.from_dict(content).to_dict() == content
     stack = Stack.from_dict({"kind": "Stack", "layers": [content]})
     assert stack.to_dict() == {"kind": "Stack", "layers": [content]}
+
+
+def test_what_a_step_only_hands_on_keeps_its_name() -> None:
+    class Held(Model):
+        def advance(self, state: Any, x: Any, weights: Any) -> dict[str, Any]:
+            return {"w": weights[0][0], "one": [1.0], "h": self.sums(weights[0], state[0] + x)}
+
+    model = Held([[1], [2], [3]])
+    run = model.unroll([[1], [2]])
+    assert [weight.name for weight in model.parameters()] == ["w_1", "w_2", "w_3"]
+    assert [run.steps[0].h[0].name, run.steps[1].h[0].name, run.steps[0].x[0].name] == [*"ḣḧẋ"]
