@@ -253,24 +253,29 @@ class Model:
 
     def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> Any:
         """The record of step k, nothing in it named."""
-        given = self.advance(as_rows(state, self.states or 1), x, weights)
+        letters, size = self.letters, len(weights[0][0])
+        vectors = self.advance([state] if len(letters) == 1 else as_rows(state, size), x, weights)
+        if type(vectors) is not dict or {*map(type, vectors.values())} != {tuple}:
+            vectors = self._as_vectors(vectors)
+        output = self.output or letters[0]
+        q = tuple([entry for letter in letters for entry in vectors.get(letter, ())])
+        y = vectors.get(output, ())
+        if len(y) != size or len(q) != size * len(letters):
+            wanted = ", ".join(dict.fromkeys([*letters, output]))
+            found = ", ".join([f"{letter} of {len(one)}" for letter, one in vectors.items()])
+            raise ArgumentValueError(
+                f"advance of {self.kind} must give {wanted} of size {size}: it gives {found}."
+            )
+        return Step(k, x, vectors, q, y)
+
+    def _as_vectors(self, given: object) -> dict[str, tuple[Any, ...]]:
+        """What `advance` gave, as tuples by letter."""
+        what = f"advance of {self.kind}"
         if not isinstance(given, Mapping):
             raise ArgumentTypeError(
-                f"advance of {self.kind} must give a dict of vectors, not {type(given).__name__}."
+                f"{what} must give a dict of vectors, not {type(given).__name__}."
             )
-        vectors = {
-            letter: tuple(as_list(vector, f"{letter!r} from advance of {self.kind}"))
-            for letter, vector in given.items()
-        }
-        output = self.output or self.letters[0]
-        for letter in (*self.letters, output):
-            if len(vectors.get(letter, ())) != self.outputs:
-                raise ArgumentValueError(
-                    f"advance of {self.kind} must give {letter!r}, of size {self.outputs}: it "
-                    f"gives {', '.join([f'{one} of {len(v)}' for one, v in vectors.items()])}."
-                )
-        q = tuple([entry for letter in self.letters for entry in vectors[letter]])
-        return Step(k, x, vectors, q, vectors[output])
+        return {one: tuple(as_list(v, f"{one!r} from {what}")) for one, v in given.items()}
 
     def _layers(self) -> Sequence[Model]:
         """The models whose states are the state, in order."""
@@ -340,12 +345,12 @@ class Model:
         if truncate is not None:
             as_integer(truncate, "truncate", least=1)
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
-        if_one_too_many = self._if_one_too_many()
+        size, if_one_too_many = self.inputs, self._if_one_too_many()
         for k, vector in enumerate(inputs, 1):
             if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
-            names = components("x", self.inputs, k)
+            names = components("x", size, k)
             x = as_vector(vector, names, f"inputs[{k - 1}]", constant, if_one_too_many)
             step = self._advance(k, q, x, weights)
             name_steps(self._parts(step), k)

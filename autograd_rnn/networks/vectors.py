@@ -17,7 +17,6 @@ Vector: TypeAlias = Collection[float | Value]
 Table: TypeAlias = Sequence[Sequence[float | Value]]
 
 
-@lru_cache(maxsize=10_000)
 def component(letter: str, index: int, size: int, k: int | None) -> str:
     """π̇ for a vector of size 1, π̇₁, π̇₂, ... otherwise; no accent for the initial state.
 
@@ -28,13 +27,14 @@ def component(letter: str, index: int, size: int, k: int | None) -> str:
     return name if k is None else accent(name, k)
 
 
-def components(letter: str, size: int, k: int | None) -> list[str]:
+@lru_cache(maxsize=10_000)
+def components(letter: str, size: int, k: int | None) -> tuple[str, ...]:
     """The names of a whole vector.
 
     >>> components("h", 2, None)
-    ['h_1', 'h_2']
+    ('h_1', 'h_2')
     """
-    return [component(letter, index, size, k) for index in range(size)]
+    return tuple([component(letter, index, size, k) for index in range(size)])
 
 
 def as_vector(
@@ -50,13 +50,17 @@ def as_vector(
     ['x_1', 'mine']
     """
     size = len(names)
-    if isinstance(vector, str | bytes | Mapping | Set) or not hasattr(vector, "__len__"):
-        raise _no_vector(vector, size, argument)
-    try:
-        found = len(vector)
-        entries = list(vector) if isinstance(vector, Iterable) else []
-    except TypeError:
-        raise _no_vector(vector, size, argument) from None
+    if type(vector) is list or type(vector) is tuple:  # at once: an abstract class takes its time
+        entries: Sequence[Any] = vector
+        found = len(entries)
+    else:
+        if isinstance(vector, str | bytes | Mapping | Set) or not hasattr(vector, "__len__"):
+            raise _no_vector(vector, size, argument)
+        try:
+            found = len(vector)
+            entries = list(vector) if isinstance(vector, Iterable) else []
+        except TypeError:
+            raise _no_vector(vector, size, argument) from None
     if found != size:
         more = f" {if_one_too_many}" if if_one_too_many and found == size + 1 else ""
         raise ArgumentValueError(f"{argument} must have size {size}, not {found}.{more}")
@@ -149,12 +153,10 @@ def weighted_sums(
     (33, 54)
     """
     sums = []
-    for column in range(len(rows[0])):
-        total = rows[0][column] if bias else None
-        for row, operand in zip(rows[bias:], vector, strict=True):
-            term = row[column] * operand
-            total = term if total is None else total + term
-        assert total is not None
+    for column in zip(*rows, strict=True):
+        total = column[0] if bias else column[0] * vector[0]
+        for weight, operand in zip(column[1:], vector if bias else vector[1:], strict=True):
+            total = total + weight * operand
         sums.append(total)
     return tuple(sums)
 
@@ -240,12 +242,10 @@ def name_steps(steps: Sequence[Step], k: int) -> None:
     met: set[Value] = set()
     for step in steps:
         for letter, vector in step.vectors.items():
-            # Linear states are their sums.
-            if met.isdisjoint(vector):
+            # Linear states are their sums; and weights that a step hands on keep their names.
+            if vector and getattr(vector[0], "op", None) and met.isdisjoint(vector):
                 met.update(vector)
                 vectors.setdefault("π" if letter == "pi" else letter, []).extend(vector)
     for letter, values in vectors.items():
-        for index, value in enumerate(values):
-            # What a step only hands on, such as a weight, keeps its name.
-            if isinstance(value, Value) and value.op is not None:
-                value.name = component(letter, index, len(values), k)
+        for value, name in zip(values, components(letter, len(values), k), strict=True):
+            value.name = name

@@ -252,7 +252,7 @@ def test_refusals() -> None:
         (giving({"h": 3}), "'h' from advance of Wrong must be a list, not int"),
         (
             giving({"h": [Value(1)], "pi": ()}),
-            "advance of Wrong must give 'h', of size 2: it gives h of 1, pi of 0",
+            "advance of Wrong must give h of size 2: it gives h of 1, pi of 0",
         ),
         (
             lambda: Stack.random("Nobody", 1, 1, 1),
