@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from ..arguments import as_choice, as_integer, as_list, many, shown
 from ..engine.value import Value
@@ -19,27 +19,15 @@ from .vectors import Step
 MOST_LAYERS: Final = 100
 
 
-class StackStep(NamedTuple):
-    """One step of a stack: its number k from 1, inputs x, and the step of each layer."""
+class StackStep(Step):
+    """One step of a stack: that of each of its `layers`, and the vectors of the last one."""
 
-    k: int
-    x: tuple[Value, ...]
-    layers: tuple[Step, ...]
+    __slots__ = ("layers",)
 
-    @property
-    def pi(self) -> tuple[Value, ...]:
-        """The sums of the last layer."""
-        return self.layers[-1].pi
-
-    @property
-    def q(self) -> tuple[Value, ...]:
-        """The states of all the layers, one layer after the other."""
-        return tuple([value for step in self.layers for value in step.q])
-
-    @property
-    def output(self) -> Any:
-        """The output of the last layer."""
-        return self.layers[-1].output
+    def __init__(self, k: int, x: tuple[Any, ...], layers: Sequence[Step]) -> None:
+        last, q = layers[-1], tuple([value for step in layers for value in step.q])
+        super().__init__(k, x, last.vectors, q, last.entries)
+        self.layers = tuple(layers)
 
 
 class Stack(Model):
@@ -155,7 +143,7 @@ class Stack(Model):
             step = layer._advance(k, state[:held], entry, own)
             state, entry = state[held:], step.q[: layer.states] or step.entries
             steps.append(step)
-        return StackStep(k, x, tuple(steps))
+        return StackStep(k, x, steps)
 
     def _layers(self) -> Sequence[Model]:
         return self.layers

@@ -82,14 +82,13 @@ def _numbers(table: Any, key: str) -> Any:
     rows = table.tolist() if hasattr(table, "tolist") else table
     deep = "weight" in key
     if not isinstance(rows, list) or (
-        deep and not (rows and all(isinstance(row, list) for row in rows) and _even(rows))
+        deep
+        and not (
+            rows and all(isinstance(row, list) for row in rows) and len({*map(len, rows)}) == 1
+        )
     ):
         raise ArgumentValueError(f"{shown(key)} must be a tensor of {1 + deep} dimensions.")
     return rows
-
-
-def _even(rows: Sequence[Sequence[Any]]) -> bool:
-    return len({len(row) for row in rows}) == 1
 
 
 def _table(tables: Mapping[str, Any], key: str, rows: int) -> Any:
@@ -188,20 +187,19 @@ def _form(layer: Layer) -> tuple[Any, ...]:
 def _tables(layer: Layer, place: int) -> dict[str, Any]:
     """A layer's weights under torch's names and in its shapes."""
     rows = [[weight.data for weight in row] for row in layer.weights]
-    biased = not isinstance(layer, RNN | Linear) or layer.bias
-    (offset, *rest) = rows if biased else [[], *rows]
+    offset, *rest = rows if layer.bias else [[], *rows]
     over_h, over_x = rest[: layer.states], rest[layer.states :]
 
     def turned(rows: Rows) -> Rows:
         return [list(column) for column in zip(*rows, strict=True)]
 
     if isinstance(layer, Linear):
-        return {"weight": turned(over_x), **({"bias": offset} if biased else {})}
+        return {"weight": turned(over_x), **({"bias": offset} if layer.bias else {})}
     tables: dict[str, Any] = {
         f"weight_ih_l{place}": turned(over_x) or [[] for _ in rows[0]],
         f"weight_hh_l{place}": turned(over_h),
     }
-    if biased:
+    if layer.bias:
         last = [weight.data for weight in layer.recurrent_offset] if isinstance(layer, GRU) else []
         tables[f"bias_ih_l{place}"] = offset
         tables[f"bias_hh_l{place}"] = [0.0] * (len(offset) - len(last)) + last

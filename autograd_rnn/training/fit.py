@@ -100,22 +100,11 @@ class _Training:
     """One call of `fit`: what was given, and what has been measured so far."""
 
     def __init__(
-        self,
-        model: Trainable,
-        data: Data,
-        loss: str | Loss | LossFunction,
-        optimiser: Optimiser,
-        epochs: int,
-        batch_size: int,
-        validation: Data | None,
-        seed: int,
-        engine: str,
-        at: str,
-        patience: int | None,
-        checkpoint: str | os.PathLike[str] | None,
-        threads: int,
+        self, model: Trainable, data: Data, loss: str | Loss | LossFunction, optimiser: Optimiser,
+        epochs: int, batch_size: int, validation: Data | None, seed: int, engine: str, at: str,
+        patience: int | None, checkpoint: str | os.PathLike[str] | None, threads: int,
         devices: Devices | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         for name in ("inputs", "outputs", "parameters", "compile"):
             if not hasattr(model, name):
                 raise ArgumentTypeError(

@@ -27,6 +27,7 @@ from autograd_rnn import (
     play,
     sigmoid,
     tanh,
+    to_torch,
 )
 from autograd_rnn.backends.compile_step import BACKENDS
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
@@ -159,6 +160,8 @@ def test_it_is_drawn_played_and_derived() -> None:
     for picture in (draw_cell, draw_weights):
         with pytest.raises(ArgumentTypeError, match="such as an RNN, not MinimalGatedUnit"):
             picture(alone)
+    with pytest.raises(ArgumentTypeError, match="as torch has: MinimalGatedUnit is none"):
+        to_torch(alone)
     with pytest.raises(ValueError, match="only an RNN is drawn by its neurons"):
         draw_network(alone.unroll([[1]]))
 
