@@ -25,12 +25,12 @@ from .graph.separating import escape, separates, separating_set
 from .graph.walk import topological
 from .networks.gated import GRU, LSTM
 from .networks.linear import Linear
-from .networks.model import Unrolled
+from .networks.model import Model, Unrolled
 from .networks.rnn import RNN, counter
 from .networks.stack import Stack, load_model
 from .networks.torch import from_torch, to_torch
 from .ops.functions import dot, logsumexp, softmax
-from .ops.losses import binary_cross_entropy, cross_entropy, squared_error
+from .ops.losses import Loss, binary_cross_entropy, cross_entropy, squared_error
 from .ops.op import primitive
 from .ops.table import (
     abs,
@@ -55,7 +55,7 @@ from .pictures.play.page import Page, play
 from .program.program import Program, record
 from .training.fit import fit
 from .training.history import History
-from .training.optimisers import SGD, Adam
+from .training.optimisers import SGD, Adam, Optimiser
 
 __all__ = [
     "GRU",
@@ -76,6 +76,9 @@ __all__ = [
     "History",
     "Language",
     "Linear",
+    "Loss",
+    "Model",
+    "Optimiser",
     "Page",
     "Program",
     "Stack",

@@ -48,15 +48,16 @@ def _way_out(number: object) -> str:
     return ": convert it to an int or a float first."
 
 
-def as_list(things: object, argument: str, kind: str) -> list[Any]:
-    """The list of what can be run through, but for a text; `TypeError` naming `argument`.
+def as_list(things: object, argument: str, kind: str = "") -> list[Any]:
+    """The things as a list; `TypeError` naming `argument` for a text and for what is no list.
 
     >>> as_list((1, 2), "point", "numbers")
     [1, 2]
     """
     if isinstance(things, str | bytes) or not isinstance(things, Iterable):
+        of, way_out = (f" of {kind}", ": for one, write [x]") if kind else ("", "")
         raise ArgumentTypeError(
-            f"{argument} must be a list of {kind}, not {type(things).__name__}: for one, write [x]."
+            f"{argument} must be a list{of}, not {type(things).__name__}{way_out}."
         )
     return list(things)
 
@@ -143,6 +144,17 @@ def as_function(function: object, argument: str) -> Callable[..., Any]:
     if callable(function):
         return function
     raise ArgumentTypeError(f"{argument} must be a function, not {type(function).__name__}.")
+
+
+def as_flag(flag: object, argument: str) -> bool:
+    """The bool, as it is; `ValueError` for anything else.
+
+    >>> as_flag(True, "bias")
+    True
+    """
+    if not isinstance(flag, bool):
+        raise ArgumentValueError(f"{argument} must be True or False, not {shown(flag)}.")
+    return flag
 
 
 def check_alphabet(alphabet: object) -> None:

@@ -18,6 +18,7 @@ from fractions import Fraction
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +38,9 @@ from autograd_rnn import (
     Dataset,
     Language,
     Linear,
+    Loss,
+    Model,
+    Optimiser,
     Program,
     Stack,
     Unrolled,
@@ -90,7 +94,6 @@ from autograd_rnn import (
     zero_grad,
 )
 from autograd_rnn.engine.value import WATCH, constant, watchers
-from autograd_rnn.networks.model import Model
 from autograd_rnn.ops.op import TABLE, Op
 
 # --- junk ---------------------------------------------------------------------------------------
@@ -183,6 +186,19 @@ def containers(inner: st.SearchStrategy) -> st.SearchStrategy:
 junk = st.recursive(scalars, containers, max_leaves=5)
 
 
+# --- what is made to be derived from -------------------------------------------------------------
+
+
+class Sums(Model):
+    def advance(self, state: Any, x: Any, weights: Any) -> dict[str, Any]:
+        return {"h": self.sums(weights[0], state[0] + x)}
+
+
+class Signs(Optimiser):
+    def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
+        return [-math.copysign(self.learning_rate, slope) for slope in gradients], {}
+
+
 # --- correct calls ------------------------------------------------------------------------------
 
 
@@ -264,7 +280,9 @@ def correct_calls() -> dict[str, Call]:
         ),
         "Dataset.split": call(data.split, 1.0, seed=1),
         "Dataset.subset": call(data.subset, [0]),
-        "GRU": call(GRU, [[1, 2, 3]] * 3, [0.5], names=[["a", "b", "c"]] * 3),
+        "GRU": call(
+            *(GRU, [[1, 2, 3]] * 3, [0.5]), names=[["a", "b", "c"]] * 3, recurrent_names=["d"]
+        ),
         "GRU.from_dict": call(GRU.from_dict, gru.to_dict()),
         "GRU.random": call(GRU.random, 2, 1, seed=0),
         "LSTM": call(LSTM, [[1, 2, 3, 4]] * 3, names=[["a", "b", "c", "d"]] * 3),
@@ -280,6 +298,9 @@ def correct_calls() -> dict[str, Call]:
         "Linear": call(Linear, [[1], [2]], bias=True, names=[["a"], ["b"]]),
         "Linear.from_dict": call(Linear.from_dict, readout.to_dict()),
         "Linear.random": call(Linear.random, 2, 1, seed=0),
+        "Loss": call(Loss, "mine", squared_error, lambda *target: None, lambda *pair: True),
+        "Model": call(Sums, [[1], [2]], names=[["a"], ["b"]]),
+        "Optimiser": call(Signs, 0.1, clip_norm=1.0),
         "Stack": call(Stack, [readout, readout]),
         "Stack.__call__": call(stack, [[1], [0]]),
         "Stack.compile": call(
@@ -420,7 +441,10 @@ def parameters(function: Callable[..., object]) -> list[str]:
         return []
 
 
-MORE = {"Language.__call__", "Stack.__call__"}
+MORE = {"Language.__call__", "Stack.__call__", "GRU.random", "LSTM.random"}
+MORE |= {"GRU.from_dict", "LSTM.from_dict", "Linear.from_dict"}
+#: What only a kind of model or an optimiser of one's own defines and calls.
+HOOKS = {"advance", "sums", "moves"}
 
 
 def public_names() -> list[str]:
@@ -436,6 +460,7 @@ def public_names() -> list[str]:
             is_slot = inspect.ismemberdescriptor(found)
             if (
                 member[0] != "_"
+                and member not in HOOKS
                 and not is_slot
                 and (callable(getattr(thing, member)) or is_set(thing, member))
             ):
@@ -521,7 +546,7 @@ def use(made: object) -> None:
         use(draw(made(*operands), max_nodes=9).dot and made(*operands))
     elif isinstance(made, RNN):
         use(draw_cell(made).dot and made.unroll([[0.5] * made.inputs]).q)
-    elif isinstance(made, LSTM | GRU | Linear | Stack):
+    elif isinstance(made, Model):
         use(made.unroll([[0.5] * made.inputs]).output)
     elif isinstance(made, Language):
         use(made.every([1]))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
-from ..arguments import as_choice, as_float, as_function, as_integer
+from ..arguments import as_choice, as_floats, as_function, as_integer
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import LOSSES
+from ..ops.losses import Loss, LossFunction, as_loss
 from .backend import Backend, Devices, choose_backend
 from .batch import Batch, Sequences, Targets, as_batch
-from .objective import LossFunction, Objective, StepFunction
+from .objective import Objective, StepFunction
 
 AT: Final = ("last", "every")
 #: An output: a number, or a list for one of several entries.
@@ -21,7 +21,7 @@ Output: TypeAlias = float | list[float]
 
 def compile_step(
     step: StepFunction,
-    loss: LossFunction | str,
+    loss: str | Loss | LossFunction,
     parameters: Iterable[Value],
     state: Iterable[float],
     *,
@@ -33,7 +33,8 @@ def compile_step(
     """The step as a function of batches of sequences: their mean loss, and its gradients.
 
     `step(state, x, parameters) -> (state, output)` is recorded once, on tuples of Values; `state`
-    is the initial state, of numbers.  `loss(output, target)` gives a Value, or is the name of ours.
+    is the initial state, of numbers.  `loss(output, target)` gives a Value;
+    a `Loss` or the name of one of ours serves as well.
     `at="last"` has a target per sequence, `at="every"` one per step, whose losses are averaged.
     The numbers of the parameters are read at each call.
 
@@ -58,12 +59,8 @@ def compile_step(
     (4.0, [32.0, 68.0])
     """
     as_function(step, "step")
-    chosen = LOSSES[as_choice(loss, "loss", LOSSES)] if isinstance(loss, str) else loss
-    as_function(chosen, "loss")
-    leaves = as_values(parameters, "parameters")
-    if isinstance(state, str) or not isinstance(state, Iterable):
-        raise ArgumentTypeError(f"state must be a list of numbers, not {type(state).__name__}.")
-    initial = [as_float(entry, f"state[{place}]") for place, entry in enumerate(state)]
+    chosen = as_loss(loss).function
+    leaves, initial = as_values(parameters, "parameters"), as_floats(state, "state")
     as_choice(at, "at", AT)
     kind = choose_backend(backend, exact=bool(exact))
     given = Objective(step, chosen, leaves, initial, at == "every")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.losses import LossFunction
 
 
 class StepFunction(Protocol):
@@ -18,13 +19,6 @@ class StepFunction(Protocol):
 
     def __call__(self, state: Any, x: Any, parameters: Any, /) -> tuple[Sequence[Any], Any]:
         """The state after the step, and its output."""
-
-
-class LossFunction(Protocol):
-    """A loss: from an output and its target, numbers or tuples of them, to a number."""
-
-    def __call__(self, output: Any, target: Any, /) -> Any:
-        """The loss, a Value where the output has one."""
 
 
 class Objective(NamedTuple):

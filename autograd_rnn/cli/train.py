@@ -232,7 +232,8 @@ def predict(
         )
     with _warnings_in_a_line():
         compiled = network.compile(task.loss, backend=engine)
-    answers = [task.answer(z) for z in compiled.predict(vectors)]
+    outputs: list[Any] = compiled.predict(vectors)
+    answers = [task.answer(z) for z in outputs]
     if as_json:
         rows = [
             {**({"record": name} if name else {}), "sequence": text, **answer}

@@ -1,4 +1,4 @@
-"""Sequences with their targets: one size of vectors, and parts that share no content."""
+"""Data sets: sequences with targets, and parts of them that share no content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final
 
-from ..arguments import as_float, as_floats, as_integer, many
+from ..arguments import as_float, as_floats, as_integer, as_list, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 
 MOST_CLASSES: Final = 10_000
@@ -43,7 +43,10 @@ class Dataset:
         classes: int | None = None,
     ) -> None:
         self.sequences: tuple[tuple[Vector, ...], ...] = tuple(
-            [_as_sequence(one, place) for place, one in enumerate(as_list(sequences, "sequences"))]
+            [
+                as_sequence(one, f"sequences[{place}]")
+                for place, one in enumerate(as_list(sequences, "sequences"))
+            ]
         )
         if not self.sequences:
             raise ArgumentValueError("sequences is empty: there must be one or more.")
@@ -161,7 +164,7 @@ class Dataset:
 
 
 def joined(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
-    """The places of what shares a key, directly or through others, in one list each.
+    """The groups of places that share a key, directly or through others.
 
     >>> joined([["a"], ["b"], ["a", "c"], ["c"]])
     [[0, 2, 3], [1]]
@@ -184,13 +187,6 @@ def joined(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     return list(found.values())
 
 
-def as_list(things: Any, argument: str) -> list[Any]:
-    """The things as a list; `TypeError` for what is none, or a text."""
-    if isinstance(things, str | bytes) or not isinstance(things, Iterable):
-        raise ArgumentTypeError(f"{argument} must be a list, not {type(things).__name__}.")
-    return list(things)
-
-
 def _as_many(things: Any, argument: str, count: int) -> list[Any]:
     """The things as a list, one for each sequence."""
     found = as_list(things, argument)
@@ -201,16 +197,22 @@ def _as_many(things: Any, argument: str, count: int) -> list[Any]:
     return found
 
 
-def _as_sequence(sequence: Any, place: int) -> tuple[Vector, ...]:
-    argument = f"sequences[{place}]"
+def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
+    """The vectors of a sequence, a number being a vector of one.
+
+    `ValueError` where there is none, and `TypeError` for what is no list of numbers, by its place.
+
+    >>> as_sequence([1, [2, 3]], "sequences[0]")
+    ((1.0,), (2.0, 3.0))
+    """
     vectors = [
         tuple(as_floats(one, f"{argument}[{k}]"))
-        if isinstance(one, Iterable)
+        if isinstance(one, Iterable) and not isinstance(one, str)
         else (as_float(one, f"{argument}[{k}]"),)
         for k, one in enumerate(as_list(sequence, argument))
     ]
     if not vectors:
-        raise ArgumentValueError(f"{argument} is of length 0: it has no step, and so no output.")
+        raise ArgumentValueError(f"{argument} is empty: it has no output. Leave it out.")
     return tuple(vectors)
 
 

@@ -1,4 +1,4 @@
-"""Languages of strings as automata: what belongs, how many do, and samples of them."""
+"""Languages as finite automata: their strings, how many there are, and samples of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, product
 from typing import Any, Final
 
-from ..arguments import as_integer, as_name, check_alphabet, check_symbols
+from ..arguments import as_integer, as_list, as_name, check_alphabet, check_symbols
 from ..errors import ArgumentTypeError, ArgumentValueError
-from .dataset import Dataset, as_list
+from .dataset import Dataset
 from .encoding import encode
 
 MOST_STRINGS: Final = 1_000_000
@@ -18,7 +18,7 @@ MOST_STEPS: Final = 10_000
 
 
 class Language:
-    """A finite automaton that tells the class of a string: 1 what belongs, 0 what does not.
+    """A finite automaton that gives the class of a string: 1 if it belongs, 0 if it does not.
 
     `transitions` has a row per state and in it, per symbol of `alphabet`, the next state; `classes`
     has a class, a whole number from 0, per state.  It starts in state 0.  Calling it with a string
@@ -144,7 +144,7 @@ class Language:
             fit = [size for size in sizes if ways[size][0]]
             if not fit:
                 raise ArgumentValueError(
-                    f"no string of class {label} has one of the lengths {_told(sizes)}: choose "
+                    f"no string of class {label} has one of the lengths {_span(sizes)}: choose "
                     f"others."
                 )
             chance.shuffle(fit)
@@ -154,7 +154,7 @@ class Language:
         return self.label(strings)
 
     def _ways(self, label: int, longest: int) -> list[list[int]]:
-        """By how many strings of each length a state comes to the class."""
+        """For each length and state, the number of strings that lead from there to the class."""
         ways = [[int(one == label) for one in self.classes]]
         for _ in range(longest):
             last = ways[-1]
@@ -162,7 +162,7 @@ class Language:
         return ways
 
     def _draw(self, length: int, ways: Sequence[Sequence[int]], chance: random.Random) -> str:
-        """A string of the class, each as likely: its steps by how many strings go on from there."""
+        """A string of the class, all equally likely: symbols weighted by what can follow."""
         state, word = 0, []
         for left in range(length - 1, -1, -1):
             following = self.transitions[state]
@@ -200,5 +200,5 @@ def as_lengths(lengths: Any, least: int = 1) -> list[int]:
     return sorted(set(sizes))
 
 
-def _told(sizes: Sequence[int]) -> str:
+def _span(sizes: Sequence[int]) -> str:
     return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"

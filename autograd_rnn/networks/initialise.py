@@ -1,4 +1,4 @@
-"""How weights start: drawn evenly, as Glorot and Bengio do, or at right angles."""
+"""Initial weights: uniform, as Glorot and Bengio draw them, or orthogonal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from operator import mul
 
 
 def glorot(rows: int, columns: int, chance: random.Random) -> list[list[float]]:
-    """Rows of weights drawn evenly from ±√(6 / (rows + columns)) (Glorot and Bengio, 2010).
+    """Rows of weights, uniform in ±√(6 / (rows + columns)) (Glorot and Bengio, 2010).
 
     >>> [len(row) for row in glorot(2, 3, random.Random(0))]
     [3, 3]
@@ -18,7 +18,7 @@ def glorot(rows: int, columns: int, chance: random.Random) -> list[list[float]]:
 
 
 def orthogonal(size: int, chance: random.Random) -> list[list[float]]:
-    """Rows of length 1 at right angles, drawn evenly from all such (Saxe and others, 2014).
+    """The rows of a random orthogonal matrix (Saxe and others, 2014).
 
     >>> (a, b), (c, d) = orthogonal(2, random.Random(0))
     >>> abs(a * c + b * d) < 1e-15
@@ -27,7 +27,7 @@ def orthogonal(size: int, chance: random.Random) -> list[list[float]]:
     rows: list[list[float]] = []
     for _ in range(size):
         row = [chance.gauss(0.0, 1.0) for _ in range(size)]
-        for _ in range(2):  # the second time takes off what the rounding of the first left
+        for _ in range(2):  # the second pass removes what the rounding of the first one left
             for other in rows:
                 along = math.fsum(map(mul, row, other))
                 row = [entry - along * part for entry, part in zip(row, other, strict=True)]

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from abc import ABC, abstractmethod
+import random
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
-from ..arguments import many
+from ..arguments import as_integer, as_list, as_name, many
+from ..backends.backend import Devices
 from ..backends.compile_step import CompiledStep, compile_step
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
-from .serialise import load_json, save_json
+from .initialise import glorot, orthogonal
+from .serialise import KINDS, as_numbers, fields_of, load_json, save_json
 from .vectors import (
+    Step,
+    Table,
+    Vector,
+    as_rows,
+    as_table,
     as_vector,
-    begins_window,
+    as_weights,
     check_step,
-    check_truncate,
-    component,
     components,
+    name_steps,
+    state_names,
+    weighted_sums,
 )
+
+# Every weight is an object: beyond these, memory runs out before patience does.
+MOST_STATES: Final = 1000
+MOST_INPUTS: Final = 10_000
+# The orthogonal rows of so many states take seconds per gate.
+MOST_ORTHOGONAL: Final = 256
 
 
 class Unrolled:
-    """A network unrolled over its inputs: the initial `state` and a `Step` per input (panel 10).
+    """A network unrolled over its inputs: the initial `state` and a step per input (panel 10).
 
     A step has its number `k` from 1, inputs `x`, sums `pi`, states `q` and `output`; that of an
     LSTM also i, f, g, o, c and h, that of a GRU m, r, z, n and h, that of a Linear y, and that of a
@@ -83,70 +100,184 @@ class Unrolled:
         return f"<{self.rnn!r} unrolled over {len(self.steps)} steps>"
 
 
-class Model(ABC):
+class Model:
     """Weights, and a step from a state and an input to the next state and an output.
 
-    A kind of model says `inputs`, `outputs`, `initial`, `parameters()`, `to_dict()`, `from_dict()`,
-    and how it advances by a step; unrolling, compiling and saving follow from these.
+    A class derived from it is a kind of model: `advance` says how it takes a step, and unrolling,
+    stacking, drawing, compiling, training and files follow.  Its `weights` have rows [1; states;
+    inputs] (without `bias` no 1), and for each of its `gates` a column per state.  `letters` name
+    the vectors of the state, of which the next layer reads the first; that is the output too,
+    unless `output` names another vector.  A file holds what the constructor takes, each argument
+    being an attribute too, and the kind: the name of the class, unless it is given as in
+    `class Mine(Model, kind="another")`.
+
+    >>> from autograd_rnn import sigmoid
+    >>> class Leaky(Model):  # H = (1 - z)·H + z·π
+    ...     letters, gates = "h", "zp"
+    ...     def advance(self, state, x, weights):
+    ...         (h,), (of_z, of_p) = state, weights
+    ...         z = [sigmoid(total) for total in self.sums(of_z, h + x)]
+    ...         pi = self.sums(of_p, h + x)
+    ...         mixed = [(1 - z) * h + z * p for z, h, p in zip(z, h, pi)]
+    ...         return {"z": z, "pi": pi, "h": mixed}
+    >>> Leaky.random(3, 2)
+    <Leaky: 3 states, 2 inputs>
+    >>> len(Leaky.random(3, 2).unroll([[1, 0], [0, 1]]).steps)
+    2
     """
 
-    __slots__ = ()
+    kind: ClassVar[str] = "Model"
+    letters: ClassVar[Sequence[str]] = "h"
+    gates: ClassVar[Sequence[str]] = "h"
+    output: ClassVar[str] = ""
+    #: What `random` begins an offset with, by gate, where it is not 0.
+    offsets: ClassVar[Mapping[str, float]] = {}
 
-    letters: ClassVar[tuple[str, ...]] = ()
+    bias: bool = True
+    weights: tuple[tuple[Value, ...], ...]
+
+    def __init_subclass__(cls, *, kind: str | None = None, **others: Any) -> None:
+        super().__init_subclass__(**others)
+        cls.kind = as_name(kind, "kind") or cls.__name__
+        KINDS.setdefault(cls.kind, {})[cls.__module__] = cls
+
+    def __init__(self, weights: Table, *, names: Sequence[Sequence[str]] | None = None) -> None:
+        if type(self).advance is Model.advance:
+            raise ArgumentTypeError(
+                f"{type(self).__name__} takes no step: derive a class from Model, and define "
+                f"advance(self, state, x, weights)."
+            )
+        table, count = as_table(weights, "weights"), len(self.gates)
+        size, left = divmod(len(table[0]), count)
+        if left:
+            raise ArgumentValueError(
+                f"weights has {len(table[0])} columns, but needs a multiple of {count}: one per "
+                f"state for each of the gates {', '.join(self.gates)}."
+            )
+        least = self.bias + (size if self.letters else 0)
+        if len(table) < least:
+            raise ArgumentValueError(
+                f"weights has {many(len(table), 'row')} for {many(size, 'state')}, but needs at "
+                f"least {least}: {'one for the offset, ' if self.bias else ''}one per state, and "
+                f"one per input."
+            )
+        self.weights = as_weights(table, names)
+
+    @classmethod
+    def random(cls, states: int, inputs: int, *, seed: int = 0) -> Self:
+        """A layer of random weights: orthogonal over the states, and Glorot's over the inputs.
+
+        The offsets are 0, except those of an LSTM's f, which are 1.  The seed decides the weights.
+
+        >>> from autograd_rnn import GRU
+        >>> GRU.random(8, 4)
+        <GRU: 8 states, 4 inputs>
+        """
+        as_integer(states, "states", least=1, most=MOST_ORTHOGONAL)
+        as_integer(inputs, "inputs", least=0, most=MOST_INPUTS)
+        chance = random.Random(as_integer(seed, "seed"))
+        tables = [
+            [
+                [cls.offsets.get(gate, 0.0)] * states,
+                *orthogonal(states, chance),
+                *glorot(inputs, states, chance),
+            ]
+            for gate in cls.gates
+        ]
+        return cls([list(chain(*rows)) for rows in zip(*tables, strict=True)])
 
     @property
-    @abstractmethod
     def states(self) -> int:
         """The number of states that the next layer reads."""
+        return self.outputs if self.letters else 0
 
     @property
-    @abstractmethod
     def inputs(self) -> int:
         """The number of inputs per step."""
+        return len(self.weights) - self.bias - self.states
 
     @property
-    @abstractmethod
     def outputs(self) -> int:
         """The number of outputs per step."""
+        return len(self.weights[0]) // len(self.gates)
 
     @property
     def initial(self) -> list[float]:
         """The state that a run starts from, unless another is given: zeros."""
         return [0.0] * (self.states * len(self.letters))
 
-    @abstractmethod
+    @property
+    def names(self) -> list[list[str | None]]:
+        """The names of the weights."""
+        return [[weight.name for weight in row] for row in self.weights]
+
     def parameters(self) -> list[Value]:
         """The weights, flat, row by row."""
+        return [weight for row in self.weights for weight in row]
 
-    @abstractmethod
-    def to_dict(self) -> dict[str, Any]:
-        """What `save` writes: the numbers and the names, as `from_dict` takes them."""
+    # --- a step ---------------------------------------------------------------------------------
 
-    @classmethod
-    @abstractmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The model that `to_dict` told of; `ValueError` where something is missing or wrong."""
+    def advance(
+        self, state: Sequence[Any], x: tuple[Any, ...], weights: Sequence[Any]
+    ) -> Mapping[str, Iterable[Any]]:
+        """The vectors of the next step by their letters, in the order in which they are named.
 
-    @abstractmethod
-    def _advance(self, k: int, state: Any, x: Any, parameters: Any) -> Any:
-        """The record of step k, nothing in it named: its fields, and its `pi`, `q`, `output`."""
+        `state` has a vector for each of the `letters`, and `weights` a table of rows for each of
+        the `gates`, and after those the parameters that a kind has beyond its `weights`, if any.
+        """
+        raise NotImplementedError  # the constructor has refused what does not define it
 
-    def _layers(self) -> Sequence[Any]:
+    def sums(self, table: Sequence[Sequence[Any]], vector: Sequence[Any]) -> tuple[Any, ...]:
+        """Wᵀ [1; vector] of a table, or Wᵀ vector without `bias`, from the top down.
+
+        >>> from autograd_rnn import Linear
+        >>> Linear([[0], [0]]).sums([[10.0, 20.0], [1.0, 2.0]], [5.0])
+        (15.0, 30.0)
+        """
+        return weighted_sums(table, vector, bias=self.bias)
+
+    def _split(self, parameters: Sequence[Any]) -> Sequence[Any]:
+        """The parameters as `advance` takes them."""
+        count, columns, size = len(self.weights), len(self.weights[0]), self.outputs
+        rows, rest = as_rows(parameters[: count * columns], columns), parameters[count * columns :]
+        tables: list[Any] = [
+            [row[start : start + size] for row in rows] for start in range(0, columns, size)
+        ]
+        return [*tables, rest] if rest else tables
+
+    def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> Any:
+        """The record of step k, nothing in it named."""
+        letters, size = self.letters, len(weights[0][0])
+        vectors = self.advance([state] if len(letters) == 1 else as_rows(state, size), x, weights)
+        if type(vectors) is not dict or {*map(type, vectors.values())} != {tuple}:
+            vectors = self._as_vectors(vectors)
+        output = self.output or letters[0]
+        q = tuple([entry for letter in letters for entry in vectors.get(letter, ())])
+        y = vectors.get(output, ())
+        if len(y) != size or len(q) != size * len(letters):
+            wanted = ", ".join(dict.fromkeys([*letters, output]))
+            found = ", ".join([f"{letter} of {len(one)}" for letter, one in vectors.items()])
+            raise ArgumentValueError(
+                f"advance of {self.kind} must give {wanted} of size {size}: it gives {found}."
+            )
+        return Step(k, x, vectors, q, y)
+
+    def _as_vectors(self, given: object) -> dict[str, tuple[Any, ...]]:
+        """What `advance` gave, as tuples by letter."""
+        what = f"advance of {self.kind}"
+        if not isinstance(given, Mapping):
+            raise ArgumentTypeError(
+                f"{what} must give a dict of vectors, not {type(given).__name__}."
+            )
+        return {one: tuple(as_list(v, f"{one!r} from {what}")) for one, v in given.items()}
+
+    def _layers(self) -> Sequence[Model]:
         """The models whose states are the state, in order."""
         return [self]
 
-    def _parts(self, step: Any) -> Sequence[Any]:
+    def _parts(self, step: Any) -> Sequence[Step]:
         """The records whose vectors are named in one go."""
         return [step]
-
-    def zero_grad(self) -> None:
-        """Set the `grad` of every weight to 0."""
-        for weight in self.parameters():
-            weight.grad = 0.0
-
-    def __call__(self, inputs: Iterable[Sequence[Any]]) -> Any:
-        """The output after the inputs: `unroll(inputs).output`."""
-        return self.unroll(inputs).output
 
     def step(
         self, state: tuple[Any, ...], x: tuple[Any, ...], parameters: tuple[Any, ...]
@@ -157,13 +288,24 @@ class Model(ABC):
         for a vector of the wrong size.
         """
         check_step(self, state, x, parameters)
-        step = self._advance(1, state, x, parameters)
+        step = self._advance(1, state, x, self._split(parameters))
         return step.q, step.output
+
+    # --- what follows from it -------------------------------------------------------------------
+
+    def zero_grad(self) -> None:
+        """Set the `grad` of every weight to 0."""
+        for weight in self.parameters():
+            weight.grad = 0.0
+
+    def __call__(self, inputs: Iterable[Vector]) -> Any:
+        """The output after the inputs: `unroll(inputs).output`."""
+        return self.unroll(inputs).output
 
     def unroll(
         self,
-        inputs: Iterable[Sequence[Any]],
-        state: Sequence[Any] | None = None,
+        inputs: Iterable[Vector],
+        state: Vector | None = None,
         *,
         truncate: int | None = None,
     ) -> Unrolled:
@@ -194,16 +336,17 @@ class Model(ABC):
                 f"inputs must be a list of vectors, not {type(inputs).__name__}: "
                 f"write one_hot(...) or bits(...) around a string."
             )
-        check_truncate(truncate)
-        parameters, steps, cuts = tuple(self.parameters()), [], set()
-        if_one_too_many = self._if_one_too_many()
+        if truncate is not None:
+            as_integer(truncate, "truncate", least=1)
+        weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
+        size, if_one_too_many = self.inputs, self._if_one_too_many()
         for k, vector in enumerate(inputs, 1):
-            if begins_window(k, truncate):
+            if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
-            names = components("x", self.inputs, k)
+            names = components("x", size, k)
             x = as_vector(vector, names, f"inputs[{k - 1}]", constant, if_one_too_many)
-            step = self._advance(k, q, x, parameters)
+            step = self._advance(k, q, x, weights)
             name_steps(self._parts(step), k)
             q = step.q
             steps.append(step)
@@ -211,14 +354,16 @@ class Model(ABC):
 
     def compile(
         self,
-        loss: Any,
+        loss: str | Loss | LossFunction,
         *,
         at: str = "last",
         backend: str = "auto",
         exact: bool = False,
-        devices: Any = None,
+        devices: Devices | None = None,
     ) -> CompiledStep:
         """The model over batches of sequences, by its outputs; see `compile_step`.
+
+        `loss` is the name of one of ours, a function of an output and a target, or a `Loss`.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -229,50 +374,57 @@ class Model(ABC):
         given = (self.step, loss, self.parameters(), self.initial)
         return compile_step(*given, at=at, backend=backend, exact=exact, devices=devices)
 
+    # --- files ----------------------------------------------------------------------------------
+
+    @classmethod
+    def _saved(cls) -> list[str]:
+        """The constructor's arguments, which a file holds."""
+        return list(inspect.signature(cls).parameters)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `save` writes: the arguments that make the same model, as `from_dict` takes them.
+
+        >>> from autograd_rnn import RNN
+        >>> RNN([[4], [1]], bias=False).to_dict()["weights"]
+        [[4.0], [1.0]]
+        """
+        content: dict[str, Any] = {"kind": self.kind}
+        for name in self._saved():
+            if not hasattr(self, name):
+                raise ArgumentTypeError(
+                    f"{type(self).__name__} cannot be saved: it takes {name!r}, but does not keep "
+                    f"it as an attribute."
+                )
+            content[name] = as_numbers(getattr(self, name))
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """The model that `to_dict` told of; `ValueError` where something is missing or wrong."""
+        names = cls._saved()
+        return cls(**dict(zip(names, fields_of(content, cls.kind, *names), strict=True)))
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """The path of a JSON file from which `load` makes the same model; written whole."""
         return save_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """The model that `save` wrote; runs no code.  `ValueError` where it is no such file."""
-        return load_json(path, f"a model of the kind {cls.__name__}", cls.from_dict)
+        """The model that `save` wrote; runs no code.  `ValueError` where it is no such file.
+
+        >>> import os, tempfile
+        >>> from autograd_rnn import RNN
+        >>> path = os.path.join(tempfile.mkdtemp(), "rnn.json")
+        >>> RNN.load(RNN.random(3, 4).save(path))
+        <RNN: 3 states, 4 inputs, tanh>
+        """
+        return load_json(path, f"a model of the kind {cls.kind}", cls.from_dict)
 
     def _if_one_too_many(self) -> str:
         """What may be wrong where inputs have one number too many."""
         return ""
 
     def __repr__(self) -> str:
-        size = f"{many(self.states, 'state')}, {many(self.inputs, 'input')}"
-        return f"<{type(self).__name__}: {size}>"
-
-
-def state_names(models: Sequence[Any]) -> list[str]:
-    """The names of an initial state: what goes by one letter is counted over all the models.
-
-    >>> from autograd_rnn import RNN
-    >>> state_names([RNN.random(1, 1), RNN.random(2, 1)])
-    ['q_1', 'q_2', 'q_3']
-    """
-    letters = [letter for model in models for letter in model.letters for _ in range(model.states)]
-    met = dict.fromkeys(letters, 0)
-    names = []
-    for letter in letters:
-        names.append(component(letter, met[letter], letters.count(letter), None))
-        met[letter] += 1
-    return names
-
-
-def name_steps(records: Sequence[Any], k: int) -> None:
-    """Name the vectors of step k by their fields: those of one letter are counted through."""
-    vectors: dict[str, list[Value]] = {}
-    met: set[Value] = set()
-    for record in records:
-        for field, vector in zip(record._fields, record, strict=True):
-            # A layer's input is the output of the layer before it; linear states are their sums.
-            if field not in ("k", "x") and met.isdisjoint(vector):
-                met.update(vector)
-                vectors.setdefault("π" if field == "pi" else field, []).extend(vector)
-    for letter, vector in vectors.items():
-        for index, value in enumerate(vector):
-            value.name = component(letter, index, len(vector), k)
+        parts = {"state": self.states, "input": self.inputs, "output": self.outputs}
+        shown = ("state", "input") if self.letters else ("input", "output")
+        return f"<{type(self).__name__}: {', '.join([many(parts[one], one) for one in shown])}>"

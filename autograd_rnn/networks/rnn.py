@@ -1,30 +1,18 @@
-"""A layer, one-hot inputs, and the lecture's counter."""
+"""The recurrent layer of the lecture, and its counter."""
 
 from __future__ import annotations
 
 import math
-import os
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
-from ..arguments import as_choice, as_integer, check_alphabet, many, shown
+from ..arguments import as_choice, as_flag, as_integer, check_alphabet
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.op import LINEAR, TABLE
-from .model import Model
-from .serialise import fields_of, load_json
-from .vectors import (
-    as_rows,
-    as_table,
-    as_weights,
-    single,
-    weighted_sums,
-)
-
-# Every weight is an object: beyond these, memory runs out before patience does.
-MOST_STATES = 1000
-MOST_INPUTS = 10_000
+from .model import MOST_INPUTS, MOST_STATES, Model
+from .vectors import Table, Vector
 
 
 def activations() -> tuple[str, ...]:
@@ -34,26 +22,6 @@ def activations() -> tuple[str, ...]:
     (True, True)
     """
     return (LINEAR, *[op.name for op in TABLE.values() if op.arity == 1])
-
-
-# --- inputs --------------------------------------------------------------------------------------
-
-
-# --- the layer -----------------------------------------------------------------
-
-
-class Step(NamedTuple):
-    """One layer of an unrolled network: its number k from 1, inputs x, sums π and states q."""
-
-    k: int
-    x: tuple[Value, ...]
-    pi: tuple[Value, ...]
-    q: tuple[Value, ...]
-
-    @property
-    def output(self) -> Any:
-        """π: a Value where it has one entry, else a tuple."""
-        return single(self.pi)
 
 
 class RNN(Model):
@@ -71,35 +39,23 @@ class RNN(Model):
     [4.0]
     """
 
-    __slots__ = ("_apply", "activation", "bias", "weights")
-
-    letters = ("q",)
+    letters, gates, output = "q", "q", "pi"
 
     def __init__(
         self,
-        weights: Sequence[Sequence[Any]],
+        weights: Table,
         activation: str = "tanh",
         *,
         bias: bool = True,
         names: Sequence[Sequence[str]] | None = None,
     ) -> None:
-        table = as_table(weights, "weights")
-        states, rows = len(table[0]), len(table)
-        least = states + (1 if bias else 0)
-        if rows < least:
-            raise ArgumentValueError(
-                f"weights has {many(rows, 'row')} for {many(states, 'state')}, but needs at least "
-                f"{least}: {'one for the offset, ' if bias else ''}one per state, and one per "
-                f"input."
-            )
-        self.activation = activation
-        self.bias = bool(bias)
-        self._apply = _activation(activation)
-        self.weights = as_weights(table, names)
+        self.activation = as_choice(activation, "activation", activations())
+        self.bias = as_flag(bias, "bias")
+        super().__init__(weights, names=names)
 
     @classmethod
-    def random(cls, states: int, inputs: int, *, activation: str = "tanh", seed: int = 0) -> RNN:
-        """A layer with offset, its weights drawn evenly from ±1/√states by the seed.
+    def random(cls, states: int, inputs: int, *, activation: str = "tanh", seed: int = 0) -> Self:
+        """A layer with an offset, its weights uniform in ±1/√states; the seed decides them.
 
         >>> RNN.random(2, 4, seed=7)
         <RNN: 2 states, 4 inputs, tanh>
@@ -116,82 +72,22 @@ class RNN(Model):
             activation,
         )
 
-    @property
-    def states(self) -> int:
-        """The number of states."""
-        return len(self.weights[0])
-
-    @property
-    def inputs(self) -> int:
-        """The number of inputs per step."""
-        return len(self.weights) - self.states - self.bias
-
-    @property
-    def outputs(self) -> int:
-        """The number of outputs per step: π has an entry per state."""
-        return self.states
-
-    def parameters(self) -> list[Value]:
-        """The weights, row by row."""
-        return [weight for row in self.weights for weight in row]
-
-    def __call__(self, inputs: Iterable[Sequence[Any]]) -> tuple[Value, ...]:
+    def __call__(self, inputs: Iterable[Vector]) -> tuple[Value, ...]:
         """The states after the inputs: `unroll(inputs).q`."""
         return self.unroll(inputs).q
 
-    def _advance(self, k: int, state: Any, x: Any, parameters: Any) -> Step:
-        pi = weighted_sums(as_rows(parameters, self.states), state + x, bias=self.bias)
-        q = pi if self._apply is None else tuple([self._apply(value) for value in pi])
-        return Step(k, x, pi, q)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What `save` writes: the numbers and the names, as `from_dict` takes them.
-
-        >>> RNN([[4], [1]], bias=False).to_dict()["weights"]
-        [[4.0], [1.0]]
-        """
-        return {
-            "kind": "RNN",
-            "activation": self.activation,
-            "bias": self.bias,
-            "weights": [[weight.data for weight in row] for row in self.weights],
-            "names": [[weight.name for weight in row] for row in self.weights],
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> RNN:
-        """The layer that `to_dict` told of; `ValueError` where something is missing or wrong."""
-        fields = fields_of(content, "RNN", "weights", "activation", "bias", "names")
-        weights, activation, bias, names = fields
-        if type(bias) is not bool:
-            raise ArgumentValueError(f"bias must be True or False, not {shown(bias)}.")
-        return cls(weights, activation, bias=bias, names=names)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> RNN:
-        """The layer that `save` wrote; runs no code.  `ValueError` where it is none.
-
-        >>> import os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "counter.json")
-        >>> RNN.load(counter().save(path))
-        <RNN: 3 states, 4 inputs, step>
-        """
-        return load_json(path, "an RNN", cls.from_dict)
+    def advance(self, state: Any, x: Any, weights: Any) -> dict[str, tuple[Any, ...]]:
+        """The sums π, and the states q."""
+        pi = self.sums(weights[0], state[0] + x)
+        if self.activation == LINEAR:
+            return {"pi": pi, "q": pi}
+        return {"pi": pi, "q": tuple(map(TABLE[self.activation], pi))}
 
     def _if_one_too_many(self) -> str:
         return "The first row of weights is the offset's, unless bias=False." if self.bias else ""
 
     def __repr__(self) -> str:
-        size = f"{many(self.states, 'state')}, {many(self.inputs, 'input')}"
-        return f"<RNN: {size}, {self.activation}>"
-
-
-def _activation(name: object) -> Callable[[Value], Value] | None:
-    chosen = as_choice(name, "activation", activations())
-    return None if chosen == LINEAR else TABLE[chosen]
-
-
-# --- the lecture's counter -----------------------------------------------------------------------
+        return f"{super().__repr__()[:-1]}, {self.activation}>"
 
 
 def counter(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> RNN:

@@ -1,65 +1,44 @@
-"""Layers over layers, with a readout on top, and a model of any kind from its file."""
+"""Stacks of layers, with a readout on top; and a model of any kind from its file."""
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
-from ..arguments import as_choice, as_integer, many, shown
+from ..arguments import as_choice, as_integer, as_list, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from .gated import GRU, LSTM
 from .linear import Linear
 from .model import Model
-from .rnn import RNN
-from .serialise import fields_of, load_json
+from .serialise import KINDS, fields_of, kind_called, load_json
+from .vectors import Step
 
-Layer = RNN | LSTM | GRU | Linear
-
-RECURRENT: Final[dict[str, type[RNN] | type[LSTM] | type[GRU]]] = {
-    "RNN": RNN,
-    "LSTM": LSTM,
-    "GRU": GRU,
-}
-LAYERS: Final[dict[str, type[Layer]]] = {**RECURRENT, "Linear": Linear}
 MOST_LAYERS: Final = 100
 
 
-class StackStep(NamedTuple):
-    """One step of a stack: its number k from 1, inputs x, and the step of each layer."""
+class StackStep(Step):
+    """One step of a stack: that of each of its `layers`, and the vectors of the last one."""
 
-    k: int
-    x: tuple[Value, ...]
-    layers: tuple[Any, ...]
+    __slots__ = ("layers",)
 
-    @property
-    def pi(self) -> tuple[Value, ...]:
-        """The sums of the last layer."""
-        pi: tuple[Value, ...] = self.layers[-1].pi
-        return pi
-
-    @property
-    def q(self) -> tuple[Value, ...]:
-        """The states of all the layers, one layer after the other."""
-        return tuple([value for step in self.layers for value in step.q])
-
-    @property
-    def output(self) -> Any:
-        """The output of the last layer."""
-        return self.layers[-1].output
+    def __init__(self, k: int, x: tuple[Any, ...], layers: Sequence[Step]) -> None:
+        last, q = layers[-1], tuple([value for step in layers for value in step.q])
+        super().__init__(k, x, last.vectors, q, last.entries)
+        self.layers = tuple(layers)
 
 
 class Stack(Model):
     """Layers of which each reads the hidden states of the one below; the last gives the output.
 
-    `layers` are RNN, LSTM, GRU and Linear, the first one nearest to the inputs.  Usual is a Linear
-    on top, the readout; without it the output is that of the last layer (an RNN's is π).  A layer
-    reads the states Q of an RNN, H of an LSTM or a GRU, and y of a Linear.  `ValueError` where the
-    inputs of a layer are not as many.
+    `layers` are RNN, LSTM, GRU, Linear and other kinds of `Model`, the first one nearest to the
+    inputs.  Usual is a Linear on top, the readout; without it the output is that of the last layer
+    (an RNN's is π).  A layer reads the states Q of an RNN, H of an LSTM or a GRU, and y of a
+    Linear.  `ValueError` where the inputs of a layer are not as many.
 
+    >>> from autograd_rnn import LSTM
     >>> model = Stack([LSTM.random(3, 1), Linear.random(3, 1)])
     >>> model
     <Stack: 1 input, LSTM of 3, Linear of 1>
@@ -67,18 +46,16 @@ class Stack(Model):
     'ÿ'
     """
 
-    __slots__ = ("layers",)
+    letters = ""
 
-    def __init__(self, layers: Iterable[Layer]) -> None:
-        if isinstance(layers, str) or not isinstance(layers, Iterable):
-            raise ArgumentTypeError(f"layers must be a list, not {type(layers).__name__}.")
-        self.layers: tuple[Layer, ...] = tuple(layers)
+    def __init__(self, layers: Iterable[Model]) -> None:
+        self.layers: tuple[Model, ...] = tuple(as_list(layers, "layers"))
         if not self.layers:
             raise ArgumentValueError("layers must hold one layer or more.")
         for place, layer in enumerate(self.layers):
-            if not isinstance(layer, Layer):
+            if not isinstance(layer, Model) or isinstance(layer, Stack):
                 raise ArgumentTypeError(
-                    f"layers[{place}] must be an RNN, an LSTM, a GRU or a Linear, "
+                    f"layers[{place}] must be a layer, such as an RNN or a Linear, "
                     f"not {type(layer).__name__}."
                 )
         for place, (below, layer) in enumerate(pairwise(self.layers), 1):
@@ -89,20 +66,22 @@ class Stack(Model):
                 )
 
     @classmethod
-    def random(
+    def random(  # type: ignore[override]  # what a stack is drawn from is more than a layer is
         cls, kind: str, states: int, inputs: int, outputs: int, *, layers: int = 1, seed: int = 0
     ) -> Stack:
-        """So many layers of a kind, "RNN", "LSTM" or "GRU", and a readout, drawn by the seed.
+        """So many layers of one kind, and a readout on top, of random weights.
 
-        Their weights are named w_1, w_2, ... through the whole stack.
+        `kind` is "RNN", "LSTM", "GRU", or that of another `Model` with a state.  The weights are
+        named w_1, w_2, ... through the whole stack.  The seed decides their numbers.
 
         >>> Stack.random("GRU", 4, 2, 1, layers=2)
         <Stack: 2 inputs, GRU of 4, GRU of 4, Linear of 1>
         """
-        layer = RECURRENT[as_choice(kind, "kind", RECURRENT)]
+        recurrent = [name for name, of in KINDS.items() if any(one.letters for one in of.values())]
+        layer = kind_called(as_choice(kind, "kind", recurrent))
         as_integer(layers, "layers", least=1, most=MOST_LAYERS)
         chance = random.Random(as_integer(seed, "seed"))
-        made: list[Layer] = []
+        made: list[Model] = []
         for place in range(layers):
             width = states if place else inputs
             made.append(layer.random(states, width, seed=chance.randrange(2**32)))
@@ -111,12 +90,18 @@ class Stack(Model):
     def numbered(self) -> Self:
         """The stack itself, its weights renamed w_1, w_2, ... from the first layer to the last.
 
+        >>> from autograd_rnn import GRU
         >>> Stack([GRU.random(1, 1), Linear.random(1, 1)]).numbered().parameters()[-1].name
         'w_12'
         """
         for place, weight in enumerate(self.parameters(), 1):
             weight.name = f"w_{place}"
         return self
+
+    @property
+    def weights(self) -> tuple[tuple[Value, ...], ...]:  # type: ignore[override]  # read alone
+        """The rows of all the layers, one layer after the other."""
+        return tuple([row for layer in self.layers for row in layer.weights])
 
     @property
     def states(self) -> int:
@@ -142,34 +127,40 @@ class Stack(Model):
         """The weights of all the layers, one layer after the other."""
         return [weight for layer in self.layers for weight in layer.parameters()]
 
-    def _advance(self, k: int, state: Any, x: Any, parameters: Any) -> StackStep:
-        steps: list[Any] = []
-        entry = x
+    def _split(self, parameters: Sequence[Any]) -> Sequence[Any]:
+        split, start = [], 0
         for layer in self.layers:
-            held, weights = len(layer.initial), len(layer.parameters())
-            step = layer._advance(k, state[:held], entry, parameters[:weights])
-            state, parameters = state[held:], parameters[weights:]
-            entry = step.q[: layer.states] or step.pi
-            steps.append(step)
-        return StackStep(k, x, tuple(steps))
+            end = start + len(layer.parameters())
+            split.append(layer._split(parameters[start:end]))
+            start = end
+        return split
 
-    def _layers(self) -> Sequence[Any]:
+    def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> StackStep:
+        steps: list[Step] = []
+        entry = x
+        for layer, own in zip(self.layers, weights, strict=True):
+            held = len(layer.initial)
+            step = layer._advance(k, state[:held], entry, own)
+            state, entry = state[held:], step.q[: layer.states] or step.entries
+            steps.append(step)
+        return StackStep(k, x, steps)
+
+    def _layers(self) -> Sequence[Model]:
         return self.layers
 
-    def _parts(self, step: StackStep) -> Sequence[Any]:
+    def _parts(self, step: StackStep) -> Sequence[Step]:
         return step.layers
 
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: what each layer would, as `from_dict` takes it."""
-        return {"kind": "Stack", "layers": [layer.to_dict() for layer in self.layers]}
+        return {"kind": self.kind, "layers": [layer.to_dict() for layer in self.layers]}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The stack that `to_dict` told of; `ValueError` where something is missing or wrong."""
-        (layers,) = fields_of(content, "Stack", "layers")
-        if not isinstance(layers, list):
-            raise ArgumentTypeError(f"layers must be a list, not {type(layers).__name__}.")
-        return cls([_made(layer, LAYERS) for layer in layers])
+        (layers,) = fields_of(content, cls.kind, "layers")
+        kinds = [name for name in KINDS if name != cls.kind]
+        return cls([made_of(layer, kinds) for layer in as_list(layers, "layers")])
 
     def __repr__(self) -> str:
         layers = [
@@ -178,20 +169,25 @@ class Stack(Model):
         return f"<Stack: {many(self.inputs, 'input')}, {', '.join(layers)}>"
 
 
-def load_model(path: str | os.PathLike[str]) -> Any:
+def made_of(content: object, kinds: Collection[str]) -> Any:
+    """The model that `to_dict` told of, of one of the kinds."""
+    kind = content.get("kind") if isinstance(content, Mapping) else None
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ArgumentValueError(
+            f"its kind is {shown(kind)}, not one of {', '.join(kinds)}; the class of a kind of "
+            f"your own has to be defined before."
+        )
+    return kind_called(kind).from_dict(content)
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
     """The model that `save` wrote, of whatever kind; runs no code.  `ValueError` where it is none.
 
     >>> import os, tempfile
+    >>> from autograd_rnn import LSTM
     >>> path = os.path.join(tempfile.mkdtemp(), "model.json")
     >>> load_model(LSTM.random(3, 2).save(path))
     <LSTM: 3 states, 2 inputs>
     """
-    return load_json(path, "a model", lambda content: _made(content, {**LAYERS, "Stack": Stack}))
-
-
-def _made(content: Any, kinds: Mapping[str, Any]) -> Any:
-    """What `to_dict` told of, by its kind."""
-    kind = content.get("kind") if isinstance(content, Mapping) else None
-    if not isinstance(kind, str) or kind not in kinds:
-        raise ArgumentValueError(f"its kind is {shown(kind)}, not one of {', '.join(kinds)}.")
-    return kinds[kind].from_dict(content)
+    model: Model = load_json(path, "a model", lambda content: made_of(content, KINDS))
+    return model

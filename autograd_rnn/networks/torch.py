@@ -4,42 +4,58 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ..arguments import as_choice, shown
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .gated import GRU, LSTM
 from .linear import Linear
+from .model import Model
 from .rnn import RNN
-from .stack import Layer, Stack
+from .stack import Stack
+
+if TYPE_CHECKING:
+    import torch
 
 KEY: Final = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)")
 ACTIVATIONS: Final = ("tanh", "relu")
-Rows = list[list[float]]
+Rows: TypeAlias = list[list[float]]
+#: The layers that torch has too.
+Layer: TypeAlias = RNN | LSTM | GRU | Linear
+#: Tensors, or lists of numbers, by torch's names.
+StateDict: TypeAlias = Mapping[str, Any]
 
 
-def from_torch(source: Any, *, activation: str | None = None) -> Layer | Stack:
+class Module(Protocol):
+    """What is read of a torch module: its weights."""
+
+    def state_dict(self) -> StateDict: ...
+
+
+def from_torch(
+    source: Module | StateDict | Sequence[Module | StateDict], *, activation: str | None = None
+) -> Layer | Stack:
     """The model with the weights of a torch.nn.RNN, LSTM, GRU or Linear, and its outputs.
 
     `source` is a module or its state dict, or a list of them, the first nearest to the inputs.  One
-    layer gives an RNN, LSTM, GRU or Linear; more give a Stack, its weights numbered through.  Which
-    of the three it is shows in the shapes; `activation` is that of an RNN, "tanh" unless the module
-    says otherwise.  The two offsets of torch are added, but for the one of GRU's n that the reset
-    gate multiplies.  torch's output of an RNN is our state Q.  `ValueError` for weights that are
-    none of these: of two directions, of projections, of another shape.
+    layer gives an RNN, LSTM, GRU or Linear; several give a Stack, its weights numbered through.
+    The kind of layer is told from the shapes.  `activation` is that of an RNN, "tanh" unless the
+    module says otherwise.  torch's two offsets are added, except that of GRU's n which the reset
+    gate multiplies.  torch's output of an RNN is our state Q.  `ValueError` for any other weights,
+    such as those of two directions or of projections.
 
     >>> from_torch({"weight": [[2.0, 3.0]], "bias": [1.0]})([[10, 100]]).data
     321.0
     """
-    sources = source if isinstance(source, list | tuple) else [source]
+    sources = source if isinstance(source, Sequence) else [source]
     layers = [layer for one in sources for layer in _layers(one, activation)]
     if not layers:
         raise ArgumentValueError("source holds no layer.")
     return layers[0] if len(layers) == 1 else Stack(layers).numbered()
 
 
-def _layers(source: Any, activation: str | None) -> list[Layer]:
-    tables = source.state_dict() if hasattr(source, "state_dict") else source
+def _layers(source: Module | StateDict, activation: str | None) -> list[Layer]:
+    tables: object = source.state_dict() if hasattr(source, "state_dict") else source
     if not isinstance(tables, Mapping):
         raise ArgumentTypeError(
             f"source must be a torch module or its state dict, not {type(source).__name__}."
@@ -66,14 +82,13 @@ def _numbers(table: Any, key: str) -> Any:
     rows = table.tolist() if hasattr(table, "tolist") else table
     deep = "weight" in key
     if not isinstance(rows, list) or (
-        deep and not (rows and all(isinstance(row, list) for row in rows) and _even(rows))
+        deep
+        and not (
+            rows and all(isinstance(row, list) for row in rows) and len({*map(len, rows)}) == 1
+        )
     ):
         raise ArgumentValueError(f"{shown(key)} must be a tensor of {1 + deep} dimensions.")
     return rows
-
-
-def _even(rows: Sequence[Sequence[Any]]) -> bool:
-    return len({len(row) for row in rows}) == 1
 
 
 def _table(tables: Mapping[str, Any], key: str, rows: int) -> Any:
@@ -122,21 +137,26 @@ def _recurrent(tables: Mapping[str, Any], place: int, activation: str) -> RNN | 
     )
 
 
-def to_torch(model: Any) -> dict[str, Any]:
+def to_torch(model: Model) -> dict[str, torch.Tensor]:
     """The state dict of the torch module with the model's weights, as float64 tensors.
 
     A model is an RNN, LSTM, GRU or Linear, or a Stack of recurrent layers of one kind (a readout
-    on top is a module of its own: take it from `stack.layers[-1]`).  torch's second offset is zero,
-    but for GRU's n.  `ValueError` where torch is not installed, and for what torch has no module
-    for.
+    on top is a module of its own: take it from `stack.layers[-1]`).  torch's second offset is
+    zero, except for GRU's n.  `ValueError` where torch is not installed; `TypeError` or
+    `ValueError` for a model that torch has no module for.
 
     >>> from autograd_rnn import LSTM
     >>> to_torch(LSTM.random(2, 1))["weight_ih_l0"].shape  # doctest: +SKIP
     torch.Size([8, 1])
     """
-    layers = model.layers if isinstance(model, Stack) else (model,)
-    if not all(isinstance(layer, Layer) for layer in layers):
-        raise ArgumentTypeError(f"model must be a model of ours, not {type(model).__name__}.")
+    layers: list[Layer] = []
+    for layer in model.layers if isinstance(model, Stack) else (model,):
+        if not isinstance(layer, Layer):
+            raise ArgumentTypeError(
+                f"model must be an RNN, LSTM, GRU or Linear, or a Stack of them, as torch has: "
+                f"{type(layer).__name__} is none."
+            )
+        layers.append(layer)
     forms = {_form(layer) for layer in layers}
     if len(forms) > 1 or (len(layers) > 1 and isinstance(layers[0], Linear)):
         raise ArgumentValueError(
@@ -167,20 +187,19 @@ def _form(layer: Layer) -> tuple[Any, ...]:
 def _tables(layer: Layer, place: int) -> dict[str, Any]:
     """A layer's weights under torch's names and in its shapes."""
     rows = [[weight.data for weight in row] for row in layer.weights]
-    biased = not isinstance(layer, RNN | Linear) or layer.bias
-    (offset, *rest) = rows if biased else [[], *rows]
+    offset, *rest = rows if layer.bias else [[], *rows]
     over_h, over_x = rest[: layer.states], rest[layer.states :]
 
     def turned(rows: Rows) -> Rows:
         return [list(column) for column in zip(*rows, strict=True)]
 
     if isinstance(layer, Linear):
-        return {"weight": turned(over_x), **({"bias": offset} if biased else {})}
+        return {"weight": turned(over_x), **({"bias": offset} if layer.bias else {})}
     tables: dict[str, Any] = {
         f"weight_ih_l{place}": turned(over_x) or [[] for _ in rows[0]],
         f"weight_hh_l{place}": turned(over_h),
     }
-    if biased:
+    if layer.bias:
         last = [weight.data for weight in layer.recurrent_offset] if isinstance(layer, GRU) else []
         tables[f"bias_ih_l{place}"] = offset
         tables[f"bias_hh_l{place}"] = [0.0] * (len(offset) - len(last)) + last

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from ..arguments import as_float, as_integer
+from ..arguments import as_float
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.notation import accent
 
+#: Numbers or Values in an order: a list, a tuple, an array.
+Vector: TypeAlias = Collection[float | Value]
+#: Rows of one length.
+Table: TypeAlias = Sequence[Sequence[float | Value]]
 
-@lru_cache(maxsize=10_000)
+
 def component(letter: str, index: int, size: int, k: int | None) -> str:
     """π̇ for a vector of size 1, π̇₁, π̇₂, ... otherwise; no accent for the initial state.
 
@@ -23,13 +27,14 @@ def component(letter: str, index: int, size: int, k: int | None) -> str:
     return name if k is None else accent(name, k)
 
 
-def components(letter: str, size: int, k: int | None) -> list[str]:
+@lru_cache(maxsize=10_000)
+def components(letter: str, size: int, k: int | None) -> tuple[str, ...]:
     """The names of a whole vector.
 
     >>> components("h", 2, None)
-    ['h_1', 'h_2']
+    ('h_1', 'h_2')
     """
-    return [component(letter, index, size, k) for index in range(size)]
+    return tuple([component(letter, index, size, k) for index in range(size)])
 
 
 def as_vector(
@@ -45,13 +50,17 @@ def as_vector(
     ['x_1', 'mine']
     """
     size = len(names)
-    if isinstance(vector, str | bytes | Mapping | Set) or not hasattr(vector, "__len__"):
-        raise _no_vector(vector, size, argument)
-    try:
-        found = len(vector)
-        entries = list(vector) if isinstance(vector, Iterable) else []
-    except TypeError:
-        raise _no_vector(vector, size, argument) from None
+    if type(vector) is list or type(vector) is tuple:  # at once: an abstract class takes its time
+        entries: Sequence[Any] = vector
+        found = len(entries)
+    else:
+        if isinstance(vector, str | bytes | Mapping | Set) or not hasattr(vector, "__len__"):
+            raise _no_vector(vector, size, argument)
+        try:
+            found = len(vector)
+            entries = list(vector) if isinstance(vector, Iterable) else []
+        except TypeError:
+            raise _no_vector(vector, size, argument) from None
     if found != size:
         more = f" {if_one_too_many}" if if_one_too_many and found == size + 1 else ""
         raise ArgumentValueError(f"{argument} must have size {size}, not {found}.{more}")
@@ -144,12 +153,10 @@ def weighted_sums(
     (33, 54)
     """
     sums = []
-    for column in range(len(rows[0])):
-        total = rows[0][column] if bias else None
-        for row, operand in zip(rows[bias:], vector, strict=True):
-            term = row[column] * operand
-            total = term if total is None else total + term
-        assert total is not None
+    for column in zip(*rows, strict=True):
+        total = column[0] if bias else column[0] * vector[0]
+        for weight, operand in zip(column[1:], vector if bias else vector[1:], strict=True):
+            total = total + weight * operand
         sums.append(total)
     return tuple(sums)
 
@@ -176,16 +183,69 @@ def check_step(model: Any, state: object, x: object, parameters: object) -> None
             raise ArgumentValueError(f"{argument} must have size {size}, not {len(given)}.")
 
 
-def check_truncate(truncate: object) -> None:
-    """`ValueError` or `TypeError` unless it is None, or steps of a window, one or more."""
-    if truncate is not None:
-        as_integer(truncate, "truncate", least=1)
+class Step:
+    """One time step of a run: its number `k` from 1, its inputs `x`, and the model's vectors.
 
-
-def begins_window(k: int, truncate: int | None) -> bool:
-    """Whether step k is the first of a window of so many steps, other than the first one.
-
-    >>> [k for k in range(1, 8) if begins_window(k, 3)]
-    [4, 7]
+    A vector is an attribute by its letter (`step.h`).  `q` is the state after the step, `output` a
+    Value where there is one, else a tuple, and `pi` are the sums: where a model tells none, those
+    of its outputs that are no state.
     """
-    return truncate is not None and k > 1 and (k - 1) % truncate == 0
+
+    __slots__ = ("entries", "k", "q", "vectors", "x")
+
+    def __init__(
+        self,
+        k: int,
+        x: tuple[Any, ...],
+        vectors: Mapping[str, tuple[Any, ...]],
+        q: tuple[Any, ...],
+        entries: tuple[Any, ...],
+    ) -> None:
+        self.k, self.x, self.vectors, self.q, self.entries = k, x, vectors, q, entries
+
+    @property
+    def pi(self) -> tuple[Any, ...]:
+        """The sums."""
+        states = set(self.q)
+        return self.vectors.get("pi") or tuple([y for y in self.entries if y not in states])
+
+    @property
+    def output(self) -> Any:
+        """The output: a Value where there is one, else a tuple."""
+        return single(self.entries)
+
+    def __getattr__(self, letter: str) -> tuple[Any, ...]:
+        if letter == "vectors" or letter not in self.vectors:
+            raise AttributeError(f"the step has no vector {letter!r}.")
+        return self.vectors[letter]
+
+
+def state_names(models: Sequence[Any]) -> list[str]:
+    """The names of an initial state: what goes by one letter is counted over all the models.
+
+    >>> from autograd_rnn import RNN
+    >>> state_names([RNN.random(1, 1), RNN.random(2, 1)])
+    ['q_1', 'q_2', 'q_3']
+    """
+    letters = [letter for model in models for letter in model.letters for _ in range(model.states)]
+    met = dict.fromkeys(letters, 0)
+    names = []
+    for letter in letters:
+        names.append(component(letter, met[letter], letters.count(letter), None))
+        met[letter] += 1
+    return names
+
+
+def name_steps(steps: Sequence[Step], k: int) -> None:
+    """Name the vectors of step k by their letters: those of one letter are counted through."""
+    vectors: dict[str, list[Value]] = {}
+    met: set[Value] = set()
+    for step in steps:
+        for letter, vector in step.vectors.items():
+            # Linear states are their sums; and weights that a step hands on keep their names.
+            if vector and getattr(vector[0], "op", None) and met.isdisjoint(vector):
+                met.update(vector)
+                vectors.setdefault("π" if letter == "pi" else letter, []).extend(vector)
+    for letter, values in vectors.items():
+        for value, name in zip(values, components(letter, len(values), k), strict=True):
+            value.name = name

@@ -1,17 +1,31 @@
-"""Losses of an output and its target, on numbers and on Values, and what counts as a hit."""
+"""Losses of an output and its target, on numbers and Values, each with its targets and hits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from ..arguments import as_float, many
+from ..arguments import as_choice, as_float, as_function, as_name, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .functions import dot, logsumexp
 from .table import equal, softplus
 
 
-def squared_error(output: Any, target: Any) -> Any:
+class Number(Protocol):
+    """A float or a Value."""
+
+    def __sub__(self, other: float, /) -> Any: ...
+
+
+N = TypeVar("N", bound=Number)
+#: A vector of numbers or Values: a list, a tuple, an array.  A number stands for a vector of one.
+Vector: TypeAlias = N | Collection[N]
+#: What a user may give: a loss of an output, which is a Value or a tuple of them, and a target.
+LossFunction: TypeAlias = Callable[[Any, Any], Any]
+
+
+def squared_error(output: Vector[N], target: Vector[Number]) -> N:
     """(target − output)², summed over the entries of vectors.
 
     `ValueError` for vectors that differ in size.
@@ -20,10 +34,11 @@ def squared_error(output: Any, target: Any) -> Any:
     13.0
     """
     differences = [goal - entry for entry, goal in _pairs(output, target)]
-    return _sum([difference * difference for difference in differences])
+    loss: N = _sum([difference * difference for difference in differences])
+    return loss
 
 
-def binary_cross_entropy(output: Any, target: Any) -> Any:
+def binary_cross_entropy(output: Vector[N], target: Vector[Number]) -> N:
     """−log of the probability of the target, where σ(output) is that of 1: summed over entries.
 
     The outputs are logits, any real numbers, and a target is from 0 to 1.  As target·softplus(−z)
@@ -35,12 +50,12 @@ def binary_cross_entropy(output: Any, target: Any) -> Any:
     >>> binary_cross_entropy(-1000.0, 1)
     1000.0
     """
-    return _sum(
-        [goal * softplus(-z) + (1.0 - goal) * softplus(z) for z, goal in _pairs(output, target)]
-    )
+    terms = [goal * softplus(-z) + (1.0 - goal) * softplus(z) for z, goal in _pairs(output, target)]
+    loss: N = _sum(terms)
+    return loss
 
 
-def cross_entropy(outputs: Any, target: Any) -> Any:
+def cross_entropy(outputs: Vector[N], target: Vector[Number]) -> N:
     """−log of the probability of the target's class, the classes having those of softmax(outputs).
 
     The outputs are logits, one per class, two or more.  The target is the number of a class from 0,
@@ -62,14 +77,9 @@ def cross_entropy(outputs: Any, target: Any) -> Any:
         # By the table's op, so that a recording serves every class.
         goals = [equal(goals[0], float(place)) for place in range(len(logits))]
     _check_sizes(logits, goals)
-    return logsumexp(logits) - dot(goals, logits)
+    loss: N = logsumexp(logits) - dot(goals, logits)
+    return loss
 
-
-LOSSES: Final[dict[str, Callable[..., Any]]] = {
-    "squared_error": squared_error,
-    "binary_cross_entropy": binary_cross_entropy,
-    "cross_entropy": cross_entropy,
-}
 
 # --- entries -------------------------------------------------------------------------------------
 
@@ -108,60 +118,17 @@ def _sum(terms: list[Any]) -> Any:
     return total
 
 
-# --- hits and targets, of the losses above -------------------------------------------------------
+# --- what a target must be, and what hits it -----------------------------------------------------
 
 
-def is_hit(loss: Callable[..., Any], output: Any, target: Any) -> bool | None:
-    """Whether an output of numbers says what the target says; None for a loss that cannot tell.
-
-    Of binary cross entropy every logit has the sign of its target, above ½ or not; of cross
-    entropy the largest logit is the target's class, or its most probable one.
-
-    >>> is_hit(cross_entropy, [0.5, 2.0, 1.0], 1), is_hit(squared_error, 1.0, 1.0)
-    (True, None)
-    """
-    if loss not in HITS:
-        return None
-    return HITS[loss](_entries(output, "output"), _entries(target, "target"))
-
-
-def _hits_sides(logits: list[float], goals: list[float]) -> bool:
-    return [z > 0.0 for z in logits] == [goal > 0.5 for goal in goals]
-
-
-def _hits_class(logits: list[float], goals: list[float]) -> bool:
-    return _largest(logits) == (goals[0] if len(goals) == 1 else _largest(goals))
-
-
-def _largest(numbers: list[float]) -> int:
-    return max(range(len(numbers)), key=numbers.__getitem__)
-
-
-HITS: Final[dict[Callable[..., Any], Callable[..., bool]]] = {
-    binary_cross_entropy: _hits_sides,
-    cross_entropy: _hits_class,
-}
-
-
-def check_target(loss: Callable[..., Any], target: Any, outputs: int, argument: str) -> int:
-    """The number of entries of a target that fits so many outputs; else `ValueError`.
-
-    It names `argument`.  A loss of the caller's own may have any target of numbers.
-    """
-    goals = _entries(target, argument)
-    if loss in CHECKS:
-        CHECKS[loss](goals, outputs, argument)
-    return len(goals)
-
-
-def _check_size(goals: list[float], outputs: int, argument: str) -> None:
+def _check_size(goals: Sequence[float], outputs: int, argument: str) -> None:
     if len(goals) != outputs:
         raise ArgumentValueError(
             f"{argument} has {len(goals)} entries, but the model has {many(outputs, 'output')}."
         )
 
 
-def _check_sides(goals: list[float], outputs: int, argument: str) -> None:
+def _check_sides(goals: Sequence[float], outputs: int, argument: str) -> None:
     _check_size(goals, outputs, argument)
     for goal in goals:
         if not 0.0 <= goal <= 1.0:
@@ -170,7 +137,7 @@ def _check_sides(goals: list[float], outputs: int, argument: str) -> None:
             )
 
 
-def _check_class(goals: list[float], outputs: int, argument: str) -> None:
+def _check_class(goals: Sequence[float], outputs: int, argument: str) -> None:
     if len(goals) == 1:
         if not (goals[0].is_integer() and 0 <= goals[0] < outputs):
             raise ArgumentValueError(
@@ -186,8 +153,101 @@ def _check_class(goals: list[float], outputs: int, argument: str) -> None:
         )
 
 
-CHECKS: Final[dict[Callable[..., Any], Callable[..., None]]] = {
-    squared_error: _check_size,
-    binary_cross_entropy: _check_sides,
-    cross_entropy: _check_class,
+def _hits_sides(logits: Sequence[float], goals: Sequence[float]) -> bool:
+    return [z > 0.0 for z in logits] == [goal > 0.5 for goal in goals]
+
+
+def _hits_class(logits: Sequence[float], goals: Sequence[float]) -> bool:
+    return _largest(logits) == (goals[0] if len(goals) == 1 else _largest(goals))
+
+
+def _largest(numbers: Sequence[float]) -> int:
+    return max(range(len(numbers)), key=numbers.__getitem__)
+
+
+# --- losses by name ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss with all that training asks of it: its function, its targets, and what is a hit.
+
+    `function(output, target)` is the loss, of Values.  `check(target, outputs, argument)` raises a
+    `ValueError` naming `argument` where the entries of a target do not fit so many outputs, and
+    `hit(output, target)` says whether the entries of an output, all floats, say what the target
+    says; without them any target of numbers is taken, and there is no accuracy.  Calling it calls
+    the function.
+
+    >>> from autograd_rnn import maximum
+    >>> def hinge(output, target):
+    ...     return maximum(1.0 - target * output, 0.0)
+    >>> loss = Loss("hinge", hinge, hit=lambda output, target: output[0] * target[0] > 0)
+    >>> loss(0.25, 1.0)
+    0.75
+    """
+
+    name: str
+    function: LossFunction
+    check: Callable[[Sequence[float], int, str], None] | None = None
+    hit: Callable[[Sequence[float], Sequence[float]], bool] | None = None
+
+    def __post_init__(self) -> None:
+        if as_name(self.name) is None:
+            raise ArgumentTypeError("name must be a str, not NoneType.")
+        for name in ("function", "check", "hit"):
+            if name == "function" or getattr(self, name) is not None:
+                as_function(getattr(self, name), name)
+
+    def __call__(self, output: Any, target: Any) -> Any:
+        """The loss of an output."""
+        return self.function(output, target)
+
+
+LOSSES: Final[dict[str, Loss]] = {
+    loss.name: loss
+    for loss in (
+        Loss("squared_error", squared_error, _check_size),
+        Loss("binary_cross_entropy", binary_cross_entropy, _check_sides, _hits_sides),
+        Loss("cross_entropy", cross_entropy, _check_class, _hits_class),
+    )
 }
+
+
+def as_loss(loss: str | Loss | LossFunction) -> Loss:
+    """The loss of a name or a function, or as it is.
+
+    >>> as_loss("cross_entropy") is as_loss(cross_entropy), as_loss(lambda z, t: z - t).hit
+    (True, None)
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str):
+        return LOSSES[as_choice(loss, "loss", LOSSES)]
+    function = as_function(loss, "loss")
+    name = getattr(function, "__name__", type(function).__name__)
+    return next((one for one in LOSSES.values() if one.function is loss), Loss(name, function))
+
+
+def is_hit(loss: Loss, output: Any, target: Any) -> bool | None:
+    """Whether an output, of numbers, is right about its target; None where the loss has no `hit`.
+
+    Of binary cross entropy every logit has the sign of its target, above ½ or not; of cross
+    entropy the largest logit is the target's class, or its most probable one.
+
+    >>> is_hit(LOSSES["cross_entropy"], [0.5, 2.0, 1.0], 1)
+    True
+    """
+    if loss.hit is None:
+        return None
+    return bool(loss.hit(_entries(output, "output"), _entries(target, "target")))
+
+
+def check_target(loss: Loss, target: Any, outputs: int, argument: str) -> int:
+    """The number of entries of a target that fits so many outputs; else `ValueError`.
+
+    It names `argument`.
+    """
+    goals = _entries(target, argument)
+    if loss.check is not None:
+        loss.check(goals, outputs, argument)
+    return len(goals)

@@ -1,26 +1,45 @@
-"""Sequences and their targets to learn from: checked at the door, shuffled, and in batches."""
+"""Sequences and targets to learn from: checked, shuffled, and divided into batches."""
 
 from __future__ import annotations
 
 import hashlib
 import random
 from array import array
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from ..arguments import as_float, many
+from ..arguments import as_list, many
+from ..data.dataset import Dataset, as_sequence
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import check_target
+from ..ops.losses import Loss, check_target
+
+#: A target of a sequence: a number, a vector, or at every step one of these.
+Target: TypeAlias = float | Collection[float] | Collection[Collection[float]]
+#: A vector per step; a number stands for a vector of one.
+Inputs: TypeAlias = Collection[float | Collection[float]]
+
+
+class WithTargets(Protocol):
+    """What has sequences and targets, as a `Dataset` does."""
+
+    @property
+    def sequences(self) -> Collection[Inputs]: ...
+    @property
+    def targets(self) -> Collection[Target]: ...
+
+
+#: What there is to learn from.
+Data: TypeAlias = WithTargets | tuple[Collection[Inputs], Collection[Target]]
 
 
 class Examples(NamedTuple):
-    """As many sequences as targets, one or more."""
+    """Sequences and as many targets, one or more."""
 
     sequences: list[Any]
     targets: list[Any]
 
     def fingerprint(self) -> str:
-        """A short text, another one for other data."""
+        """A short text that differs where the data differ."""
         digest = hashlib.sha256()
         for part in self:
             digest.update(b"part")
@@ -40,9 +59,10 @@ def _flatten(entry: Any, numbers: array[float]) -> None:
 
 
 def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
-    """The places of an epoch's examples in batches, shuffled by the seed and the epoch alone.
+    """The batches of an epoch, as places of examples; the seed and the epoch decide the order.
 
-    So an epoch that is begun again has the same batches, with no state of a generator to be kept.
+    So a training that goes on within an epoch has the same batches, without the state of a
+    generator.
 
     >>> batches(5, 2, seed=0, epoch=1)
     [[4, 2], [1, 0], [3]]
@@ -53,32 +73,23 @@ def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
 
 
 def as_examples(
-    data: Any,
-    argument: str,
-    *,
-    inputs: int,
-    outputs: int,
-    loss: Callable[..., Any],
-    every: bool,
+    data: Data, argument: str, *, inputs: int, outputs: int, loss: Loss, every: bool
 ) -> Examples:
     """The examples of a pair (sequences, targets), or of what has both as attributes.
 
     `ValueError` naming the place for an empty sequence, a vector of another size, or a target that
     does not fit the loss.
     """
-    if hasattr(data, "sequences") and hasattr(data, "targets"):
-        parts = (data.sequences, data.targets)
-    elif isinstance(data, tuple | list) and len(data) == 2:
-        parts = (data[0], data[1])
-    else:
+    pair: Any = data
+    if hasattr(pair, "sequences") and hasattr(pair, "targets"):
+        pair = (pair.sequences, pair.targets)
+    elif not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ArgumentTypeError(
             f"{argument} must be a pair (sequences, targets), or have both as attributes, not "
             f"{type(data).__name__}."
         )
-    sequences, targets = [
-        list(_listed(part, f"{argument}: {name}"))
-        for part, name in zip(parts, ("sequences", "targets"), strict=True)
-    ]
+    sequences = as_list(pair[0], f"{argument}: sequences")
+    targets = as_list(pair[1], f"{argument}: targets")
     if not sequences or len(sequences) != len(targets):
         raise ArgumentValueError(
             f"{argument} must have as many sequences as targets, and one or more: there are "
@@ -86,42 +97,30 @@ def as_examples(
         )
     sizes: set[int] = set()
     for place, (sequence, target) in enumerate(zip(sequences, targets, strict=True)):
-        _check_sequence(sequence, inputs, f"{argument}: sequences[{place}]")
+        name = f"{argument}: sequences[{place}]"
+        # The numbers of a Dataset have been looked at.
+        steps = sequence if isinstance(data, Dataset) else as_sequence(sequence, name)
+        for k, x in enumerate(steps):
+            if len(x) != inputs:
+                raise ArgumentValueError(
+                    f"{name}[{k}] has {len(x)} entries, but the model has {many(inputs, 'input')}."
+                )
         name = f"{argument}: targets[{place}]"
-        if every and len(_listed(target, name)) != len(sequence):
+        goals = as_list(target, name) if every else [target]
+        if every and len(goals) != len(steps):
             raise ArgumentValueError(
-                f"{name} has {len(target)} entries for {len(sequence)} steps: at='every' needs a "
+                f"{name} has {len(goals)} entries for {len(steps)} steps: at='every' needs a "
                 f"target per step."
             )
-        for k, goal in enumerate(target if every else [target]):
+        for k, goal in enumerate(goals):
             sizes.add(check_target(loss, goal, outputs, f"{name}[{k}]" if every else name))
             if len(sizes) > 1:
                 raise ArgumentValueError(
                     f"{name} is not like the targets before: the sizes {sorted(sizes)} are mixed."
                 )
+        # An array stays one: its numbers are packed much faster.
+        if not hasattr(sequence, "__len__"):
+            sequences[place] = steps
+        if every:
+            targets[place] = goals
     return Examples(sequences, targets)
-
-
-def _check_sequence(sequence: Any, inputs: int, argument: str) -> None:
-    if not len(_listed(sequence, argument)):
-        raise ArgumentValueError(f"{argument} is empty: it has no output. Leave it out.")
-    for k, x in enumerate(sequence):
-        vector = hasattr(x, "__len__") and not isinstance(x, str)
-        entries = _listed(x, f"{argument}[{k}]") if vector else [x]
-        if len(entries) != inputs:
-            raise ArgumentValueError(
-                f"{argument}[{k}] has {len(entries)} entries, but the model has "
-                f"{many(inputs, 'input')}."
-            )
-        for entry in entries:
-            as_float(entry, f"{argument}[{k}]")
-
-
-def _listed(given: Any, argument: str) -> Sequence[Any]:
-    """What has a length and an order; `TypeError` for the rest."""
-    if isinstance(given, str | bytes | dict | set | frozenset) or not (
-        hasattr(given, "__len__") and hasattr(given, "__getitem__")
-    ):
-        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}.")
-    listed: Sequence[Any] = given
-    return listed

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training has to know to go on, in a file that is written whole."""
+"""Checkpoints: files with all that an interrupted training needs to go on."""
 
 from __future__ import annotations
 

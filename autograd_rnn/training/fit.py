@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from ..arguments import as_choice, as_function, as_integer
-from ..backends.backend import backend_names
+from ..arguments import as_choice, as_integer
+from ..backends.backend import Devices, backend_names
 from ..backends.batch import Batch
-from ..backends.compile_step import AT
+from ..backends.compile_step import AT, CompiledStep
 from ..engine.reverse import as_values
+from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
-from ..ops.losses import HITS, LOSSES, is_hit
-from .batches import Examples, as_examples, batches
+from ..ops.losses import Loss, LossFunction, as_loss, is_hit
+from .batches import Data, Examples, as_examples, batches
 from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
 from .history import History
 from .nonfinite import find_fault
@@ -27,15 +28,26 @@ MOST_EPOCHS: Final = 1_000_000
 WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
 
 
+class Trainable(Protocol):
+    """What `fit` asks of a model."""
+
+    @property
+    def inputs(self) -> int: ...
+    @property
+    def outputs(self) -> int: ...
+    def parameters(self) -> list[Value]: ...
+    def compile(self, loss: LossFunction, /, *, at: str, backend: str) -> CompiledStep: ...
+
+
 def fit(
-    model: Any,
-    data: Any,
+    model: Trainable,
+    data: Data,
     *,
-    loss: Any,
+    loss: str | Loss | LossFunction,
     optimiser: Optimiser,
     epochs: int,
     batch_size: int,
-    validation: Any = None,
+    validation: Data | None = None,
     seed: int = 0,
     engine: str = "auto",
     progress: bool = True,
@@ -43,23 +55,24 @@ def fit(
     patience: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     threads: int = 1,
-    devices: Any = None,
+    devices: Devices | None = None,
 ) -> History:
     """The history of a training of the model on the data, which changes the model's weights.
 
-    `model` is an `RNN`, `LSTM`, `GRU`, `Linear` or `Stack`, or what has `inputs`, `outputs`,
-    `parameters()` and `compile` likewise.
-    `data` and `validation` are pairs (sequences, targets), or have both as attributes; `loss` is
-    the name of one of ours or a function, `at` says whether there is a target per sequence or per
-    step, and `engine` is "eager" (the engine itself) or a backend of `compile_step`, with so many
-    `threads`, or for "jax" on these `devices`.  Each epoch goes through the data once, in batches,
-    in an order that the seed and the epoch decide.
+    `model` is a `Model`, such as an `RNN` or a `Stack`, or has `inputs`, `outputs`, `parameters()`
+    and `compile` as they do.  `data` and `validation` are pairs (sequences, targets), or have both
+    as attributes, as a `Dataset` does.  `loss` is the name of one of ours, a function, or a `Loss`,
+    which tells the accuracy too; `optimiser` is `SGD`, `Adam` or an `Optimiser` of your own.  `at`
+    says whether there is a target per sequence ("last") or per step ("every").  `engine` is "eager"
+    (the engine itself) or a backend of `compile_step`, with so many `threads`, or for "jax" on
+    these `devices`.  Each epoch goes through the data once, in batches, in an order that the seed
+    and the epoch decide.
 
-    With `patience` the training ends when the validation loss has not been lower for so many
-    epochs, and the weights of the best epoch are put back.  With `checkpoint`, a path, all is
-    written there after each epoch, and a training that finds the file goes on from it: on the same
-    engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
-    model, and the checkpoint, as they were after the last whole batch.
+    With `patience` the training ends when the validation loss has not fallen for so many epochs,
+    and the weights of the best epoch are restored.  With `checkpoint`, a path, everything is
+    written there after each epoch, and a training that finds the file goes on from it: on the
+    same engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves
+    the model, and the checkpoint, as they were after the last whole batch.
 
     `TrainingError` (an `ArithmeticError`) for a loss, gradient or weight that is NaN or infinite,
     naming the epoch, the sequence and the first such number in it; the model is as it was after the
@@ -85,33 +98,21 @@ class _Training:
     """One call of `fit`: what was given, and what has been measured so far."""
 
     def __init__(
-        self,
-        model: Any,
-        data: Any,
-        loss: Any,
-        optimiser: Any,
-        epochs: int,
-        batch_size: int,
-        validation: Any,
-        seed: int,
-        engine: str,
-        at: str,
-        patience: int | None,
-        checkpoint: str | os.PathLike[str] | None,
-        threads: int,
-        devices: Any,
-    ) -> None:
+        self, model: Trainable, data: Data, loss: str | Loss | LossFunction, optimiser: Optimiser,
+        epochs: int, batch_size: int, validation: Data | None, seed: int, engine: str, at: str,
+        patience: int | None, checkpoint: str | os.PathLike[str] | None, threads: int,
+        devices: Devices | None,
+    ) -> None:  # fmt: skip
         for name in ("inputs", "outputs", "parameters", "compile"):
             if not hasattr(model, name):
                 raise ArgumentTypeError(
                     f"model must have inputs, outputs, parameters() and compile(), as RNN has: "
                     f"{type(model).__name__} has no {name}."
                 )
-        named = LOSSES[as_choice(loss, "loss", LOSSES)] if isinstance(loss, str) else loss
-        self.loss: Callable[..., Any] = as_function(named, "loss")
+        self.loss = as_loss(loss)
         if not isinstance(optimiser, Optimiser):
             raise ArgumentTypeError(
-                f"optimiser must be SGD(...) or Adam(...), not {type(optimiser).__name__}."
+                f"optimiser must be an Optimiser, such as Adam(), not {type(optimiser).__name__}."
             )
         self.optimiser = optimiser
         self.epochs = as_integer(epochs, "epochs", least=1, most=MOST_EPOCHS)
@@ -126,7 +127,7 @@ class _Training:
         inputs = as_integer(model.inputs, "model.inputs", least=0)
         outputs = as_integer(model.outputs, "model.outputs", least=1)
 
-        def examples(given: Any, argument: str) -> Examples:
+        def examples(given: Data, argument: str) -> Examples:
             sizes = {"inputs": inputs, "outputs": outputs}
             return as_examples(given, argument, **sizes, loss=self.loss, every=every)
 
@@ -135,8 +136,8 @@ class _Training:
         self.parameters = as_values(model.parameters(), "model.parameters()")
         self.at, self.every = at, every
         # Only where they are given: other models need not know of devices.
-        others = {} if devices is None else {"devices": devices}
-        self.compiled = model.compile(self.loss, at=at, backend=engine, **others)
+        others: dict[str, Any] = {} if devices is None else {"devices": devices}
+        self.compiled = model.compile(self.loss.function, at=at, backend=engine, **others)
         self.held_out: Batch | None = None
         self.checkpoint = checkpoint
         self.history = History()
@@ -174,7 +175,7 @@ class _Training:
         return self.history
 
     def after_a_batch(self, moment: Moment) -> Moment:
-        """The moment after one batch more, of which the weights have learned."""
+        """The moment after one more batch."""
         start = time.perf_counter()
         places = self.batches_of(moment.epoch)[moment.batch]
         sequences = [self.data.sequences[place] for place in places]
@@ -237,8 +238,8 @@ class _Training:
         return self.order[1]
 
     def hits(self, batch: Batch, targets: Sequence[Any]) -> tuple[int, int]:
-        """How many outputs say what their targets say, of how many; of none for other losses."""
-        if self.loss not in HITS:
+        """The number of hits, and of outputs that were judged: none where the loss has no hits."""
+        if self.loss.hit is None:
             return 0, 0
         outputs: list[Any] = self.compiled.predict(batch, threads=self.threads)
         goals: list[Any] = list(targets)
@@ -255,13 +256,14 @@ class _Training:
         places: Sequence[int],
         learning: bool = True,
     ) -> None:
-        """Raise the error of a batch: of its first sequence with a number that is not finite."""
+        """Raise the error that names the first sequence of a batch with a number not finite."""
         epoch = f"epoch {moment.epoch + 1}"
         for place in places:
             sequence, target = examples.sequences[place], examples.targets[place]
             loss, slopes = self.compiled.loss_and_gradients([sequence], [target])
             if not are_finite(loss, *(slopes if learning else [])):
                 batch = self.compiled.prepare([sequence], [target])
+                assert batch.targets is not None
                 given = (self.compiled.objective, batch.sequences[0], batch.targets[0])
                 fault = find_fault(*given) or "the engine itself finds none."
                 what = "a gradient that is not finite" if are_finite(loss) else f"the loss {loss!r}"
@@ -292,7 +294,7 @@ class _Training:
         """What a checkpoint must have in common with the training that goes on from it."""
         validation = None if self.validation is None else self.validation.fingerprint()
         return {
-            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "loss": self.loss.name,
             "at": self.at,
             "optimiser": repr(self.optimiser),
             "batch_size": self.batch_size,

@@ -1,4 +1,4 @@
-"""Where the first NaN or infinity of a run is, forward or on the way back."""
+"""The first NaN or infinity of a run, in the forward or the backward pass."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..errors import AnomalyError
 
 
 def find_fault(objective: Objective, xs: Sequence[Any], ys: Sequence[Any]) -> str | None:
-    """The first of them, in the words of `detect_anomaly`, or None.
+    """A sentence on the first NaN or infinity, as `detect_anomaly` says it, or None.
 
-    The forward pass goes a step at a time, so that the step has a number, then the backward sweep.
+    The forward pass is taken step by step, so that the sentence can name the step.
     """
     inputs, goals = constants(xs), constants(ys)
     try:
@@ -33,7 +33,7 @@ def find_fault(objective: Objective, xs: Sequence[Any], ys: Sequence[Any]) -> st
 
 
 def _go_forward(objective: Objective, inputs: Sequence[Any], goals: Sequence[Any]) -> None:
-    """Each step alone: numbers go on, so that a long run is not kept in memory."""
+    """Each step alone: only numbers are carried on, so that a long run is not kept in memory."""
     state: Any = tuple([Value(entry) for entry in objective.state])
     total: Any = None
     for k, x in enumerate(inputs, 1):

@@ -1,11 +1,11 @@
-"""Optimisers: what turns gradients into steps of the parameters, by the formulas of torch.optim."""
+"""Optimisers: how parameters move along their gradients, by the formulas of torch.optim."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ..arguments import as_float, as_floats, as_integer
 from ..engine.reverse import as_values
@@ -17,12 +17,25 @@ CLIP_EPS: Final = 1e-6
 
 
 class Optimiser(ABC):
-    """What `fit` takes a step with; a subclass says in `_moves` how far each parameter goes."""
+    """What `fit` takes a step with; a class derived from it says how far each parameter moves.
+
+    It defines `moves`, and names in `parts` what it remembers in `state` from step to step.  Its
+    settings are attributes: a checkpoint is refused to an optimiser of other settings.  With
+    `clip_norm`, gradients whose norm over all parameters is larger are scaled down to it.
+
+    >>> class SignDescent(Optimiser):
+    ...     def moves(self, gradients):
+    ...         return [-math.copysign(self.learning_rate, slope) for slope in gradients], {}
+    >>> w = Value(1.0)
+    >>> SignDescent(0.25).step([w], [4.0])
+    >>> w.data
+    0.75
+    """
 
     #: The parts of a state: lists of a number per parameter, and `steps`, how many were taken.
-    _parts: tuple[str, ...] = ()
+    parts: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, learning_rate: float, clip_norm: float | None) -> None:
+    def __init__(self, learning_rate: float, clip_norm: float | None = None) -> None:
         self.learning_rate = _positive(learning_rate, "learning_rate")
         self.clip_norm = None if clip_norm is None else _positive(clip_norm, "clip_norm")
         self._state: dict[str, Any] = {}
@@ -31,8 +44,8 @@ class Optimiser(ABC):
     def state(self) -> dict[str, Any]:
         """What is remembered between steps, as JSON can hold it: nothing before the first one.
 
-        It is made anew by each step, so that what was read once stays as it was.  One that was read
-        may be assigned; `ValueError` for any other.
+        Each step makes a new one, so that a state that was read stays as it was, and can be
+        assigned again.  `ValueError` for anything else.
         """
         return self._state
 
@@ -40,9 +53,9 @@ class Optimiser(ABC):
     def state(self, state: object) -> None:
         if not isinstance(state, dict):
             raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
-        if state and set(state) != set(self._parts):
+        if state and set(state) != set(self.parts):
             raise ArgumentValueError(
-                f"state must have the parts {', '.join(self._parts)}, as "
+                f"state must have the parts {', '.join(self.parts)}, as "
                 f"{type(self).__name__} writes it."
             )
         made = {
@@ -77,14 +90,14 @@ class Optimiser(ABC):
         if self.clip_norm is not None:
             scale = min(1.0, self.clip_norm / (math.hypot(*slopes) + CLIP_EPS))
             slopes = [scale * slope for slope in slopes]
-        moves, state = self._moves(slopes)
+        moves, state = self.moves(slopes)
         for leaf, move in zip(leaves, moves, strict=True):
             leaf.data += move
         self._state = state
 
     @abstractmethod
-    def _moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
-        """What each parameter moves by, and the state after that."""
+    def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
+        """What each parameter moves by, and the `state` after that."""
 
     def __repr__(self) -> str:
         settings = {name: value for name, value in vars(self).items() if name[0] != "_"}
@@ -103,7 +116,7 @@ class SGD(Optimiser):
     -1.0
     """
 
-    _parts = ("velocity",)
+    parts = ("velocity",)
 
     def __init__(
         self, learning_rate: float, momentum: float = 0.0, *, clip_norm: float | None = None
@@ -111,8 +124,8 @@ class SGD(Optimiser):
         super().__init__(learning_rate, clip_norm)
         self.momentum = _share(momentum, "momentum")
 
-    def _moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
-        before = self._state.get("velocity", [0.0] * len(gradients))
+    def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
+        before = self.state.get("velocity", [0.0] * len(gradients))
         velocity = [self.momentum * v + g for v, g in zip(before, gradients, strict=True)]
         kept = {"velocity": velocity} if self.momentum else {}
         return [-self.learning_rate * v for v in velocity], kept
@@ -121,7 +134,7 @@ class SGD(Optimiser):
 class Adam(Optimiser):
     """Adam: p ← p − learning_rate·m̂ / (√v̂ + eps), means of the gradients and of their squares.
 
-    m and v forget by the factors `betas` per step, and m̂ and v̂ are freed of their start at 0
+    m and v decay by the factors `betas` per step, and m̂ and v̂ are corrected for their start at 0
     (Kingma and Ba, 2015, algorithm 1).  With `clip_norm`, gradients whose norm over all parameters
     is larger are scaled down to it.  `ValueError` for settings outside their ranges.
 
@@ -131,7 +144,7 @@ class Adam(Optimiser):
     0.5
     """
 
-    _parts = ("steps", "means", "squares")
+    parts = ("steps", "means", "squares")
 
     def __init__(
         self,
@@ -148,16 +161,16 @@ class Adam(Optimiser):
         self.betas = (_share(both[0], "betas[0]"), _share(both[1], "betas[1]"))
         self.eps = _positive(eps, "eps")
 
-    def _moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
+    def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
         zeros, (keep, keep_square) = [0.0] * len(gradients), self.betas
-        steps = self._state.get("steps", 0) + 1
+        steps = self.state.get("steps", 0) + 1
         means = [
             m + (1.0 - keep) * (g - m)
-            for m, g in zip(self._state.get("means", zeros), gradients, strict=True)
+            for m, g in zip(self.state.get("means", zeros), gradients, strict=True)
         ]
         squares = [
             keep_square * v + (1.0 - keep_square) * g * g
-            for v, g in zip(self._state.get("squares", zeros), gradients, strict=True)
+            for v, g in zip(self.state.get("squares", zeros), gradients, strict=True)
         ]
         size = self.learning_rate / (1.0 - keep**steps)
         root = math.sqrt(1.0 - keep_square**steps)

@@ -198,7 +198,7 @@ def test_windows_of_the_mitochondrion(mitochondrion: Path) -> None:
     ("call", "error", "words"),
     [
         (lambda: Dataset([], []), ArgumentValueError, "sequences is empty"),
-        (lambda: Dataset([[1], []], [1, 0]), ArgumentValueError, r"sequences\[1\] is of length"),
+        (lambda: Dataset([[1], []], [1, 0]), ArgumentValueError, r"sequences\[1\] is empty: it"),
         (
             lambda: Dataset([[1]], [1, 0]),
             ArgumentValueError,

@@ -1,15 +1,13 @@
-"""The layer, its unrolling, inputs, files, and the counter."""
+"""The layer of the lecture, its unrolling, and the counter."""
 
-import json
-import pickle
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, Value, bits, counter, gradients, in_family, one_hot, record
-from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, SymbolError
+from autograd_rnn import RNN, Value, bits, counter, gradients, in_family, one_hot
+from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 from autograd_rnn.networks.rnn import activations
 
 
@@ -125,62 +123,14 @@ def test_weights_may_be_values_shared_with_other_graphs() -> None:
     assert gradients(q, [w]) == (5,)
 
 
-def test_save_and_load(tmp_path: Path) -> None:
-    rnn = RNN([[0.1, -2], [1e-300, 3], [4, 5]], "tanh", bias=False, names=[["a", "b"]] * 3)
-    loaded = RNN.load(rnn.save(tmp_path / "rnn.json"))
-    assert [(w.data, w.name) for w in loaded.parameters()] == [
-        (w.data, w.name) for w in rnn.parameters()
-    ]
-    assert (loaded.activation, loaded.bias) == ("tanh", False)
-    assert loaded(bits("1"))[1].data == rnn(bits("1"))[1].data
-
-
-@pytest.mark.parametrize(
-    "content", ["", "{}", "[1]", '{"kind": "LSTM"}', "\x00", '{"kind": "RNN"}', "[" * 100_000]
-)
-def test_what_is_no_saved_layer(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "other.json"
-    path.write_text(content)
-    with pytest.raises(ArgumentValueError, match=r"other\.json' does not hold an RNN.*: "):
-        RNN.load(path)
-
-
-@pytest.mark.parametrize(
-    ("key", "content"),
-    [
-        *[("weights", weights) for weights in (None, [["4"], ["1"]], [[None], [1]], [[1]], 3)],
-        *[("weights", [[10**400], [1]]), ("names", [[1], [2]]), ("names", 0)],
-        *[("activation", 3), ("activation", "cosine"), ("bias", "false"), ("kind", "LSTM")],
-    ],
-)
-def test_a_damaged_file_is_named(tmp_path: Path, key: str, content: object) -> None:
-    path = RNN([[4], [1]], bias=False).save(tmp_path / "rnn.json")
-    saved = json.loads(path.read_text())
-    path.write_text(json.dumps({**saved, key: content}))
-    with pytest.raises(ArgumentValueError, match=r"rnn\.json' does not hold an RNN.*: "):
-        RNN.load(path)
-
-
-def test_models_can_be_pickled() -> None:
-    rnn = pickle.loads(pickle.dumps(counter()))
-    assert rnn(one_hot("GGG"))[-1].data == 1
-
-
-def test_bits_and_one_hot() -> None:
-    assert bits("") == one_hot("") == []
-    assert bits("01") == [[0], [1]]
-    assert one_hot("ba", alphabet="ab") == [[0, 1], [1, 0]]
+def test_every_op_of_one_operand_is_an_activation() -> None:
+    for name in activations():
+        assert RNN([[1], [2]], name).unroll([[]], [0.5]).q[0].data is not None
 
 
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: bits("102"), SymbolError, "bits: '2' at position 3 is not one of '01'"),
-        (lambda: one_hot("AGX"), SymbolError, "sequence: 'X' at position 3 is not one of 'ACGT'"),
-        (lambda: one_hot("agg"), SymbolError, "'a' at position 1"),
-        (lambda: bits(101), ArgumentTypeError, "bits must be a str, not int"),
-        (lambda: one_hot("A", "AA"), ArgumentValueError, "alphabet must be one or more different"),
-        (lambda: one_hot("A", None), ArgumentTypeError, "alphabet must be a str, not NoneType"),
         (lambda: counter("U"), ArgumentValueError, "base must be one of the symbols 'ACGT'"),
         (lambda: counter(3), ArgumentTypeError, "base must be a str, not int"),
         (lambda: counter(at_least=0), ArgumentValueError, "at_least must be 1 or more, not 0"),
@@ -219,51 +169,6 @@ def test_bits_and_one_hot() -> None:
         ),
     ],
 )
-def test_refusals_name_the_argument(call, error: type[Exception], words: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals_name_the_argument(call: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call()
-
-
-def test_every_op_of_one_operand_is_an_activation() -> None:
-    for name in activations():
-        assert RNN([[1], [2]], name).unroll([[]], [0.5]).q[0].data is not None
-
-
-@given(
-    st.lists(st.integers(-3, 3), min_size=1, max_size=9),
-    st.integers(1, 10),
-    st.sampled_from(["relu", "linear", "tanh"]),
-    st.integers(0, 99),
-)
-def test_truncated_gradients_are_those_of_the_window(
-    inputs: list[int], size: int, activation: str, seed: int
-) -> None:
-    """Of each step alone, from its window's first step on, the states that come in being given."""
-    rnn = RNN.random(2, 1, activation=activation, seed=seed)
-    whole, run = rnn.unroll([[x] for x in inputs]), rnn.unroll([[x] for x in inputs], truncate=size)
-    for step, same in zip(run.steps, whole.steps, strict=True):
-        assert [x.data for x in step.pi + step.q] == [x.data for x in same.pi + same.q]
-        first = (step.k - 1) // size * size  # steps before the window
-        before = [q.data for q in (whole.steps[first - 1].q if first else whole.state)]
-        window = rnn.unroll([[x] for x in inputs[first : step.k]], before)
-        for pi, alone in zip(step.pi, window.pi, strict=True):
-            assert gradients(pi, rnn.parameters()) == gradients(alone, rnn.parameters())
-    assert run.cuts == {k for k in range(2, len(inputs) + 1) if (k - 1) % size == 0}
-    assert whole.cuts == frozenset()
-
-
-def test_a_recording_of_a_truncated_run_serves_other_weights() -> None:
-    def last(*weights: Value) -> Value:
-        rnn = RNN([weights[:1], weights[1:]], "relu", bias=False)
-        return rnn.unroll(bits("1011"), truncate=2).pi[0]
-
-    program = record(last, 4, 1).gradient()
-    weights = [Value(2), Value(1)]
-    pi = last(*weights)
-    assert program(2, 1) == (pi.data, *gradients(pi, weights)) == (11, 9, 3)
-
-
-def test_truncate_has_to_be_a_number_of_steps() -> None:
-    for truncate, words in [(0, "truncate must be 1 or more"), (1.5, "truncate must be an int")]:
-        with pytest.raises((ValueError, TypeError), match=words):
-            RNN.random(1, 1).unroll(bits("1"), truncate=truncate)  # type: ignore[arg-type]

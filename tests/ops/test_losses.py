@@ -2,6 +2,7 @@
 
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +12,20 @@ from mpmath import mp, mpf
 
 from autograd_rnn import (
     RNN,
+    SGD,
+    Loss,
     Value,
     binary_cross_entropy,
     check_gradients,
     cross_entropy,
+    fit,
     gradients,
+    maximum,
     record,
     softmax,
     squared_error,
 )
-from autograd_rnn.ops.losses import LOSSES, check_target, is_hit
+from autograd_rnn.ops.losses import LOSSES, as_loss, check_target, is_hit
 
 logits = st.floats(-1000, 1000)
 
@@ -121,15 +126,15 @@ def test_python_and_native_code_agree(name: str) -> None:
 
 
 def test_hits() -> None:
-    assert is_hit(binary_cross_entropy, 0.5, 1) is True
-    assert is_hit(binary_cross_entropy, 0.0, 1) is False
-    assert is_hit(binary_cross_entropy, [0.5, -2.0], [1.0, 0.1]) is True
-    assert is_hit(binary_cross_entropy, [0.5, -2.0], [1.0, 0.9]) is False
-    assert is_hit(cross_entropy, [0.5, 2.0, 1.0], 1) is True
-    assert is_hit(cross_entropy, [0.5, 2.0, 1.0], [2]) is False
-    assert is_hit(cross_entropy, [0.5, 2.0, 1.0], [0.2, 0.5, 0.3]) is True
-    assert is_hit(squared_error, 1.0, 1.0) is None
-    assert is_hit(lambda z, t: z, 1.0, 1.0) is None
+    assert is_hit(LOSSES["binary_cross_entropy"], 0.5, 1) is True
+    assert is_hit(LOSSES["binary_cross_entropy"], 0.0, 1) is False
+    assert is_hit(LOSSES["binary_cross_entropy"], [0.5, -2.0], [1.0, 0.1]) is True
+    assert is_hit(LOSSES["binary_cross_entropy"], [0.5, -2.0], [1.0, 0.9]) is False
+    assert is_hit(LOSSES["cross_entropy"], [0.5, 2.0, 1.0], 1) is True
+    assert is_hit(LOSSES["cross_entropy"], [0.5, 2.0, 1.0], [2]) is False
+    assert is_hit(LOSSES["cross_entropy"], [0.5, 2.0, 1.0], [0.2, 0.5, 0.3]) is True
+    assert is_hit(LOSSES["squared_error"], 1.0, 1.0) is None
+    assert is_hit(as_loss(lambda z, t: z), 1.0, 1.0) is None
 
 
 def test_refusals() -> None:
@@ -160,45 +165,95 @@ def test_refusals() -> None:
         (
             ValueError,
             r"t\[0\] must be from 0 to 1 .*, not 1.5",
-            lambda: check_target(binary_cross_entropy, 1.5, 1, "t[0]"),
+            lambda: check_target(LOSSES["binary_cross_entropy"], 1.5, 1, "t[0]"),
         ),
         (
             ValueError,
             r"must be from 0 to 1 .*, not nan",
-            lambda: check_target(binary_cross_entropy, math.nan, 1, "t"),
+            lambda: check_target(LOSSES["binary_cross_entropy"], math.nan, 1, "t"),
         ),
         (
             ValueError,
             r"t has 1 entries, but the model has 2 outputs",
-            lambda: check_target(squared_error, 1.5, 2, "t"),
+            lambda: check_target(LOSSES["squared_error"], 1.5, 2, "t"),
         ),
         (
             ValueError,
             r"class from 0 to 2 for cross_entropy, not 3.0",
-            lambda: check_target(cross_entropy, 3, 3, "t"),
+            lambda: check_target(LOSSES["cross_entropy"], 3, 3, "t"),
         ),
         (
             ValueError,
             r"class from 0 to 2 for cross_entropy, not 0.5",
-            lambda: check_target(cross_entropy, [0.5], 3, "t"),
+            lambda: check_target(LOSSES["cross_entropy"], [0.5], 3, "t"),
         ),
         (
             ValueError,
             r"class from 0 to 2 for cross_entropy, not -1.0",
-            lambda: check_target(cross_entropy, -1, 3, "t"),
+            lambda: check_target(LOSSES["cross_entropy"], -1, 3, "t"),
         ),
         (
             ValueError,
             r"probabilities that add up to 1",
-            lambda: check_target(cross_entropy, [0.5, 0.4], 2, "t"),
+            lambda: check_target(LOSSES["cross_entropy"], [0.5, 0.4], 2, "t"),
         ),
         (
             ValueError,
             r"probabilities that add up to 1",
-            lambda: check_target(cross_entropy, [1.5, -0.5], 2, "t"),
+            lambda: check_target(LOSSES["cross_entropy"], [1.5, -0.5], 2, "t"),
         ),
     ]:
         with pytest.raises(error, match=words):
             call()
-    check_target(cross_entropy, [0.1] * 10, 10, "t")
-    check_target(lambda z, t: z, [1.0, 2.0, 3.0], 1, "t")
+    check_target(LOSSES["cross_entropy"], [0.1] * 10, 10, "t")
+    check_target(as_loss(lambda z, t: z), [1.0, 2.0, 3.0], 1, "t")
+
+
+def hinge(output: Any, target: Any) -> Any:
+    return maximum(1.0 - target * output, 0.0)
+
+
+def check_sign(goals: Any, outputs: int, argument: str) -> None:
+    if list(map(abs, goals)) != [1.0] * outputs:
+        raise ValueError(f"{argument} must be 1 or -1 for hinge, not {goals}.")
+
+
+HINGE = Loss("hinge", hinge, check_sign, lambda output, goals: output[0] * goals[0] > 0.0)
+
+
+def test_a_loss_from_outside_is_one_record(tmp_path: Path) -> None:
+    """It compiles and trains, has accuracies, checks targets, and a checkpoint knows its name."""
+    data = ([[2], [-1], [2]], [1, 1, -1])
+    arguments: dict[str, Any] = {"optimiser": SGD(0.125), "epochs": 1, "batch_size": 3}
+    for loss in (HINGE, hinge):
+        model = RNN([[0.0], [1.0]], "linear", bias=False)
+        for backend in ("eager", "python"):
+            found = model.compile(loss, backend=backend).loss_and_gradients(*data)
+            assert found == ((0 + 2 + 3) / 3, [0.0, (0 + 1 + 2) / 3])
+        history = fit(model, data, loss=loss, engine="python", progress=False, **arguments)
+        assert model.parameters()[1].data == 1.0 - 0.125
+        assert history.accuracy == ([1 / 3] if loss is HINGE else [])
+    model = RNN([[0.0], [1.0]], "linear", bias=False)
+    with pytest.raises(ValueError, match=r"data: targets\[1\] must be 1 or -1 for hinge, not \[0"):
+        fit(model, ([[1], [1]], [1, 0]), loss=HINGE, **arguments)
+    path = tmp_path / "training.json"
+    fit(model, data, loss=HINGE, engine="python", checkpoint=path, **arguments)
+    with pytest.raises(ValueError, match="of a training with other loss: 'hinge'"):
+        fit(model, data, loss="squared_error", engine="python", checkpoint=path, **arguments)
+
+
+def test_what_is_no_loss() -> None:
+    model = RNN.random(1, 1)
+    junk: Any
+    for junk, words in [
+        (lambda: Loss("mine", 3), "function must be a function, not int"),  # type: ignore[arg-type]
+        (lambda: Loss(None, hinge), "name must be a str, not NoneType"),  # type: ignore[arg-type]
+        (lambda: Loss("mine", hinge, hit=3), "hit must be a function"),  # type: ignore[arg-type]
+        (lambda: as_loss("mse"), "loss 'mse' is unknown: choose one of squared_error"),
+        (lambda: as_loss(3), "loss must be a function, not int"),  # type: ignore[arg-type]
+        (lambda: model.compile(3), "loss must be a function, not int"),  # type: ignore[arg-type]
+    ]:
+        with pytest.raises((TypeError, ValueError), match=words):
+            junk()
+    assert as_loss("cross_entropy") is as_loss(cross_entropy) is as_loss(LOSSES["cross_entropy"])
+    assert as_loss(hinge) == Loss("hinge", hinge)

@@ -1,14 +1,15 @@
-"""SGD and Adam: worked by hand, and step by step what torch.optim does."""
+"""SGD and Adam: worked by hand, and step by step what torch.optim does; and one from outside."""
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import SGD, Adam, Value
-from autograd_rnn.training.optimisers import Optimiser
+from autograd_rnn import RNN, SGD, Adam, Optimiser, Value, bits, fit
 
 
 def walk(optimiser: Optimiser, start: list[float], rows: list[list[float]]) -> list[float]:
@@ -132,3 +133,47 @@ def test_refusals() -> None:
         with pytest.raises((ValueError, TypeError), match=words):
             optimiser.state = junk
     assert repr(SGD(0.1, clip_norm=2)) == "SGD(learning_rate=0.1, clip_norm=2.0, momentum=0.0)"
+
+
+class Signum(Optimiser):
+    """The sign of the mean of the gradients (Bernstein and others, 2018), with decaying weights."""
+
+    parts = ("steps", "means")
+
+    def __init__(self, learning_rate: float, keep: float = 0.9) -> None:
+        super().__init__(learning_rate)
+        self.keep = keep
+
+    def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
+        before = self.state.get("means", [0.0] * len(gradients))
+        means = [
+            self.keep * m + (1.0 - self.keep) * g for m, g in zip(before, gradients, strict=True)
+        ]
+        steps = self.state.get("steps", 0) + 1
+        rate = self.learning_rate / math.sqrt(steps)
+        return [-math.copysign(rate, m) for m in means], {"steps": steps, "means": means}
+
+
+def test_an_optimiser_from_outside_trains_and_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    assert walk(Signum(0.5, 0.0), [1, 2], [[4, -2]]) == [0.5, 2.5]
+    data = ([bits("1"), bits("10"), bits("011"), bits("111")], [1, 1, 2, 3])
+
+    def train(epochs: int, path: Path | None, keep: float = 0.9) -> tuple[Any, ...]:
+        model, optimiser = RNN.random(2, 1, seed=1), Signum(0.05, keep)
+        loss = lambda z, t: (z[0] - t[0]) ** 2  # noqa: E731
+        history = fit(
+            *(model, data),
+            **{"loss": loss, "optimiser": optimiser, "epochs": epochs, "batch_size": 3},
+            **{"engine": "python", "progress": False, "checkpoint": path},
+        )
+        return [w.data for w in model.parameters()], history.loss, optimiser.state
+
+    path, whole = tmp_path / "training.json", train(7, None)
+    assert whole[1][-1] < whole[1][0]
+    train(3, path)
+    assert json.loads(path.read_text())["moment"]["optimiser"]["steps"] == 6
+    assert train(7, path) == whole
+    with pytest.raises(ValueError, match=r"other optimiser: 'Signum\(.*keep=0.9\)', not 'Sig.*0.5"):
+        train(9, path, keep=0.5)
+    with pytest.raises(ValueError, match="must have the parts steps, means, as Signum writes it"):
+        Signum(0.1).state = {"velocity": [1.0]}
