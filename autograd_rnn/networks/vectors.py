@@ -242,8 +242,8 @@ def name_steps(steps: Sequence[Step], k: int) -> None:
     met: set[Value] = set()
     for step in steps:
         for letter, vector in step.vectors.items():
-            # Linear states are their sums; and weights that a step hands on keep their names.
-            if vector and getattr(vector[0], "op", None) and met.isdisjoint(vector):
+            # Linear states are their sums.  What is only handed on has a name, or is a number.
+            if vector and getattr(vector[0], "name", "") is None and met.isdisjoint(vector):
                 met.update(vector)
                 vectors.setdefault("π" if letter == "pi" else letter, []).extend(vector)
     for letter, values in vectors.items():
