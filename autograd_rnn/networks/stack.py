@@ -70,7 +70,7 @@ class Stack(Model):
     __slots__ = ("layers",)
 
     def __init__(self, layers: Iterable[Layer]) -> None:
-        if isinstance(layers, str) or not isinstance(layers, Iterable):
+        if not isinstance(layers, Iterable):
             raise ArgumentTypeError(f"layers must be a list, not {type(layers).__name__}.")
         self.layers: tuple[Layer, ...] = tuple(layers)
         if not self.layers:
