@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 from math import ceil
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from ..errors import DerivationError
 from .expressions import LATEX, TEXT, Expression, Style
@@ -60,7 +60,7 @@ class Sentence(tuple[Any, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, *parts: Any) -> Sentence:
+    def __new__(cls, *parts: Any) -> Self:
         return super().__new__(cls, parts)
 
 

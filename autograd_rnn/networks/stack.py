@@ -19,7 +19,7 @@ from .serialise import fields_of, load_json
 
 Layer = RNN | LSTM | GRU | Linear
 
-RECURRENT: Final[dict[str, type[RNN] | type[LSTM] | type[GRU]]] = {
+RECURRENT: Final[dict[str, type[RNN | LSTM | GRU]]] = {
     "RNN": RNN,
     "LSTM": LSTM,
     "GRU": GRU,

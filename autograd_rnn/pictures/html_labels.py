@@ -142,8 +142,10 @@ def box_label(box: Box, theme: Theme) -> str:
     # The space after a value keeps right-aligned text off the border.
     data = font(box.data + " ", VALUE_POINTS, theme.ink, bold=is_not_finite(box.data))
     lines = [
-        f'{badge}<TD COLSPAN="2" HEIGHT="{NAME_HEIGHT:.0f}">'
-        f"{font(box.name, NAME_POINTS, style.ink, bold=True)}</TD>",
+        (
+            f'{badge}<TD COLSPAN="2" HEIGHT="{NAME_HEIGHT:.0f}">'
+            f"{font(box.name, NAME_POINTS, style.ink, bold=True)}</TD>"
+        ),
         _line_of("data", data, value_width, theme),
     ]
     if box.grad is not None:

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
+from typing import Final, Self
 
 from ..errors import ArgumentTypeError, FormatError, RendererNotFound, RenderError
 
@@ -103,7 +103,7 @@ class _Stderr:
 
     text = ""
 
-    def __enter__(self) -> _Stderr:
+    def __enter__(self) -> Self:
         sys.stderr.flush()
         self._file = tempfile.TemporaryFile()
         self._kept = os.dup(2)
