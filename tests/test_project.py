@@ -30,6 +30,9 @@ FOLDERS = [
     *("ops", "graph", "engine", "program", "backends", "networks"),
     *("data", "training", "derivation", "pictures", "cli"),
 ]
+# A file is read in one sitting, and a folder seen at a glance.
+MOST_LINES = 450
+MOST_FILES = 10
 # What is named like an op, but is none: a picture with a card for each step, the smallest set.
 NAMESAKES = {("draw", "step"), ("derive", "minimum"), ("main", "minimum")}
 # A reader of the table and the operators of Value; whose rules a test holds equal to the table.
@@ -93,6 +96,17 @@ def test_every_module_and_folder_opens_with_one_sentence(path: Path) -> None:
 def test_names_are_listed_in_the_files_of_folders_alone() -> None:
     listing = [path for path in MODULES if re.search(r"^__all__", path.read_text("utf-8"), re.M)]
     assert {path.name for path in listing} == {"__init__.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_no_file_is_too_long(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=lambda p: p.name)
+def test_no_folder_has_too_many_files(folder: Path) -> None:
+    files = [path.name for path in folder.glob("*.py") if path.stem != "__init__"]
+    assert len(files) <= MOST_FILES, files
 
 
 def test_the_readers_of_a_graph_do_not_import_value() -> None:
