@@ -21,7 +21,7 @@ def as_float(number: object, argument: str) -> float:
     if type(number) is float:
         return number
     # The first of these only because it is quickly answered.
-    if type(number) is int or (isinstance(number, Real) and not isinstance(number, bool)):
+    if type(number) is int or (not isinstance(number, bool) and isinstance(number, Real)):
         try:
             return float(number)
         except OverflowError:

@@ -30,6 +30,9 @@ FOLDERS = [
     *("ops", "graph", "engine", "program", "backends", "networks"),
     *("data", "training", "derivation", "pictures", "cli"),
 ]
+# A file is read in one sitting, and a folder seen at a glance.
+MOST_LINES = 450
+MOST_FILES = 10
 # What is named like an op, but is none: a picture with a card for each step, the smallest set.
 NAMESAKES = {("draw", "step"), ("derive", "minimum"), ("exercise", "minimum")}
 # A reader of the table and the operators of Value; whose rules a test holds equal to the table.
@@ -80,6 +83,30 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_every_folder_is_in_the_list() -> None:
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders == set(FOLDERS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_every_module_and_folder_opens_with_one_sentence(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    first = text.partition("\n\n")[0].replace("\n", " ")
+    assert re.fullmatch(r"[A-Z`].*\w\W*\.", first), first
+    assert not re.search(r"[.!?] [A-Z]", first), first
+
+
+def test_names_are_listed_in_the_files_of_folders_alone() -> None:
+    listing = [path for path in MODULES if re.search(r"^__all__", path.read_text("utf-8"), re.M)]
+    assert {path.name for path in listing} == {"__init__.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_no_file_is_too_long(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=lambda p: p.name)
+def test_no_folder_has_too_many_files(folder: Path) -> None:
+    files = [path.name for path in folder.glob("*.py") if path.stem != "__init__"]
+    assert len(files) <= MOST_FILES, files
 
 
 def test_the_readers_of_a_graph_do_not_import_value() -> None:
@@ -198,6 +225,25 @@ def test_continuous_integration_runs_exactly_the_commands_of_the_readme() -> Non
     commands = [line for block in blocks("README.md", "sh") for line in block.splitlines()]
     assert len(commands) == 2
     assert [line for line in script if line in commands] == commands
+
+
+def test_continuous_integration_and_commits_run_the_commands_of_the_noxfile() -> None:
+    sessions = {
+        function.name: [
+            " ".join(argument.value for argument in call.args if isinstance(argument, ast.Constant))
+            for call in ast.walk(function)
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "session.run"
+        ]
+        for function in ast.parse((ROOT / "noxfile.py").read_text("utf-8")).body
+        if isinstance(function, ast.FunctionDef) and function.decorator_list
+    }
+    # The tests are the README's second command, which `.ci/run` gives by itself.
+    assert sessions["tests"] == ["pytest"]
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert re.search(r'^nox .*-k "not tests"$', ci, re.MULTILINE)
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    entries = re.findall(r"language: system, entry: ([^,]+),", hooks)
+    assert entries == sessions["lint"] + sessions["types"]
 
 
 def outline(svg: str) -> list[object]:

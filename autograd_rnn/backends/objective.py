@@ -37,7 +37,7 @@ class Objective(NamedTuple):
 
     def call(self, state: Any, x: Any, parameters: Any) -> tuple[tuple[Any, ...], Any]:
         """The states after a step and its output, whose sizes are checked."""
-        result = self.step(state, x, parameters)
+        result: object = self.step(state, x, parameters)
         if not isinstance(result, tuple) or len(result) != 2:
             raise ArgumentTypeError("step must give a pair: the new state, and the output.")
         state, output = result

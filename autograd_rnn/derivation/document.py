@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape, unescape
 from itertools import groupby
 from math import ceil
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Self, TypeAlias
 from xml.etree.ElementTree import tostring
 
 from ..errors import DerivationError
@@ -69,7 +69,7 @@ class Sentence(tuple[str | Expression, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, *parts: str | Expression) -> Sentence:
+    def __new__(cls, *parts: str | Expression) -> Self:
         return super().__new__(cls, parts)
 
     def write(self, words: Callable[[str], str], formula: Callable[[Expression], str]) -> str:
@@ -227,8 +227,10 @@ def as_markdown(sections: Sequence[Section]) -> str:
     parts = []
     for place, section in enumerate(sections, 1):
         parts.append(f"### {place}. {section.title}")
-        for piece in _pieces(section):
-            parts.append(f"$$\n{piece}$$" if isinstance(piece, str) else _markdown_words(piece))
+        parts += [
+            f"$$\n{piece}$$" if isinstance(piece, str) else _markdown_words(piece)
+            for piece in _pieces(section)
+        ]
     return "\n\n".join(parts) + "\n"
 
 

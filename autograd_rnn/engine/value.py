@@ -581,7 +581,7 @@ def _compared(comparison: str, x: Value, y: object, outcome: bool) -> None:
 def _comparable(other: object) -> Any:
     if isinstance(other, Value):
         return other._data
-    return other if isinstance(other, Real) and not isinstance(other, bool) else None
+    return other if not isinstance(other, bool) and isinstance(other, Real) else None
 
 
 def _unary(op: Op, x: Value) -> Value:

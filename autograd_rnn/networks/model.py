@@ -331,16 +331,17 @@ class Model:
         """
         given = self.initial if state is None else state
         initial = q = as_vector(given, state_names(self._layers()), "state", Value)
-        if isinstance(inputs, str) or not isinstance(inputs, Iterable):
+        vectors: object = inputs
+        if isinstance(vectors, str) or not isinstance(vectors, Iterable):
             raise ArgumentTypeError(
-                f"inputs must be a list of vectors, not {type(inputs).__name__}: "
+                f"inputs must be a list of vectors, not {type(vectors).__name__}: "
                 f"write one_hot(...) or bits(...) around a string."
             )
         if truncate is not None:
             as_integer(truncate, "truncate", least=1)
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
         size, if_one_too_many = self.inputs, self._if_one_too_many()
-        for k, vector in enumerate(inputs, 1):
+        for k, vector in enumerate(vectors, 1):
             if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)

@@ -49,15 +49,16 @@ class Stack(Model):
     letters = ""
 
     def __init__(self, layers: Iterable[Model]) -> None:
-        self.layers: tuple[Model, ...] = tuple(as_list(layers, "layers"))
-        if not self.layers:
+        listed = as_list(layers, "layers")
+        if not listed:
             raise ArgumentValueError("layers must hold one layer or more.")
-        for place, layer in enumerate(self.layers):
+        for place, layer in enumerate(listed):
             if not isinstance(layer, Model) or isinstance(layer, Stack):
                 raise ArgumentTypeError(
                     f"layers[{place}] must be a layer, such as an RNN or a Linear, "
                     f"not {type(layer).__name__}."
                 )
+        self.layers: tuple[Model, ...] = tuple(listed)
         for place, (below, layer) in enumerate(pairwise(self.layers), 1):
             width = below.states or below.outputs
             if layer.inputs != width:

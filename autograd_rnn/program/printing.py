@@ -68,7 +68,7 @@ def in_source(program: Any, name: str, arrays: str | None = None) -> str:
 
     `ValueError` for a name that is no identifier.
     """
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+    if not _is_identifier(name):
         raise ArgumentValueError(f"name must be an identifier, such as 'f', not {shown(name)}.")
     named = _identifiers(program)
     lines = [f"def {name}({', '.join(named[: len(program.inputs)])}):"]
@@ -140,4 +140,8 @@ def _identifier(name: str) -> str:
     """The name with what Python does not take in one replaced: ∂L/∂w_1 is dL_dw_1."""
     plain = unicodedata.normalize("NFKC", name.replace("∂", "d"))
     plain = "".join([c if ("_" + c).isidentifier() else "_" for c in plain])
-    return plain if plain.isidentifier() and not keyword.iskeyword(plain) else f"_{plain}"
+    return plain if _is_identifier(plain) else f"_{plain}"
+
+
+def _is_identifier(name: object) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)

@@ -49,8 +49,7 @@ def test_several_threads_at_once() -> None:
     found: list[Any] = []
 
     def work() -> None:
-        for _ in range(20):
-            found.append(compiled.loss_and_gradients(sequences, goals))
+        found.extend(compiled.loss_and_gradients(sequences, goals) for _ in range(20))
 
     workers = [threading.Thread(target=work) for _ in range(4)]
     for worker in workers:
