@@ -63,9 +63,8 @@ def jax(session: nox.Session) -> None:
     """The tests of the backend that needs JAX, and of the page about it."""
     install(session, "dev", "jax")
     session.run("python", "-c", "import jax")
-    session.run(
-        "pytest", "tests/backends/jax", "tests/ops/test_jax.py", "tests/test_documents.py", "-k=jax"
-    )
+    files = ("tests/backends/jax", "tests/ops/test_jax.py", "tests/test_documents.py")
+    session.run("pytest", *files, "-k=jax")
 
 
 @nox.session

@@ -32,11 +32,7 @@ class Language:
     __slots__ = ("alphabet", "classes", "name", "transitions")
 
     def __init__(
-        self,
-        name: str,
-        alphabet: str,
-        transitions: Iterable[Iterable[int]],
-        classes: Iterable[int],
+        self, name: str, alphabet: str, transitions: Iterable[Iterable[int]], classes: Iterable[int]
     ) -> None:
         if as_name(name) is None:
             raise ArgumentTypeError("name must be a str, not NoneType.")

@@ -12,17 +12,7 @@ from ..graph.walk import Node, Run
 from .backprop import LONGEST_PRODUCT, Backward, distinct, in_numbers, line
 from .definitions import Definitions
 from .document import Equation, Part, Row, Section, Sentence, Side
-from .expressions import (
-    Applied,
-    Expression,
-    Number,
-    Product,
-    Sum,
-    Symbol,
-    fraction,
-    product,
-    total,
-)
+from .expressions import Applied, Expression, Number, Product, Sum, Symbol, fraction, product, total
 
 NESTED: Final = (
     "Members lie behind each other, so each path is counted at the last one that it meets: "

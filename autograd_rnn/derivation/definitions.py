@@ -37,11 +37,7 @@ class Definitions:
     """
 
     def __init__(
-        self,
-        output: Node,
-        copied: Mapping[Edge, Copy],
-        keep: Collection[Node],
-        run: Run | None,
+        self, output: Node, copied: Mapping[Edge, Copy], keep: Collection[Node], run: Run | None
     ) -> None:
         self.copied = copied
         self.order = topological(output)

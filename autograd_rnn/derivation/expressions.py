@@ -124,12 +124,7 @@ class Symbol(Expression):
     __slots__ = ("key", "latex", "stands_for", "text")
 
     def __init__(
-        self,
-        key: object,
-        value: float,
-        text: Text,
-        latex: Text,
-        stands_for: Symbol | None = None,
+        self, key: object, value: float, text: Text, latex: Text, stands_for: Symbol | None = None
     ) -> None:
         self.key, self.value, self.stands_for = key, value, stands_for
         self.text, self.latex = text, latex

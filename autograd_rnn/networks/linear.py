@@ -26,11 +26,7 @@ class Linear(Model):
     letters, gates, output = "", "y", "y"
 
     def __init__(
-        self,
-        weights: Table,
-        *,
-        bias: bool = True,
-        names: Sequence[Sequence[str]] | None = None,
+        self, weights: Table, *, bias: bool = True, names: Sequence[Sequence[str]] | None = None
     ) -> None:
         self.bias = as_flag(bias, "bias")
         super().__init__(weights, names=names)

@@ -303,11 +303,7 @@ class Model:
         return self.unroll(inputs).output
 
     def unroll(
-        self,
-        inputs: Iterable[Vector],
-        state: Vector | None = None,
-        *,
-        truncate: int | None = None,
+        self, inputs: Iterable[Vector], state: Vector | None = None, *, truncate: int | None = None
     ) -> Unrolled:
         """The model over the inputs, one vector per step, with the same weights at every step.
 

@@ -36,17 +36,7 @@ import operator
 from typing import Any
 
 from . import ieee
-from .op import (
-    CALL,
-    POWER,
-    PRODUCT,
-    QUOTIENT,
-    SIGN,
-    SUM,
-    Op,
-    define,
-    nothing,
-)
+from .op import CALL, POWER, PRODUCT, QUOTIENT, SIGN, SUM, Op, define, nothing
 
 add: Op = define(
     "add",

@@ -356,11 +356,7 @@ def _entries(x: Sequence[float]) -> list[str]:
 
 
 def draw_weights(
-    rnn: RNN,
-    *,
-    inputs: Sequence[str] | None = None,
-    theme: str = "light",
-    title: str | None = None,
+    rnn: RNN, *, inputs: Sequence[str] | None = None, theme: str = "light", title: str | None = None
 ) -> Drawing:
     """The picture of an RNN's weights: a heat table with the rows [1; Q; X] (panel 6).
 

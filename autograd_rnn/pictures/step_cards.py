@@ -17,12 +17,7 @@ from ..graph.quantities import is_inside, write_names
 from ..graph.walk import downstream
 from .canvas import ARROW_HEAD, Canvas, Point, along, cornered, points
 from .drawing import Drawing
-from .graph_view import (
-    LONGEST_EXPRESSION,
-    DrawnRun,
-    Reading,
-    badge,
-)
+from .graph_view import LONGEST_EXPRESSION, DrawnRun, Reading, badge
 from .html_labels import (
     LEDGER,
     SMALL_POINTS,

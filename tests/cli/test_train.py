@@ -193,11 +193,7 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
     ],
 )
 def test_bad_input_to_train(
-    run: Runner,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    words: str,
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("some.fa").write_text(">one\nGATTACA\n")

@@ -9,15 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import (
-    Language,
-    counting_ones,
-    dna_family,
-    in_family,
-    one_hot,
-    parity,
-    tomita,
-)
+from autograd_rnn import Language, counting_ones, dna_family, in_family, one_hot, parity, tomita
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError, SymbolError
 
 
@@ -179,11 +171,7 @@ def test_vectors() -> None:
         (lambda: parity().sample(0, [1]), ArgumentValueError, "count must be 1 or more"),
         (lambda: parity().sample(1, []), ArgumentValueError, "lengths is empty"),
         (lambda: parity().sample(1, 5), ArgumentTypeError, "lengths must be a list, not int"),
-        (
-            lambda: tomita(2).sample(2, [3]),
-            ArgumentValueError,
-            "class 1 has one of the lengths 3",
-        ),
+        (lambda: tomita(2).sample(2, [3]), ArgumentValueError, "class 1 has one of the lengths 3"),
         (lambda: counting_ones(0), ArgumentValueError, "most must be 1 or more"),
         (lambda: dna_family("U"), ArgumentValueError, "base must be one of the symbols 'ACGT'"),
         (lambda: dna_family(3), ArgumentTypeError, "base must be a str, not int"),
@@ -193,11 +181,7 @@ def test_vectors() -> None:
         (lambda: Language("x", "01", [], []), ArgumentValueError, "there are 0 and 0"),
         (lambda: Language("x", "01", [[0, 1]], [0]), ArgumentValueError, r"transitions\[0\] must "),
         (lambda: Language("x", "01", [[0]], [0]), ArgumentValueError, "must be 2 states"),
-        (
-            lambda: Language("x", "01", [[0, 0]], [-1]),
-            ArgumentValueError,
-            r"classes\[0\] must",
-        ),
+        (lambda: Language("x", "01", [[0, 0]], [-1]), ArgumentValueError, r"classes\[0\] must"),
         (lambda: Language("x", "01", 3, [0]), ArgumentTypeError, "transitions must be a list"),
     ],
 )

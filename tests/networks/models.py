@@ -5,13 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from autograd_rnn import (
-    GRU,
-    LSTM,
-    RNN,
-    Linear,
-    Stack,
-)
+from autograd_rnn import GRU, LSTM, RNN, Linear, Stack
 
 KINDS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 

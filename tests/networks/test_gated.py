@@ -7,13 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import (
-    GRU,
-    LSTM,
-    Linear,
-    Stack,
-    draw_cell,
-)
+from autograd_rnn import GRU, LSTM, Linear, Stack, draw_cell
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 from .models import numbers, sizes, table

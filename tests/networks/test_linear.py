@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import (
-    Linear,
-)
+from autograd_rnn import Linear
 from autograd_rnn.errors import ArgumentValueError
 
 

@@ -7,16 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import (
-    LSTM,
-    RNN,
-    Linear,
-    Stack,
-    bits,
-    counter,
-    load_model,
-    one_hot,
-)
+from autograd_rnn import LSTM, RNN, Linear, Stack, bits, counter, load_model, one_hot
 from autograd_rnn.errors import ArgumentValueError
 
 from .models import models, numbers, sizes

@@ -5,15 +5,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import (
-    GRU,
-    LSTM,
-    RNN,
-    Linear,
-    Stack,
-    draw,
-    tomita,
-)
+from autograd_rnn import GRU, LSTM, RNN, Linear, Stack, draw, tomita
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 

@@ -8,16 +8,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import (
-    GRU,
-    RNN,
-    Linear,
-    Stack,
-    Value,
-    from_torch,
-    gradients,
-    to_torch,
-)
+from autograd_rnn import GRU, RNN, Linear, Stack, Value, from_torch, gradients, to_torch
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 from .models import numbers, table

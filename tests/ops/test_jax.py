@@ -7,15 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_rnn import (
-    Program,
-    Value,
-    compile_step,
-    gradients,
-    ops,
-    primitive,
-    record,
-)
+from autograd_rnn import Program, Value, compile_step, gradients, ops, primitive, record
 
 pytest.importorskip("jax", reason="JAX is not installed: pip install 'autograd-rnn[jax]'")
 

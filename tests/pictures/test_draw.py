@@ -5,9 +5,7 @@ import re
 import pytest
 
 from autograd_rnn import RNN, Drawing, Unrolled, Value, bits, draw
-from autograd_rnn.errors import (
-    GraphTooLarge,
-)
+from autograd_rnn.errors import GraphTooLarge
 from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.canvas import Canvas
 from autograd_rnn.pictures.draw import KINDS, Kind, Request

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd_rnn.errors import (
-    RendererNotFound,
-    RenderError,
-)
+from autograd_rnn.errors import RendererNotFound, RenderError
 from autograd_rnn.pictures.render import has_fonts, render
 
 from .exercise import exercise

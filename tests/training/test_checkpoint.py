@@ -12,13 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import (
-    RNN,
-    SGD,
-    Adam,
-    bits,
-    fit,
-)
+from autograd_rnn import RNN, SGD, Adam, bits, fit
 from autograd_rnn.training.batches import batches
 from autograd_rnn.training.fit import _Training
 

@@ -6,9 +6,7 @@ from types import SimpleNamespace
 import pytest
 import rich.console
 
-from autograd_rnn import (
-    History,
-)
+from autograd_rnn import History
 
 
 def test_the_history_is_a_table() -> None:

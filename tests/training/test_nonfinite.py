@@ -4,13 +4,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import (
-    RNN,
-    SGD,
-    TrainingError,
-    Value,
-    fit,
-)
+from autograd_rnn import RNN, SGD, TrainingError, Value, fit
 
 from .trainings import weights
 

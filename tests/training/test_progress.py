@@ -5,10 +5,7 @@ import re
 import pytest
 import rich.console
 
-from autograd_rnn import (
-    SGD,
-    fit,
-)
+from autograd_rnn import SGD, fit
 from autograd_rnn.training import progress
 
 from .trainings import network, parity, train

@@ -4,13 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from autograd_rnn import (
-    RNN,
-    History,
-    bits,
-    fit,
-    gradients,
-)
+from autograd_rnn import RNN, History, bits, fit, gradients
 from autograd_rnn.ops.losses import LOSSES
 from autograd_rnn.training.optimisers import Optimiser
 
