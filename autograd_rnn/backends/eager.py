@@ -7,7 +7,8 @@ from typing import Any
 
 from ..arguments import as_float
 from ..engine.reverse import gradients
-from ..engine.value import Value
+from ..engine.value import Value, compiled
+from ..loading import advise_to_compile
 from .step import Run, Step, constants
 
 
@@ -16,6 +17,8 @@ class EngineRun:
 
     def __init__(self, step: Step) -> None:
         self.step = step
+        if not compiled:
+            advise_to_compile()
 
     def pack(self, runs: Sequence[Run], with_targets: bool) -> Sequence[Run]:
         """The sequences as they run."""

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from ..errors import AnomalyError, ArgumentValueError
 from ..graph.walk import describe
-from .value import WATCH, Value, constant, watchers
+from .shared import WATCH, watchers
+from .value import Value, constant
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _counting: Final = threading.Lock()

@@ -8,7 +8,8 @@ from typing import Any
 from ..arguments import as_float, as_function
 from ..errors import ArgumentTypeError
 from ..graph.walk import adjoints, check_fresh, swept, topological
-from .value import WATCH, Value, constant, watchers
+from .shared import WATCH, watchers
+from .value import Value, constant
 
 
 def gradients(
