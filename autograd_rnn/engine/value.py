@@ -370,7 +370,7 @@ def _no_subclass(cls: type, **_: Any) -> None:
 
 
 if compiled:
-    free_in_a_loop()  # type: ignore[name-defined]  # noqa: F821 - written in value.pxd
+    free_in_a_loop()  # type: ignore[name-defined]  # noqa: F821  # pragma: no cover - in value.pxd
 else:
     Value.__init_subclass__ = classmethod(_no_subclass)  # type: ignore
     # The same hash, several times as fast.  A compiled class needs, and keeps, the method.
