@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 NEAR = ("engine", "ops", "graph", "networks/test_rnn.py", "test_junk.py")
 MODULES = (
     *("arguments", "engine.shared", "engine.sweep", "engine.value"),
-    *("ops.ieee", "ops.op"),
+    *("ops.ieee", "ops.op", "ops.table"),
 )
 
 
