@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Final
 
 PACKAGE: Final = Path(__file__).parent
+#: Where modules lie that are compiled: those that have a `.pxd` beside them.
+FOLDERS: Final = (PACKAGE, PACKAGE / "ops", PACKAGE / "engine")
 WISH: Final = os.environ.get("AUTOGRAD_RNN_ENGINE", "")
 
 
 class SourceFinder:
-    """An import finder that takes the source of a module, although an extension lies beside it."""
+    """An import finder that takes the source of a module, even if an extension lies beside it."""
 
     @staticmethod
     def find_spec(
@@ -35,36 +37,36 @@ class SourceFinder:
         return spec_from_file_location(name, source) if source.is_file() else None
 
 
-def extensions() -> list[Path]:
-    """The files of the compiled engine, as far as they are there."""
-    beside = [path for folder in (".", "ops", "engine") for path in (PACKAGE / folder).iterdir()]
-    return [path for path in beside if path.name.endswith(EXTENSION_SUFFIXES[0])]
+def files(ending: str) -> list[Path]:
+    return [path for folder in FOLDERS for path in folder.iterdir() if path.name.endswith(ending)]
 
 
-def are_stale(compiled: list[Path]) -> bool:
-    """Whether extensions in a checkout are older than their sources, or some are missing."""
-    if not compiled or not (PACKAGE.parent / "setup.py").is_file():
+def are_stale(extensions: list[Path]) -> bool:
+    """Whether extensions in a checkout are older than a source, or some are missing."""
+    if not extensions or not (PACKAGE.parent / "setup.py").is_file():
         return False
-    types = [path for folder in {path.parent for path in compiled} for path in folder.glob("*.pxd")]
-    sources = [*types, *[path.with_suffix(".py") for path in types]]
-    newest = max(path.stat().st_mtime for path in sources)
-    return len(compiled) < len(types) or newest > min(path.stat().st_mtime for path in compiled)
+    types = files(".pxd")
+    newest = max(path.stat().st_mtime for path in [*types, *[p.with_suffix(".py") for p in types]])
+    oldest = min(path.stat().st_mtime for path in extensions)
+    return len(extensions) < len(types) or newest > oldest
 
 
 def choose() -> None:
-    """See to it that the right one is found when the engine is imported."""
+    """Make sure that the import of the engine finds the right one."""
+    if WISH not in ("", "python", "compiled"):
+        raise ImportError(f"AUTOGRAD_RNN_ENGINE must be python or compiled, not {WISH!r}.")
     if WISH == "python":
         sys.meta_path.insert(0, SourceFinder)
         return
-    compiled = extensions()
-    if are_stale(compiled):
+    extensions = files(EXTENSION_SUFFIXES[0])
+    if WISH == "compiled" and not extensions:
+        raise ImportError(f"There is no compiled engine in {PACKAGE}: pip install -e .")
+    if are_stale(extensions):
         message = f"The compiled engine in {PACKAGE} is older than its source: pip install -e ."
         if WISH == "compiled":
             raise ImportError(message)
         warnings.warn(f"{message} Until then the source runs.", RuntimeWarning, stacklevel=2)
         sys.meta_path.insert(0, SourceFinder)
-    elif WISH == "compiled" and not compiled:
-        raise ImportError(f"There is no compiled engine in {PACKAGE}: pip install -e .")
 
 
 @cache
@@ -72,9 +74,9 @@ def advise_to_compile() -> None:
     """Warn, once, that the engine runs as plain Python, unless that was asked for."""
     if WISH != "python":
         warnings.warn(
-            "The engine runs as plain Python, about 7 times as long as compiled: install a C "
-            "compiler, and autograd_rnn again (AUTOGRAD_RNN_COMPILE=1 pip install . says what is "
-            "missing).",
+            "The engine is running as plain Python, about 7 times slower than compiled. To compile "
+            "it, install a C compiler and then autograd_rnn again; AUTOGRAD_RNN_COMPILE=1 pip "
+            "install . shows what is missing.",
             RuntimeWarning,
             stacklevel=2,
         )

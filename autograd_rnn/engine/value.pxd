@@ -17,40 +17,45 @@ cdef class Value:
     cdef Op _op
     cdef Value _x, _y
 
-cdef Value _twin(Value value, Value x, Value y)
+cdef inline Py_hash_t hash_of(Value value) noexcept:
+    """The hash that `object` has: a class with comparisons does not inherit it."""
+    return <Py_hash_t>(<size_t><PyObject *>value >> 4)
 
+cdef Value _twin(Value value, Value x, Value y)
 cdef Value _node(Op op, double data, Value x, double dx, Value y, double dy, double mark)
 cdef Value _operand(object other)
 cdef Value _unary(Op op, Value x)
 cdef Value _binary(Op op, Value x, Value y)
 cdef bint _outcome(str comparison, Value x, object y, object holds) except *
 
-# --- freeing in a loop -----------------------------------------------------------------------------
-# Freeing a node frees its operands, and a chain may be longer than the C stack.  So what dies while
-# a node is being freed waits for its turn, linked by the memory of its number.
+# --- freeing in a loop ------------------------------------------------------------------------
+# Freeing a node frees its operands, theirs, and so on: deeper than the C stack on a long chain.
+# So what dies while a node is being freed waits for its turn, linked by the memory of its number.
+# What a node's fields are does not matter: `_free_one` is the function that Cython made of them.
 
 cdef destructor _free_one
 cdef PyObject *_waiting
 cdef bint _freeing
 
-cdef inline PyObject **_link(PyObject *dead) noexcept:
+cdef inline PyObject **_next(PyObject *dead) noexcept:
     return <PyObject **>&(<Value>dead)._data
 
 cdef inline void _free(PyObject *dead) noexcept:
     global _waiting, _freeing
     if _freeing:
-        _link(dead)[0] = _waiting
+        _next(dead)[0] = _waiting
         _waiting = dead
         return
     _freeing = True
     _free_one(dead)
     while _waiting is not NULL:
         dead = _waiting
-        _waiting = _link(dead)[0]
+        _waiting = _next(dead)[0]
         _free_one(dead)
     _freeing = False
 
 cdef inline void free_in_a_loop() noexcept:
+    """Have nodes freed by `_free` from now on."""
     global _free_one
     _free_one = (<PyTypeObject *>Value).tp_dealloc
     (<PyTypeObject *>Value).tp_dealloc = <destructor>_free

@@ -300,8 +300,7 @@ class Value:
         return NotImplemented if y is None else _outcome(">=", self, other, self._data >= y)
 
     def __hash__(self) -> int:
-        # As `object` has it: the low bits are always 0.
-        return id(self) >> 4  # pragma: no cover - measured uncompiled, where it is replaced
+        return hash_of(self)  # type: ignore  # noqa: F821  # pragma: no cover - in value.pxd
 
     def __bool__(self) -> bool:
         return _outcome("!=", self, 0.0, self._data != 0.0)
@@ -370,10 +369,10 @@ def _no_subclass(cls: type, **_: Any) -> None:
 
 
 if compiled:
-    free_in_a_loop()  # type: ignore[name-defined]  # noqa: F821  # pragma: no cover - in value.pxd
+    free_in_a_loop()  # type: ignore[name-defined]  # noqa: F821  # pragma: no cover
 else:
     Value.__init_subclass__ = classmethod(_no_subclass)  # type: ignore
-    # The same hash, several times as fast.  A compiled class needs, and keeps, the method.
+    # The same hash, several times as fast.
     Value.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 

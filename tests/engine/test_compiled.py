@@ -266,6 +266,15 @@ def test_training_on_the_plain_engine_says_once_that_it_is_slow(tmp_path: Path) 
         "rnn = RNN([[4], [1]], 'relu', bias=False)\n"
         "for _ in range(2): rnn.compile('squared_error', backend='eager').predict([[1]])\n"
     )
-    assert run(folder, "-c", code).stderr.count("The engine runs as plain Python") == 1
+    assert run(folder, "-c", code).stderr.count("The engine is running as plain Python") == 1
     assert run(folder, "-c", code, AUTOGRAD_RNN_ENGINE="python").stderr == ""
     assert run(folder, "-c", "import autograd_rnn").stderr == ""
+
+
+def test_the_engine_that_is_asked_for_is_imported_or_refused(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "source")
+    for wish, message in (
+        ("compiled", "ImportError: There is no compiled engine in "),
+        ("c", "ImportError: AUTOGRAD_RNN_ENGINE must be python or compiled, not 'c'."),
+    ):
+        assert message in run(folder, "-c", "import autograd_rnn", AUTOGRAD_RNN_ENGINE=wish).stderr
