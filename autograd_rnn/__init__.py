@@ -1,5 +1,6 @@
 """The public names, and nothing else."""
 
+from . import loading as loading
 from .backends.compile_step import CompiledStep, compile_step
 from .data.dataset import Dataset
 from .data.encoding import bits, one_hot

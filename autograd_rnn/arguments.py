@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What may come in: real numbers, whole numbers and names, checked at the door."""
 
 from __future__ import annotations

@@ -1,38 +1,41 @@
 """Which engine is tested, Hypothesis profiles, a cache of its own, and where the real DNA lies."""
 
+import importlib
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from autograd_rnn import compiled
-from autograd_rnn.engine import value as engine
-
 settings.register_profile("default", deadline=None)
 settings.register_profile("compiled", deadline=None, max_examples=30, derandomize=True)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-KIND = "compiled" if compiled else "python"
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine",
-        choices=["python", "compiled"],
+        choices=["python", "compiled", "auto"],
         default="python",
-        help="the engine that is to be tested: it is an error if another one is imported",
+        help="the engine to test, also in subprocesses: the source, the compiled one, or whichever "
+        "a user would have",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("engine") != KIND:
-        raise pytest.UsageError(f"{engine.__file__} is imported: see --engine {KIND}.")
+    # Before anything imports the package.
+    engine = config.getoption("engine")
+    os.environ["AUTOGRAD_RNN_ENGINE"] = "" if engine == "auto" else engine
+    try:
+        importlib.import_module("autograd_rnn")
+    except ImportError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_report_header() -> str:
-    return f"engine: {KIND}, {engine.__file__}"
+    value = importlib.import_module("autograd_rnn.engine.value")
+    return f"engine: {'compiled' if value.compiled else 'python'}, {value.__file__}"
 
 
 @pytest.fixture(autouse=True, scope="session")

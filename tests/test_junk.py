@@ -93,7 +93,8 @@ from autograd_rnn import (
     windows,
     zero_grad,
 )
-from autograd_rnn.engine.value import WATCH, constant, watchers
+from autograd_rnn.engine.shared import WATCH, watchers
+from autograd_rnn.engine.value import constant
 from autograd_rnn.ops.op import TABLE, Op
 
 # --- junk ---------------------------------------------------------------------------------------

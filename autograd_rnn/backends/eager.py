@@ -7,7 +7,8 @@ from typing import Any
 
 from ..arguments import as_float
 from ..engine.reverse import gradients
-from ..engine.value import Value
+from ..engine.value import Value, compiled
+from ..loading import advise_to_compile
 from .backend import Backend
 from .batch import Batch
 from .objective import constants
@@ -24,6 +25,8 @@ class Eager(Backend):
         return list(zip(batch.sequences, batch.targets or [()] * len(batch), strict=True))
 
     def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
+        if not compiled:
+            advise_to_compile()
         parameters = self.objective.parameters
         total, sums = 0.0, [0.0] * len(parameters)
         for xs, ys in packed:

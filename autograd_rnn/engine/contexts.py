@@ -11,7 +11,8 @@ from typing import Final, Self
 
 from ..errors import AnomalyError, ArgumentValueError
 from ..graph.walk import describe, swept
-from .value import WATCH, Value, constant, watchers
+from .shared import WATCH, watchers
+from .value import Value, constant
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _counting: Final = threading.Lock()

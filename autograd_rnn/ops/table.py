@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The table of primitives, one entry each.
 
 To add an op, add an entry to this file, or call `primitive` from your own

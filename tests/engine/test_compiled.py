@@ -1,6 +1,8 @@
-"""The engine compiled from the same source, as `pip install` does: it passes the same tests."""
+"""How the engine is compiled, and what only a compiled one has.
 
-import doctest
+That it computes the same is what the other tests say: `pytest --engine compiled`.
+"""
+
 import os
 import re
 import shutil
@@ -11,128 +13,260 @@ from pathlib import Path
 
 import pytest
 
-from autograd_rnn import arguments, ops
-from autograd_rnn.engine import value as engine
-from autograd_rnn.ops import ieee
-
 ROOT = Path(__file__).parents[2]
-#: The tests of what is compiled, and of what stands right on it; `.ci/run` gives it all others too.
-NEAR = ("arrays", "check", "contexts", "engine", "forward", "functions", "graph", "junk", "machine")
-NEAR += ("ops", "primitive", "reverse", "rnn")
-NOT_SOURCE = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
+MODULES = (
+    *("arguments", "engine.shared", "engine.sweep", "engine.value"),
+    *("ops.ieee", "ops.op", "ops.table"),
+)
 
 
-def run(folder: Path, *arguments: str, wish: str = "1") -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Python in the folder, which comes first on its path."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "AUTOGRAD_RNN_COMPILE": wish}
+    environment = {**os.environ, "PYTHONPATH": str(folder), "AUTOGRAD_RNN_ENGINE": "", **variables}
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True
     )
 
 
-def is_installed() -> bool:
-    """Whether the package as it is here is installed, with its engine compiled."""
-    installed = Path(sysconfig.get_path("platlib"), "autograd_rnn")
-    return any(path.suffix != ".py" for path in installed.glob("engine.*")) and all(
-        (installed / path.name).is_file()
-        and (installed / path.name).read_bytes() == path.read_bytes()
-        for path in (ROOT / "autograd_rnn").glob("*.py")
-    )
+def said(folder: Path, code: str, **variables: str) -> str:
+    """What a few lines of Python print in the folder."""
+    ran = run(folder, "-c", code, **variables)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
-def copy_project(folder: Path) -> None:
+def checkout(folder: Path) -> Path:
+    """The folder with a copy of what is needed to build the package."""
+    folder.mkdir(exist_ok=True)
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
+        shutil.copy2(ROOT / name, folder)
+    without = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
+    shutil.copytree(ROOT / "autograd_rnn", folder / "autograd_rnn", ignore=without)
+    return folder
+
+
+def build(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`setup.py build`, as pip runs it."""
+    return run(folder, "setup.py", "-q", "build", "--build-lib=lib", **variables)
+
+
+def compile_all(folder: Path) -> Path:
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no C compiler {compiler!r} to compile the engine with")
+    built = build(folder, AUTOGRAD_RNN_COMPILE="1")
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tests, from which the compiled package is imported.
+    """A folder with the tests, in which the compiled package is imported.
 
-    That is the one that is installed, or else one that is built here.
+    That is this one, where it has been built since the last change, else a copy that is built here.
     """
-    folder = tmp_path_factory.mktemp("compiled")
-    shutil.copytree(ROOT / "tests", folder / "tests", ignore=NOT_SOURCE)
-    copy_project(folder)
-    if not is_installed():
-        compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
-        if shutil.which(compiler) is None:
-            pytest.skip(f"no C compiler {compiler!r} to compile the engine with")
-        shutil.copytree(ROOT / "autograd_rnn", folder / "autograd_rnn", ignore=NOT_SOURCE)
-        built = run(folder, "setup.py", "-q", "build_ext", "--inplace")
-        assert built.returncode == 0, built.stdout + built.stderr
+    if run(ROOT, "-c", "import autograd_rnn", AUTOGRAD_RNN_ENGINE="compiled").returncode == 0:
+        return ROOT
+    return compile_all(checkout(tmp_path_factory.mktemp("compiled") / "here"))
     return folder
 
 
-def test_the_compiled_engine_is_the_one_that_runs(compiled: Path) -> None:
-    code = (
-        "from autograd_rnn import arguments, compiled, engine, ieee, ops; "
-        "print(compiled, *[module.__file__ for module in (arguments, engine, ieee, ops)])"
-    )
-    flag, *paths = run(compiled, "-c", code).stdout.split()
-    for path in map(Path, paths):
-        assert path.suffix != ".py"
-        assert path.parents[1] in (compiled, Path(sysconfig.get_path("platlib")))
-    assert flag == "True"
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which Value, compiled, has another field that holds an object."""
+    folder = checkout(tmp_path_factory.mktemp("extended") / "here")
+    for suffix, before, after in (
+        ("pxd", "    cdef object _name\n", "    cdef object _name\n    cdef public object extra\n"),
+        ("py", '"_data", "_dx"', '"_data", "_dx", "extra"'),
+    ):
+        path = folder / "autograd_rnn" / "engine" / f"value.{suffix}"
+        text = path.read_text("utf-8")
+        assert before in text
+        path.write_text(text.replace(before, after), "utf-8")
+    return compile_all(folder)
+
+
+def test_all_of_it_is_compiled(compiled: Path) -> None:
+    code = f"import sys, autograd_rnn\nfor name in {MODULES}: "
+    code += "print(sys.modules[f'autograd_rnn.{name}'].__file__)"
+    paths = [Path(line) for line in said(compiled, code).split()]
+    assert len(paths) == len(MODULES)
+    assert all(path.suffix in (".so", ".pyd") for path in paths)
+    assert len(MODULES) == len(list((ROOT / "autograd_rnn").rglob("*.pxd")))
 
 
 def test_it_says_that_it_is_compiled(compiled: Path) -> None:
-    said = run(compiled, "-m", "autograd_rnn", "--version").stdout
-    assert said.endswith("(engine compiled)\n")
+    assert said(compiled, "import autograd_rnn; print(autograd_rnn.compiled)") == "True\n"
+    assert run(compiled, "-m", "autograd_rnn", "--version").stdout.endswith("(engine compiled)\n")
 
 
 def test_it_needs_nothing_of_what_compiled_it(compiled: Path) -> None:
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(['mypy', 'mypyc', 'librt'])); "
-        "import autograd_rnn.engine.value; print('imported')"
+        "import sys; sys.modules.update(dict.fromkeys(['Cython', 'cython'])); "
+        "import autograd_rnn; print('imported')"
     )
-    assert run(compiled, "-c", code).stdout == "imported\n"
-
-
-def test_it_passes_the_tests_of_the_engine(compiled: Path) -> None:
-    suite = [f"tests/test_{name}.py" for name in NEAR]
-    options = ("-q", "-x", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=compiled")
-    tested = run(compiled, "-m", "pytest", "--engine=compiled", *options, *suite)
-    assert tested.returncode == 0, tested.stdout[-5000:] + tested.stderr
+    assert said(compiled, code) == "imported\n"
 
 
 def test_the_examples_in_its_docstrings_run(compiled: Path) -> None:
     code = (
-        "import doctest; from autograd_rnn import arguments, engine, ieee, ops; "
-        "print(*[doctest.testmod(module) for module in (arguments, engine, ieee, ops)])"
+        "import doctest, sys, autograd_rnn\n"
+        f"for name in {MODULES}: print(doctest.testmod(sys.modules[f'autograd_rnn.{{name}}']))"
     )
-    found = re.findall(r"failed=(\d+), attempted=(\d+)", run(compiled, "-c", code).stdout)
-    for module, (failed, attempted) in zip((arguments, engine, ieee, ops), found, strict=True):
-        here = [len(test.examples) for test in doctest.DocTestFinder().find(module)]
-        assert (failed, attempted) == ("0", str(sum(here)))
+    results = [
+        re.findall(r"failed=(\d+), attempted=(\d+)", said(compiled, code, AUTOGRAD_RNN_ENGINE=kind))
+        for kind in ("compiled", "python")
+    ]
+    assert results[0] == results[1]
+    assert {failed for failed, _ in results[0]} == {"0"}
+    assert sum(int(attempted) for _, attempted in results[0]) > 20
+
+
+def test_its_nodes_are_not_tracked_by_the_collector(compiled: Path) -> None:
+    code = "import gc; from autograd_rnn import Value; print(gc.is_tracked(Value(1) + 2))"
+    assert said(compiled, code) == "False\n"
+
+
+def test_its_members_have_signatures(compiled: Path) -> None:
+    code = (
+        "import inspect; from autograd_rnn import Value\n"
+        "print(inspect.signature(Value), *inspect.signature(Value.backward).parameters)\n"
+        "print(*inspect.signature(Value.exp).parameters)"
+    )
+    assert said(compiled, code) == "(data, name=None) self seed\nself\n"
+
+
+DEEP = """
+import threading
+from autograd_rnn import Value
+
+MILLION = 10**6
+
+def chain():
+    x = y = Value(1.0)
+    for _ in range(MILLION): y = y + 1
+    y.backward()
+    assert x.grad == 1
+
+def squares():
+    y = Value(1.0)
+    for _ in range(MILLION): y = y * y
+
+def ladder():
+    pair = [Value(1.0)]
+    for _ in range(MILLION): pair = [pair[0] + pair[-1], pair[0] * 2.0]
+
+threading.stack_size(64 * 1024)
+for work in (chain, squares, ladder):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    print(work.__name__)
+"""
+
+
+def test_graphs_a_million_deep_are_freed_on_a_small_stack(compiled: Path) -> None:
+    assert said(compiled, DEEP, AUTOGRAD_RNN_ENGINE="compiled").split() == [
+        *("chain", "squares", "ladder")
+    ]
+
+
+FREED = """
+import weakref
+from autograd_rnn import Value, compiled
+
+class Thing: pass
+
+def follow(value):
+    value.extra = Thing()
+    return weakref.ref(value.extra)
+
+assert compiled
+x = Value(2)
+things = [follow(x)]
+y = x
+for _ in range(1000):
+    y = y * x + 1
+    things += [follow(y), follow(y.parents[0]), follow(y.parents[1])]
+del y
+print([thing() is not None for thing in things].count(True), things[0]() is not None)
+del x
+print([thing() is not None for thing in things].count(True))
+"""
+
+
+def test_a_new_field_is_freed_like_the_others(extended: Path) -> None:
+    """However long the chain: nothing of how nodes are freed names their fields."""
+    assert said(extended, FREED) == "1 True\n0\n"
+
+
+def test_a_python_started_in_the_checkout_has_the_compiled_engine(extended: Path) -> None:
+    code = "import autograd_rnn; print(autograd_rnn.compiled, autograd_rnn.__file__)"
+    flag, path = said(extended, code).split()
+    assert (flag, Path(path).parents[1]) == ("True", extended)
+    assert said(extended / "lib", code).startswith("True")
+    assert said(extended, code, AUTOGRAD_RNN_ENGINE="python").startswith("False")
+
+
+def test_a_stale_extension_is_not_used(extended: Path) -> None:
+    code = "import autograd_rnn; print(autograd_rnn.compiled)"
+    source = extended / "autograd_rnn" / "engine" / "value.pxd"
+    before = source.stat().st_mtime
+    os.utime(source)
+    ran = run(extended, "-c", code)
+    refused = run(extended, "-c", code, AUTOGRAD_RNN_ENGINE="compiled")
+    os.utime(source, (before, before))
+    assert ran.stdout == "False\n"
+    assert ran.stderr.count("is older than its source: pip install -e .") == 1
+    assert "ImportError: The compiled engine in" in refused.stderr
+    assert said(extended, code) == "True\n"
 
 
 @pytest.mark.parametrize("wish", ["", "0", "1"])
 def test_where_it_cannot_be_compiled_the_source_is_built(wish: str, tmp_path: Path) -> None:
-    copy_project(tmp_path)
-    shutil.copytree(ROOT / "autograd_rnn", tmp_path / "autograd_rnn", ignore=NOT_SOURCE)
-    (tmp_path / "mypyc.py").write_text("raise ImportError('no mypyc here')")
+    folder = checkout(tmp_path / "source")
+    (folder / "Cython.py").write_text("raise ImportError('no Cython here')")
     # Of an earlier build: it must not get into this one.
-    package = tmp_path / "lib" / "autograd_rnn"
+    package = folder / "lib" / "autograd_rnn"
     package.mkdir(parents=True)
-    stale = [package / "engine.cpython-311.so", package.with_name("autograd_rnn__mypyc.so")]
-    for path in stale:
-        path.touch()
-    built = run(tmp_path, "setup.py", "-q", "build", "--build-lib=lib", wish=wish)
-    said = "autograd_rnn: the engine stays plain Python: no mypyc here" in built.stderr
-    assert said == (wish == "")
+    stale = package / "engine.cpython-311.so"
+    stale.touch()
+    built = build(folder, AUTOGRAD_RNN_COMPILE=wish)
+    message = "autograd_rnn: the engine stays plain Python: no Cython here" in built.stderr
+    assert message == (wish == "")
     assert (built.returncode == 0) == (wish != "1")
     if wish == "":
-        assert not any(path.exists() for path in stale)
-        assert (package / "engine.py").is_file()
+        assert not stale.exists()
+        assert (package / "engine" / "value.py").is_file()
+        assert not list(package.rglob("*.pxd"))
 
 
-def test_a_python_without_its_lock_gets_the_source(tmp_path: Path) -> None:
-    copy_project(tmp_path)
-    shutil.copytree(ROOT / "autograd_rnn", tmp_path / "autograd_rnn", ignore=NOT_SOURCE)
+def test_free_threaded_python_gets_the_source(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "source")
     unlocked = 'import sysconfig; sysconfig.get_config_vars()["Py_GIL_DISABLED"] = 1'
-    (tmp_path / "sitecustomize.py").write_text(unlocked)
-    built = run(tmp_path, "setup.py", "-q", "build", "--build-lib=lib", wish="")
+    (folder / "sitecustomize.py").write_text(unlocked)
+    built = build(folder, AUTOGRAD_RNN_COMPILE="")
     assert built.returncode == 0, built.stderr
-    assert "plain Python: nodes are counted under a lock that this Python lacks." in built.stderr
-    assert not [*tmp_path.rglob("*.so"), *tmp_path.rglob("*.pyd")]
+    assert "plain Python: free-threaded Python is not supported" in built.stderr
+    assert not [*folder.rglob("*.so"), *folder.rglob("*.pyd")]
+
+
+def test_training_on_the_plain_engine_says_once_that_it_is_slow(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "source")
+    code = (
+        "from autograd_rnn import RNN\n"
+        "rnn = RNN([[4], [1]], 'relu', bias=False)\n"
+        "for _ in range(2): rnn.compile('squared_error', backend='eager').predict([[1]])\n"
+    )
+    assert run(folder, "-c", code).stderr.count("The engine is running as plain Python") == 1
+    assert run(folder, "-c", code, AUTOGRAD_RNN_ENGINE="python").stderr == ""
+    assert run(folder, "-c", "import autograd_rnn").stderr == ""
+
+
+def test_the_engine_that_is_asked_for_is_imported_or_refused(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "source")
+    for wish, message in (
+        ("compiled", "ImportError: There is no compiled engine in "),
+        ("c", "ImportError: AUTOGRAD_RNN_ENGINE must be python or compiled, not 'c'."),
+    ):
+        assert message in run(folder, "-c", "import autograd_rnn", AUTOGRAD_RNN_ENGINE=wish).stderr

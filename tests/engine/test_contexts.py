@@ -9,7 +9,7 @@ import pytest
 
 from autograd_rnn import RNN, AnomalyError, Value, bits, detect_anomaly, gradients, no_grad, ops
 from autograd_rnn.engine.contexts import Context
-from autograd_rnn.engine.value import WATCH, watchers
+from autograd_rnn.engine.shared import WATCH, watchers
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,8 @@ from autograd_rnn import (
     zero_grad,
 )
 from autograd_rnn.engine.contexts import Context
-from autograd_rnn.engine.value import WATCH, constant
+from autograd_rnn.engine.shared import WATCH
+from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import AssignmentError
 
 from .. import reference

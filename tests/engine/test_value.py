@@ -341,7 +341,9 @@ def test_an_operator_called_by_its_name_leaves_other_types_to_python() -> None:
             assert getattr(x, method)([1]) is NotImplemented
     for method in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
         assert getattr(x, method)("1") is NotImplemented
-    with pytest.raises(TypeError, match="^can't multiply sequence by non-int of type 'Value'$"):
+    with pytest.raises(
+        TypeError, match=r"^can't multiply sequence by non-int of type '[\w.]*Value'$"
+    ):
         [1] * x  # type: ignore[operator]
 
 
@@ -393,8 +395,8 @@ def test_other_refusals_name_the_argument() -> None:
         Value(1, 3)
     with pytest.raises(ArgumentTypeError, match="name must be a str or None, not float"):
         x.name = 1.5
-    with pytest.raises(ArgumentTypeError, match="Value takes data and a name"):
-        Value(1, "x", "+")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"__init__\(\) takes .* positional arguments"):
+        Value(1, "x", "+")  # type: ignore[call-arg]
     c = constant(2.0)
     c.grad = 0
     for grad in (5, -5):
@@ -466,7 +468,8 @@ def test_the_result_of_a_comparison_is_a_constant() -> None:
 
 
 def test_subclassing_is_refused() -> None:
-    with pytest.raises(TypeError, match="cannot be subclassed"):
+    # The second is what Python says where a class is compiled.
+    with pytest.raises(TypeError, match="cannot be subclassed|not an acceptable base type"):
         type("Better", (Value,), {})
 
 

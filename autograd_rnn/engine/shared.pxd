@@ -1,0 +1,9 @@
+cimport cython
+
+@cython.final
+cdef class Sweeps:
+    cdef public double latest
+
+@cython.final
+cdef class Watch:
+    cdef public Py_ssize_t open

@@ -1,0 +1,103 @@
+# cython: annotation_typing=False
+"""The backward sweep of `Value.backward`, over nodes as `value.py` links them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .shared import SWEEPS, VARIABLE, WATCH, watchers
+
+
+class Linked(Protocol):
+    """What the sweep reads and writes of a Value."""
+
+    _grad: float
+    _dx: float
+    _dy: float
+    _mark: float
+
+    @property
+    def _x(self) -> Linked | None: ...
+    @property
+    def _y(self) -> Linked | None: ...
+
+
+def sweep_back(output: Linked, seed: float) -> None:
+    """Set the `grad` of each result that the output was computed from, and add to the leaves'."""
+    order: list[Linked] = []
+    leaves: list[Linked] = []
+    # No other thread comes between: Python lets them take turns at calls and loops only.  One
+    # line, and the last before nodes are marked, since a debugger may come between any two, and
+    # a collection into a new list, and have a sweep of their own made there.
+    sweep = SWEEPS.latest = SWEEPS.latest + 1.0
+    _ops_in_order(output, sweep, order, leaves)
+    output._grad = seed
+    for node in reversed(order):
+        grad = node._grad
+        x = node._x
+        assert x is not None
+        mark = x._mark
+        if mark == sweep:
+            x._grad += grad * node._dx
+        elif mark == VARIABLE:
+            if x._dy == sweep:
+                x._dx += grad * node._dx
+            else:
+                x._dy = sweep
+                x._dx = grad * node._dx
+                leaves.append(x)
+        y = node._y
+        if y is not None:
+            mark = y._mark
+            if mark == sweep:
+                y._grad += grad * node._dy
+            elif mark == VARIABLE:
+                if y._dy == sweep:
+                    y._dx += grad * node._dy
+                else:
+                    y._dy = sweep
+                    y._dx = grad * node._dy
+                    leaves.append(y)
+    if WATCH.open:
+        for watcher in watchers():
+            for node in reversed(order):
+                watcher.swept(node, node._grad)
+            for leaf in leaves:
+                watcher.swept(leaf, leaf._dx)
+    for leaf in leaves:
+        leaf._grad += leaf._dx
+
+
+def _ops_in_order(output: Linked, sweep: float, order: list[Linked], path: list[Linked]) -> None:
+    """Fill `order` with the op nodes of `graph.swept(output)`, marked and their grad made ready.
+
+    Both lists come empty, and `path` goes empty.
+    -0.0 is ready: it is the number that leaves the first term added to it as it is, bit for bit.
+    """
+    output._mark = sweep
+    node = output
+    while True:
+        x = node._x
+        assert x is not None
+        if x._mark < sweep:
+            path.append(node)
+            node = x
+            node._mark = sweep
+            node._grad = -0.0
+            continue
+        y = node._y
+        if y is not None and y._mark < sweep:
+            y._mark = sweep
+            y._grad = -0.0
+            left, right = y._x, y._y
+            assert left is not None
+            if left._mark < sweep or (right is not None and right._mark < sweep):
+                path.append(node)
+                node = y
+                continue
+            # Nothing new is below, so y comes next, as a product does in a sum of products.
+            order.append(y)
+        order.append(node)
+        if not path:
+            return
+        node = path.pop()
