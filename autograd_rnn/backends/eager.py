@@ -37,6 +37,8 @@ class Eager(Backend):
         return total, sums
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
+        if not compiled:
+            advise_to_compile()
         objective, found = self.objective, []
         for xs, _ in packed:
             _, outputs = objective.unrolled(objective.parameters, constants(xs), ())

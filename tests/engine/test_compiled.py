@@ -68,7 +68,6 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if run(ROOT, "-c", "import autograd_rnn", AUTOGRAD_RNN_ENGINE="compiled").returncode == 0:
         return ROOT
     return compile_all(checkout(tmp_path_factory.mktemp("compiled") / "here"))
-    return folder
 
 
 @pytest.fixture(scope="module")
