@@ -1,1 +1,1 @@
-"""What any graph whose nodes have `parents` says: walks, copies, separating sets, names."""
+"""Walks, sweeps, copies, separating sets and names, for any graph whose nodes have `parents`."""

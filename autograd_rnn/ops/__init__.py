@@ -1,4 +1,4 @@
-"""The table of primitives, and what its rules may be applied to."""
+"""The table of primitives, and the tracers that its rules accept."""
 
 from . import table as table
 from .op import TABLE, Op, nothing, primitive
