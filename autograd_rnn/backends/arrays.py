@@ -11,7 +11,7 @@ from ..errors import BranchChanged
 from ..ops.numpy import Elements, on_arrays
 from ..ops.op import Op
 from ..program.printing import in_words
-from ..program.writer import COMPARISONS, Guard
+from ..program.writer import Guard
 from .batch import Batch
 from .objective import Objective
 from .traced import Group, TracedStep
@@ -205,16 +205,15 @@ class Sweep:
     def _check(self, guard: Guard, values: list[Any], t: int) -> None:
         """`BranchChanged` for the first sequence of which a comparison comes out otherwise."""
         x, y = [values[number] for number in guard.operands]
-        wrong = np.flatnonzero(COMPARISONS[guard.comparison](x, y) != guard.outcome)
+        wrong = np.flatnonzero(guard.fails(x, y))
         if not len(wrong):
             return
         column, columns = int(wrong[0]), self.columns
         place, length = int(columns.order[column]), int(columns.lengths[column])
         x, y = [float(np.broadcast_to(z, columns.active[t])[column]) for z in (x, y)]
-        said = in_words(self.traced.program, guard)
+        said = in_words(self.traced.program, guard, "step", x, y)
         raise BranchChanged(
-            f"sequences[{place}], step {t - len(columns.active) + length + 1}: {said} was "
-            f"{guard.outcome} when the step was recorded, and is not for {x!r} and {y!r}. Write it "
+            f"sequences[{place}], step {t - len(columns.active) + length + 1}: {said}. Write it "
             f"with maximum, relu or step, which need no comparison, or choose backend='eager'."
         )
 

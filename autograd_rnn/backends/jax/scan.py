@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...ops.jax import on_jax
-from ...program.writer import COMPARISONS, Guard
+from ...program.writer import Guard
 from ..traced import Group, TracedStep
 from .schedule import Plan, Wave, find_waves
 
@@ -59,7 +59,7 @@ class Rows:
         found: Any = False
         for guard in guards:
             x, y = [self.take([number])[0] for number in guard.operands]
-            found = found | (COMPARISONS[guard.comparison](x, y) != guard.outcome)
+            found = found | guard.fails(x, y)
         return found if self.active is None else found & self.active
 
 
