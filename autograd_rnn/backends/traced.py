@@ -1,7 +1,8 @@
-"""A step traced once: its program, in which each value has a number, and its affine groups."""
+"""A step traced once: its program, and the affine groups in it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from operator import add, mul
@@ -16,12 +17,12 @@ from .objective import Objective
 
 
 class TracedStep:
-    """The program of a step and its loss, and what its inputs and outputs are.
+    """The program of a step and its loss, with the meaning of its inputs and outputs.
 
     Values are numbered: parameters, states, inputs, targets, constants, lines; `state`, `input`,
     `target`, `constant` and `line` are the numbers of the first of each.  The program gives the
-    `states` after the step, the entries of its `output`, and the `loss`; so many `checks`, the
-    first of its guards, are the step's own, and the others the loss's.
+    `states` after the step, the entries of its `output`, and the `loss`.  The first `checks` of its
+    guards belong to the step, the others to the loss.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class TracedStep:
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Its affine groups."""
+        """The affine groups."""
         return find_groups(self)
 
     def varies(self, number: int) -> bool:
-        """Whether a backward sweep goes to a value: not to inputs, targets and constants."""
+        """Whether a backward sweep goes to a value: to no input, target or constant."""
         return number < self.input or number >= self.line
 
     def guards(self, *, loss: bool) -> tuple[Guard, ...]:
@@ -60,13 +61,13 @@ class TracedStep:
         return self.program.guards if loss else self.program.guards[: self.checks]
 
     def needed(self, results: Sequence[int], guards: Sequence[Guard] = ()) -> set[int]:
-        """The lines that these results and guards are computed from, by number."""
+        """The numbers of the lines from which these results and guards are computed."""
         wanted = [*results, *[number for guard in guards for number in guard.operands]]
         found = behind(self.lines, self.line, wanted)
         return {number for number in range(self.line, len(found)) if found[number]}
 
     def swept(self, results: Sequence[int]) -> set[int]:
-        """What a backward sweep from these results comes to, by number."""
+        """The numbers of the values that a backward sweep from these results comes to."""
         found = behind(self.lines, self.line, results, flat=False)
         return {number for number, there in enumerate(found) if there}
 
@@ -74,19 +75,19 @@ class TracedStep:
 def trace_step(
     objective: Objective, x: Sequence[float], y: Sequence[float] | None, *, share: bool = True
 ) -> TracedStep:
-    """The step as a program, recorded on an input and a target; without a target its loss is 0.
+    """The step recorded on an input and a target; without a target the loss is 0.
 
     Sharing equal lines moves the last bits of gradients, whose terms are then added up before they
     are multiplied.
     """
-    goal = () if y is None else y
+    numbers = (objective.numbers, objective.state, x, () if y is None else y)
     given = [
-        [Value(p.data, p.name or f"p_{place}") for place, p in enumerate(objective.parameters, 1)],
-        [Value(entry, f"q_{place}") for place, entry in enumerate(objective.state, 1)],
-        [Value(float(entry), f"x_{place}") for place, entry in enumerate(x, 1)],
-        [Value(float(entry), f"y_{place}") for place, entry in enumerate(goal, 1)],
+        tuple([Value(float(entry), f"{letter}_{place}") for place, entry in enumerate(entries, 1)])
+        for letter, entries in zip("pqxy", numbers, strict=True)
     ]
-    parameters, state, inputs, targets = map(tuple, given)
+    parameters, state, inputs, targets = given
+    for value, parameter in zip(parameters, objective.parameters, strict=True):
+        value.name = parameter.name or value.name
     recorder = Recorder()
     with recorder:
         after, output = objective.call(state, inputs, parameters)
@@ -99,11 +100,11 @@ def trace_step(
     return TracedStep(program, len(parameters), len(state), len(inputs), len(targets), checks)
 
 
-# --- what the rules of the table read ------------------------------------------------------------
+# --- the operands that rules of the table read ---------------------------------------------------
 
 
 class _Probe(Tracer):
-    """A stand-in for a number, which takes note that a rule of the table reads it."""
+    """A stand-in for a number, which records that a rule of the table reads it."""
 
     def __init__(self, place: int, read: set[int]) -> None:
         self.place, self.read = place, read
@@ -118,7 +119,7 @@ class _Probe(Tracer):
 
 @lru_cache(maxsize=1000)
 def read_by_rules(op: Op) -> tuple[frozenset[int], ...]:
-    """For each partial of an op the places of what it reads; the result comes after the operands.
+    """For each partial of an op the places of the operands it reads, and of the result after them.
 
     >>> from autograd_rnn.ops import TABLE
     >>> [sorted(read) for read in read_by_rules(TABLE["mul"])]
@@ -157,15 +158,8 @@ def find_groups(traced: TracedStep) -> list[Group]:
     Only parameters that are used once are taken, so that the gradient of each is one product.
     """
     parameters, first = traced.parameters, traced.line
-    uses = [0] * (first + len(traced.lines))
-    for line in traced.lines:
-        for number in line.operands:
-            uses[number] += 1
-    for number in [
-        *traced.program.outputs,
-        *[n for g in traced.program.guards for n in g.operands],
-    ]:
-        uses[number] += 1
+    uses = Counter(traced.program.results)
+    uses.update([number for line in traced.lines for number in line.operands])
 
     def is_weight(number: int) -> bool:
         return number < parameters and uses[number] == 1

@@ -47,7 +47,7 @@ class Guard(NamedTuple):
 def behind(
     lines: Sequence[Line], first: int, results: Iterable[int], *, flat: bool = True
 ) -> bytearray:
-    """For each number 1 if the results depend on it, else 0; `flat` says whether by flat ops too."""
+    """For each number 1 if the results depend on it, else 0; by way of flat ops only if `flat`."""
     found = bytearray(first + len(lines))
     for number in results:
         found[number] = 1
