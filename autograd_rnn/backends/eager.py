@@ -1,4 +1,4 @@
-"""The backend `eager`: the engine itself, a sequence at a time, which is the definition."""
+"""The backend `eager`: the engine itself, a sequence at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .objective import constants
 
 
 class Eager(Backend):
-    """Each sequence on the engine, step by step: what the other backends are held equal to."""
+    """Each sequence on the engine, step by step: the definition that other backends must equal."""
 
     name = "eager"
     exact = True
@@ -44,17 +44,15 @@ class Eager(Backend):
     def per_step(self, packed: Any) -> Sequence[Any]:
         parameters, found = self.objective.parameters, []
         for xs, ys in packed:
-            # A fresh name for each parameter at each step: its uses there, and no others.
             copies = [[p * 1.0 for p in parameters] for _ in xs]
-            given = constants(xs), constants(ys)
-            loss, _ = self.objective.unrolled(parameters, *given, copies)
+            loss, _ = self.objective.unrolled(parameters, constants(xs), constants(ys), copies)
             slopes = iter(_slopes(loss, [value for row in copies for value in row]))
             found.append([[next(slopes) for _ in row] for row in copies])
         return found
 
 
 def _numbers(output: Any) -> list[float]:
-    """The numbers of an output, one or several."""
+    """The entries of an output as floats."""
     entries = output if isinstance(output, tuple | list) else [output]
     return [one.data if isinstance(one, Value) else as_float(one, "the output") for one in entries]
 

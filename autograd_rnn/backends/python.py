@@ -1,4 +1,4 @@
-"""The backend `python`: the recorded program of a whole sequence, bit for bit as the engine."""
+"""The backend `python`: the recorded program of a whole sequence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .eager import Eager
 
 
 class Python(Eager):
-    """The program of a sequence with its gradient, recorded for each length."""
+    """The program of a sequence with its gradient, recorded once for each length."""
 
     name = "python"
     speed = 1
@@ -40,7 +40,7 @@ class Python(Eager):
     def record(
         self, given: Sequence[float], steps: int, inputs: int, targets: int
     ) -> Callable[..., Any]:
-        """The loss and gradient of a sequence, as a function of parameters, inputs and targets."""
+        """The loss and gradient of a sequence as a function of parameters, inputs and targets."""
         parameters = self.objective.parameters
         values = [Value(number, f"x_{place}") for place, number in enumerate(given, 1)]
         for value, parameter in zip(values, parameters, strict=False):

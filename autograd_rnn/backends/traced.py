@@ -139,7 +139,7 @@ def read_by_rules(op: Op) -> tuple[frozenset[int], ...]:
 
 
 class Group(NamedTuple):
-    """Rows π_j = b_j + Σ w_jk·v_k over one vector v: a matrix-vector product.
+    """The matrix-vector product with the rows π_j = b_j + Σ w_jk·v_k of one vector v.
 
     `rows` are the numbers of the π_j, `biases` the parameters b_j or None, `weights` the parameters
     by row; `inside` the numbers of all lines that the product replaces.
@@ -150,6 +150,11 @@ class Group(NamedTuple):
     biases: tuple[int | None, ...]
     weights: tuple[tuple[int, ...], ...]
     inside: frozenset[int]
+
+    @property
+    def biased(self) -> dict[int, int]:
+        """The rows that have a bias, by place, and their biases."""
+        return {j: bias for j, bias in enumerate(self.biases) if bias is not None}
 
 
 def find_groups(traced: TracedStep) -> list[Group]:
