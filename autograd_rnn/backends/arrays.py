@@ -157,13 +157,11 @@ class Sweep:
     def _steps(self, inner: Any, last: Any) -> Any:
         """The values of each step, by number."""
         traced, columns = self.traced, self.columns
-        state: list[Any] = []
+        state, begun = [np.empty(0)] * len(self.initial), 0
         lines: list[Any] = [None] * len(traced.lines)
         for t, count in enumerate(columns.active):
-            begun = len(state[0]) if state else 0
             entering = [np.full(count - begun, entry) for entry in self.initial]
-            if state:
-                entering = [np.concatenate(two) for two in zip(state, entering, strict=True)]
+            entering = [np.concatenate(two) for two in zip(state, entering, strict=True)]
             goals = columns.targets[t if len(columns.targets) > 1 else 0]
             values = [*self.numbers, *entering, *columns.inputs[t], *goals]
             values += [*traced.constants, *lines]
@@ -173,6 +171,7 @@ class Sweep:
                 self._check(guard, values, t)
             yield values
             state = [np.broadcast_to(values[number], count) for number in traced.states]
+            begun = count
 
     def _compute(self, values: list[Any], plan: list[int]) -> None:
         first, lines, functions = self.traced.line, self.traced.lines, self.functions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from operator import add, mul
 from typing import Any, NamedTuple
 
@@ -19,33 +20,20 @@ from .objective import Objective
 class TracedStep:
     """The program of a step and its loss, with the meaning of its inputs and outputs.
 
-    Values are numbered: parameters, states, inputs, targets, constants, lines; `state`, `input`,
-    `target`, `constant` and `line` are the numbers of the first of each.  The program gives the
-    `states` after the step, the entries of its `output`, and the `loss`.  The first `checks` of its
+    Its inputs are, by their `counts`, parameters, states, inputs and targets.  It gives the
+    `states` after the step, the entries of the `output`, and the `loss`.  `state`, `input`,
+    `target`, `constant` and `line` are the numbers of the first of each.  The first `checks` of its
     guards belong to the step, the others to the loss.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        parameters: int,
-        state_count: int,
-        inputs: int,
-        targets: int,
-        checks: int = 0,
-    ) -> None:
+    def __init__(self, program: Program, *counts: int, checks: int = 0) -> None:
         self.program, self.checks = program, checks
-        self.parameters, self.state_count = parameters, state_count
-        self.inputs, self.targets = inputs, targets
+        self.parameters, self.state_count, self.inputs, self.targets = counts
         self.constants, self.lines = program.constants, program.lines
-        self.states = program.outputs[:state_count]
-        self.output = program.outputs[state_count:-1]
-        self.loss = program.outputs[-1]
-        self.state = parameters
-        self.input = self.state + state_count
-        self.target = self.input + inputs
-        self.constant = self.target + targets
-        self.line = self.constant + len(self.constants)
+        self.state, self.input, self.target, self.constant = accumulate(counts)
+        self.line = program.first_line
+        outputs, states = program.outputs, self.state_count
+        self.states, self.output, self.loss = outputs[:states], outputs[states:-1], outputs[-1]
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -97,7 +85,7 @@ def trace_step(
     results = [*after, *entries, loss]
     program = recorder.program(results, [value for values in given for value in values])
     program = program.simplified() if share else program.folded()
-    return TracedStep(program, len(parameters), len(state), len(inputs), len(targets), checks)
+    return TracedStep(program, *map(len, given), checks=checks)
 
 
 # --- the operands that rules of the table read ---------------------------------------------------

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import in_place, longest_first
 from ..batch import Batch
 from ..traced import TracedStep
-from .codegen import emit
+from .codegen import ARRAYS, emit
 from .jit import host_lanes, kept_code, load
 
 
@@ -117,7 +117,7 @@ class Kernel:
         self.lanes = host_lanes() if lanes is None else lanes
         text, self.layout = emit(traced, self.lanes, every=every, exact=exact, predict=predict)
         self.code = load(kept_code(text))
-        kinds = [ctypes.c_void_p] * 14 + [ctypes.c_int64] * 2
+        kinds = [ctypes.c_void_p] * len(ARRAYS) + [ctypes.c_int64] * 2
         self.call = ctypes.CFUNCTYPE(None, *kinds)(self.code.get_function_address("run"))
         self.packed = np.array([*self.layout.packed, traced.parameters], dtype=np.int64)
         self.gradient = np.array(self.layout.gradient, dtype=np.int64)
@@ -174,12 +174,14 @@ class Kernel:
     def _call(
         self, blocks: Blocks, parameters: Any, state: Any, threads: int, losses: Any, gradient: Any
     ) -> tuple[list[int], list[Workspace]]:
-        """The sequences with a failed guard, and the workspaces, which have the gradient if None."""
+        """The sequences with a failed guard, and the workspaces.
+
+        Gradients are added up in the workspaces if `gradient` is None.
+        """
         numbers = np.array([*parameters, 0.0])
         packed = numbers[self.packed]
         initial = aligned(len(state) + 1, self.lanes)
-        for row, entry in enumerate(state):
-            initial[row] = entry
+        initial[:-1] = np.array(state).reshape(-1, 1)
         flags = aligned(*losses.shape) if self.traced.program.guards else losses
         number = len(blocks.lengths)
         parts = max(1, min(threads, number))

@@ -23,9 +23,9 @@ LIBRARY_IF_EXACT: Final = (("exp", 1), ("log", 1), ("log1p", 1), ("tanh", 1))
 
 
 def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> str:
-    """`@op_name` over vectors of so many doubles, which is what the op's `llvm` says.
+    """The function `@op_name` over vectors of doubles, whose body is the `llvm` of the op.
 
-    With `slope`, the op and its partial, by the entry's `llvm_slope`, as `@both_name`.  Sums and
+    With `slope`, `@both_name`, which gives the op and its partial, by its `llvm_slope`.  Sums and
     products may be fused unless `exact`.  `ValueError` for an op without `llvm`.
 
     >>> from autograd_rnn.ops import TABLE
@@ -51,11 +51,11 @@ def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> 
 
 
 def support(lanes: int, exact: bool = False) -> str:
-    """What the entries name: `@lanes_name` for functions that LLVM has none of, and declarations.
+    """The declarations and the functions `@lanes_name` that the entries of the table call.
 
-    They are vector code, within 2 units in the last place (softplus within 2.2).  Those that are
-    called lane by lane from the C library are the table's to the bit, but for sin and cos where
-    `ieee.py` corrects it; with `exact`, that is what all of them are.
+    Those in vector code are within 2 units in the last place (softplus within 2.2).  Those that
+    call the C library lane by lane, which with `exact` are all, are the table's to the bit, but for
+    sin and cos where `ieee.py` corrects it.
     """
     kind = _kinds(lanes)["v"]
     text = ""
