@@ -8,6 +8,7 @@ from typing import Any
 from ..arguments import as_float
 from ..engine.reverse import gradients
 from ..engine.value import Value
+from ..errors import BranchChanged
 from .backend import Backend
 from .batch import Batch
 from .objective import constants
@@ -24,14 +25,22 @@ class Eager(Backend):
         return list(zip(batch.sequences, batch.targets or [()] * len(batch), strict=True))
 
     def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        parameters = self.objective.parameters
-        total, sums = 0.0, [0.0] * len(parameters)
-        for xs, ys in packed:
-            loss, _ = self.objective.unrolled(parameters, constants(xs), constants(ys))
-            slopes = _slopes(loss, parameters)
-            total += loss.data if isinstance(loss, Value) else as_float(loss, "the loss")
+        total, sums = 0.0, [0.0] * len(self.objective.parameters)
+        for place, (xs, ys) in enumerate(packed):
+            try:
+                loss, *slopes = self.differentiate(xs, ys)
+            except BranchChanged as error:
+                raise BranchChanged(f"sequences[{place}]: {error}") from None
+            total += loss
             sums = [a + b for a, b in zip(sums, slopes, strict=True)]
         return total, sums
+
+    def differentiate(self, xs: Any, ys: Any) -> Sequence[float]:
+        """The loss of a sequence, and its gradient."""
+        parameters = self.objective.parameters
+        loss, _ = self.objective.unrolled(parameters, constants(xs), constants(ys))
+        number = loss.data if isinstance(loss, Value) else as_float(loss, "the loss")
+        return [number, *_slopes(loss, parameters)]
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
         objective, found = self.objective, []
