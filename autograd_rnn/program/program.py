@@ -22,7 +22,7 @@ class Program:
     `inputs` are names, `constants` floats, `lines` have an op and the numbers of its operands, and
     `outputs` are numbers; `guards` are comparisons whose outcomes must be those recorded.  A call
     gives a float for one output, a tuple for several, bit for bit what the engine computes.
-    `record`, `Program.of` and other programs make one.
+    Programs are made by `record`, by `Program.of`, and from other programs.
 
     >>> program = record(lambda x, y: x * y + 1, 2, 3)
     >>> program(4, 5), program.gradient()(4, 5)
