@@ -36,7 +36,7 @@ import llvmlite  # noqa: E402
 import numpy as np  # noqa: E402
 
 from autograd_rnn import Value, compile_step, tanh  # noqa: E402
-from autograd_rnn.backends.llvm.batch import aligned  # noqa: E402
+from autograd_rnn.backends.llvm.kernel import aligned  # noqa: E402
 
 COUNT, INPUTS = 1000, 4
 Result = tuple[float, np.ndarray]

@@ -1,4 +1,4 @@
-"""A traced step over a batch of sequences, by NumPy: there, and back again."""
+"""A traced step over a batch of sequences by NumPy, forward and backward."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import BranchChanged
 from ..ops.numpy import Elements, on_arrays
 from ..ops.op import Op
 from ..program.printing import in_words
-from ..program.writer import COMPARISONS, Guard
+from ..program.writer import Guard
 from .batch import Batch
 from .objective import Objective
 from .traced import Group, TracedStep
@@ -20,7 +20,7 @@ from .traced import Group, TracedStep
 class Columns(NamedTuple):
     """Sequences side by side, the longest first, all ending together, so that none is padded.
 
-    At each step, `active` of them have begun; `inputs` and `targets` have a row per entry and a
+    At each step, the first `active` have begun; `inputs` and `targets` have a row per entry and a
     column for each of these.  `order` has the place of each sequence, `lengths` its steps.
     """
 
@@ -32,21 +32,21 @@ class Columns(NamedTuple):
 
 
 def longest_first(sequences: Sequence[Any]) -> tuple[Any, Any]:
-    """The places of the sequences by their lengths, and their lengths in that order."""
+    """The places of the sequences, sorted by length, and their lengths in that order."""
     lengths = np.array([len(sequence) for sequence in sequences])
     order = np.argsort(-lengths, kind="stable")
     return order, lengths[order]
 
 
 def in_place(rows: Any, order: Any) -> Any:
-    """The rows put back to the places that the order says they come from."""
+    """The rows, which are in this order, in the order of their places."""
     found = np.empty_like(rows)
     found[order] = rows
     return found
 
 
 def pack(batch: Batch, every: bool) -> Columns:
-    """The sequences of a batch side by side, and their targets, of each step if `every`."""
+    """The sequences of a batch side by side, and their targets, by step if `every`."""
     order, lengths = longest_first(batch.sequences)
     steps = int(lengths[0])
     active = [int(count) for count in np.searchsorted(-lengths, np.arange(steps) - steps, "right")]
@@ -70,20 +70,19 @@ def pack(batch: Batch, every: bool) -> Columns:
 
 
 class Sweep:
-    """One pass forward over a batch and back again; with matrix products only if `grouped`."""
+    """One pass over a batch, forward and backward; with matrix products only if `grouped`."""
 
     def __init__(
         self, objective: Objective, traced: TracedStep, columns: Columns, *, grouped: bool
     ) -> None:
         self.traced, self.columns, self.every = traced, columns, objective.every
-        self.initial = objective.state
-        self.numbers = numbers = objective.numbers
+        self.initial, self.numbers = objective.state, objective.numbers
         self.functions = [on_arrays(line.op) for line in traced.lines]
         self.groups = traced.groups if grouped else []
         self.first_rows = {min(group.rows): group for group in self.groups}
         self.inside = {number for group in self.groups for number in group.inside}
         self.matrices = {
-            group.rows: np.array([[numbers[w] for w in row] for row in group.weights])
+            group.rows: np.array([[self.numbers[w] for w in row] for row in group.weights])
             for group in self.groups
         }
         self.gradient = np.zeros(len(self.numbers))
@@ -91,70 +90,66 @@ class Sweep:
         self.grouped = grouped
         self.tape: list[list[Any]] = []
 
-    # --- what is asked for ----------------------------------------------------------------------
+    # --- results --------------------------------------------------------------------------------
 
+    @np.errstate(all="ignore")
     def loss_and_gradient(self) -> tuple[float, Any]:
         """The sum of the losses, and that of their gradients."""
-        with np.errstate(all="ignore"):
-            losses = self._forward()
-            self._backward()
-            return losses.sum(), self.gradient
+        losses = self._forward()
+        self._backward()
+        return losses.sum(), self.gradient
 
+    @np.errstate(all="ignore")
     def gradient_by_steps(self) -> list[Any]:
-        """For each sequence in its place, an array of the terms of its gradient: steps by weights.
+        """For each sequence in its place, the terms of the gradient of its loss: steps by weights.
 
-        Each sequence counts for itself: the mean over the sequences of the sums over the steps is
-        the gradient of the mean loss.
+        The mean over the sequences of the sums over the steps is the gradient of the mean loss.
         """
-        with np.errstate(all="ignore"):
-            self._forward()
-            self._backward()
+        self._forward()
+        self._backward()
         return self._by_sequence(self.terms[::-1])
 
+    @np.errstate(all="ignore")
     def outputs(self) -> list[Any]:
         """The output for each sequence in its place: an array of entries, by steps if `every`."""
-        with np.errstate(all="ignore"):
-            found = self._outputs()
-        if self.every:
-            return self._by_sequence(found)
-        return list(in_place(found[-1].T, self.columns.order))
+        traced, columns = self.traced, self.columns
+        both = self._plan([*traced.states, *traced.output], loss=False)
+        inner = both if self.every else self._plan(traced.states, loss=False)
+        found = []
+        for t, values in enumerate(self._steps(inner, both)):
+            if self._counts(t):
+                rows = [np.broadcast_to(values[n], columns.active[t]) for n in traced.output]
+                found.append(np.stack(rows))
+        return self._by_sequence(found) if self.every else [*in_place(found[-1].T, columns.order)]
 
     def _by_sequence(self, steps: Sequence[Any]) -> list[Any]:
-        """For each sequence in its place, its columns of what the last steps have."""
+        """For each sequence in its place, its columns of the arrays of its steps."""
         found: list[Any] = [None] * len(self.columns.order)
         for column, place in enumerate(self.columns.order):
             length = self.columns.lengths[column]
             found[place] = np.stack([step[:, column] for step in steps[-length:]])
         return found
 
+    def _counts(self, t: int) -> bool:
+        """Whether the output of a step is asked for: of every step, or of the last."""
+        return self.every or t == len(self.columns.active) - 1
+
     # --- forward --------------------------------------------------------------------------------
 
     def _forward(self) -> Any:
-        """The losses, a mean over its steps for each sequence where every step has one."""
+        """The loss of each sequence: of its last step, or the mean over its steps if `every`."""
         traced, columns, every = self.traced, self.columns, self.every
-        inner = self._plan([*traced.states, traced.loss] if every else traced.states, loss=every)
         last = self._plan([*traced.states, traced.loss], loss=True)
+        inner = last if every else self._plan(traced.states, loss=False)
         losses = np.full(len(columns.order), -0.0)
         for t, values in enumerate(self._steps(inner, last)):
             self.tape.append(values)
-            if every or t == len(columns.active) - 1:
+            if self._counts(t):
                 losses[: columns.active[t]] += values[traced.loss]
         return losses / columns.lengths if every else losses
 
-    def _outputs(self) -> list[Any]:
-        """The output at each step, a row per entry; at the last one only, unless `every`."""
-        traced, columns, every = self.traced, self.columns, self.every
-        both = self._plan([*traced.states, *traced.output], loss=False)
-        inner = both if every else self._plan(traced.states, loss=False)
-        found = []
-        for t, values in enumerate(self._steps(inner, both)):
-            if every or t == len(columns.active) - 1:
-                rows = [np.broadcast_to(values[n], columns.active[t]) for n in traced.output]
-                found.append(np.stack(rows))
-        return found
-
     def _plan(self, results: Sequence[int], *, loss: bool) -> tuple[list[int], Any]:
-        """The lines to compute, in order, and the guards to check behind them."""
+        """The lines to compute, in order, and the guards to check after them."""
         guards = self.traced.guards(loss=loss)
         needed = self.traced.needed(results, guards)
         return sorted(n for n in needed if n in self.first_rows or n not in self.inside), guards
@@ -162,29 +157,21 @@ class Sweep:
     def _steps(self, inner: Any, last: Any) -> Any:
         """The values of each step, by number."""
         traced, columns = self.traced, self.columns
-        state: list[Any] = []
+        state, begun = [np.empty(0)] * len(self.initial), 0
         lines: list[Any] = [None] * len(traced.lines)
         for t, count in enumerate(columns.active):
-            begun = len(state[0]) if state else 0
             entering = [np.full(count - begun, entry) for entry in self.initial]
-            if state:
-                entering = [np.concatenate(two) for two in zip(state, entering, strict=True)]
+            entering = [np.concatenate(two) for two in zip(state, entering, strict=True)]
             goals = columns.targets[t if len(columns.targets) > 1 else 0]
-            values = [
-                *self.numbers,
-                *entering,
-                *columns.inputs[t],
-                *goals,
-                *traced.constants,
-                *lines,
-            ]
-            is_last = t == len(columns.active) - 1
-            plan, guards = last if is_last else inner
+            values = [*self.numbers, *entering, *columns.inputs[t], *goals]
+            values += [*traced.constants, *lines]
+            plan, guards = last if t == len(columns.active) - 1 else inner
             self._compute(values, plan)
             for guard in guards:
                 self._check(guard, values, t)
             yield values
             state = [np.broadcast_to(values[number], count) for number in traced.states]
+            begun = count
 
     def _compute(self, values: list[Any], plan: list[int]) -> None:
         first, lines, functions = self.traced.line, self.traced.lines, self.functions
@@ -203,25 +190,24 @@ class Sweep:
         return np.array(np.broadcast_arrays(*[values[number] for number in numbers]))
 
     def _check(self, guard: Guard, values: list[Any], t: int) -> None:
-        """`BranchChanged` for the first sequence of which a comparison comes out otherwise."""
+        """`BranchChanged` for the first sequence in which a guard fails."""
         x, y = [values[number] for number in guard.operands]
-        wrong = np.flatnonzero(COMPARISONS[guard.comparison](x, y) != guard.outcome)
+        wrong = np.flatnonzero(guard.fails(x, y))
         if not len(wrong):
             return
         column, columns = int(wrong[0]), self.columns
         place, length = int(columns.order[column]), int(columns.lengths[column])
         x, y = [float(np.broadcast_to(z, columns.active[t])[column]) for z in (x, y)]
-        said = in_words(self.traced.program, guard)
+        said = in_words(self.traced.program, guard, "step", x, y)
         raise BranchChanged(
-            f"sequences[{place}], step {t - len(columns.active) + length + 1}: {said} was "
-            f"{guard.outcome} when the step was recorded, and is not for {x!r} and {y!r}. Write it "
+            f"sequences[{place}], step {t - len(columns.active) + length + 1}: {said}. Write it "
             f"with maximum, relu or step, which need no comparison, or choose backend='eager'."
         )
 
     # --- backward -------------------------------------------------------------------------------
 
     def _backward(self) -> None:
-        """Add up `gradient`, or the terms of it, the last step's first."""
+        """Add up `gradient`, or collect its terms, those of the last step first."""
         traced, columns, every = self.traced, self.columns, self.every
         behind: list[Any] = []
         for t in reversed(range(len(columns.active))):
@@ -232,7 +218,7 @@ class Sweep:
                 self.terms.append(np.zeros((len(self.numbers), count)))
             for number, adjoint in zip(traced.states, behind, strict=bool(behind)):
                 self._add(number, adjoint[:count])
-            if every or t == len(columns.active) - 1:
+            if self._counts(t):
                 self._add(traced.loss, 1.0 / columns.lengths[:count] if every else np.ones(count))
             self._sweep()
             numbers = range(traced.state, traced.input)

@@ -1,4 +1,4 @@
-"""The interface of a backend, which runs a step over batches, and the choice among backends."""
+"""The interface of backends, which run a step over batches, and the choice among them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Devices: TypeAlias = "Sequence[jax.Device] | jax.sharding.Mesh"
 
 
 class Backend(ABC):
-    """What runs a step over batches of sequences.
+    """A way of running a step over batches of sequences.
 
-    A subclass with a `name` is a backend: `compile_step`, `Model.compile` and `fit` take it by that
-    name.  An instance runs an `objective` on vectors of one size: it has an input `x` and a target
-    `y` of that size, or None in a batch for `predict`; `bit_for_bit` says whether results must be
-    those of the engine, and `mesh` is what `as_devices` gave.
+    `compile_step`, `Model.compile` and `fit` take a subclass by its `name`.  An instance runs an
+    `objective` on vectors of one size: `x` is an example of an input, `y` of a target, or None for
+    `predict`; `bit_for_bit` says whether results must be those of the engine, and `mesh` is what
+    `as_devices` gave.
 
     >>> native = Backend.kinds["native"]
     >>> native.requires, native.exact, native.devices
@@ -34,14 +34,13 @@ class Backend(ABC):
     """
 
     name: ClassVar[str]
-    #: The packages that it imports, which need not be there to define the class.  With NumPy among
-    #: them, batches come as arrays, else as lists.
+    #: The packages that it needs to run.  With NumPy among them, batches have arrays, else lists.
     requires: ClassVar[tuple[str, ...]] = ()
-    #: Whether it can compute bit for bit as the engine does.
+    #: Whether it can give the engine's results bit for bit.
     exact: ClassVar[bool] = False
     #: Whether it can share a batch among devices.
     devices: ClassVar[bool] = False
-    #: "auto" takes the fastest backend whose packages are there, and never one of speed 0.
+    #: Its rank for "auto", which takes the fastest that can run, and never one of speed 0.
     speed: ClassVar[int] = 0
 
     kinds: ClassVar[dict[str, type[Backend]]] = {}
@@ -73,17 +72,17 @@ class Backend(ABC):
 
     @abstractmethod
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        """The output for each sequence, a list or an array of entries; by steps if `every`."""
+        """The output for each sequence: a list or an array of entries, by steps if `every`."""
 
     @abstractmethod
     def per_step(self, packed: Any) -> Sequence[Any]:
-        """For each sequence and step, the part of each parameter's gradient that it adds."""
+        """For each sequence and step, its term of the gradient by each parameter."""
 
     # --- the choice -----------------------------------------------------------------------------
 
     @classmethod
     def as_devices(cls, devices: Any) -> Any:
-        """What an instance takes as `devices`; an error for what does not fit."""
+        """The devices as an instance takes them; `ValueError` if it takes none."""
         if cls.devices:
             return devices
         able = _either(kind for kind in Backend.kinds.values() if kind.devices)
@@ -93,7 +92,7 @@ class Backend(ABC):
 
     @classmethod
     def explain(cls) -> str:
-        """Which packages are missing, and how to install them; empty where none is.
+        """Which packages are missing and how to install them, or an empty string.
 
         >>> Backend.kinds["python"].explain()
         ''
@@ -106,29 +105,23 @@ class Backend(ABC):
 
 
 def backend_names() -> tuple[str, ...]:
-    """What `backend=` takes.
-
-    >>> backend_names()
-    ('auto', 'eager', 'jax', 'python', 'numpy', 'native')
-    """
+    """The values of `backend=`, the slowest first."""
     return ("auto", *sorted(Backend.kinds, key=lambda name: Backend.kinds[name].speed))
 
 
 def choose_backend(name: str, *, exact: bool) -> type[Backend]:
-    """The backend of that name, or for "auto" the fastest there is, with a warning if not of all.
+    """The backend of that name, or for "auto" the fastest that can run.
 
-    `ValueError` for one whose packages are missing, or that is not exact where that is asked for.
+    A warning says if a faster one lacks packages.  `ValueError` for a named one that lacks them, or
+    that is not exact where `exact` asks for it.
     """
     as_choice(name, "backend", backend_names())
     if name == "auto":
         fast = [kind for kind in _fastest_first() if kind.speed and (kind.exact or not exact)]
         chosen = next(kind for kind in fast if not kind.explain())
         if chosen is not fast[0]:
-            warnings.warn(
-                f"backend='auto' takes {chosen.name!r}, since {fast[0].explain()} for "
-                f"backend={fast[0].name!r}, which is faster.",
-                stacklevel=4,
-            )
+            reason = f"{fast[0].explain()} for backend={fast[0].name!r}, which is faster."
+            warnings.warn(f"backend='auto' takes {chosen.name!r}, since {reason}", stacklevel=4)
         return chosen
     chosen = Backend.kinds[name]
     if chosen.explain():

@@ -1,4 +1,4 @@
-"""Batches of sequences and their targets, checked."""
+"""Batches of sequences and their targets, which are checked here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 class Batch:
     """Sequences and their targets, checked and packed once; made by `CompiledStep.prepare`.
 
-    `sequences` has for each its inputs, a vector per step; `targets` has for each a list of the
-    one, or of those of `every` step, or is None in a batch for `predict`.  Vectors are lists or
-    rows of an array.  `packed` is what a backend made of them.
+    `sequences` has a vector per step; `targets` a list of one, or with `every` a vector per step,
+    or is None in a batch for `predict`.  Vectors are lists or rows of an array.  `packed` is the
+    form in which the `backend` takes them.
     """
 
     __slots__ = ("backend", "packed", "sequences", "targets")
@@ -40,10 +40,8 @@ class Batch:
 
 
 def as_batch(sequences: Any, targets: Any, *, every: bool, arrays: bool) -> Batch:
-    """The batch of these sequences and targets, in lists or in `arrays`; the one door for both."""
-    for name, given in (("sequences", sequences), ("targets", targets)):
-        if given is None and name == "targets":
-            continue
+    """The batch of these sequences and targets, in lists or in `arrays`."""
+    for name, given in (("sequences", sequences), ("targets", [] if targets is None else targets)):
         if isinstance(given, str | Mapping | Set) or not hasattr(given, "__len__"):
             raise ArgumentTypeError(f"{name} must be a list, not {type(given).__name__}.")
     if not len(sequences):
@@ -72,7 +70,7 @@ def as_batch(sequences: Any, targets: Any, *, every: bool, arrays: bool) -> Batc
 
 
 def _vectors(given: Any, argument: str, arrays: bool) -> Any:
-    """The numbers as vectors of one size: a list of lists, or an array of them by entries."""
+    """The numbers as vectors of one size: a list of lists, or an array of vectors by entries."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}.")
     if not arrays:
@@ -81,7 +79,7 @@ def _vectors(given: Any, argument: str, arrays: bool) -> Any:
 
     try:
         array = np.array(given)
-    except ValueError:  # of several sizes, or no numbers: the lists say where
+    except ValueError:  # several sizes, or no numbers: checking the lists finds where
         array = np.array("")
     if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or not len(array):
         array = np.array(_lists(given, argument))
@@ -89,16 +87,14 @@ def _vectors(given: Any, argument: str, arrays: bool) -> Any:
 
 
 def _lists(given: Iterable[Any], argument: str) -> list[list[float]]:
-    vectors = [_vector(entry, argument) for entry in given]
+    vectors = []
+    for entry in given:
+        if isinstance(entry, str):
+            raise ArgumentTypeError(f"{argument} must hold numbers or lists of them, not str.")
+        entries = entry if hasattr(entry, "__len__") else [entry]
+        vectors.append([as_float(one, argument) for one in entries])
     _check_sizes([len(vector) for vector in vectors], argument)
     return vectors
-
-
-def _vector(entry: Any, argument: str) -> list[float]:
-    if isinstance(entry, str):
-        raise ArgumentTypeError(f"{argument} must hold numbers or lists of them, not str.")
-    entries = entry if hasattr(entry, "__len__") else [entry]
-    return [as_float(one, argument) for one in entries]
 
 
 def _check_sizes(sizes: Iterable[int], argument: str) -> None:

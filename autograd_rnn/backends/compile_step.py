@@ -1,4 +1,4 @@
-"""One step, recorded once, and run over whole batches of sequences: compile_step."""
+"""`compile_step`: a step recorded once and run over whole batches of sequences."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ def compile_step(
     exact: bool = False,
     devices: Devices | None = None,
 ) -> CompiledStep:
-    """The step as a function of batches of sequences: their mean loss, and its gradients.
+    """The step as a function of batches of sequences: their mean loss and its gradients.
 
     `step(state, x, parameters) -> (state, output)` is recorded once, on tuples of Values; `state`
-    is the initial state, of numbers.  `loss(output, target)` gives a Value;
-    a `Loss` or the name of one of ours serves as well.
-    `at="last"` has a target per sequence, `at="every"` one per step, whose losses are averaged.
-    The numbers of the parameters are read at each call.
+    is the initial state, of numbers.  `loss` is a function `loss(output, target)` that gives a
+    Value, a `Loss`, or the name of one.  `at="last"` has a target per sequence, `at="every"` one
+    per step, whose losses are averaged.  The numbers of the parameters are read at each call.
 
     `backend` is the name of a `Backend`:
 
@@ -65,17 +64,17 @@ def compile_step(
     kind = choose_backend(backend, exact=bool(exact))
     given = Objective(step, chosen, leaves, initial, at == "every")
     mesh = None if devices is None else kind.as_devices(devices)
-    return CompiledStep(given, kind, exact=bool(exact), devices=mesh)
+    return CompiledStep(given, kind, bool(exact), mesh)
 
 
 class CompiledStep:
     """A step that runs over batches of sequences; made by `compile_step`.
 
     A sequence is a list of inputs, a number or a list of numbers each, or an array of steps by
-    inputs; sequences may differ in length.  There is a target for each, at every step one if the
-    step was compiled so.  `ValueError` naming the place of an empty sequence, and for targets that
-    do not fit; `BranchChanged` where a comparison of Values in the step or the loss comes out
-    otherwise than for the sequence on which it was recorded, the first one.
+    inputs; sequences may differ in length.  Each has a target, or with `at="every"` one per step.
+    `ValueError` naming the place of an empty sequence, and for a wrong number of targets;
+    `BranchChanged` where a comparison of Values in the step or the loss has another outcome than
+    for the first sequence, on which it was recorded.
 
     >>> from autograd_rnn import RNN
     >>> RNN.random(2, 1).compile("squared_error", backend="python")
@@ -83,12 +82,7 @@ class CompiledStep:
     """
 
     def __init__(
-        self,
-        objective: Objective,
-        kind: type[Backend],
-        *,
-        exact: bool = False,
-        devices: Devices | None = None,
+        self, objective: Objective, kind: type[Backend], exact: bool, devices: Devices | None
     ) -> None:
         self.objective, self.kind, self.exact, self.devices = objective, kind, exact, devices
         self._made: dict[tuple[int, int | None], Backend] = {}
@@ -107,10 +101,9 @@ class CompiledStep:
         return f"<CompiledStep: {self.backend}{', exact' if self.exact else ''}>"
 
     def prepare(self, sequences: Sequences, targets: Targets | None = None) -> Batch:
-        """The sequences and targets as a batch, which can be run again and again.
+        """The sequences and targets as a batch, checked and packed once for many runs.
 
-        Checking and packing numbers takes longer than running machine code over them.  A batch
-        without targets is for `predict`.
+        A batch without targets is for `predict`.
 
         >>> from autograd_rnn import RNN
         >>> compiled = RNN.random(2, 1).compile("squared_error", backend="python")
@@ -128,8 +121,7 @@ class CompiledStep:
     ) -> tuple[float, list[float]]:
         """The mean loss over the sequences, and its gradient by each parameter, in their order.
 
-        Instead of sequences and targets it takes a `Batch`.  Native code shares the sequences among
-        `threads`.
+        A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
         """
         as_integer(threads, "threads", least=1, most=1024)
         batch = self._batch(sequences, targets)
@@ -161,10 +153,9 @@ class CompiledStep:
     def gradients_per_step(
         self, sequences: Sequences | Batch, targets: Targets | None = None
     ) -> list[list[list[float]]]:
-        """For each sequence, and each of its steps, ∂its loss/∂the step's copy of each parameter.
+        """For each sequence and step, ∂loss of the sequence/∂the step's copy of each parameter.
 
-        These are the terms of the copies, added up where a step uses a parameter more than once:
-        their sum over the steps is the gradient by the parameter itself.
+        The sum over the steps is the gradient by the parameter itself.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -173,13 +164,11 @@ class CompiledStep:
         [[[0.0, 64.0], [16.0, 0.0], [16.0, 4.0]]]
         """
         batch = self._batch(sequences, targets)
-        return [
-            [[float(slope) for slope in row] for row in rows]
-            for rows in batch.backend.per_step(batch.packed)
-        ]
+        found = batch.backend.per_step(batch.packed)
+        return [[[float(slope) for slope in row] for row in rows] for rows in found]
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
-        """The batch that was given, or that of these sequences and targets."""
+        """The given batch, or one of the given sequences and targets."""
         if not isinstance(sequences, Batch):
             if targets is None:
                 raise ArgumentTypeError("targets are missing: a batch that has them needs none.")
@@ -198,13 +187,12 @@ class CompiledStep:
         return batch
 
     def _backend(self, batch: Batch) -> Backend:
-        """What runs batches like this one; made for the first of them."""
+        """The backend for batches with vectors of these sizes, made for the first of them."""
         x, y = batch.sequences[0][0], None if batch.targets is None else batch.targets[0][0]
         key = (len(x), None if y is None else len(y))
         if key not in self._made:
-            self._made[key] = self.kind(
-                self.objective, x, y, exact=self.exact, devices=self.devices
-            )
+            given = (self.objective, x, y)
+            self._made[key] = self.kind(*given, exact=self.exact, devices=self.devices)
         return self._made[key]
 
 

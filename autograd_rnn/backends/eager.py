@@ -1,4 +1,4 @@
-"""The backend `eager`: the engine itself, a sequence at a time, which is the definition."""
+"""The backend `eager`: the engine itself, a sequence at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from ..arguments import as_float
 from ..engine.reverse import gradients
 from ..engine.value import Value, compiled
+from ..errors import BranchChanged
 from ..loading import advise_to_compile
 from .backend import Backend
 from .batch import Batch
@@ -15,7 +16,7 @@ from .objective import constants
 
 
 class Eager(Backend):
-    """Each sequence on the engine, step by step: what the other backends are held equal to."""
+    """Each sequence on the engine, step by step: the definition that other backends must equal."""
 
     name = "eager"
     exact = True
@@ -25,16 +26,24 @@ class Eager(Backend):
         return list(zip(batch.sequences, batch.targets or [()] * len(batch), strict=True))
 
     def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
+        total, sums = 0.0, [0.0] * len(self.objective.parameters)
+        for place, (xs, ys) in enumerate(packed):
+            try:
+                loss, *slopes = self.differentiate(xs, ys)
+            except BranchChanged as error:
+                raise BranchChanged(f"sequences[{place}]: {error}") from None
+            total += loss
+            sums = [a + b for a, b in zip(sums, slopes, strict=True)]
+        return total, sums
+
+    def differentiate(self, xs: Any, ys: Any) -> Sequence[float]:
+        """The loss of a sequence, and its gradient."""
         if not compiled:
             advise_to_compile()
         parameters = self.objective.parameters
-        total, sums = 0.0, [0.0] * len(parameters)
-        for xs, ys in packed:
-            loss, _ = self.objective.unrolled(parameters, constants(xs), constants(ys))
-            slopes = _slopes(loss, parameters)
-            total += loss.data if isinstance(loss, Value) else as_float(loss, "the loss")
-            sums = [a + b for a, b in zip(sums, slopes, strict=True)]
-        return total, sums
+        loss, _ = self.objective.unrolled(parameters, constants(xs), constants(ys))
+        number = loss.data if isinstance(loss, Value) else as_float(loss, "the loss")
+        return [number, *_slopes(loss, parameters)]
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
         if not compiled:
@@ -49,17 +58,15 @@ class Eager(Backend):
     def per_step(self, packed: Any) -> Sequence[Any]:
         parameters, found = self.objective.parameters, []
         for xs, ys in packed:
-            # A fresh name for each parameter at each step: its uses there, and no others.
             copies = [[p * 1.0 for p in parameters] for _ in xs]
-            given = constants(xs), constants(ys)
-            loss, _ = self.objective.unrolled(parameters, *given, copies)
+            loss, _ = self.objective.unrolled(parameters, constants(xs), constants(ys), copies)
             slopes = iter(_slopes(loss, [value for row in copies for value in row]))
             found.append([[next(slopes) for _ in row] for row in copies])
         return found
 
 
 def _numbers(output: Any) -> list[float]:
-    """The numbers of an output, one or several."""
+    """The entries of an output as floats."""
     entries = output if isinstance(output, tuple | list) else [output]
     return [one.data if isinstance(one, Value) else as_float(one, "the output") for one in entries]
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class NumPy(Backend):
-    """The traced step over arrays with an entry per sequence; affine groups are matrix products.
+    """The traced step over arrays with an entry per sequence, with a matrix product for each group.
 
-    What needs NumPy is in `arrays`, which is imported when it is asked for.
+    NumPy itself is imported by `arrays`, when the step runs.
     """
 
     name = "numpy"
@@ -27,7 +27,7 @@ class NumPy(Backend):
 
     @cached_property
     def traced(self) -> TracedStep:
-        """The step, traced when it first runs."""
+        """The step, traced at its first run."""
         return trace_step(self.objective, self.x, self.y, share=not self.bit_for_bit)
 
     def pack(self, batch: Batch) -> Any:
@@ -51,9 +51,9 @@ class NumPy(Backend):
         return Sweep(self.objective, self.traced, packed, grouped=grouped)
 
     def refuse(self, batch: Batch, flagged: Sequence[int], *, with_loss: bool) -> None:
-        """`BranchChanged` if any sequences are flagged: those in which a comparison differs.
+        """`BranchChanged` if any sequences are flagged, as those in which a guard fails.
 
-        Running them again by NumPy tells which comparison it is.
+        A run by NumPy finds which one it is.
         """
         if not len(flagged):
             return

@@ -1,4 +1,4 @@
-"""The objective: the loss of a step over a sequence, as a function of the parameters."""
+"""The loss of a step over a sequence, as a function of the parameters."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from ..ops.losses import LossFunction
 
 
 class StepFunction(Protocol):
-    """A step: from the state, the input and the parameters to the state after it and the output.
-
-    All are tuples of Values; the output may be a single Value.
-    """
+    """A function of tuples of Values: the state, an input, and the parameters."""
 
     def __call__(self, state: Any, x: Any, parameters: Any, /) -> tuple[Sequence[Any], Any]:
-        """The state after the step, and its output."""
+        """The state after the step, and its output, a Value or a tuple of them."""
 
 
 class Objective(NamedTuple):
@@ -36,7 +33,7 @@ class Objective(NamedTuple):
         return [parameter.data for parameter in self.parameters]
 
     def call(self, state: Any, x: Any, parameters: Any) -> tuple[tuple[Any, ...], Any]:
-        """The states after a step and its output, whose sizes are checked."""
+        """The state after a step, of checked size, and the output."""
         result: object = self.step(state, x, parameters)
         if not isinstance(result, tuple) or len(result) != 2:
             raise ArgumentTypeError("step must give a pair: the new state, and the output.")
@@ -45,22 +42,21 @@ class Objective(NamedTuple):
             raise ArgumentTypeError(
                 f"step must give the new state as a tuple, not {type(state).__name__}."
             )
-        if len(state) != len(self.state):
+        if len(state) != (size := len(self.state)):
             raise ArgumentValueError(
-                f"step gave a state of size {len(state)}, but the initial one has size "
-                f"{len(self.state)}."
+                f"step gave a state of size {len(state)}, but the initial one has size {size}."
             )
         return tuple(state), output
 
     def loss_of(self, output: Any, goal: Sequence[Any]) -> Any:
-        """The loss of an output; a target of size 1 is a number for an output that is one."""
+        """The loss of an output; a target of one entry is a number if the output is one."""
         one = not isinstance(output, tuple | list)
         return self.loss(output, goal[0] if one and len(goal) == 1 else tuple(goal))
 
     def unrolled(
         self, parameters: Sequence[Any], xs: Any, ys: Any, copies: Iterable[Any] | None = None
     ) -> tuple[Any, list[Any]]:
-        """The loss of a sequence, and the output at each step; no loss where there are no `ys`.
+        """The loss of a sequence, or None without `ys`, and the output at each step.
 
         With `copies`, each step takes its own in place of the parameters.
         """
@@ -77,5 +73,5 @@ class Objective(NamedTuple):
 
 
 def constants(vectors: Any) -> list[tuple[Value, ...]]:
-    """The vectors as Values that no sweep goes to, as inputs and targets are."""
+    """The vectors, such as inputs and targets, as Values that no sweep goes to."""
     return [tuple([constant(float(entry)) for entry in vector]) for vector in vectors]

@@ -1,9 +1,11 @@
-"""A step traced once: its program, in which each value has a number, and its affine groups."""
+"""A step traced once: its program, and the affine groups in it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from operator import add, mul
 from typing import Any, NamedTuple
 
@@ -16,43 +18,30 @@ from .objective import Objective
 
 
 class TracedStep:
-    """The program of a step and its loss, and what its inputs and outputs are.
+    """The program of a step and its loss, with the meaning of its inputs and outputs.
 
-    Values are numbered: parameters, states, inputs, targets, constants, lines; `state`, `input`,
-    `target`, `constant` and `line` are the numbers of the first of each.  The program gives the
-    `states` after the step, the entries of its `output`, and the `loss`; so many `checks`, the
-    first of its guards, are the step's own, and the others the loss's.
+    Its inputs are, by their `counts`, parameters, states, inputs and targets.  It gives the
+    `states` after the step, the entries of the `output`, and the `loss`.  `state`, `input`,
+    `target`, `constant` and `line` are the numbers of the first of each.  The first `checks` of its
+    guards belong to the step, the others to the loss.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        parameters: int,
-        state_count: int,
-        inputs: int,
-        targets: int,
-        checks: int = 0,
-    ) -> None:
+    def __init__(self, program: Program, *counts: int, checks: int = 0) -> None:
         self.program, self.checks = program, checks
-        self.parameters, self.state_count = parameters, state_count
-        self.inputs, self.targets = inputs, targets
+        self.parameters, self.state_count, self.inputs, self.targets = counts
         self.constants, self.lines = program.constants, program.lines
-        self.states = program.outputs[:state_count]
-        self.output = program.outputs[state_count:-1]
-        self.loss = program.outputs[-1]
-        self.state = parameters
-        self.input = self.state + state_count
-        self.target = self.input + inputs
-        self.constant = self.target + targets
-        self.line = self.constant + len(self.constants)
+        self.state, self.input, self.target, self.constant = accumulate(counts)
+        self.line = program.first_line
+        outputs, states = program.outputs, self.state_count
+        self.states, self.output, self.loss = outputs[:states], outputs[states:-1], outputs[-1]
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Its affine groups."""
+        """The affine groups."""
         return find_groups(self)
 
     def varies(self, number: int) -> bool:
-        """Whether a backward sweep goes to a value: not to inputs, targets and constants."""
+        """Whether a backward sweep goes to a value: to no input, target or constant."""
         return number < self.input or number >= self.line
 
     def guards(self, *, loss: bool) -> tuple[Guard, ...]:
@@ -60,13 +49,13 @@ class TracedStep:
         return self.program.guards if loss else self.program.guards[: self.checks]
 
     def needed(self, results: Sequence[int], guards: Sequence[Guard] = ()) -> set[int]:
-        """The lines that these results and guards are computed from, by number."""
+        """The numbers of the lines from which these results and guards are computed."""
         wanted = [*results, *[number for guard in guards for number in guard.operands]]
         found = behind(self.lines, self.line, wanted)
         return {number for number in range(self.line, len(found)) if found[number]}
 
     def swept(self, results: Sequence[int]) -> set[int]:
-        """What a backward sweep from these results comes to, by number."""
+        """The numbers of the values that a backward sweep from these results comes to."""
         found = behind(self.lines, self.line, results, flat=False)
         return {number for number, there in enumerate(found) if there}
 
@@ -74,19 +63,19 @@ class TracedStep:
 def trace_step(
     objective: Objective, x: Sequence[float], y: Sequence[float] | None, *, share: bool = True
 ) -> TracedStep:
-    """The step as a program, recorded on an input and a target; without a target its loss is 0.
+    """The step recorded on an input and a target; without a target the loss is 0.
 
     Sharing equal lines moves the last bits of gradients, whose terms are then added up before they
     are multiplied.
     """
-    goal = () if y is None else y
+    numbers = (objective.numbers, objective.state, x, () if y is None else y)
     given = [
-        [Value(p.data, p.name or f"p_{place}") for place, p in enumerate(objective.parameters, 1)],
-        [Value(entry, f"q_{place}") for place, entry in enumerate(objective.state, 1)],
-        [Value(float(entry), f"x_{place}") for place, entry in enumerate(x, 1)],
-        [Value(float(entry), f"y_{place}") for place, entry in enumerate(goal, 1)],
+        tuple([Value(float(entry), f"{letter}_{place}") for place, entry in enumerate(entries, 1)])
+        for letter, entries in zip("pqxy", numbers, strict=True)
     ]
-    parameters, state, inputs, targets = map(tuple, given)
+    parameters, state, inputs, targets = given
+    for value, parameter in zip(parameters, objective.parameters, strict=True):
+        value.name = parameter.name or value.name
     recorder = Recorder()
     with recorder:
         after, output = objective.call(state, inputs, parameters)
@@ -96,14 +85,14 @@ def trace_step(
     results = [*after, *entries, loss]
     program = recorder.program(results, [value for values in given for value in values])
     program = program.simplified() if share else program.folded()
-    return TracedStep(program, len(parameters), len(state), len(inputs), len(targets), checks)
+    return TracedStep(program, *map(len, given), checks=checks)
 
 
-# --- what the rules of the table read ------------------------------------------------------------
+# --- the operands that rules of the table read ---------------------------------------------------
 
 
 class _Probe(Tracer):
-    """A stand-in for a number, which takes note that a rule of the table reads it."""
+    """A stand-in for a number, which records that a rule of the table reads it."""
 
     def __init__(self, place: int, read: set[int]) -> None:
         self.place, self.read = place, read
@@ -118,7 +107,7 @@ class _Probe(Tracer):
 
 @lru_cache(maxsize=1000)
 def read_by_rules(op: Op) -> tuple[frozenset[int], ...]:
-    """For each partial of an op the places of what it reads; the result comes after the operands.
+    """For each partial of an op the places of the operands it reads, and of the result after them.
 
     >>> from autograd_rnn.ops import TABLE
     >>> [sorted(read) for read in read_by_rules(TABLE["mul"])]
@@ -138,7 +127,7 @@ def read_by_rules(op: Op) -> tuple[frozenset[int], ...]:
 
 
 class Group(NamedTuple):
-    """Rows π_j = b_j + Σ w_jk·v_k over one vector v: a matrix-vector product.
+    """The matrix-vector product with the rows π_j = b_j + Σ w_jk·v_k of one vector v.
 
     `rows` are the numbers of the π_j, `biases` the parameters b_j or None, `weights` the parameters
     by row; `inside` the numbers of all lines that the product replaces.
@@ -150,6 +139,11 @@ class Group(NamedTuple):
     weights: tuple[tuple[int, ...], ...]
     inside: frozenset[int]
 
+    @property
+    def biased(self) -> dict[int, int]:
+        """The rows that have a bias, by place, and their biases."""
+        return {j: bias for j, bias in enumerate(self.biases) if bias is not None}
+
 
 def find_groups(traced: TracedStep) -> list[Group]:
     """The affine groups of a step: chains of sums of a parameter times a value, by their vector.
@@ -157,15 +151,8 @@ def find_groups(traced: TracedStep) -> list[Group]:
     Only parameters that are used once are taken, so that the gradient of each is one product.
     """
     parameters, first = traced.parameters, traced.line
-    uses = [0] * (first + len(traced.lines))
-    for line in traced.lines:
-        for number in line.operands:
-            uses[number] += 1
-    for number in [
-        *traced.program.outputs,
-        *[n for g in traced.program.guards for n in g.operands],
-    ]:
-        uses[number] += 1
+    uses = Counter(traced.program.results)
+    uses.update([number for line in traced.lines for number in line.operands])
 
     def is_weight(number: int) -> bool:
         return number < parameters and uses[number] == 1

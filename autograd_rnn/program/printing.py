@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import math
 import unicodedata
+from collections import Counter
 from typing import Any, Final
 
 from ..arguments import shown
@@ -13,22 +14,19 @@ from ..graph.notation import Text, label, write, write_number
 from ..ops import table as ops
 from ..ops.op import TABLE
 
-LONGEST_INSIDE: Final = 40  # characters of what stands in the line that uses it
+LONGEST_INSIDE: Final = 40  # characters of an expression within the line that uses it
 
 
 def in_text(program: Any) -> str:
-    """A line per named result, in the lecture's names; what is used once stands in its line."""
-    uses: dict[int, int] = {}
-    for number in [n for line in program.lines for n in line.operands]:
-        uses[number] = uses.get(number, 0) + 1
-    for number in program.results:
-        uses[number] = uses.get(number, 0) + 2
+    """A line per named result; a short one that is used once is written within that line."""
+    uses = Counter([n for line in program.lines for n in line.operands])
+    uses.update([*program.results, *program.results])
     written = [Text(label(name)) for name in program.inputs]
     written += [write_number(constant) for constant in program.constants]
     rows = []
     for number, (op, operands, name) in enumerate(program.lines, program.first_line):
         text = write(op, *[written[operand] for operand in operands])
-        if name is None and uses.get(number) == 1 and len(text.text) <= LONGEST_INSIDE:
+        if name is None and uses[number] == 1 and len(text.text) <= LONGEST_INSIDE:
             written.append(text)
         else:
             known = label(_named(program, number))
@@ -42,14 +40,17 @@ def in_text(program: Any) -> str:
     return "\n".join([f"program of {given}", *rows, f"  gives {gives}"])
 
 
-def in_words(program: Any, guard: Any) -> str:
-    """The comparison of one of its guards, such as `x_1 > 0.0`."""
-    a, b = guard.operands
-    return f"{_named(program, a)} {guard.comparison} {_named(program, b)}"
+def in_words(program: Any, guard: Any, recorded: str, x: float, y: float) -> str:
+    """Which guard of a recorded program or step fails, and for which numbers."""
+    a, b = [_named(program, number) for number in guard.operands]
+    return (
+        f"{a} {guard.comparison} {b} was {guard.outcome} when the {recorded} was recorded, and is "
+        f"not for {x!r} and {y!r}"
+    )
 
 
 def _named(program: Any, number: int) -> str:
-    """What a value is called: its name, its number, or for a constant what it is."""
+    """The name of a value, or `v_` and its number, or the constant itself."""
     if number < len(program.inputs):
         return str(program.inputs[number])
     if number < program.first_line:
@@ -57,15 +58,14 @@ def _named(program: Any, number: int) -> str:
     return program.lines[number - program.first_line].name or f"v_{number}"
 
 
-#: What makes an op a function of the arrays of a library, in the module of that name beside `ops`.
+#: The function that makes an op one of a library's arrays, in the module `ops` has for it.
 MAKERS: Final = {"numpy": "on_arrays", "jax": "on_jax"}
 
 
 def in_source(program: Any, name: str, arrays: str | None = None) -> str:
-    """Python source of a function of that name: of floats, or of arrays; a line per op.
+    """Python source of a function of that name, of floats or of a library's arrays.
 
-    Guards raise `BranchChanged`, but on JAX, which has no errors, they make the results NaN.
-
+    Guards raise `BranchChanged`, but in JAX, which has no errors, they make the results NaN.
     `ValueError` for a name that is no identifier.
     """
     if not _is_identifier(name):
@@ -92,7 +92,7 @@ def in_source(program: Any, name: str, arrays: str | None = None) -> str:
 
 
 def _head(program: Any, arrays: str | None) -> str:
-    """The imports, and what else is called by name: ops that were registered from outside."""
+    """The imports, and definitions of the ops that were registered from outside."""
     called = {op.name: op for op, *_ in program.lines if f"{op.name}(" in op.python}
     ours = sorted(name for name, op in called.items() if getattr(ops, name, None) is op)
     others = sorted(set(called) - set(ours))
@@ -118,10 +118,10 @@ def _head(program: Any, arrays: str | None) -> str:
 
 
 def _identifiers(program: Any) -> list[str]:
-    """A Python name for each value, numbers as they are."""
+    """A Python name for each value, but literals for constants."""
     named: list[str] = []
-    taken = {*TABLE, "BranchChanged", "TABLE", "any", "inf", "nan", "on_arrays"}
-    taken |= {"held", "on_jax", "where"}
+    taken = {*TABLE, "BranchChanged", "TABLE", "any", "inf", "nan", "held", "where"}
+    taken.update(MAKERS.values())
     inputs, first = len(program.inputs), program.first_line
     for number in range(first + len(program.lines)):
         if inputs <= number < first:
@@ -137,7 +137,7 @@ def _identifiers(program: Any) -> list[str]:
 
 
 def _identifier(name: str) -> str:
-    """The name with what Python does not take in one replaced: ∂L/∂w_1 is dL_dw_1."""
+    """The name as an identifier: dL_dw_1 for ∂L/∂w_1."""
     plain = unicodedata.normalize("NFKC", name.replace("∂", "d"))
     plain = "".join([c if ("_" + c).isidentifier() else "_" for c in plain])
     return plain if _is_identifier(plain) else f"_{plain}"

@@ -1,11 +1,11 @@
-"""The lines of a program, and what writes them."""
+"""The lines and guards of a program, and a program in the making."""
 
 from __future__ import annotations
 
 import operator
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from ..ops.op import Op
 from ..ops.tracer import Tracer
@@ -28,22 +28,26 @@ class Line(NamedTuple):
 
 
 class Guard(NamedTuple):
-    """A comparison that was made while recording: of two values, by number, and how it came out."""
+    """A comparison of two values, by number, that was made while recording, and its outcome."""
 
     comparison: str
     operands: tuple[int, int]
     outcome: bool
 
     def renumbered(self, moved: Sequence[int]) -> Guard:
-        """The guard of the values' new numbers."""
+        """The guard with the new numbers of its values."""
         a, b = self.operands
         return self._replace(operands=(moved[a], moved[b]))
+
+    def fails(self, x: Any, y: Any) -> Any:
+        """Whether the comparison of these numbers, or arrays, has another outcome."""
+        return COMPARISONS[self.comparison](x, y) != self.outcome
 
 
 def behind(
     lines: Sequence[Line], first: int, results: Iterable[int], *, flat: bool = True
 ) -> bytearray:
-    """For each number 1 if results are made of it, also by way of flat ops or not, else 0."""
+    """For each number 1 if the results depend on it, else 0; by way of flat ops only if `flat`."""
     found = bytearray(first + len(lines))
     for number in results:
         found[number] = 1
@@ -53,10 +57,6 @@ def behind(
             for operand in operands:
                 found[operand] = 1
     return found
-
-
-#: The inputs, constants, lines, outputs and guards of a program.
-Parts: TypeAlias = tuple[Sequence[str], list[float], list[Line], list[int], list[Guard]]
 
 
 class Writer:
@@ -88,41 +88,35 @@ class Writer:
             self.known[number] = value
         return number
 
-    def number(self, thing: Any) -> int:
-        """The number of a reference, or of a plain number as a constant."""
-        return thing.number if isinstance(thing, Ref) else self.constant(float(thing))
+    def number(self, value: Any) -> int:
+        """The number of a reference, or of a float as a constant."""
+        return value.number if isinstance(value, Ref) else self.constant(float(value))
 
     def rename(self, ref: Ref, name: str) -> None:
         line = self.values[ref.number]
         if isinstance(line, Line) and line.name is None:
             self.values[ref.number] = line._replace(name=name)
 
-    def parts(self, outputs: Sequence[int], guards: Sequence[Guard]) -> Parts:
-        """What was written, constants before lines, as a `Program` takes it."""
-        constants = [n for n, value in enumerate(self.values) if isinstance(value, float)]
-        lines = [(n, value) for n, value in enumerate(self.values) if isinstance(value, Line)]
+    def parts(self, outputs: Sequence[int], guards: Sequence[Guard]) -> tuple[Any, ...]:
+        """The arguments of a `Program`, with constants numbered before lines."""
+        lines = {n: value for n, value in enumerate(self.values) if isinstance(value, Line)}
         used = {*outputs, *[n for guard in guards for n in guard.operands]}
-        used.update(*[line.operands for _, line in lines])
-        constants = [number for number in constants if number in used]
-        order = [*range(len(self.inputs)), *constants, *[number for number, _ in lines]]
+        used.update(*[line.operands for line in lines.values()])
+        constants = {n: value for n, value in self.known.items() if n in used}
         moved = [-1] * len(self.values)
-        for place, number in enumerate(order):
+        for place, number in enumerate([*range(len(self.inputs)), *constants, *lines]):
             moved[number] = place
         written = [
             Line(op, tuple([moved[operand] for operand in operands]), name)
-            for _, (op, operands, name) in lines
+            for op, operands, name in lines.values()
         ]
-        return (
-            self.inputs,
-            [self.known[number] for number in constants],
-            written,
-            [moved[number] for number in outputs],
-            [guard.renumbered(moved) for guard in guards],
-        )
+        numbers = [moved[number] for number in outputs]
+        guards = [guard.renumbered(moved) for guard in guards]
+        return self.inputs, [*constants.values()], written, numbers, guards
 
 
 class Ref(Tracer):
-    """A value of a program in the making, to which the rules of the table can be applied."""
+    """A value of a program in the making, which the rules of the table can be applied to."""
 
     __slots__ = ("number", "writer")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class JAX(NumPy):
     """A scan that JAX compiles for each shape; gradients by step, which are many, by NumPy.
 
-    What needs JAX is in the other modules of this folder, which are imported when they are used.
+    JAX itself is imported by the other modules of this folder, when the step runs.
     """
 
     name = "jax"
@@ -26,7 +26,7 @@ class JAX(NumPy):
 
     @cached_property
     def scan(self) -> SharedScan:
-        """The step over sequences, and over devices."""
+        """The step over sequences and devices."""
         from .scan import Scan
         from .shared import SharedScan
 

@@ -1,4 +1,4 @@
-"""The traced step scanned over time by JAX: the loss of a batch of sequences, and its outputs."""
+"""The traced step scanned over time by JAX: the loss and the outputs of a batch of sequences."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...ops.jax import on_jax
-from ...program.writer import COMPARISONS, Guard
+from ...program.writer import Guard
 from ..traced import Group, TracedStep
 from .schedule import Plan, Wave, find_waves
 
 
 class Rows:
-    """The values of a step by blocks of rows, a column for each sequence, or one for all."""
+    """The values of a step in blocks of rows, with a column for each sequence, or one for all."""
 
     def __init__(self, plan: Plan, given: Sequence[Any], products: Sequence[Any], active: Any):
         self.places, self.blocks, self.active = plan.places, list(given), active
@@ -34,13 +34,13 @@ class Rows:
                 self.blocks.append(matrix @ vector + biases)
 
     def held(self, array: Any) -> Any:
-        """The array; no slope, not even NaN, comes back to it from a sequence that is not there."""
+        """The array, which no slope, not even NaN, reaches from a sequence that has not begun."""
         if self.active is None:
             return array
         return jnp.where(self.active, array, jax.lax.stop_gradient(array))
 
     def take(self, numbers: Sequence[int]) -> Any:
-        """The values of these numbers, one below the other."""
+        """The values of these numbers, a row each."""
         parts = []
         for block, run in groupby([self.places[number] for number in numbers], lambda p: p[0]):
             array, rows = self.blocks[block], [row for _, row in run]
@@ -55,11 +55,11 @@ class Rows:
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 
     def wrong(self, guards: Sequence[Guard]) -> Any:
-        """Whether a comparison came out otherwise, for each sequence that is there."""
+        """Whether a guard fails, for each sequence that has begun."""
         found: Any = False
         for guard in guards:
             x, y = [self.take([number])[0] for number in guard.operands]
-            found = found | (COMPARISONS[guard.comparison](x, y) != guard.outcome)
+            found = found | guard.fails(x, y)
         return found if self.active is None else found & self.active
 
 
@@ -67,64 +67,56 @@ class Scan:
     """The traced step over sequences that end together, as functions that JAX can transform.
 
     `inputs` are steps by entries by sequences, and so are `targets` if `every` step has one, else
-    entries by sequences.  `sizes` has the steps of each sequence, 0 for one that counts for
-    nothing; if not `ragged`, all are taken to begin with the first step.
+    entries by sequences.  `sizes` has the steps of each sequence, 0 for padding; if not `ragged`,
+    all begin at the first step.
     """
 
     def __init__(self, traced: TracedStep, state: Sequence[float], *, every: bool) -> None:
         self.traced, self.state, self.every = traced, state, every
         for line in traced.lines:
-            on_jax(line.op)  # an op that cannot run here is refused before any work
-        # Tracing another shape needs the same plans, which take long for a large step.
+            on_jax(line.op)  # refuses an op that cannot run here
+        # Every shape needs the same plans, which take long for a large step.
         self.plan = cache(partial(find_waves, traced))
 
     def loss(
         self, numbers: Any, inputs: Any, targets: Any, sizes: Any, *, ragged: bool
     ) -> tuple[Any, Any]:
-        """The sum of the losses, a mean over its steps for each sequence if `every` step has one.
+        """The sum of the losses, and for each sequence whether a guard fails.
 
-        And beside it, whether a comparison came out otherwise, for each sequence.
+        The loss of a sequence is that of its last step, or the mean over its steps if `every`.
         """
-        started = sizes if ragged else None
-        found, wrong = self._scanned(
-            numbers, inputs, targets, started, [self.traced.loss], loss=True
-        )
+        given = (numbers, inputs, targets, sizes if ragged else None)
+        found, wrong = self._scanned(*given, [self.traced.loss], loss=True)
         losses = found.sum(axis=0)[0]
         if self.every:
             losses = losses / jnp.maximum(sizes, 1)
         return jnp.where(sizes > 0, losses, 0.0).sum(), wrong
 
     def outputs(self, numbers: Any, inputs: Any, sizes: Any, *, ragged: bool) -> tuple[Any, Any]:
-        """The outputs, of one step unless `every`: steps by entries by sequences; and as above."""
-        started = sizes if ragged else None
-        return self._scanned(numbers, inputs, None, started, self.traced.output, loss=False)
+        """The outputs, steps by entries by sequences, of one step unless `every`; and as above."""
+        given = (numbers, inputs, None, sizes if ragged else None)
+        return self._scanned(*given, self.traced.output, loss=False)
 
     def _scanned(
-        self,
-        numbers: Any,
-        inputs: Any,
-        targets: Any,
-        started: Any,
-        results: Sequence[int],
-        *,
-        loss: bool,
+        self, numbers: Any, inputs: Any, targets: Any, sizes: Any, results: Any, *, loss: bool
     ) -> tuple[Any, Any]:
-        """The results at each step, or at the last one, and which sequences compare otherwise.
+        """The results at each step, or at the last one, and in which sequences a guard fails.
 
-        The last step stands apart: what is not computed from it, no sweep comes back to.
+        The last step is not in the scan, so that no sweep goes through a loss or a state that does
+        not count.
         """
         traced, (steps, _, count) = self.traced, inputs.shape
         initial = jnp.array(self.state, dtype=float)[:, None]
         constants = jnp.array(traced.constants, dtype=float)[:, None]
 
         def stepper(shown: Sequence[int], loss: bool) -> Any:
-            """The step that shows these results."""
+            """The step as a function that gives these results."""
             plan = self.plan((*traced.states, *shown), loss=loss)
             products = self._products(plan, numbers)
 
             def step(carry: Any, now: Any) -> Any:
                 (state, wrong), (t, x, goal) = carry, now
-                active = None if started is None else steps - started <= t
+                active = None if sizes is None else steps - sizes <= t
                 given = [numbers[:, None], state, x, goal, constants]
                 rows = Rows(plan, given, products, active)
                 after = jnp.broadcast_to(rows.take(traced.states), state.shape)
@@ -147,7 +139,7 @@ class Scan:
 
     def _products(self, plan: Plan, numbers: Any) -> list[tuple[Any, Any]]:
         """The matrices and the biases of the groups."""
-        known = jnp.concatenate([numbers, jnp.zeros(1)])  # the last for a bias that there is not
+        known = jnp.concatenate([numbers, jnp.zeros(1)])  # the last for a missing bias
         found = []
         for wave in plan.waves:
             if isinstance(wave, Group):

@@ -1,4 +1,4 @@
-"""A traced step in waves: lines that can be computed together, as rows of blocks."""
+"""The lines of a traced step in waves, each of which can be computed at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..traced import Group, TracedStep
 
 
 class Wave(NamedTuple):
-    """Lines of one op, none of which waits for another: their numbers, and operands by position."""
+    """Independent lines of one op: their numbers, and their operands by position."""
 
     op: Op
     rows: tuple[int, ...]
@@ -19,7 +19,7 @@ class Wave(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Waves and affine groups in an order in which they can be computed, a block of rows each.
+    """Waves and affine groups in an order of computation, a block of rows each.
 
     `places` has the block and the row of each value; the first blocks are the parameters, states,
     inputs, targets and constants.
@@ -31,11 +31,10 @@ class Plan(NamedTuple):
 
 
 def find_waves(traced: TracedStep, results: Sequence[int], *, loss: bool) -> Plan:
-    """The plan of what these results, and the guards of the step, are computed from."""
+    """The plan for these results and the guards of the step."""
     guards = traced.guards(loss=loss)
-    all_groups = traced.groups
-    groups = {row: group for group in all_groups for row in group.rows}
-    inside = {number for group in all_groups for number in group.inside}
+    groups = {row: group for group in traced.groups for row in group.rows}
+    inside = {number for group in traced.groups for number in group.inside}
     depth = dict.fromkeys(range(traced.line), 0)
     found: dict[tuple[int, Any], list[int]] = {}
     for number in sorted(traced.needed(results, guards)):
@@ -56,7 +55,7 @@ def find_waves(traced: TracedStep, results: Sequence[int], *, loss: bool) -> Pla
     for (_, kind), rows in sorted(found.items(), key=lambda item: item[0][0]):
         if isinstance(kind, Op):
             lines = {row: traced.lines[row - traced.line].operands for row in rows}
-            # In the order of their operands, which then are often a whole block.
+            # Sorted by operands, these are often a whole block.
             rows = sorted(rows, key=lambda row: [places[operand] for operand in lines[row]])
             columns = zip(*[lines[row] for row in rows], strict=True)
             waves.append(Wave(kind, tuple(rows), tuple(columns)))

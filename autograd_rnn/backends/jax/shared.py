@@ -1,4 +1,4 @@
-"""Batches on JAX: filled up to few shapes, shared among devices, and scanned over time."""
+"""Batches on JAX: padded to few shapes, shared among devices, and scanned over time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .scan import Scan
 class Packed(NamedTuple):
     """Sequences side by side, all ending together; the last axis of each array is the batch.
 
-    `sizes` has the steps of each sequence, 0 for one that only fills the batch; `ragged` says
-    whether some begin after the first step.
+    `sizes` has the steps of each sequence, 0 for padding; `ragged` says whether some begin after
+    the first step.
     """
 
     arrays: tuple[Any, Any, Any]  # inputs, targets, sizes
@@ -39,7 +39,7 @@ def rounded(number: int) -> int:
 
 
 def as_mesh(devices: Any) -> Mesh:
-    """The mesh of a list of JAX's devices, or the mesh itself; `TypeError` for anything else."""
+    """The mesh, or that of a list of JAX's devices; `TypeError` for anything else."""
     if isinstance(devices, Mesh):
         mesh = devices
     elif not isinstance(devices, list | tuple) or not all(
@@ -64,10 +64,10 @@ def as_mesh(devices: Any) -> Mesh:
 
 
 def pack(batch: Batch, every: bool, mesh: Mesh | None) -> Packed:
-    """The sequences side by side, filled up to one of few shapes, on their devices.
+    """The sequences side by side, padded to one of few shapes, on their devices.
 
-    Only a common length is kept as it is.  What fills the batch are copies of the first sequence,
-    which are as harmless as that is, and whose losses count for nothing.
+    Only a common length is kept.  The batch is padded with copies of the first sequence, which
+    cause no error that it does not, and whose losses are not counted.
     """
     given, shards = len(batch), 1 if mesh is None else mesh.size
     count = shards * rounded(-(-given // shards))
@@ -94,14 +94,13 @@ def pack(batch: Batch, every: bool, mesh: Mesh | None) -> Packed:
         return Packed(jax.device_put(arrays, placed), ragged, batch)
 
 
-def spec(mesh: Mesh | None, axes: int) -> PartitionSpec:
-    """How an array of so many axes is shared: its last, the batch, among all devices."""
-    names = None if mesh is None else mesh.axis_names
-    return PartitionSpec(*[None] * (axes - 1), names)
+def spec(mesh: Mesh, axes: int) -> PartitionSpec:
+    """The last axis of an array, the batch, shared among all devices."""
+    return PartitionSpec(*[None] * (axes - 1), mesh.axis_names)
 
 
 class SharedScan:
-    """The loss with its gradient, and the outputs, of a scan: compiled in float64 for each shape.
+    """The gradient and the outputs of a scan, compiled in float64 for each shape.
 
     With a mesh, each of its devices has a part of the sequences, and the gradients are added up.
     """
@@ -111,7 +110,7 @@ class SharedScan:
         self.compiled: dict[tuple[str, bool], Any] = {}
 
     def __call__(self, name: str, parameters: Sequence[float], packed: Packed) -> Any:
-        """What the function of that name gives: "gradient" or "outputs"."""
+        """The results of the function "gradient" or "outputs"."""
         numbers = np.array(parameters, dtype=float)
         key = (name, packed.ragged)
         with jax.enable_x64(True):
@@ -121,20 +120,18 @@ class SharedScan:
 
     def made(self, name: str, ragged: bool, arrays: Any) -> Any:
         """The function of that name, which JAX compiles once for each shape of a batch."""
-        whole, last = PartitionSpec(), spec(self.mesh, 1)
-        made: dict[str, tuple[Any, Any]] = {
-            "gradient": (self._gradient, (whole, whole, last)),
-            "outputs": (self._outputs, (spec(self.mesh, 3), last)),
-        }
-        function, results = made[name]
-        if self.mesh is None:
-            return partial(function, ragged)
+        functions: Any = {"gradient": self._gradient, "outputs": self._outputs}
+        function, mesh = partial(functions[name], ragged), self.mesh
+        if mesh is None:
+            return function
+        whole, last = PartitionSpec(), spec(mesh, 1)
+        results = {"gradient": (whole, whole, last), "outputs": (spec(mesh, 3), last)}
         return jax.shard_map(
-            partial(function, ragged),
-            mesh=self.mesh,
-            in_specs=(whole, *jax.tree.map(lambda array: spec(self.mesh, array.ndim), arrays)),
-            out_specs=results,
-            # The sums over devices are taken by hand, once: else they are taken at every step.
+            function,
+            mesh=mesh,
+            in_specs=(whole, *jax.tree.map(lambda array: spec(mesh, array.ndim), arrays)),
+            out_specs=results[name],
+            # The function itself sums over devices, once: else that is done at every step.
             check_vma=False,
         )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Native(NumPy):
     """Machine code that loops over time and batch; gradients by step, which are many, by NumPy.
 
-    What needs llvmlite is in `kernel`, which is imported when one is made.
+    llvmlite itself is imported by `kernel`, when the step runs.
     """
 
     name = "native"
@@ -26,7 +26,7 @@ class Native(NumPy):
 
     @cached_property
     def kernel(self) -> Callable[..., Kernel]:
-        """Machine code for gradients, or to `predict`; compiled when it is first asked for."""
+        """The machine code for gradients, or with `predict` for outputs, compiled once."""
         from .kernel import Kernel
 
         options = {"every": self.objective.every, "exact": self.bit_for_bit}
@@ -34,8 +34,8 @@ class Native(NumPy):
 
     def pack(self, batch: Batch) -> Any:
         """The sequences in blocks: see `Blocks`."""
-        from .batch import make_blocks
         from .jit import host_lanes
+        from .kernel import make_blocks
 
         return make_blocks(batch, host_lanes(), self.objective.every)
 
@@ -47,7 +47,6 @@ class Native(NumPy):
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
         given = (packed, self.objective.numbers, self.objective.state, threads)
-        outputs: Sequence[Any]
         outputs, flagged = self.kernel(predict=True).predict(*given)
         self.refuse(packed.batch, flagged, with_loss=False)
         return outputs

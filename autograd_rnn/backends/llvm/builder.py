@@ -1,4 +1,4 @@
-"""LLVM text in the making: instructions, loops, and lanes as the table's rules take them."""
+"""A writer of LLVM text: instructions, loops, and lanes as the rules of the table take them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .vector_math import everywhere
 
 
 class Builder:
-    """LLVM text in the making: instructions, loops, vectors of lanes."""
+    """LLVM text in the making, with methods for instructions on vectors of lanes, and for loops."""
 
     def __init__(self, lanes: int, exact: bool = False) -> None:
         self.lanes, self.exact = lanes, exact
@@ -101,7 +101,7 @@ class Builder:
         carried: Sequence[str],
         body: Callable[[str, list[str]], list[str]],
     ) -> list[str]:
-        """for i in range(low, high, step), which is not empty, carrying vectors along."""
+        """A loop for i in range(low, high, step), which is not empty, with these loop variables."""
         self.count += 1
         here, before = f"loop{self.count}", self.block
         index, following = f"%i{self.count}", f"%n{self.count}"
@@ -126,7 +126,7 @@ class Builder:
     def repeat(
         self, low: str | int, high: str | int, step: int, body: Callable[[str], object]
     ) -> None:
-        """The same, carrying nothing along."""
+        """The same without loop variables."""
 
         def once(index: str, _: list[str]) -> list[str]:
             body(index)
@@ -135,7 +135,7 @@ class Builder:
         self.loop(low, high, step, [], once)
 
     def unless_empty(self, low: str | int, high: str | int, body: Callable[[], object]) -> None:
-        """The body where low < high."""
+        """The body, run if low < high."""
         self.count += 1
         some = self.let(f"icmp slt i64 {low}, {high}")
         name = f"some{self.count}"
@@ -147,7 +147,7 @@ class Builder:
 
 
 class Lane(Tracer):
-    """Vectors of lanes that stand in for a number in the rules of the table."""
+    """A vector of lanes in place of a number in the rules of the table."""
 
     def __init__(self, builder: Builder, name: str) -> None:
         self.builder, self.name = builder, name

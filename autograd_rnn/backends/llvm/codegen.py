@@ -1,4 +1,4 @@
-"""The program of a step as LLVM, looped over time and batch."""
+"""The program of a step as LLVM text, in loops over time and batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .vector_math import definition, support
 
 MOST_INLINE: Final = 32
 LONGEST_INLINE: Final = 8
-# What holds in LLVM's words where a comparison comes out false, and where it comes out true.
+# The predicates of LLVM that hold where a comparison is false, and where it is true.
 PREDICATES: Final = {
     "<": ("uge", "olt"),
     "<=": ("ugt", "ole"),
@@ -27,11 +27,11 @@ PREDICATES: Final = {
 }
 
 
-# --- a step ---------------------------------------------------------------------------------------
+# --- a step --------------------------------------------------------------------------------------
 
 
 class StepCode:
-    """The code of a step at time t: forward, and backward."""
+    """The code of step t: forward and backward."""
 
     def __init__(self, builder: Builder, layout: Layout, every: bool, exact: bool) -> None:
         self.w, self.layout, self.traced, self.every = builder, layout, layout.traced, every
@@ -41,11 +41,9 @@ class StepCode:
         self.orders: Sequence[Sequence[int]] = (numbers, numbers)
         if exact:
             self.orders = sweep_orders(self.traced, every)
-        # What the code of a block has: when its lanes start, the share of a step, and pointers.
+        # In the code of a block: when its lanes start, the share of a step, and pointers.
         self.started = self.share = self.inputs = self.targets = self.loss = self.flags = ""
         self.gradient = "%gradient"
-
-    # Values of one step, while it is written.
 
     def _begin(self, t: str, last: bool) -> None:
         w, layout = self.w, self.layout
@@ -58,7 +56,7 @@ class StepCode:
         self.active = w.let(f"icmp sge {kind} {clock}, {self.started}")
 
     def _get(self, number: int) -> str:
-        """A value as lanes: known from the forward code, or read."""
+        """A value as lanes: known from the code before, or read."""
         if number not in self.values:
             self.values[number] = self._read(number)
         return self.values[number]
@@ -85,22 +83,21 @@ class StepCode:
         return w.load(self.record, layout.saved[number])
 
     def forward(self, t: str, last: bool, outputs: str = "") -> None:
-        """The step's values, its record, the state behind it, and its loss.
+        """The values of the step, its record, the state after it, and its loss.
 
-        To predict, that is where `outputs` are to be stored, those instead of a record and a loss.
+        With a pointer to `outputs`, these are stored there in place of a record and a loss.
         """
         w, traced, predict = self.w, self.traced, bool(outputs)
         self._begin(t, last)
         guards = traced.guards(loss=self.has_loss and not predict)
-        wanted = traced.output if predict else (traced.loss,)
-        wanted = wanted if self.has_loss else ()
+        wanted = (traced.output if predict else (traced.loss,)) if self.has_loss else ()
         results = [*([] if last else traced.states), *wanted]
         self._compute(traced.needed(results, guards), keep=not predict)
         for guard in guards:
             self._check(guard)
-        if predict and self.every:
-            outputs = w.at(outputs, w.integer("mul", t, max(1, len(wanted))))
         if predict:
+            if self.every:
+                outputs = w.at(outputs, w.integer("mul", t, max(1, len(wanted))))
             for place, number in enumerate(wanted):
                 w.store(self._get(number), outputs, place)
         elif self.has_loss:
@@ -132,7 +129,7 @@ class StepCode:
                     w.store(value, self.record, layout.saved[number])
 
     def _check(self, guard: Guard) -> None:
-        """Flag the lanes in which a comparison comes out otherwise than it was recorded."""
+        """Flag the lanes in which a guard fails."""
         w = self.w
         x, y = [self._get(number) for number in guard.operands]
         otherwise = PREDICATES[guard.comparison][not guard.outcome]
@@ -141,7 +138,7 @@ class StepCode:
         w.store(w.select(wrong, w.splat(1.0), w.load(self.flags)), self.flags)
 
     def _enter_next(self) -> None:
-        """The states behind the step, or the initial ones in lanes that have not begun."""
+        """The states after the step, or the initial ones in lanes that have not begun."""
         w = self.w
         following = w.at(self.record, self.layout.size)
         values = [self._get(state) for state in self.traced.states]
@@ -149,11 +146,11 @@ class StepCode:
             w.store(w.select(self.active, value, w.load("%initial", place)), following, place)
 
     def _product(self, g: int) -> None:
-        """The rows of a group: its vector goes on the record, and they behind it."""
+        """The rows of a group, on the record after its vector."""
         w, traced, group = self.w, self.traced, self.layout.groups[g]
         vector = w.at(self.record, self.layout.vectors[g])
         rows = w.at(self.record, self.layout.rows[g])
-        # Code for each of many states takes long to compile: where all are there, they are copied.
+        # Code for each of many states takes long to compile: if all are in it, a loop copies them.
         states = tuple(range(traced.state, traced.input))
         start = find_run(group.vector, states) if len(states) > TILE else None
         if start is not None:
@@ -169,7 +166,7 @@ class StepCode:
         multiply(w, self.layout, g, vector, rows)
 
     def backward(self, t: str, last: bool) -> None:
-        """∂loss/∂ what the step reads: rows on its record, the state before it, parameters."""
+        """∂loss/∂ the rows of groups, the state before the step, and the parameters in no group."""
         w, traced, layout = self.w, self.traced, self.layout
         self._begin(t, last)
         self.adjoints: dict[int, str] = {}
@@ -214,39 +211,32 @@ class StepCode:
             slope = w.load(self.record, self.layout.sloped[number])
             self._add(operands[0], (adjoint * Lane(w, slope)).name)
             return
-        # Inputs, targets and constants have no adjoint, and what no rule reads was not saved.
+        # Inputs, targets and constants have no adjoint; values that no rule reads are not saved.
         varying = [k for k, n in enumerate(operands) if traced.varies(n)]
-        read = {place for position in varying for place in read_by_rules(op)[position]}
-        given = [
-            self._operand(n) if place in read else None
-            for place, n in enumerate((*operands, number))
-        ]
-        for position in varying:
-            operand = operands[position]
-            slope = op.partials[position](*given)
-            self._add(operand, (adjoint if slope == 1.0 else adjoint * slope).name)
+        read = {place for k in varying for place in read_by_rules(op)[k]}
+        numbers = enumerate((*operands, number))
+        given = [self._operand(n) if place in read else None for place, n in numbers]
+        for k in varying:
+            slope = op.partials[k](*given)
+            self._add(operands[k], (adjoint if slope == 1.0 else adjoint * slope).name)
 
     def _operand(self, number: int) -> Any:
-        """What a rule takes for a value: lanes, or a constant as it is."""
+        """A value as rules take it: as lanes, or a constant as a float."""
         traced = self.traced
         if traced.constant <= number < traced.line:
             return traced.constants[number - traced.constant]
         return Lane(self.w, self._get(number))
 
     def _transpose(self, g: int) -> None:
-        """∂loss/∂v of a group, from its rows: what they are goes on the record for the weights."""
+        """∂loss/∂v of a group from ∂loss/∂row, which is put on the record for the weights."""
         w, layout, group = self.w, self.layout, self.layout.groups[g]
         slopes = w.at(self.record, layout.slopes[g])
         zero = w.splat(0.0)
-        if not any(row in self.adjoints for row in group.rows):
-            for j in range(len(group.rows)):
-                w.store(zero, slopes, j)
-            return
+        reached, columns = any(row in self.adjoints for row in group.rows), layout.columns[g]
         for j, row in enumerate(group.rows):
             slope = self.adjoints.get(row, zero)
-            w.store(w.select(self.active, slope, zero), slopes, j)
-        columns = layout.columns[g]
-        if not columns:
+            w.store(w.select(self.active, slope, zero) if reached else zero, slopes, j)
+        if not reached or not columns:
             return
         target = w.at("%scratch", self.traced.state_count)
         multiply_transposed(w, layout, g, slopes, target)
@@ -257,22 +247,19 @@ class StepCode:
         """Σ over the steps of ∂loss/∂row · v, for 4x4 weights at a time in registers."""
         w, traced, layout = self.w, self.traced, self.layout
         before_last = w.integer("sub", steps, 1)
+        last = traced.needed([traced.loss])
+        inner = traced.needed([traced.states[place] for place in self.carried])
         for g, group in enumerate(layout.groups):
-            carried = [traced.states[place] for place in self.carried]
-            in_last = any(row in traced.needed([traced.loss]) for row in group.rows)
-            in_inner = self.every or any(row in traced.needed(carried) for row in group.rows)
-            low = "0" if in_inner else before_last
-            high = steps if in_last else before_last
+            low = before_last if not self.every and inner.isdisjoint(group.rows) else "0"
+            high = before_last if last.isdisjoint(group.rows) else steps
             w.unless_empty(low, high, partial(add_outer_products, w, layout, g, low, high))
 
 
-# --- the function ---------------------------------------------------------------------------------
+# --- the function --------------------------------------------------------------------------------
 
-SIGNATURE: Final = (
-    "ptr noalias %packed, ptr noalias %parameters, ptr noalias %all_inputs, "
-    "ptr noalias %all_targets, ptr noalias %lengths, ptr noalias %offsets, ptr noalias %starts, "
-    "ptr noalias %shares, ptr noalias %initial, ptr noalias %gradient, ptr noalias %tape, "
-    "ptr noalias %scratch, ptr noalias %losses, ptr noalias %all_flags, i64 %first, i64 %end"
+ARRAYS: Final = (
+    *("packed", "parameters", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
+    *("shares", "initial", "gradient", "tape", "scratch", "losses", "all_flags"),
 )
 
 
@@ -281,14 +268,15 @@ def emit(
 ) -> tuple[str, Layout]:
     """The LLVM text of `run`, which adds up losses and gradients over blocks of sequences.
 
-    A block has a sequence per lane, all ending at the same step; `every` has a loss at every step,
-    averaged over the sequence, else the last one has.  With `exact`, each block has a gradient of
-    its own, and nothing is fused or reordered; with `predict`, outputs stand where gradients do.
+    A block has a sequence per lane, all ending at the same step.  Only the last step has a loss, or
+    with `every` each step, and their mean counts.  With `exact`, each block has a gradient of its
+    own, and nothing is fused or reordered; with `predict`, outputs are in the place of gradients.
     """
     layout = Layout(traced, [] if exact else traced.groups, exact=exact)
     w = Builder(lanes, exact)
     step = StepCode(w, layout, every, exact and not predict)
-    w.text.append(f"define void @run({SIGNATURE}) #0 {{")
+    arrays = ", ".join([f"ptr noalias %{name}" for name in ARRAYS])
+    w.text.append(f"define void @run({arrays}, i64 %first, i64 %end) #0 {{")
     w.label("entry")
 
     def block(index: str) -> None:
@@ -329,7 +317,7 @@ def emit(
     code = "\n".join(w.text) + "\n" + support(lanes, exact)
     for name, op in w.used.items():
         written = definition(op, lanes, slope=name.startswith("both_"), exact=exact)
-        # What is long and called often is called indeed: compiling takes time, a call next to none.
+        # A long function with many callers is not inlined: that costs little time, and saves much.
         long = written.count("\n") > LONGEST_INLINE or "@lanes_" in written
         if w.calls[name] > MOST_INLINE and long:
             written = written.replace("alwaysinline", "noinline #0")

@@ -1,4 +1,4 @@
-"""LLVM text to machine code, which is kept on disk."""
+"""The compiler of LLVM text to machine code, with a cache on disk."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ MAGIC: Final = b"autograd_rnn code 1\n"
 
 @cache
 def host_lanes() -> int:
-    """How many doubles a vector of this CPU holds: 8, 4 or 2."""
+    """The number of doubles in a vector of this CPU: 8, 4 or 2."""
     features = llvm.get_host_cpu_features()
     return 8 if features.get("avx512f") else 4 if features.get("avx2") else 2
 
 
 def compile_text(text: str) -> bytes:
     """The object code of the text, made without LLVM's middle-end passes."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
     machine = _machine()
     module = llvm.parse_assembly(text)
     module.verify()
@@ -44,8 +42,6 @@ def compile_text(text: str) -> bytes:
 
 def load(code: bytes) -> Any:
     """The engine that holds the object code; its functions live as long as it does."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -53,6 +49,8 @@ def load(code: bytes) -> Any:
 
 
 def _machine() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
@@ -65,11 +63,11 @@ def _machine() -> Any:
 
 
 def kept_code(text: str) -> bytes:
-    """The object code of the text: from the cache, or compiled and put there.
+    """The object code of the text, from the cache or compiled and put there.
 
-    A file of the cache has the code's own digest, and what does not agree with it is compiled
-    again; it is named by the digest of all that the code depends on, the program, the CPU and the
-    versions.  Files are written whole, so that processes may share a folder.
+    A file of the cache is named by the digest of the text, the CPU and the versions, on which the
+    code depends.  It begins with the digest of the code: if they disagree, the text is compiled
+    again.  Files are written whole, so that processes may share a folder.
     """
     folder = cache_folder()
     if folder is None:
@@ -85,17 +83,17 @@ def kept_code(text: str) -> bytes:
     if head == MAGIC + hashlib.sha256(code).digest():
         return code
     code = compile_text(text)
-    with suppress(OSError):  # a full or locked disk: the code is there all the same
+    with suppress(OSError):  # a full or locked disk does not matter
         write_whole(path, MAGIC + hashlib.sha256(code).digest() + code)
     return code
 
 
 def cache_folder() -> Path | None:
-    """The folder of compiled code, which is ours alone, or None for none.
+    """The folder of compiled code, or None for no cache.
 
-    It is `autograd_rnn` in the user's cache folder, or what the environment variable
-    `AUTOGRAD_RNN_CACHE` says, "off" for none.  A folder that others may write to is not used: what
-    is read there is run.
+    It is `autograd_rnn` in the user's cache folder, or that named by the environment variable
+    `AUTOGRAD_RNN_CACHE`, in which "off" means none.  A folder that others may write to is not used,
+    since the code read there is run.
     """
     said = os.environ.get(CACHE)
     if said == "off":

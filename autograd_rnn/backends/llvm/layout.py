@@ -1,4 +1,4 @@
-"""Where everything lies that the code of a step reads and writes."""
+"""The places in memory of all that the code of a step reads and writes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ TILE: Final = 8
 
 
 class Layout:
-    """Where everything lies, in vectors of lanes, or for packed weights in doubles.
+    """The places of everything, in vectors of lanes, or for packed weights in doubles.
 
-    A step has a record on the tape: the state it starts from, the vectors and rows of the groups,
-    ∂loss/∂row, and what else the backward sweep reads.  The weights of a group are packed in the
-    order in which its tiles read them: rows side by side for the product, columns for its
-    transpose.
+    A step has a record on the tape: the state before it, the vectors and rows of the groups,
+    ∂loss/∂row, and the other values that the backward sweep reads.  The weights of a group are
+    packed in the order in which its tiles read them: rows side by side for the product, columns for
+    its transpose.
     """
 
     def __init__(self, traced: TracedStep, groups: Sequence[Group], *, exact: bool) -> None:
@@ -25,22 +25,15 @@ class Layout:
             row: (g, j) for g, group in enumerate(groups) for j, row in enumerate(group.rows)
         }
         self.inside = {number for group in groups for number in group.inside}
-        in_groups = {
-            p for group in groups for p in (*sum(group.weights, ()), *group.biases) if p is not None
-        }
-        self.direct = [p for p in range(traced.parameters) if p not in in_groups]
         self.vectors: list[int] = []
         self.rows: list[int] = []
         self.slopes: list[int] = []
         self.size = traced.state_count
         for group in groups:
-            for starts, count in (
-                (self.vectors, len(group.vector)),
-                (self.rows, len(group.rows)),
-                (self.slopes, len(group.rows)),
-            ):
-                starts.append(self.size)
-                self.size += count
+            self.vectors.append(self.size)
+            self.rows.append(self.vectors[-1] + len(group.vector))
+            self.slopes.append(self.rows[-1] + len(group.rows))
+            self.size = self.slopes[-1] + len(group.rows)
         # Values that the rules read on the way back; where an op has text for both, its slope is
         # computed along with its value, and no rule reads.
         self.saved: dict[int, int] = {}
@@ -60,7 +53,7 @@ class Layout:
             if number >= traced.line and number not in self.row_of:
                 self.saved[number] = self.size
                 self.size += 1
-        # Columns whose ∂loss/∂v somebody asks for: not those of inputs.
+        # Columns that a sweep goes to: not those of inputs.
         self.columns = [
             [k for k, v in enumerate(group.vector) if traced.varies(v)] for group in groups
         ]
@@ -75,7 +68,7 @@ class Layout:
                 for k in range(len(group.vector)):
                     self.packed += [group.weights[j][k] for j in range(start, start + width)]
             self.biases.append(len(self.packed))
-            self.packed += [bias for bias in group.biases if bias is not None]
+            self.packed += group.biased.values()
             self.backward.append(len(self.packed))
             for start, width in tiles(len(columns), TILE):
                 for row in group.weights:
@@ -85,9 +78,9 @@ class Layout:
         self.gradients: list[int] = []
         for group in groups:
             self.gradients.append(len(self.gradient))
-            self.gradient += [*sum(group.weights, ())]
-            self.gradient += [bias for bias in group.biases if bias is not None]
+            self.gradient += [*sum(group.weights, ()), *group.biased.values()]
         self.rest = len(self.gradient)
+        self.direct = sorted({*range(traced.parameters)}.difference(self.gradient))
         self.gradient += self.direct
 
 

@@ -1,4 +1,4 @@
-"""The order in which a backward sweep comes to the lines of a step, and the states it needs."""
+"""The order of a backward sweep over the lines of a step, and the states it goes through."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..traced import TracedStep
 
 
 def carried_states(traced: TracedStep) -> list[int]:
-    """The places of the states by which the loss of a later step depends on a step."""
+    """The places of the states through which later losses depend on a step."""
     found: set[int] = set()
     while True:
         more = found | _read(traced, [traced.loss, *[traced.states[place] for place in found]])
@@ -26,10 +26,10 @@ def _read(traced: TracedStep, results: Sequence[int]) -> set[int]:
 
 
 def sweep_orders(traced: TracedStep, every: bool) -> tuple[list[int], list[int]]:
-    """The lines of an inner step and of the last one, as the engine's sweep comes to them.
+    """The lines of an inner step and of the last one, in the order of the engine's sweep.
 
-    `ValueError` for a step in which the engine does not sweep step by step, or not in the same
-    order at each, or sums up otherwise than such a sweep would.
+    `ValueError` if the engine does not sweep step by step, in one order at each inner step, with
+    the terms of every sum in that order.
     """
     steps = 5
 

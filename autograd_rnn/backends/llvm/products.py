@@ -1,4 +1,4 @@
-"""The products of a group's matrix as LLVM, in tiles that stay in registers."""
+"""The matrix products of an affine group as LLVM, in tiles that stay in registers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GRADIENT_TILE: Final = 4
 
 
 def find_run(numbers: Sequence[int], run: Sequence[int]) -> int | None:
-    """Where the run stands in the numbers, or None.
+    """The place at which the run begins in the numbers, or None.
 
     >>> find_run([5, 1, 2, 3], [1, 2])
     1
@@ -24,9 +24,8 @@ def find_run(numbers: Sequence[int], run: Sequence[int]) -> int | None:
 def multiply(w: Builder, layout: Layout, g: int, vector: str, rows: str) -> None:
     """The rows of a group: its matrix times its vector, and its biases."""
     group = layout.groups[g]
-    size, biases = len(group.vector), layout.biases[g]
-    with_bias = [j for j, bias in enumerate(group.biases) if bias is not None]
-    all_biased = len(with_bias) == len(group.rows)
+    size, biases, biased = len(group.vector), layout.biases[g], list(group.biased)
+    all_biased = len(biased) == len(group.rows)
 
     def tile(start: str | int, width: int) -> None:
         weights = _weights(w, layout.forward[g], start, size)
@@ -34,17 +33,17 @@ def multiply(w: Builder, layout: Layout, g: int, vector: str, rows: str) -> None
         for q in range(width):
             if all_biased:
                 sums.append(w.broadcast("%packed", w.integer("add", start, biases + q)))
-            elif isinstance(start, int) and start + q in with_bias:
-                sums.append(w.broadcast("%packed", biases + with_bias.index(start + q)))
+            elif isinstance(start, int) and start + q in biased:
+                sums.append(w.broadcast("%packed", biases + biased.index(start + q)))
             else:
                 sums.append(w.splat(-0.0))
         _product(w, weights, vector, size, sums, rows, start)
 
-    _each_tile(w, len(group.rows), TILE, tile, alike=all_biased or not with_bias)
+    _each_tile(w, len(group.rows), TILE, tile, alike=all_biased or not biased)
 
 
 def multiply_transposed(w: Builder, layout: Layout, g: int, slopes: str, target: str) -> None:
-    """∂loss/∂v for the columns of a group that are asked for: its transpose times ∂loss/∂row."""
+    """∂loss/∂v for the columns of a group that need it: its transpose times ∂loss/∂row."""
     depth = len(layout.groups[g].rows)
 
     def tile(start: str | int, width: int) -> None:
@@ -55,7 +54,7 @@ def multiply_transposed(w: Builder, layout: Layout, g: int, slopes: str, target:
 
 
 def _weights(w: Builder, packed: int, start: str | int, depth: int) -> str:
-    """Where the weights of a tile lie."""
+    """The pointer to the weights of a tile."""
     if isinstance(start, int):
         return w.at("%packed", packed + start * depth, "double")
     at = w.integer("mul", start, depth)
@@ -71,7 +70,7 @@ def _product(
     target: str,
     start: str | int,
 ) -> None:
-    """The rows of a tile: to the sums, the products of its weights with the vector are added."""
+    """The rows of a tile: the sums plus the products of its weights with the vector."""
     width = len(sums)
 
     def inner(k: str, so_far: list[str]) -> list[str]:
@@ -84,11 +83,10 @@ def _product(
 
 
 def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) -> None:
-    """To a group's gradient, Σ over these steps of ∂loss/∂row · v, and of ∂loss/∂row alone."""
+    """Add to the gradient of a group Σ ∂loss/∂row · v and Σ ∂loss/∂row over these steps."""
     group = layout.groups[g]
     width, base = len(group.vector), layout.gradients[g]
-    with_bias = [j for j, bias in enumerate(group.biases) if bias is not None]
-    bias_at = {j: base + width * len(group.rows) + i for i, j in enumerate(with_bias)}
+    bias_at = {j: base + width * len(group.rows) + i for i, j in enumerate(group.biased)}
 
     def tile(row: str | int, rows: int, column: str | int, columns: int) -> None:
         corner = w.integer("add", w.integer("mul", row, width), column)
@@ -102,10 +100,7 @@ def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) 
             slopes = [w.load(left, i) for i in range(rows)]
             values = [w.load(right, k) for k in range(columns)]
             pairs = [(slope, value) for slope in slopes for value in values]
-            return [
-                w.multiply_add(slope, value, total)
-                for (slope, value), total in zip(pairs, so_far, strict=True)
-            ]
+            return [w.multiply_add(*pair, so) for pair, so in zip(pairs, so_far, strict=True)]
 
         first = [w.load(weights, place) for place in places]
         for place, result in zip(places, w.loop(low, high, 1, first, inner), strict=True):
@@ -115,8 +110,8 @@ def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) 
         _each_tile(w, width, GRADIENT_TILE, lambda column, some: tile(row, rows, column, some))
 
     _each_tile(w, len(group.rows), GRADIENT_TILE, band)
-    for start in range(0, len(with_bias), TILE):
-        some = with_bias[start : start + TILE]
+    for start in range(0, len(bias_at), TILE):
+        some = list(bias_at)[start : start + TILE]
 
         def sums(t: str, so_far: list[str], some: list[int] = some) -> list[str]:
             record = w.at("%tape", w.integer("mul", t, layout.size))
@@ -131,7 +126,7 @@ def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) 
 def _each_tile(
     w: Builder, count: int, most: int, tile: Callable[[str | int, int], None], *, alike: bool = True
 ) -> None:
-    """Full tiles in a loop, if all are alike, and what is left over one by one."""
+    """Full tiles in a loop, if all are alike, and the others one by one."""
     found = tiles(count, most)
     full = [start for start, width in found if width == most]
     if alike and len(full) > 1:

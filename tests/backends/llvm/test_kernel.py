@@ -13,8 +13,7 @@ from ..steps import agree, batch, flat
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
-from autograd_rnn.backends.llvm.batch import make_blocks
-from autograd_rnn.backends.llvm.kernel import Kernel
+from autograd_rnn.backends.llvm.kernel import Kernel, make_blocks
 
 
 @pytest.mark.parametrize("lanes", [2, 4, 8])

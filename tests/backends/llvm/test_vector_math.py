@@ -20,8 +20,8 @@ from autograd_rnn.ops.ieee import same_bits
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
-from autograd_rnn.backends.llvm.batch import aligned
 from autograd_rnn.backends.llvm.jit import compile_text, load
+from autograd_rnn.backends.llvm.kernel import aligned
 
 INF, NAN, TINY, MAX = math.inf, math.nan, 5e-324, 1.7976931348623157e308
 COMPILED = [name for name, op in ops.TABLE.items() if op.llvm is not None]
