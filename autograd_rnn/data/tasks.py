@@ -13,12 +13,12 @@ from ..arguments import as_choice, as_integer, check_alphabet, check_symbols
 from ..errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from ..ops.table import sigmoid
 from .dataset import Dataset
-from .encoding import encode, one_hot
-from .fasta import read_fasta, read_promoters
+from .encoding import encode
+from .fasta import promoters, read_fasta
 from .languages import Language, as_lengths
 
 DNA: Final = "ACGT"
-# The most states that the network may have that counts as the program does.
+# The most that a family may count to: its network has a state per count.
 MOST_STATES: Final = 1000
 MOST_SEQUENCES: Final = 1_000_000
 LONGER_SEQUENCES: Final = 500
@@ -153,29 +153,6 @@ def adding(count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
         words = [f"[{x:.2f}]" if k in marked else f"{x:.2f}" for k, x in enumerate(numbers)]
         symbols.append(" ".join(words))
     return Dataset(sequences, targets, symbols=symbols)
-
-
-def promoters(path: str | os.PathLike[str]) -> Dataset:
-    """UCI's `promoters.data` as one-hot vectors, class 1 for a promoter.
-
-    (Harley, Reynolds and Noordewier, 1990.)  A row is `+` or `-`, a name, and the sequence,
-    separated by commas; `ValueError` naming the line for any other.  Sequences that share text are
-    a group, which `split` keeps together.
-
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "promoters.data")
-    >>> _ = path.write_text("+,S10,tactag\\n-,867,ggatcc\\n-,870,ccatag\\n")
-    >>> promoters(path).groups
-    (0, 1, 1)
-    """
-    rows = read_promoters(path)
-    return Dataset(
-        [one_hot(row.sequence) for row in rows],
-        [int(row.promoter) for row in rows],
-        symbols=[row.sequence for row in rows],
-        groups=[row.block for row in rows],
-        classes=2,
-    )
 
 
 # --- the table of tasks --------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from .vectors import Table
 class Linear(Model):
     """A readout without a state: y = Wᵀ [1; X].
 
-    `weights` is W: rows [1; X] and a column per output, of numbers or Values; without `bias` the
-    first row is left out.  `names` has the shape of `weights` and defaults to w_1, w_2, ... row by
-    row.  `ValueError` for a shape that does not fit.
+    `weights` is W: rows [1; X], without `bias` X, and a column per output, of numbers or Values.
+    `names`, by default w_1, w_2, ... row by row, has the same shape.  `ValueError` for a shape that
+    does not fit.
 
     >>> Linear([[1], [2], [3]])([[10, 100]]).data
     321.0

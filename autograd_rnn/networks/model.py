@@ -6,6 +6,7 @@ import inspect
 import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -13,12 +14,14 @@ from typing import Any, ClassVar, Final, Self
 from ..arguments import as_integer, as_list, as_name, many
 from ..backends.backend import Devices
 from ..backends.compile_step import CompiledStep, compile_step
+from ..engine.reverse import zero_grad
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
 from .initialise import glorot, orthogonal
-from .serialise import KINDS, as_numbers, fields_of, load_json, save_json
+from .serialise import KINDS, as_numbers, fields_of
 from .vectors import (
     Step,
     Table,
@@ -27,11 +30,9 @@ from .vectors import (
     as_table,
     as_vector,
     as_weights,
-    check_step,
     components,
     name_steps,
     state_names,
-    weighted_sums,
 )
 
 # Every weight is an object: beyond these, memory runs out before patience does.
@@ -39,15 +40,17 @@ MOST_STATES: Final = 1000
 MOST_INPUTS: Final = 10_000
 # The orthogonal rows of so many states take seconds per gate.
 MOST_ORTHOGONAL: Final = 256
+IF_ONE_TOO_MANY: Final = "The first row of weights is the offset's, unless bias=False."
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Unrolled:
     """A network unrolled over its inputs: the initial `state` and a step per input (panel 10).
 
     A step has its number `k` from 1, inputs `x`, sums `pi`, states `q` and `output`; that of an
     LSTM also i, f, g, o, c and h, that of a GRU m, r, z, n and h, that of a Linear y, and that of a
-    Stack the step of each of its `layers`.  `cuts` are the numbers of the steps that no gradient
-    leaves backward: see `truncate` of `unroll`.
+    Stack the step of each of its `layers`.  No gradient goes back from the steps whose numbers are
+    in `cuts` to those before them: see `truncate` of `unroll`.
 
     >>> from autograd_rnn import RNN, bits
     >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
@@ -55,19 +58,10 @@ class Unrolled:
     (3, 4.0, 17.0)
     """
 
-    __slots__ = ("cuts", "rnn", "state", "steps")
-
-    def __init__(
-        self,
-        rnn: Any,
-        state: tuple[Value, ...],
-        steps: tuple[Any, ...],
-        cuts: frozenset[int] = frozenset(),
-    ) -> None:
-        self.rnn = rnn
-        self.state = state
-        self.steps = steps
-        self.cuts = cuts
+    rnn: Any
+    state: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    cuts: frozenset[int] = frozenset()
 
     @property
     def given(self) -> tuple[Value, ...]:
@@ -77,24 +71,24 @@ class Unrolled:
 
     @property
     def pi(self) -> tuple[Value, ...]:
-        """π of the last step; `ValueError` where there was no input."""
-        if not self.steps:
-            raise ArgumentValueError("there is no π: the network was unrolled over no inputs.")
-        pi: tuple[Value, ...] = self.steps[-1].pi
-        return pi
+        """π of the last step; `ValueError` if there was no input."""
+        return self._last("π").pi
 
     @property
     def q(self) -> tuple[Value, ...]:
-        """The states after the last step: the initial ones where there was no input."""
-        q: tuple[Value, ...] = self.steps[-1].q if self.steps else self.state
-        return q
+        """The states after the last step: the initial ones if there was no input."""
+        return self.steps[-1].q if self.steps else self.state
 
     @property
     def output(self) -> Any:
-        """The output of the last step: a Value, or a tuple where there are more; as `pi`."""
+        """The output of the last step: a Value, or a tuple of several; errors as for `pi`."""
+        return self._last("output").output
+
+    def _last(self, read: str) -> Step:
         if not self.steps:
-            raise ArgumentValueError("there is no output: the network was unrolled over no inputs.")
-        return self.steps[-1].output
+            reason = "the network was unrolled over no inputs."
+            raise ArgumentValueError(f"there is no {read}: {reason}")
+        return self.steps[-1]
 
     def __repr__(self) -> str:
         return f"<{self.rnn!r} unrolled over {len(self.steps)} steps>"
@@ -228,13 +222,22 @@ class Model:
         raise NotImplementedError  # the constructor has refused what does not define it
 
     def sums(self, table: Sequence[Sequence[Any]], vector: Sequence[Any]) -> tuple[Any, ...]:
-        """Wᵀ [1; vector] of a table, or Wᵀ vector without `bias`, from the top down.
+        """Wᵀ [1; vector], or Wᵀ vector without `bias`: a sum per column, from the top down.
+
+        The offset enters as itself, not times 1.
 
         >>> from autograd_rnn import Linear
         >>> Linear([[0], [0]]).sums([[10.0, 20.0], [1.0, 2.0]], [5.0])
         (15.0, 30.0)
         """
-        return weighted_sums(table, vector, bias=self.bias)
+        bias, operands = self.bias, vector if self.bias else vector[1:]
+        sums = []
+        for column in zip(*table, strict=True):
+            total = column[0] if bias else column[0] * vector[0]
+            for weight, operand in zip(column[1:], operands, strict=True):
+                total = total + weight * operand
+            sums.append(total)
+        return tuple(sums)
 
     def _split(self, parameters: Sequence[Any]) -> Sequence[Any]:
         """The parameters as `advance` takes them."""
@@ -246,11 +249,18 @@ class Model:
         return [*tables, rest] if rest else tables
 
     def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> Any:
-        """The record of step k, nothing in it named."""
+        """Step k, its Values without names."""
         letters, size = self.letters, len(weights[0][0])
-        vectors = self.advance([state] if len(letters) == 1 else as_rows(state, size), x, weights)
+        states = [state] if len(letters) == 1 else as_rows(state, size)
+        vectors: Any = self.advance(states, x, weights)
         if type(vectors) is not dict or {*map(type, vectors.values())} != {tuple}:
-            vectors = self._as_vectors(vectors)
+            what = f"advance of {self.kind}"
+            if not isinstance(vectors, Mapping):
+                raise ArgumentTypeError(
+                    f"{what} must give a dict of vectors, not {type(vectors).__name__}."
+                )
+            given = vectors.items()
+            vectors = {one: tuple(as_list(v, f"{one!r} from {what}")) for one, v in given}
         output = self.output or letters[0]
         q = tuple([entry for letter in letters for entry in vectors.get(letter, ())])
         y = vectors.get(output, ())
@@ -262,21 +272,12 @@ class Model:
             )
         return Step(k, x, vectors, q, y)
 
-    def _as_vectors(self, given: object) -> dict[str, tuple[Any, ...]]:
-        """What `advance` gave, as tuples by letter."""
-        what = f"advance of {self.kind}"
-        if not isinstance(given, Mapping):
-            raise ArgumentTypeError(
-                f"{what} must give a dict of vectors, not {type(given).__name__}."
-            )
-        return {one: tuple(as_list(v, f"{one!r} from {what}")) for one, v in given.items()}
-
     def _layers(self) -> Sequence[Model]:
         """The models whose states are the state, in order."""
         return [self]
 
     def _parts(self, step: Any) -> Sequence[Step]:
-        """The records whose vectors are named in one go."""
+        """The steps of the layers, whose vectors are named together."""
         return [step]
 
     def step(
@@ -287,7 +288,15 @@ class Model:
         The parameters are in the order of `parameters()`; nothing is kept or named.  `ValueError`
         for a vector of the wrong size.
         """
-        check_step(self, state, x, parameters)
+        for argument, given, size in (
+            ("state", state, len(self.initial)),
+            ("x", x, self.inputs),
+            ("parameters", parameters, len(self.parameters())),
+        ):
+            if not isinstance(given, tuple):
+                raise ArgumentTypeError(f"{argument} must be a tuple, not {type(given).__name__}.")
+            if len(given) != size:
+                raise ArgumentValueError(f"{argument} must have size {size}, not {len(given)}.")
         step = self._advance(1, state, x, self._split(parameters))
         return step.q, step.output
 
@@ -295,8 +304,7 @@ class Model:
 
     def zero_grad(self) -> None:
         """Set the `grad` of every weight to 0."""
-        for weight in self.parameters():
-            weight.grad = 0.0
+        zero_grad(*self.parameters())
 
     def __call__(self, inputs: Iterable[Vector]) -> Any:
         """The output after the inputs: `unroll(inputs).output`."""
@@ -310,11 +318,9 @@ class Model:
         Numbers among the inputs become constants; the initial state, zeros unless given, are
         variables.  `ValueError` for a vector of the wrong size.
 
-        With `truncate`, backpropagation through time stops after so many steps: steps 1 to
-        `truncate` are a window, the next ones another, and the states that go from one window to
-        the next pass through `stop_gradient`.  So every number forward is the same, and the
-        gradient of a loss of step k is that of its window alone, from its first step to k, with
-        the states that came in as constants.
+        With `truncate`, the steps are cut into windows of that many, and the states pass from one
+        window to the next through `stop_gradient`.  The forward numbers stay the same; the gradient
+        of a loss at step k is that of its window up to k, started from constant states.
 
         >>> from autograd_rnn import RNN, bits
         >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
@@ -336,7 +342,8 @@ class Model:
         if truncate is not None:
             as_integer(truncate, "truncate", least=1)
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
-        size, if_one_too_many = self.inputs, self._if_one_too_many()
+        # Where the constructor takes `bias`, it is an attribute of the instance.
+        size, if_one_too_many = self.inputs, IF_ONE_TOO_MANY if vars(self).get("bias") else ""
         for k, vector in enumerate(vectors, 1):
             if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
@@ -397,17 +404,16 @@ class Model:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The model that `to_dict` told of; `ValueError` where something is missing or wrong."""
-        names = cls._saved()
-        return cls(**dict(zip(names, fields_of(content, cls.kind, *names), strict=True)))
+        """The model that `to_dict` described; `ValueError` if anything is missing or wrong."""
+        return cls(**fields_of(content, cls.kind, *cls._saved()))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """The path of a JSON file from which `load` makes the same model; written whole."""
-        return save_json(path, self.to_dict())
+        """The path of a JSON file, from which `load` makes the same model; written whole."""
+        return write_json(path, self.to_dict(), indent=2)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """The model that `save` wrote; runs no code.  `ValueError` where it is no such file.
+        """The model in a file that `save` wrote; runs no code.  `ValueError` for any other file.
 
         >>> import os, tempfile
         >>> from autograd_rnn import RNN
@@ -415,11 +421,7 @@ class Model:
         >>> RNN.load(RNN.random(3, 4).save(path))
         <RNN: 3 states, 4 inputs, tanh>
         """
-        return load_json(path, f"a model of the kind {cls.kind}", cls.from_dict)
-
-    def _if_one_too_many(self) -> str:
-        """What may be wrong where inputs have one number too many."""
-        return ""
+        return read_json(path, f"a model of the kind {cls.kind} that `save` wrote", cls.from_dict)
 
     def __repr__(self) -> str:
         parts = {"state": self.states, "input": self.inputs, "output": self.outputs}

@@ -12,7 +12,7 @@ from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.op import LINEAR, TABLE
 from .model import MOST_INPUTS, MOST_STATES, Model
-from .vectors import Table, Vector
+from .vectors import Table, Vector, as_rows
 
 
 def activations() -> tuple[str, ...]:
@@ -27,11 +27,10 @@ def activations() -> tuple[str, ...]:
 class RNN(Model):
     """A recurrent layer: π⁽ᵏ⁾ = Wᵀ [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾], Q⁽ᵏ⁾ = a(π⁽ᵏ⁾) (panel 8).
 
-    `weights` is W: rows [1; Q; X] and a column per state, of numbers or Values; without `bias` the
-    first row is left out.  `activation` names a; `names` has the shape of `weights` and defaults to
-    w_1, w_2, ... row by row, while Values keep the names they have.  The sum of π runs in the order
-    [1; Q; X], the offset enters as itself, and π is the output.  `ValueError` for a shape that does
-    not fit or an unknown activation.
+    `weights` is W: rows [1; Q; X], without `bias` [Q; X], and a column per state, of numbers or
+    Values.  `names`, by default w_1, w_2, ... row by row, has the same shape; Values keep theirs.
+    π is summed in that order, and is the output.  `activation` names a.  `ValueError` for a shape
+    that does not fit or an unknown activation.
 
     >>> from autograd_rnn import bits
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -62,15 +61,10 @@ class RNN(Model):
         """
         as_integer(states, "states", least=1, most=MOST_STATES)
         as_integer(inputs, "inputs", least=0, most=MOST_INPUTS)
-        draw = random.Random(as_integer(seed, "seed"))
-        bound = 1.0 / math.sqrt(states)
-        return cls(
-            [
-                [draw.uniform(-bound, bound) for _ in range(states)]
-                for _ in range(1 + states + inputs)
-            ],
-            activation,
-        )
+        chance, bound = random.Random(as_integer(seed, "seed")), 1.0 / math.sqrt(states)
+        count = (1 + states + inputs) * states
+        drawn = [chance.uniform(-bound, bound) for _ in range(count)]
+        return cls(as_rows(drawn, states), activation)
 
     def __call__(self, inputs: Iterable[Vector]) -> tuple[Value, ...]:
         """The states after the inputs: `unroll(inputs).q`."""
@@ -82,9 +76,6 @@ class RNN(Model):
         if self.activation == LINEAR:
             return {"pi": pi, "q": pi}
         return {"pi": pi, "q": tuple(map(TABLE[self.activation], pi))}
-
-    def _if_one_too_many(self) -> str:
-        return "The first row of weights is the offset's, unless bias=False." if self.bias else ""
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {self.activation}>"

@@ -11,9 +11,10 @@ from typing import Any, Final, Self
 from ..arguments import as_choice, as_integer, as_list, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..files import read_json
 from .linear import Linear
 from .model import Model
-from .serialise import KINDS, fields_of, kind_called, load_json
+from .serialise import KINDS, fields_of, kind_called, recurrent_kinds
 from .vectors import Step
 
 MOST_LAYERS: Final = 100
@@ -34,9 +35,8 @@ class Stack(Model):
     """Layers of which each reads the hidden states of the one below; the last gives the output.
 
     `layers` are RNN, LSTM, GRU, Linear and other kinds of `Model`, the first one nearest to the
-    inputs.  Usual is a Linear on top, the readout; without it the output is that of the last layer
-    (an RNN's is π).  A layer reads the states Q of an RNN, H of an LSTM or a GRU, and y of a
-    Linear.  `ValueError` where the inputs of a layer are not as many.
+    inputs, the last one usually a Linear as the readout.  A layer reads the states Q of an RNN, H
+    of an LSTM or a GRU, and y of a Linear.  `ValueError` for a layer with more or fewer inputs.
 
     >>> from autograd_rnn import LSTM
     >>> model = Stack([LSTM.random(3, 1), Linear.random(3, 1)])
@@ -70,16 +70,15 @@ class Stack(Model):
     def random(  # type: ignore[override]  # what a stack is drawn from is more than a layer is
         cls, kind: str, states: int, inputs: int, outputs: int, *, layers: int = 1, seed: int = 0
     ) -> Stack:
-        """So many layers of one kind, and a readout on top, of random weights.
+        """A stack of `layers` of one kind, and a readout on top, of random weights by the seed.
 
         `kind` is "RNN", "LSTM", "GRU", or that of another `Model` with a state.  The weights are
-        named w_1, w_2, ... through the whole stack.  The seed decides their numbers.
+        named w_1, w_2, ... through the whole stack.
 
         >>> Stack.random("GRU", 4, 2, 1, layers=2)
         <Stack: 2 inputs, GRU of 4, GRU of 4, Linear of 1>
         """
-        recurrent = [name for name, of in KINDS.items() if any(one.letters for one in of.values())]
-        layer = kind_called(as_choice(kind, "kind", recurrent))
+        layer = kind_called(as_choice(kind, "kind", recurrent_kinds()))
         as_integer(layers, "layers", least=1, most=MOST_LAYERS)
         chance = random.Random(as_integer(seed, "seed"))
         made: list[Model] = []
@@ -158,31 +157,30 @@ class Stack(Model):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The stack that `to_dict` told of; `ValueError` where something is missing or wrong."""
-        (layers,) = fields_of(content, cls.kind, "layers")
+        """The stack that `to_dict` described; `ValueError` if anything is missing or wrong."""
+        layers = as_list(fields_of(content, cls.kind, "layers")["layers"], "layers")
         kinds = [name for name in KINDS if name != cls.kind]
-        return cls([made_of(layer, kinds) for layer in as_list(layers, "layers")])
+        return cls([made_of(layer, kinds) for layer in layers])
 
     def __repr__(self) -> str:
-        layers = [
-            f"{type(layer).__name__} of {layer.states or layer.outputs}" for layer in self.layers
-        ]
+        layers = [f"{type(one).__name__} of {one.states or one.outputs}" for one in self.layers]
         return f"<Stack: {many(self.inputs, 'input')}, {', '.join(layers)}>"
 
 
-def made_of(content: object, kinds: Collection[str]) -> Any:
-    """The model that `to_dict` told of, of one of the kinds."""
+def made_of(content: object, kinds: Collection[str]) -> Model:
+    """The model, of one of the kinds, that `to_dict` described."""
     kind = content.get("kind") if isinstance(content, Mapping) else None
     if not isinstance(kind, str) or kind not in kinds:
         raise ArgumentValueError(
             f"its kind is {shown(kind)}, not one of {', '.join(kinds)}; the class of a kind of "
             f"your own has to be defined before."
         )
-    return kind_called(kind).from_dict(content)
+    model: Model = kind_called(kind).from_dict(content)
+    return model
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """The model that `save` wrote, of whatever kind; runs no code.  `ValueError` where it is none.
+    """The model in a file that `save` wrote, of any kind; runs no code.  `ValueError` for others.
 
     >>> import os, tempfile
     >>> from autograd_rnn import LSTM
@@ -190,5 +188,4 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     >>> load_model(LSTM.random(3, 2).save(path))
     <LSTM: 3 states, 2 inputs>
     """
-    model: Model = load_json(path, "a model", lambda content: made_of(content, KINDS))
-    return model
+    return read_json(path, "a model that `save` wrote", lambda content: made_of(content, KINDS))
