@@ -24,9 +24,8 @@ from .graph.copies import Copies, Copy, copies
 from .graph.separating import escape, separates, separating_set
 from .graph.walk import topological
 from .networks.gated import GRU, LSTM
-from .networks.linear import Linear
 from .networks.model import Model, Unrolled
-from .networks.rnn import RNN, counter
+from .networks.rnn import RNN, Linear, counter
 from .networks.stack import Stack, load_model
 from .networks.torch import from_torch, to_torch
 from .ops.functions import dot, logsumexp, softmax

@@ -181,11 +181,10 @@ def _measure(part: str, compiled: Any, data: Dataset, task: Task) -> Measured:
     batch = compiled.prepare(data.sequences, data.targets)
     loss, _ = compiled.loss_and_gradients(batch)
     goals: Any = data.targets  # each a number
-    right = sum(map(task.is_right, compiled.predict(batch), goals))
+    accuracy = sum(map(task.is_right, compiled.predict(batch), goals)) / len(data)
     majority = None if task.within else max(Counter(goals).values()) / len(data)
     lengths = sorted(map(len, data.sequences))
-    span = (lengths[0], lengths[-1])
-    return Measured(part, len(data), span, loss, right / len(data), majority)
+    return Measured(part, len(data), (lengths[0], lengths[-1]), loss, accuracy, majority)
 
 
 def _print_measured(title: str, rows: list[Measured], task: Task) -> None:
@@ -276,8 +275,7 @@ def _print_answers(task: Task, texts: list[str], answers: list[dict[str, float]]
     title = task.about if task.within is not None else f"{task.about}?"
     table = make_table(title, "sequence", *answers[0])
     for text, answer in zip(texts, answers, strict=True):
-        said = [WRITTEN[what](number) for what, number in answer.items()]
-        table.add_row(shorten(text), *said)
+        table.add_row(shorten(text), *[WRITTEN[what](x) for what, x in answer.items()])
     print_table(table)
 
 

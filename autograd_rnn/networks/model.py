@@ -97,13 +97,12 @@ class Unrolled:
 class Model:
     """Weights, and a step from a state and an input to the next state and an output.
 
-    A class derived from it is a kind of model: `advance` says how it takes a step, and unrolling,
-    stacking, drawing, compiling, training and files follow.  Its `weights` have rows [1; states;
-    inputs] (without `bias` no 1), and for each of its `gates` a column per state.  `letters` name
-    the vectors of the state, of which the next layer reads the first; that is the output too,
-    unless `output` names another vector.  A file holds what the constructor takes, each argument
-    being an attribute too, and the kind: the name of the class, unless it is given as in
-    `class Mine(Model, kind="another")`.
+    A class derived from it is a kind of model: `advance` takes a step, and unrolling, stacking,
+    drawing, compiling, training and files follow from it.  `weights` has rows [1; states; inputs]
+    (without `bias` no 1), and for each of the `gates` a column per state.  `letters` name the
+    vectors of the state.  The next layer reads the first of them; it is the output too, unless
+    `output` names another vector.  A file holds the constructor's arguments, each of which has to
+    be an attribute, and the kind: the name of the class, or as in `class Mine(Model, kind="my")`.
 
     >>> from autograd_rnn import sigmoid
     >>> class Leaky(Model):  # H = (1 - z)·H + z·π
@@ -114,17 +113,15 @@ class Model:
     ...         pi = self.sums(of_p, h + x)
     ...         mixed = [(1 - z) * h + z * p for z, h, p in zip(z, h, pi)]
     ...         return {"z": z, "pi": pi, "h": mixed}
-    >>> Leaky.random(3, 2)
-    <Leaky: 3 states, 2 inputs>
-    >>> len(Leaky.random(3, 2).unroll([[1, 0], [0, 1]]).steps)
-    2
+    >>> Leaky.random(3, 2).unroll([[1, 0], [0, 1]])
+    <<Leaky: 3 states, 2 inputs> unrolled over 2 steps>
     """
 
     kind: ClassVar[str] = "Model"
     letters: ClassVar[Sequence[str]] = "h"
     gates: ClassVar[Sequence[str]] = "h"
     output: ClassVar[str] = ""
-    #: What `random` begins an offset with, by gate, where it is not 0.
+    #: The offsets of `random` by gate; the others are 0.
     offsets: ClassVar[Mapping[str, float]] = {}
 
     bias: bool = True
@@ -161,7 +158,7 @@ class Model:
     def random(cls, states: int, inputs: int, *, seed: int = 0) -> Self:
         """A layer of random weights: orthogonal over the states, and Glorot's over the inputs.
 
-        The offsets are 0, except those of an LSTM's f, which are 1.  The seed decides the weights.
+        The offsets are 0, those of an LSTM's f 1.  The seed decides the weights.
 
         >>> from autograd_rnn import GRU
         >>> GRU.random(8, 4)
@@ -216,8 +213,8 @@ class Model:
     ) -> Mapping[str, Iterable[Any]]:
         """The vectors of the next step by their letters, in the order in which they are named.
 
-        `state` has a vector for each of the `letters`, and `weights` a table of rows for each of
-        the `gates`, and after those the parameters that a kind has beyond its `weights`, if any.
+        `state` has a vector for each of the `letters`.  `weights` has a table of rows for each of
+        the `gates`, and then the parameters of the kind that are not in its `weights`, if any.
         """
         raise NotImplementedError  # the constructor has refused what does not define it
 
@@ -283,10 +280,9 @@ class Model:
     def step(
         self, state: tuple[Any, ...], x: tuple[Any, ...], parameters: tuple[Any, ...]
     ) -> tuple[tuple[Any, ...], Any]:
-        """The state after one input, and the output: a Value where there is one, else a tuple.
+        """The state after one input, and the output: a Value if there is one, else a tuple.
 
-        The parameters are in the order of `parameters()`; nothing is kept or named.  `ValueError`
-        for a vector of the wrong size.
+        The parameters are in the order of `parameters()`.  `ValueError` for a wrong size.
         """
         for argument, given, size in (
             ("state", state, len(self.initial)),
@@ -315,7 +311,7 @@ class Model:
     ) -> Unrolled:
         """The model over the inputs, one vector per step, with the same weights at every step.
 
-        Numbers among the inputs become constants; the initial state, zeros unless given, are
+        Numbers in the inputs become constants, those in the initial state, zeros unless given,
         variables.  `ValueError` for a vector of the wrong size.
 
         With `truncate`, the steps are cut into windows of that many, and the states pass from one
@@ -323,10 +319,9 @@ class Model:
         of a loss at step k is that of its window up to k, started from constant states.
 
         >>> from autograd_rnn import RNN, bits
-        >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
-        >>> [step.pi[0].data for step in run.steps]
-        [1.0, 4.0, 17.0]
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> [step.pi[0].data for step in rnn.unroll(bits("101")).steps]
+        [1.0, 4.0, 17.0]
         >>> rnn.unroll(bits("101"), truncate=2).pi[0].backward()
         >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
         [4.0, 1.0]
@@ -365,7 +360,7 @@ class Model:
         exact: bool = False,
         devices: Devices | None = None,
     ) -> CompiledStep:
-        """The model over batches of sequences, by its outputs; see `compile_step`.
+        """The model as a function of batches of sequences; see `compile_step`.
 
         `loss` is the name of one of ours, a function of an output and a target, or a `Loss`.
 
@@ -382,7 +377,7 @@ class Model:
 
     @classmethod
     def _saved(cls) -> list[str]:
-        """The constructor's arguments, which a file holds."""
+        """The names of the constructor's arguments, which a file holds."""
         return list(inspect.signature(cls).parameters)
 
     def to_dict(self) -> dict[str, Any]:
@@ -392,15 +387,14 @@ class Model:
         >>> RNN([[4], [1]], bias=False).to_dict()["weights"]
         [[4.0], [1.0]]
         """
-        content: dict[str, Any] = {"kind": self.kind}
-        for name in self._saved():
+        names = self._saved()
+        for name in names:
             if not hasattr(self, name):
                 raise ArgumentTypeError(
                     f"{type(self).__name__} cannot be saved: it takes {name!r}, but does not keep "
                     f"it as an attribute."
                 )
-            content[name] = as_numbers(getattr(self, name))
-        return content
+        return {"kind": self.kind} | {name: as_numbers(getattr(self, name)) for name in names}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -424,6 +418,6 @@ class Model:
         return read_json(path, f"a model of the kind {cls.kind} that `save` wrote", cls.from_dict)
 
     def __repr__(self) -> str:
-        parts = {"state": self.states, "input": self.inputs, "output": self.outputs}
-        shown = ("state", "input") if self.letters else ("input", "output")
-        return f"<{type(self).__name__}: {', '.join([many(parts[one], one) for one in shown])}>"
+        states, inputs = many(self.states, "state"), many(self.inputs, "input")
+        sizes = (states, inputs) if self.letters else (inputs, many(self.outputs, "output"))
+        return f"<{type(self).__name__}: {', '.join(sizes)}>"

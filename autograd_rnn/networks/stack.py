@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final, Self
 
 from ..arguments import as_choice, as_integer, as_list, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json
-from .linear import Linear
 from .model import Model
+from .rnn import Linear
 from .serialise import KINDS, fields_of, kind_called, recurrent_kinds
 from .vectors import Step
 
@@ -128,12 +128,8 @@ class Stack(Model):
         return [weight for layer in self.layers for weight in layer.parameters()]
 
     def _split(self, parameters: Sequence[Any]) -> Sequence[Any]:
-        split, start = [], 0
-        for layer in self.layers:
-            end = start + len(layer.parameters())
-            split.append(layer._split(parameters[start:end]))
-            start = end
-        return split
+        rest = iter(parameters)
+        return [layer._split(tuple(islice(rest, len(layer.parameters())))) for layer in self.layers]
 
     def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> StackStep:
         steps: list[Step] = []

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from ..arguments import as_choice, shown
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .gated import GRU, LSTM
-from .linear import Linear
 from .model import Model
-from .rnn import RNN
+from .rnn import RNN, Linear
 from .serialise import as_numbers
 from .stack import Stack
 
