@@ -7,7 +7,7 @@ import shlex
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -219,8 +219,7 @@ def predict(
     if window is not None and fasta is None:
         raise ArgumentValueError("--window goes with --fasta.")
     given = _windows(fasta, window, task) if fasta else {"": _texts(sequences or [])}
-    names = [name for name, part in given.items() for _ in part]
-    texts = [text for part in given.values() for text in part]
+    names, texts = zip(*[(name, one) for name, part in given.items() for one in part], strict=True)
     vectors = [task.encode(text, f"sequence {n}") for n, text in enumerate(texts, 1)]
     if len(vectors[0][0]) != network.inputs or network.outputs != 1:
         raise ArgumentValueError(
@@ -271,7 +270,7 @@ def _windows(fasta: Path, window: int | None, task: Task) -> dict[str, list[str]
     return found
 
 
-def _print_answers(task: Task, texts: list[str], answers: list[dict[str, float]]) -> None:
+def _print_answers(task: Task, texts: Sequence[str], answers: list[dict[str, float]]) -> None:
     title = task.about if task.within is not None else f"{task.about}?"
     table = make_table(title, "sequence", *answers[0])
     for text, answer in zip(texts, answers, strict=True):

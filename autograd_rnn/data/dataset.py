@@ -52,8 +52,7 @@ class Dataset:
         for place, sequence in enumerate(self.sequences):
             if {len(vector) for vector in sequence} != {size}:
                 raise ArgumentValueError(
-                    f"sequences[{place}] has a vector of another size than {size}, that of the "
-                    f"first."
+                    f"sequences[{place}] has a vector of another size than {size}."
                 )
         if classes is not None:
             as_integer(classes, "classes", least=1, most=MOST_CLASSES)

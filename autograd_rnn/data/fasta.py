@@ -120,21 +120,16 @@ def promoters(path: str | os.PathLike[str]) -> Dataset:
             continue
         fields = [field.strip() for field in line.split(",")]
         sequence = fields[-1].translate(UPPER)
+        reason, odd = "", re.search("[^ACGT]", sequence)
         if len(fields) != 3 or fields[0] not in ("+", "-") or not sequence:
-            raise ArgumentValueError(
-                f"{path}: line {number} is not a row of promoters.data: class (+ or -), name and "
-                f"sequence, between commas."
-            )
-        odd = next((k for k, letter in enumerate(sequence) if letter not in "ACGT"), None)
-        if odd is not None:
-            raise ArgumentValueError(
-                f"{path}: line {number} has {sequence[odd]!r} at position {odd + 1} of its "
-                f"sequence, which is not one of 'ACGT'."
-            )
-        if fields[0] == "-" and not re.fullmatch("[0-9]{1,9}", fields[1]):
-            raise ArgumentValueError(
-                f"{path}: line {number} is named {fields[1]!r}, but the name of a - is its place."
-            )
+            reason = "is not a row of promoters.data: class (+ or -), name, sequence"
+        elif odd:
+            place = f"at position {odd.start() + 1} of its sequence"
+            reason = f"has {odd[0]!r} {place}, which is not one of 'ACGT'"
+        elif fields[0] == "-" and not re.fullmatch("[0-9]{1,9}", fields[1]):
+            reason = f"is named {fields[1]!r}, but the name of a - is its place"
+        if reason:
+            raise ArgumentValueError(f"{path}: line {number} {reason}.")
         rows.append((fields[1], sequence, fields[0] == "+"))
     if not rows:
         raise ArgumentValueError(f"{path}: the file holds no row.")

@@ -18,11 +18,11 @@ MOST_STEPS: Final = 10_000
 
 
 class Language:
-    """A finite automaton that gives the class of a string: 1 if it belongs, 0 if it does not.
+    """A finite automaton; called with a string it gives the class, usually 1 for a member, else 0.
 
-    `transitions` has a row per state and in it, per symbol of `alphabet`, the next state; `classes`
-    has a class, a whole number from 0, per state.  It starts in state 0.  Calling it with a string
-    gives the class.  `ValueError` for a state that does not exist.
+    It starts in state 0.  `transitions` has a row per state, with the next state per symbol of
+    `alphabet`; `classes` has a class, a whole number from 0, per state.  `ValueError` for a state
+    that does not exist.
 
     >>> even = Language("an even number of a", "ab", [[1, 0], [0, 1]], [1, 0])
     >>> even("abba"), even("aaab")
@@ -111,9 +111,8 @@ class Language:
                 f"lengths up to {sizes[-1]} are over {MOST_STRINGS} strings: choose shorter ones, "
                 f"or draw from them with sample()."
             )
-        return self.label(
-            ["".join(word) for size in sizes for word in product(self.alphabet, repeat=size)]
-        )
+        words = [word for size in sizes for word in product(self.alphabet, repeat=size)]
+        return self.label(map("".join, words))
 
     def sample(self, count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
         """`count` strings: the same number of each class, and of each length within a class.

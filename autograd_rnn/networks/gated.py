@@ -10,7 +10,7 @@ from ..engine.value import Value
 from ..errors import ArgumentValueError
 from ..ops.table import sigmoid, tanh
 from .model import Model
-from .vectors import Table, as_weights
+from .vectors import Table, as_vector
 
 
 class LSTM(Model):
@@ -69,18 +69,14 @@ class GRU(Model):
         recurrent_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__(weights, names=names)
-        given = [0.0] * self.states if recurrent_offset is None else recurrent_offset
-        row = as_list(given, "recurrent_offset", "numbers")
-        if len(row) != self.states:
-            raise ArgumentValueError(
-                f"recurrent_offset must have size {self.states}, not {len(row)}."
-            )
-        (self.recurrent_offset,) = as_weights(
-            [row],
-            None if recurrent_names is None else [recurrent_names],
-            argument="recurrent_offset",
-            first=1 + len(super().parameters()),
-        )
+        size, first = self.states, 1 + len(super().parameters())
+        numbered = [f"w_{place}" for place in range(first, first + size)]
+        given = numbered if recurrent_names is None else recurrent_names
+        own = as_list(given, "recurrent_names", "names")
+        if len(own) != size:
+            raise ArgumentValueError(f"recurrent_names must have size {size}, not {len(own)}.")
+        offset = [0.0] * size if recurrent_offset is None else recurrent_offset
+        self.recurrent_offset = as_vector(offset, own, "recurrent_offset", Value)
 
     @property
     def recurrent_names(self) -> list[str | None]:

@@ -167,14 +167,12 @@ class Model:
         as_integer(states, "states", least=1, most=MOST_ORTHOGONAL)
         as_integer(inputs, "inputs", least=0, most=MOST_INPUTS)
         chance = random.Random(as_integer(seed, "seed"))
-        tables = [
-            [
-                [cls.offsets.get(gate, 0.0)] * states,
-                *orthogonal(states, chance),
-                *glorot(inputs, states, chance),
-            ]
-            for gate in cls.gates
-        ]
+
+        def draw(gate: str) -> list[list[float]]:
+            offset = [cls.offsets.get(gate, 0.0)] * states
+            return [offset, *orthogonal(states, chance), *glorot(inputs, states, chance)]
+
+        tables = map(draw, cls.gates)
         return cls([list(chain(*rows)) for rows in zip(*tables, strict=True)])
 
     @property
@@ -240,9 +238,7 @@ class Model:
         """The parameters as `advance` takes them."""
         count, columns, size = len(self.weights), len(self.weights[0]), self.outputs
         rows, rest = as_rows(parameters[: count * columns], columns), parameters[count * columns :]
-        tables: list[Any] = [
-            [row[start : start + size] for row in rows] for start in range(0, columns, size)
-        ]
+        tables: list[Any] = [*zip(*[as_rows(row, size) for row in rows], strict=True)]
         return [*tables, rest] if rest else tables
 
     def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> Any:

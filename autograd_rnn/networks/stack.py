@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any, Final, Self
 
@@ -20,15 +21,11 @@ from .vectors import Step
 MOST_LAYERS: Final = 100
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class StackStep(Step):
     """One step of a stack: that of each of its `layers`, and the vectors of the last one."""
 
-    __slots__ = ("layers",)
-
-    def __init__(self, k: int, x: tuple[Any, ...], layers: Sequence[Step]) -> None:
-        last, q = layers[-1], tuple([value for step in layers for value in step.q])
-        super().__init__(k, x, last.vectors, q, last.entries)
-        self.layers = tuple(layers)
+    layers: tuple[Step, ...]
 
 
 class Stack(Model):
@@ -81,11 +78,10 @@ class Stack(Model):
         layer = kind_called(as_choice(kind, "kind", recurrent_kinds()))
         as_integer(layers, "layers", least=1, most=MOST_LAYERS)
         chance = random.Random(as_integer(seed, "seed"))
-        made: list[Model] = []
-        for place in range(layers):
-            width = states if place else inputs
-            made.append(layer.random(states, width, seed=chance.randrange(2**32)))
-        return cls([*made, Linear.random(states, outputs, seed=chance.randrange(2**32))]).numbered()
+        seeds = [chance.randrange(2**32) for _ in range(layers + 1)]
+        widths = [inputs, *[states] * (layers - 1)]
+        made = [layer.random(states, n, seed=own) for n, own in zip(widths, seeds, strict=False)]
+        return cls([*made, Linear.random(states, outputs, seed=seeds[-1])]).numbered()
 
     def numbered(self) -> Self:
         """The stack itself, its weights renamed w_1, w_2, ... from the first layer to the last.
@@ -139,7 +135,8 @@ class Stack(Model):
             step = layer._advance(k, state[:held], entry, own)
             state, entry = state[held:], step.q[: layer.states] or step.entries
             steps.append(step)
-        return StackStep(k, x, steps)
+        q = tuple([value for step in steps for value in step.q])
+        return StackStep(k, x, step.vectors, q, step.entries, tuple(steps))
 
     def _layers(self) -> Sequence[Model]:
         return self.layers

@@ -80,9 +80,9 @@ def _layers(source: Module | StateDict, activation: str | None) -> list[Layer]:
 def _numbers(table: Any, key: str) -> Any:
     """A tensor's numbers: the rows of a weight, the row of a bias."""
     rows = table.tolist() if hasattr(table, "tolist") else table
-    deep = "weight" in key
-    rectangle = deep and isinstance(rows, list) and all(isinstance(row, list) for row in rows)
-    if not isinstance(rows, list) or (deep and not (rectangle and len({*map(len, rows)}) == 1)):
+    deep, listed = "weight" in key, rows if isinstance(rows, list) else []
+    sizes = {len(row) if isinstance(row, list) else None for row in listed}
+    if listed is not rows or (deep and (len(sizes) != 1 or None in sizes)):
         raise ArgumentValueError(f"{shown(key)} must be a tensor of {1 + deep} dimensions.")
     return rows
 

@@ -80,30 +80,24 @@ def as_table(rows: object, argument: str) -> list[list[Any]]:
 
 
 def as_weights(
-    table: Sequence[Sequence[Any]],
-    names: Sequence[Sequence[str]] | None,
-    *,
-    argument: str = "weights",
-    first: int = 1,
+    table: Sequence[Sequence[Any]], names: Sequence[Sequence[str]] | None
 ) -> tuple[tuple[Value, ...], ...]:
-    """The table as Values named w_1, w_2, ... row by row, or as `names` says; Values keep theirs.
+    """The table as Values named w_1, w_2, ... row by row, or by `names`; Values keep theirs.
 
     >>> [[weight.name for weight in row] for row in as_weights([[4], [1]], None)]
     [['w_1'], ['w_2']]
     """
     rows, columns = len(table), len(table[0])
-    numbered = as_rows([f"w_{first + place}" for place in range(rows * columns)], columns)
+    numbered = as_rows([f"w_{place}" for place in range(1, 1 + rows * columns)], columns)
     labels = numbered if names is None else as_table(names, "names")
     if [*map(len, labels)] != [columns] * rows:
-        raise ArgumentValueError(
-            f"names must have the shape of {argument}, {rows} rows of {columns}."
-        )
+        raise ArgumentValueError(f"names must have the shape of weights, {rows} rows of {columns}.")
     pairs = enumerate(zip(table, labels, strict=True))
-    return tuple([as_vector(row, own, f"{argument}[{i}]", Value) for i, (row, own) in pairs])
+    return tuple([as_vector(row, own, f"weights[{i}]", Value) for i, (row, own) in pairs])
 
 
 def as_rows(parameters: Sequence[Any], columns: int) -> list[Sequence[Any]]:
-    """The flat weights as rows again.
+    """The parameters cut into rows.
 
     >>> as_rows((1, 2, 3, 4), 2)
     [(1, 2), (3, 4)]

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -125,11 +126,7 @@ class _Training:
         every = as_choice(at, "at", AT) == "every"
         inputs = as_integer(model.inputs, "model.inputs", least=0)
         outputs = as_integer(model.outputs, "model.outputs", least=1)
-
-        def examples(given: Data, argument: str) -> Examples:
-            sizes = {"inputs": inputs, "outputs": outputs}
-            return as_examples(given, argument, **sizes, loss=self.loss, every=every)
-
+        examples = partial(as_examples, inputs=inputs, outputs=outputs, loss=self.loss, every=every)
         self.data = examples(data, "data")
         self.validation = None if validation is None else examples(validation, "validation")
         self.parameters = as_values(model.parameters(), "model.parameters()")
@@ -243,9 +240,9 @@ class _Training:
         argument = "data" if learning else "validation"
         for place in places:
             sequence, target = examples.sequences[place], examples.targets[place]
-            loss, slopes = self.compiled.loss_and_gradients([sequence], [target])
+            batch = self.compiled.prepare([sequence], [target])
+            loss, slopes = self.compiled.loss_and_gradients(batch)
             if not are_finite(loss, *(slopes if learning else [])):
-                batch = self.compiled.prepare([sequence], [target])
                 assert batch.targets is not None
                 given = (self.compiled.objective, batch.sequences[0], batch.targets[0])
                 fault = find_fault(*given) or "the engine itself finds none."

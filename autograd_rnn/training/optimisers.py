@@ -163,21 +163,15 @@ class Adam(Optimiser):
 
     def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
         zeros, (keep, keep_square) = [0.0] * len(gradients), self.betas
-        steps = self.state.get("steps", 0) + 1
-        means = [
-            m + (1.0 - keep) * (g - m)
-            for m, g in zip(self.state.get("means", zeros), gradients, strict=True)
-        ]
-        squares = [
-            keep_square * v + (1.0 - keep_square) * g * g
-            for v, g in zip(self.state.get("squares", zeros), gradients, strict=True)
-        ]
+        before = self.state or {"steps": 0, "means": zeros, "squares": zeros}
+        steps, old = before["steps"] + 1, zip(before["means"], gradients, strict=True)
+        means = [m + (1.0 - keep) * (g - m) for m, g in old]
+        old = zip(before["squares"], gradients, strict=True)
+        squares = [keep_square * v + (1.0 - keep_square) * g * g for v, g in old]
         size = self.learning_rate / (1.0 - keep**steps)
         root = math.sqrt(1.0 - keep_square**steps)
-        moves = [
-            -size * (m / (math.sqrt(v) / root + self.eps))
-            for m, v in zip(means, squares, strict=True)
-        ]
+        both = zip(means, squares, strict=True)
+        moves = [-size * (m / (math.sqrt(v) / root + self.eps)) for m, v in both]
         return moves, {"steps": steps, "means": means, "squares": squares}
 
 
