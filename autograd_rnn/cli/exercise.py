@@ -41,7 +41,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str, Sequence[Section]], str]]] = {
 }
 
 Bits = Annotated[str, argument("BITS", "The inputs, such as 101.")]
-Target = Annotated[str, argument("TARGET", "y, what the last π should be.")]
+Target = Annotated[str, argument("TARGET", "y, the wanted value of the last π.")]
 Weights = Annotated[tuple[str, str], option("W1 W2", "The values of w₁ and w₂.")]
 Activation = Annotated[str, option("NAME", "a in q = a(π): relu, tanh, linear or another op.")]
 Focus = Annotated[str | None, option("w1|w2", "Show the copies of this weight only.")]

@@ -16,7 +16,7 @@ Vector = tuple[float, ...]
 
 
 class Dataset:
-    """Sequences of vectors with a target each, and how they are shown.
+    """Sequences of vectors with a target each, and optionally their texts and groups.
 
     `sequences` are lists of vectors, of one size throughout; a number stands for a vector of size
     1.  `targets` are numbers or lists of numbers, one per sequence; with `classes` they are whole
@@ -68,11 +68,11 @@ class Dataset:
         if not all(isinstance(group, Hashable) for group in self.groups):
             raise ArgumentTypeError("groups must be a list of numbers or names, one per sequence.")
 
-    def _one_each(self, things: Any, argument: str) -> tuple[Any, ...]:
-        """The things, one per sequence; none if they are not given."""
-        if things is None and argument != "targets":
+    def _one_each(self, entries: Any, argument: str) -> tuple[Any, ...]:
+        """The entries, one per sequence; none if they are optional and not given."""
+        if entries is None and argument != "targets":
             return ()
-        found = as_list(things, argument)
+        found = as_list(entries, argument)
         if len(found) != len(self):
             raise ArgumentValueError(
                 f"{argument} must be as many as sequences, {len(self)}, not {len(found)}."

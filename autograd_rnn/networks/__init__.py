@@ -1,1 +1,1 @@
-"""Recurrent layers, and what is made of them."""
+"""Recurrent layers, and stacks and files of them."""

@@ -1,4 +1,4 @@
-"""What every model has: its weights, its step, its unrolling over inputs, and its file."""
+"""The base of every model: its weights, its step, its unrolling over inputs, and its file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .vectors import (
 # Every weight is an object: beyond these, memory runs out before patience does.
 MOST_STATES: Final = 1000
 MOST_INPUTS: Final = 10_000
-# The orthogonal rows of so many states take seconds per gate.
+# The orthogonal rows of 256 states take seconds per gate.
 MOST_ORTHOGONAL: Final = 256
 IF_ONE_TOO_MANY: Final = "The first row of weights is the offset's, unless bias=False."
 
@@ -214,7 +214,7 @@ class Model:
         `state` has a vector for each of the `letters`.  `weights` has a table of rows for each of
         the `gates`, and then the parameters of the kind that are not in its `weights`, if any.
         """
-        raise NotImplementedError  # the constructor has refused what does not define it
+        raise NotImplementedError  # the constructor has refused a class that does not define it
 
     def sums(self, table: Sequence[Sequence[Any]], vector: Sequence[Any]) -> tuple[Any, ...]:
         """Wᵀ [1; vector], or Wᵀ vector without `bias`: a sum per column, from the top down.

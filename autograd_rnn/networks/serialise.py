@@ -1,4 +1,4 @@
-"""The kinds of model by name, and what a file holds of a model."""
+"""The kinds of model by name, and the fields of a model in a file."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def fields_of(content: object, kind: str, *keys: str) -> dict[str, Any]:
     return {key: content[key] for key in keys}
 
 
-def as_numbers(thing: Any) -> Any:
+def as_numbers(content: Any) -> Any:
     """Values as their numbers, in lists as deep as they are; anything else as it is.
 
     >>> as_numbers(((Value(1), Value(2)), (Value(3),))), as_numbers("tanh")
     ([[1.0, 2.0], [3.0]], 'tanh')
     """
-    if isinstance(thing, list | tuple):
-        return [as_numbers(entry) for entry in thing]
-    return thing.data if isinstance(thing, Value) else thing
+    if isinstance(content, list | tuple):
+        return [as_numbers(entry) for entry in content]
+    return content.data if isinstance(content, Value) else content
 
 
 def kind_called(name: str) -> type[Any]:

@@ -64,7 +64,7 @@ class Stack(Model):
                 )
 
     @classmethod
-    def random(  # type: ignore[override]  # what a stack is drawn from is more than a layer is
+    def random(  # type: ignore[override]  # a stack takes more arguments than a layer
         cls, kind: str, states: int, inputs: int, outputs: int, *, layers: int = 1, seed: int = 0
     ) -> Stack:
         """A stack of `layers` of one kind, and a readout on top, of random weights by the seed.

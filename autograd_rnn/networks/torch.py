@@ -80,15 +80,18 @@ def _layers(source: Module | StateDict, activation: str | None) -> list[Layer]:
 def _numbers(table: Any, key: str) -> Any:
     """A tensor's numbers: the rows of a weight, the row of a bias."""
     rows = table.tolist() if hasattr(table, "tolist") else table
-    deep, listed = "weight" in key, rows if isinstance(rows, list) else []
-    sizes = {len(row) if isinstance(row, list) else None for row in listed}
-    if listed is not rows or (deep and (len(sizes) != 1 or None in sizes)):
+    deep, fits = "weight" in key, isinstance(rows, list)
+    if deep and fits:
+        fits = bool(rows) and all(
+            isinstance(row, list) and len(row) == len(rows[0]) for row in rows
+        )
+    if not fits:
         raise ArgumentValueError(f"{shown(key)} must be a tensor of {1 + deep} dimensions.")
     return rows
 
 
 def _table(tables: Mapping[str, Any], key: str, rows: int) -> Any:
-    """A weight or bias, if it has as many rows as the other weights of its layer."""
+    """A weight or bias, if it has the same number of rows as the others of its layer."""
     if key not in tables:
         raise ArgumentValueError(f"source has no {key!r}.")
     if len(tables[key]) != rows:

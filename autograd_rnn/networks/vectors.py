@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -44,7 +44,7 @@ def as_vector(
     size, entries = len(names), vector
     if type(entries) is not list and type(entries) is not tuple:  # the abstract classes are slow
         if (
-            not isinstance(vector, Collection)
+            not (hasattr(vector, "__len__") and isinstance(vector, Iterable))
             or isinstance(vector, str | bytes | Mapping | Set)
             or getattr(vector, "shape", None) == ()
         ):
@@ -154,8 +154,8 @@ def name_steps(steps: Sequence[Step], k: int) -> None:
     met: set[Value] = set()
     for step in steps:
         for letter, vector in step.vectors.items():
-            # Linear states are their sums.  A vector that is only handed on has names, or is of
-            # plain numbers.
+            # Linear states are their sums.  A vector that `advance` returns unchanged has names
+            # already, or is of plain numbers.
             if vector and getattr(vector[0], "name", "") is None and met.isdisjoint(vector):
                 met.update(vector)
                 vectors.setdefault("π" if letter == "pi" else letter, []).extend(vector)

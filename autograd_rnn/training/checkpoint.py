@@ -83,7 +83,7 @@ def read_checkpoint(
 
 
 def _parts(content: Any, weights: int) -> tuple[dict[str, Any], Moment, History]:
-    """The settings, the moment and the history in what was read, checked."""
+    """The settings, the moment and the history in the content of a checkpoint, checked."""
     if content["kind"] != KIND:
         raise ValueError(f"its kind is {content['kind']!r}")
     settings, columns = content["settings"], content["history"]

@@ -30,7 +30,7 @@ WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or sc
 
 
 class Trainable(Protocol):
-    """What `fit` asks of a model."""
+    """The model that `fit` takes."""
 
     @property
     def inputs(self) -> int: ...
@@ -95,7 +95,7 @@ def fit(
 
 
 class _Training:
-    """One call of `fit`: what was given, and what has been measured so far."""
+    """One call of `fit`: its arguments, and the history so far."""
 
     def __init__(
         self, model: Trainable, data: Data, loss: str | Loss | LossFunction, optimiser: Optimiser,
@@ -265,7 +265,7 @@ class _Training:
             parameter.data = weight
 
     def put_back(self, moment: Moment) -> None:
-        """Make the model, the optimiser and the history what they were at the moment."""
+        """Restore the model, the optimiser and the history of the moment."""
         self.assign(moment.weights)
         self.optimiser.state = moment.optimiser
         self.history.cut(moment.epoch)
