@@ -4,9 +4,9 @@ from . import loading as loading
 from .backends.compile_step import CompiledStep, compile_step
 from .data.dataset import Dataset
 from .data.encoding import bits, one_hot
-from .data.fasta import read_fasta, windows
+from .data.fasta import promoters, read_fasta, windows
 from .data.languages import Language
-from .data.tasks import adding, counting_ones, dna_family, in_family, parity, promoters, tomita
+from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
 from .derivation.derive import Derivation, derive
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
@@ -25,9 +25,8 @@ from .graph.copies import Copies, Copy, copies
 from .graph.separating import escape, separates, separating_set
 from .graph.walk import topological
 from .networks.gated import GRU, LSTM
-from .networks.linear import Linear
 from .networks.model import Model, Unrolled
-from .networks.rnn import RNN, counter
+from .networks.rnn import RNN, Linear, counter
 from .networks.stack import Stack, load_model
 from .networks.torch import from_torch, to_torch
 from .ops.functions import dot, logsumexp, softmax

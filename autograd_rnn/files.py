@@ -1,14 +1,18 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and JSON in them."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from .errors import FolderNotFound
+from .errors import ArgumentValueError, FolderNotFound
+
+T = TypeVar("T")
 
 BINARY: Final = getattr(os, "O_BINARY", 0)  # on Windows alone
 
@@ -51,3 +55,26 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
         temporary.unlink()
         raise
     return path
+
+
+def write_json(
+    path: str | os.PathLike[str], content: Mapping[str, Any], indent: int | None = None
+) -> Path:
+    """The path of a JSON file, once it holds the content."""
+    return write_whole(path, (json.dumps(content, indent=indent) + "\n").encode())
+
+
+def read_json(
+    path: str | os.PathLike[str], what: str, make: Callable[[Any], T], way_out: str = ""
+) -> T:
+    """What `make` makes of a JSON file's content; `ValueError` naming the path if it refuses."""
+    text = Path(path).read_bytes()
+    try:
+        return make(json.loads(text))
+    except KeyError as error:
+        reason = f"{error} is missing"
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except (ValueError, TypeError) as error:
+        reason = str(error)
+    raise ArgumentValueError(f"{str(path)!r} does not hold {what}: {reason}{way_out}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from ..data.encoding import one_hot
 from ..data.fasta import Record, read_fasta, windows
@@ -21,6 +22,8 @@ from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
 from .terminal import complain, make_table, percent, print_table, shorten, windowed
 
 CHUNK: Final = 500
+#: Whether all verdicts agree, the verdicts as JSON and as a table, and the lines below it.
+Report: TypeAlias = tuple[bool, dict[str, object], Table, list[str]]
 
 
 class Tally(NamedTuple):
@@ -35,7 +38,7 @@ class Tally(NamedTuple):
 
 
 class Family(NamedTuple):
-    """The sequences with at least so many of a base, and the network that recognises them."""
+    """The sequences with `at_least` of a base, and the network that recognises them."""
 
     base: str
     at_least: int
@@ -47,10 +50,8 @@ class Family(NamedTuple):
         return f"{self.at_least} or more {self.base}"
 
     def judge(self, sequence: str) -> dict[str, bool]:
-        """What the network and the program say.
-
-        The network reads in chunks, so that no graph is as long as a genome.
-        """
+        """The verdicts of the network and the program."""
+        # The network reads in chunks, so that no graph is as long as a genome.
         state = [0.0] * self.network.states
         vectors = one_hot(sequence, DNA)
         for start in range(0, len(vectors), CHUNK):
@@ -60,7 +61,7 @@ class Family(NamedTuple):
         return {"network": state[-1] > 0, "program": program}
 
     def tally(self, record: Record, window: int | None, advance: Callable[[int], object]) -> Tally:
-        """The verdicts on a record's windows; `advance` is told how many letters are done."""
+        """The verdicts on a record's windows; `advance` takes the number of letters done."""
         size = len(record.sequence) if window is None else window
         inside = disagreements = skipped = 0
         for part in windows(record.sequence, size):
@@ -74,11 +75,6 @@ class Family(NamedTuple):
         whole, left_out = divmod(len(record.sequence), size)
         advance(left_out)
         return Tally(record.name, whole - skipped, inside, disagreements, skipped, left_out)
-
-    def print_json(self, agree: bool, **rest: object) -> None:
-        """Print the family and the rest as JSON."""
-        about = {"base": self.base, "at_least": self.at_least, **rest, "agree": agree}
-        print(json.dumps(about, indent=2))
 
 
 @app.command()
@@ -96,31 +92,33 @@ def classify(
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments or --fasta FILE.")
     if fasta is not None:
-        agree = _classify_records(family, fasta, window, skip_ambiguous, as_json)
+        agree, content, table, remarks = _classify_records(family, fasta, window, skip_ambiguous)
     elif window is not None or skip_ambiguous:
         raise ArgumentValueError("--window and --skip-ambiguous go with --fasta.")
     else:
-        agree = _classify_sequences(family, sequences or [], as_json)
+        agree, content, table, remarks = _classify_sequences(family, sequences or [])
+    if as_json:
+        about = {"base": family.base, "at_least": at_least, **content, "agree": agree}
+        print(json.dumps(about, indent=2))
+    else:
+        print_table(table, *remarks)
     if not agree:
         raise typer.Exit(complain("the network and the program disagree.", code=1))
 
 
-def _classify_sequences(family: Family, sequences: list[str], as_json: bool) -> bool:
+def _classify_sequences(family: Family, sequences: list[str]) -> Report:
     verdicts = [(text, family.judge(text.upper())) for text in sequences]
-    agree = all(said["network"] == said["program"] for _, said in verdicts)
-    if as_json:
-        family.print_json(agree, sequences=[{"sequence": text} | said for text, said in verdicts])
-        return agree
     table = make_table(f"{family.title}?", "sequence", "network", "program")
     for text, said in verdicts:
         table.add_row(shorten(text), *["yes" if inside else "no" for inside in said.values()])
-    print_table(table)
-    return agree
+    agree = all(said["network"] == said["program"] for _, said in verdicts)
+    rows = [{"sequence": text} | said for text, said in verdicts]
+    return agree, {"sequences": rows}, table, []
 
 
 def _classify_records(
-    family: Family, fasta: Path, window: int | None, skip_ambiguous: bool, as_json: bool
-) -> bool:
+    family: Family, fasta: Path, window: int | None, skip_ambiguous: bool
+) -> Report:
     records = read_fasta(fasta, alphabet=DNA, ambiguous=skip_ambiguous)
     stderr = Console(stderr=True)
     with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
@@ -129,29 +127,20 @@ def _classify_records(
             family.tally(record, window, lambda size: progress.advance(letters, size))
             for record in records
         ]
+    skipped = sum(tally.skipped for tally in tallies)
+    left_out = sum(tally.left_out for tally in tallies)
     agree = not any(tally.disagreements for tally in tallies)
-    if as_json:
-        family.print_json(agree, window=window, records=[tally._asdict() for tally in tallies])
-        return agree
-    skipped = any(tally.skipped for tally in tallies)
     columns = ["record", "windows", "in the family", "share", *["ambiguous"][:skipped]]
     table = make_table(windowed(family.title, window), *columns)
     for tally in tallies:
         share = percent(tally.in_family, tally.windows)
         cells = [shorten(tally.record), str(tally.windows), str(tally.in_family), share]
         table.add_row(*cells, *[str(tally.skipped)][:skipped])
-    print_table(table)
-    for line in _remarks(tallies, agree):
-        print(f"  {line}")
-    return agree
-
-
-def _remarks(tallies: list[Tally], agree: bool) -> Iterator[str]:
-    if agree:
-        yield "The network and the program agree on every window."
-    skipped = sum(tally.skipped for tally in tallies)
-    if skipped:
-        yield f"Windows left out for ambiguous letters: {skipped}."
-    left_out = sum(tally.left_out for tally in tallies)
-    if left_out:
-        yield f"Letters left over at the ends, too few for a window: {left_out}."
+    remarks = {
+        "The network and the program agree on every window.": agree,
+        f"Windows left out for ambiguous letters: {skipped}.": skipped,
+        f"Letters left over at the ends, too few for a window: {left_out}.": left_out,
+    }
+    rows = [tally._asdict() for tally in tallies]
+    lines = [line for line, holds in remarks.items() if holds]
+    return agree, {"window": window, "records": rows}, table, lines

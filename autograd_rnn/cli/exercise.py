@@ -41,7 +41,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[str, Sequence[Section]], str]]] = {
 }
 
 Bits = Annotated[str, argument("BITS", "The inputs, such as 101.")]
-Target = Annotated[str, argument("TARGET", "y, what the last π should be.")]
+Target = Annotated[str, argument("TARGET", "y, the wanted value of the last π.")]
 Weights = Annotated[tuple[str, str], option("W1 W2", "The values of w₁ and w₂.")]
 Activation = Annotated[str, option("NAME", "a in q = a(π): relu, tanh, linear or another op.")]
 Focus = Annotated[str | None, option("w1|w2", "Show the copies of this weight only.")]
@@ -51,12 +51,8 @@ Document = Annotated[Path | None, argument("FILE", "Write to a file: .txt, .md, 
 def _work(
     bit_string: str, target: str, weights: tuple[str, str], activation: str, named: bool = False
 ) -> tuple[RNN, Unrolled, Value]:
-    """The lecture's network, run on the bits, and L = (y − π)² after one backward sweep.
-
-    If `named`, formulas show y by its name, not by its number.
-    """
-    y = _finite(target, "TARGET")
-    w1, w2 = _finite(weights[0], "W1"), _finite(weights[1], "W2")
+    """The network, its run, and L = (y − π)² after `backward`; y has a name if `named`."""
+    y, w1, w2 = map(_finite, (target, *weights), ("TARGET", "W1", "W2"))
     if not bit_string:
         raise ArgumentValueError("BITS is empty: L needs the last π, so give one bit or more.")
     rnn = RNN([[w1], [w2]], activation, bias=False, names=[["w_1"], ["w_2"]])

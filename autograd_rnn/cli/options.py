@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ArgumentValueError
+from ..arguments import as_integer
 
 
 def argument(metavar: str, help: str) -> Any:
@@ -21,9 +21,7 @@ def option(metavar: str, help: str, *names: str, **settings: Any) -> Any:
 
 
 def _check_window(window: int | None) -> int | None:
-    if window is not None and window < 1:
-        raise ArgumentValueError(f"--window must be 1 or more, not {window}.")
-    return window
+    return None if window is None else as_integer(window, "--window", least=1)
 
 
 AsJson = Annotated[bool, option("", "Print JSON instead of a table.", "--json")]

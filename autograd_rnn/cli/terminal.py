@@ -34,12 +34,14 @@ def make_table(title: str, *columns: str) -> Table:
     return table
 
 
-def print_table(table: Table) -> None:
-    """Print a table under its title; square brackets in it are text, not rich's markup."""
+def print_table(table: Table, *remarks: str) -> None:
+    """Print a table between its title and remarks; square brackets in it are text, not markup."""
     console = Console(highlight=False, markup=False)
     title, table.title = table.title, None
     console.print(f"\n{title}", style="bold")
     console.print(table)
+    for remark in remarks:
+        print(f"  {remark}")
 
 
 def shorten(text: str) -> str:

@@ -7,7 +7,7 @@ import shlex
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -21,21 +21,20 @@ from ..data.dataset import Dataset
 from ..data.fasta import read_fasta, windows
 from ..data.tasks import DNA, TASKS, Settings, Task, find_task, task_of
 from ..errors import ArgumentValueError
-from ..files import check_folder
-from ..networks.linear import Linear
+from ..files import check_folder, read_json, write_json
+from ..networks.model import Model
 from ..networks.rnn import RNN
-from ..networks.serialise import load_json, save_json
-from ..networks.stack import Stack, load_model
+from ..networks.serialise import KINDS, recurrent_kinds
+from ..networks.stack import Stack, made_of
 from ..training.fit import fit
 from ..training.optimisers import Adam
 from .app import app
 from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
 from .terminal import complain, make_table, percent, print_table, shorten, windowed
 
-CELLS: Final = ("rnn", "lstm", "gru")
 # More epochs than any training has: it never stops early, but the best weights are put back.
 NEVER: Final = 1_000_000
-#: How a table shows what an answer says.
+#: How a table shows the parts of an answer.
 WRITTEN: Final[dict[str, Callable[[float], str]]] = {
     **dict.fromkeys(("output", "logit"), "{:.4g}".format),
     "probability": "{:.4f}".format,
@@ -48,16 +47,16 @@ Engine = Annotated[str, option("NAME", f"The backend: {', '.join(backend_names()
 @contextmanager
 def _warnings_in_a_line() -> Iterator[None]:
     """Print each warning once, as a line on the error stream, when it is raised."""
-    told: set[str] = set()
+    shown: set[str] = set()
 
-    def tell(message: Warning | str, *where: Any, **details: Any) -> None:
-        if str(message) not in told:
-            told.add(str(message))
+    def show(message: Warning | str, *where: Any, **details: Any) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
             complain(str(message))
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = tell
+        warnings.showwarning = show
         yield
 
 
@@ -75,6 +74,11 @@ class Measured(NamedTuple):
     majority: float | None
 
 
+def _cells() -> dict[str, str]:
+    """The kinds of recurrent layer, as --cell names them."""
+    return {kind.lower(): kind for kind in sorted(recurrent_kinds())}
+
+
 def _list_tasks(words: str, field: str, between: str = ", ") -> str:
     """The words with {0} for each task that has the field."""
     return between.join([words.format(task) for task in TASKS.values() if getattr(task, field)])
@@ -87,7 +91,7 @@ def train(
     file: Annotated[
         Path | None, argument("FILE", _list_tasks("{0.name}: {0.file}", "read"))
     ] = None,
-    cell: Annotated[str | None, option("CELL", f"The layer: {', '.join(CELLS)}.")] = None,
+    cell: Annotated[str | None, option("CELL", f"The layer: {', '.join(_cells())}.")] = None,
     states: Annotated[int | None, option("N", "The number of states.")] = None,
     epochs: Annotated[int | None, option("N", "The number of passes over the data.")] = None,
     learning_rate: Annotated[float | None, option("X", "The learning rate of Adam.")] = None,
@@ -115,7 +119,7 @@ def train(
     given: dict[str, Any] = {"cell": cell, "states": states, "epochs": epochs}
     given["learning_rate"] = learning_rate
     settings = chosen.settings._replace(**{name: x for name, x in given.items() if x is not None})
-    as_choice(settings.cell, "--cell", CELLS)
+    as_choice(settings.cell, "--cell", _cells())
     as_choice(engine, "--engine", backend_names())
     optimiser = Adam(settings.learning_rate, clip_norm=1.0)
     if save is not None and check_folder(save).is_dir():
@@ -140,7 +144,7 @@ def train(
     except KeyboardInterrupt:
         raise typer.Exit(complain(_interrupted(checkpoint), code=130)) from None
     if save is not None and checkpoint is not None:
-        save_json(save, {**model.to_dict(), "reading": chosen.reading})
+        write_json(save, {**model.to_dict(), "reading": chosen.reading}, indent=2)
         checkpoint.unlink(missing_ok=True)
     named = {"training": parts.train, "validation": parts.validation, "test": parts.test}
     named |= {f"length {length}": data for length, data in parts.longer.items()}
@@ -161,11 +165,9 @@ def train(
 
 def _network(settings: Settings, inputs: int, seed: int) -> Stack:
     """A recurrent layer with a readout on top; the activation is that of a plain layer."""
-    model = Stack.random(settings.cell.upper(), settings.states, inputs, 1, seed=seed)
-    layer, readout = model.layers
-    if isinstance(layer, RNN) and isinstance(readout, Linear):
-        layer = RNN(layer.weights, settings.activation)
-        model = Stack([layer, readout]).numbered()
+    model = Stack.random(_cells()[settings.cell], settings.states, inputs, 1, seed=seed)
+    if isinstance(model.layers[0], RNN):
+        model.layers[0].activation = settings.activation
     return model
 
 
@@ -179,19 +181,17 @@ def _measure(part: str, compiled: Any, data: Dataset, task: Task) -> Measured:
     batch = compiled.prepare(data.sequences, data.targets)
     loss, _ = compiled.loss_and_gradients(batch)
     goals: Any = data.targets  # each a number
-    right = sum(map(task.is_right, compiled.predict(batch), goals))
+    accuracy = sum(map(task.is_right, compiled.predict(batch), goals)) / len(data)
     majority = None if task.within else max(Counter(goals).values()) / len(data)
-    lengths = [len(sequence) for sequence in data.sequences]
-    span = (min(lengths), max(lengths))
-    return Measured(part, len(data), span, loss, right / len(data), majority)
+    lengths = sorted(map(len, data.sequences))
+    return Measured(part, len(data), (lengths[0], lengths[-1]), loss, accuracy, majority)
 
 
 def _print_measured(title: str, rows: list[Measured], task: Task) -> None:
     right = ["accuracy", "majority"] if task.within is None else [f"within {task.within:g}"]
     table = make_table(title, "data", "sequences", "steps", "loss", *right)
     for row in rows:
-        first, last = row.lengths
-        steps = str(first) if first == last else f"{first} to {last}"
+        steps = " to ".join([str(length) for length in dict.fromkeys(row.lengths)])
         shares = [f"{100 * share:.1f} %" for share in row[-2:] if share is not None]
         table.add_row(row.part, str(row.sequences), steps, f"{row.loss:.4g}", *shares)
     print_table(table)
@@ -213,17 +213,13 @@ def predict(
 ) -> None:
     """Run a trained network on sequences: logit, probability and class of each, or a number."""
     as_choice(engine, "--engine", backend_names())
-    network = load_model(model)
-    task = load_json(
-        model, "a model of `autograd-rnn train`", lambda content: task_of(content.get("reading"))
-    )
+    network, task = read_json(model, "a model of `autograd-rnn train`", _as_trained)
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments, - for lines, or --fasta FILE.")
     if window is not None and fasta is None:
         raise ArgumentValueError("--window goes with --fasta.")
     given = _windows(fasta, window, task) if fasta else {"": _texts(sequences or [])}
-    names = [name for name, part in given.items() for _ in part]
-    texts = [text for part in given.values() for text in part]
+    names, texts = zip(*[(name, one) for name, part in given.items() for one in part], strict=True)
     vectors = [task.encode(text, f"sequence {n}") for n, text in enumerate(texts, 1)]
     if len(vectors[0][0]) != network.inputs or network.outputs != 1:
         raise ArgumentValueError(
@@ -246,12 +242,14 @@ def predict(
         _print_shares(windowed(task.about, window), given, answers)
 
 
+def _as_trained(content: Any) -> tuple[Model, Task]:
+    return made_of(content, KINDS), task_of(content.get("reading"))
+
+
 def _texts(sequences: list[str]) -> list[str]:
     """The arguments, with the lines of standard input in place of -."""
-    lines = (line.strip() for line in sys.stdin)
-    found = [
-        text for given in sequences for text in (filter(None, lines) if given == "-" else [given])
-    ]
+    lines = filter(None, map(str.strip, sys.stdin))
+    found = [text for given in sequences for text in (lines if given == "-" else [given])]
     if not found:
         raise ArgumentValueError("there is no sequence on standard input.")
     return found
@@ -272,12 +270,11 @@ def _windows(fasta: Path, window: int | None, task: Task) -> dict[str, list[str]
     return found
 
 
-def _print_answers(task: Task, texts: list[str], answers: list[dict[str, float]]) -> None:
+def _print_answers(task: Task, texts: Sequence[str], answers: list[dict[str, float]]) -> None:
     title = task.about if task.within is not None else f"{task.about}?"
     table = make_table(title, "sequence", *answers[0])
     for text, answer in zip(texts, answers, strict=True):
-        said = [WRITTEN[what](number) for what, number in answer.items()]
-        table.add_row(shorten(text), *said)
+        table.add_row(shorten(text), *[WRITTEN[what](x) for what, x in answer.items()])
     print_table(table)
 
 

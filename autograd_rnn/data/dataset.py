@@ -16,12 +16,12 @@ Vector = tuple[float, ...]
 
 
 class Dataset:
-    """Sequences of vectors with a target each, and how they are shown.
+    """Sequences of vectors with a target each, and optionally their texts and groups.
 
     `sequences` are lists of vectors, of one size throughout; a number stands for a vector of size
     1.  `targets` are numbers or lists of numbers, one per sequence; with `classes` they are whole
-    numbers from 0, below it.  `symbols` are the sequences as text; `groups` say, by equal entries,
-    which sequences belong together in a split, as windows that overlap do.  `ValueError` for no
+    numbers from 0 to `classes` - 1.  `symbols` are the sequences as text; sequences with equal
+    `groups`, such as windows that overlap, stay together in a split.  `ValueError` for no
     sequences, one of length 0, one of another size, a target outside the classes.
 
     >>> data = Dataset([[[1], [0]], [[1]]], [1, 0], symbols=["10", "1"], classes=2)
@@ -42,11 +42,9 @@ class Dataset:
         groups: Iterable[Hashable] | None = None,
         classes: int | None = None,
     ) -> None:
+        listed = enumerate(as_list(sequences, "sequences"))
         self.sequences: tuple[tuple[Vector, ...], ...] = tuple(
-            [
-                as_sequence(one, f"sequences[{place}]")
-                for place, one in enumerate(as_list(sequences, "sequences"))
-            ]
+            [as_sequence(one, f"sequences[{place}]") for place, one in listed]
         )
         if not self.sequences:
             raise ArgumentValueError("sequences is empty: there must be one or more.")
@@ -54,25 +52,32 @@ class Dataset:
         for place, sequence in enumerate(self.sequences):
             if {len(vector) for vector in sequence} != {size}:
                 raise ArgumentValueError(
-                    f"sequences[{place}] has a vector of another size than {size}, that of the "
-                    f"first."
+                    f"sequences[{place}] has a vector of another size than {size}."
                 )
         if classes is not None:
             as_integer(classes, "classes", least=1, most=MOST_CLASSES)
         self.classes = classes
-        count = len(self.sequences)
-        goals = _as_many(targets, "targets", count)
+        goals = enumerate(self._one_each(targets, "targets"))
         self.targets: tuple[float | Vector, ...] = tuple(
-            [_as_target(goal, place, classes) for place, goal in enumerate(goals)]
+            [_as_target(goal, f"targets[{place}]", classes) for place, goal in goals]
         )
-        texts = () if symbols is None else _as_many(symbols, "symbols", count)
-        self.symbols: tuple[str, ...] = tuple(texts)
-        labels = () if groups is None else _as_many(groups, "groups", count)
-        self.groups: tuple[Hashable, ...] = tuple(labels)
+        self.symbols: tuple[str, ...] = self._one_each(symbols, "symbols")
+        self.groups: tuple[Hashable, ...] = self._one_each(groups, "groups")
         if not all(isinstance(symbol, str) for symbol in self.symbols):
             raise ArgumentTypeError("symbols must be a list of str, one for each sequence.")
         if not all(isinstance(group, Hashable) for group in self.groups):
             raise ArgumentTypeError("groups must be a list of numbers or names, one per sequence.")
+
+    def _one_each(self, entries: Any, argument: str) -> tuple[Any, ...]:
+        """The entries, one per sequence; none if they are optional and not given."""
+        if entries is None and argument != "targets":
+            return ()
+        found = as_list(entries, argument)
+        if len(found) != len(self):
+            raise ArgumentValueError(
+                f"{argument} must be as many as sequences, {len(self)}, not {len(found)}."
+            )
+        return tuple(found)
 
     @property
     def inputs(self) -> int:
@@ -84,7 +89,7 @@ class Dataset:
         return len(self.sequences)
 
     def subset(self, places: Iterable[int]) -> Dataset:
-        """The sequences at the places, counted from 0, in their order.
+        """The sequences at the places, which count from 0, in that order.
 
         >>> Dataset([[1], [2], [3]], [0, 1, 0]).subset([2, 1]).sequences
         (((3.0,),), ((2.0,),))
@@ -95,7 +100,7 @@ class Dataset:
         ]
         if not chosen:
             raise ArgumentValueError("places is empty: there must be one or more.")
-        part = object.__new__(Dataset)  # what is in here has been checked
+        part = object.__new__(Dataset)  # its parts have been checked
         part.classes = self.classes
         for name in ("sequences", "targets", "symbols", "groups"):
             whole = getattr(self, name)
@@ -106,8 +111,8 @@ class Dataset:
         """Parts in proportion to the shares, such as 8, 1, 1 for training, validation and test.
 
         No content is in two parts: equal sequences, and those of one group, stay together.  Targets
-        that occur more than once are dealt out in proportion; the seed decides which sequences go
-        where.  `ValueError` where a part would be empty.
+        that occur more than once are dealt out in proportion, and the seed decides which sequences
+        go where.  `ValueError` if a part would be empty.
 
         >>> data = Dataset([[k] for k in range(20)], [k % 2 for k in range(20)], classes=2)
         >>> [part.targets.count(1) for part in data.split(8, 1, 1)]
@@ -127,16 +132,15 @@ class Dataset:
             dealt += len(unit)
             lacks = [w / total * dealt - len(part) for w, part in zip(weights, parts, strict=True)]
             parts[lacks.index(max(lacks))].extend(unit)
-        for place, part in enumerate(parts):
-            if not part:
-                raise ArgumentValueError(
-                    f"part {place} of the split would be empty: there are too few sequences, or "
-                    f"too few groups, for the shares {shares}."
-                )
+        if [] in parts:
+            raise ArgumentValueError(
+                f"part {parts.index([])} of the split would be empty: there are too few sequences, "
+                f"or too few groups, for the shares {shares}."
+            )
         return tuple([self.subset(sorted(part)) for part in parts])
 
     def _dealing(self, chance: random.Random) -> list[list[int]]:
-        """What stays together, in the order in which it is dealt: by target, the large first."""
+        """The units that stay together, in the order of dealing: by target, the large first."""
         keys: list[list[Hashable]] = [[("content", sequence)] for sequence in self.sequences]
         for place, group in enumerate(self.groups):
             keys[place].append(("group", group))
@@ -155,11 +159,9 @@ class Dataset:
         steps = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
         words = f"{len(self)} sequences of {steps} steps, {many(self.inputs, 'input')}"
         if self.classes is not None:
-            often = [
-                str(self.targets.count(float(label))) for label in range(min(self.classes, 10))
-            ]
-            more = ", ..." if self.classes > 10 else ""
-            words += f", {self.classes} classes: {', '.join(often)}{more}"
+            often = [str(self.targets.count(label)) for label in range(min(self.classes, 10))]
+            more = ["..."] if self.classes > 10 else []
+            words += f", {self.classes} classes: {', '.join(often + more)}"
         return f"<Dataset: {words}>"
 
 
@@ -187,20 +189,10 @@ def joined(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     return list(found.values())
 
 
-def _as_many(things: Any, argument: str, count: int) -> list[Any]:
-    """The things as a list, one for each sequence."""
-    found = as_list(things, argument)
-    if len(found) != count:
-        raise ArgumentValueError(
-            f"{argument} must be as many as sequences, {count}, not {len(found)}."
-        )
-    return found
-
-
 def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
     """The vectors of a sequence, a number being a vector of one.
 
-    `ValueError` where there is none, and `TypeError` for what is no list of numbers, by its place.
+    `ValueError` for an empty sequence, and `TypeError`, with the place, for no list of numbers.
 
     >>> as_sequence([1, [2, 3]], "sequences[0]")
     ((1.0,), (2.0, 3.0))
@@ -216,8 +208,7 @@ def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
     return tuple(vectors)
 
 
-def _as_target(target: Any, place: int, classes: int | None) -> float | Vector:
-    argument = f"targets[{place}]"
+def _as_target(target: Any, argument: str, classes: int | None) -> float | Vector:
     if classes is None and isinstance(target, Iterable):
         return tuple(as_floats(target, argument))
     number = as_float(target, argument)

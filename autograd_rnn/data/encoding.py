@@ -15,11 +15,7 @@ def one_hot(sequence: str, alphabet: str = "ACGT") -> list[list[float]]:
     """
     check_alphabet(alphabet)
     check_symbols(sequence, alphabet, "sequence")
-    place = {symbol: index for index, symbol in enumerate(alphabet)}
-    return [
-        [1.0 if place[symbol] == index else 0.0 for index in range(len(alphabet))]
-        for symbol in sequence
-    ]
+    return [[1.0 if one == symbol else 0.0 for one in alphabet] for symbol in sequence]
 
 
 def bits(string: str) -> list[list[float]]:

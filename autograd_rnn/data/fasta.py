@@ -13,12 +13,13 @@ from typing import Final, NamedTuple
 
 from ..arguments import as_integer
 from ..errors import ArgumentTypeError, ArgumentValueError, FastaError
-from .dataset import joined
+from .dataset import Dataset, joined
+from .encoding import one_hot
 
 AMBIGUOUS: Final = "BDHKMNRSVWY"
-# Letter for letter, unlike str.upper, which makes two of ß.
+# Letter for letter, unlike str.upper, which turns ß into two letters.
 UPPER: Final = str.maketrans(ascii_lowercase, ascii_uppercase)
-# Of two unrelated sequences of 57 bases, one pair in 580,000 shares so many in a row.
+# Of two unrelated sequences of 57 bases, one pair in 580,000 shares 15 in a row.
 LONGEST_BY_CHANCE: Final = 15
 
 
@@ -58,22 +59,20 @@ def read_fasta(
     if not isinstance(alphabet, str):
         raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
     allowed = set(alphabet.upper()) | set(AMBIGUOUS if ambiguous else "")
-    names: list[str] = []
-    parts: list[list[str]] = []
+    parts: list[tuple[str, list[str]]] = []
     for number, line in enumerate(_lines(Path(path)), 1):
         if line.startswith(">"):
-            names.append(line[1:].strip() or f"record {len(names) + 1}")
-            parts.append([])
+            parts.append((line[1:].strip() or f"record {len(parts) + 1}", []))
         elif line and not line.startswith(";"):
-            if not names:
+            if not parts:
                 raise FastaError(
                     f"{path}: line {number} stands before the first record; a FASTA file starts "
                     f"with a line '>name'."
                 )
-            parts[-1].append(line.translate(UPPER))
-    if not names:
+            parts[-1][1].append(line.translate(UPPER))
+    if not parts:
         raise FastaError(f"{path}: the file holds no record; a FASTA file starts with '>name'.")
-    records = [Record(name, "".join(part)) for name, part in zip(names, parts, strict=True)]
+    records = [Record(name, "".join(lines)) for name, lines in parts]
     for name, sequence in records:
         if not sequence:
             raise FastaError(f"{path}: record {name!r} holds no sequence.")
@@ -100,31 +99,20 @@ def _lines(path: Path) -> list[str]:
     return [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
 
 
-class Promoter(NamedTuple):
-    """One of UCI's sequences: its name, letters, whether it is a promoter, and its block."""
+def promoters(path: str | os.PathLike[str]) -> Dataset:
+    """UCI's `promoters.data` as one-hot vectors, class 1 for a promoter.
 
-    name: str
-    sequence: str
-    promoter: bool
-    block: int
-
-
-def read_promoters(path: str | os.PathLike[str]) -> list[Promoter]:
-    """The rows of UCI's `promoters.data` (Harley, Reynolds and Noordewier, 1990), in upper case.
-
-    A row is `+` or `-`, a name, and the sequence, between commas.  Sequences that share text have
-    the same `block`, which a fair split keeps together: those `-` that overlap, which the places
-    in one long stretch tell that are their names, and any two that share 15 bases in a row, as
-    promoters of the same operon do.  `ValueError` naming the line for what is no such row.
+    (Harley, Reynolds and Noordewier, 1990.)  A row is `+` or `-`, a name, and the sequence,
+    separated by commas; `ValueError` naming the line for any other.  Sequences that share text are
+    a group, which `split` keeps together: any two that share 15 bases in a row, as promoters of the
+    same operon do, and those `-` that overlap, whose names are their places in one long stretch.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "promoters.data")
-    >>> _ = path.write_text("+,S10,\\t\\ttactag\\n-,867, ggatcc\\n-,870, ccatag\\n")
-    >>> for row in read_promoters(path):
-    ...     print(row.name, row.sequence, row.promoter, row.block)
-    S10 TACTAG True 0
-    867 GGATCC False 1
-    870 CCATAG False 1
+    >>> _ = path.write_text("+,S10,\\t\\ttactag\\n-,867,ggatcc\\n-,870,ccatag\\n")
+    >>> data = promoters(path)
+    >>> data.symbols, data.targets, data.groups
+    (('TACTAG', 'GGATCC', 'CCATAG'), (1.0, 0.0, 0.0), (0, 1, 1))
     """
     rows: list[tuple[str, str, bool]] = []
     for number, line in enumerate(_lines(Path(path)), 1):
@@ -132,31 +120,33 @@ def read_promoters(path: str | os.PathLike[str]) -> list[Promoter]:
             continue
         fields = [field.strip() for field in line.split(",")]
         sequence = fields[-1].translate(UPPER)
+        reason, odd = "", re.search("[^ACGT]", sequence)
         if len(fields) != 3 or fields[0] not in ("+", "-") or not sequence:
-            raise ArgumentValueError(
-                f"{path}: line {number} is not a row of promoters.data: class (+ or -), name and "
-                f"sequence, between commas."
-            )
-        odd = next((k for k, letter in enumerate(sequence) if letter not in "ACGT"), None)
-        if odd is not None:
-            raise ArgumentValueError(
-                f"{path}: line {number} has {sequence[odd]!r} at position {odd + 1} of its "
-                f"sequence, which is not one of 'ACGT'."
-            )
-        if fields[0] == "-" and not re.fullmatch("[0-9]{1,9}", fields[1]):
-            raise ArgumentValueError(
-                f"{path}: line {number} is named {fields[1]!r}, but the name of a - is its place."
-            )
+            reason = "is not a row of promoters.data: class (+ or -), name, sequence"
+        elif odd:
+            place = f"at position {odd.start() + 1} of its sequence"
+            reason = f"has {odd[0]!r} {place}, which is not one of 'ACGT'"
+        elif fields[0] == "-" and not re.fullmatch("[0-9]{1,9}", fields[1]):
+            reason = f"is named {fields[1]!r}, but the name of a - is its place"
+        if reason:
+            raise ArgumentValueError(f"{path}: line {number} {reason}.")
         rows.append((fields[1], sequence, fields[0] == "+"))
     if not rows:
         raise ArgumentValueError(f"{path}: the file holds no row.")
-    keys = [list(_texts(*row)) for row in rows]
-    block = {place: number for number, places in enumerate(joined(keys)) for place in places}
-    return [Promoter(*row, block[place]) for place, row in enumerate(rows)]
+    blocks = joined([list(_texts(*row)) for row in rows])
+    block = {place: number for number, places in enumerate(blocks) for place in places}
+    _, symbols, classes = zip(*rows, strict=True)
+    return Dataset(
+        [one_hot(text) for text in symbols],
+        [int(promoter) for promoter in classes],
+        symbols=symbols,
+        groups=[block[place] for place in range(len(rows))],
+        classes=2,
+    )
 
 
 def _texts(name: str, sequence: str, promoter: bool) -> Iterator[Hashable]:
-    """What two sequences of one block have in common: places in the stretch, or a long text."""
+    """The long texts in a sequence, and the places of a -: sequences of one group share some."""
     for start in range(len(sequence) - LONGEST_BY_CHANCE + 1):
         yield sequence[start : start + LONGEST_BY_CHANCE]
     if not promoter:

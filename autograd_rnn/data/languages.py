@@ -18,11 +18,11 @@ MOST_STEPS: Final = 10_000
 
 
 class Language:
-    """A finite automaton that gives the class of a string: 1 if it belongs, 0 if it does not.
+    """A finite automaton; called with a string it gives the class, usually 1 for a member, else 0.
 
-    `transitions` has a row per state and in it, per symbol of `alphabet`, the next state; `classes`
-    has a class, a whole number from 0, per state.  It starts in state 0.  Calling it with a string
-    gives the class.  `ValueError` for a state that does not exist.
+    It starts in state 0.  `transitions` has a row per state, with the next state per symbol of
+    `alphabet`; `classes` has a class, a whole number from 0, per state.  `ValueError` for a state
+    that does not exist.
 
     >>> even = Language("an even number of a", "ab", [[1, 0], [0, 1]], [1, 0])
     >>> even("abba"), even("aaab")
@@ -38,12 +38,9 @@ class Language:
             raise ArgumentTypeError("name must be a str, not NoneType.")
         check_alphabet(alphabet)
         self.name, self.alphabet = name, alphabet
-        rows = [
-            _whole(row, f"transitions[{q}]")
-            for q, row in enumerate(as_list(transitions, "transitions"))
-        ]
-        self.transitions = tuple(rows)
-        self.classes = _whole(classes, "classes")
+        listed = enumerate(as_list(transitions, "transitions"))
+        rows = tuple([_whole(row, f"transitions[{q}]") for q, row in listed])
+        self.transitions, self.classes = rows, _whole(classes, "classes")
         if not rows or len(rows) != len(self.classes):
             raise ArgumentValueError(
                 f"transitions and classes must be as many, and one or more: there are {len(rows)} "
@@ -65,14 +62,13 @@ class Language:
         return self.classes[state]
 
     def count(self, length: int) -> tuple[int, ...]:
-        """How many strings of a length there are of each class, from 0 on.
+        """The number of strings of a length in each class, from 0 on.
 
         >>> Language("an even number of a", "ab", [[1, 0], [0, 1]], [1, 0]).count(3)
         (4, 4)
         """
         as_integer(length, "length", least=0, most=MOST_STEPS)
-        ways = [0] * len(self.classes)
-        ways[0] = 1
+        ways = [1] + [0] * (len(self.classes) - 1)
         for _ in range(length):
             after = [0] * len(ways)
             for row, many in zip(self.transitions, ways, strict=True):
@@ -93,7 +89,7 @@ class Language:
         return encode(string, self.alphabet)
 
     def label(self, strings: Iterable[str]) -> Dataset:
-        """The strings with their classes; `ValueError` for none, and for one of length 0.
+        """The strings with their classes; `ValueError` if there is none, or one of length 0.
 
         >>> Language("all", "01", [[0, 0]], [1]).label(["1", "01"]).targets
         (1.0, 1.0)
@@ -115,16 +111,15 @@ class Language:
                 f"lengths up to {sizes[-1]} are over {MOST_STRINGS} strings: choose shorter ones, "
                 f"or draw from them with sample()."
             )
-        return self.label(
-            ["".join(word) for size in sizes for word in product(self.alphabet, repeat=size)]
-        )
+        words = [word for size in sizes for word in product(self.alphabet, repeat=size)]
+        return self.label(map("".join, words))
 
     def sample(self, count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
-        """So many strings: as many of each class, and in each class as many of each length.
+        """`count` strings: the same number of each class, and of each length within a class.
 
-        As many as can be: a length in which a class has no string is left to the others.  Within a
-        class and a length all strings are equally likely, and where there are few, the same is
-        drawn again.  `ValueError` where a class has no string of any of the lengths.
+        A class without strings of a length has more of the others.  Within a class and a length all
+        strings are equally likely, and a string may be drawn again.  `ValueError` for a class
+        without a string of any of the lengths.
 
         >>> even = Language("an even number of a", "ab", [[1, 0], [0, 1]], [1, 0])
         >>> even.sample(100, range(1, 11))
@@ -139,9 +134,9 @@ class Language:
             ways = self._ways(label, sizes[-1])
             fit = [size for size in sizes if ways[size][0]]
             if not fit:
+                span = " to ".join([str(size) for size in dict.fromkeys((sizes[0], sizes[-1]))])
                 raise ArgumentValueError(
-                    f"no string of class {label} has one of the lengths {_span(sizes)}: choose "
-                    f"others."
+                    f"no string of class {label} has one of the lengths {span}: choose others."
                 )
             chance.shuffle(fit)
             share = count // len(labels) + (place < count % len(labels))
@@ -158,7 +153,7 @@ class Language:
         return ways
 
     def _draw(self, length: int, ways: Sequence[Sequence[int]], chance: random.Random) -> str:
-        """A string of the class, all equally likely: symbols weighted by what can follow."""
+        """A string of the class, all equally likely: symbols weighted by their continuations."""
         state, word = 0, []
         for left in range(length - 1, -1, -1):
             following = self.transitions[state]
@@ -172,13 +167,9 @@ class Language:
         return f"<Language: {self.name}, {len(self.classes)} states over {self.alphabet!r}>"
 
 
-def _whole(numbers: Any, argument: str) -> tuple[int, ...]:
-    return tuple(
-        [
-            as_integer(number, f"{argument}[{place}]", least=0, most=MOST_STEPS)
-            for place, number in enumerate(as_list(numbers, argument))
-        ]
-    )
+def _whole(numbers: Any, argument: str, least: int = 0) -> tuple[int, ...]:
+    listed = enumerate(as_list(numbers, argument))
+    return tuple([as_integer(one, f"{argument}[{k}]", least, MOST_STEPS) for k, one in listed])
 
 
 def as_lengths(lengths: Any, least: int = 1) -> list[int]:
@@ -187,14 +178,7 @@ def as_lengths(lengths: Any, least: int = 1) -> list[int]:
     >>> as_lengths([3, 1, 3])
     [1, 3]
     """
-    sizes = [
-        as_integer(size, f"lengths[{place}]", least=least, most=MOST_STEPS)
-        for place, size in enumerate(as_list(lengths, "lengths"))
-    ]
+    sizes = sorted(set(_whole(lengths, "lengths", least)))
     if not sizes:
         raise ArgumentValueError(f"lengths is empty: there must be one or more, each from {least}.")
-    return sorted(set(sizes))
-
-
-def _span(sizes: Sequence[int]) -> str:
-    return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    return sizes

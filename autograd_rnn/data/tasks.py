@@ -6,19 +6,19 @@ import os
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import cycle
+from itertools import accumulate, cycle, pairwise
 from typing import Final, NamedTuple, Protocol
 
 from ..arguments import as_choice, as_integer, check_alphabet, check_symbols
 from ..errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from ..ops.table import sigmoid
 from .dataset import Dataset
-from .encoding import encode, one_hot
-from .fasta import read_fasta, read_promoters
+from .encoding import encode
+from .fasta import promoters, read_fasta
 from .languages import Language, as_lengths
 
 DNA: Final = "ACGT"
-# The most states that the network may have that counts as the program does.
+# The most that a family may count to: its network has a state per count.
 MOST_STATES: Final = 1000
 MOST_SEQUENCES: Final = 1_000_000
 LONGER_SEQUENCES: Final = 500
@@ -59,8 +59,8 @@ def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
 def dna_family(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> Language:
     """The language of the strings that contain `base` at least `at_least` times, as `in_family`.
 
-    Its `sample` draws as many strings inside as outside; its `label` makes a data set of given
-    strings, such as the windows of a FASTA file.
+    `sample` draws strings, half of them inside; `label` makes a data set of given strings, such as
+    the windows of a FASTA file.
 
     >>> from autograd_rnn import windows
     >>> dna_family()("AGGTAACG")
@@ -92,10 +92,10 @@ def _counts(symbol: str, most: int, alphabet: str) -> list[list[int]]:
 def tomita(number: int) -> Language:
     """One of the seven languages over 0 and 1 with which Tomita compared learners (1982).
 
-    1: only 1s.  2: 10 repeated.  3: no run of an odd number of 1s is followed, directly or later,
-    by a run of an odd number of 0s (others read it as "directly").  4: no 000.  5: an even number
-    of 0s and an even number of 1s.  6: the numbers of 0s and of 1s differ by a multiple of 3.
-    7: 0*1*0*1*.  The empty string belongs to all seven.
+    1: only 1s.  2: 10 repeated.  3: no odd run of 1s is followed, directly or later (others read it
+    as "directly"), by an odd run of 0s.  4: no 000.  5: even numbers of 0s and of 1s.  6: the
+    numbers of 0s and of 1s differ by a multiple of 3.  7: 0*1*0*1*.  The empty string belongs to
+    all seven.
 
     >>> [tomita(3)(string) for string in ("1100", "100", "10", "10110", "1001101")]
     [1, 1, 0, 0, 0]
@@ -116,9 +116,6 @@ def parity() -> Language:
 
 def counting_ones(most: int) -> Language:
     """The language whose class is the number of 1s, or `most` if there are more.
-
-    In strings of up to `most` symbols the class is the number itself, so it can be the target of
-    a squared error.
 
     >>> counting_ones(8).label(["0110", "111"]).targets
     (2.0, 3.0)
@@ -155,34 +152,11 @@ def adding(count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
     return Dataset(sequences, targets, symbols=symbols)
 
 
-def promoters(path: str | os.PathLike[str]) -> Dataset:
-    """UCI's `promoters.data` as one-hot vectors, class 1 for a promoter.
-
-    (Harley, Reynolds and Noordewier, 1990.)  A row is `+` or `-`, a name, and the sequence,
-    separated by commas; `ValueError` naming the line for any other.  Sequences that share text are
-    a group, which `split` keeps together.
-
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "promoters.data")
-    >>> _ = path.write_text("+,S10,tactag\\n-,867,ggatcc\\n-,870,ccatag\\n")
-    >>> promoters(path).groups
-    (0, 1, 1)
-    """
-    rows = read_promoters(path)
-    return Dataset(
-        [one_hot(row.sequence) for row in rows],
-        [int(row.promoter) for row in rows],
-        symbols=[row.sequence for row in rows],
-        groups=[row.block for row in rows],
-        classes=2,
-    )
-
-
 # --- the table of tasks --------------------------------------------------------------------------
 
 
 class Parts(NamedTuple):
-    """The data to train on, to choose the best epoch by, and to test on; `longer` by length."""
+    """Data to train on, to choose the best epoch by, and to test on; `longer` is by length."""
 
     train: Dataset
     validation: Dataset
@@ -197,7 +171,7 @@ class Sampler(Protocol):
 
 
 def read_marked_numbers(text: str, argument: str) -> list[list[float]]:
-    """A vector per number: the number, and 1 if it stands in brackets; `SymbolError` for others.
+    """A vector per number: the number, and 1 if it is in brackets; `SymbolError` for a wrong word.
 
     >>> read_marked_numbers("[0.25] 0.5", "text")
     [[0.25, 1.0], [0.5, 0.0]]
@@ -215,7 +189,7 @@ def read_marked_numbers(text: str, argument: str) -> list[list[float]]:
 
 
 class Settings(NamedTuple):
-    """The network that learns a task, and for how long, unless something else is asked for."""
+    """The network that learns a task, and its training, unless the user chooses others."""
 
     cell: str = "rnn"
     states: int = 6
@@ -227,11 +201,10 @@ class Settings(NamedTuple):
 class Task(NamedTuple):
     """A task to learn: its data, how it reads a text, and the settings that learn it.
 
-    The data come from `sample`, which draws sequences of `lengths`, and `longer` ones to test on;
-    or from `read`, which reads a file (`file` says which).  `label` gives windows of DNA their
-    targets.  A text is a string over `alphabet`, unless `reader` makes vectors of it.  The output
-    is the logit of class 1, or, with `within`, a number that is right if it is that close to its
-    target.
+    The data are drawn by `sample`, of `lengths`, and of `longer` ones for tests, or `read` from a
+    file, which `file` describes.  `label` gives windows of DNA their targets.  A text is a string
+    over `alphabet`, unless `reader` makes vectors of it.  The output is the logit of class 1, or,
+    with `within`, a number that is right if it is that close to its target.
 
     >>> task = Task("no000", "no 000", tomita(4).sample, longer=[16, 32])
     >>> parts = task.parts(seed=1)
@@ -275,7 +248,7 @@ class Task(NamedTuple):
         return encode(text, self.alphabet)
 
     def answer(self, output: float) -> dict[str, float]:
-        """What an output says: its logit, probability and class, or the number that it is.
+        """An output in words: its logit, probability and class, or the number alone.
 
         >>> find_task("parity").answer(0.0)
         {'logit': 0.0, 'probability': 0.5, 'class': 0}
@@ -285,29 +258,31 @@ class Task(NamedTuple):
         return {"logit": output, "probability": sigmoid(output), "class": int(output > 0.0)}
 
     def is_right(self, output: float, target: float) -> bool:
-        """Whether an output says what the target says."""
+        """Whether an output is right."""
         if self.within is not None:
             return abs(output - target) < self.within
         return (output > 0.0) == (target > 0.5)
 
     def parts(self, seed: int = 0, path: str | os.PathLike[str] | None = None) -> Parts:
-        """Its data, of which no two parts share a sequence; `path` is that of its file, if any."""
+        """The data, no two parts of which share a sequence; `path` is that of the file, if any."""
         if path is not None and self.read is not None:
-            return _parts(self.read(path), seed, {})
-        if path is not None or self.sample is None:
+            data, longer = self.read(path), {}
+        elif path is None and self.sample is not None:
+            data = self.sample(self.sequences, self.lengths, seed=seed)
+            longer = {n: self.sample(LONGER_SEQUENCES, [n], seed=seed + n) for n in self.longer}
+        else:
             words = f"needs FILE, {self.file}" if path is None else "takes no FILE"
             raise ArgumentValueError(f"the task {self.name} {words}.")
-        longer = {n: self.sample(LONGER_SEQUENCES, [n], seed=seed + n) for n in self.longer}
-        return _parts(self.sample(self.sequences, self.lengths, seed=seed), seed, longer)
+        train, validation, test = data.split(8, 1, 1, seed=seed)
+        return Parts(train, _once(validation), _once(test), longer)
 
     def parts_of_genome(
         self, path: str | os.PathLike[str], seed: int = 0, *, ambiguous: bool = False
     ) -> Parts:
-        """Its data as windows of a FASTA file.
+        """The data as windows of a FASTA file, the tests from the last fifth of each record.
 
-        The last fifth of each record is only tested on, so that no base is both learned from and
-        tested on.  With `ambiguous`, windows with N, R, Y, ... are left out.  `ValueError` for a
-        task that gives windows no targets, and for records that are too short.
+        With `ambiguous`, windows with N, R, Y, ... are left out.  `ValueError` for a task that
+        gives windows no targets, and for records that are too short.
         """
         label = self.label
         if label is None:
@@ -331,25 +306,18 @@ class Task(NamedTuple):
         return Parts(train, _once(validation), cut(tails, self.lengths), longer)
 
 
-def _parts(data: Dataset, seed: int, longer: Mapping[int, Dataset]) -> Parts:
-    """The data divided; where they are tested on, what was drawn twice counts once."""
-    train, validation, test = data.split(8, 1, 1, seed=seed)
-    return Parts(train, _once(validation), _once(test), longer)
-
-
 def _once(data: Dataset) -> Dataset:
+    """The data, each sequence once."""
     places = {sequence: place for place, sequence in enumerate(data.sequences)}
     return data.subset(sorted(places.values()))
 
 
 def _cut(text: str, sizes: Sequence[int]) -> Iterator[str]:
     """Windows of the sizes in turn."""
-    start = 0
-    for size in cycle(sizes):
-        if start + size > len(text):
+    for start, end in pairwise(accumulate(cycle(sizes), initial=0)):
+        if end > len(text):
             return
-        yield text[start : start + size]
-        start += size
+        yield text[start:end]
 
 
 def _tomita_task(n: int) -> Task:
@@ -361,7 +329,7 @@ def _sample_counts(count: int, lengths: Sequence[int], *, seed: int) -> Dataset:
     return counting_ones(max(lengths)).sample(count, lengths, seed=seed)
 
 
-#: The tasks by name; what is added here is known to the command line.
+#: The tasks by name, for the command line.
 TASKS: Final[dict[str, Task]] = {
     task.name: task
     for task in (
@@ -412,14 +380,13 @@ def find_task(name: object) -> Task:
 
 
 def task_of(reading: object) -> Task:
-    """The task whose `reading` that is, as a model's file has it; `ValueError` for none.
+    """The task with that `reading`, as a model's file has it; `ValueError` if there is none.
 
     >>> task_of({"task": "parity", "loss": "binary_cross_entropy", "alphabet": "01"}).name
     'parity'
     """
-    fields = ("task", "loss", "alphabet")
-    if not isinstance(reading, Mapping) or set(reading) != set(fields):
-        raise ArgumentValueError(f"reading must have the fields {', '.join(fields)}.")
+    if not isinstance(reading, Mapping) or set(reading) != {"task", "loss", "alphabet"}:
+        raise ArgumentValueError("reading must have the fields task, loss, alphabet.")
     task = find_task(reading["task"])
     if task.reading != dict(reading):
         raise ArgumentValueError(f"its reading is not that of the task {task.name}.")

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..arguments import as_list
 from ..engine.value import Value
 from ..errors import ArgumentValueError
 from ..ops.table import sigmoid, tanh
 from .model import Model
-from .vectors import Table, as_table, as_weights
+from .vectors import Table, as_vector
 
 
 class LSTM(Model):
     """A layer with a memory cell and three gates (Hochreiter and Schmidhuber, 1997; Gers, 2000).
 
-    π = Wᵀ [1; H; X], and of its four parts i, f, o are sigmoids, g is a tanh; C = f·C + i·g,
-    H = o·tanh(C).  `weights` is W: rows [1; H; X], and the columns of i, f, g, o, one per state
-    each.  The state is H, then C; the output is H.  `names` has the shape of `weights` and defaults
-    to w_1, w_2, ... row by row.  `random` draws offsets of 0, but of 1 for f.  `ValueError` for a
-    shape that does not fit.
+    π = Wᵀ [1; H; X] has four parts: i, f and o are sigmoids of theirs, g is a tanh; C = f·C + i·g,
+    H = o·tanh(C).  `weights` is W: rows [1; H; X], and for each of i, f, g, o a column per state.
+    `names`, by default w_1, w_2, ... row by row, has the same shape.  The state is H, then C; the
+    output is H.  `random` sets the offsets to 0, and those of f to 1.  `ValueError` for a shape
+    that does not fit.
 
     >>> lstm = LSTM.random(2, 1, seed=1)
     >>> run = lstm.unroll([[1], [0], [1]])
@@ -45,13 +46,11 @@ class LSTM(Model):
 class GRU(Model):
     """A layer with a reset gate and an update gate (Cho and others, 2014), as torch has it.
 
-    r and z are sigmoids of their parts of π = Wᵀ [1; H; X].  For n the reset gate stands between:
-    m = Uᵀ [1; H], n = tanh(Wᵀ [1; X] + r·m), H = (1 - z)·n + z·H.  `weights` has rows [1; H; X]
-    and the columns of r, z, n, one per state each; U takes its offset from `recurrent_offset` (a
-    number per state, zeros unless given), its other rows from `weights`.  The state and the output
-    are H.  `names` has the shape of `weights`, `recurrent_names` that of `recurrent_offset`; the
-    names default to w_1, w_2, ... row by row, the recurrent offset last.  `ValueError` for a shape
-    that does not fit.
+    r and z are sigmoids of their parts of π = Wᵀ [1; H; X], and n is reset by r: m = Uᵀ [1; H],
+    n = tanh(Wᵀ [1; X] + r·m), H = (1 - z)·n + z·H.  `weights` has rows [1; H; X], and for each of
+    r, z, n a column per state; the offset of U is `recurrent_offset`, zeros unless given.  `names`
+    and `recurrent_names` have the same shapes, by default w_1, w_2, ... row by row, the recurrent
+    offset last.  The state and the output are H.  `ValueError` for a shape that does not fit.
 
     >>> gru = GRU.random(2, 1, seed=1)
     >>> run = gru.unroll([[1], [0]])
@@ -70,18 +69,14 @@ class GRU(Model):
         recurrent_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__(weights, names=names)
-        given = [0.0] * self.states if recurrent_offset is None else recurrent_offset
-        (row,) = as_table([given], "recurrent_offset")
-        if len(row) != self.states:
-            raise ArgumentValueError(
-                f"recurrent_offset must have size {self.states}, not {len(row)}."
-            )
-        (self.recurrent_offset,) = as_weights(
-            [row],
-            None if recurrent_names is None else [recurrent_names],
-            argument="recurrent_offset",
-            first=1 + len(super().parameters()),
-        )
+        size, first = self.states, 1 + len(super().parameters())
+        numbered = [f"w_{place}" for place in range(first, first + size)]
+        given = numbered if recurrent_names is None else recurrent_names
+        own = as_list(given, "recurrent_names", "names")
+        if len(own) != size:
+            raise ArgumentValueError(f"recurrent_names must have size {size}, not {len(own)}.")
+        offset = [0.0] * size if recurrent_offset is None else recurrent_offset
+        self.recurrent_offset = as_vector(offset, own, "recurrent_offset", Value)
 
     @property
     def recurrent_names(self) -> list[str | None]:

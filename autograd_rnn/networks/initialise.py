@@ -27,7 +27,7 @@ def orthogonal(size: int, chance: random.Random) -> list[list[float]]:
     rows: list[list[float]] = []
     for _ in range(size):
         row = [chance.gauss(0.0, 1.0) for _ in range(size)]
-        for _ in range(2):  # the second pass removes what the rounding of the first one left
+        for _ in range(2):  # the second pass removes the rounding errors of the first
             for other in rows:
                 along = math.fsum(map(mul, row, other))
                 row = [entry - along * part for entry, part in zip(row, other, strict=True)]

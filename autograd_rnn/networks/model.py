@@ -1,4 +1,4 @@
-"""What every model has: its weights, its step, its unrolling over inputs, and its file."""
+"""The base of every model: its weights, its step, its unrolling over inputs, and its file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -13,12 +14,14 @@ from typing import Any, ClassVar, Final, Self
 from ..arguments import as_integer, as_list, as_name, many
 from ..backends.backend import Devices
 from ..backends.compile_step import CompiledStep, compile_step
+from ..engine.reverse import zero_grad
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
 from .initialise import glorot, orthogonal
-from .serialise import KINDS, as_numbers, fields_of, load_json, save_json
+from .serialise import KINDS, as_numbers, fields_of
 from .vectors import (
     Step,
     Table,
@@ -27,27 +30,27 @@ from .vectors import (
     as_table,
     as_vector,
     as_weights,
-    check_step,
     components,
     name_steps,
     state_names,
-    weighted_sums,
 )
 
 # Every weight is an object: beyond these, memory runs out before patience does.
 MOST_STATES: Final = 1000
 MOST_INPUTS: Final = 10_000
-# The orthogonal rows of so many states take seconds per gate.
+# The orthogonal rows of 256 states take seconds per gate.
 MOST_ORTHOGONAL: Final = 256
+IF_ONE_TOO_MANY: Final = "The first row of weights is the offset's, unless bias=False."
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Unrolled:
     """A network unrolled over its inputs: the initial `state` and a step per input (panel 10).
 
     A step has its number `k` from 1, inputs `x`, sums `pi`, states `q` and `output`; that of an
     LSTM also i, f, g, o, c and h, that of a GRU m, r, z, n and h, that of a Linear y, and that of a
-    Stack the step of each of its `layers`.  `cuts` are the numbers of the steps that no gradient
-    leaves backward: see `truncate` of `unroll`.
+    Stack the step of each of its `layers`.  No gradient goes back from the steps whose numbers are
+    in `cuts` to those before them: see `truncate` of `unroll`.
 
     >>> from autograd_rnn import RNN, bits
     >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
@@ -55,19 +58,10 @@ class Unrolled:
     (3, 4.0, 17.0)
     """
 
-    __slots__ = ("cuts", "rnn", "state", "steps")
-
-    def __init__(
-        self,
-        rnn: Any,
-        state: tuple[Value, ...],
-        steps: tuple[Any, ...],
-        cuts: frozenset[int] = frozenset(),
-    ) -> None:
-        self.rnn = rnn
-        self.state = state
-        self.steps = steps
-        self.cuts = cuts
+    rnn: Any
+    state: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    cuts: frozenset[int] = frozenset()
 
     @property
     def given(self) -> tuple[Value, ...]:
@@ -77,24 +71,24 @@ class Unrolled:
 
     @property
     def pi(self) -> tuple[Value, ...]:
-        """π of the last step; `ValueError` where there was no input."""
-        if not self.steps:
-            raise ArgumentValueError("there is no π: the network was unrolled over no inputs.")
-        pi: tuple[Value, ...] = self.steps[-1].pi
-        return pi
+        """π of the last step; `ValueError` if there was no input."""
+        return self._last("π").pi
 
     @property
     def q(self) -> tuple[Value, ...]:
-        """The states after the last step: the initial ones where there was no input."""
-        q: tuple[Value, ...] = self.steps[-1].q if self.steps else self.state
-        return q
+        """The states after the last step: the initial ones if there was no input."""
+        return self.steps[-1].q if self.steps else self.state
 
     @property
     def output(self) -> Any:
-        """The output of the last step: a Value, or a tuple where there are more; as `pi`."""
+        """The output of the last step: a Value, or a tuple of several; errors as for `pi`."""
+        return self._last("output").output
+
+    def _last(self, read: str) -> Step:
         if not self.steps:
-            raise ArgumentValueError("there is no output: the network was unrolled over no inputs.")
-        return self.steps[-1].output
+            reason = "the network was unrolled over no inputs."
+            raise ArgumentValueError(f"there is no {read}: {reason}")
+        return self.steps[-1]
 
     def __repr__(self) -> str:
         return f"<{self.rnn!r} unrolled over {len(self.steps)} steps>"
@@ -103,13 +97,12 @@ class Unrolled:
 class Model:
     """Weights, and a step from a state and an input to the next state and an output.
 
-    A class derived from it is a kind of model: `advance` says how it takes a step, and unrolling,
-    stacking, drawing, compiling, training and files follow.  Its `weights` have rows [1; states;
-    inputs] (without `bias` no 1), and for each of its `gates` a column per state.  `letters` name
-    the vectors of the state, of which the next layer reads the first; that is the output too,
-    unless `output` names another vector.  A file holds what the constructor takes, each argument
-    being an attribute too, and the kind: the name of the class, unless it is given as in
-    `class Mine(Model, kind="another")`.
+    A class derived from it is a kind of model: `advance` takes a step, and unrolling, stacking,
+    drawing, compiling, training and files follow from it.  `weights` has rows [1; states; inputs]
+    (without `bias` no 1), and for each of the `gates` a column per state.  `letters` name the
+    vectors of the state.  The next layer reads the first of them; it is the output too, unless
+    `output` names another vector.  A file holds the constructor's arguments, each of which has to
+    be an attribute, and the kind: the name of the class, or as in `class Mine(Model, kind="my")`.
 
     >>> from autograd_rnn import sigmoid
     >>> class Leaky(Model):  # H = (1 - z)·H + z·π
@@ -120,17 +113,15 @@ class Model:
     ...         pi = self.sums(of_p, h + x)
     ...         mixed = [(1 - z) * h + z * p for z, h, p in zip(z, h, pi)]
     ...         return {"z": z, "pi": pi, "h": mixed}
-    >>> Leaky.random(3, 2)
-    <Leaky: 3 states, 2 inputs>
-    >>> len(Leaky.random(3, 2).unroll([[1, 0], [0, 1]]).steps)
-    2
+    >>> Leaky.random(3, 2).unroll([[1, 0], [0, 1]])
+    <<Leaky: 3 states, 2 inputs> unrolled over 2 steps>
     """
 
     kind: ClassVar[str] = "Model"
     letters: ClassVar[Sequence[str]] = "h"
     gates: ClassVar[Sequence[str]] = "h"
     output: ClassVar[str] = ""
-    #: What `random` begins an offset with, by gate, where it is not 0.
+    #: The offsets of `random` by gate; the others are 0.
     offsets: ClassVar[Mapping[str, float]] = {}
 
     bias: bool = True
@@ -167,7 +158,7 @@ class Model:
     def random(cls, states: int, inputs: int, *, seed: int = 0) -> Self:
         """A layer of random weights: orthogonal over the states, and Glorot's over the inputs.
 
-        The offsets are 0, except those of an LSTM's f, which are 1.  The seed decides the weights.
+        The offsets are 0, those of an LSTM's f 1.  The seed decides the weights.
 
         >>> from autograd_rnn import GRU
         >>> GRU.random(8, 4)
@@ -176,14 +167,12 @@ class Model:
         as_integer(states, "states", least=1, most=MOST_ORTHOGONAL)
         as_integer(inputs, "inputs", least=0, most=MOST_INPUTS)
         chance = random.Random(as_integer(seed, "seed"))
-        tables = [
-            [
-                [cls.offsets.get(gate, 0.0)] * states,
-                *orthogonal(states, chance),
-                *glorot(inputs, states, chance),
-            ]
-            for gate in cls.gates
-        ]
+
+        def draw(gate: str) -> list[list[float]]:
+            offset = [cls.offsets.get(gate, 0.0)] * states
+            return [offset, *orthogonal(states, chance), *glorot(inputs, states, chance)]
+
+        tables = map(draw, cls.gates)
         return cls([list(chain(*rows)) for rows in zip(*tables, strict=True)])
 
     @property
@@ -222,35 +211,49 @@ class Model:
     ) -> Mapping[str, Iterable[Any]]:
         """The vectors of the next step by their letters, in the order in which they are named.
 
-        `state` has a vector for each of the `letters`, and `weights` a table of rows for each of
-        the `gates`, and after those the parameters that a kind has beyond its `weights`, if any.
+        `state` has a vector for each of the `letters`.  `weights` has a table of rows for each of
+        the `gates`, and then the parameters of the kind that are not in its `weights`, if any.
         """
-        raise NotImplementedError  # the constructor has refused what does not define it
+        raise NotImplementedError  # the constructor has refused a class that does not define it
 
     def sums(self, table: Sequence[Sequence[Any]], vector: Sequence[Any]) -> tuple[Any, ...]:
-        """Wᵀ [1; vector] of a table, or Wᵀ vector without `bias`, from the top down.
+        """Wᵀ [1; vector], or Wᵀ vector without `bias`: a sum per column, from the top down.
+
+        The offset enters as itself, not times 1.
 
         >>> from autograd_rnn import Linear
         >>> Linear([[0], [0]]).sums([[10.0, 20.0], [1.0, 2.0]], [5.0])
         (15.0, 30.0)
         """
-        return weighted_sums(table, vector, bias=self.bias)
+        bias, operands = self.bias, vector if self.bias else vector[1:]
+        sums = []
+        for column in zip(*table, strict=True):
+            total = column[0] if bias else column[0] * vector[0]
+            for weight, operand in zip(column[1:], operands, strict=True):
+                total = total + weight * operand
+            sums.append(total)
+        return tuple(sums)
 
     def _split(self, parameters: Sequence[Any]) -> Sequence[Any]:
         """The parameters as `advance` takes them."""
         count, columns, size = len(self.weights), len(self.weights[0]), self.outputs
         rows, rest = as_rows(parameters[: count * columns], columns), parameters[count * columns :]
-        tables: list[Any] = [
-            [row[start : start + size] for row in rows] for start in range(0, columns, size)
-        ]
+        tables: list[Any] = [*zip(*[as_rows(row, size) for row in rows], strict=True)]
         return [*tables, rest] if rest else tables
 
     def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> Any:
-        """The record of step k, nothing in it named."""
+        """Step k, its Values without names."""
         letters, size = self.letters, len(weights[0][0])
-        vectors = self.advance([state] if len(letters) == 1 else as_rows(state, size), x, weights)
+        states = [state] if len(letters) == 1 else as_rows(state, size)
+        vectors: Any = self.advance(states, x, weights)
         if type(vectors) is not dict or {*map(type, vectors.values())} != {tuple}:
-            vectors = self._as_vectors(vectors)
+            what = f"advance of {self.kind}"
+            if not isinstance(vectors, Mapping):
+                raise ArgumentTypeError(
+                    f"{what} must give a dict of vectors, not {type(vectors).__name__}."
+                )
+            given = vectors.items()
+            vectors = {one: tuple(as_list(v, f"{one!r} from {what}")) for one, v in given}
         output = self.output or letters[0]
         q = tuple([entry for letter in letters for entry in vectors.get(letter, ())])
         y = vectors.get(output, ())
@@ -262,32 +265,30 @@ class Model:
             )
         return Step(k, x, vectors, q, y)
 
-    def _as_vectors(self, given: object) -> dict[str, tuple[Any, ...]]:
-        """What `advance` gave, as tuples by letter."""
-        what = f"advance of {self.kind}"
-        if not isinstance(given, Mapping):
-            raise ArgumentTypeError(
-                f"{what} must give a dict of vectors, not {type(given).__name__}."
-            )
-        return {one: tuple(as_list(v, f"{one!r} from {what}")) for one, v in given.items()}
-
     def _layers(self) -> Sequence[Model]:
         """The models whose states are the state, in order."""
         return [self]
 
     def _parts(self, step: Any) -> Sequence[Step]:
-        """The records whose vectors are named in one go."""
+        """The steps of the layers, whose vectors are named together."""
         return [step]
 
     def step(
         self, state: tuple[Any, ...], x: tuple[Any, ...], parameters: tuple[Any, ...]
     ) -> tuple[tuple[Any, ...], Any]:
-        """The state after one input, and the output: a Value where there is one, else a tuple.
+        """The state after one input, and the output: a Value if there is one, else a tuple.
 
-        The parameters are in the order of `parameters()`; nothing is kept or named.  `ValueError`
-        for a vector of the wrong size.
+        The parameters are in the order of `parameters()`.  `ValueError` for a wrong size.
         """
-        check_step(self, state, x, parameters)
+        for argument, given, size in (
+            ("state", state, len(self.initial)),
+            ("x", x, self.inputs),
+            ("parameters", parameters, len(self.parameters())),
+        ):
+            if not isinstance(given, tuple):
+                raise ArgumentTypeError(f"{argument} must be a tuple, not {type(given).__name__}.")
+            if len(given) != size:
+                raise ArgumentValueError(f"{argument} must have size {size}, not {len(given)}.")
         step = self._advance(1, state, x, self._split(parameters))
         return step.q, step.output
 
@@ -295,8 +296,7 @@ class Model:
 
     def zero_grad(self) -> None:
         """Set the `grad` of every weight to 0."""
-        for weight in self.parameters():
-            weight.grad = 0.0
+        zero_grad(*self.parameters())
 
     def __call__(self, inputs: Iterable[Vector]) -> Any:
         """The output after the inputs: `unroll(inputs).output`."""
@@ -307,20 +307,17 @@ class Model:
     ) -> Unrolled:
         """The model over the inputs, one vector per step, with the same weights at every step.
 
-        Numbers among the inputs become constants; the initial state, zeros unless given, are
+        Numbers in the inputs become constants, those in the initial state, zeros unless given,
         variables.  `ValueError` for a vector of the wrong size.
 
-        With `truncate`, backpropagation through time stops after so many steps: steps 1 to
-        `truncate` are a window, the next ones another, and the states that go from one window to
-        the next pass through `stop_gradient`.  So every number forward is the same, and the
-        gradient of a loss of step k is that of its window alone, from its first step to k, with
-        the states that came in as constants.
+        With `truncate`, the steps are cut into windows of that many, and the states pass from one
+        window to the next through `stop_gradient`.  The forward numbers stay the same; the gradient
+        of a loss at step k is that of its window up to k, started from constant states.
 
         >>> from autograd_rnn import RNN, bits
-        >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
-        >>> [step.pi[0].data for step in run.steps]
-        [1.0, 4.0, 17.0]
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> [step.pi[0].data for step in rnn.unroll(bits("101")).steps]
+        [1.0, 4.0, 17.0]
         >>> rnn.unroll(bits("101"), truncate=2).pi[0].backward()
         >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
         [4.0, 1.0]
@@ -336,7 +333,8 @@ class Model:
         if truncate is not None:
             as_integer(truncate, "truncate", least=1)
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
-        size, if_one_too_many = self.inputs, self._if_one_too_many()
+        # Where the constructor takes `bias`, it is an attribute of the instance.
+        size, if_one_too_many = self.inputs, IF_ONE_TOO_MANY if vars(self).get("bias") else ""
         for k, vector in enumerate(vectors, 1):
             if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
@@ -358,7 +356,7 @@ class Model:
         exact: bool = False,
         devices: Devices | None = None,
     ) -> CompiledStep:
-        """The model over batches of sequences, by its outputs; see `compile_step`.
+        """The model as a function of batches of sequences; see `compile_step`.
 
         `loss` is the name of one of ours, a function of an output and a target, or a `Loss`.
 
@@ -375,7 +373,7 @@ class Model:
 
     @classmethod
     def _saved(cls) -> list[str]:
-        """The constructor's arguments, which a file holds."""
+        """The names of the constructor's arguments, which a file holds."""
         return list(inspect.signature(cls).parameters)
 
     def to_dict(self) -> dict[str, Any]:
@@ -385,29 +383,27 @@ class Model:
         >>> RNN([[4], [1]], bias=False).to_dict()["weights"]
         [[4.0], [1.0]]
         """
-        content: dict[str, Any] = {"kind": self.kind}
-        for name in self._saved():
+        names = self._saved()
+        for name in names:
             if not hasattr(self, name):
                 raise ArgumentTypeError(
                     f"{type(self).__name__} cannot be saved: it takes {name!r}, but does not keep "
                     f"it as an attribute."
                 )
-            content[name] = as_numbers(getattr(self, name))
-        return content
+        return {"kind": self.kind} | {name: as_numbers(getattr(self, name)) for name in names}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The model that `to_dict` told of; `ValueError` where something is missing or wrong."""
-        names = cls._saved()
-        return cls(**dict(zip(names, fields_of(content, cls.kind, *names), strict=True)))
+        """The model that `to_dict` described; `ValueError` if anything is missing or wrong."""
+        return cls(**fields_of(content, cls.kind, *cls._saved()))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """The path of a JSON file from which `load` makes the same model; written whole."""
-        return save_json(path, self.to_dict())
+        """The path of a JSON file, from which `load` makes the same model; written whole."""
+        return write_json(path, self.to_dict(), indent=2)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """The model that `save` wrote; runs no code.  `ValueError` where it is no such file.
+        """The model in a file that `save` wrote; runs no code.  `ValueError` for any other file.
 
         >>> import os, tempfile
         >>> from autograd_rnn import RNN
@@ -415,13 +411,9 @@ class Model:
         >>> RNN.load(RNN.random(3, 4).save(path))
         <RNN: 3 states, 4 inputs, tanh>
         """
-        return load_json(path, f"a model of the kind {cls.kind}", cls.from_dict)
-
-    def _if_one_too_many(self) -> str:
-        """What may be wrong where inputs have one number too many."""
-        return ""
+        return read_json(path, f"a model of the kind {cls.kind} that `save` wrote", cls.from_dict)
 
     def __repr__(self) -> str:
-        parts = {"state": self.states, "input": self.inputs, "output": self.outputs}
-        shown = ("state", "input") if self.letters else ("input", "output")
-        return f"<{type(self).__name__}: {', '.join([many(parts[one], one) for one in shown])}>"
+        states, inputs = many(self.states, "state"), many(self.inputs, "input")
+        sizes = (states, inputs) if self.letters else (inputs, many(self.outputs, "output"))
+        return f"<{type(self).__name__}: {', '.join(sizes)}>"

@@ -1,4 +1,4 @@
-"""The recurrent layer of the lecture, and its counter."""
+"""The recurrent layer of the lecture with its counter, and the readout, a layer without a state."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from ..arguments import as_choice, as_flag, as_integer, check_alphabet
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.op import LINEAR, TABLE
+from .initialise import glorot
 from .model import MOST_INPUTS, MOST_STATES, Model
-from .vectors import Table, Vector
+from .vectors import Table, Vector, as_rows
 
 
 def activations() -> tuple[str, ...]:
@@ -27,11 +28,10 @@ def activations() -> tuple[str, ...]:
 class RNN(Model):
     """A recurrent layer: π⁽ᵏ⁾ = Wᵀ [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾], Q⁽ᵏ⁾ = a(π⁽ᵏ⁾) (panel 8).
 
-    `weights` is W: rows [1; Q; X] and a column per state, of numbers or Values; without `bias` the
-    first row is left out.  `activation` names a; `names` has the shape of `weights` and defaults to
-    w_1, w_2, ... row by row, while Values keep the names they have.  The sum of π runs in the order
-    [1; Q; X], the offset enters as itself, and π is the output.  `ValueError` for a shape that does
-    not fit or an unknown activation.
+    `weights` is W: rows [1; Q; X], without `bias` [Q; X], and a column per state, of numbers or
+    Values.  `names`, by default w_1, w_2, ... row by row, has the same shape; Values keep theirs.
+    π is summed in that order, and is the output.  `activation` names a.  `ValueError` for a shape
+    that does not fit or an unknown activation.
 
     >>> from autograd_rnn import bits
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -62,15 +62,10 @@ class RNN(Model):
         """
         as_integer(states, "states", least=1, most=MOST_STATES)
         as_integer(inputs, "inputs", least=0, most=MOST_INPUTS)
-        draw = random.Random(as_integer(seed, "seed"))
-        bound = 1.0 / math.sqrt(states)
-        return cls(
-            [
-                [draw.uniform(-bound, bound) for _ in range(states)]
-                for _ in range(1 + states + inputs)
-            ],
-            activation,
-        )
+        chance, bound = random.Random(as_integer(seed, "seed")), 1.0 / math.sqrt(states)
+        count = (1 + states + inputs) * states
+        drawn = [chance.uniform(-bound, bound) for _ in range(count)]
+        return cls(as_rows(drawn, states), activation)
 
     def __call__(self, inputs: Iterable[Vector]) -> tuple[Value, ...]:
         """The states after the inputs: `unroll(inputs).q`."""
@@ -83,18 +78,53 @@ class RNN(Model):
             return {"pi": pi, "q": pi}
         return {"pi": pi, "q": tuple(map(TABLE[self.activation], pi))}
 
-    def _if_one_too_many(self) -> str:
-        return "The first row of weights is the offset's, unless bias=False." if self.bias else ""
-
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {self.activation}>"
+
+
+class Linear(Model):
+    """A readout without a state: y = Wᵀ [1; X].
+
+    `weights` is W: rows [1; X], without `bias` X, and a column per output, of numbers or Values.
+    `names`, by default w_1, w_2, ... row by row, has the same shape.  `ValueError` for a shape that
+    does not fit.
+
+    >>> Linear([[1], [2], [3]])([[10, 100]]).data
+    321.0
+    """
+
+    letters, gates, output = "", "y", "y"
+
+    def __init__(
+        self, weights: Table, *, bias: bool = True, names: Sequence[Sequence[str]] | None = None
+    ) -> None:
+        self.bias = as_flag(bias, "bias")
+        super().__init__(weights, names=names)
+
+    @classmethod
+    def random(  # type: ignore[override]  # it has no states, but outputs
+        cls, inputs: int, outputs: int, *, seed: int = 0
+    ) -> Self:
+        """A readout with offset 0 and weights as Glorot and Bengio draw them (2010), by the seed.
+
+        >>> Linear.random(8, 2)
+        <Linear: 8 inputs, 2 outputs>
+        """
+        as_integer(inputs, "inputs", least=1, most=MOST_INPUTS)
+        as_integer(outputs, "outputs", least=1, most=MOST_STATES)
+        chance = random.Random(as_integer(seed, "seed"))
+        return cls([[0.0] * outputs, *glorot(inputs, outputs, chance)])
+
+    def advance(self, state: Any, x: Any, weights: Any) -> dict[str, tuple[Any, ...]]:
+        """The sums, which are the outputs y."""
+        return {"y": self.sums(weights[0], x)}
 
 
 def counter(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> RNN:
     """The lecture's hand-made network: its last state is 1 once `base` occurred `at_least` times.
 
-    State j turns on where state j-1 was on and the base comes, or where it was already on
-    (panel 6).  It needs the step activation: with ReLU the states grow, and `GGAA` is wrong.
+    State j turns on if state j-1 was on and the base comes, and then stays on (panel 6).  It needs
+    the step activation: with ReLU the states grow, and `GGAA` is wrong.
 
     >>> from autograd_rnn import one_hot
     >>> [weight.data for weight in counter().weights[2]]
@@ -108,9 +138,7 @@ def counter(base: str = "G", at_least: int = 3, alphabet: str = "ACGT") -> RNN:
     if len(base) != 1 or base not in alphabet:
         raise ArgumentValueError(f"base must be one of the symbols {alphabet!r}, not {base!r}.")
     states = range(as_integer(at_least, "at_least", least=1, most=MOST_STATES))
-    offset = [0 if j == 0 else -1 for j in states]
-    from_state = [
-        [(1 if j == 0 else 2) if i == j else 1 if i == j - 1 else 0 for j in states] for i in states
-    ]
-    from_input = [[1 if symbol == base else 0 for _ in states] for symbol in alphabet]
+    offset, own = [-int(j > 0) for j in states], [1 if j == 0 else 2 for j in states]
+    from_state = [[own[j] if i == j else int(i == j - 1) for j in states] for i in states]
+    from_input = [[int(symbol == base)] * at_least for symbol in alphabet]
     return RNN([offset, *from_state, *from_input], activation="step")

@@ -1,47 +1,29 @@
-"""Models as JSON: written whole, and read back, by their kinds, without running any code."""
+"""The kinds of model by name, and the fields of a model in a file."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final
 
 from ..arguments import shown
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..files import write_whole
-
-T = TypeVar("T")
 
 #: The kinds of model by name, each by the module that defines it: two modules may use one name.
 KINDS: Final[dict[str, dict[str, type[Any]]]] = {}
 
 
-def save_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> Path:
-    """The path of a JSON file that holds the content; written whole."""
-    return write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+def recurrent_kinds() -> list[str]:
+    """The names of the kinds of layer that have a state."""
+    return [name for name, found in KINDS.items() if any(one.letters for one in found.values())]
 
 
-def load_json(path: str | os.PathLike[str], what: str, make: Callable[[Any], T]) -> T:
-    """What `make` makes of a file's content; `ValueError` naming the path where that is refused."""
-    text = Path(path).read_bytes()
-    try:
-        return make(json.loads(text))
-    except RecursionError:
-        reason = "it is nested too deeply"
-    except (ValueError, TypeError) as error:
-        reason = str(error)
-    raise ArgumentValueError(f"{str(path)!r} does not hold {what} that `save` wrote: {reason}")
-
-
-def fields_of(content: object, kind: str, *keys: str) -> list[Any]:
-    """The fields of what was saved, once it is of the kind and has them all.
+def fields_of(content: object, kind: str, *keys: str) -> dict[str, Any]:
+    """The fields of a saved model; `ValueError` if it is of another kind, or one is missing.
 
     >>> fields_of({"kind": "RNN", "bias": True}, "RNN", "bias")
-    [True]
+    {'bias': True}
     """
     if not isinstance(content, Mapping):
         raise ArgumentTypeError(
@@ -52,22 +34,22 @@ def fields_of(content: object, kind: str, *keys: str) -> list[Any]:
     for key in keys:
         if key not in content:
             raise ArgumentValueError(f"{key!r} is missing.")
-    return [content[key] for key in keys]
+    return {key: content[key] for key in keys}
 
 
-def as_numbers(thing: Any) -> Any:
+def as_numbers(content: Any) -> Any:
     """Values as their numbers, in lists as deep as they are; anything else as it is.
 
     >>> as_numbers(((Value(1), Value(2)), (Value(3),))), as_numbers("tanh")
     ([[1.0, 2.0], [3.0]], 'tanh')
     """
-    if isinstance(thing, list | tuple):
-        return [as_numbers(entry) for entry in thing]
-    return thing.data if isinstance(thing, Value) else thing
+    if isinstance(content, list | tuple):
+        return [as_numbers(entry) for entry in content]
+    return content.data if isinstance(content, Value) else content
 
 
 def kind_called(name: str) -> type[Any]:
-    """The class of a kind; `ValueError` where two modules define one."""
+    """The class of a kind; `ValueError` if two modules define one."""
     found = KINDS[name]
     live = [module for module in found if module in sys.modules] or list(found)[-1:]
     if len(live) > 1:

@@ -5,38 +5,35 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import Any, Final, Self
 
 from ..arguments import as_choice, as_integer, as_list, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from .linear import Linear
+from ..files import read_json
 from .model import Model
-from .serialise import KINDS, fields_of, kind_called, load_json
+from .rnn import Linear
+from .serialise import KINDS, fields_of, kind_called, recurrent_kinds
 from .vectors import Step
 
 MOST_LAYERS: Final = 100
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class StackStep(Step):
     """One step of a stack: that of each of its `layers`, and the vectors of the last one."""
 
-    __slots__ = ("layers",)
-
-    def __init__(self, k: int, x: tuple[Any, ...], layers: Sequence[Step]) -> None:
-        last, q = layers[-1], tuple([value for step in layers for value in step.q])
-        super().__init__(k, x, last.vectors, q, last.entries)
-        self.layers = tuple(layers)
+    layers: tuple[Step, ...]
 
 
 class Stack(Model):
     """Layers of which each reads the hidden states of the one below; the last gives the output.
 
     `layers` are RNN, LSTM, GRU, Linear and other kinds of `Model`, the first one nearest to the
-    inputs.  Usual is a Linear on top, the readout; without it the output is that of the last layer
-    (an RNN's is π).  A layer reads the states Q of an RNN, H of an LSTM or a GRU, and y of a
-    Linear.  `ValueError` where the inputs of a layer are not as many.
+    inputs, the last one usually a Linear as the readout.  A layer reads the states Q of an RNN, H
+    of an LSTM or a GRU, and y of a Linear.  `ValueError` for a layer with more or fewer inputs.
 
     >>> from autograd_rnn import LSTM
     >>> model = Stack([LSTM.random(3, 1), Linear.random(3, 1)])
@@ -67,26 +64,24 @@ class Stack(Model):
                 )
 
     @classmethod
-    def random(  # type: ignore[override]  # what a stack is drawn from is more than a layer is
+    def random(  # type: ignore[override]  # a stack takes more arguments than a layer
         cls, kind: str, states: int, inputs: int, outputs: int, *, layers: int = 1, seed: int = 0
     ) -> Stack:
-        """So many layers of one kind, and a readout on top, of random weights.
+        """A stack of `layers` of one kind, and a readout on top, of random weights by the seed.
 
         `kind` is "RNN", "LSTM", "GRU", or that of another `Model` with a state.  The weights are
-        named w_1, w_2, ... through the whole stack.  The seed decides their numbers.
+        named w_1, w_2, ... through the whole stack.
 
         >>> Stack.random("GRU", 4, 2, 1, layers=2)
         <Stack: 2 inputs, GRU of 4, GRU of 4, Linear of 1>
         """
-        recurrent = [name for name, of in KINDS.items() if any(one.letters for one in of.values())]
-        layer = kind_called(as_choice(kind, "kind", recurrent))
+        layer = kind_called(as_choice(kind, "kind", recurrent_kinds()))
         as_integer(layers, "layers", least=1, most=MOST_LAYERS)
         chance = random.Random(as_integer(seed, "seed"))
-        made: list[Model] = []
-        for place in range(layers):
-            width = states if place else inputs
-            made.append(layer.random(states, width, seed=chance.randrange(2**32)))
-        return cls([*made, Linear.random(states, outputs, seed=chance.randrange(2**32))]).numbered()
+        seeds = [chance.randrange(2**32) for _ in range(layers + 1)]
+        widths = [inputs, *[states] * (layers - 1)]
+        made = [layer.random(states, n, seed=own) for n, own in zip(widths, seeds, strict=False)]
+        return cls([*made, Linear.random(states, outputs, seed=seeds[-1])]).numbered()
 
     def numbered(self) -> Self:
         """The stack itself, its weights renamed w_1, w_2, ... from the first layer to the last.
@@ -129,12 +124,8 @@ class Stack(Model):
         return [weight for layer in self.layers for weight in layer.parameters()]
 
     def _split(self, parameters: Sequence[Any]) -> Sequence[Any]:
-        split, start = [], 0
-        for layer in self.layers:
-            end = start + len(layer.parameters())
-            split.append(layer._split(parameters[start:end]))
-            start = end
-        return split
+        rest = iter(parameters)
+        return [layer._split(tuple(islice(rest, len(layer.parameters())))) for layer in self.layers]
 
     def _advance(self, k: int, state: Any, x: Any, weights: Sequence[Any]) -> StackStep:
         steps: list[Step] = []
@@ -144,7 +135,8 @@ class Stack(Model):
             step = layer._advance(k, state[:held], entry, own)
             state, entry = state[held:], step.q[: layer.states] or step.entries
             steps.append(step)
-        return StackStep(k, x, steps)
+        q = tuple([value for step in steps for value in step.q])
+        return StackStep(k, x, step.vectors, q, step.entries, tuple(steps))
 
     def _layers(self) -> Sequence[Model]:
         return self.layers
@@ -158,31 +150,30 @@ class Stack(Model):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """The stack that `to_dict` told of; `ValueError` where something is missing or wrong."""
-        (layers,) = fields_of(content, cls.kind, "layers")
+        """The stack that `to_dict` described; `ValueError` if anything is missing or wrong."""
+        layers = as_list(fields_of(content, cls.kind, "layers")["layers"], "layers")
         kinds = [name for name in KINDS if name != cls.kind]
-        return cls([made_of(layer, kinds) for layer in as_list(layers, "layers")])
+        return cls([made_of(layer, kinds) for layer in layers])
 
     def __repr__(self) -> str:
-        layers = [
-            f"{type(layer).__name__} of {layer.states or layer.outputs}" for layer in self.layers
-        ]
+        layers = [f"{type(one).__name__} of {one.states or one.outputs}" for one in self.layers]
         return f"<Stack: {many(self.inputs, 'input')}, {', '.join(layers)}>"
 
 
-def made_of(content: object, kinds: Collection[str]) -> Any:
-    """The model that `to_dict` told of, of one of the kinds."""
+def made_of(content: object, kinds: Collection[str]) -> Model:
+    """The model, of one of the kinds, that `to_dict` described."""
     kind = content.get("kind") if isinstance(content, Mapping) else None
     if not isinstance(kind, str) or kind not in kinds:
         raise ArgumentValueError(
             f"its kind is {shown(kind)}, not one of {', '.join(kinds)}; the class of a kind of "
             f"your own has to be defined before."
         )
-    return kind_called(kind).from_dict(content)
+    model: Model = kind_called(kind).from_dict(content)
+    return model
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """The model that `save` wrote, of whatever kind; runs no code.  `ValueError` where it is none.
+    """The model in a file that `save` wrote, of any kind; runs no code.  `ValueError` for others.
 
     >>> import os, tempfile
     >>> from autograd_rnn import LSTM
@@ -190,5 +181,4 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     >>> load_model(LSTM.random(3, 2).save(path))
     <LSTM: 3 states, 2 inputs>
     """
-    model: Model = load_json(path, "a model", lambda content: made_of(content, KINDS))
-    return model
+    return read_json(path, "a model that `save` wrote", lambda content: made_of(content, KINDS))

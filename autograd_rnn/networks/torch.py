@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from ..arguments import as_choice, shown
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .gated import GRU, LSTM
-from .linear import Linear
 from .model import Model
-from .rnn import RNN
+from .rnn import RNN, Linear
+from .serialise import as_numbers
 from .stack import Stack
 
 if TYPE_CHECKING:
     import torch
 
-KEY: Final = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)")
+KEY: Final = re.compile(r"(?:weight|bias)_(?:ih|hh)_l(\d+)")
 ACTIVATIONS: Final = ("tanh", "relu")
-Rows: TypeAlias = list[list[float]]
 #: The layers that torch has too.
 Layer: TypeAlias = RNN | LSTM | GRU | Linear
 #: Tensors, or lists of numbers, by torch's names.
@@ -39,10 +38,10 @@ def from_torch(
 
     `source` is a module or its state dict, or a list of them, the first nearest to the inputs.  One
     layer gives an RNN, LSTM, GRU or Linear; several give a Stack, its weights numbered through.
-    The kind of layer is told from the shapes.  `activation` is that of an RNN, "tanh" unless the
-    module says otherwise.  torch's two offsets are added, except that of GRU's n which the reset
-    gate multiplies.  torch's output of an RNN is our state Q.  `ValueError` for any other weights,
-    such as those of two directions or of projections.
+    The shapes decide the kind of layer.  `activation` is that of an RNN, "tanh" unless the module
+    has another.  torch's two offsets are added, except that of GRU's n which the reset gate
+    multiplies.  torch's output of an RNN is our state Q.  `ValueError` for any other weights, such
+    as those of two directions or of projections.
 
     >>> from_torch({"weight": [[2.0, 3.0]], "bias": [1.0]})([[10, 100]]).data
     321.0
@@ -63,76 +62,70 @@ def _layers(source: Module | StateDict, activation: str | None) -> list[Layer]:
     chosen = getattr(source, "nonlinearity", "tanh") if activation is None else activation
     as_choice(chosen, "activation", ACTIVATIONS)
     found = {str(key): _numbers(table, str(key)) for key, table in tables.items()}
-    if "weight" in found and set(found) <= {"weight", "bias"}:
-        return [_linear(found)]
-    count = 0
-    for key in found:
-        match = KEY.fullmatch(key)
-        if match is None:
+    if "weight" in found and found.keys() <= {"weight", "bias"}:
+        weight = found["weight"]
+        offset = [_table(found, "bias", len(weight))] if "bias" in found else []
+        return [Linear([*offset, *_turned(weight)], bias=bool(offset))]
+    places = {key: KEY.fullmatch(key) for key in found}
+    for key, place in places.items():
+        if place is None:
             raise ArgumentValueError(
                 f"source has {shown(key)}: only RNN, LSTM, GRU (of one direction, without "
                 f"projections) and Linear are read."
             )
-        count = max(count, 1 + int(match[3]))
+    count = 1 + max([int(place[1]) for place in places.values() if place], default=-1)
     return [_recurrent(found, place, chosen) for place in range(count)]
 
 
 def _numbers(table: Any, key: str) -> Any:
     """A tensor's numbers: the rows of a weight, the row of a bias."""
     rows = table.tolist() if hasattr(table, "tolist") else table
-    deep = "weight" in key
-    if not isinstance(rows, list) or (
-        deep
-        and not (
-            rows and all(isinstance(row, list) for row in rows) and len({*map(len, rows)}) == 1
+    deep, fits = "weight" in key, isinstance(rows, list)
+    if deep and fits:
+        fits = bool(rows) and all(
+            isinstance(row, list) and len(row) == len(rows[0]) for row in rows
         )
-    ):
+    if not fits:
         raise ArgumentValueError(f"{shown(key)} must be a tensor of {1 + deep} dimensions.")
     return rows
 
 
 def _table(tables: Mapping[str, Any], key: str, rows: int) -> Any:
-    """A weight, once it has the shape that the others ask for."""
+    """A weight or bias, if it has the same number of rows as the others of its layer."""
     if key not in tables:
         raise ArgumentValueError(f"source has no {key!r}.")
-    table = tables[key]
-    if len(table) != rows:
+    if len(tables[key]) != rows:
         raise ArgumentValueError(f"source: the shape of {key!r} does not fit the other weights.")
-    return table
+    return tables[key]
 
 
-def _linear(tables: Mapping[str, Any]) -> Linear:
-    weight = tables["weight"]
-    rows = [list(row) for row in zip(*weight, strict=True)]
-    if "bias" not in tables:
-        return Linear(rows, bias=False)
-    return Linear([_table(tables, "bias", len(weight)), *rows])
+def _turned(rows: Sequence[Sequence[float]]) -> list[list[float]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _recurrent(tables: Mapping[str, Any], place: int, activation: str) -> RNN | LSTM | GRU:
-    """A layer, its kind by the number of gates: 1, 3 or 4 rows per state."""
+    """A layer, its kind by the number of gates: that many rows per state."""
     over_h = tables.get(f"weight_hh_l{place}")
     if not over_h or not over_h[0]:
         raise ArgumentValueError(f"source has no 'weight_hh_l{place}'.")
-    columns, states = len(over_h), len(over_h[0])
-    over_x = _table(tables, f"weight_ih_l{place}", columns)
-    rows = [list(row) for table in (over_h, over_x) for row in zip(*table, strict=True)]
+    count, states = len(over_h), len(over_h[0])
+    rows = [*_turned(over_h), *_turned(_table(tables, f"weight_ih_l{place}", count))]
     biased = f"bias_ih_l{place}" in tables
-    zeros = [0.0] * columns
     of_x, of_h = [
-        _table(tables, f"bias_{letters}_l{place}", columns) if biased else zeros
-        for letters in ("ih", "hh")
+        _table(tables, f"bias_{one}_l{place}", count) if biased else [0.0] * count
+        for one in ("ih", "hh")
     ]
     both = [a + b for a, b in zip(of_x, of_h, strict=True)]
-    if columns == states:
+    if count == len(RNN.gates) * states:
         return RNN([both, *rows] if biased else rows, activation, bias=biased)
-    if columns == 4 * states:
+    if count == len(LSTM.gates) * states:
         return LSTM([both, *rows])
-    if columns == 3 * states:
-        split = 2 * states
-        return GRU([[*both[:split], *of_x[split:]], *rows], of_h[split:])
+    if count == len(GRU.gates) * states:
+        n = slice(2 * states, None)  # the columns of the gate n, the last
+        both[n] = of_x[n]
+        return GRU([both, *rows], of_h[n])
     raise ArgumentValueError(
-        f"source: 'weight_hh_l{place}' has {columns} rows for {states} states, which is no RNN "
+        f"source: 'weight_hh_l{place}' has {count} rows for {states} states, which is no RNN "
         f"(one per state), no GRU (three) and no LSTM (four)."
     )
 
@@ -142,22 +135,27 @@ def to_torch(model: Model) -> dict[str, torch.Tensor]:
 
     A model is an RNN, LSTM, GRU or Linear, or a Stack of recurrent layers of one kind (a readout
     on top is a module of its own: take it from `stack.layers[-1]`).  torch's second offset is
-    zero, except for GRU's n.  `ValueError` where torch is not installed; `TypeError` or
-    `ValueError` for a model that torch has no module for.
+    zero, except for GRU's n.  `ValueError` if torch is not installed; `TypeError` or `ValueError`
+    for a model that torch has no module for.
 
     >>> from autograd_rnn import LSTM
     >>> to_torch(LSTM.random(2, 1))["weight_ih_l0"].shape  # doctest: +SKIP
     torch.Size([8, 1])
     """
-    layers: list[Layer] = []
-    for layer in model.layers if isinstance(model, Stack) else (model,):
+    layers: Sequence[Any] = model.layers if isinstance(model, Stack) else [model]
+    forms = set()
+    for layer in layers:
         if not isinstance(layer, Layer):
             raise ArgumentTypeError(
                 f"model must be an RNN, LSTM, GRU or Linear, or a Stack of them, as torch has: "
                 f"{type(layer).__name__} is none."
             )
-        layers.append(layer)
-    forms = {_form(layer) for layer in layers}
+        activation = getattr(layer, "activation", "tanh")
+        if activation not in ACTIVATIONS:
+            raise ArgumentValueError(
+                f"model has the activation {activation!r}, but torch's RNN has tanh or relu."
+            )
+        forms.add((type(layer), layer.outputs, layer.bias, activation))
     if len(forms) > 1 or (len(layers) > 1 and isinstance(layers[0], Linear)):
         raise ArgumentValueError(
             "model must be of layers of one kind and size, as torch's are: give its layers one by "
@@ -167,40 +165,21 @@ def to_torch(model: Model) -> dict[str, torch.Tensor]:
         import torch
     except ImportError:
         raise ArgumentValueError("to_torch needs torch: pip install torch.") from None
-    tables: dict[str, Any] = {}
-    for place, layer in enumerate(layers):
-        tables |= _tables(layer, place)
-    return {key: torch.tensor(table, dtype=torch.float64) for key, table in tables.items()}
-
-
-def _form(layer: Layer) -> tuple[Any, ...]:
-    """What all layers of a torch module have in common."""
-    if not isinstance(layer, RNN):
-        return type(layer), layer.states, layer.outputs
-    if layer.activation not in ACTIVATIONS:
-        raise ArgumentValueError(
-            f"model has the activation {layer.activation!r}, but torch's RNN has tanh or relu."
-        )
-    return RNN, layer.states, layer.bias, layer.activation
+    tables = [item for place, layer in enumerate(layers) for item in _tables(layer, place).items()]
+    return {key: torch.tensor(table, dtype=torch.float64) for key, table in tables}
 
 
 def _tables(layer: Layer, place: int) -> dict[str, Any]:
     """A layer's weights under torch's names and in its shapes."""
-    rows = [[weight.data for weight in row] for row in layer.weights]
-    offset, *rest = rows if layer.bias else [[], *rows]
-    over_h, over_x = rest[: layer.states], rest[layer.states :]
-
-    def turned(rows: Rows) -> Rows:
-        return [list(column) for column in zip(*rows, strict=True)]
-
+    columns, first = _turned(as_numbers(layer.weights)), int(layer.bias)
+    offset = [column[0] for column in columns] if layer.bias else []
+    over_h = [column[first : first + layer.states] for column in columns]
+    over_x = [column[first + layer.states :] for column in columns]
     if isinstance(layer, Linear):
-        return {"weight": turned(over_x), **({"bias": offset} if layer.bias else {})}
-    tables: dict[str, Any] = {
-        f"weight_ih_l{place}": turned(over_x) or [[] for _ in rows[0]],
-        f"weight_hh_l{place}": turned(over_h),
-    }
+        return {"weight": over_x} | ({"bias": offset} if layer.bias else {})
+    tables = {f"weight_ih_l{place}": over_x, f"weight_hh_l{place}": over_h}
     if layer.bias:
-        last = [weight.data for weight in layer.recurrent_offset] if isinstance(layer, GRU) else []
-        tables[f"bias_ih_l{place}"] = offset
-        tables[f"bias_hh_l{place}"] = [0.0] * (len(offset) - len(last)) + last
+        last = as_numbers(layer.recurrent_offset) if isinstance(layer, GRU) else []
+        second = [0.0] * (len(offset) - len(last)) + last
+        return tables | {f"bias_ih_l{place}": offset, f"bias_hh_l{place}": second}
     return tables

@@ -20,7 +20,7 @@ Inputs: TypeAlias = Collection[float | Collection[float]]
 
 
 class WithTargets(Protocol):
-    """What has sequences and targets, as a `Dataset` does."""
+    """An object with sequences and targets, such as a `Dataset`."""
 
     @property
     def sequences(self) -> Collection[Inputs]: ...
@@ -28,18 +28,18 @@ class WithTargets(Protocol):
     def targets(self) -> Collection[Target]: ...
 
 
-#: What there is to learn from.
+#: The data of a training.
 Data: TypeAlias = WithTargets | tuple[Collection[Inputs], Collection[Target]]
 
 
 class Examples(NamedTuple):
-    """Sequences and as many targets, one or more."""
+    """One or more sequences, and a target for each."""
 
     sequences: list[Any]
     targets: list[Any]
 
     def fingerprint(self) -> str:
-        """A short text that differs where the data differ."""
+        """A short text that differs if the data differ."""
         digest = hashlib.sha256()
         for part in self:
             digest.update(b"part")
@@ -61,8 +61,7 @@ def _flatten(entry: Any, numbers: array[float]) -> None:
 def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
     """The batches of an epoch, as places of examples; the seed and the epoch decide the order.
 
-    So a training that goes on within an epoch has the same batches, without the state of a
-    generator.
+    So a training that resumes within an epoch has the same batches.
 
     >>> batches(5, 2, seed=0, epoch=1)
     [[4, 2], [1, 0], [3]]
@@ -75,9 +74,9 @@ def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
 def as_examples(
     data: Data, argument: str, *, inputs: int, outputs: int, loss: Loss, every: bool
 ) -> Examples:
-    """The examples of a pair (sequences, targets), or of what has both as attributes.
+    """The examples of a pair (sequences, targets), or of an object that has both as attributes.
 
-    `ValueError` naming the place for an empty sequence, a vector of another size, or a target that
+    `ValueError` with the place of an empty sequence, a vector of another size, or a target that
     does not fit the loss.
     """
     pair: Any = data
@@ -98,7 +97,7 @@ def as_examples(
     sizes: set[int] = set()
     for place, (sequence, target) in enumerate(zip(sequences, targets, strict=True)):
         name = f"{argument}: sequences[{place}]"
-        # The numbers of a Dataset have been looked at.
+        # The numbers of a Dataset have been checked.
         steps = sequence if isinstance(data, Dataset) else as_sequence(sequence, name)
         for k, x in enumerate(steps):
             if len(x) != inputs:

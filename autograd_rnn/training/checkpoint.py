@@ -1,19 +1,19 @@
-"""Checkpoints: files with all that an interrupted training needs to go on."""
+"""Checkpoints: files from which an interrupted training can be resumed."""
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..arguments import as_floats, as_integer
-from ..errors import ArgumentValueError, FolderNotFound
-from ..files import write_whole
+from ..errors import ArgumentValueError
+from ..files import check_folder, read_json, write_json
 from .history import History
 
 KIND: Final = "autograd_rnn training"
+WAY_OUT: Final = "Delete it, or choose another path."
 
 
 class Best(NamedTuple):
@@ -25,10 +25,10 @@ class Best(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """Where a training stands after a batch: so many epochs, and batches of the next one, done.
+    """The state of a training after a batch: `epoch` epochs, and `batch` batches of the next, done.
 
-    The rest are sums over those batches: sequences met, their losses, outputs that hit and that
-    were judged, and seconds.
+    `sequences`, `loss`, `hits`, `judged` (the outputs that were judged) and `seconds` are sums over
+    those batches.
     """
 
     weights: list[float]
@@ -44,12 +44,12 @@ class Moment(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """The mean loss of the sequences met."""
+        """The mean loss of the sequences."""
         return self.loss / self.sequences
 
     @property
     def accuracy(self) -> float | None:
-        """The share of hits, or None where nothing was judged."""
+        """The share of hits, or None if nothing was judged."""
         return self.hits / self.judged if self.judged else None
 
 
@@ -58,68 +58,49 @@ def write_checkpoint(
 ) -> None:
     """Write the file whole, or leave the one that was there."""
     parts = {"settings": settings, "moment": moment._asdict(), "history": vars(history)}
-    write_whole(path, (json.dumps({"kind": KIND, **parts}) + "\n").encode())
+    write_json(path, {"kind": KIND, **parts})
 
 
 def read_checkpoint(
     path: str | os.PathLike[str], settings: dict[str, Any], weights: int
 ) -> tuple[Moment, History] | None:
-    """What was written under the same settings, or None where there is no file yet.
+    """The moment and the history in a file, or None if there is no file yet.
 
-    `ValueError` for a file of something else, or of other settings, which it names.
+    `ValueError` for a file of another kind, and for one of other settings, which it names.
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FolderNotFound(f"there is no folder {str(path.parent)!r} for {path.name!r}.")
-    if not path.exists():
+    check_folder(path)
+    if not Path(path).exists():
         return None
-    text = path.read_bytes()
-    try:
-        content = json.loads(text)
-        if content["kind"] != KIND:
-            raise ValueError(f"its kind is {content['kind']!r}")
-        found = content["settings"]
-        moment, history = _as_moment(content["moment"], weights), _as_history(content["history"])
-        if len(history) != moment.epoch or not isinstance(found, dict):
-            raise ValueError("its parts do not fit together")
-    except KeyError as error:
-        reason = f"{error} is missing"
-    except RecursionError:
-        reason = "it is nested too deeply"
-    except (ValueError, TypeError) as error:
-        reason = str(error)
-    else:
-        for name, value in settings.items():
-            if found.get(name) != value:
-                raise ArgumentValueError(
-                    f"the checkpoint {str(path)!r} is of a training with other {name}: "
-                    f"{found.get(name)!r}, not {value!r}. Delete it, or choose another path."
-                )
-        return moment, history
-    raise ArgumentValueError(
-        f"{str(path)!r} does not hold a checkpoint that `fit` wrote: {reason}. Delete it, or "
-        f"choose another path."
-    )
+    what = "a checkpoint that `fit` wrote"
+    found, moment, history = read_json(path, what, lambda c: _parts(c, weights), f". {WAY_OUT}")
+    for name, value in settings.items():
+        if found.get(name) != value:
+            raise ArgumentValueError(
+                f"the checkpoint {str(path)!r} is of a training with other {name}: "
+                f"{found.get(name)!r}, not {value!r}. {WAY_OUT}"
+            )
+    return moment, history
 
 
-def _as_moment(content: Any, weights: int) -> Moment:
-    moment = Moment(**content)
-    best = None if moment.best is None else Best(*moment.best)
-    for numbers in [moment.weights, *([best.weights] if best else [])]:
+def _parts(content: Any, weights: int) -> tuple[dict[str, Any], Moment, History]:
+    """The settings, the moment and the history in the content of a checkpoint, checked."""
+    if content["kind"] != KIND:
+        raise ValueError(f"its kind is {content['kind']!r}")
+    settings, columns = content["settings"], content["history"]
+    moment, history = Moment(**content["moment"]), History(**columns)
+    best = Best(0, 0.0, moment.weights) if moment.best is None else Best(*moment.best)
+    for numbers in (moment.weights, best.weights):
         if len(as_floats(numbers, "its weights")) != weights:
             raise ValueError(f"it has {len(numbers)} weights, not {weights}")
-    counts = [moment.epoch, moment.batch, moment.sequences, moment.hits, moment.judged]
-    for number in [*counts, *([best.epoch] if best else [])]:
-        as_integer(number, "its counts", least=0)
+    counts = (moment.epoch, moment.batch, moment.sequences, moment.hits, moment.judged, best.epoch)
+    for count in counts:
+        as_integer(count, "its counts", least=0)
+    as_floats([moment.loss, moment.seconds, best.loss], "its sums")
     if (moment.batch > 0) != (moment.sequences > 0):
         raise ValueError("its counts do not fit together")
-    as_floats([moment.loss, moment.seconds, best.loss if best else 0.0], "its sums")
-    return moment._replace(best=best)
-
-
-def _as_history(content: Any) -> History:
-    history = History(**{name: as_floats(column, name) for name, column in content.items()})
-    lengths = {len(column) for column in history.columns().values()}
-    if len(lengths) > 1 or set(content) != {one.name for one in fields(history)}:
+    lengths = {len(as_floats(column, name)) for name, column in columns.items()} - {0}
+    if len(lengths) > 1 or set(columns) != {one.name for one in fields(history)}:
         raise ValueError("its history does not fit together")
-    return history
+    if len(history) != moment.epoch or not isinstance(settings, dict):
+        raise ValueError("its parts do not fit together")
+    return settings, moment if moment.best is None else moment._replace(best=best), history

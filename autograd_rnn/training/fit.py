@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -29,7 +30,7 @@ WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or sc
 
 
 class Trainable(Protocol):
-    """What `fit` asks of a model."""
+    """The model that `fit` takes."""
 
     @property
     def inputs(self) -> int: ...
@@ -62,17 +63,16 @@ def fit(
     `model` is a `Model`, such as an `RNN` or a `Stack`, or has `inputs`, `outputs`, `parameters()`
     and `compile` as they do.  `data` and `validation` are pairs (sequences, targets), or have both
     as attributes, as a `Dataset` does.  `loss` is the name of one of ours, a function, or a `Loss`,
-    which tells the accuracy too; `optimiser` is `SGD`, `Adam` or an `Optimiser` of your own.  `at`
-    says whether there is a target per sequence ("last") or per step ("every").  `engine` is "eager"
-    (the engine itself) or a backend of `compile_step`, with so many `threads`, or for "jax" on
-    these `devices`.  Each epoch goes through the data once, in batches, in an order that the seed
-    and the epoch decide.
+    which may have an accuracy too; `optimiser` is `SGD`, `Adam` or an `Optimiser` of your own.
+    There is a target per sequence, or with `at="every"` per step.  `engine` is a backend of
+    `compile_step`, with this number of `threads`, or for "jax" these `devices`.  An epoch passes
+    over the data once, in batches, in an order that the seed and the epoch decide.
 
-    With `patience` the training ends when the validation loss has not fallen for so many epochs,
+    With `patience` the training ends when the validation loss has not fallen for that many epochs,
     and the weights of the best epoch are restored.  With `checkpoint`, a path, everything is
-    written there after each epoch, and a training that finds the file goes on from it: on the
-    same engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves
-    the model, and the checkpoint, as they were after the last whole batch.
+    written there after each epoch, and a training that finds the file resumes from it: on the same
+    engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
+    model, and the checkpoint, as they were after the last whole batch.
 
     `TrainingError` (an `ArithmeticError`) for a loss, gradient or weight that is NaN or infinite,
     naming the epoch, the sequence and the first such number in it; the model is as it was after the
@@ -95,7 +95,7 @@ def fit(
 
 
 class _Training:
-    """One call of `fit`: what was given, and what has been measured so far."""
+    """One call of `fit`: its arguments, and the history so far."""
 
     def __init__(
         self, model: Trainable, data: Data, loss: str | Loss | LossFunction, optimiser: Optimiser,
@@ -126,22 +126,17 @@ class _Training:
         every = as_choice(at, "at", AT) == "every"
         inputs = as_integer(model.inputs, "model.inputs", least=0)
         outputs = as_integer(model.outputs, "model.outputs", least=1)
-
-        def examples(given: Data, argument: str) -> Examples:
-            sizes = {"inputs": inputs, "outputs": outputs}
-            return as_examples(given, argument, **sizes, loss=self.loss, every=every)
-
+        examples = partial(as_examples, inputs=inputs, outputs=outputs, loss=self.loss, every=every)
         self.data = examples(data, "data")
         self.validation = None if validation is None else examples(validation, "validation")
         self.parameters = as_values(model.parameters(), "model.parameters()")
         self.at, self.every = at, every
-        # Only where they are given: other models need not know of devices.
+        # Only if they are given: other models need not know of devices.
         others: dict[str, Any] = {} if devices is None else {"devices": devices}
         self.compiled = model.compile(self.loss.function, at=at, backend=engine, **others)
         self.held_out: Batch | None = None
         self.checkpoint = checkpoint
         self.history = History()
-        self.order: tuple[int, list[list[int]]] = (-1, [])
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -152,39 +147,39 @@ class _Training:
             found = read_checkpoint(self.checkpoint, settings, len(self.parameters))
             if found is not None:
                 moment, self.history = found
-        count = -(-len(self.data.sequences) // self.batch_size)
+        size, of_an_epoch = self.batch_size, -(-len(self.data.sequences) // self.batch_size)
         try:
             self.put_back(moment)
-            with progress_bar(progress, self.epochs, count) as tell:
+            with progress_bar(progress, self.epochs, of_an_epoch) as tell:
                 while moment.epoch < self.epochs and not self.is_over(moment):
-                    if moment.batch < count:
-                        moment = self.after_a_batch(moment)
-                        tell(moment.epoch * count + moment.batch, moment.mean, moment.accuracy)
-                    else:
-                        moment = self.after_an_epoch(moment)
-                        if self.checkpoint is not None:
-                            write_checkpoint(self.checkpoint, settings, moment, self.history)
+                    order = batches(len(self.data.sequences), size, self.seed, moment.epoch)
+                    for places in order[moment.batch :]:
+                        moment = self.after_a_batch(moment, places)
+                        done = moment.epoch * of_an_epoch + moment.batch
+                        tell(done, moment.mean, moment.accuracy)
+                    moment = self.after_an_epoch(moment)
+                    if self.checkpoint is not None:
+                        write_checkpoint(self.checkpoint, settings, moment, self.history)
             if moment.best is not None:
                 self.assign(moment.best.weights)
         except BaseException as error:
-            # A batch is done or it is not: what was begun is undone.
+            # A batch is done whole or not at all.
             self.put_back(moment)
             if isinstance(error, KeyboardInterrupt) and self.checkpoint is not None:
                 write_checkpoint(self.checkpoint, settings, moment, self.history)
             raise
         return self.history
 
-    def after_a_batch(self, moment: Moment) -> Moment:
-        """The moment after one more batch."""
+    def after_a_batch(self, moment: Moment, places: Sequence[int]) -> Moment:
+        """The moment after one more batch, of the sequences at the places."""
         start = time.perf_counter()
-        places = self.batches_of(moment.epoch)[moment.batch]
         sequences = [self.data.sequences[place] for place in places]
         targets = [self.data.targets[place] for place in places]
         batch = self.compiled.prepare(sequences, targets)
         hits, judged = self.hits(batch, targets)
         loss, slopes = self.compiled.loss_and_gradients(batch, threads=self.threads)
         if not are_finite(loss, *slopes):
-            self.fail(moment, "data", self.data, places)
+            self.fail(moment, self.data, places)
         self.optimiser.step(self.parameters, slopes)
         weights = self.weights()
         if not are_finite(*weights):
@@ -212,8 +207,7 @@ class _Training:
                 self.held_out = self.compiled.prepare(*self.validation)
             loss, _ = self.compiled.loss_and_gradients(self.held_out, threads=self.threads)
             if not are_finite(loss):
-                places = range(len(self.validation.sequences))
-                self.fail(moment, "validation", self.validation, places, learning=False)
+                self.fail(moment, self.validation, range(len(self.validation.sequences)))
             hits, judged = self.hits(self.held_out, self.validation.targets)
             entry["validation_loss"] = loss
             entry["validation_accuracy"] = hits / judged if judged else None
@@ -226,43 +220,29 @@ class _Training:
         return Moment(moment.weights, moment.optimiser, moment.epoch + 1, best=best)
 
     def is_over(self, moment: Moment) -> bool:
-        """Whether the validation loss has not been lower for as long as patience lasts."""
-        if self.patience is None or moment.best is None or moment.batch:
+        """Whether the validation loss has not been lower for `patience` epochs."""
+        if self.patience is None or moment.best is None:
             return False
         return moment.epoch - moment.best.epoch >= self.patience
 
-    def batches_of(self, epoch: int) -> list[list[int]]:
-        if self.order[0] != epoch:
-            count = len(self.data.sequences)
-            self.order = epoch, batches(count, self.batch_size, self.seed, epoch)
-        return self.order[1]
-
     def hits(self, batch: Batch, targets: Sequence[Any]) -> tuple[int, int]:
-        """The number of hits, and of outputs that were judged: none where the loss has no hits."""
+        """The numbers of hits and of outputs that were judged: 0 and 0 if the loss has no hits."""
         if self.loss.hit is None:
             return 0, 0
-        outputs: list[Any] = self.compiled.predict(batch, threads=self.threads)
-        goals: list[Any] = list(targets)
-        if self.every:
-            outputs, goals = [list(chain.from_iterable(parts)) for parts in (outputs, goals)]
+        both: list[Any] = [self.compiled.predict(batch, threads=self.threads), targets]
+        outputs, goals = map(chain.from_iterable, both) if self.every else both
         found = [is_hit(self.loss, z, goal) for z, goal in zip(outputs, goals, strict=True)]
         return found.count(True), len(found)
 
-    def fail(
-        self,
-        moment: Moment,
-        argument: str,
-        examples: Examples,
-        places: Sequence[int],
-        learning: bool = True,
-    ) -> None:
+    def fail(self, moment: Moment, examples: Examples, places: Sequence[int]) -> None:
         """Raise the error that names the first sequence of a batch with a number not finite."""
-        epoch = f"epoch {moment.epoch + 1}"
+        learning, epoch = examples is self.data, f"epoch {moment.epoch + 1}"
+        argument = "data" if learning else "validation"
         for place in places:
             sequence, target = examples.sequences[place], examples.targets[place]
-            loss, slopes = self.compiled.loss_and_gradients([sequence], [target])
+            batch = self.compiled.prepare([sequence], [target])
+            loss, slopes = self.compiled.loss_and_gradients(batch)
             if not are_finite(loss, *(slopes if learning else [])):
-                batch = self.compiled.prepare([sequence], [target])
                 assert batch.targets is not None
                 given = (self.compiled.objective, batch.sequences[0], batch.targets[0])
                 fault = find_fault(*given) or "the engine itself finds none."
@@ -275,7 +255,7 @@ class _Training:
             f"{WAY_OUT}"
         )
 
-    # --- what is kept ---------------------------------------------------------------------------
+    # --- what a moment holds --------------------------------------------------------------------
 
     def weights(self) -> list[float]:
         return [parameter.data for parameter in self.parameters]
@@ -285,24 +265,17 @@ class _Training:
             parameter.data = weight
 
     def put_back(self, moment: Moment) -> None:
-        """Make the model, the optimiser and the history what they were at the moment."""
+        """Restore the model, the optimiser and the history of the moment."""
         self.assign(moment.weights)
         self.optimiser.state = moment.optimiser
         self.history.cut(moment.epoch)
 
     def settings(self) -> dict[str, Any]:
-        """What a checkpoint must have in common with the training that goes on from it."""
-        validation = None if self.validation is None else self.validation.fingerprint()
-        return {
-            "loss": self.loss.name,
-            "at": self.at,
-            "optimiser": repr(self.optimiser),
-            "batch_size": self.batch_size,
-            "seed": self.seed,
-            "patience": self.patience,
-            "data": self.data.fingerprint(),
-            "validation": validation,
-        }
+        """What a checkpoint must have in common with the training that resumes from it."""
+        given = {name: getattr(self, name) for name in ("at", "batch_size", "seed", "patience")}
+        data = {"data": self.data, "validation": self.validation}
+        prints = {name: one and one.fingerprint() for name, one in data.items()}
+        return {"loss": self.loss.name, "optimiser": repr(self.optimiser), **given, **prints}
 
 
 def are_finite(*numbers: float) -> bool:

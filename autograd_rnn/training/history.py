@@ -14,23 +14,16 @@ if TYPE_CHECKING:
 
 
 MOST_ROWS: Final = 20
-HEADS: Final = {
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "validation_loss": "validation loss",
-    "validation_accuracy": "validation accuracy",
-    "seconds": "seconds",
-}
 
 
 @dataclass
 class History:
-    """What a training measured, a list with an entry per epoch each; made by `fit`.
+    """What a training measured, as lists with an entry per epoch; made by `fit`.
 
     `loss` and `accuracy` are means over the epoch's batches, each measured before its step;
     `validation_loss` and `validation_accuracy` are measured after the epoch.  A list stays empty
-    where there is nothing to measure: no validation data, or a loss that knows no hits.  Printed it
-    is a table, of some of the epochs if there are many.
+    without validation data, or if the loss has no hits.  Printed it is a table, of some of the
+    epochs if there are many.
 
     >>> history = History(loss=[0.5, 0.25], accuracy=[0.5, 1.0])
     >>> len(history), list(history.columns())
@@ -49,7 +42,7 @@ class History:
         return {name: column for name, column in named.items() if column}
 
     def cut(self, epochs: int) -> None:
-        """Forget what came after so many epochs."""
+        """Forget all but the first `epochs`."""
         for column in self.columns().values():
             del column[epochs:]
 
@@ -62,8 +55,8 @@ class History:
 
         columns = self.columns()
         table = Table()
-        for head in ("epoch", *[HEADS[name] for name in columns]):
-            table.add_column(head, justify="right")
+        for name in ("epoch", *columns):
+            table.add_column(_words(name), justify="right")
         every = -(-len(self) // MOST_ROWS)
         for place in range(len(self)):
             if place % max(every, 1) == 0 or place == len(self) - 1:
@@ -75,13 +68,12 @@ class History:
         """The table as plain text."""
         from rich.console import Console
 
-        text = io.StringIO()
         # In a notebook rich would show the table at once, and leave the file empty.
-        console = Console(
-            file=text, width=100, color_system=None, force_terminal=False, force_jupyter=False
-        )
-        console.print(self)
-        return text.getvalue()
+        plain: Any = {"color_system": None, "force_terminal": False, "force_jupyter": False}
+        console = Console(file=io.StringIO(), width=100, **plain)
+        with console.capture() as captured:
+            console.print(self)
+        return captured.get()
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Jupyter shows the table."""
@@ -107,21 +99,20 @@ class History:
                 return file.getvalue()
 
         columns = self.columns()
-        panels = [
-            [(name, curve) for name, curve in columns.items() if name.endswith(kind)]
-            for kind in ("loss", "accuracy")
-        ]
-        panels = [panel for panel in panels if panel] or [[]]
-        figure = Curves(figsize=(7.0, 3.0 * len(panels)), layout="constrained")
-        for axes, panel in zip(
-            figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True
-        ):
-            for name, curve in panel:
-                # A curve of one epoch is a point, which a line alone would not show.
-                axes.plot(range(1, len(curve) + 1), curve, label=HEADS[name], marker=".")
+        kinds = [kind for kind in ("loss", "accuracy") if kind in " ".join(columns)] or ["loss"]
+        figure = Curves(figsize=(7.0, 3.0 * len(kinds)), layout="constrained")
+        for axes, kind in zip(figure.subplots(len(kinds), squeeze=False)[:, 0], kinds, strict=True):
+            for name, curve in columns.items():
+                if name.endswith(kind):
+                    # A curve of one epoch is a point, which a line alone would not show.
+                    axes.plot(range(1, len(curve) + 1), curve, label=_words(name), marker=".")
             axes.set_xlabel("epoch")
             axes.grid(alpha=0.3)
-            if panel:
-                axes.set_ylabel(panel[0][0])
+            if axes.lines:
+                axes.set_ylabel(kind)
                 axes.legend()
         return figure
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -14,10 +14,7 @@ from ..errors import AnomalyError
 
 
 def find_fault(objective: Objective, xs: Sequence[Any], ys: Sequence[Any]) -> str | None:
-    """A sentence on the first NaN or infinity, as `detect_anomaly` says it, or None.
-
-    The forward pass is taken step by step, so that the sentence can name the step.
-    """
+    """A sentence on the first NaN or infinity, from `detect_anomaly`, with its step; or None."""
     inputs, goals = constants(xs), constants(ys)
     try:
         _go_forward(objective, inputs, goals)
@@ -33,7 +30,7 @@ def find_fault(objective: Objective, xs: Sequence[Any], ys: Sequence[Any]) -> st
 
 
 def _go_forward(objective: Objective, inputs: Sequence[Any], goals: Sequence[Any]) -> None:
-    """Each step alone: only numbers are carried on, so that a long run is not kept in memory."""
+    """Take each step alone, from numbers, so that no long graph is kept in memory."""
     state: Any = tuple([Value(entry) for entry in objective.state])
     total: Any = None
     for k, x in enumerate(inputs, 1):

@@ -17,11 +17,11 @@ CLIP_EPS: Final = 1e-6
 
 
 class Optimiser(ABC):
-    """What `fit` takes a step with; a class derived from it says how far each parameter moves.
+    """The rule by which `fit` moves the parameters; a class derived from it is a rule.
 
-    It defines `moves`, and names in `parts` what it remembers in `state` from step to step.  Its
-    settings are attributes: a checkpoint is refused to an optimiser of other settings.  With
-    `clip_norm`, gradients whose norm over all parameters is larger are scaled down to it.
+    It defines `moves`, and names in `parts` what it keeps in `state` from step to step.  Its
+    settings are attributes, and a checkpoint fits only the same settings.  With `clip_norm`,
+    gradients whose norm over all parameters is larger are scaled down to it.
 
     >>> class SignDescent(Optimiser):
     ...     def moves(self, gradients):
@@ -32,7 +32,7 @@ class Optimiser(ABC):
     0.75
     """
 
-    #: The parts of a state: lists of a number per parameter, and `steps`, how many were taken.
+    #: The parts of a state: lists of a number per parameter, and `steps`, the number of steps.
     parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, learning_rate: float, clip_norm: float | None = None) -> None:
@@ -42,10 +42,10 @@ class Optimiser(ABC):
 
     @property
     def state(self) -> dict[str, Any]:
-        """What is remembered between steps, as JSON can hold it: nothing before the first one.
+        """What is kept between steps, as JSON can hold it: empty before the first one.
 
-        Each step makes a new one, so that a state that was read stays as it was, and can be
-        assigned again.  `ValueError` for anything else.
+        Each step makes a new dict, so a state that was read can be assigned again.  `ValueError`
+        for anything but such a state.
         """
         return self._state
 
@@ -69,7 +69,7 @@ class Optimiser(ABC):
         self._state = made
 
     def step(self, parameters: Iterable[Value], gradients: Iterable[float]) -> None:
-        """Move each parameter against its gradient; all of them, or none where an error comes.
+        """Move each parameter against its gradient: all of them, or none if there is an error.
 
         `ValueError` for another number of gradients, or of parameters than in the steps before.
         """
@@ -100,15 +100,15 @@ class Optimiser(ABC):
         """What each parameter moves by, and the `state` after that."""
 
     def __repr__(self) -> str:
-        settings = {name: value for name, value in vars(self).items() if name[0] != "_"}
-        return f"{type(self).__name__}({', '.join([f'{n}={v!r}' for n, v in settings.items()])})"
+        settings = [f"{name}={value!r}" for name, value in vars(self).items() if name[0] != "_"]
+        return f"{type(self).__name__}({', '.join(settings)})"
 
 
 class SGD(Optimiser):
     """Gradient descent with momentum: p ← p − learning_rate·v, v ← momentum·v + gradient.
 
-    With `clip_norm`, gradients whose norm over all parameters is larger are scaled down to it.
-    `ValueError` for a rate or a norm that is not positive, or a momentum that is not from 0 to 1.
+    With `clip_norm`, larger gradients are scaled down to that norm.  `ValueError` for a rate or a
+    norm that is not positive, or a momentum that is not from 0 to 1.
 
     >>> w = Value(1.0)
     >>> SGD(0.5).step([w], [4.0])
@@ -135,8 +135,8 @@ class Adam(Optimiser):
     """Adam: p ← p − learning_rate·m̂ / (√v̂ + eps), means of the gradients and of their squares.
 
     m and v decay by the factors `betas` per step, and m̂ and v̂ are corrected for their start at 0
-    (Kingma and Ba, 2015, algorithm 1).  With `clip_norm`, gradients whose norm over all parameters
-    is larger are scaled down to it.  `ValueError` for settings outside their ranges.
+    (Kingma and Ba, 2015, algorithm 1).  With `clip_norm`, larger gradients are scaled down to that
+    norm.  `ValueError` for settings outside their ranges.
 
     >>> w = Value(1.0)
     >>> Adam(0.5).step([w], [4.0])
@@ -163,21 +163,15 @@ class Adam(Optimiser):
 
     def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
         zeros, (keep, keep_square) = [0.0] * len(gradients), self.betas
-        steps = self.state.get("steps", 0) + 1
-        means = [
-            m + (1.0 - keep) * (g - m)
-            for m, g in zip(self.state.get("means", zeros), gradients, strict=True)
-        ]
-        squares = [
-            keep_square * v + (1.0 - keep_square) * g * g
-            for v, g in zip(self.state.get("squares", zeros), gradients, strict=True)
-        ]
+        before = self.state or {"steps": 0, "means": zeros, "squares": zeros}
+        steps, old = before["steps"] + 1, zip(before["means"], gradients, strict=True)
+        means = [m + (1.0 - keep) * (g - m) for m, g in old]
+        old = zip(before["squares"], gradients, strict=True)
+        squares = [keep_square * v + (1.0 - keep_square) * g * g for v, g in old]
         size = self.learning_rate / (1.0 - keep**steps)
         root = math.sqrt(1.0 - keep_square**steps)
-        moves = [
-            -size * (m / (math.sqrt(v) / root + self.eps))
-            for m, v in zip(means, squares, strict=True)
-        ]
+        both = zip(means, squares, strict=True)
+        moves = [-size * (m / (math.sqrt(v) / root + self.eps)) for m, v in both]
         return moves, {"steps": steps, "means": means, "squares": squares}
 
 

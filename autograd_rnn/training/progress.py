@@ -9,10 +9,9 @@ from importlib.util import find_spec
 
 @contextmanager
 def progress_bar(wanted: bool, epochs: int, batches: int) -> Iterator[Callable[..., None]]:
-    """A function to tell how many batches are done and what they measured; it draws the bar.
+    """A function `tell(done, loss, accuracy)` that draws the bar after each batch.
 
-    `tell(done, loss, accuracy)`, the accuracy being None where there is none.  On a terminal or in
-    a notebook that has ipywidgets; elsewhere, or where it is not wanted, it draws nothing.
+    It draws on a terminal, or in a notebook that has ipywidgets, if it is `wanted`.
     """
     if not wanted:
         yield lambda *measured: None

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import autograd_rnn.training.fit as training
-from autograd_rnn import bits, load_model, one_hot
+from autograd_rnn import Model, bits, load_model, one_hot
 from autograd_rnn.data import tasks
 from autograd_rnn.data.tasks import TASKS, Settings, Task, dna_family, find_task
+from autograd_rnn.networks.serialise import KINDS
 
 from .conftest import Runner, complaint
 
@@ -171,7 +172,7 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
         (["promoters"], "the task promoters needs FILE, UCI's promoters.data."),
         (["promoters", "missing"], "missing: No such file or directory"),
         (["g3", "some.fa"], "the task g3 takes no FILE."),
-        (["g3", "--cell", "cnn"], "--cell 'cnn' is unknown: choose one of rnn, lstm, gru."),
+        (["g3", "--cell", "cnn"], "--cell 'cnn' is unknown: choose one of "),
         (["g3", "--states", "0"], "states must be 1 or more, not 0."),
         (["g3", "--epochs", "0"], "epochs must be 1 or more, not 0."),
         (["g3", "--epochs", "x"], "Invalid value for '--epochs'"),
@@ -221,6 +222,23 @@ def test_a_task_from_outside(
     assert run("train", "a2", "--engine", "numpy", "--fasta", mitochondrion).code == 0
     monkeypatch.delitem(TASKS, "a2")
     assert "TASK 'a2' is unknown" in complaint(run("predict", path, "GATTACA"))
+
+
+def test_a_kind_of_layer_from_outside_is_a_cell(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "Leaky", {})  # forgotten again after the test
+
+    class Leaky(Model):
+        def advance(self, state: Any, x: Any, weights: Any) -> dict[str, Any]:
+            vectors = state[0], self.sums(*weights, state[0] + x)
+            return {"h": [(h + y) / 2 for h, y in zip(*vectors, strict=True)]}
+
+    result = run("train", "parity", "--cell", "leaky", "--states", 2, *QUICK)
+    assert (result.code, result.err) == (0, "")
+    assert "an odd number of 1: leaky of 2" in result.out
+    cells = complaint(run("train", "g3", "--cell", "cnn")).split("choose one of ")[1]
+    assert {"rnn", "lstm", "gru", "leaky"} <= set(cells.rstrip(".").split(", "))
 
 
 # --- predict -------------------------------------------------------------------------------------
@@ -290,7 +308,7 @@ def test_predict_a_number(run: Runner, tmp_path: Path) -> None:
         (["g3.json", "--fasta", "some.fa", "--window", "0"], "--window must be 1 or more, not 0."),
         (["g3.json", "--fasta", "some.fa", "--window", "9"], "some.fa: no record has a whole"),
         (["missing.json", "GG"], "missing.json: No such file or directory"),
-        (["some.fa", "GG"], "'some.fa' does not hold a model that `save` wrote"),
+        (["some.fa", "GG"], "'some.fa' does not hold a model of `autograd-rnn train`: Expecting"),
         (["plain.json", "GG"], "'plain.json' does not hold a model of `autograd-rnn train`"),
         (
             ["other.json", "GG"],

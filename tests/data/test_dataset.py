@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from autograd_rnn import Dataset, adding, bits, dna_family, one_hot, promoters, read_fasta, windows
 from autograd_rnn.data.dataset import joined
-from autograd_rnn.data.fasta import read_promoters
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 
@@ -146,14 +145,14 @@ def test_promoters_share_no_text_across_a_split(coli: Path) -> None:
     assert [data.targets.count(label) for label in (0, 1)] == [53, 53]
     assert all(len(sequence) == 57 for sequence in data.sequences)
     assert [list(vector) for vector in data.sequences[0]] == one_hot(data.symbols[0])
-    rows = read_promoters(coli)
-    assert (rows[0].name, rows[0].sequence[:6], rows[0].promoter) == ("S10", "TACTAG", True)
-    starts = [(int(row.name), row.block) for row in rows if not row.promoter]
+    names = [line.split(",")[1].strip() for line in coli.read_text().splitlines() if line]
+    assert (names[0], data.symbols[0][:6], data.targets[0]) == ("S10", "TACTAG", 1.0)
+    block = dict(zip(names, data.groups, strict=True))
+    starts = [(int(name), block[name]) for name in names if name.isdigit()]
     overlapping = [(a, b) for p, a in starts for q, b in starts if 0 < q - p < 57]
     assert len(overlapping) == 105
     assert all(a == b for a, b in overlapping)
     assert len({block for _, block in starts}) == 8
-    block = {row.name: row.block for row in rows}
     assert block["RRNG_P1"] == block["RRNAB_P1"] != block["S10"]
     for seed in range(5):
         parts = data.split(6, 2, 2, seed=seed)

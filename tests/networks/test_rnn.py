@@ -139,7 +139,7 @@ def test_every_op_of_one_operand_is_an_activation() -> None:
         (lambda: RNN([[1, 2], [3]]), ArgumentValueError, "rows of one length"),
         (lambda: RNN(3), ArgumentTypeError, "weights must be a list of rows"),
         (lambda: RNN.random(1, 1, seed=None), ArgumentTypeError, "seed must be an int, not NoneT"),
-        (lambda: RNN(["ab"]), ArgumentTypeError, "weights must be a list of rows"),
+        (lambda: RNN(["ab"]), ArgumentTypeError, r"weights\[0\] must be a list, not str"),
         (lambda: RNN([[1, 2], [3, 4]]), ArgumentValueError, "2 rows for 2 states.*at least 3"),
         (lambda: RNN([["1"], [2]]), ArgumentTypeError, r"weights\[0\]\[0\] must be a real number"),
         (lambda: RNN([[1], [2]], "cosine"), ArgumentValueError, "activation 'cosine' is unknown"),
