@@ -12,7 +12,7 @@ from ..graph.notation import LATEX, TEXT, label
 from ..graph.quantities import count_uses, is_inside, name_of
 from ..graph.separating import Edge, Key
 from ..graph.walk import Node, Run, operation, steps_of, topological
-from ..ops.op import CALL, Op
+from ..ops.op import Op
 from .expressions import (
     Applied,
     Expression,
@@ -87,14 +87,7 @@ class Definitions:
         op = self.activation
         if op is None:
             return None
-        return Op(
-            *("a", op.value, op.partials),
-            symbol="a",
-            text="a({})",
-            latex=r"a\left({}\right)",
-            python=op.python,
-            binds=CALL,
-        )
+        return Op("a", op.value, op.partials, latex=r"a\left({}\right)", python=op.python)
 
     def op(self, node: Node) -> Op:
         """The op of a node, called a where it makes a state."""

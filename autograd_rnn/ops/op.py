@@ -36,9 +36,9 @@ class Operand(Protocol):
 class Op:
     """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
-    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `arrays`, `llvm` and
-    `llvm_slope` (of a vector of doubles), `binds` and `operator` (of Python) are the columns of the
-    table; `arity` is the number of operands, and `flat` says that every partial is `nothing`.
+    Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
+    code for the value and the slope at once, and `operator` is Python's), `arity`, the number of
+    operands, and `flat`, which says that every partial is `nothing`.
 
     >>> from autograd_rnn import tanh
     >>> tanh(0.0)
@@ -47,53 +47,33 @@ class Op:
     (1, 'tanh')
     """
 
-    __slots__ = (
-        "arity",
-        "arrays",
-        "binds",
-        "flat",
-        "latex",
-        "llvm",
-        "llvm_slope",
-        "name",
-        "operator",
-        "partials",
-        "python",
-        "symbol",
-        "text",
-        "value",
-    )
-
     def __init__(
         self,
         name: str,
         value: Callable[..., float],
         partials: tuple[Callable[..., Any], ...],
         *,
-        symbol: str,
-        text: str,
-        latex: str,
-        python: str,
+        symbol: str = "",
+        text: str = "",
+        latex: str = "",
+        python: str = "",
         arrays: Callable[..., Any] | None = None,
         llvm: str | None = None,
         llvm_slope: str | None = None,
-        binds: int,
+        binds: int = CALL,
         operator: Callable[..., Any] | None = None,
     ) -> None:
-        self.name = name
-        self.value = value
-        self.partials = partials
-        self.symbol = symbol
-        self.text = text
-        self.latex = latex
-        self.python = python
-        self.arrays = arrays
-        self.llvm = llvm
-        self.llvm_slope = llvm_slope
-        self.binds = binds
-        self.operator = operator
-        self.arity = len(partials)
-        self.flat = all(rule is nothing for rule in partials)
+        self.name, self.value, self.partials = name, value, partials
+        self.arrays, self.llvm, self.llvm_slope = arrays, llvm, llvm_slope
+        self.binds, self.operator = binds, operator
+        self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)
+        self.symbol = symbol or name
+        blanks = ", ".join(["{}"] * self.arity)
+        badge = self.symbol.replace("{", "{{").replace("}", "}}")
+        upright = name.replace("_", r"\_")
+        self.text = text or f"{badge}({blanks})"
+        self.latex = latex or rf"\operatorname{{{{{upright}}}}}\left({blanks}\right)"
+        self.python = python or f"{name}({blanks})"
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -132,38 +112,6 @@ TABLE: Final[dict[str, Op]] = {}
 
 def _entry(name: str) -> Op:
     return TABLE[name]
-
-
-def define(
-    name: str,
-    *,
-    value: Callable[..., float],
-    partials: tuple[Callable[..., Any], ...],
-    symbol: str,
-    text: str,
-    latex: str,
-    python: str,
-    binds: int,
-    arrays: Callable[..., Any],
-    llvm: str | None = None,
-    llvm_slope: str | None = None,
-    operator: Callable[..., Any] | None = None,
-) -> Op:
-    op = TABLE[name] = Op(
-        name,
-        value,
-        partials,
-        symbol=symbol,
-        text=text,
-        latex=latex,
-        python=python,
-        arrays=arrays,
-        llvm=llvm,
-        llvm_slope=llvm_slope,
-        binds=binds,
-        operator=operator,
-    )
-    return op
 
 
 def primitive(
@@ -220,36 +168,29 @@ def primitive(
         )
     if isinstance(binds, bool) or not isinstance(binds, int) or not SUM <= binds <= ATOM:
         raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(binds)}.")
-    blanks = ", ".join(["{}"] * len(rules))
-    badge = as_name(symbol, "symbol") or name
-    op = Op(
+    what = f"the value of {name}"
+    op = TABLE[name] = Op(
         name,
-        _in_floats(value, f"the value of {name}"),
+        lambda *operands: as_float(value(*operands), what),
         tuple([_in_scalars(rule, f"a partial of {name}") for rule in rules]),
-        symbol=badge,
-        text=_template(text, "text", len(rules)) or f"{_literal(badge)}({blanks})",
-        latex=_template(latex, "latex", len(rules))
-        or rf"\operatorname{{{{{name}}}}}\left({blanks}\right)".replace("_", r"\_"),
-        python=_template(python, "python", len(rules)) or f"{name}({blanks})",
+        symbol=as_name(symbol, "symbol") or "",
+        text=_template(text, "text", len(rules)),
+        latex=_template(latex, "latex", len(rules)),
+        python=_template(python, "python", len(rules)),
         arrays=None if arrays is None else as_function(arrays, "arrays"),
         llvm=as_name(llvm, "llvm"),
         binds=binds,
     )
-    TABLE[name] = op
     return op
 
 
-def _literal(text: str) -> str:
-    """The text in a template, where braces are doubled."""
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def _template(template: object, argument: str, arity: int) -> str | None:
-    if as_name(template, argument) is None:
-        return None
-    assert isinstance(template, str)
+def _template(template: object, argument: str, arity: int) -> str:
+    """The template, as it is, or an empty text for None."""
+    text = as_name(template, argument)
+    if text is None:
+        return ""
     try:
-        fields = [field[1:] for field in Formatter().parse(template) if field[1] is not None]
+        fields = [field[1:] for field in Formatter().parse(text) if field[1] is not None]
     except ValueError:
         fields = []
     # `{:^}` is an exponent in `text`.
@@ -258,11 +199,7 @@ def _template(template: object, argument: str, arity: int) -> str | None:
             f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
             f"not {shown(template)}."
         )
-    return template
-
-
-def _in_floats(value: Callable[..., Any], what: str) -> Callable[..., float]:
-    return lambda *operands: as_float(value(*operands), what)
+    return text
 
 
 def _in_scalars(rule: Callable[..., Any], what: str) -> Callable[..., Any]:
