@@ -1,12 +1,12 @@
-"""Expressions that know their value: symbols, ops, products and sums, in text and LaTeX."""
+"""Expressions with a value: symbols, ops, products and sums, written as text and in LaTeX."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from ..graph.notation import (
     LATEX,
@@ -21,6 +21,7 @@ from ..graph.notation import (
 )
 from ..ops import table as ops
 from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
+from ..ops.tracer import Tracer
 
 
 def is_exact(x: float) -> bool:
@@ -29,11 +30,11 @@ def is_exact(x: float) -> bool:
     return float(f"{mantissa}e{power or 0}") == x
 
 
-class Expression(ABC):
-    """What can be written, and evaluated: `value` is what the printed form comes to.
+class Expression(Tracer, ABC):
+    """A formula that can be written and evaluated: `value` is that of its printed form.
 
-    Operators, and calls of ops of the table, give expressions that are simplified a little: factors
-    and terms are gathered, and numbers are worked out.
+    Operators and ops of the table give expressions, simplified a little: equal factors and numbers
+    are gathered.
     """
 
     __slots__ = ("value",)
@@ -44,7 +45,7 @@ class Expression(ABC):
         """The expression in a style, with its symbols or with their numbers in their places."""
 
     def size(self) -> int:
-        """How many symbols and numbers stand in it."""
+        """The number of its symbols and numbers."""
         return 1
 
     def exact(self) -> bool:
@@ -52,11 +53,11 @@ class Expression(ABC):
         return is_exact(self.value)
 
     def magnitude(self) -> float:
-        """Its value with the sizes of its terms and factors, which bounds the error of rounding."""
+        """Its value with the sizes of its terms and factors, which bounds the rounding error."""
         return abs(self.value)
 
     def cost(self, given: Collection[int]) -> int:
-        """How many operations are in it, leaving out what has its `id` among the given."""
+        """The number of its operations, outside of parts whose `id` is among the given."""
         return 0
 
     def plain(self) -> Expression:
@@ -66,40 +67,7 @@ class Expression(ABC):
     @staticmethod
     def _apply_op(op: Op, operands: tuple[Any, ...]) -> Expression:
         given = [as_expression(operand) for operand in operands]
-        if op.operator is None:
-            return applied(op, given)
-        gathered: Expression = op.operator(*given)
-        return gathered
-
-    def __add__(self, other: Any) -> Expression:
-        return total([self, as_expression(other)])
-
-    def __radd__(self, other: Any) -> Expression:
-        return total([as_expression(other), self])
-
-    def __sub__(self, other: Any) -> Expression:
-        return total([self, -as_expression(other)])
-
-    def __rsub__(self, other: Any) -> Expression:
-        return total([as_expression(other), -self])
-
-    def __mul__(self, other: Any) -> Expression:
-        return product([self, as_expression(other)])
-
-    def __rmul__(self, other: Any) -> Expression:
-        return product([as_expression(other), self])
-
-    def __truediv__(self, other: Any) -> Expression:
-        return _divide(self, as_expression(other))
-
-    def __rtruediv__(self, other: Any) -> Expression:
-        return _divide(as_expression(other), self)
-
-    def __pow__(self, other: Any) -> Expression:
-        return _raise(self, as_expression(other))
-
-    def __neg__(self) -> Expression:
-        return product([Number(-1.0), self])
+        return SIMPLIFIED[op](*given) if op in SIMPLIFIED else applied(op, given)
 
 
 class Number(Expression):
@@ -149,7 +117,7 @@ class Symbol(Expression):
 
 
 class Compound(Expression):
-    """An expression that is made of others, its `parts`, by so many `operations`."""
+    """An expression made of others, its `parts`, by a number of `operations`."""
 
     __slots__ = ("operations", "parts")
     operations: int
@@ -316,16 +284,24 @@ def applied(op: Op, operands: Sequence[Expression]) -> Expression:
     return Applied(op, operands)
 
 
-def _divide(x: Expression, y: Expression) -> Expression:
-    if isinstance(y, Number) and y.value == 1.0:
-        return x
-    return applied(ops.div, [x, y])
-
-
 def _raise(x: Expression, y: Expression) -> Expression:
     if isinstance(y, Number) and y.value in (0.0, 1.0, 2.0, 3.0, 4.0):
         return product([x] * int(y.value))
     return applied(ops.pow, [x, y])
+
+
+def _divide(x: Expression, y: Expression) -> Expression:
+    return x if isinstance(y, Number) and y.value == 1.0 else applied(ops.div, [x, y])
+
+
+SIMPLIFIED: Final[dict[Op, Callable[..., Expression]]] = {
+    ops.add: lambda x, y: total([x, y]),
+    ops.sub: lambda x, y: total([x, -y]),
+    ops.mul: lambda x, y: product([x, y]),
+    ops.div: _divide,
+    ops.pow: _raise,
+    ops.neg: lambda x: product([Number(-1.0), x]),
+}
 
 
 # --- derivatives ---------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import reduce
+from operator import add
 from typing import Any, Final, TypeVar
 
 from ..arguments import as_float, as_list
@@ -31,7 +33,7 @@ def dot(xs: Iterable[Entry], ys: Iterable[Other]) -> Entry | Other:
         raise ArgumentValueError(
             f"xs and ys must be of one length, but xs has {len(left)} and ys {len(right)}."
         )
-    total: Entry | Other = _sum([x * y for x, y in zip(left, right, strict=True)])
+    total: Entry | Other = summed([x * y for x, y in zip(left, right, strict=True)])
     return total
 
 
@@ -45,7 +47,7 @@ def logsumexp(zs: Iterable[Entry]) -> Entry:
     """
     exponents = _scalars(zs, "zs")
     shift = _shift(exponents)
-    total: Entry = log(_sum([exp(z - shift) for z in exponents])) + shift
+    total: Entry = log(summed([exp(z - shift) for z in exponents])) + shift
     return total
 
 
@@ -58,7 +60,7 @@ def softmax(zs: Iterable[Entry]) -> list[Entry]:
     exponents = _scalars(zs, "zs")
     shift = _shift(exponents)
     powers = [exp(z - shift) for z in exponents]
-    total = _sum(powers)
+    total = summed(powers)
     return [div(power, total) for power in powers]
 
 
@@ -69,23 +71,16 @@ def _scalars(numbers: object, argument: str) -> list[Any]:
     ]
 
 
-def _sum(terms: list[Any]) -> Any:
-    if not terms:
-        return 0.0
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+def summed(terms: list[Any]) -> Any:
+    """The sum of the terms from the left, without a 0 that it starts from; 0.0 for none."""
+    return reduce(add, terms) if terms else 0.0
 
 
 def _shift(exponents: list[Any]) -> Any:
-    """The largest exponent, finite, by the table's ops, so that a recording finds it anew.
+    """The largest exponent, made finite: by ops of the table, so that it is recorded.
 
-    It cancels, so its derivative is not wanted.
+    It cancels, so nothing flows back through it.
     """
     if not exponents:
         return 0.0
-    largest = exponents[0]
-    for z in exponents[1:]:
-        largest = maximum(largest, z)
-    return stop_gradient(minimum(maximum(largest, -MAX), MAX))
+    return stop_gradient(minimum(maximum(reduce(maximum, exponents), -MAX), MAX))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from ..arguments import as_choice, as_float, as_function, as_name, many
+from ..arguments import as_choice, as_float, as_function, as_text, many
 from ..errors import ArgumentTypeError, ArgumentValueError
-from .functions import dot, logsumexp
+from .functions import dot, logsumexp, summed
 from .table import equal, softplus
 
 
@@ -34,7 +34,7 @@ def squared_error(output: Vector[N], target: Vector[Number]) -> N:
     13.0
     """
     differences = [goal - entry for entry, goal in _pairs(output, target)]
-    loss: N = _sum([difference * difference for difference in differences])
+    loss: N = summed([difference * difference for difference in differences])
     return loss
 
 
@@ -51,7 +51,7 @@ def binary_cross_entropy(output: Vector[N], target: Vector[Number]) -> N:
     1000.0
     """
     terms = [goal * softplus(-z) + (1.0 - goal) * softplus(z) for z, goal in _pairs(output, target)]
-    loss: N = _sum(terms)
+    loss: N = summed(terms)
     return loss
 
 
@@ -109,13 +109,6 @@ def _check_sizes(outputs: Sequence[Any], goals: Sequence[Any]) -> None:
         raise ArgumentValueError(
             f"the output has {len(outputs)} entries, but the target {len(goals)}."
         )
-
-
-def _sum(terms: list[Any]) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
 
 
 # --- what a target must be, and what hits it -----------------------------------------------------
@@ -192,10 +185,10 @@ class Loss:
     hit: Callable[[Sequence[float], Sequence[float]], bool] | None = None
 
     def __post_init__(self) -> None:
-        if as_name(self.name) is None:
-            raise ArgumentTypeError("name must be a str, not NoneType.")
-        for name in ("function", "check", "hit"):
-            if name == "function" or getattr(self, name) is not None:
+        as_text(self.name, "name")
+        as_function(self.function, "function")
+        for name in ("check", "hit"):
+            if getattr(self, name) is not None:
                 as_function(getattr(self, name), name)
 
     def __call__(self, output: Any, target: Any) -> Any:

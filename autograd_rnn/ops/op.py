@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from string import Formatter
 from typing import Any, Final, Protocol
 
-from ..arguments import as_float, as_function, as_name, shown
+from ..arguments import as_float, as_function, as_name, as_text, shown
 from ..errors import ArgumentTypeError, ArgumentValueError
 
 # How tightly an expression binds, from a sum to a name.
@@ -152,8 +152,7 @@ def primitive(
     >>> round(x.grad - math.sinh(1.0), 12)
     0.0
     """
-    if not isinstance(name, str):
-        raise ArgumentTypeError(f"name must be a str, not {type(name).__name__}.")
+    name = as_text(name, "name")
     if not name.isidentifier():
         raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
     if name in TABLE or name == LINEAR:
