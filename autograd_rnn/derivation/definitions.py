@@ -29,7 +29,7 @@ CHEAP: Final = {1: 1, 2: 3}  # operations of a partial that is written out, by o
 
 
 class Definitions:
-    """The graph as lines of a derivation: `defined` has what each named result is computed from.
+    """The graph as lines of a derivation: `defined` has an expression for each named result.
 
     A node has a name, one of `symbols`, if it is a leaf, was given one, is in `keep`, is used more
     than once, or would make the line that uses it too long; other results are written inside that
@@ -95,7 +95,7 @@ class Definitions:
         return op if self.letter is None or node not in self.states else self.letter
 
     def at(self, node: Node, position: int) -> Expression:
-        """How an operand is written: as a copy, by its name, or as what it is computed from."""
+        """How an operand is written: as a copy, by its name, or by its own operands."""
         edge = (node, position)
         parent = node.parents[position]
         if edge not in self.copied:
@@ -110,13 +110,10 @@ class Definitions:
         return self.copy_symbols[target] if isinstance(target, tuple) else self.symbols[target]
 
     def slopes(self, node: Node) -> dict[Key, Expression]:
-        """∂node/∂target for what stands in the definition of a node: other nodes, and copies."""
-        if node not in self.known:
-            self.known[node] = self._slopes(node)
-        return self.known[node]
-
-    def _slopes(self, node: Node) -> dict[Key, Expression]:
-        found: dict[Key, Expression] = {}
+        """∂node/∂target for each target, a node or a copy, in the definition of a node."""
+        if node in self.known:
+            return self.known[node]
+        found = self.known[node] = {}
         waiting: list[tuple[Node, Expression]] = [(node, Number(1.0))]
         while waiting:
             inner, so_far = waiting.pop()

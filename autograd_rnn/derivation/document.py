@@ -112,16 +112,13 @@ def as_text(sections: Sequence[Section]) -> str:
         lines += ["", f"{place}. {section.title}", ""]
         for part in section.body:
             if isinstance(part, Sentence):
-                lines += _wrapped(_plain_words(part).split(" "), INDENT, " ")
+                words = part.write(str, lambda formula: formula.write(TEXT).text)
+                lines += _wrapped(words.split(" "), INDENT, " ")
             elif isinstance(part, Row):
                 lines += _wrapped([_in_line(one) for one in part], 2 * INDENT, ",  ")
             else:
                 lines += _stacked(part)
     return "\n".join(lines[1:]) + "\n"
-
-
-def _plain_words(sentence: Sentence) -> str:
-    return sentence.write(str, lambda formula: formula.write(TEXT).text)
 
 
 def _in_line(equation: Equation) -> str:
