@@ -67,8 +67,6 @@ class Equation(NamedTuple):
 class Sentence(tuple[str | Expression, ...]):
     """Words and expressions."""
 
-    __slots__ = ()
-
     def __new__(cls, *parts: str | Expression) -> Self:
         return super().__new__(cls, parts)
 
@@ -79,8 +77,6 @@ class Sentence(tuple[str | Expression, ...]):
 
 class Row(tuple[Equation, ...]):
     """Short equations on one line."""
-
-    __slots__ = ()
 
 
 Part: TypeAlias = Sentence | Equation | Row

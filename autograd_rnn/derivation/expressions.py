@@ -20,6 +20,7 @@ from ..graph.notation import (
     write_number,
 )
 from ..ops import table as ops
+from ..ops.functions import summed
 from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
 from ..ops.tracer import Tracer
 
@@ -37,7 +38,6 @@ class Expression(Tracer, ABC):
     are gathered.
     """
 
-    __slots__ = ("value",)
     value: float
 
     @abstractmethod
@@ -73,8 +73,6 @@ class Expression(Tracer, ABC):
 class Number(Expression):
     """A number; `pinned` says that it holds at this point only, as the slope of a kink does."""
 
-    __slots__ = ("pinned",)
-
     def __init__(self, value: float, pinned: bool = False) -> None:
         self.value = value
         self.pinned = pinned
@@ -88,8 +86,6 @@ class Symbol(Expression):
 
     A copy `stands_for` the weight that it is a copy of.
     """
-
-    __slots__ = ("key", "latex", "stands_for", "text")
 
     def __init__(
         self, key: object, value: float, text: Text, latex: Text, stands_for: Symbol | None = None
@@ -119,7 +115,6 @@ class Symbol(Expression):
 class Compound(Expression):
     """An expression made of others, its `parts`, by a number of `operations`."""
 
-    __slots__ = ("operations", "parts")
     operations: int
     parts: tuple[Expression, ...]
 
@@ -138,8 +133,6 @@ class Compound(Expression):
 class Applied(Compound):
     """An op applied to expressions, not simplified."""
 
-    __slots__ = ("op",)
-
     def __init__(self, op: Op, operands: Sequence[Expression]) -> None:
         self.op, self.parts, self.operations = op, tuple(operands), 1
         self.value = op.value(*[operand.value for operand in operands])
@@ -153,8 +146,6 @@ class Applied(Compound):
 
 class Product(Compound):
     """A number times powers of expressions that are no products."""
-
-    __slots__ = ("coefficient", "factors")
 
     def __init__(self, coefficient: float, factors: Sequence[tuple[Expression, int]]) -> None:
         self.coefficient, self.factors = coefficient, tuple(factors)
@@ -201,14 +192,9 @@ class Product(Compound):
 class Sum(Compound):
     """A sum of expressions that are no sums."""
 
-    __slots__ = ()
-
     def __init__(self, terms: Sequence[Expression]) -> None:
         self.parts, self.operations = tuple(terms), len(terms) - 1
-        value = terms[0].value
-        for term in terms[1:]:
-            value += term.value
-        self.value = value
+        self.value = summed([term.value for term in terms])
 
     def write(self, style: Style, numbers: bool = False) -> Text:
         text, *others = [term.write(style, numbers) for term in self.parts]

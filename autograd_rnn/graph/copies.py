@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import ArgumentValueError
+from ..ops.functions import summed
 from .notation import Text, accent, label, number, table, write, write_number
 from .sweep import adjoints
 from .walk import Node, Run, check_node, check_run, describe, steps_of, topological
@@ -60,9 +61,7 @@ class Copies(tuple[Copy, ...]):
     @property
     def total(self) -> float:
         """The sum of the terms, from the first copy to the last: the parameter's gradient."""
-        total = self[0].grad if self else 0.0
-        for copy in self[1:]:
-            total += copy.grad
+        total: float = summed([copy.grad for copy in self])
         return total
 
     def __str__(self) -> str:

@@ -41,7 +41,7 @@ LATIN: Final = (
 
 
 class Grammar(NamedTuple):
-    """How names and numbers are written where a call does not say otherwise."""
+    """How names and numbers are written unless a call says otherwise."""
 
     precision: int = 4
     subscripts: bool = True
@@ -156,11 +156,7 @@ def number(x: float, digits: int | None = None, whole: int = 6) -> str:
 
 
 def is_not_finite(*written: str | None) -> bool:
-    """Whether a written number among these is NaN or an infinity, which pictures mark.
-
-    >>> is_not_finite("3", "−∞"), is_not_finite("3", None)
-    (True, False)
-    """
+    """Whether a written number among these is NaN or an infinity, which pictures mark."""
     return any(text is not None and text in NOT_FINITE for text in written)
 
 
@@ -172,7 +168,7 @@ class Text(NamedTuple):
 
 
 class Style(NamedTuple):
-    """How expressions are written: a column of templates of the ops, and what goes with it.
+    """How expressions are written: which templates of the ops, and the signs that go with them.
 
     `digits` and `whole` are those of `number`.  With `signs`, a negative first factor is in
     parentheses, as all others are: (−2)·x.

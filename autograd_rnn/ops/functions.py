@@ -8,9 +8,9 @@ from functools import reduce
 from operator import add
 from typing import Any, Final, TypeVar
 
-from ..arguments import as_float, as_list
+from ..arguments import as_list
 from ..errors import ArgumentValueError
-from .op import Operand
+from .op import Operand, as_scalar
 from .table import div, exp, log, maximum, minimum, stop_gradient
 
 MAX: Final = sys.float_info.max
@@ -65,10 +65,8 @@ def softmax(zs: Iterable[Entry]) -> list[Entry]:
 
 
 def _scalars(numbers: object, argument: str) -> list[Any]:
-    return [
-        number if hasattr(number, "_apply_op") else as_float(number, f"{argument}[{place}]")
-        for place, number in enumerate(as_list(numbers, argument, "numbers or Values"))
-    ]
+    listed = as_list(numbers, argument, "numbers or Values")
+    return [as_scalar(number, f"{argument}[{place}]") for place, number in enumerate(listed)]
 
 
 def summed(terms: list[Any]) -> Any:

@@ -202,11 +202,9 @@ def _template(template: object, argument: str, arity: int) -> str:
 
 
 def _in_scalars(rule: Callable[..., Any], what: str) -> Callable[..., Any]:
-    if rule is nothing:
-        return rule
+    return rule if rule is nothing else lambda *operands: as_scalar(rule(*operands), what)
 
-    def partial(*operands: Any) -> Any:
-        result = rule(*operands)
-        return result if hasattr(result, "_apply_op") else as_float(result, what)
 
-    return partial
+def as_scalar(number: object, argument: str) -> Any:
+    """A Value or tracer, as it is, or the float of a plain number."""
+    return number if hasattr(number, "_apply_op") else as_float(number, argument)
