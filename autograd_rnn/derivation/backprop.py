@@ -64,7 +64,7 @@ class Backward:
 
     def symbol(self, target: Key) -> Symbol:
         """∂top/∂target."""
-        over, under = self.definitions.symbol(self.top), self.definitions.symbol(target)
+        over, under = self.definitions.symbols[self.top], self.definitions.symbols[target]
         return fraction(over, under, self.numbers.get(target, 0.0), holding=self.nested)
 
     def _reference(self, node: Node) -> Expression:
@@ -88,9 +88,9 @@ class Backward:
 
     def _chain(self, target: Key) -> Expression:
         """The chain rule in ∂'s, through all nodes without a line of their own."""
-        under, terms = self.definitions.symbol(target), []
+        under, terms = self.definitions.symbols[target], []
         for node, slope in self.users.get(target, ()):
-            last = fraction(self.definitions.symbol(node), under, slope.value)
+            last = fraction(self.definitions.symbols[node], under, slope.value)
             behind = self.symbol(node) if node in self.lines else self._chain(node)
             terms.append(last if node is self.top else product([behind, last]))
         return total(terms)

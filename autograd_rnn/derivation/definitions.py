@@ -33,7 +33,8 @@ class Definitions:
 
     A node has a name, one of `symbols`, if it is a leaf, was given one, is in `keep`, is used more
     than once, or would make the line that uses it too long; other results are written inside that
-    line, and constants as their numbers.  The edges in `copied` are written as copies.
+    line, and constants as their numbers.  The edges in `copied` are written as copies, which have
+    symbols too.
     """
 
     def __init__(
@@ -47,8 +48,7 @@ class Definitions:
         taken = {label(node.name) for node in self.order if node.name is not None}
         self.activation = self._activation()
         self.letter = None if "a" in taken else self._letter()
-        self.symbols: dict[Node, Symbol] = {}
-        self.copy_symbols: dict[Edge, Symbol] = {}
+        self.symbols: dict[Key, Symbol] = {}
         self.known: dict[Node, dict[Key, Expression]] = {}
         self.defined: dict[Node, Expression] = {}
         self.forms: dict[Node, Expression] = {}
@@ -100,14 +100,10 @@ class Definitions:
         parent = node.parents[position]
         if edge not in self.copied:
             return self.forms[parent]
-        if edge not in self.copy_symbols:
+        if edge not in self.symbols:
             name, weight = self.copied[edge].name, self.symbols[parent]
-            self.copy_symbols[edge] = Symbol.named(edge, parent.data, name, stands_for=weight)
-        return self.copy_symbols[edge]
-
-    def symbol(self, target: Key) -> Symbol:
-        """The symbol of a node that has a name, or of a copy by its edge."""
-        return self.copy_symbols[target] if isinstance(target, tuple) else self.symbols[target]
+            self.symbols[edge] = Symbol.named(edge, parent.data, name, stands_for=weight)
+        return self.symbols[edge]
 
     def slopes(self, node: Node) -> dict[Key, Expression]:
         """∂node/∂target for each target, a node or a copy, in the definition of a node."""

@@ -132,18 +132,17 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
         for position, operand in enumerate(consumer.parents):
             if operand is parameter:
                 slope, partial = adjoint.get(consumer, 0.0), consumer.partials[position]
-                found.append(
-                    Copy(
-                        name=accent(str(name), len(found) + 1),
-                        index=len(found) + 1,
-                        step=steps.get(consumer),
-                        parameter=parameter,
-                        consumer=consumer,
-                        position=position,
-                        data=parameter.data,
-                        adjoint=slope,
-                        partial=partial,
-                        grad=slope * partial,
-                    )
+                copy = Copy(
+                    name=accent(str(name), len(found) + 1),
+                    index=len(found) + 1,
+                    step=steps.get(consumer),
+                    parameter=parameter,
+                    consumer=consumer,
+                    position=position,
+                    data=parameter.data,
+                    adjoint=slope,
+                    partial=partial,
+                    grad=slope * partial,
                 )
+                found.append(copy)
     return Copies(found)

@@ -14,13 +14,7 @@ from ..arguments import as_float, as_function, as_name, as_text, shown
 from ..errors import ArgumentTypeError, ArgumentValueError
 
 # How tightly an expression binds, from a sum to a name.
-SUM: Final = 1
-QUOTIENT: Final = 2
-PRODUCT: Final = 3
-SIGN: Final = 4
-POWER: Final = 5
-CALL: Final = 6
-ATOM: Final = 7
+SUM, QUOTIENT, PRODUCT, SIGN, POWER, CALL, ATOM = range(1, 8)
 
 # The name of the activation that is none: no op may take it.
 LINEAR: Final = "linear"
