@@ -49,7 +49,7 @@ def _way_out(number: object) -> str:
 
 
 def as_list(things: object, argument: str, kind: str = "") -> list[Any]:
-    """The things as a list; `TypeError` naming `argument` for a text and for what is no list."""
+    """The things as a list; `TypeError` naming `argument` for a text or anything not iterable."""
     if isinstance(things, str | bytes) or not isinstance(things, Iterable):
         of, way_out = (f" of {kind}", ": for one, write [x]") if kind else ("", "")
         raise ArgumentTypeError(
@@ -155,7 +155,7 @@ def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
 
 
 def many(count: int, thing: str) -> str:
-    """How many there are of a thing.
+    """A count with its noun, in the plural where it has to be.
 
     >>> many(1, "step"), many(3, "step")
     ('1 step', '3 steps')

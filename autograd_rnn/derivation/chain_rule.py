@@ -96,14 +96,14 @@ class ChainRule:
         return gate
 
     def _before(self, key: Key) -> Node:
-        """The node whose value a member has: itself, or what a copy is a copy of."""
+        """The node whose value a member has: itself, or the node that it is a copy of."""
         before: Node = key[0].parents[key[1]] if isinstance(key, tuple) else key
         return before
 
     # --- ds/dw, forward --------------------------------------------------------------------------
 
     def _inner(self, key: Key) -> Expression:
-        """ds/dw for a member s: 1 for a copy of w, 0 for what does not depend on it."""
+        """ds/dw for a member s: 1 for a copy of w, 0 for a member that does not depend on w."""
         before = self._before(key)
         if before is self.parameter:
             return Number(1.0)
@@ -272,12 +272,12 @@ def _problem(definitions: Definitions, asked: Symbol) -> Section:
     body: list[Part] = [Sentence("Compute ", asked, ", where:")]
     for node, written in definitions.defined.items():
         body.append(Equation(definitions.symbols[node], [Side(written)]))
-    if definitions.letter is not None and definitions.activation is not None:
-        pi = Symbol.named("π", 0.0, "π")
-        a, meaning = Applied(definitions.letter, [pi]), Applied(definitions.activation, [pi])
-        body.append(Sentence("with ", a, " = ", meaning, ", at:"))
-    else:
+    if definitions.letter is None:
         body.append(Sentence("at:"))
+    else:
+        pi = Symbol.named("π", 0.0, "π")
+        a, meaning = [Applied(op, [pi]) for op in definitions.letter]
+        body.append(Sentence("with ", a, " = ", meaning, ", at:"))
     place = {node: index for index, node in enumerate(definitions.given)}
     leaves = [n for n in definitions.order if not n.parents and n in definitions.symbols]
     leaves.sort(key=lambda leaf: place.get(leaf, len(place)))

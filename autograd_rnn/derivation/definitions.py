@@ -1,4 +1,4 @@
-"""A graph as definitions: each result that has a name written in the others, and its slopes."""
+"""A graph as a list of definitions: each named result as a formula of others, and its slopes."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ class Definitions:
         steps = () if run is None else run.steps
         self.states = {q for step in steps for q in step.q if q not in step.pi and q.parents}
         taken = {label(node.name) for node in self.order if node.name is not None}
-        self.activation = self._activation()
-        self.letter = None if "a" in taken else self._letter()
+        self.letter = self._letter(taken)
         self.symbols: dict[Key, Symbol] = {}
         self.known: dict[Node, dict[Key, Expression]] = {}
         self.defined: dict[Node, Expression] = {}
@@ -77,22 +76,18 @@ class Definitions:
                 f"{MOST_DEFINED}: derive a shorter run."
             )
 
-    def _activation(self) -> Op | None:
-        """The one op of one operand that makes all states."""
-        made = {operation(state) for state in self.states}
-        return made.pop() if len(made) == 1 and all(op.arity == 1 for op in made) else None
-
-    def _letter(self) -> Op | None:
-        """The activation under the name a."""
-        op = self.activation
-        if op is None:
+    def _letter(self, taken: Collection[str]) -> tuple[Op, Op] | None:
+        """The one op of one operand that makes all states, under the name a and as it is."""
+        made = list({operation(state) for state in self.states})
+        if "a" in taken or len(made) != 1 or made[0].arity != 1:
             return None
-        return Op("a", op.value, op.partials, latex=r"a\left({}\right)", python=op.python)
+        (op,) = made
+        return Op("a", op.value, op.partials, latex=r"a\left({}\right)", python=op.python), op
 
     def op(self, node: Node) -> Op:
         """The op of a node, called a where it makes a state."""
         op = operation(node)
-        return op if self.letter is None or node not in self.states else self.letter
+        return op if self.letter is None or node not in self.states else self.letter[0]
 
     def at(self, node: Node, position: int) -> Expression:
         """How an operand is written: as a copy, by its name, or by its own operands."""

@@ -321,7 +321,7 @@ def _mathml(latex: str, large: bool = False) -> str:
     """The formula in MathML; `large` sets its fractions as in a displayed formula."""
     from latex2mathml.converter import convert_to_element
 
-    # The converter would take words apart, and read what is escaped in them as markup.
+    # The converter would split words into letters, and read escaped characters as markup.
     found = WORDS.finditer(latex)
     formula = convert_to_element(WORDS.sub(r"\\text{x}", latex))
     for element in formula.iter():

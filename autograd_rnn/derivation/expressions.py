@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
@@ -67,7 +68,8 @@ class Expression(Tracer, ABC):
     @staticmethod
     def _apply_op(op: Op, operands: tuple[Any, ...]) -> Expression:
         given = [as_expression(operand) for operand in operands]
-        return SIMPLIFIED[op](*given) if op in SIMPLIFIED else applied(op, given)
+        simplified = SIMPLIFIED.get(op.operator)
+        return applied(op, given) if simplified is None else simplified(*given)
 
 
 class Number(Expression):
@@ -280,13 +282,13 @@ def _divide(x: Expression, y: Expression) -> Expression:
     return x if isinstance(y, Number) and y.value == 1.0 else applied(ops.div, [x, y])
 
 
-SIMPLIFIED: Final[dict[Op, Callable[..., Expression]]] = {
-    ops.add: lambda x, y: total([x, y]),
-    ops.sub: lambda x, y: total([x, -y]),
-    ops.mul: lambda x, y: product([x, y]),
-    ops.div: _divide,
-    ops.pow: _raise,
-    ops.neg: lambda x: product([Number(-1.0), x]),
+SIMPLIFIED: Final[dict[object, Callable[..., Expression]]] = {
+    operator.add: lambda x, y: total([x, y]),
+    operator.sub: lambda x, y: total([x, -y]),
+    operator.mul: lambda x, y: product([x, y]),
+    operator.truediv: _divide,
+    operator.pow: _raise,
+    operator.neg: lambda x: product([Number(-1.0), x]),
 }
 
 

@@ -37,14 +37,11 @@ def check_gradients(
 ) -> tuple[CheckedInput, ...]:
     """A `CheckedInput` for each input of `f`, once the gradients agree with central differences.
 
-    `f` takes as many Values as there are inputs and gives one.  An input x is moved by
+    `f` takes a Value per input and returns one.  An input x is moved by
     h = eps·max(1, |x|) to both sides; gradient and difference may differ by atol·max(1, |f|) +
-    rtol·|difference|, which is tight enough for a rule that is wrong by a factor of 1.0005, and
-    otherwise `GradientError` names the input and both numbers.
-
-    Where `f` has a kink or a jump within the step, bends too sharply for it, or is not finite, an
-    input is reported with `checked` False: it is never passed.  So `all(x.checked for x in ...)`
-    says that everything was compared.
+    rtol·|difference|, which finds a rule that is wrong by a factor of 1.0005: then `GradientError`
+    names the input and both numbers.  Where `f` has a kink, a jump or a sharp bend within the step,
+    or is not finite, the input is reported with `checked` False.
 
     >>> check_gradients(lambda x, y: x * y, [2, 5])[0].checked
     True

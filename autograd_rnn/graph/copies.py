@@ -90,13 +90,10 @@ class Copies(tuple[Copy, ...]):
 def _use(copy: Copy) -> str:
     """The consumer of a copy, written with its operands: w₁·q̇."""
     written = [
-        Text(copy.name)
-        if position == copy.position
-        else Text(label(parent.name))
-        if parent.name
-        else write_number(parent.data)
-        for position, parent in enumerate(copy.consumer.parents)
+        Text(label(parent.name)) if parent.name else write_number(parent.data)
+        for parent in copy.consumer.parents
     ]
+    written[copy.position] = Text(copy.name)
     return write(copy.consumer.op, *written).text
 
 

@@ -147,7 +147,7 @@ def _letter(character: str) -> str | None:
 def number(x: float, digits: int | None = None, whole: int = 6) -> str:
     """The number with a true minus: `digits` significant ones, whole numbers in full up to `whole`.
 
-    Unless given, there are four digits, or as many as a drawing's `precision=` says.
+    By default there are four digits, or the `precision=` of a drawing.
 
     >>> number(-12345.0), number(0.1234567), number(1.2e-9), number(0.99999)
     ('−12345', '0.1235', '1.2×10⁻⁹', '1.000')

@@ -52,7 +52,7 @@ def on_jax(op: Op) -> Callable[..., Any]:
 
 
 class Traced(Elements):
-    """An array of JAX that stands in for a number in the rules of the table."""
+    """An array of JAX in place of a number in the rules of the table."""
 
     __slots__ = ()
 

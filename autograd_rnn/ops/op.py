@@ -1,7 +1,7 @@
-"""What a primitive is, and how one is registered.
+"""Op, the type of a primitive, and `primitive`, which registers a new one.
 
-An op is data: its entry in the table says what it is called and how it is drawn and written, its
-value on floats, and its local partial derivatives.  `table.py` has the entries.
+An op is data: a name, how it is drawn and written, its value on floats, and its local partial
+derivatives.  `table.py` has the entries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 # How tightly an expression binds, from a sum to a name.
 SUM, QUOTIENT, PRODUCT, SIGN, POWER, CALL, ATOM = range(1, 8)
 
-# The name of the activation that is none: no op may take it.
+# The name of the activation that leaves its operand as it is: no op may take it.
 LINEAR: Final = "linear"
 
 
@@ -73,7 +73,7 @@ class Op:
         return f"<op {self.name}>"
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
-        # An op is its entry in the table, so that is what copies and pickles hold.
+        # Copies and pickles hold the name of the entry.
         return _entry, (self.name,)
 
     def __call__(self, *operands: Any) -> Any:
@@ -87,7 +87,7 @@ class Op:
             if type(operand) is not float:
                 break
         else:
-            # A rule comes here with floats for each op in it, each time that a node is made.
+            # The usual case: rules call ops with floats each time that a node is made.
             return self.value(*operands)
         for operand in operands:
             apply_op = getattr(operand, "_apply_op", None)
@@ -123,19 +123,20 @@ def primitive(
 ) -> Op:
     """A new op, registered under `name`: a function of one or two numbers or Values.
 
-    `value` maps floats to a float and should not raise.  `partials` has a rule per operand, of the
-    operands and the result, written in operators and functions of this package, so that it serves
-    floats and Values: then backward, forward and second derivatives, pictures and checks all have
-    the op; `ops.nothing` is the rule of an op without slopes.  `symbol` stands in the badge of a
-    drawn node; `text`, `latex` and `python` are templates such as `"cosh({})"`, made from the
-    symbol or the name unless given; `arrays` is the value on whole arrays, such as
-    `lambda np, x: np.cosh(x)`, where `np` is `numpy` or `jax.numpy`, without which NumPy goes from
-    element to element; `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such
-    as `"%z = fadd {flags}{v} %x, %y"`, without which it has no compiled replay; `binds` says when a
-    written operand needs parentheses.
+    `value` maps floats to a float and should not raise.  `partials` has a rule per operand, a
+    function of the operands and the result, written in operators and functions of this package: so
+    it serves floats and Values, and derivatives of any order, pictures and programs have the op.
+    `ops.nothing` is the rule of an op without slopes.
 
-    `ValueError` for a name that is taken or no identifier, or for other than one or two rules,
-    `TypeError` for what is not callable.  `check_gradients` tells whether the rule is right.
+    `symbol` is the badge of a drawn node.  `text`, `latex` and `python` are templates such as
+    `"cosh({})"`, by default made from the symbol or the name; `binds` says when a written operand
+    needs parentheses.  `arrays` is the value on whole arrays, such as `lambda np, x: np.cosh(x)`,
+    where `np` is `numpy` or `jax.numpy`; without it NumPy takes element by element, and JAX refuses
+    the op.  `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such as
+    `"%z = fadd {flags}{v} %x, %y"`; without it native code refuses the op.
+
+    `ValueError` for a name that is taken or no identifier, and for other than one or two rules;
+    `TypeError` for a value or rule that is no function.  `check_gradients` checks the rules.
 
     >>> import math
     >>> from autograd_rnn import Value, exp, primitive

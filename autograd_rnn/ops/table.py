@@ -292,7 +292,7 @@ equal: Op = Op(
     %a = select {m} %c, {v} {one}, {v} {zero}
     %z = select {m} %u, {v} {nan}, {v} %a""",
 )
-# The number itself, which no derivative goes through; `nothing` is its rule, not its slope.
+# The number itself, with derivatives stopped; `nothing` is its rule, not its slope.
 stop_gradient: Op = Op(
     "stop_gradient",
     value=lambda x: x,

@@ -1,4 +1,4 @@
-"""The base of tracers: what stands in for a number while a rule of the table is read."""
+"""The base of tracers, which replace numbers while a rule of the table is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _both_ways(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], 
 
 
 class Tracer:
-    """A stand-in for a number: the ops and Python's operators hand it to its `_apply_op`."""
+    """A replacement for a number: ops and Python's operators call its `_apply_op`."""
 
     __slots__ = ()
 
