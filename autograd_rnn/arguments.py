@@ -1,5 +1,5 @@
 # cython: annotation_typing=False
-"""What may come in: real numbers, whole numbers and names, checked at the door."""
+"""Checks of arguments: each returns the argument, or raises an error that names it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def as_float(number: object, argument: str) -> float:
 
 
 def _way_out(number: object) -> str:
-    """The last half of the message of `as_float`: what to write instead."""
+    """The end of the message of `as_float`: what to write instead."""
     if isinstance(number, bool):
         return f": write {int(number)} for {number}."
     if hasattr(number, "_apply_op"):
@@ -50,11 +50,7 @@ def _way_out(number: object) -> str:
 
 
 def as_list(things: object, argument: str, kind: str = "") -> list[Any]:
-    """The things as a list; `TypeError` naming `argument` for a text and for what is no list.
-
-    >>> as_list((1, 2), "point", "numbers")
-    [1, 2]
-    """
+    """The things as a list; `TypeError` naming `argument` for a text or anything not iterable."""
     if isinstance(things, str | bytes) or not isinstance(things, Iterable):
         of, way_out = (f" of {kind}", ": for one, write [x]") if kind else ("", "")
         raise ArgumentTypeError(
@@ -64,11 +60,7 @@ def as_list(things: object, argument: str, kind: str = "") -> list[Any]:
 
 
 def as_floats(numbers: object, argument: str) -> list[float]:
-    """The floats of a list of real numbers; `TypeError` naming `argument` and the place.
-
-    >>> as_floats([1, 2.5], "point")
-    [1.0, 2.5]
-    """
+    """The floats of a list of real numbers; `TypeError` naming `argument` and the place."""
     listed = as_list(numbers, argument, "numbers")
     return [as_float(number, f"{argument}[{place}]") for place, number in enumerate(listed)]
 
@@ -80,9 +72,6 @@ def as_integer(
 
     Raises `TypeError` for anything else, bool included, and `ValueError` for one below `least` or
     above `most`; both name `argument`.
-
-    >>> as_integer(3, "size", least=1)
-    3
     """
     if not isinstance(number, int) or isinstance(number, bool):
         raise ArgumentTypeError(
@@ -96,22 +85,17 @@ def as_integer(
 
 
 def as_choice(choice: object, argument: str, choices: Iterable[str]) -> str:
-    """The str, as it is, if it is among the choices; else `ValueError`, or `TypeError` for no str.
-
-    >>> as_choice("light", "theme", ["light", "dark"])
-    'light'
-    """
-    if not isinstance(choice, str):
-        raise ArgumentTypeError(f"{argument} must be a str, not {type(choice).__name__}.")
-    if choice not in choices:
+    """The str, as it is, if it is one of the choices; else `ValueError`, or `TypeError`."""
+    chosen = as_text(choice, argument)
+    if chosen not in choices:
         raise ArgumentValueError(
-            f"{argument} {shown(choice)} is unknown: choose one of {', '.join(choices)}."
+            f"{argument} {shown(chosen)} is unknown: choose one of {', '.join(choices)}."
         )
-    return choice
+    return chosen
 
 
 def shown(thing: object) -> str:
-    """A thing in a message: a text or number cut short, and of anything else the type.
+    """How a thing is shown in a message: a text or number cut short, or the type of the rest.
 
     >>> shown("x" * 99), shown(10**400), shown([1])
     ("'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'", 'about 2**1329', 'a list')
@@ -125,54 +109,46 @@ def shown(thing: object) -> str:
     return f"a {type(thing).__name__}"
 
 
-def as_name(name: object, argument: str = "name") -> str | None:
-    """The str or None, as it is; `TypeError` for anything else.
+def as_text(text: object, argument: str) -> str:
+    """The str, as it is; `TypeError` for anything else."""
+    if isinstance(text, str):
+        return text
+    raise ArgumentTypeError(f"{argument} must be a str, not {type(text).__name__}.")
 
-    >>> as_name("w_1")
-    'w_1'
-    """
+
+def as_name(name: object, argument: str = "name") -> str | None:
+    """The str or None, as it is; `TypeError` for anything else."""
     if name is None or isinstance(name, str):
         return name
     raise ArgumentTypeError(f"{argument} must be a str or None, not {type(name).__name__}.")
 
 
 def as_function(function: object, argument: str) -> Callable[..., Any]:
-    """What can be called, as it is; `TypeError` for anything else.
-
-    >>> as_function(len, "f")
-    <built-in function len>
-    """
+    """The function, or whatever can be called, as it is; `TypeError` for anything else."""
     if callable(function):
         return function
     raise ArgumentTypeError(f"{argument} must be a function, not {type(function).__name__}.")
 
 
 def as_flag(flag: object, argument: str) -> bool:
-    """The bool, as it is; `ValueError` for anything else.
-
-    >>> as_flag(True, "bias")
-    True
-    """
+    """The bool, as it is; `ValueError` for anything else."""
     if not isinstance(flag, bool):
         raise ArgumentValueError(f"{argument} must be True or False, not {shown(flag)}.")
     return flag
 
 
 def check_alphabet(alphabet: object) -> None:
-    """Refuse what is not one or more different symbols."""
-    if not isinstance(alphabet, str):
-        raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
-    if not alphabet or len(set(alphabet)) < len(alphabet):
+    """Refuse an alphabet that is not one or more different symbols."""
+    symbols = as_text(alphabet, "alphabet")
+    if not symbols or len(set(symbols)) < len(symbols):
         raise ArgumentValueError(
             f"alphabet must be one or more different symbols, not {alphabet!r}."
         )
 
 
 def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
-    """Refuse what is not a text of the alphabet; the message has the symbol and its position."""
-    if not isinstance(sequence, str):
-        raise ArgumentTypeError(f"{argument} must be a str, not {type(sequence).__name__}.")
-    for position, symbol in enumerate(sequence, 1):
+    """Refuse a sequence with other symbols than the alphabet's, naming the first and its place."""
+    for position, symbol in enumerate(as_text(sequence, argument), 1):
         if symbol not in alphabet:
             raise SymbolError(
                 f"{argument}: {symbol!r} at position {position} is not one of {alphabet!r}."
@@ -180,7 +156,7 @@ def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
 
 
 def many(count: int, thing: str) -> str:
-    """How many there are of a thing.
+    """A count with its noun, in the plural where it has to be.
 
     >>> many(1, "step"), many(3, "step")
     ('1 step', '3 steps')

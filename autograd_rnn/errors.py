@@ -1,24 +1,23 @@
-"""What can go wrong, by name."""
+"""The errors that this package raises, each also the builtin that one would catch for it."""
 
 
 class AutogradError(Exception):
     """The base of every error that this package raises on purpose.
 
     >>> from autograd_rnn import bits
-    >>> try:
-    ...     bits("102")
-    ... except AutogradError as error:
-    ...     print(error)
-    bits: '2' at position 3 is not one of '01'.
+    >>> bits("102")
+    Traceback (most recent call last):
+        ...
+    autograd_rnn.errors.SymbolError: bits: '2' at position 3 is not one of '01'.
     """
 
 
 class ArgumentTypeError(AutogradError, TypeError):
-    """An argument is of a kind that does not fit; the message names it and says what fits."""
+    """An argument has the wrong type; the message names it and says which are right."""
 
 
 class ArgumentValueError(AutogradError, ValueError):
-    """An argument is of the right kind, but its value does not fit."""
+    """An argument has the right type, but a value that is not allowed."""
 
 
 class AssignmentError(AutogradError, AttributeError):
@@ -32,11 +31,10 @@ class StaleGraphError(AutogradError, RuntimeError):
     >>> x = Value(3, "x")
     >>> y = x * x
     >>> x.data = 4.0
-    >>> try:
-    ...     Program.of(y, [x])
-    ... except StaleGraphError as error:
-    ...     print(error)
-    mul(x = 4.0, x = 4.0) = 9.0 is 16.0 now: a leaf was assigned after ...
+    >>> Program.of(y, [x])
+    Traceback (most recent call last):
+        ...
+    autograd_rnn.errors.StaleGraphError: mul(x = 4.0, x = 4.0) = 9.0 is 16.0 now: a leaf was ...
     """
 
 
@@ -44,12 +42,11 @@ class AnomalyError(AutogradError, ArithmeticError):
     """The first NaN or infinity inside `detect_anomaly`; the message says where it came from.
 
     >>> from autograd_rnn import Value, detect_anomaly
-    >>> try:
-    ...     with detect_anomaly():
-    ...         Value(0, "p").log()
-    ... except AnomalyError as error:
-    ...     print(error)
-    log(p = 0.0) = -inf is the first result that is not finite, computed in ...
+    >>> with detect_anomaly():
+    ...     y = Value(0, "p").log()
+    Traceback (most recent call last):
+        ...
+    autograd_rnn.errors.AnomalyError: log(p = 0.0) = -inf is the first result that is not ...
     """
 
 
@@ -57,11 +54,10 @@ class GradientError(AutogradError, AssertionError):
     """A gradient differs from the central difference; the message gives the input and both.
 
     >>> from autograd_rnn import check_gradients, stop_gradient
-    >>> try:
-    ...     check_gradients(lambda x: x * stop_gradient(x), [3])
-    ... except GradientError as error:
-    ...     print(error)
-    inputs[0] = 3.0: the gradient is 3.0, but the central difference ... is 6.0; ...
+    >>> check_gradients(lambda x: x * stop_gradient(x), [3])
+    Traceback (most recent call last):
+        ...
+    autograd_rnn.errors.GradientError: inputs[0] = 3.0: the gradient is 3.0, but ... is 6.0; ...
     """
 
 
@@ -74,15 +70,15 @@ class FastaError(AutogradError, ValueError):
 
 
 class FormatError(AutogradError, ValueError):
-    """A picture format that does not exist; the message lists those that do."""
+    """An unknown picture format; the message lists the known ones."""
 
 
 class FolderNotFound(AutogradError, FileNotFoundError):
-    """The folder of a file to be written is not there."""
+    """The folder in which a file is to be written does not exist."""
 
 
 class GraphTooLarge(AutogradError, ValueError):
-    """A graph with too many nodes to be drawn; the message gives the ways out."""
+    """A graph has too many nodes to be drawn; the message says what to do instead."""
 
 
 class LibraryNotFound(AutogradError, ImportError):
@@ -90,41 +86,37 @@ class LibraryNotFound(AutogradError, ImportError):
 
 
 class RendererNotFound(AutogradError, RuntimeError):
-    """No Graphviz to render with; the message says how to get one."""
+    """Graphviz is not installed; the message says how to get it."""
 
 
 class RenderError(AutogradError, RuntimeError):
-    """Graphviz could not render the picture; the message is what it said."""
+    """Graphviz could not render the picture; the message is Graphviz's."""
 
 
 class DerivationError(AutogradError, ArithmeticError):
-    """Two sides of a written equation that do not agree: floats were too small or too large."""
+    """The two sides of an equation differ: its numbers are too small or too large for floats."""
 
 
 class BranchChanged(AutogradError, RuntimeError):
-    """A comparison came out otherwise than when the program was recorded.
+    """A comparison had another outcome than when the program was recorded.
 
     >>> from autograd_rnn import record
     >>> program = record(lambda x: x if x > 0 else -x, 2.0)
-    >>> try:
-    ...     program(-2.0)
-    ... except BranchChanged as error:
-    ...     print(str(error).split(":")[0])
-    x_1 > 0.0 was True when the program was recorded, and is not for -2.0 and 0.0
+    >>> program(-2.0)
+    Traceback (most recent call last):
+        ...
+    autograd_rnn.errors.BranchChanged: x_1 > 0.0 was True when the program was recorded, and ...
     """
 
 
 class TrainingError(AutogradError, ArithmeticError):
-    """A loss, gradient or weight that is NaN or infinite; the message says where it came from.
+    """A loss, gradient or weight is NaN or infinite; the message says where it came from.
 
     >>> from autograd_rnn import RNN, SGD, fit
     >>> network = RNN([[1e200], [1e200]], activation="linear", bias=False)
-    >>> try:
-    ...     _ = fit(
-    ...         network, ([[1, 1]], [0]), loss="squared_error", optimiser=SGD(0.1),
-    ...         epochs=1, batch_size=1, engine="python", progress=False,
-    ...     )
-    ... except TrainingError as error:
-    ...     print(error)
-    epoch 1: sequences[0] of data has the loss inf: step 2: mul(w_1 = 1e+200, 1e+200) = inf ...
+    >>> data, one_epoch = ([[1, 1]], [0]), {"epochs": 1, "batch_size": 1, "progress": False}
+    >>> fit(network, data, loss="squared_error", optimiser=SGD(0.1), engine="python", **one_epoch)
+    Traceback (most recent call last):
+        ...
+    autograd_rnn.errors.TrainingError: epoch 1: sequences[0] of data has the loss inf: ...
     """

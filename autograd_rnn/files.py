@@ -28,9 +28,9 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """The path, once the file holds `content`; an error leaves what was there before untouched.
 
-    A link is followed, and what is no plain file (`/dev/stdout`, a pipe) is written to.  Raises
-    `FolderNotFound` (a `FileNotFoundError`) where the folder does not exist, and what the system
-    raises (`PermissionError`, `IsADirectoryError`, ...) where it cannot be written.
+    Links are followed, and special files (`/dev/stdout`, a pipe) are written to directly.  Raises
+    `FolderNotFound` (a `FileNotFoundError`) where the folder does not exist, and the system's error
+    (`PermissionError`, `IsADirectoryError`, ...) where it cannot be written.
     """
     path = Path(path)
     target = check_folder(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -33,83 +34,69 @@ class Backward:
         self.definitions, self.top, self.targets, self.nested = definitions, top, targets, nested
         self.numbers = restricted_adjoints(top, blocked)
         self.users: dict[Key, list[tuple[Node, Expression]]] = {}
-        defined = [node for node in definitions.order if node in definitions.defined]
-        after = False
-        for node in reversed(defined):
-            after = after or node is top
-            if not after or (node is not top and node not in self.users) or node in blocked:
-                continue
-            for target, slope in definitions.slopes(node).items():
-                if not (isinstance(slope, Number) and slope.value == 0.0):
-                    self.users.setdefault(target, []).insert(0, (node, slope))
-        self.waypoints = self._choose()
+        backward = list(reversed(definitions.defined))
+        for node in backward:
+            if (node is top or node in self.users) and node not in blocked:
+                for target, slope in definitions.slopes(node).items():
+                    if not (isinstance(slope, Number) and slope.value == 0.0):
+                        self.users.setdefault(target, []).insert(0, (node, slope))
+        needs = self._count_needs()
+        needed = [node for node in backward if node in needs and node is not top]
+        using = {node for target in targets for node, _ in self.users.get(target, ())}
+        meeting = {node for node in needed if needs[node] > 1 or len(self.users[node]) > 1}
+        self.waypoints = [n for n in needed if n in using | meeting and n not in targets]
         self.lines = {top, *self.waypoints, *targets}
-        self.full: dict[Key, Expression] = {}
-        for node in reversed(defined):
-            if node in self.needed:
-                self._expand(node)
-        for target in targets:
-            self._expand(target)
+        self.full: dict[Key, Expression] = {top: Number(1.0)}
+        for key in (*needed, *targets):
+            if key is not top:
+                self.full[key] = self._written_out(key)
 
-    def _choose(self) -> list[Node]:
-        """The waypoints, from the top back."""
-        needs: dict[Node, int] = {}
+    def _count_needs(self) -> Counter[Node]:
+        """How many derivatives that are needed use that of a node."""
+        needs: Counter[Node] = Counter()
         waiting = list(self.targets)
-        self.needed: set[Node] = set()
         while waiting:
             for node, _ in self.users.get(waiting.pop(), ()):
-                needs[node] = needs.get(node, 0) + 1
-                if node is not self.top and node not in self.needed:
-                    self.needed.add(node)
+                if node is not self.top and node not in needs:
                     waiting.append(node)
-        using = {node for target in self.targets for node, _ in self.users.get(target, ())}
-        needed = [node for node in self.definitions.order if node in self.needed]
-        several = {n for n in needed if needs[n] > 1 or len(self.users[n]) > 1}
-        return [
-            n for n in reversed(needed) if (n in using or n in several) and n not in self.targets
-        ]
+                needs[node] += 1
+        return needs
 
     def symbol(self, target: Key) -> Symbol:
         """∂top/∂target."""
-        over, under = self.definitions.symbol(self.top), self.definitions.symbol(target)
+        over, under = self.definitions.symbols[self.top], self.definitions.symbols[target]
         return fraction(over, under, self.numbers.get(target, 0.0), holding=self.nested)
 
     def _reference(self, node: Node) -> Expression:
         """∂top/∂node in a formula: written out, unless that is too long or it is 0."""
-        if node is self.top:
-            return Number(1.0)
         full = self.full[node]
-        if full.size() > LONGEST_PRODUCT:
-            return self.symbol(node)
-        return full
+        return self.symbol(node) if full.size() > LONGEST_PRODUCT else full
 
-    def _expand(self, target: Key) -> None:
-        if target is self.top:
-            self.full[target] = Number(1.0)
-        elif self.numbers.get(target, 0.0) == 0.0 and target not in self.targets:
-            self.full[target] = Number(0.0)
-        else:
-            terms = [
+    def _written_out(self, target: Key) -> Expression:
+        if self.numbers.get(target, 0.0) == 0.0 and target not in self.targets:
+            return Number(0.0)
+        return total(
+            [
                 self._times(target, self._reference(node), slope.plain())
                 for node, slope in self.users.get(target, ())
             ]
-            self.full[target] = total(terms)
+        )
 
     def _times(self, target: Key, behind: Expression, slope: Expression) -> Expression:
-        """The lecture's order: what a copy is multiplied by stands first, and later steps do."""
+        """The factors in the lecture's order: the slope by a copy first, or else the later step."""
         return product([slope, behind] if target in self.targets else [behind, slope])
 
     def _chain(self, target: Key) -> Expression:
-        """The chain rule in ∂'s, through what has no line of its own."""
-        under, terms = self.definitions.symbol(target), []
+        """The chain rule in ∂'s, through all nodes without a line of their own."""
+        under, terms = self.definitions.symbols[target], []
         for node, slope in self.users.get(target, ()):
-            last = fraction(self.definitions.symbol(node), under, slope.value)
+            last = fraction(self.definitions.symbols[node], under, slope.value)
             behind = self.symbol(node) if node in self.lines else self._chain(node)
             terms.append(last if node is self.top else product([behind, last]))
         return total(terms)
 
     def _short(self, target: Key) -> Expression:
-        """The chain rule with the slopes of each line, and ∂top/∂waypoint as it is called."""
+        """The chain rule with the slopes of each line, and ∂top/∂waypoint by its symbol."""
         terms = []
         for node, slope in self.users.get(target, ()):
             if node not in self.lines:

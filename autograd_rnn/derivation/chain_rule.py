@@ -54,8 +54,10 @@ class ChainRule:
         self.definitions = Definitions(output, copied, keep, run)
         self.order = [node for node in self.definitions.order if not node.constant]
         self.totals = tangents(parameter, output)
-        self.nested = self._is_nested()
-        self.gate = self._find_gate()
+        behind = self._nodes_behind()
+        # Then holding a member fixed changes something.
+        self.nested = any(self._before(key) in behind for key in self.members)
+        self.gate = self._find_gate(behind)
         keys = list(self.members)
         self.back = Backward(self.definitions, self.gate, keys, self.members, self.nested)
         self.front = Backward(self.definitions, output, [self.gate])
@@ -66,54 +68,42 @@ class ChainRule:
         self.by_nodes = any(isinstance(inner, Symbol) for inner in self.inner.values())
         self.general = self._general()
 
-    def _is_nested(self) -> bool:
-        """Whether a member lies behind another one, so that holding it fixed changes something."""
+    def _nodes_behind(self) -> set[Node]:
+        """The nodes that are computed from members."""
         behind: set[Node] = set()
         for node in self.order:
             for position, parent in enumerate(node.parents):
-                edge = (node, position)
-                if edge in self.members and parent in behind:
-                    return True
-                if parent in behind or parent in self.members or edge in self.members:
+                if parent in behind or parent in self.members or (node, position) in self.members:
                     behind.add(node)
-            if node in behind and node in self.members:
-                return True
-        return False
+        return behind
 
-    def _find_gate(self) -> Node:
+    def _find_gate(self, behind: set[Node]) -> Node:
         """The last defined node before the output that every path from the set goes through.
 
         The lecture's π⃛: ∂L/∂π⃛ is taken out of the sum.  The output itself where there is none.
         """
         place = {node: index for index, node in enumerate(self.order)}
-        starts = [place.get(key[0] if isinstance(key, tuple) else key, 0) for key in self.members]
-        moving = {key for key in self.members if not isinstance(key, tuple)}
-        reach: dict[Node, int] = {}  # the place of the last node that uses one
-        for node in self.order:
-            for position, parent in enumerate(node.parents):
-                if parent in moving or (node, position) in self.members:
-                    moving.add(node)
-                    reach[parent] = place[node]
+        last_use = {parent: place[node] for node in self.order for parent in node.parents}
+        members = [key[0] if isinstance(key, tuple) else key for key in self.members]
+        start = max([place.get(node, 0) for node in members])
+        candidates = set(self.definitions.defined) - set(self.members) - {self.output}
         gate, farthest = self.output, -1
         for index, node in enumerate(self.order):
-            if node not in moving:
-                continue
-            after = index >= max(starts) and node not in self.members
-            defined = node in self.definitions.defined and node is not self.output
-            if after and defined and farthest <= index:
-                gate = node
-            farthest = max(farthest, reach.get(node, -1))
+            if node in behind or node in self.members:
+                if node in candidates and index >= max(start, farthest):
+                    gate = node
+                farthest = max(farthest, last_use.get(node, -1))
         return gate
 
     def _before(self, key: Key) -> Node:
-        """The node whose value a member has: itself, or what a copy is a copy of."""
+        """The node whose value a member has: itself, or the node that it is a copy of."""
         before: Node = key[0].parents[key[1]] if isinstance(key, tuple) else key
         return before
 
     # --- ds/dw, forward --------------------------------------------------------------------------
 
     def _inner(self, key: Key) -> Expression:
-        """ds/dw for a member s: 1 for a copy of w, 0 for what does not depend on it."""
+        """ds/dw for a member s: 1 for a copy of w, 0 for a member that does not depend on w."""
         before = self._before(key)
         if before is self.parameter:
             return Number(1.0)
@@ -121,7 +111,7 @@ class ChainRule:
 
     def _total(self, key: Key) -> Symbol:
         """d(node)/dw, or ∂(copy)/∂w where it is a copy of w."""
-        before, over = self._before(key), self.definitions.symbol(key)
+        before, over = self._before(key), self.definitions.symbols[key]
         is_total = before is not self.parameter or not self.by_copies
         return fraction(over, self.w, self.totals.get(before, 0.0), total=is_total)
 
@@ -143,7 +133,7 @@ class ChainRule:
             if before not in self.totals:
                 continue
             last = fraction(
-                self.definitions.symbols[node], self.definitions.symbol(target), slope.value
+                self.definitions.symbols[node], self.definitions.symbols[target], slope.value
             )
             onward = [] if before is self.parameter else [self._total(target)]
             chain.append(product([last, *onward]))
@@ -174,7 +164,7 @@ class ChainRule:
         outers = restricted_adjoints(self.output, self.members)
         for key, member in self.members.items():
             outer, inner = outers.get(key, 0.0), self.totals.get(self._before(key), 0.0)
-            name = self.definitions.symbol(key).text.text
+            name = self.definitions.symbols[key].text.text
             yield Term(name, member, outer, inner, outer * inner)
 
     def _forward_pass(self) -> Section:
@@ -185,7 +175,7 @@ class ChainRule:
         return Section("The forward pass", lines)
 
     def _set(self) -> Section:
-        members = [self.definitions.symbol(key) for key in self.members]
+        members = [self.definitions.symbols[key] for key in self.members]
         inside = [part for member in members for part in (", ", member)][1:]
         one = len(members) == 1
         named, verb, meets = "The set S = ", " separates ", "it" if one else "one of them"
@@ -282,14 +272,14 @@ def _problem(definitions: Definitions, asked: Symbol) -> Section:
     body: list[Part] = [Sentence("Compute ", asked, ", where:")]
     for node, written in definitions.defined.items():
         body.append(Equation(definitions.symbols[node], [Side(written)]))
-    if definitions.letter is not None and definitions.activation is not None:
-        pi = Symbol.named("π", 0.0, "π")
-        a, meaning = Applied(definitions.letter, [pi]), Applied(definitions.activation, [pi])
-        body.append(Sentence("with ", a, " = ", meaning, ", at:"))
-    else:
+    if definitions.letter is None:
         body.append(Sentence("at:"))
+    else:
+        pi = Symbol.named("π", 0.0, "π")
+        a, meaning = [Applied(op, [pi]) for op in definitions.letter]
+        body.append(Sentence("with ", a, " = ", meaning, ", at:"))
     place = {node: index for index, node in enumerate(definitions.given)}
-    leaves = [node for node in definitions.symbols if not node.parents]
+    leaves = [n for n in definitions.order if not n.parents and n in definitions.symbols]
     leaves.sort(key=lambda leaf: place.get(leaf, len(place)))
     body.append(Row([Equation(definitions.symbols[n], [Side(Number(n.data))]) for n in leaves]))
     return Section("The problem", body)

@@ -1,4 +1,4 @@
-"""A graph as definitions: each result that has a name written in the others, and its slopes."""
+"""A graph as a list of definitions: each named result as a formula of others, and its slopes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..graph.notation import LATEX, TEXT, label
 from ..graph.quantities import count_uses, is_inside, name_of
 from ..graph.separating import Edge, Key
 from ..graph.walk import Node, Run, operation, steps_of, topological
-from ..ops.op import CALL, Op
+from ..ops.op import Op
 from .expressions import (
     Applied,
     Expression,
@@ -29,11 +29,12 @@ CHEAP: Final = {1: 1, 2: 3}  # operations of a partial that is written out, by o
 
 
 class Definitions:
-    """The graph as lines of a derivation: `defined` has what each named result is computed from.
+    """The graph as lines of a derivation: `defined` has an expression for each named result.
 
     A node has a name, one of `symbols`, if it is a leaf, was given one, is in `keep`, is used more
     than once, or would make the line that uses it too long; other results are written inside that
-    line, and constants as their numbers.  The edges in `copied` are written as copies.
+    line, and constants as their numbers.  The edges in `copied` are written as copies, which have
+    symbols too.
     """
 
     def __init__(
@@ -45,10 +46,8 @@ class Definitions:
         steps = () if run is None else run.steps
         self.states = {q for step in steps for q in step.q if q not in step.pi and q.parents}
         taken = {label(node.name) for node in self.order if node.name is not None}
-        self.activation = self._activation()
-        self.letter = None if "a" in taken else self._letter()
-        self.symbols: dict[Node, Symbol] = {}
-        self.copy_symbols: dict[Edge, Symbol] = {}
+        self.letter = self._letter(taken)
+        self.symbols: dict[Key, Symbol] = {}
         self.known: dict[Node, dict[Key, Expression]] = {}
         self.defined: dict[Node, Expression] = {}
         self.forms: dict[Node, Expression] = {}
@@ -77,53 +76,35 @@ class Definitions:
                 f"{MOST_DEFINED}: derive a shorter run."
             )
 
-    def _activation(self) -> Op | None:
-        """The one op of one operand that makes all states."""
-        made = {operation(state) for state in self.states}
-        return made.pop() if len(made) == 1 and all(op.arity == 1 for op in made) else None
-
-    def _letter(self) -> Op | None:
-        """The activation under the name a."""
-        op = self.activation
-        if op is None:
+    def _letter(self, taken: Collection[str]) -> tuple[Op, Op] | None:
+        """The one op of one operand that makes all states, under the name a and as it is."""
+        made = list({operation(state) for state in self.states})
+        if "a" in taken or len(made) != 1 or made[0].arity != 1:
             return None
-        return Op(
-            *("a", op.value, op.partials),
-            symbol="a",
-            text="a({})",
-            latex=r"a\left({}\right)",
-            python=op.python,
-            binds=CALL,
-        )
+        (op,) = made
+        return Op("a", op.value, op.partials, latex=r"a\left({}\right)", python=op.python), op
 
     def op(self, node: Node) -> Op:
         """The op of a node, called a where it makes a state."""
         op = operation(node)
-        return op if self.letter is None or node not in self.states else self.letter
+        return op if self.letter is None or node not in self.states else self.letter[0]
 
     def at(self, node: Node, position: int) -> Expression:
-        """How an operand is written: as a copy, by its name, or as what it is computed from."""
+        """How an operand is written: as a copy, by its name, or by its own operands."""
         edge = (node, position)
         parent = node.parents[position]
         if edge not in self.copied:
             return self.forms[parent]
-        if edge not in self.copy_symbols:
+        if edge not in self.symbols:
             name, weight = self.copied[edge].name, self.symbols[parent]
-            self.copy_symbols[edge] = Symbol.named(edge, parent.data, name, stands_for=weight)
-        return self.copy_symbols[edge]
-
-    def symbol(self, target: Key) -> Symbol:
-        """The symbol of a node that has a name, or of a copy by its edge."""
-        return self.copy_symbols[target] if isinstance(target, tuple) else self.symbols[target]
+            self.symbols[edge] = Symbol.named(edge, parent.data, name, stands_for=weight)
+        return self.symbols[edge]
 
     def slopes(self, node: Node) -> dict[Key, Expression]:
-        """∂node/∂target for what stands in the definition of a node: other nodes, and copies."""
-        if node not in self.known:
-            self.known[node] = self._slopes(node)
-        return self.known[node]
-
-    def _slopes(self, node: Node) -> dict[Key, Expression]:
-        found: dict[Key, Expression] = {}
+        """∂node/∂target for each target, a node or a copy, in the definition of a node."""
+        if node in self.known:
+            return self.known[node]
+        found = self.known[node] = {}
         waiting: list[tuple[Node, Expression]] = [(node, Number(1.0))]
         while waiting:
             inner, so_far = waiting.pop()

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..errors import ArgumentTypeError, ArgumentValueError
+from ..arguments import as_list
+from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.separating import Member, escape, key_of, separating_set
-from ..graph.walk import Node, Run, check_fresh, check_node, check_run, describe, topological
+from ..graph.walk import Node, Run, check_fresh, describe, topological
 from .chain_rule import ChainRule, Term
 from .document import Section, as_html, as_latex, as_markdown, as_tex, as_text
 
@@ -95,11 +96,8 @@ def derive(
     >>> print(derivation.text.splitlines()[-1].strip())
     ∂L/∂w₁ = −2(15 − 17)(4 + 1·4·1 + 0·4²·1·1) = −2(−2)·8 = 32
     """
-    check_node(output, "output")
-    check_node(parameter, "parameter")
-    check_run(run)
-    order = topological(output)
     uses = copies(parameter, output, run)
+    order = topological(output)
     if not output.parents:
         raise ArgumentValueError(
             f"output ({describe(output)}) is a leaf, computed from nothing: there is no chain rule."
@@ -126,11 +124,7 @@ def _members(output: Node, parameter: Node, through: Through, uses: Sequence[Cop
                 f"through must be 'minimum', or a list of Values and Copies, not {through!r}."
             )
         return list(separating_set(parameter, output))
-    if not isinstance(through, Iterable):
-        raise ArgumentTypeError(
-            f"through must be a list of Values and Copies, not {type(through).__name__}."
-        )
-    members = list(through)
+    members: list[Member] = as_list(through, "through", "Values and Copies")
     if not members:
         raise ArgumentValueError("through is empty: a set has one member or more.")
     path = escape(members, parameter, output)

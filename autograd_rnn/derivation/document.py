@@ -67,8 +67,6 @@ class Equation(NamedTuple):
 class Sentence(tuple[str | Expression, ...]):
     """Words and expressions."""
 
-    __slots__ = ()
-
     def __new__(cls, *parts: str | Expression) -> Self:
         return super().__new__(cls, parts)
 
@@ -79,8 +77,6 @@ class Sentence(tuple[str | Expression, ...]):
 
 class Row(tuple[Equation, ...]):
     """Short equations on one line."""
-
-    __slots__ = ()
 
 
 Part: TypeAlias = Sentence | Equation | Row
@@ -112,16 +108,13 @@ def as_text(sections: Sequence[Section]) -> str:
         lines += ["", f"{place}. {section.title}", ""]
         for part in section.body:
             if isinstance(part, Sentence):
-                lines += _wrapped(_plain_words(part).split(" "), INDENT, " ")
+                words = part.write(str, lambda formula: formula.write(TEXT).text)
+                lines += _wrapped(words.split(" "), INDENT, " ")
             elif isinstance(part, Row):
                 lines += _wrapped([_in_line(one) for one in part], 2 * INDENT, ",  ")
             else:
                 lines += _stacked(part)
     return "\n".join(lines[1:]) + "\n"
-
-
-def _plain_words(sentence: Sentence) -> str:
-    return sentence.write(str, lambda formula: formula.write(TEXT).text)
 
 
 def _in_line(equation: Equation) -> str:
@@ -328,7 +321,7 @@ def _mathml(latex: str, large: bool = False) -> str:
     """The formula in MathML; `large` sets its fractions as in a displayed formula."""
     from latex2mathml.converter import convert_to_element
 
-    # The converter would take words apart, and read what is escaped in them as markup.
+    # The converter would split words into letters, and read escaped characters as markup.
     found = WORDS.finditer(latex)
     formula = convert_to_element(WORDS.sub(r"\\text{x}", latex))
     for element in formula.iter():

@@ -1,12 +1,13 @@
-"""Expressions that know their value: symbols, ops, products and sums, in text and LaTeX."""
+"""Expressions with a value: symbols, ops, products and sums, written as text and in LaTeX."""
 
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from ..graph.notation import (
     LATEX,
@@ -20,7 +21,9 @@ from ..graph.notation import (
     write_number,
 )
 from ..ops import table as ops
+from ..ops.functions import summed
 from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
+from ..ops.tracer import Tracer
 
 
 def is_exact(x: float) -> bool:
@@ -29,14 +32,13 @@ def is_exact(x: float) -> bool:
     return float(f"{mantissa}e{power or 0}") == x
 
 
-class Expression(ABC):
-    """What can be written, and evaluated: `value` is what the printed form comes to.
+class Expression(Tracer, ABC):
+    """A formula that can be written and evaluated: `value` is that of its printed form.
 
-    Operators, and calls of ops of the table, give expressions that are simplified a little: factors
-    and terms are gathered, and numbers are worked out.
+    Operators and ops of the table give expressions, simplified a little: equal factors and numbers
+    are gathered.
     """
 
-    __slots__ = ("value",)
     value: float
 
     @abstractmethod
@@ -44,7 +46,7 @@ class Expression(ABC):
         """The expression in a style, with its symbols or with their numbers in their places."""
 
     def size(self) -> int:
-        """How many symbols and numbers stand in it."""
+        """The number of its symbols and numbers."""
         return 1
 
     def exact(self) -> bool:
@@ -52,11 +54,11 @@ class Expression(ABC):
         return is_exact(self.value)
 
     def magnitude(self) -> float:
-        """Its value with the sizes of its terms and factors, which bounds the error of rounding."""
+        """Its value with the sizes of its terms and factors, which bounds the rounding error."""
         return abs(self.value)
 
     def cost(self, given: Collection[int]) -> int:
-        """How many operations are in it, leaving out what has its `id` among the given."""
+        """The number of its operations, outside of parts whose `id` is among the given."""
         return 0
 
     def plain(self) -> Expression:
@@ -66,46 +68,12 @@ class Expression(ABC):
     @staticmethod
     def _apply_op(op: Op, operands: tuple[Any, ...]) -> Expression:
         given = [as_expression(operand) for operand in operands]
-        if op.operator is None:
-            return applied(op, given)
-        gathered: Expression = op.operator(*given)
-        return gathered
-
-    def __add__(self, other: Any) -> Expression:
-        return total([self, as_expression(other)])
-
-    def __radd__(self, other: Any) -> Expression:
-        return total([as_expression(other), self])
-
-    def __sub__(self, other: Any) -> Expression:
-        return total([self, -as_expression(other)])
-
-    def __rsub__(self, other: Any) -> Expression:
-        return total([as_expression(other), -self])
-
-    def __mul__(self, other: Any) -> Expression:
-        return product([self, as_expression(other)])
-
-    def __rmul__(self, other: Any) -> Expression:
-        return product([as_expression(other), self])
-
-    def __truediv__(self, other: Any) -> Expression:
-        return _divide(self, as_expression(other))
-
-    def __rtruediv__(self, other: Any) -> Expression:
-        return _divide(as_expression(other), self)
-
-    def __pow__(self, other: Any) -> Expression:
-        return _raise(self, as_expression(other))
-
-    def __neg__(self) -> Expression:
-        return product([Number(-1.0), self])
+        simplified = SIMPLIFIED.get(op.operator)
+        return applied(op, given) if simplified is None else simplified(*given)
 
 
 class Number(Expression):
     """A number; `pinned` says that it holds at this point only, as the slope of a kink does."""
-
-    __slots__ = ("pinned",)
 
     def __init__(self, value: float, pinned: bool = False) -> None:
         self.value = value
@@ -120,8 +88,6 @@ class Symbol(Expression):
 
     A copy `stands_for` the weight that it is a copy of.
     """
-
-    __slots__ = ("key", "latex", "stands_for", "text")
 
     def __init__(
         self, key: object, value: float, text: Text, latex: Text, stands_for: Symbol | None = None
@@ -149,9 +115,8 @@ class Symbol(Expression):
 
 
 class Compound(Expression):
-    """An expression that is made of others, its `parts`, by so many `operations`."""
+    """An expression made of others, its `parts`, by a number of `operations`."""
 
-    __slots__ = ("operations", "parts")
     operations: int
     parts: tuple[Expression, ...]
 
@@ -170,8 +135,6 @@ class Compound(Expression):
 class Applied(Compound):
     """An op applied to expressions, not simplified."""
 
-    __slots__ = ("op",)
-
     def __init__(self, op: Op, operands: Sequence[Expression]) -> None:
         self.op, self.parts, self.operations = op, tuple(operands), 1
         self.value = op.value(*[operand.value for operand in operands])
@@ -185,8 +148,6 @@ class Applied(Compound):
 
 class Product(Compound):
     """A number times powers of expressions that are no products."""
-
-    __slots__ = ("coefficient", "factors")
 
     def __init__(self, coefficient: float, factors: Sequence[tuple[Expression, int]]) -> None:
         self.coefficient, self.factors = coefficient, tuple(factors)
@@ -233,14 +194,9 @@ class Product(Compound):
 class Sum(Compound):
     """A sum of expressions that are no sums."""
 
-    __slots__ = ()
-
     def __init__(self, terms: Sequence[Expression]) -> None:
         self.parts, self.operations = tuple(terms), len(terms) - 1
-        value = terms[0].value
-        for term in terms[1:]:
-            value += term.value
-        self.value = value
+        self.value = summed([term.value for term in terms])
 
     def write(self, style: Style, numbers: bool = False) -> Text:
         text, *others = [term.write(style, numbers) for term in self.parts]
@@ -316,16 +272,24 @@ def applied(op: Op, operands: Sequence[Expression]) -> Expression:
     return Applied(op, operands)
 
 
-def _divide(x: Expression, y: Expression) -> Expression:
-    if isinstance(y, Number) and y.value == 1.0:
-        return x
-    return applied(ops.div, [x, y])
-
-
 def _raise(x: Expression, y: Expression) -> Expression:
     if isinstance(y, Number) and y.value in (0.0, 1.0, 2.0, 3.0, 4.0):
         return product([x] * int(y.value))
     return applied(ops.pow, [x, y])
+
+
+def _divide(x: Expression, y: Expression) -> Expression:
+    return x if isinstance(y, Number) and y.value == 1.0 else applied(ops.div, [x, y])
+
+
+SIMPLIFIED: Final[dict[object, Callable[..., Expression]]] = {
+    operator.add: lambda x, y: total([x, y]),
+    operator.sub: lambda x, y: total([x, -y]),
+    operator.mul: lambda x, y: product([x, y]),
+    operator.truediv: _divide,
+    operator.pow: _raise,
+    operator.neg: lambda x: product([Number(-1.0), x]),
+}
 
 
 # --- derivatives ---------------------------------------------------------------------------------

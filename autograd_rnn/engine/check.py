@@ -37,14 +37,11 @@ def check_gradients(
 ) -> tuple[CheckedInput, ...]:
     """A `CheckedInput` for each input of `f`, once the gradients agree with central differences.
 
-    `f` takes as many Values as there are inputs and gives one.  An input x is moved by
+    `f` takes a Value per input and returns one.  An input x is moved by
     h = eps·max(1, |x|) to both sides; gradient and difference may differ by atol·max(1, |f|) +
-    rtol·|difference|, which is tight enough for a rule that is wrong by a factor of 1.0005, and
-    otherwise `GradientError` names the input and both numbers.
-
-    Where `f` has a kink or a jump within the step, bends too sharply for it, or is not finite, an
-    input is reported with `checked` False: it is never passed.  So `all(x.checked for x in ...)`
-    says that everything was compared.
+    rtol·|difference|, which finds a rule that is wrong by a factor of 1.0005: then `GradientError`
+    names the input and both numbers.  Where `f` has a kink, a jump or a sharp bend within the step,
+    or is not finite, the input is reported with `checked` False.
 
     >>> check_gradients(lambda x, y: x * y, [2, 5])[0].checked
     True
@@ -93,26 +90,24 @@ def _check(
 
     sides = [(at(-width), at(width), width) for width in (h, h / 2, h / 4)]
     below, above, _ = sides[0]
-    if x + h / 4 == x or x - h / 4 == x:
-        reason = f"a step of {h:.3g} is lost in rounding beside {x!r}"
-        return CheckedInput(place, gradient, math.nan, False, reason)
-    # x ± h is rounded, so the step is what lies between the two points.
-    difference = (above - below) / ((x + h) - (x - h))
+    lost = x + h / 4 == x or x - h / 4 == x
+    # x ± h is rounded, so the step is the distance of the two points.
+    difference = math.nan if lost else (above - below) / ((x + h) - (x - h))
     tolerance = slack + rtol * abs(difference)
-    numbers = [centre, *[number for side in sides for number in side]]
-    if not all(map(math.isfinite, numbers)):
-        reason = f"f is not finite everywhere within {h:.3g} of {x!r}"
-        return CheckedInput(place, gradient, difference, False, reason)
     # The slope right of x less the slope left of it halves with the step where f is smooth.
-    # At a kink it does not, for one of the two halvings, wherever in the step the kink lies.
-    bends = [(below - 2.0 * centre + above) / width for below, above, width in sides]
-    if any(abs(wide - 2.0 * narrow) > tolerance for wide, narrow in pairwise(bends)):
+    # At a kink it does not, for one of the two halvings, wherever in the step the kink is.
+    bends = ((below - 2.0 * centre + above) / width for below, above, width in sides)
+    reason = ""
+    if lost:
+        reason = f"a step of {h:.3g} is lost in rounding beside {x!r}"
+    elif not all(map(math.isfinite, [centre, *[number for side in sides for number in side]])):
+        reason = f"f is not finite everywhere within {h:.3g} of {x!r}"
+    elif any(abs(wide - 2.0 * narrow) > tolerance for wide, narrow in pairwise(bends)):
         reason = f"f has a kink, a jump or a sharp bend within {h:.3g} of {x!r}"
-        return CheckedInput(place, gradient, difference, False, reason)
-    if not abs(gradient - difference) <= tolerance:
+    elif not abs(gradient - difference) <= tolerance:
         raise GradientError(
             f"inputs[{place}] = {x!r}: the gradient is {gradient!r}, but the central difference "
             f"with a step of {h:.3g} is {difference!r}; they may differ by {tolerance:.3g}. A rule "
             f"is wrong, or f does not compute the same twice."
         )
-    return CheckedInput(place, gradient, difference, True, "")
+    return CheckedInput(place, gradient, difference, not reason, reason)

@@ -19,9 +19,9 @@ _counting: Final = threading.Lock()
 
 
 class Context:
-    """What is told of results, adjoints and comparisons while it is open, in its own thread only.
+    """A context that sees each result, adjoint and comparison while it is open, in its own thread.
 
-    A context may be opened again, also inside itself.
+    It may be opened again, also inside itself.
     """
 
     def __enter__(self) -> Self:
@@ -41,14 +41,14 @@ class Context:
             WATCH.open -= 1
 
     def made(self, value: Value) -> Value:
-        """What stands for a new result."""
+        """The Value to use for a new result."""
         return value
 
     def swept(self, node: Value, adjoint: float) -> None:
-        """Take note of an adjoint that a backward sweep found."""
+        """See an adjoint that a backward sweep found."""
 
     def compared(self, comparison: str, x: Value, y: object, outcome: bool) -> None:
-        """Take note of a comparison of data, and of how it came out."""
+        """See a comparison of data and its outcome."""
 
 
 class no_grad(Context):  # noqa: N801 - torch's name for it
@@ -97,7 +97,10 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
         return value
 
     def swept(self, node: Value, adjoint: float) -> None:
-        if not math.isfinite(adjoint) and _depends_on_a_variable(node):
+        # Of a node that is computed from constants alone, no derivative uses the adjoint.
+        if not math.isfinite(adjoint) and any(
+            below.op is None and not below.constant for below in swept(node)
+        ):
             raise AnomalyError(
                 f"the adjoint of {describe(node)} is {adjoint!r}, the first that is not finite"
                 f"{self._where(node)}. What is computed from it has too large a slope, or one that "
@@ -111,11 +114,6 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
         # Since Python 3.13 this is the text given to `python -c`, whatever else has that name.
         source = "" if path == "<string>" else linecache.getline(path, number).strip()
         return f", computed in {path}:{number}" + (f": {source}" if source else "")
-
-
-def _depends_on_a_variable(node: Value) -> bool:
-    """Whether any derivative hangs on the adjoint of a node, or it was computed from constants."""
-    return any(below.op is None and not below.constant for below in swept(node))
 
 
 def _line_of_the_caller() -> tuple[str, int]:

@@ -15,9 +15,9 @@ from .value import Value, constant
 def jvp(f: Function, primals: Sequence[float], tangents: Sequence[float]) -> tuple[float, float]:
     """The value of `f` at the primals, and its derivative in the direction of the tangents.
 
-    `f` takes as many Values as there are primals and gives one.  Every node's tangent is the sum of
-    its partials times its operands' tangents, from the inputs on: no backward sweep is involved, so
-    it is a check on one.  `ValueError` for lists that differ in length.
+    `f` takes a Value per primal and returns one.  Every node's tangent is the sum of its partials
+    times its operands' tangents, from the inputs on, without a backward sweep.  `ValueError` for
+    lists that differ in length.
 
     >>> jvp(lambda x, y: x * y, [2, 5], [1, 0])
     (10.0, 5.0)

@@ -13,8 +13,8 @@ from .shared import WATCH, watchers
 from .value import Value, constant
 
 Scalar: TypeAlias = Value | float
-# What takes Values and gives one, or a number.  So does the gradient of a function of one argument;
-# that of a function of several gives a tuple, and types do not know how many there are.
+# A function of Values that returns one, or a number.  So does the gradient of a function of one
+# argument; that of several returns a tuple, and types do not know how many arguments there are.
 Gradient: TypeAlias = Scalar | tuple[Scalar, ...]
 Function: TypeAlias = Callable[..., Gradient]
 
@@ -110,8 +110,8 @@ def value_and_grad(f: Function) -> Callable[..., tuple[Scalar, Gradient]]:
 
     def value_and_gradient(*inputs: Scalar) -> tuple[Scalar, Gradient]:
         nested = any(isinstance(x, Value) for x in inputs)
-        # x * 1.0 is a node of this call's own: what f makes of the caller's x besides is not
-        # differentiated, as when f is a closure over it.
+        # x * 1.0 is a node of this call alone: uses of the caller's x in f, as a closure over it,
+        # are not differentiated.
         points: list[Value] = [
             x * 1.0 if isinstance(x, Value) else Value(as_float(x, f"inputs[{place}]"))
             for place, x in enumerate(inputs)
@@ -159,13 +159,13 @@ def as_value(value: object, argument: str) -> Value:
 
 
 def as_values(values: object, argument: str) -> list[Value]:
-    """The Values as a list; `TypeError` naming `argument` and the place of what is none."""
+    """The Values as a list; `TypeError` naming `argument`, and the place of any other thing."""
     listed = as_list(values, argument, "Values")
     return [as_value(value, f"{argument}[{place}]") for place, value in enumerate(listed)]
 
 
 def as_output(result: object) -> Value:
-    """What a function of Values gave, a plain number being a constant."""
+    """The result of a function of Values as a Value: a plain number becomes a constant."""
     if isinstance(result, Value):
         return result
     return constant(as_float(result, "the result of f"))

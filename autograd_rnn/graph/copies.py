@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import ArgumentValueError
+from ..ops.functions import summed
 from .notation import Text, accent, label, number, table, write, write_number
 from .sweep import adjoints
 from .walk import Node, Run, check_node, check_run, describe, steps_of, topological
@@ -60,9 +61,7 @@ class Copies(tuple[Copy, ...]):
     @property
     def total(self) -> float:
         """The sum of the terms, from the first copy to the last: the parameter's gradient."""
-        total = self[0].grad if self else 0.0
-        for copy in self[1:]:
-            total += copy.grad
+        total: float = summed([copy.grad for copy in self])
         return total
 
     def __str__(self) -> str:
@@ -91,13 +90,10 @@ class Copies(tuple[Copy, ...]):
 def _use(copy: Copy) -> str:
     """The consumer of a copy, written with its operands: w₁·q̇."""
     written = [
-        Text(copy.name)
-        if position == copy.position
-        else Text(label(parent.name))
-        if parent.name
-        else write_number(parent.data)
-        for position, parent in enumerate(copy.consumer.parents)
+        Text(label(parent.name)) if parent.name else write_number(parent.data)
+        for parent in copy.consumer.parents
     ]
+    written[copy.position] = Text(copy.name)
     return write(copy.consumer.op, *written).text
 
 
@@ -133,18 +129,17 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
         for position, operand in enumerate(consumer.parents):
             if operand is parameter:
                 slope, partial = adjoint.get(consumer, 0.0), consumer.partials[position]
-                found.append(
-                    Copy(
-                        name=accent(str(name), len(found) + 1),
-                        index=len(found) + 1,
-                        step=steps.get(consumer),
-                        parameter=parameter,
-                        consumer=consumer,
-                        position=position,
-                        data=parameter.data,
-                        adjoint=slope,
-                        partial=partial,
-                        grad=slope * partial,
-                    )
+                copy = Copy(
+                    name=accent(str(name), len(found) + 1),
+                    index=len(found) + 1,
+                    step=steps.get(consumer),
+                    parameter=parameter,
+                    consumer=consumer,
+                    position=position,
+                    data=parameter.data,
+                    adjoint=slope,
+                    partial=partial,
+                    grad=slope * partial,
                 )
+                found.append(copy)
     return Copies(found)

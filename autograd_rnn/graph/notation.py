@@ -41,7 +41,7 @@ LATIN: Final = (
 
 
 class Grammar(NamedTuple):
-    """How names and numbers are written where a call does not say otherwise."""
+    """How names and numbers are written unless a call says otherwise."""
 
     precision: int = 4
     subscripts: bool = True
@@ -147,7 +147,7 @@ def _letter(character: str) -> str | None:
 def number(x: float, digits: int | None = None, whole: int = 6) -> str:
     """The number with a true minus: `digits` significant ones, whole numbers in full up to `whole`.
 
-    Unless given, there are four digits, or as many as a drawing's `precision=` says.
+    By default there are four digits, or the `precision=` of a drawing.
 
     >>> number(-12345.0), number(0.1234567), number(1.2e-9), number(0.99999)
     ('−12345', '0.1235', '1.2×10⁻⁹', '1.000')
@@ -156,11 +156,7 @@ def number(x: float, digits: int | None = None, whole: int = 6) -> str:
 
 
 def is_not_finite(*written: str | None) -> bool:
-    """Whether a written number among these is NaN or an infinity, which pictures mark.
-
-    >>> is_not_finite("3", "−∞"), is_not_finite("3", None)
-    (True, False)
-    """
+    """Whether a written number among these is NaN or an infinity, which pictures mark."""
     return any(text is not None and text in NOT_FINITE for text in written)
 
 
@@ -172,7 +168,7 @@ class Text(NamedTuple):
 
 
 class Style(NamedTuple):
-    """How expressions are written: a column of templates of the ops, and what goes with it.
+    """How expressions are written: which templates of the ops, and the signs that go with them.
 
     `digits` and `whole` are those of `number`.  With `signs`, a negative first factor is in
     parentheses, as all others are: (−2)·x.

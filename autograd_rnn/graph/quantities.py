@@ -13,13 +13,7 @@ LONGEST_INSIDE: Final = 40  # characters of an expression that needs no name
 
 
 def count_uses(order: Iterable[SomeNode]) -> Counter[SomeNode]:
-    """How many times each node is an operand; a square uses its operand twice.
-
-    >>> from autograd_rnn import Value
-    >>> x = Value(3, "x")
-    >>> count_uses([x, x * x])[x]
-    2
-    """
+    """How many times each node is an operand; a square uses its operand twice."""
     return Counter([parent for node in order for parent in node.parents])
 
 
@@ -33,12 +27,7 @@ def is_inside(name: str | None, uses: int, text: str, longest: int = LONGEST_INS
 
 
 def name_of(node: SomeNode, place: int) -> str:
-    """The node's name, or v and its place in the topological order.
-
-    >>> from autograd_rnn import Value
-    >>> name_of(Value(3, "x"), 1), name_of(Value(3), 2)
-    ('x', 'v_2')
-    """
+    """The node's name, or v and its place in the topological order: v_2."""
     return f"v_{place}" if node.name is None else node.name
 
 

@@ -1,4 +1,4 @@
-"""Separating sets: what every path from a source to the output meets."""
+"""Separating sets: nodes and copies such that every path to the output meets one of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .walk import Node, SomeNode, check_node, describe, is_node, swept, topologi
 UNLIMITED: Final = 1 << 60
 
 Member: TypeAlias = Node | Copy
-# What a path may not meet: a node, or for a copy its consumer and position.
+# The key of a member: a node itself, or for a copy its consumer and position.
 Edge: TypeAlias = tuple[Node, int]
 Key: TypeAlias = Node | Edge
 
@@ -86,7 +86,7 @@ def key_of(member: Member) -> Key:
 
 
 def _keys(nodes: Iterable[Member], output: Node) -> set[Key]:
-    """The keys of the members; refuses what is no member, or not in the graph of the output."""
+    """The keys of the members; `TypeError` or `ValueError` unless each is one, and in the graph."""
     listed = as_list(nodes, "nodes", "Values and Copies")
     known = set(topological(output))
     for place, member in enumerate(listed):
@@ -163,10 +163,10 @@ def separating_set(source: SomeNode, output: SomeNode) -> tuple[SomeNode, ...]:
 
 
 def _smallest_cut(order: Sequence[SomeNode], source: SomeNode, output: SomeNode) -> set[SomeNode]:
-    """Max-flow, min-cut: each node between lets so much through, and edges let everything through.
+    """The smallest cut, by max-flow: nodes have a capacity, and edges are unlimited.
 
-    A node is an entry (2·place) and an exit (2·place + 1); a shortest path that still lets
-    something through is filled at a time (Edmonds and Karp, 1972).
+    A node is an entry (2·place) and an exit (2·place + 1).  Shortest paths with room left are
+    filled one at a time (Edmonds and Karp, 1972).
     """
     place = {node: index for index, node in enumerate(order)}
     room: list[dict[int, int]] = [{} for _ in range(2 * len(order))]
@@ -202,7 +202,7 @@ def _smallest_cut(order: Sequence[SomeNode], source: SomeNode, output: SomeNode)
 
 
 def _reach(room: Sequence[dict[int, int]], start: int, end: int) -> dict[int, int]:
-    """Where each vertex that can still be reached was reached from; stops at the end."""
+    """The predecessor of each vertex that can still be reached; stops at the end."""
     came_from = {start: start}
     waiting = deque([start])
     while waiting:

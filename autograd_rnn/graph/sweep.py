@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from .walk import Node, SomeNode, Vertex, swept
 
 # Of one use: the position of the operand, the operand, and the derivative of the node by it.
-# Derivatives are floats, Values, or what stands for either: what can be added and multiplied.
+# Derivatives are floats, Values or tracers: all that can be added and multiplied.
 Slope: TypeAlias = tuple[int, Vertex, Any]
 Slopes: TypeAlias = Callable[[Vertex], Iterable[Slope[Vertex]]]
 
@@ -38,8 +38,8 @@ def terms(
 ) -> Iterator[tuple[Vertex, int, Vertex, Any]]:
     """The backward sweep, a term at a time: (node, position, operand, adjoint · slope).
 
-    `order` has inputs first and is run through from its end; `adjoints` begins with that of the
-    output.  When a term comes out it has been added to the adjoint of its operand.
+    `order` has inputs first and is read backward; `adjoints` begins with that of the output.  A
+    term is added to the adjoint of its operand before it is yielded.
     """
     for node in reversed(order):
         if node in adjoints:
@@ -60,7 +60,7 @@ def times(adjoint: Any, slope: Any) -> Any:
 def adjoints_by(
     output: SomeNode, seed: float, slopes: Slopes[Any], product: Callable[[Any, Any], Any] = mul
 ) -> dict[Any, Any]:
-    """∂output/∂node, times the seed, for all that the sweep comes to along the given slopes."""
+    """∂output/∂node, times the seed, for all nodes that the sweep reaches along the slopes."""
     found = {} if output.constant else {output: seed}
     deque(terms(swept(output), found, slopes, product), maxlen=0)
     return found
@@ -93,14 +93,7 @@ def carry(order: Iterable[Vertex], tangents: dict[Vertex, Any], slopes: Slopes[V
 
 
 def tangents(source: Node, output: Node) -> dict[Node, float]:
-    """d(node)/d(source), along all paths, for every node between the source and the output.
-
-    >>> from autograd_rnn import Value
-    >>> x = Value(3)
-    >>> y = x * x
-    >>> tangents(x, y)[y]
-    6.0
-    """
+    """d(node)/d(source), along all paths, for every node between the source and the output."""
     found = {source: 1.0}
     carry(swept(output), found, recorded_slopes)
     return found

@@ -52,11 +52,7 @@ class Run(Protocol):
 
 
 def is_node(thing: object) -> bool:
-    """Whether a thing is a node of a graph, such as a Value.
-
-    >>> is_node(3.0)
-    False
-    """
+    """Whether a thing is a node of a graph, such as a Value."""
     return hasattr(thing, "parents") and hasattr(thing, "partials")
 
 
@@ -67,7 +63,7 @@ def operation(node: Node) -> Op:
 
 
 def check_node(thing: object, argument: str) -> None:
-    """Refuse what is not a node of a graph; the message names `argument`."""
+    """`TypeError` naming `argument` for anything but a node of a graph."""
     if not is_node(thing):
         raise ArgumentTypeError(
             f"{argument} must be a node of a graph, such as a Value, not {type(thing).__name__}."
@@ -75,7 +71,7 @@ def check_node(thing: object, argument: str) -> None:
 
 
 def check_run(run: object) -> None:
-    """Refuse what is neither None nor an unrolled network."""
+    """`TypeError` for anything but None or an unrolled network."""
     if run is not None and not hasattr(run, "steps"):
         raise ArgumentTypeError(
             f"run must be an unrolled network, such as rnn.unroll(inputs), "
@@ -118,9 +114,9 @@ def topological(*roots: SomeNode) -> list[SomeNode]:
 
 
 def swept(output: SomeNode) -> list[SomeNode]:
-    """The nodes that a backward sweep from the output visits, inputs first: none behind a constant.
+    """The nodes that a backward sweep from the output visits, inputs first.
 
-    Where no comparison is among the results this is `topological(output)`.
+    Those are all nodes (`topological`), but none that only constants use.
     """
     return depth_first([output], lambda node: () if node.constant else node.parents)
 
@@ -128,7 +124,7 @@ def swept(output: SomeNode) -> list[SomeNode]:
 def depth_first(
     roots: Iterable[Vertex], operands: Callable[[Vertex], Iterable[Vertex]]
 ) -> list[Vertex]:
-    """The roots and all that they are made of, operands first, nothing twice; without recursion.
+    """The roots and all their operands, operands first, each once; without recursion.
 
     >>> depth_first([8], lambda n: [n // 2, n // 4] if n > 2 else [])
     [2, 1, 4, 8]
@@ -163,10 +159,9 @@ def downstream(order: Iterable[SomeNode], sources: Iterable[SomeNode]) -> set[So
 
 
 def check_fresh(order: Iterable[Node]) -> None:
-    """Refuse a graph in which a leaf was assigned after a result was computed from it.
+    """`StaleGraphError` for a leaf that was assigned after a result was computed from it.
 
-    Computes every node of a topological order again and compares value and partials to the bit;
-    raises `StaleGraphError` for the first that differs.
+    Computes every node of a topological order again, and compares value and partials to the bit.
     """
     for node in order:
         if node.op is None:
@@ -198,7 +193,7 @@ def steps_of(run: Run) -> dict[Node, int]:
     steps: dict[Node, int] = {}
     met = set(run.given)
     for step in run.steps:
-        # What earlier steps computed is not walked again: a long run stays linear.
+        # The nodes of earlier steps are not walked again: a long run takes linear time.
         path = [*step.pi, *step.q]
         while path:
             node = path.pop()

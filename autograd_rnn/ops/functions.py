@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import reduce
+from operator import add
 from typing import Any, Final, TypeVar
 
-from ..arguments import as_float, as_list
+from ..arguments import as_list
 from ..errors import ArgumentValueError
-from .op import Operand
+from .op import Operand, as_scalar
 from .table import div, exp, log, maximum, minimum, stop_gradient
 
 MAX: Final = sys.float_info.max
@@ -31,7 +33,7 @@ def dot(xs: Iterable[Entry], ys: Iterable[Other]) -> Entry | Other:
         raise ArgumentValueError(
             f"xs and ys must be of one length, but xs has {len(left)} and ys {len(right)}."
         )
-    total: Entry | Other = _sum([x * y for x, y in zip(left, right, strict=True)])
+    total: Entry | Other = summed([x * y for x, y in zip(left, right, strict=True)])
     return total
 
 
@@ -45,7 +47,7 @@ def logsumexp(zs: Iterable[Entry]) -> Entry:
     """
     exponents = _scalars(zs, "zs")
     shift = _shift(exponents)
-    total: Entry = log(_sum([exp(z - shift) for z in exponents])) + shift
+    total: Entry = log(summed([exp(z - shift) for z in exponents])) + shift
     return total
 
 
@@ -58,34 +60,25 @@ def softmax(zs: Iterable[Entry]) -> list[Entry]:
     exponents = _scalars(zs, "zs")
     shift = _shift(exponents)
     powers = [exp(z - shift) for z in exponents]
-    total = _sum(powers)
+    total = summed(powers)
     return [div(power, total) for power in powers]
 
 
 def _scalars(numbers: object, argument: str) -> list[Any]:
-    return [
-        number if hasattr(number, "_apply_op") else as_float(number, f"{argument}[{place}]")
-        for place, number in enumerate(as_list(numbers, argument, "numbers or Values"))
-    ]
+    listed = as_list(numbers, argument, "numbers or Values")
+    return [as_scalar(number, f"{argument}[{place}]") for place, number in enumerate(listed)]
 
 
-def _sum(terms: list[Any]) -> Any:
-    if not terms:
-        return 0.0
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+def summed(terms: list[Any]) -> Any:
+    """The sum of the terms from the left, without a 0 that it starts from; 0.0 for none."""
+    return reduce(add, terms) if terms else 0.0
 
 
 def _shift(exponents: list[Any]) -> Any:
-    """The largest exponent, finite, by the table's ops, so that a recording finds it anew.
+    """The largest exponent, made finite: by ops of the table, so that it is recorded.
 
-    It cancels, so its derivative is not wanted.
+    It cancels, so nothing flows back through it.
     """
     if not exponents:
         return 0.0
-    largest = exponents[0]
-    for z in exponents[1:]:
-        largest = maximum(largest, z)
-    return stop_gradient(minimum(maximum(largest, -MAX), MAX))
+    return stop_gradient(minimum(maximum(reduce(maximum, exponents), -MAX), MAX))

@@ -19,9 +19,8 @@ from .op import TABLE, Op
 def on_jax(op: Op) -> Callable[..., Any]:
     """The op on JAX's arrays, by its entry, for `jit`, `vmap`, `grad` and the others.
 
-    JAX does not differentiate what is inside: it is told the partials of the table, so that at
-    kinks and at 0 its derivatives, of any order, are those of the engine.  `ValueError` for an op
-    that has no entry for arrays.
+    JAX takes its derivatives from the partials of the table, so that at kinks and at 0 they are
+    those of the engine, in any order.  `ValueError` for an op without `arrays`.
 
     >>> jax.grad(on_jax(TABLE["relu"]))(0.0)
     Array(0., dtype=float32...)
@@ -41,7 +40,7 @@ def on_jax(op: Op) -> Callable[..., Any]:
         given = [Traced(number) for number in (*operands, z)]
         total: Any = jnp.zeros_like(z)
         for partial, tangent in zip(op.partials, tangents, strict=True):
-            # What does not vary has no term: its partial may be NaN, as is ∂(x**2)/∂2 for x < 0.
+            # A constant operand has no term: its partial may be NaN, as is ∂(x**2)/∂2 for x < 0.
             if not isinstance(tangent, SymbolicZero):
                 slope = partial(*given)
                 total = total + tangent * (slope.numbers if isinstance(slope, Traced) else slope)
@@ -53,7 +52,7 @@ def on_jax(op: Op) -> Callable[..., Any]:
 
 
 class Traced(Elements):
-    """An array of JAX that stands in for a number in the rules of the table."""
+    """An array of JAX in place of a number in the rules of the table."""
 
     __slots__ = ()
 

@@ -1,31 +1,24 @@
-"""Losses of an output and its target, on numbers and Values, each with its targets and hits."""
+"""Losses: functions of an output and its target, the targets that fit, and right answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
-from ..arguments import as_choice, as_float, as_function, as_name, many
+from ..arguments import as_choice, as_function, as_text, many
 from ..errors import ArgumentTypeError, ArgumentValueError
-from .functions import dot, logsumexp
+from .functions import Entry, dot, logsumexp, summed
+from .op import Operand, as_scalar
 from .table import equal, softplus
 
-
-class Number(Protocol):
-    """A float or a Value."""
-
-    def __sub__(self, other: float, /) -> Any: ...
-
-
-N = TypeVar("N", bound=Number)
 #: A vector of numbers or Values: a list, a tuple, an array.  A number stands for a vector of one.
-Vector: TypeAlias = N | Collection[N]
-#: What a user may give: a loss of an output, which is a Value or a tuple of them, and a target.
+Vector: TypeAlias = Entry | Collection[Entry]
+#: A user's loss: a function of an output, which is a Value or a tuple of them, and a target.
 LossFunction: TypeAlias = Callable[[Any, Any], Any]
 
 
-def squared_error(output: Vector[N], target: Vector[Number]) -> N:
+def squared_error(output: Vector[Entry], target: Vector[Operand | float]) -> Entry:
     """(target − output)², summed over the entries of vectors.
 
     `ValueError` for vectors that differ in size.
@@ -34,37 +27,33 @@ def squared_error(output: Vector[N], target: Vector[Number]) -> N:
     13.0
     """
     differences = [goal - entry for entry, goal in _pairs(output, target)]
-    loss: N = _sum([difference * difference for difference in differences])
+    loss: Entry = summed([difference * difference for difference in differences])
     return loss
 
 
-def binary_cross_entropy(output: Vector[N], target: Vector[Number]) -> N:
+def binary_cross_entropy(output: Vector[Entry], target: Vector[Operand | float]) -> Entry:
     """−log of the probability of the target, where σ(output) is that of 1: summed over entries.
 
-    The outputs are logits, any real numbers, and a target is from 0 to 1.  As target·softplus(−z)
-    + (1 − target)·softplus(z) it overflows for no logit.  `ValueError` for vectors that differ in
-    size.
+    The outputs are logits, any real numbers, and a target is from 0 to 1.  Computed without
+    overflow, as target·softplus(−z) + (1 − target)·softplus(z).  `ValueError` for vectors that
+    differ in size.
 
-    >>> binary_cross_entropy(0.0, 1)
-    0.6931471805599453
     >>> binary_cross_entropy(-1000.0, 1)
     1000.0
     """
     terms = [goal * softplus(-z) + (1.0 - goal) * softplus(z) for z, goal in _pairs(output, target)]
-    loss: N = _sum(terms)
+    loss: Entry = summed(terms)
     return loss
 
 
-def cross_entropy(outputs: Vector[N], target: Vector[Number]) -> N:
-    """−log of the probability of the target's class, the classes having those of softmax(outputs).
+def cross_entropy(outputs: Vector[Entry], target: Vector[Operand | float]) -> Entry:
+    """−log of the probability of the target's class, where softmax(outputs) is that of each class.
 
-    The outputs are logits, one per class, two or more.  The target is the number of a class from 0,
-    or a probability per class: log Σ exp(zᵢ) − Σ tᵢ·zᵢ.  `ValueError` for another number of
+    The outputs are logits, one per class, two or more.  The target is the number of a class, from
+    0, or a probability per class: log Σ exp(zᵢ) − Σ tᵢ·zᵢ.  `ValueError` for another number of
     probabilities.
 
-    >>> cross_entropy([0.0, 0.0], 1)
-    0.6931471805599453
-    >>> cross_entropy([1000.0, -1000.0], [0.0, 1.0])
+    >>> cross_entropy([1000.0, -1000.0], 1)
     2000.0
     """
     logits, goals = _entries(outputs, "outputs"), _entries(target, "target")
@@ -74,10 +63,10 @@ def cross_entropy(outputs: Vector[N], target: Vector[Number]) -> N:
             "binary_cross_entropy."
         )
     if len(goals) == 1:
-        # By the table's op, so that a recording serves every class.
+        # By an op of the table, so that a recorded program is right for every class.
         goals = [equal(goals[0], float(place)) for place in range(len(logits))]
     _check_sizes(logits, goals)
-    loss: N = logsumexp(logits) - dot(goals, logits)
+    loss: Entry = logsumexp(logits) - dot(goals, logits)
     return loss
 
 
@@ -85,15 +74,13 @@ def cross_entropy(outputs: Vector[N], target: Vector[Number]) -> N:
 
 
 def _entries(given: Any, argument: str) -> list[Any]:
-    """The numbers and Values of a vector, or of what stands for a vector of one."""
+    """The numbers and Values of a vector, or of a number as a vector of one."""
     entries = given if hasattr(given, "__len__") and not isinstance(given, str) else [given]
     if isinstance(entries, dict | set | bytes) or getattr(entries, "shape", None) == ():
         raise ArgumentTypeError(
             f"{argument} must be a number or a list of numbers, not {type(given).__name__}."
         )
-    return [
-        entry if hasattr(entry, "_apply_op") else as_float(entry, argument) for entry in entries
-    ]
+    return [as_scalar(entry, argument) for entry in entries]
 
 
 def _pairs(output: Any, target: Any) -> list[tuple[Any, Any]]:
@@ -111,14 +98,7 @@ def _check_sizes(outputs: Sequence[Any], goals: Sequence[Any]) -> None:
         )
 
 
-def _sum(terms: list[Any]) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
-
-
-# --- what a target must be, and what hits it -----------------------------------------------------
+# --- checks of targets, and hits -----------------------------------------------------------------
 
 
 def _check_size(goals: Sequence[float], outputs: int, argument: str) -> None:
@@ -170,13 +150,13 @@ def _largest(numbers: Sequence[float]) -> int:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss with all that training asks of it: its function, its targets, and what is a hit.
+    """A loss: its function, the check of its targets, and when an output is right.
 
-    `function(output, target)` is the loss, of Values.  `check(target, outputs, argument)` raises a
-    `ValueError` naming `argument` where the entries of a target do not fit so many outputs, and
-    `hit(output, target)` says whether the entries of an output, all floats, say what the target
-    says; without them any target of numbers is taken, and there is no accuracy.  Calling it calls
-    the function.
+    `function(output, target)` is the loss, of Values; calling the `Loss` calls it.
+    `check(target, outputs, argument)` raises a `ValueError` naming `argument` where the entries of
+    a target do not fit this number of outputs; without it all numbers are allowed.
+    `hit(output, target)` says whether an output, a list of floats, agrees with its target; without
+    it there is no accuracy.
 
     >>> from autograd_rnn import maximum
     >>> def hinge(output, target):
@@ -192,10 +172,10 @@ class Loss:
     hit: Callable[[Sequence[float], Sequence[float]], bool] | None = None
 
     def __post_init__(self) -> None:
-        if as_name(self.name) is None:
-            raise ArgumentTypeError("name must be a str, not NoneType.")
-        for name in ("function", "check", "hit"):
-            if name == "function" or getattr(self, name) is not None:
+        as_text(self.name, "name")
+        as_function(self.function, "function")
+        for name in ("check", "hit"):
+            if getattr(self, name) is not None:
                 as_function(getattr(self, name), name)
 
     def __call__(self, output: Any, target: Any) -> Any:
@@ -231,8 +211,8 @@ def as_loss(loss: str | Loss | LossFunction) -> Loss:
 def is_hit(loss: Loss, output: Any, target: Any) -> bool | None:
     """Whether an output, of numbers, is right about its target; None where the loss has no `hit`.
 
-    Of binary cross entropy every logit has the sign of its target, above ½ or not; of cross
-    entropy the largest logit is the target's class, or its most probable one.
+    For binary cross entropy, every logit is positive where its target is above ½, and only there;
+    for cross entropy, the largest logit is that of the target's class, or its most probable one.
 
     >>> is_hit(LOSSES["cross_entropy"], [0.5, 2.0, 1.0], 1)
     True
@@ -243,10 +223,7 @@ def is_hit(loss: Loss, output: Any, target: Any) -> bool | None:
 
 
 def check_target(loss: Loss, target: Any, outputs: int, argument: str) -> int:
-    """The number of entries of a target that fits so many outputs; else `ValueError`.
-
-    It names `argument`.
-    """
+    """The number of entries of a target; `ValueError` naming `argument` if it does not fit."""
     goals = _entries(target, argument)
     if loss.check is not None:
         loss.check(goals, outputs, argument)

@@ -27,7 +27,7 @@ def on_arrays(op: Op) -> Callable[..., Any]:
 
 
 class Elements(Tracer):
-    """An array that stands in for a number in the rules of the table."""
+    """An array in place of a number in the rules of the table."""
 
     __slots__ = ("numbers",)
 

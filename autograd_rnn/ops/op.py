@@ -1,30 +1,28 @@
 # cython: annotation_typing=False
-"""What a primitive is, and how one is registered.
+"""Op, the type of a primitive, and `primitive`, which registers a new one.
 
-An op is data: its entry in the table says what it is called and how it is drawn and written, its
-value on floats, and its local partial derivatives.  `table.py` has the entries.
+An op is data: a name, how it is drawn and written, its value on floats, and its local partial
+derivatives.  `table.py` has the entries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from string import Formatter
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
-from ..arguments import as_float, as_function, as_name, shown
+from ..arguments import as_float, as_function, as_name, as_text, shown
 from ..errors import ArgumentTypeError, ArgumentValueError
 
 # How tightly an expression binds, from a sum to a name.
-SUM: Final = 1
-QUOTIENT: Final = 2
-PRODUCT: Final = 3
-SIGN: Final = 4
-POWER: Final = 5
-CALL: Final = 6
-ATOM: Final = 7
+SUM, QUOTIENT, PRODUCT, SIGN, POWER, CALL, ATOM = range(1, 8)
 
-# The name of the activation that is none: no op may take it.
+# The name of the activation that leaves its operand as it is: no op may take it.
 LINEAR: Final = "linear"
+
+
+#: A function of the operands and the result, or of arrays, written in operators and ops.
+Rule: TypeAlias = Callable[..., Any]
 
 
 class Operand(Protocol):
@@ -37,9 +35,9 @@ class Operand(Protocol):
 class Op:
     """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
-    `name`, `value`, `partials`, `symbol`, `text`, `latex`, `python`, `arrays`, `llvm` and
-    `llvm_slope` (of a vector of doubles), `binds` and `operator` (of Python) are the columns of the
-    table; `arity` is the number of operands, and `flat` says that every partial is `nothing`.
+    Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
+    code for the value and the slope at once, and `operator` is Python's), `arity`, the number of
+    operands, and `flat`, which says that every partial is `nothing`.
 
     >>> from autograd_rnn import tanh
     >>> tanh(0.0)
@@ -48,59 +46,39 @@ class Op:
     (1, 'tanh')
     """
 
-    __slots__ = (
-        "arity",
-        "arrays",
-        "binds",
-        "flat",
-        "latex",
-        "llvm",
-        "llvm_slope",
-        "name",
-        "operator",
-        "partials",
-        "python",
-        "symbol",
-        "text",
-        "value",
-    )
-
     def __init__(
         self,
         name: str,
         value: Callable[..., float],
         partials: tuple[Callable[..., Any], ...],
         *,
-        symbol: str,
-        text: str,
-        latex: str,
-        python: str,
+        symbol: str = "",
+        text: str = "",
+        latex: str = "",
+        python: str = "",
         arrays: Callable[..., Any] | None = None,
         llvm: str | None = None,
         llvm_slope: str | None = None,
-        binds: int,
+        binds: int = CALL,
         operator: Callable[..., Any] | None = None,
     ) -> None:
-        self.name = name
-        self.value = value
-        self.partials = partials
-        self.symbol = symbol
-        self.text = text
-        self.latex = latex
-        self.python = python
-        self.arrays = arrays
-        self.llvm = llvm
-        self.llvm_slope = llvm_slope
-        self.binds = binds
-        self.operator = operator
-        self.arity = len(partials)
-        self.flat = all(rule is nothing for rule in partials)
+        self.name, self.value, self.partials = name, value, partials
+        self.arrays, self.llvm, self.llvm_slope = arrays, llvm, llvm_slope
+        self.binds, self.operator = binds, operator
+        self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)
+        self.symbol = symbol or name
+        blanks = ", ".join(["{}"] * self.arity)
+        badge = self.symbol.replace("{", "{{").replace("}", "}}")
+        upright = name.replace("_", r"\_")
+        self.text = text or f"{badge}({blanks})"
+        self.latex = latex or rf"\operatorname{{{{{upright}}}}}\left({blanks}\right)"
+        self.python = python or f"{name}({blanks})"
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
-        # An op is its entry in the table, so that is what copies and pickles hold.
+        # Copies and pickles hold the name of the entry.
         return _entry, (self.name,)
 
     def __call__(self, *operands: Any) -> Any:
@@ -114,7 +92,7 @@ class Op:
             if type(operand) is not float:
                 break
         else:
-            # A rule comes here with floats for each op in it, each time that a node is made.
+            # The usual case: rules call ops with floats each time that a node is made.
             return self.value(*operands)
         for operand in operands:
             apply_op = getattr(operand, "_apply_op", None)
@@ -135,66 +113,35 @@ def _entry(name: str) -> Op:
     return TABLE[name]
 
 
-def define(
-    name: str,
-    *,
-    value: Callable[..., float],
-    partials: tuple[Callable[..., Any], ...],
-    symbol: str,
-    text: str,
-    latex: str,
-    python: str,
-    binds: int,
-    arrays: Callable[..., Any],
-    llvm: str | None = None,
-    llvm_slope: str | None = None,
-    operator: Callable[..., Any] | None = None,
-) -> Op:
-    op = TABLE[name] = Op(
-        name,
-        value,
-        partials,
-        symbol=symbol,
-        text=text,
-        latex=latex,
-        python=python,
-        arrays=arrays,
-        llvm=llvm,
-        llvm_slope=llvm_slope,
-        binds=binds,
-        operator=operator,
-    )
-    return op
-
-
 def primitive(
-    name: object,
+    name: str,
     value: Callable[..., float],
-    partials: Callable[..., Any] | Sequence[Callable[..., Any]],
+    partials: Rule | Sequence[Rule],
     *,
-    symbol: object = None,
-    latex: object = None,
-    python: object = None,
-    arrays: Callable[..., Any] | None = None,
-    llvm: object = None,
-    text: object = None,
-    binds: object = CALL,
+    symbol: str | None = None,
+    latex: str | None = None,
+    python: str | None = None,
+    arrays: Rule | None = None,
+    llvm: str | None = None,
+    text: str | None = None,
+    binds: int = CALL,
 ) -> Op:
     """A new op, registered under `name`: a function of one or two numbers or Values.
 
-    `value` maps floats to a float and should not raise.  `partials` has a rule per operand, of the
-    operands and the result, written in operators and functions of this package, so that it serves
-    floats and Values: then backward, forward and second derivatives, pictures and checks all have
-    the op; `ops.nothing` is the rule of an op without slopes.  `symbol` stands in the badge of a
-    drawn node; `text`, `latex` and `python` are templates such as `"cosh({})"`, made from the
-    symbol or the name unless given; `arrays` is the value on whole arrays, such as
-    `lambda np, x: np.cosh(x)`, where `np` is `numpy` or `jax.numpy`, without which NumPy goes from
-    element to element; `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such
-    as `"%z = fadd {flags}{v} %x, %y"`, without which it has no compiled replay; `binds` says when a
-    written operand needs parentheses.
+    `value` maps floats to a float and should not raise.  `partials` has a rule per operand, a
+    function of the operands and the result, written in operators and functions of this package: so
+    it serves floats and Values, and derivatives of any order, pictures and programs have the op.
+    `ops.nothing` is the rule of an op without slopes.
 
-    `ValueError` for a name that is taken or no identifier, or for other than one or two rules,
-    `TypeError` for what is not callable.  `check_gradients` tells whether the rule is right.
+    `symbol` is the badge of a drawn node.  `text`, `latex` and `python` are templates such as
+    `"cosh({})"`, by default made from the symbol or the name; `binds` says when a written operand
+    needs parentheses.  `arrays` is the value on whole arrays, such as `lambda np, x: np.cosh(x)`,
+    where `np` is `numpy` or `jax.numpy`; without it NumPy takes element by element, and JAX refuses
+    the op.  `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such as
+    `"%z = fadd {flags}{v} %x, %y"`; without it native code refuses the op.
+
+    `ValueError` for a name that is taken or no identifier, and for other than one or two rules;
+    `TypeError` for a value or rule that is no function.  `check_gradients` checks the rules.
 
     >>> import math
     >>> from autograd_rnn import Value, exp, primitive
@@ -205,8 +152,7 @@ def primitive(
     >>> round(x.grad - math.sinh(1.0), 12)
     0.0
     """
-    if not isinstance(name, str):
-        raise ArgumentTypeError(f"name must be a str, not {type(name).__name__}.")
+    name = as_text(name, "name")
     if not name.isidentifier():
         raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
     if name in TABLE or name == LINEAR:
@@ -221,36 +167,29 @@ def primitive(
         )
     if isinstance(binds, bool) or not isinstance(binds, int) or not SUM <= binds <= ATOM:
         raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(binds)}.")
-    blanks = ", ".join(["{}"] * len(rules))
-    badge = as_name(symbol, "symbol") or name
-    op = Op(
+    what = f"the value of {name}"
+    op = TABLE[name] = Op(
         name,
-        _in_floats(value, f"the value of {name}"),
+        lambda *operands: as_float(value(*operands), what),
         tuple([_in_scalars(rule, f"a partial of {name}") for rule in rules]),
-        symbol=badge,
-        text=_template(text, "text", len(rules)) or f"{_literal(badge)}({blanks})",
-        latex=_template(latex, "latex", len(rules))
-        or rf"\operatorname{{{{{name}}}}}\left({blanks}\right)".replace("_", r"\_"),
-        python=_template(python, "python", len(rules)) or f"{name}({blanks})",
+        symbol=as_name(symbol, "symbol") or "",
+        text=_template(text, "text", len(rules)),
+        latex=_template(latex, "latex", len(rules)),
+        python=_template(python, "python", len(rules)),
         arrays=None if arrays is None else as_function(arrays, "arrays"),
         llvm=as_name(llvm, "llvm"),
         binds=binds,
     )
-    TABLE[name] = op
     return op
 
 
-def _literal(text: str) -> str:
-    """The text in a template, where braces are doubled."""
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def _template(template: object, argument: str, arity: int) -> str | None:
-    if as_name(template, argument) is None:
-        return None
-    assert isinstance(template, str)
+def _template(template: object, argument: str, arity: int) -> str:
+    """The template, as it is, or an empty text for None."""
+    text = as_name(template, argument)
+    if text is None:
+        return ""
     try:
-        fields = [field[1:] for field in Formatter().parse(template) if field[1] is not None]
+        fields = [field[1:] for field in Formatter().parse(text) if field[1] is not None]
     except ValueError:
         fields = []
     # `{:^}` is an exponent in `text`.
@@ -259,19 +198,13 @@ def _template(template: object, argument: str, arity: int) -> str | None:
             f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
             f"not {shown(template)}."
         )
-    return template
-
-
-def _in_floats(value: Callable[..., Any], what: str) -> Callable[..., float]:
-    return lambda *operands: as_float(value(*operands), what)
+    return text
 
 
 def _in_scalars(rule: Callable[..., Any], what: str) -> Callable[..., Any]:
-    if rule is nothing:
-        return rule
+    return rule if rule is nothing else lambda *operands: as_scalar(rule(*operands), what)
 
-    def partial(*operands: Any) -> Any:
-        result = rule(*operands)
-        return result if hasattr(result, "_apply_op") else as_float(result, what)
 
-    return partial
+def as_scalar(number: object, argument: str) -> Any:
+    """A Value or tracer, as it is, or the float of a plain number."""
+    return number if hasattr(number, "_apply_op") else as_float(number, argument)

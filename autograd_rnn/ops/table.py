@@ -1,24 +1,24 @@
 # cython: annotation_typing=False
 """The table of primitives, one entry each.
 
-To add an op, add an entry to this file, or call `primitive` from your own
-code; every reader then has it.  An entry says what the op is called and how it is drawn and
-written, its value on floats, and its local partial derivative by each operand.  The partials are
-written in the primitives themselves and take the operands and the result, `(x, z)` or `(x, y, z)`,
-so the same rule serves floats and Values, and with it backward, forward and second derivatives.
-An example, in full:
+To add an op, add an entry to this file, or call `primitive` from your own code; every reader then
+has it.  The partials are written in the primitives themselves and take the operands and the result,
+`(x, z)` or `(x, y, z)`, so the same rule serves floats and Values, and with it backward, forward
+and second derivatives.  An example:
 
-    exp = define(
-        "exp",
-        value=ieee.exp,                     # on floats; never raises: IEEE inf and NaN
-        partials=(lambda x, z: z,),         # one per operand
-        symbol="exp",                       # in the badge of a drawn node
-        text="exp({})",                     # how an expression is written: in a picture,
-        latex=r"\\exp\\left({}\\right)",      # in LaTeX,
-        python="exp({})",                   # and in Python, the functions being this file's
-        arrays=lambda np, x: np.exp(x),     # on whole arrays, by numpy or jax.numpy
-        binds=CALL,                         # how tightly it binds: when to parenthesise
+    sqrt: Op = Op(
+        "sqrt",
+        value=ieee.sqrt,                        # on floats; never raises: IEEE inf and NaN
+        partials=(lambda x, z: div(0.5, z),),   # one per operand
+        symbol="√",                             # in the badge of a drawn node
+        text="√({})",                           # how an expression is written: in a picture,
+        latex=r"\\sqrt{{{}}}",                  # in LaTeX,
+        python="sqrt({})",                      # and in Python, the functions being this file's
+        arrays=lambda np, x: np.sqrt(x),        # on whole arrays, by numpy or jax.numpy
+        binds=CALL,                             # how tightly it binds: when to parenthesise
     )
+
+What is not said (here the text, the Python and the binding) is made from the name or the symbol.
 
 Arithmetic is IEEE throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
 the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are
@@ -37,9 +37,9 @@ import operator
 from typing import Any
 
 from . import ieee
-from .op import CALL, POWER, PRODUCT, QUOTIENT, SIGN, SUM, Op, define, nothing
+from .op import POWER, PRODUCT, QUOTIENT, SIGN, SUM, TABLE, Op, nothing
 
-add: Op = define(
+add: Op = Op(
     "add",
     value=lambda x, y: x + y,
     partials=(lambda x, y, z: 1.0, lambda x, y, z: 1.0),
@@ -52,7 +52,7 @@ add: Op = define(
     operator=operator.add,
     llvm="%z = fadd {flags}{v} %x, %y",
 )
-sub: Op = define(
+sub: Op = Op(
     "sub",
     value=lambda x, y: x - y,
     partials=(lambda x, y, z: 1.0, lambda x, y, z: -1.0),
@@ -65,7 +65,7 @@ sub: Op = define(
     operator=operator.sub,
     llvm="%z = fsub {flags}{v} %x, %y",
 )
-mul: Op = define(
+mul: Op = Op(
     "mul",
     value=lambda x, y: x * y,
     partials=(lambda x, y, z: y, lambda x, y, z: x),
@@ -78,14 +78,13 @@ mul: Op = define(
     operator=operator.mul,
     llvm="%z = fmul {flags}{v} %x, %y",
 )
-div: Op = define(
+div: Op = Op(
     "div",
     value=ieee.divide,
     partials=(lambda x, y, z: div(1.0, y), lambda x, y, z: div(-z, y)),
     symbol="÷",
     text="{} / {}",
     latex=r"\frac{{{}}}{{{}}}",
-    python="div({}, {})",
     arrays=lambda np, x, y: np.divide(x, y),
     binds=QUOTIENT,
     operator=operator.truediv,
@@ -94,7 +93,7 @@ div: Op = define(
 # ∂/∂x is y·x**(y-1), and 0 for y = 0, whatever x, since x**0 is 1 everywhere; ∂/∂y is 0 at
 # x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y; and ∂/∂x where y·x**y does,
 # for y > 2**53.
-pow: Op = define(
+pow: Op = Op(
     "pow",
     value=ieee.power,
     partials=(
@@ -104,13 +103,12 @@ pow: Op = define(
     symbol="xʸ",
     text="{}{:^}",
     latex="{}^{{{}}}",
-    python="pow({}, {})",
     arrays=lambda np, x, y: np.power(x, y),
     binds=POWER,
     operator=operator.pow,
     llvm="%z = call {v} @lanes_pow({v} %x, {v} %y)",
 )
-neg: Op = define(
+neg: Op = Op(
     "neg",
     value=lambda x: -x,
     partials=(lambda x, z: -1.0,),
@@ -123,155 +121,112 @@ neg: Op = define(
     operator=operator.neg,
     llvm="%z = fneg {v} %x",
 )
-exp: Op = define(
+exp: Op = Op(
     "exp",
     value=ieee.exp,
     partials=(lambda x, z: z,),
-    symbol="exp",
-    text="exp({})",
     latex=r"\exp\left({}\right)",
-    python="exp({})",
     arrays=lambda np, x: np.exp(x),
-    binds=CALL,
     llvm="%z = call {v} @lanes_exp({v} %x)",
 )
-log: Op = define(
+log: Op = Op(
     "log",
     value=ieee.log,
     partials=(lambda x, z: div(1.0, x),),
-    symbol="log",
-    text="log({})",
     latex=r"\log\left({}\right)",
-    python="log({})",
     arrays=lambda np, x: np.log(x),
-    binds=CALL,
     llvm="%z = call {v} @lanes_log({v} %x)",
 )
 # inf at 0 and at -0, whose root is -0.
-sqrt: Op = define(
+sqrt: Op = Op(
     "sqrt",
     value=ieee.sqrt,
     partials=(lambda x, z: div(0.5, z + 0.0),),
     symbol="√",
-    text="√({})",
     latex=r"\sqrt{{{}}}",
-    python="sqrt({})",
     arrays=lambda np, x: np.sqrt(x),
-    binds=CALL,
     llvm="%z = call {v} @llvm.sqrt.v{n}f64({v} %x)",
 )
 # 4·σ(2x)·σ(-2x), not 1 - z²: the difference cancels where z is close to ±1.
-tanh: Op = define(
+tanh: Op = Op(
     "tanh",
     value=math.tanh,
     partials=(lambda x, z: 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),),
-    symbol="tanh",
-    text="tanh({})",
     latex=r"\tanh\left({}\right)",
-    python="tanh({})",
     arrays=lambda np, x: np.tanh(x),
-    binds=CALL,
     llvm="%z = call {v} @lanes_tanh({v} %x)",
     llvm_slope="""%both = call {p} @lanes_tanh_and_slope({v} %x)
     %z = extractvalue {p} %both, 0
     %slope = extractvalue {p} %both, 1""",
 )
 # z·σ(-x), not z·(1 - z): likewise.
-sigmoid: Op = define(
+sigmoid: Op = Op(
     "sigmoid",
     value=ieee.sigmoid,
     partials=(lambda x, z: z * sigmoid(-x),),
     symbol="σ",
-    text="σ({})",
     latex=r"\sigma\left({}\right)",
-    python="sigmoid({})",
     arrays=lambda np, x: _sigmoid(np, x),
-    binds=CALL,
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
     %z = extractvalue {p} %both, 0
     %slope = extractvalue {p} %both, 1""",
 )
-softplus: Op = define(
+softplus: Op = Op(
     "softplus",
     value=ieee.softplus,
     partials=(lambda x, z: sigmoid(x),),
-    symbol="softplus",
-    text="softplus({})",
-    latex=r"\operatorname{{softplus}}\left({}\right)",
-    python="softplus({})",
     arrays=lambda np, x: np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))),
-    binds=CALL,
     llvm="%z = call {v} @lanes_softplus({v} %x)",
 )
 # The derivative at 0 is 0.
-relu: Op = define(
+relu: Op = Op(
     "relu",
     value=lambda x: 0.0 if x <= 0.0 else x,
     partials=(lambda x, z: greater(x, 0.0),),
-    symbol="relu",
-    text="relu({})",
-    latex=r"\operatorname{{relu}}\left({}\right)",
-    python="relu({})",
     arrays=lambda np, x: np.where(x <= 0.0, 0.0, x),
-    binds=CALL,
     llvm="""%low = fcmp ole {v} %x, {zero}
     %z = select {m} %low, {v} {zero}, {v} %x""",
 )
-step: Op = define(
+step: Op = Op(
     "step",
     value=lambda x: 1.0 if x > 0.0 else 0.0 if x <= 0.0 else x,
     partials=(lambda x, z: 0.0 * z,),
-    symbol="step",
-    text="step({})",
-    latex=r"\operatorname{{step}}\left({}\right)",
-    python="step({})",
     arrays=lambda np, x: np.where(x > 0.0, 1.0, np.where(x <= 0.0, 0.0, x)),
-    binds=CALL,
     llvm="""%high = fcmp ogt {v} %x, {zero}
     %low = fcmp ole {v} %x, {zero}
     %a = select {m} %low, {v} {zero}, {v} %x
     %z = select {m} %high, {v} {one}, {v} %a""",
 )
-sin: Op = define(
+sin: Op = Op(
     "sin",
     value=ieee.sin,
     partials=(lambda x, z: cos(x),),
-    symbol="sin",
-    text="sin({})",
     latex=r"\sin\left({}\right)",
-    python="sin({})",
     arrays=lambda np, x: np.sin(x),
-    binds=CALL,
     llvm="%z = call {v} @lanes_sin({v} %x)",
 )
-cos: Op = define(
+cos: Op = Op(
     "cos",
     value=ieee.cos,
     partials=(lambda x, z: -sin(x),),
-    symbol="cos",
-    text="cos({})",
     latex=r"\cos\left({}\right)",
-    python="cos({})",
     arrays=lambda np, x: np.cos(x),
-    binds=CALL,
     llvm="%z = call {v} @lanes_cos({v} %x)",
 )
 # The derivative at 0 is 0.
-abs: Op = define(
+abs: Op = Op(
     "abs",
     value=math.fabs,
     partials=(lambda x, z: greater(x, 0.0) - greater(0.0, x),),
     symbol="| |",
     text="|{}|",
     latex=r"\left|{}\right|",
-    python="abs({})",
     arrays=lambda np, x: np.abs(x),
-    binds=CALL,
     llvm="%z = call {v} @llvm.fabs.v{n}f64({v} %x)",
 )
 # Where the operands are equal, each has half of the derivative.
-maximum: Op = define(
+maximum: Op = Op(
     "maximum",
     value=ieee.maximum,
     partials=(
@@ -279,11 +234,8 @@ maximum: Op = define(
         lambda x, y, z: 0.5 * (1.0 + greater(y, x) - greater(x, y)),
     ),
     symbol="max",
-    text="max({}, {})",
     latex=r"\max\left({}, {}\right)",
-    python="maximum({}, {})",
     arrays=lambda np, x, y: _maximum(np, x, y),
-    binds=CALL,
     llvm="""%c = fcmp ogt {v} %x, %y
     %d = fcmp ogt {v} %y, %x
     %p = select {m} %c, {v} %x, {v} %y
@@ -296,7 +248,7 @@ maximum: Op = define(
     %sign = bitcast {i} %both to {v}
     %z = call {v} @llvm.copysign.v{n}f64({v} %size, {v} %sign)""",
 )
-minimum: Op = define(
+minimum: Op = Op(
     "minimum",
     value=lambda x, y: -ieee.maximum(-x, -y),
     partials=(
@@ -304,11 +256,8 @@ minimum: Op = define(
         lambda x, y, z: 0.5 * (1.0 + greater(x, y) - greater(y, x)),
     ),
     symbol="min",
-    text="min({}, {})",
     latex=r"\min\left({}, {}\right)",
-    python="minimum({}, {})",
     arrays=lambda np, x, y: -_maximum(np, -x, -y),
-    binds=CALL,
     llvm="""%c = fcmp olt {v} %x, %y
     %d = fcmp olt {v} %y, %x
     %p = select {m} %c, {v} %x, {v} %y
@@ -318,56 +267,51 @@ minimum: Op = define(
     %either = or {i} %a, %b
     %z = bitcast {i} %either to {v}""",
 )
-greater: Op = define(
+greater: Op = Op(
     "greater",
     value=lambda x, y: 1.0 if x > y else 0.0 if x <= y else math.nan,
     partials=(nothing, nothing),
     symbol=">",
     text="[{} > {}]",
     latex=r"\left[{} > {}\right]",
-    python="greater({}, {})",
     arrays=lambda np, x, y: np.where(x > y, 1.0, np.where(x <= y, 0.0, np.nan)),
-    binds=CALL,
     llvm="""%c = fcmp ogt {v} %x, %y
     %u = fcmp uno {v} %x, %y
     %a = select {m} %c, {v} {one}, {v} {zero}
     %z = select {m} %u, {v} {nan}, {v} %a""",
 )
-equal: Op = define(
+equal: Op = Op(
     "equal",
     value=lambda x, y: 1.0 if x == y else 0.0 if x < y or x > y else math.nan,
     partials=(nothing, nothing),
     symbol="=",
     text="[{} = {}]",
     latex=r"\left[{} = {}\right]",
-    python="equal({}, {})",
     arrays=lambda np, x, y: np.where(x == y, 1.0, np.where((x < y) | (x > y), 0.0, np.nan)),
-    binds=CALL,
     llvm="""%c = fcmp oeq {v} %x, %y
     %u = fcmp uno {v} %x, %y
     %a = select {m} %c, {v} {one}, {v} {zero}
     %z = select {m} %u, {v} {nan}, {v} %a""",
 )
-# The number itself, which no derivative goes through; `nothing` is its rule, not its slope.
-stop_gradient: Op = define(
+# The number itself, with derivatives stopped; `nothing` is its rule, not its slope.
+stop_gradient: Op = Op(
     "stop_gradient",
     value=lambda x: x,
     partials=(nothing,),
     symbol="sg",
-    text="sg({})",
     latex=r"\operatorname{{sg}}\left({}\right)",
-    python="stop_gradient({})",
     arrays=lambda np, x: x,
-    binds=CALL,
     llvm="%z = bitcast {v} %x to {v}",
 )
 
+TABLE.update({entry.name: entry for entry in list(globals().values()) if isinstance(entry, Op)})
+
 
 def _by_base(x: Any, y: Any, z: Any) -> Any:
-    """y·x**(y-1), with x**(y-1) had as x**y / x where y - 1 would be rounded.
+    """y·x**(y-1), with x**(y-1) computed as x**y / x where y - 1 would be rounded.
 
-    Nothing is to be had from an x**y that is 0, nor where x is 0 or infinite: there x = x + x.  For
-    a known exponent that is an ordinary one it is written as everybody writes it.
+    That gives nothing where x**y is 0, or x is 0 or infinite (then x = x + x).  For an exponent
+    that is an ordinary number the rule is the usual one.
     """
     if type(y) is float and 0.5 <= y <= 2.0**53 and y != 1.0:
         return y * x if y == 2.0 else y * pow(x, y - 1.0)

@@ -1,46 +1,29 @@
-"""The base of tracers: what stands in for a number while a rule of the table is read."""
+"""The base of tracers, which replace numbers while a rule of the table is read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from . import table as ops
+from .op import Op
+
+
+def _both_ways(op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """The methods of an operator: the tracer on its left, and on its right."""
+    return lambda self, other: op(self, other), lambda self, other: op(other, self)
 
 
 class Tracer:
-    """A stand-in for a number: the ops and Python's operators hand it to its `_apply_op`."""
+    """A replacement for a number: ops and Python's operators call its `_apply_op`."""
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.sub(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.sub(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.mul(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.mul(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return ops.pow(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return ops.pow(other, self)
+    __add__, __radd__ = _both_ways(ops.add)
+    __sub__, __rsub__ = _both_ways(ops.sub)
+    __mul__, __rmul__ = _both_ways(ops.mul)
+    __truediv__, __rtruediv__ = _both_ways(ops.div)
+    __pow__, __rpow__ = _both_ways(ops.pow)
 
     def __neg__(self) -> Any:
         return ops.neg(self)
