@@ -165,8 +165,9 @@ def primitive(
             f"partials must have one rule per operand, and an op has one operand or two, "
             f"not {len(rules)}."
         )
-    if isinstance(binds, bool) or not isinstance(binds, int) or not SUM <= binds <= ATOM:
-        raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(binds)}.")
+    level: object = binds
+    if isinstance(level, bool) or not isinstance(level, int) or not SUM <= level <= ATOM:
+        raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(level)}.")
     what = f"the value of {name}"
     op = TABLE[name] = Op(
         name,
