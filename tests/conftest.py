@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,28 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header() -> str:
     value = importlib.import_module("autograd_rnn.engine.value")
     return f"engine: {'compiled' if value.compiled else 'python'}, {value.__file__}"
+
+
+OPS: dict[str, object] = {}
+
+
+def pytest_collection_finish() -> None:
+    OPS.update(importlib.import_module("autograd_rnn.ops").TABLE)
+
+
+@pytest.fixture(autouse=True)
+def table() -> Iterator[None]:
+    """The table of ops as it was collected: what a test or a docstring registers goes with it."""
+    restore()
+    yield
+    restore()
+
+
+def restore() -> None:
+    ops = importlib.import_module("autograd_rnn.ops").TABLE
+    if ops != OPS:
+        ops.clear()
+        ops.update(OPS)
 
 
 @pytest.fixture(autouse=True, scope="session")
