@@ -9,23 +9,9 @@ from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Final
 
 from ..graph.notation import is_not_finite
+from . import html_labels as html
 from .drawing import WHOLE, Drawing
 from .graph_view import GraphView
-from .html_labels import (
-    FONTS,
-    NAME_POINTS,
-    SMALL_POINTS,
-    TITLE_POINTS,
-    Box,
-    box_label,
-    box_size,
-    cell,
-    font,
-    plain_label,
-    rounded,
-    text_width,
-    title_label,
-)
 from .theme import Theme
 
 if TYPE_CHECKING:
@@ -81,9 +67,9 @@ class Canvas:
         self.pinned = "layout" in looks
         self.graph = graphviz.Digraph(
             WHOLE,
-            graph_attr={"bgcolor": theme.paper, "fontname": FONTS, "pad": "0.3", **looks},
-            node_attr={"shape": "plain", "fontname": FONTS},
-            edge_attr={"arrowsize": "0.7", "fontname": FONTS, **(edges or {})},
+            graph_attr={"bgcolor": theme.paper, "fontname": html.FONTS, "pad": "0.3", **looks},
+            node_attr={"shape": "plain", "fontname": html.FONTS},
+            edge_attr={"arrowsize": "0.7", "fontname": html.FONTS, **(edges or {})},
         )
         self.titles: dict[str, str] = {}
         self.at: dict[str, Point] = {}
@@ -123,9 +109,9 @@ class Canvas:
 
     def text(self, id: str, at: Point, text: str, size: float, ink: str, side: int = 0) -> None:
         """A line of text around its point, or on the left of it (-1)."""
-        bold = size > SMALL_POINTS
-        width = text_width(text, size, bold)
-        label = f"<{font(text, size, ink, bold)}>"
+        bold = size > html.SMALL_POINTS
+        width = html.text_width(text, size, bold)
+        label = f"<{html.font(text, size, ink, bold)}>"
         self.node(id, (at[0] + side * width / 2, at[1]), (width + 10, 1.5 * size), label)
 
     def circle(
@@ -133,8 +119,8 @@ class Canvas:
     ) -> None:
         """A neuron in the style of its role, or in another fill and ink; dashed if not a number."""
         style = self.theme.styles[role]
-        size = min(NAME_POINTS, 1.9 * RADIUS / text_width(text, 1, bold=True))
-        label = f"<{font(text, size, ink or style.ink, bold=True)}>"
+        size = min(html.NAME_POINTS, 1.9 * RADIUS / html.text_width(text, 1, bold=True))
+        label = f"<{html.font(text, size, ink or style.ink, bold=True)}>"
         looks = {"color": style.line, "fillcolor": fill or style.fill}
         looks["style"] = "filled,dashed" if is_not_finite(text) else "filled"
         looks |= {"shape": "circle", "fixedsize": "true", "width": f"{RADIUS / 36:.4f}"}
@@ -149,21 +135,21 @@ class Canvas:
         room = self.room_of(lines, role)
         size = {"width": room[0] - 2 * style.border, "height": LINE_HEIGHT}
         cells = [
-            cell(font(line, NAME_POINTS, ink, bold=True), **size)
+            html.cell(html.font(line, html.NAME_POINTS, ink, bold=True), **size)
             for line, ink in zip_longest(lines, inks, fillvalue=style.ink)
         ]
-        label = rounded(cells, style.border, style.line, style.fill, padding=2)
+        label = html.rounded(cells, style.border, style.line, style.fill, padding=2)
         self.node(id, at, room, label, words, role)
 
-    def number(self, box: Box, at: Point | None = None) -> None:
+    def number(self, box: html.Box, at: Point | None = None) -> None:
         """The box of a number."""
-        room = box_size(box) if at else (0.0, 0.0)
-        self.node(box.id, at, room, box_label(box, self.theme), box.description, box.role)
+        room = html.box_size(box) if at else (0.0, 0.0)
+        self.node(box.id, at, room, html.box_label(box, self.theme), box.description, box.role)
 
     def room_of(self, lines: Sequence[str], role: str) -> tuple[int, int]:
         """The width and the height of a box."""
         border = 2 * self.theme.styles[role].border
-        width = max(text_width(line, NAME_POINTS, bold=True) for line in lines) + 12
+        width = max(html.text_width(line, html.NAME_POINTS, bold=True) for line in lines) + 12
         return round(max(24.0, width)) + border, LINE_HEIGHT * len(lines) + border
 
     def arrow(
@@ -204,7 +190,7 @@ class Canvas:
     def cut(self, step: int, x: float, *parts: tuple[float, float]) -> None:
         """A dashed line from top to bottom, in parts, where no gradient goes back from a step."""
         high = parts[0][0]
-        self.text(f"cut_{step}", (x, high), "cut", SMALL_POINTS, self.theme.gradient)
+        self.text(f"cut_{step}", (x, high), "cut", html.SMALL_POINTS, self.theme.gradient)
         self.titles[f"cut_{step}"] = f"no gradient goes back from step {step}"
         looks = {"color": self.theme.gradient, "style": "dotted", "penwidth": "2.2", "dir": "none"}
         for part, (top, low) in enumerate([(high - 9.0, parts[0][1]), *parts[1:]]):
@@ -214,14 +200,14 @@ class Canvas:
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""
         fill = {"color": self.theme.panel_line, "fillcolor": self.theme.panel_fill}
-        return {"style": "rounded,filled", **fill, "label": plain_label(words, self.theme)}
+        return {"style": "rounded,filled", **fill, "label": html.plain_label(words, self.theme)}
 
     def panel(
         self, step: int | str, words: str, low: Point, high: Point
     ) -> AbstractContextManager[object]:
         """The panel of a step, from corner to corner, with its words at the foot on the left."""
         self.corners += [low, high]
-        at = (low[0] + 12 + text_width(words, SMALL_POINTS) / 2, low[1] + 15)
+        at = (low[0] + 12 + html.text_width(words, html.SMALL_POINTS) / 2, low[1] + 15)
         looks = {**self.panel_looks(words), "bb": points(low, high), "lp": points(at)}
         return self.part(f"cluster_{step}", **looks)
 
@@ -229,9 +215,12 @@ class Canvas:
         """The heading over all that is there, and the legend under it."""
         xs, ys = zip(*self.corners, strict=True)
         top, bottom, middle = max(ys), min(ys), (min(xs) + max(xs)) / 2
-        widest = [text_width(title, TITLE_POINTS, bold=True), text_width(subtitle, SMALL_POINTS)]
+        widest = [
+            html.text_width(title, html.TITLE_POINTS, bold=True),
+            html.text_width(subtitle, html.SMALL_POINTS),
+        ]
         half = max(max(xs) - min(xs), *widest) / 2
-        label = title_label(title, subtitle, self.theme)
+        label = html.title_label(title, subtitle, self.theme)
         self.graph.node("heading", label=label, pos=points((middle, top + TITLE_ROOM / 2)))
         if legend:
             at = (middle, bottom - LEGEND_ROOM / 2)

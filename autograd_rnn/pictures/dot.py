@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
 from ..graph.walk import downstream
+from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, points
 from .drawing import WHOLE, Drawing
 from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
-from .html_labels import (
-    SMALL_POINTS,
-    Box,
-    box_size,
-    chip_label,
-    legend_label,
-    plain_label,
-    text_width,
-    title_label,
-)
 from .theme import Theme
 
 MOST_APART: Final = 4
@@ -80,16 +72,16 @@ def _draw_arrow(
     canvas: Canvas, view: GraphView, arrow: Arrow, looks: dict[str, str], path: Sequence[Point] = ()
 ) -> None:
     if arrow.chip is not None:
-        looks["label"] = chip_label(arrow.chip, canvas.theme)
+        looks["label"] = html.chip_label(arrow.chip, canvas.theme)
     elif arrow.note is not None:
-        looks["label"] = plain_label(arrow.note, canvas.theme)
+        looks["label"] = html.plain_label(arrow.note, canvas.theme)
     style, more = ARROWS[arrow.role]
     looks |= {**more, "color": canvas.theme.styles[style].line}
     ends = f"{arrow.tail} {arrow.head}"
     canvas.arrow(ends, path, arrow_words(arrow, view.boxes), arrow.role, **looks)
 
 
-def arrow_words(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
+def arrow_words(arrow: Arrow, boxes: Mapping[str, html.Box]) -> str:
     """What an arrow says, for who points at it or has it read aloud."""
     tail, head = boxes[arrow.tail].name, boxes[arrow.head].name
     if arrow.role == "cut":
@@ -105,10 +97,10 @@ def arrow_words(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
 def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
     canvas = Canvas(theme, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5")
     canvas.titles[WHOLE], panels = title, view.panels
-    looks = {"labelloc": "b", "label": legend_label(view.legend, theme)} if view.legend else {}
+    looks = {"labelloc": "b", "label": html.legend_label(view.legend, theme)} if view.legend else {}
     canvas.graph.attr(splines="spline", **looks)
     looks = {"labelloc": "t", "peripheries": "0", "margin": "8"}
-    with canvas.part("cluster_all", label=title_label(title, view.subtitle, theme), **looks):
+    with canvas.part("cluster_all", label=html.title_label(title, view.subtitle, theme), **looks):
         _draw_boxes(canvas, view, None)
         looks = {"peripheries": "1", "margin": "12", "labelloc": "b", "labeljust": "l"}
         for step, words in panels.items():
@@ -172,76 +164,71 @@ def place(view: GraphView) -> Placement | None:
     for arrow in view.arrows:
         if arrow.role not in ("fan", "cut"):
             fed_by[arrow.head].append(arrow.tail)
-    cells: dict[str, Cell] = {}
-    rows: dict[Any, int] = {}
 
     def kind(id: str) -> str:
-        node = view.nodes[id]
         if view.boxes[id].role == "copy":
             return "copy"
-        if node in stateful:
-            return "back"
-        return "branch" if node in view.kept else "constant"
+        node = view.nodes[id]
+        return "spine" if node in stateful else "branch" if node in view.kept else "constant"
 
     side = 1 if len(view.weights) == 1 else -1
+    fixed = {"spine": 0, "branch": side, "constant": -1}
+    # A row over the spine for all copies of a weight, the next one for the next weight.
+    copied: dict[Any, int] = {}
     spine = [view.ids[view.output]]
-    while True:
-        box = spine[-1]
-        cells[box] = Cell(box, 0)
-        kinds: dict[str, list[str]] = {"back": [], "copy": [], "constant": [], "branch": []}
+    cells = {spine[0]: Cell(spine[0], 0)}
+    for box in spine:  # which grows meanwhile
+        taken = set()
         for operand in fed_by[box]:
-            kinds[kind(operand)].append(operand)
-        beyond: dict[int, list[str]] = {1: [], -1: list(kinds["constant"])}
-        beyond[side] += kinds["branch"]
-        for copy in kinds["copy"]:
-            # A row over the spine for all copies of a weight, the next one for the next weight.
-            row = rows.setdefault(view.nodes[copy], len(rows) + 1)
-            beyond.setdefault(row, []).append(copy)
-        if len(kinds["back"]) > 1 or any(len(operands) > 1 for operands in beyond.values()):
-            return None
-        for row, operands in beyond.items():
-            cells |= {operand: Cell(box, row) for operand in operands}
-        for branch in kinds["branch"]:
-            inner = [(kind(operand), operand) for operand in fed_by[branch]]
-            if sorted(what for what, _ in inner) not in (["copy"], ["constant", "copy"]):
+            what = kind(operand)
+            if what == "copy":
+                row = copied.setdefault(view.nodes[operand], len(copied) + 1)
+            else:
+                row = fixed[what]
+            if row in taken:
                 return None
-            for what, operand in inner:
-                cells[operand] = Cell(box, 2 * side) if what == "copy" else Cell(branch, side, True)
-        if not kinds["back"]:
-            break
-        spine.append(kinds["back"][0])
+            taken.add(row)
+            cells[operand] = Cell(box if row else operand, row)
+            if what == "spine":
+                spine.append(operand)
+            elif what == "branch":
+                inner = sorted((kind(id), id) for id in fed_by[operand])
+                if [what for what, _ in inner] not in (["copy"], ["constant", "copy"]):
+                    return None
+                cells |= {id: Cell(operand, side, beside=True) for _, id in inner[:-1]}
+                cells[inner[-1][1]] = Cell(box, 2 * side)
     # Each weight's copies are one row, and the only copies in it.
-    copied = {(view.nodes[id], cells[id].row) for id in cells if view.boxes[id].role == "copy"}
-    one_weight_a_row = len(view.weights) == len(copied) == len({row for _, row in copied})
+    rows = {(view.nodes[id], cells[id].row) for id in cells if view.boxes[id].role == "copy"}
+    one_weight_a_row = len(view.weights) == len(rows) == len({row for _, row in rows})
     if len(cells) + len(view.weights) < len(view.boxes) or not one_weight_a_row:
         return None
-    return columns(view, cells, spine[::-1])
+    return _columns(view, cells, spine[::-1])
 
 
-def columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None:
+def _columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None:
     """The placement of a spine of boxes from left to right, each step of the network in a panel.
 
     Every step has the same inner columns, so that equal things stand at equal places; between two
     boxes there is room for a note.  None where two boxes would overlap.
     """
-    notes = [text_width(arrow.note or "", SMALL_POINTS) for arrow in view.arrows]
+    notes = [html.text_width(arrow.note or "", html.SMALL_POINTS) for arrow in view.arrows]
     gap = max([COLUMN_GAP, *[note + 12.0 for note in notes]])
-    sizes = {id: box_size(view.boxes[id]) for id in cells}
-    stacks: dict[str, list[str]] = {box: [] for box in spine}
+    panel_gap = PANEL_GAP + gap - COLUMN_GAP
+    sizes = {id: html.box_size(view.boxes[id]) for id in cells}
+    groups = [(step, list(group)) for step, group in groupby(spine, lambda id: view.boxes[id].step)]
+    # Boxes of different steps are in one column, and others in columns of their own.
+    column: dict[str, str | int] = {
+        box: box if step is None else index
+        for step, group in groups
+        for index, box in enumerate(group)
+    }
+    widths: defaultdict[str | int, float] = defaultdict(float)
+    heights: defaultdict[int, float] = defaultdict(float)
     for name, cell in cells.items():
+        width, height = sizes[name]
+        heights[cell.row] = max(heights[cell.row], height)
         if not cell.beside:
-            stacks[cell.spine].append(name)
-    widths = {box: max(sizes[name][0] for name in stack) for box, stack in stacks.items()}
-    groups = [
-        (step, list(group)) for step, group in groupby(spine, lambda box: view.boxes[box].step)
-    ]
-    shared: dict[int, float] = {}
-    for step, group in groups:
-        for index, box in enumerate(group if step is not None else ()):
-            shared[index] = max(shared.get(index, 0.0), widths[box])
-    heights: dict[int, float] = {}
-    for name, cell in cells.items():
-        heights[cell.row] = max(heights.get(cell.row, 0.0), sizes[name][1])
+            widths[column[cell.spine]] = max(widths[column[cell.spine]], width)
     rows = {0: 0.0}
     for side, farthest in ((1, max(heights)), (-1, -min(heights))):
         for row in range(side, side * (farthest + 1), side):
@@ -249,26 +236,26 @@ def columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) ->
             rows[row] = rows[row - side] + side * reach
     top = rows[max(rows)] + heights[max(rows)] / 2 + MARGIN
     bottom = rows[min(rows)] - heights[min(rows)] / 2 - MARGIN - PANEL_LABEL
-    centres: dict[str, Point] = {}
+    middles: dict[str, float] = {}
     panels: dict[int, tuple[Point, Point]] = {}
-    panel_gap = PANEL_GAP + gap - COLUMN_GAP
     right = -panel_gap
     for step, group in groups:
         margin = 0.0 if step is None else MARGIN
         left = right + panel_gap
         right = left + margin
-        for index, box in enumerate(group):
-            width = widths[box] if step is None else shared[index]
-            for name in stacks[box]:
-                centres[name] = (right + width / 2, rows[cells[name].row])
-            right += width + gap
+        for box in group:
+            middles[box] = right + widths[column[box]] / 2
+            right += widths[column[box]] + gap
         right += margin - gap
         if step is not None:
             panels[step] = ((left, bottom), (right, top))
+    centres: dict[str, Point] = {}
     for name, cell in cells.items():
         if cell.beside:
-            fed_x, fed_y = centres[cell.spine]
-            centres[name] = (fed_x - (sizes[cell.spine][0] + sizes[name][0]) / 2 - gap, fed_y)
+            x, y = centres[cell.spine]
+            centres[name] = (x - (sizes[cell.spine][0] + sizes[name][0]) / 2 - gap, y)
+        else:
+            centres[name] = (middles[cell.spine], rows[cell.row])
     in_rows = sorted((y, x, sizes[name][0]) for name, (x, y) in centres.items())
     for (y, x, width), (next_y, next_x, next_width) in pairwise(in_rows):
         if y == next_y and next_x - x < (width + next_width + COLUMN_GAP) / 2:
@@ -287,7 +274,7 @@ def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str
         with canvas.panel(step, panels[step], low, high):
             _draw_boxes(canvas, view, step, centres)
     _draw_boxes(canvas, view, None, centres)
-    canvas.frame(title, view.subtitle, legend_label(view.legend, theme))
+    canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
     for arrow in view.arrows:
         path, at = _path(arrow, canvas)
         looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
@@ -302,7 +289,7 @@ def _over_their_fans(view: GraphView, placement: Placement) -> dict[str, Point]:
     for weight in view.weights:
         id = view.ids[weight]
         fan = [placement.centres[view.copy_id(use)] for use in view.uses[weight]]
-        x, height = (fan[0][0] + fan[-1][0]) / 2, box_size(view.boxes[id])[1]
+        x, height = (fan[0][0] + fan[-1][0]) / 2, html.box_size(view.boxes[id])[1]
         if fan[0][1] > 0.0:
             top += CHIP_ROOM + height
             found[id] = (x, top - height / 2)
@@ -325,7 +312,7 @@ def _path(arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
     (_, start), tip = canvas.spot(arrow.tail, 0, -down), canvas.spot(arrow.head, 0, down)
     last = (x1, tip[1] + down * ARROW_HEAD)
     if arrow.role != "fan":
-        away = 6.0 + text_width(arrow.note or "", SMALL_POINTS) / 2
+        away = 6.0 + html.text_width(arrow.note or "", html.SMALL_POINTS) / 2
         # By the head, where an arrow that is longer than a row crosses no dashed line.
         return [*_line((x0, start), last), tip], (x0 - away, tip[1] + down * ROW_GAP / 2)
     side = canvas.spot(arrow.tail, 1 if x1 > x0 else -1)

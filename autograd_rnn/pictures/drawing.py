@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +15,9 @@ from ..arguments import as_float
 from ..errors import ArgumentValueError, AutogradError
 from ..files import write_whole
 from .graph_view import GraphView
-from .html_labels import FONTS, clean, escaped
+from .html_labels import clean, escaped
 from .render import FORMATS, check_format, render
-from .theme import DARK, LIGHT, THEMES, dark_style
+from .theme import LIGHT, THEMES, dark_style
 
 FILE_FORMATS: Final = (*FORMATS, "html")
 # In points: what a notebook's column has room for.
@@ -65,19 +67,9 @@ class Drawing:
                 if "id" in element.attrib:
                     element.set("id", f"inside_{element.get('id')}")
             unfolded = f"<details><summary>Every number</summary>\n{written(inner)}\n</details>\n"
-        colours, dark = THEMES[self.theme], ""
-        if colours is LIGHT:
-            page = f"body{{background:{DARK.paper};color:{DARK.muted}}}"
-            dark = f"@media (prefers-color-scheme: dark){{{page}}}"
-        return (
-            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-            f"<title>{escaped(self.titles.get(WHOLE, self.summary))}</title>\n"
-            f"<style>body{{margin:0;background:{colours.paper};color:{colours.muted};"
-            f"font:16px {FONTS}}}svg{{width:100%;height:auto}}"
-            f"summary{{padding:12px;cursor:pointer}}details{{overflow:auto}}"
-            f"details svg{{width:auto}}"
-            f"{dark}</style>\n{written(without_size(svg_tree(self)))}\n{unfolded}</html>\n"
-        )
+        title, picture = self.titles.get(WHOLE, self.summary), written(without_size(svg_tree(self)))
+        places = {"title": escaped(title), "picture": picture, "unfolded": unfolded}
+        return fill("drawing.html", places | THEMES[self.theme]._asdict())
 
     def png(self, dpi: float = 144) -> bytes:
         """The picture as PNG, at `dpi` dots per inch; `ValueError` outside of 10 to 2400."""
@@ -151,3 +143,15 @@ def without_size(svg: ElementTree.Element) -> ElementTree.Element:
 def written(svg: ElementTree.Element) -> str:
     """The text of an SVG, as it may stand in a page."""
     return ElementTree.tostring(svg, encoding="unicode")
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def fill(template: str, places: Mapping[str, str]) -> str:
+    """A page from a template of this folder: `{{name}}` is a place, `{{light.ink}}` a colour."""
+    return re.sub(
+        r"\{\{(?:(\w+)\.)?(\w+)\}\}",
+        lambda found: getattr(THEMES[found[1]], found[2]) if found[1] else places[found[2]],
+        files(__package__).joinpath(template).read_text("utf-8"),
+    )

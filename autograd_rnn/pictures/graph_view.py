@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, Protocol
 
+from ..arguments import many
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.notation import (
@@ -32,6 +33,9 @@ LEGEND: Final = {
     "state": "state",
     "output": "output",
 }
+MOST_STEPS: Final = 12
+FIRST_STEPS: Final = 4
+LAST_STEPS: Final = 3
 LONGEST_EXPRESSION: Final = 24
 LONGEST_SUBTITLE: Final = 100
 
@@ -96,6 +100,20 @@ def shared_weights(output: Node, run: DrawnRun) -> list[Any]:
     ]
 
 
+def shorten(steps: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+    """The first steps, those that the picture of a long run leaves out, and the last."""
+    if len(steps) <= MOST_STEPS:
+        return steps, (), ()
+    return steps[:FIRST_STEPS], steps[FIRST_STEPS:-LAST_STEPS], steps[-LAST_STEPS:]
+
+
+def left_out(steps: Sequence[Any], cuts: Collection[int]) -> str:
+    """How many steps are left out, with the cuts between them."""
+    inner = sum(step.k in cuts for step in steps[1:])
+    cut = f", {many(inner, 'cut')}" if inner else ""
+    return f"… {len(steps)} more steps{cut} …"
+
+
 # --- what is read of a graph ---------------------------------------------------------------------
 
 
@@ -104,6 +122,8 @@ class Reading:
 
     Gradients are shown where `backward` has reached the output, or with `known`.
     """
+
+    texts: Mapping[Any, Text]  # how each node is written as an operand
 
     def __init__(
         self, output: Any, weights: Sequence[Any], run: DrawnRun | None, known: bool = False
@@ -133,9 +153,13 @@ class Reading:
         """A gradient as it is shown: `–` as long as it is not known."""
         return number(gradient) if self.known else "–"
 
-    def weight_names(self, names: Mapping[Any, Text]) -> str:
+    def weight_names(self) -> str:
         """The weights whose copies are apart, in a sentence."""
-        return listed([names[weight].text for weight in self.weights])
+        return listed([self.texts[weight].text for weight in self.weights])
+
+    def copy_name(self, use: Copy) -> str:
+        """The name of a copy, `ẅ₁`."""
+        return accent(self.texts[use.parameter].text, use.index, self.accents)
 
 
 class GraphView(Reading):
@@ -160,7 +184,6 @@ class GraphView(Reading):
         self.use_at = {
             (use.consumer, use.position): use for uses in self.uses.values() for use in uses
         }
-        # How each node is written as an operand: its name, or what it is computed from.
         self.texts = write_inside(self.order, LONGEST_EXPRESSION)
         self.kept = {node for node in self.order if node.parents}
         if fold:
@@ -205,7 +228,7 @@ class GraphView(Reading):
             use = self.use_at.get((node, position))
             note = number(node.partials[position]) if self.notes else None
             if use is not None:
-                operands[position] = Text(self._copy_name(use))
+                operands[position] = Text(self.copy_name(use))
                 self._add_copy(use, step)
                 self._join(self.copy_id(use), id, "flow", note=note)
                 continue
@@ -235,15 +258,12 @@ class GraphView(Reading):
         place = self.weights.index(use.parameter)
         return f"c{use.index}" if place == 0 else f"c{use.index}_{place + 1}"
 
-    def _copy_name(self, use: Copy) -> str:
-        return accent(self.texts[use.parameter].text, use.index, self.accents)
-
     def _add_copy(self, use: Copy, step: int | None) -> None:
         id, grad = self.copy_id(use), self.shown(use.grad)
         # Read aloud, accents are lost.
         where = "" if use.step is None else f" in step {use.step}"
         words = f"{self.texts[use.parameter].text}, copy {use.index}{where}"
-        name = self._copy_name(use)
+        name = self.copy_name(use)
         self._add(id, use.parameter, "copy", name, grad=grad, step=step, words=words)
         self._join(self.ids[use.parameter], id, "fan", chip=term(grad) if self.known else None)
 
@@ -288,7 +308,7 @@ class GraphView(Reading):
         if not self.weights:
             words["parameter"] = "variable"
         elif self.fold:
-            words["constant"] = f"constant for {self.weight_names(self.texts)}"
+            words["constant"] = f"constant for {self.weight_names()}"
         if self.run is not None and self.output not in self.step_of:
             words["output"] = "loss"
         roles = {box.role for box in self.boxes.values()}
@@ -299,7 +319,7 @@ class GraphView(Reading):
         """What the picture shows, in a few words."""
         if not self.weights:
             return f"How {self.output_name()} is computed"
-        names = self.weight_names(self.texts)
+        names = self.weight_names()
         if not self.fold:
             return f"The whole graph, with every copy of {names}"
         if len(self.use_at) == 1:
@@ -348,4 +368,4 @@ class GraphView(Reading):
         if not self.weights:
             return summary
         plural = "copy" if len(self.use_at) == 1 else "copies"
-        return f"{summary}, {len(self.use_at)} {plural} of {self.weight_names(self.texts)}"
+        return f"{summary}, {len(self.use_at)} {plural} of {self.weight_names()}"

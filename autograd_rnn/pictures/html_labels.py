@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from math import ceil
 from typing import Final, NamedTuple
 
 from ..graph.notation import is_not_finite
@@ -24,16 +23,6 @@ class Box(NamedTuple):
     grad: str | None
     description: str
     step: int | None
-
-
-class Row(NamedTuple):
-    """A line of a card: its words, its numbers as they are shown, and all of it in full."""
-
-    role: str
-    words: str
-    data: str = ""
-    grad: str = ""
-    full: str = ""
 
 
 # How a table or a cell looks: in words, and in whole points.
@@ -208,83 +197,6 @@ def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
     return table(["".join(cells)], **{**BARE, "cellspacing": "4"}) if cells else ""
 
 
-def weights_legend_label(signs: Collection[str], theme: Theme) -> str:
-    """What the arrows of weights of these signs say; nothing where there are none."""
-    told = [("→", "positive", "weight above 0    "), ("⊣", "negative", "weight below 0    ")]
-    cells = [
-        cell(font(head, NAME_POINTS, getattr(theme, sign), bold=True))
-        + cell(font(words, LEGEND_POINTS, theme.muted))
-        for head, sign, words in told
-        if sign in signs
-    ]
-    words = "the thicker the larger, none for 0"
-    cells += [cell(font(words, LEGEND_POINTS, theme.muted))] if cells else []
-    return table(["".join(cells)], **BARE) if cells else ""
-
-
 def plain_label(words: str, theme: Theme) -> str:
     """Small words, such as stand at the foot of the panel of a step."""
     return f"<{font(words, SMALL_POINTS, theme.muted)}>"
-
-
-# --- cards and ledgers ---------------------------------------------------------------------------
-
-ROW: Final = 26
-FOOT: Final = 8
-WORDS_POINTS: Final = 14.0
-LEDGER: Final = 46
-SOURCE_POINTS: Final = 10.5
-ROUNDED: Final = {"cellborder": "0", "cellspacing": "0", "cellpadding": "3", "style": "ROUNDED"}
-
-
-def card_columns(heads: Sequence[str], rows: Sequence[Row]) -> tuple[int, int, int]:
-    """The widths of the columns of cards with these heads and rows: words, data, grad."""
-    data = ceil(max(26.0, *[text_width(row.data, VALUE_POINTS) for row in rows])) + 14
-    grad = ceil(max(26.0, *[text_width(row.grad, WORDS_POINTS, True) for row in rows])) + 14
-    words = max(text_width(row.words, WORDS_POINTS, bold=True) for row in rows)
-    widest = max(text_width(head, SMALL_POINTS, bold=True) for head in heads)
-    return ceil(max(words, widest - data - grad)) + 16, data, grad
-
-
-def card_height(rows: Sequence[Row]) -> float:
-    """The height of a card with its border, whatever fonts a machine has."""
-    return ROW * (2 + len(rows)) + FOOT + 2.0
-
-
-def card_label(head: str, rows: Sequence[Row], columns: Sequence[int], theme: Theme) -> str:
-    """A head, a line per row with its numbers, and a foot, so that fills keep off the corners."""
-    heading = font(head, SMALL_POINTS, theme.ink, bold=True)
-    keys = [font(f"{key} ", KEY_POINTS, theme.muted) for key in ("", "data", "grad")]
-    lines = [cell(heading, colspan=3, height=ROW), _card_line(keys, columns, theme.paper)]
-    for row in rows:
-        style = theme.styles[row.role]
-        cells = [
-            font(f" {row.words}", WORDS_POINTS, style.ink, bold=True),
-            font(f"{row.data} ", VALUE_POINTS, theme.ink, bold=is_not_finite(row.data)),
-            font(f"{row.grad} ", WORDS_POINTS, theme.gradient, bold=True),
-        ]
-        lines.append(_card_line(cells, columns, style.fill))
-    lines.append(cell(colspan=3, height=FOOT, cellpadding=0))
-    return table(lines, **ROUNDED, border=1, color=theme.line, bgcolor=theme.panel_line)
-
-
-def _card_line(written: Sequence[str], widths: Sequence[int], fill: str) -> str:
-    return "".join(
-        cell(text, align=align, width=width, height=ROW, bgcolor=fill)
-        for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), widths, written, strict=True)
-    )
-
-
-def ledger_label(fields: Sequence[tuple[str, str]], widths: Sequence[float], theme: Theme) -> str:
-    """A weight's number, and side by side what each card adds to its gradient."""
-    style = theme.styles["parameter"]
-    cells = [font(fields[0][1], TITLE_POINTS, style.ink, bold=True)]
-    for source, term in fields[1:]:
-        written = font(term, 15, theme.gradient, bold=True)
-        cells.append(f"{font(source, SOURCE_POINTS, theme.muted)}<BR/>{written}")
-    looks: Looks = {"height": LEDGER, "sides": "L", "color": style.line}
-    row = "\n".join(
-        cell(text, width=round(width), border=int(place > 0), **looks)
-        for place, (text, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return table([row], **ROUNDED, border=style.border, color=style.line, bgcolor=style.fill)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +16,10 @@ from ...graph.notation import number
 from ...graph.walk import Node
 from ..dot import draw_view, view_graph
 from ..draw import MOST_NODES, check_graph
-from ..drawing import SVG, Drawing, svg_tree, without_size, written
+from ..drawing import SVG, Drawing, fill, svg_tree, without_size, written
 from ..graph_view import DrawnNode, DrawnRun, GraphView
 from ..html_labels import escaped
-from ..theme import LIGHT, THEMES
+from ..theme import LIGHT
 from .film import Film
 
 LONGEST_SENTENCE: Final = 400
@@ -146,9 +144,4 @@ def _fill(heading: str, stage: str, film: Film, *, cards: bool) -> str:
         # A name must not be able to end the script.
         "film": json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
     }
-    template = files(__package__).joinpath("play.html").read_text("utf-8")
-    return re.sub(
-        r"\{\{(\w+)(?:\.(\w+))?\}\}",
-        lambda match: getattr(THEMES[match[1]], match[2]) if match[2] else places[match[1]],
-        template,
-    )
+    return fill("play/play.html", places)
