@@ -128,7 +128,7 @@ class Reading:
     def __init__(
         self, output: Any, weights: Sequence[Any], run: DrawnRun | None, known: bool = False
     ) -> None:
-        self.output, self.weights, self.run = output, weights, run
+        self.output, self.weights = output, weights
         self.known = known or output.grad != 0.0
         self.order = topological(output)
         self.adjoint = adjoints(output)
@@ -143,6 +143,7 @@ class Reading:
         self.steps: Sequence[Any] = () if run is None else run.steps
         self.cuts: Collection[int] = () if run is None else run.cuts
         self.step_of = {} if run is None else steps_of(run)
+        self.is_loss = run is not None and output not in self.step_of
         self.states = {*self.initial, *[q for step in self.steps for q in step.q]}
 
     def role(self, node: Any) -> str:
@@ -152,6 +153,11 @@ class Reading:
     def shown(self, gradient: float) -> str:
         """A gradient as it is shown: `–` as long as it is not known."""
         return number(gradient) if self.known else "–"
+
+    def short(self, node: Any, written: str) -> str:
+        """What a node is computed from, as it is written, or its name where that is long."""
+        short = is_inside(None, 1, written, LONGEST_EXPRESSION)
+        return written if short else self.texts[node].text
 
     def weight_names(self) -> str:
         """The weights whose copies are apart, in a sentence."""
@@ -242,16 +248,13 @@ class GraphView(Reading):
             role = "state" if parent in self.states else "flow"
             self._join(tail, id, role, note=None if parent.constant else note)
         written = write(node.op, *operands).text
-        name = label(node.name) if node.name is not None else self._unnamed(node, written)
+        if node.name is not None:
+            name = label(node.name)
+        else:
+            name = "L" if node is self.output and self.is_loss else self.short(node, written)
         symbol = node.op.symbol if name == written else badge(node)
         self._add(id, node, self.role(node), name, symbol, self._grad(node), step)
         self.ids[node] = id
-
-    def _unnamed(self, node: Any, written: str) -> str:
-        if node is self.output and self.run is not None and node not in self.step_of:
-            return "L"
-        short = is_inside(None, 1, written, LONGEST_EXPRESSION)
-        return written if short else self.texts[node].text
 
     def copy_id(self, use: Copy) -> str:
         """The box of a copy."""
@@ -309,7 +312,7 @@ class GraphView(Reading):
             words["parameter"] = "variable"
         elif self.fold:
             words["constant"] = f"constant for {self.weight_names()}"
-        if self.run is not None and self.output not in self.step_of:
+        if self.is_loss:
             words["output"] = "loss"
         roles = {box.role for box in self.boxes.values()}
         return {role: word for role, word in words.items() if role in roles}

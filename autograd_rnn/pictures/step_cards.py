@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy
 from ..graph.notation import Text, accent, is_not_finite, number, term, vector, write
-from ..graph.quantities import is_inside, write_names
+from ..graph.quantities import write_names
 from ..graph.walk import downstream
 from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, cornered, points
@@ -100,17 +100,14 @@ class Story(Reading):
         if not self.steps:
             raise ArgumentValueError("output depends on no step of run: there is no card to draw.")
         self.texts = {node: _shortened(name) for node, name in write_names(self.order).items()}
-        if output.name is None and output not in self.step_of:
+        if output.name is None and self.is_loss:
             self.texts[output] = Text("L")
         self.moving = downstream(self.order, [*weights, *run.state])
         self.read: dict[int, list[Any]] = {}  # what the output reads of each step
-        if output in self.step_of:
-            self.read[self.step_of[output]] = [output]
-        for node in self.order:
-            for parent in node.parents if node not in self.step_of else ():
-                if parent in self.step_of:
-                    found = self.read.setdefault(self.step_of[parent], [])
-                    found += [] if parent in found else [parent]
+        outside = [node for node in self.order if node not in self.step_of]
+        for node in dict.fromkeys([output, *[each for one in outside for each in one.parents]]):
+            if node in self.step_of:
+                self.read.setdefault(self.step_of[node], []).append(node)
 
     def cards(self) -> list[Card]:
         """A card per step; of many steps the first, one for those between, and the last."""
@@ -148,8 +145,8 @@ class Story(Reading):
                 rows.append(self._node_row(addend, ("+ " if rows else "") + self._text(addend)))
         states = self._state_rows(step, summed=bool(addends))
         if len(states) > MOST_STATES:
-            left_out = Row("plain", f"… {len(states) - MOST_STATES + 1} more …")
-            states = [*states[: MOST_STATES - 2], left_out, states[-1]]
+            more = Row("plain", f"… {len(states) - MOST_STATES + 1} more …")
+            states = [*states[: MOST_STATES - 2], more, states[-1]]
         x = f"   {accent('x', step.k)} = {_vector([x.data for x in step.x])}" if step.x else ""
         return Card(f"step_{step.k}", f"step {step.k}{x}", [*rows, *states], step, step)
 
@@ -187,12 +184,11 @@ class Story(Reading):
         last = cards[-1].last
         given = [(card.last.q, card.last.k) for card in cards[:-1]]
         pairs = [(self.initial, None), *given, (self.read[last.k], last.k)]
-        told = [self._told(nodes, k) for nodes, k in pairs]
-        # Nothing runs back over a cut.
-        told = [
-            (name, data, "–" if k is not None and k + 1 in self.cuts and k < last.k else grad)
-            for (name, data, grad), (_, k) in zip(told, pairs, strict=True)
-        ]
+        told = []
+        for nodes, k in pairs:
+            name, data, grad = self._told(nodes, k)
+            cut = k is not None and k < last.k and k + 1 in self.cuts  # nothing runs back over it
+            told.append((name, data, "–" if cut else grad))
         broken = any(max(len(data), len(grad)) > LONGEST_NUMBER for _, data, grad in told)
         equals, slope = "\n" if broken else " = ", f"∂{self._text(self.output)}/∂"
         return [
@@ -212,9 +208,8 @@ class Story(Reading):
 
     def ends(self) -> tuple[html.Box, html.Box]:
         """The boxes of the initial state and of the output, its op as in `( )²`."""
-        start = self._box("start", "state", self.initial)
-        output = self._box("output", "output", [self.output])
-        return start, output._replace(badge=badge(self.output))
+        output = self._box("output", "output", [self.output])._replace(badge=badge(self.output))
+        return self._box("start", "state", self.initial), output
 
     def _box(self, id: str, role: str, nodes: Sequence[Any]) -> html.Box:
         name, data, grad = self._told(nodes)
@@ -242,9 +237,7 @@ class Story(Reading):
     def _text(self, node: Any) -> str:
         if node is self.output or node.name is not None or not node.parents:
             return self.texts[node].text
-        written = write(node.op, *[self.texts[parent] for parent in node.parents]).text
-        short = is_inside(None, 1, written, LONGEST_EXPRESSION)
-        return written if short else self.texts[node].text
+        return self.short(node, write(node.op, *map(self.texts.__getitem__, node.parents)).text)
 
 
 def _shortened(name: Text) -> Text:
