@@ -86,23 +86,16 @@ class Canvas:
         self.graph = whole
 
     def node(
-        self,
-        id: str,
-        at: Point | None,
-        room: Point,
-        label: str,
-        words: str = "",
-        role: str = "",
-        **looks: str,
+        self, id: str, at: Point | None, room: Point, label: str, said: str, role: str, **looks: str
     ) -> None:
-        """A node; what has no `words` only labels others."""
+        """A node, what is said of it, and its role; where nothing is said, it labels others."""
         if at is not None:
             self.at[id], self.room[id] = at, room
             for side in (-0.5, 0.5):
                 self.corners.append((at[0] + side * room[0], at[1] + side * room[1]))
             looks["pos"] = points(at)
-        if words:
-            self.titles[id] = words
+        if said:
+            self.titles[id] = said
         if role:
             looks["class"] = role
         self.graph.node(id, label=label, id=id, **looks)
@@ -112,7 +105,7 @@ class Canvas:
         bold = size > html.SMALL_POINTS
         width = html.text_width(text, size, bold)
         label = f"<{html.font(text, size, ink, bold)}>"
-        self.node(id, (at[0] + side * width / 2, at[1]), (width + 10, 1.5 * size), label)
+        self.node(id, (at[0] + side * width / 2, at[1]), (width + 10, 1.5 * size), label, "", "")
 
     def circle(
         self, id: str, at: Point, text: str, words: str, role: str, fill: str = "", ink: str = ""
@@ -135,7 +128,7 @@ class Canvas:
         room = self.room_of(lines, role)
         size = {"width": room[0] - 2 * style.border, "height": LINE_HEIGHT}
         cells = [
-            html.cell(html.font(line, html.NAME_POINTS, ink, bold=True), **size)
+            html.written(line, html.NAME_POINTS, ink, bold=True, **size)
             for line, ink in zip_longest(lines, inks, fillvalue=style.ink)
         ]
         label = html.rounded(cells, style.border, style.line, style.fill, padding=2)

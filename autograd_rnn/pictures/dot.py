@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from ..graph.walk import downstream
 from . import html_labels as html
-from .canvas import ARROW_HEAD, Canvas, Point, along, points
+from .canvas import ARROW_HEAD, Canvas, Point, cornered, points
 from .drawing import WHOLE, Drawing
 from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
 from .theme import Theme
@@ -71,24 +71,21 @@ def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawin
 def _draw_arrow(
     canvas: Canvas, view: GraphView, arrow: Arrow, looks: dict[str, str], path: Sequence[Point] = ()
 ) -> None:
+    tail, head = view.boxes[arrow.tail].name, view.boxes[arrow.head].name
+    words = f"{tail} → {head}"
+    if arrow.role == "cut":
+        words = f"{tail} and {head} are in the separating set"
+    elif arrow.role == "fan":
+        words = f"{head} is a copy of {tail}"
     if arrow.chip is not None:
         looks["label"] = html.chip_label(arrow.chip, canvas.theme)
+        words += f": {arrow.chip}"
     elif arrow.note is not None:
         looks["label"] = html.plain_label(arrow.note, canvas.theme)
+        words += f", local derivative {arrow.note}"
     style, more = ARROWS[arrow.role]
     looks |= {**more, "color": canvas.theme.styles[style].line}
-    ends = f"{arrow.tail} {arrow.head}"
-    canvas.arrow(ends, path, arrow_words(arrow, view.boxes), arrow.role, **looks)
-
-
-def arrow_words(arrow: Arrow, boxes: Mapping[str, html.Box]) -> str:
-    """What an arrow says, for who points at it or has it read aloud."""
-    tail, head = boxes[arrow.tail].name, boxes[arrow.head].name
-    if arrow.role == "cut":
-        return f"{tail} and {head} are in the separating set"
-    if arrow.role == "fan":
-        return f"{head} is a copy of {tail}" + ("" if arrow.chip is None else f": {arrow.chip}")
-    return f"{tail} → {head}" + ("" if arrow.note is None else f", local derivative {arrow.note}")
+    canvas.arrow(f"{arrow.tail} {arrow.head}", path, words, arrow.role, **looks)
 
 
 # --- laid out by dot -----------------------------------------------------------------------------
@@ -304,34 +301,30 @@ def _path(arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
     (x0, y0), (x1, y1) = canvas.at[arrow.tail], canvas.at[arrow.head]
     if y0 == y1:
         (start, _), (end, _) = canvas.spot(arrow.tail, 1), canvas.spot(arrow.head, -1)
-        middle = ((start + end) / 2, y0 + 11.0)
+        path = canvas.straight(arrow.tail, arrow.head)
         if arrow.role == "cut":
-            return _line((start + 3, y0), (end - 3, y1)), middle
-        return [*_line((start, y0), (end - ARROW_HEAD, y1)), (end, y1)], middle
+            path = cornered((start + 3, y0), (end - 3, y1))
+        return path, ((start + end) / 2, y0 + 11.0)
     down = 1.0 if y0 > y1 else -1.0
     (_, start), tip = canvas.spot(arrow.tail, 0, -down), canvas.spot(arrow.head, 0, down)
     last = (x1, tip[1] + down * ARROW_HEAD)
     if arrow.role != "fan":
         away = 6.0 + html.text_width(arrow.note or "", html.SMALL_POINTS) / 2
         # By the head, where an arrow that is longer than a row crosses no dashed line.
-        return [*_line((x0, start), last), tip], (x0 - away, tip[1] + down * ROW_GAP / 2)
+        at = (x0 - away, tip[1] + down * ROW_GAP / 2)
+        return [*cornered((x0, start), last), tip], at
     side = canvas.spot(arrow.tail, 1 if x1 > x0 else -1)
-    path = _line((x1, start), last) if abs(x1 - x0) < abs(side[0] - x0) - 10 else _bend(side, last)
+    under = abs(x1 - x0) < abs(side[0] - x0) - 10
+    path = cornered((x1, start), last) if under else _bend(side, last)
     return [*path, tip], (x1, start - down * (CHIP_ROOM / 2 - 4.0))
-
-
-def _line(start: Point, end: Point) -> list[Point]:
-    """A straight line as one Bézier curve."""
-    return [start, along(start, end, 1 / 3), along(start, end, 2 / 3), end]
 
 
 def _bend(start: Point, end: Point) -> list[Point]:
     """Sideways, then up or down around a rounded corner."""
     (x0, y0), (x1, y1) = start, end
+    side, down = 1.0 if x1 > x0 else -1.0, 1.0 if y0 > y1 else -1.0
     radius = min(28.0, abs(x1 - x0), abs(y1 - y0))
-    side = 1.0 if x1 > x0 else -1.0
-    down = 1.0 if y0 > y1 else -1.0
-    corner, turn = (x1 - side * radius, y0), (x1, y0 - down * radius)
     pull = 0.45 * radius
     around = (x1 - side * pull, y0), (x1, y0 - down * pull)
-    return [*_line(start, corner), *around, *_line(turn, end)]
+    corner, turn = (x1 - side * radius, y0), (x1, y0 - down * radius)
+    return [*cornered(start, corner), *around, *cornered(turn, end)]

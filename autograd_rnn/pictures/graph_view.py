@@ -73,9 +73,6 @@ class Arrow(NamedTuple):
     note: str | None = None
 
 
-# --- how nodes are written -----------------------------------------------------------------------
-
-
 def absorbed(node: Node) -> bool:
     """Whether the node is a plain number, as the 2 of `x ** 2`, and so part of its consumer."""
     return node.constant and node.name is None
@@ -83,12 +80,10 @@ def absorbed(node: Node) -> bool:
 
 def badge(node: Node) -> str:
     """The op's symbol, with the plain numbers among its operands: `15 − ( )`, `( )²`."""
-    if not any(absorbed(parent) for parent in node.parents):
+    numbers = [write_number(parent.data) if absorbed(parent) else None for parent in node.parents]
+    if not any(numbers):
         return operation(node).symbol
-    operands = [
-        write_number(parent.data) if absorbed(parent) else Text("( )") for parent in node.parents
-    ]
-    return write(operation(node), *operands).text
+    return write(operation(node), *[number or Text("( )") for number in numbers]).text
 
 
 def shared_weights(output: Node, run: DrawnRun) -> list[Any]:
@@ -199,7 +194,8 @@ class GraphView(Reading):
         self.nodes: dict[str, Any] = {}
         self.ids: dict[Any, str] = {}
         for place, weight in enumerate(weights, 1):
-            self._add_parameter(weight, f"p{place}")
+            self.ids[weight] = f"p{place}"
+            self._add(weight, Box(f"p{place}", "parameter", grad=self._sum_of_terms(weight)))
         for place, node in enumerate(self.order, 1):
             if node in self.kept:
                 self._add_result(node, f"n{place}")
@@ -211,21 +207,20 @@ class GraphView(Reading):
 
     # --- boxes and arrows -----------------------------------------------------------------------
 
-    def _add_parameter(self, weight: Any, id: str) -> None:
-        grad, terms = "–", [number(use.grad) for use in self.uses[weight]]
-        if self.known:
-            total = number(self.adjoint.get(weight, 0.0))
-            grad = terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
-        self._add(id, weight, "parameter", grad=grad)
-        self.ids[weight] = id
+    def _sum_of_terms(self, weight: Any) -> str:
+        if not self.known:
+            return "–"
+        terms = [number(use.grad) for use in self.uses[weight]]
+        total = number(self.adjoint.get(weight, 0.0))
+        return terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
 
     def _add_leaf(self, leaf: Any, id: str) -> None:
         role = "constant" if leaf.constant else "state" if leaf in self.states else "parameter"
         step = None
         if leaf.constant:  # an input stands in the panel of the step that reads it
             step = next((step.k for step in self.steps if leaf in step.x), None)
-        self._add(id, leaf, role, grad=self._grad(leaf), step=step)
         self.ids[leaf] = id
+        self._add(leaf, Box(id, role, grad=self._grad(leaf), step=step))
 
     def _add_result(self, node: Any, id: str) -> None:
         step = self.step_of.get(node)
@@ -237,24 +232,20 @@ class GraphView(Reading):
                 operands[position] = Text(self.copy_name(use))
                 self._add_copy(use, step)
                 self._join(self.copy_id(use), id, "flow", note=note)
-                continue
-            if parent in self.ids:
-                tail = self.ids[parent]
-            elif absorbed(parent):
-                continue
-            else:
-                tail = f"{id}_{position + 1}"
-                self._add_folded(parent, node, tail)
-            role = "state" if parent in self.states else "flow"
-            self._join(tail, id, role, note=None if parent.constant else note)
+            elif parent in self.ids or not absorbed(parent):
+                tail = self.ids.get(parent) or self._add_folded(
+                    parent, step, f"{id}_{position + 1}"
+                )
+                role = "state" if parent in self.states else "flow"
+                self._join(tail, id, role, note=None if parent.constant else note)
         written = write(node.op, *operands).text
         if node.name is not None:
             name = label(node.name)
         else:
             name = "L" if node is self.output and self.is_loss else self.short(node, written)
         symbol = node.op.symbol if name == written else badge(node)
-        self._add(id, node, self.role(node), name, symbol, self._grad(node), step)
         self.ids[node] = id
+        self._add(node, Box(id, self.role(node), name, "", self._grad(node), symbol, step))
 
     def copy_id(self, use: Copy) -> str:
         """The box of a copy."""
@@ -266,33 +257,24 @@ class GraphView(Reading):
         # Read aloud, accents are lost.
         where = "" if use.step is None else f" in step {use.step}"
         words = f"{self.texts[use.parameter].text}, copy {use.index}{where}"
-        name = self.copy_name(use)
-        self._add(id, use.parameter, "copy", name, grad=grad, step=step, words=words)
+        self._add(use.parameter, Box(id, "copy", self.copy_name(use), "", grad, None, step), words)
         self._join(self.ids[use.parameter], id, "fan", chip=term(grad) if self.known else None)
 
-    def _add_folded(self, node: Any, consumer: Any, id: str) -> None:
+    def _add_folded(self, node: Any, step: int | None, id: str) -> str:
         """What does not depend on the focus, folded into one box per use."""
         if node in self.initial:
-            self._add(id, node, "state", grad=self._grad(node))
+            self._add(node, Box(id, "state", grad=self._grad(node)))
         else:
-            step = self.step_of.get(node, self.step_of.get(consumer))
-            self._add(id, node, "constant", step=step)
+            self._add(node, Box(id, "constant", step=self.step_of.get(node, step)))
+        return id
 
-    def _add(
-        self,
-        id: str,
-        node: Any,
-        role: str,
-        name: str | None = None,
-        badge: str | None = None,
-        grad: str | None = None,
-        step: int | None = None,
-        words: str | None = None,
-    ) -> None:
-        name = self.texts[node].text if name is None else name
-        full = f"{words or name}: data {node.data!r}" + ("" if grad is None else f", grad {grad}")
-        self.boxes[id] = Box(id, role, name, badge, number(node.data), grad, full, step)
-        self.nodes[id] = node
+    def _add(self, node: Any, box: Box, words: str = "") -> None:
+        """A box with the number of a node, and its name or words unless it has one of its own."""
+        name = box.name or self.texts[node].text
+        grad = "" if box.grad is None else f", grad {box.grad}"
+        full = f"{words or name}: data {node.data!r}{grad}"
+        self.boxes[box.id] = box._replace(name=name, data=number(node.data), description=full)
+        self.nodes[box.id] = node
 
     def _join(
         self, tail: str, head: str, role: str, *, chip: str | None = None, note: str | None = None

@@ -17,12 +17,12 @@ class Box(NamedTuple):
 
     id: str
     role: str
-    name: str
-    badge: str | None
-    data: str
-    grad: str | None
-    description: str
-    step: int | None
+    name: str = ""
+    data: str = ""
+    grad: str | None = None
+    badge: str | None = None
+    step: int | None = None
+    description: str = ""
 
 
 # How a table or a cell looks: in words, and in whole points.
@@ -45,9 +45,11 @@ BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpaddin
 # --- text ----------------------------------------------------------------------------------------
 
 UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-NARROW: Final = frozenset(" .,:;·'|!()[]filtrjI₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾")
-BROAD: Final = frozenset("+−×÷=<>~w&#$")
-WIDE: Final = frozenset("mMW@%—…")
+WIDTHS: Final = {
+    **dict.fromkeys("+−×÷=<>~w&#$", 0.84),
+    **dict.fromkeys("mMW@%—…", 1.02),
+    **dict.fromkeys(" .,:;·'|!()[]filtrjI₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾", 0.42),
+}
 
 
 def text_width(text: str, points: float, bold: bool = False) -> float:
@@ -58,19 +60,15 @@ def text_width(text: str, points: float, bold: bool = False) -> float:
     >>> text_width("w\u0307", 10) == text_width("w", 10)
     True
     """
-    widths = [
-        0.0
-        if unicodedata.combining(character)
-        else 0.42
-        if character in NARROW
-        else 1.02
-        if character in WIDE or unicodedata.east_asian_width(character) in "WF"
-        else 0.84
-        if character in BROAD or character.isupper()
-        else 0.65
-        for character in text
-    ]
-    return sum(widths) * points * (1.14 if bold else 1.0)
+    return sum(map(_character_width, text)) * points * (1.14 if bold else 1.0)
+
+
+def _character_width(character: str) -> float:
+    if unicodedata.combining(character):
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.02
+    return WIDTHS.get(character, 0.84 if character.isupper() else 0.65)
 
 
 def clean(text: str, most: int = 200) -> str:
@@ -102,6 +100,11 @@ def font(text: str, points: float, colour: str, bold: bool = False) -> str:
 def cell(inside: str = "", **looks: str | int) -> str:
     """A cell of a table."""
     return f"<TD{_attributes(looks)}>{inside}</TD>"
+
+
+def written(text: str, points: float, ink: str, bold: bool = False, **looks: str | int) -> str:
+    """A cell with a text."""
+    return cell(font(text, points, ink, bold), **looks)
 
 
 def table(rows: Sequence[str], **looks: str | int) -> str:
@@ -148,41 +151,36 @@ def box_size(box: Box) -> tuple[float, float]:
 
 def box_label(box: Box, theme: Theme) -> str:
     """Badge, name, and a row each for data and grad."""
-    style = theme.styles[box.role]
-    badge_width, width = _widths(box)
-    # The space after a value keeps right-aligned text off the border.
-    data = font(box.data + " ", VALUE_POINTS, theme.ink, bold=is_not_finite(box.data))
-    name = font(box.name, NAME_POINTS, style.ink, bold=True)
-    lines = [cell(name, colspan=2, height=NAME_HEIGHT), _line_of("data", data, width, theme)]
+    style, (badge_width, width) = theme.styles[box.role], _widths(box)
+
+    def line(key: str, value: str, ink: str, bold: bool) -> str:
+        room: Looks = {"align": "LEFT", "width": KEY_ROOM, "height": ROW_HEIGHT}
+        # The space after a value keeps right-aligned text off the border.
+        number = written(value + " ", VALUE_POINTS, ink, bold, align="RIGHT", width=width)
+        return cell(font(key, KEY_POINTS, theme.muted), **room) + number
+
+    name = written(box.name, NAME_POINTS, style.ink, bold=True, colspan=2, height=NAME_HEIGHT)
+    lines = [name, line("data", box.data, theme.ink, is_not_finite(box.data))]
     if box.grad is not None:
-        grad = font(box.grad + " ", VALUE_POINTS, theme.gradient, bold=True)
-        lines.append(_line_of("grad", grad, width, theme))
+        lines.append(line("grad", box.grad, theme.gradient, bold=True))
     if box.badge is not None:
-        badge = font(box.badge, NAME_POINTS, theme.muted, bold=True)
         rule: Looks = {"border": 1, "sides": "R", "color": style.line, "width": badge_width}
+        badge = font(box.badge, NAME_POINTS, theme.muted, bold=True)
         lines[0] = cell(badge, rowspan=len(lines), **rule) + lines[0]
     dashed = is_not_finite(box.data, box.grad)
     return rounded(lines, style.border, style.line, style.fill, padding=3, dashed=dashed)
 
 
-def _line_of(key: str, value: str, width: int, theme: Theme) -> str:
-    written = font(key, KEY_POINTS, theme.muted)
-    return cell(written, align="LEFT", width=KEY_ROOM, height=ROW_HEIGHT) + cell(
-        value, align="RIGHT", width=width
-    )
-
-
 def chip_label(chip: str, theme: Theme) -> str:
     """What a copy adds, to stand on the arrow to it."""
-    inside = cell(font(f" {chip} ", SMALL_POINTS, theme.gradient, bold=True))
+    inside = written(f" {chip} ", SMALL_POINTS, theme.gradient, bold=True)
     return rounded([inside], 1, theme.gradient, theme.paper, padding=2)
 
 
 def title_label(title: str, subtitle: str, theme: Theme) -> str:
     """The heading: two lines, or one where there is no subtitle."""
-    rows = [cell(font(title, TITLE_POINTS, theme.ink, bold=True))]
-    if subtitle:
-        rows.append(cell(font(subtitle, SMALL_POINTS, theme.muted)))
+    rows = [written(title, TITLE_POINTS, theme.ink, bold=True)]
+    rows += [written(subtitle, SMALL_POINTS, theme.muted)] if subtitle else []
     return table(rows, **{**BARE, "cellpadding": "4"})
 
 
@@ -193,7 +191,7 @@ def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
         style = theme.styles[role]
         looks = {"color": style.line, "bgcolor": style.fill, "style": "ROUNDED"}
         cells.append(cell(" ", border=style.border, **looks, width=22, height=14))
-        cells.append(cell(font(words + "  ", LEGEND_POINTS, theme.muted), align="LEFT"))
+        cells.append(written(words + "  ", LEGEND_POINTS, theme.muted, align="LEFT"))
     return table(["".join(cells)], **{**BARE, "cellspacing": "4"}) if cells else ""
 
 

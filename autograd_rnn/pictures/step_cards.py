@@ -214,7 +214,7 @@ class Story(Reading):
     def _box(self, id: str, role: str, nodes: Sequence[Any]) -> html.Box:
         name, data, grad = self._told(nodes)
         full = f"{name}: data {', '.join([repr(node.data) for node in nodes])}, grad {grad}"
-        return html.Box(id, role, name, None, data, grad, full, None)
+        return html.Box(id, role, name, data, grad, description=full)
 
     def ledger(self, weight: Any, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """The fields of a weight: its number, a term per card, and the sum."""
