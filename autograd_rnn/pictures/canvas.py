@@ -25,8 +25,6 @@ LEGEND_ROOM: Final = 46.0
 RADIUS: Final = 24.0
 LINE_HEIGHT: Final = 22
 
-# --- points and paths ----------------------------------------------------------------------------
-
 
 def points(*several: Point) -> str:
     """Points as Graphviz reads them."""
@@ -51,13 +49,10 @@ def cornered(*corners: Point) -> list[Point]:
     return curve
 
 
-# --- the canvas ----------------------------------------------------------------------------------
-
-
 class Canvas:
-    """A picture in the making: what stands where, its room, and what it is in words.
+    """A picture in the making: where each node is, its size, and its title.
 
-    Where `looks` say `layout="nop2"`, everything stands where it is put; else `dot` finds places.
+    With `layout="nop2"` among the looks, everything stays where it is put; else `dot` finds places.
     """
 
     def __init__(self, theme: Theme, edges: Mapping[str, str] | None = None, **looks: str) -> None:
@@ -148,10 +143,7 @@ class Canvas:
     def arrow(
         self, ends: str, path: Sequence[Point] = (), words: str = "", role: str = "", **looks: str
     ) -> None:
-        """An arrow along a Bézier curve to the tip that stands last, or a straight one.
-
-        Where `dir` is "none", all of the path is the curve.
-        """
+        """An arrow along a Bézier curve to its last point, or straight; no tip if `dir` is none."""
         self.arrows += 1
         id = f"e{self.arrows}"
         if role:
@@ -208,11 +200,8 @@ class Canvas:
         """The heading over all that is there, and the legend under it."""
         xs, ys = zip(*self.corners, strict=True)
         top, bottom, middle = max(ys), min(ys), (min(xs) + max(xs)) / 2
-        widest = [
-            html.text_width(title, html.TITLE_POINTS, bold=True),
-            html.text_width(subtitle, html.SMALL_POINTS),
-        ]
-        half = max(max(xs) - min(xs), *widest) / 2
+        heading = html.text_width(title, html.TITLE_POINTS, bold=True)
+        half = max(max(xs) - min(xs), heading, html.text_width(subtitle, html.SMALL_POINTS)) / 2
         label = html.title_label(title, subtitle, self.theme)
         self.graph.node("heading", label=label, pos=points((middle, top + TITLE_ROOM / 2)))
         if legend:

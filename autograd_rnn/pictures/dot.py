@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from ..graph.walk import downstream
 from . import html_labels as html
-from .canvas import ARROW_HEAD, Canvas, Point, cornered, points
+from .canvas import ARROW_HEAD, Canvas, Point, along, points
 from .drawing import WHOLE, Drawing
 from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
 from .theme import Theme
@@ -32,12 +32,7 @@ ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
 
 
 def view_graph(
-    output: Any,
-    focus: Sequence[Any],
-    run: DrawnRun | None,
-    edges: str | None,
-    *,
-    known: bool = False,
+    output: Any, focus: Sequence[Any], run: DrawnRun | None, edges: str | None, known: bool = False
 ) -> GraphView:
     """The view of a graph with the copies of some weights apart; without any, of the whole graph.
 
@@ -56,16 +51,11 @@ def view_graph(
 
 
 def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawing:
-    """The drawing of a view: in columns where its states form a chain, else laid out by `dot`.
-
-    The same view gives the same text in every process and on every machine.
-    """
+    """The drawing of a view: in columns where its states form a chain, else laid out by `dot`."""
     placement, title = place(view), view.title if title is None else title
     if placement is None:
-        canvas = _draw_flowing(view, theme, title)
-    else:
-        canvas = _draw_placed(view, placement, theme, title)
-    return canvas.drawing(view.summary(), view)
+        return _draw_flowing(view, theme, title).drawing(view.summary(), view)
+    return _draw_placed(view, placement, theme, title).drawing(view.summary(), view)
 
 
 def _draw_arrow(
@@ -129,9 +119,9 @@ def _draw_boxes(
 
 
 class Cell(NamedTuple):
-    """Where a box belongs: over or under a box of the spine, by rows, which itself is row 0.
+    """Where a box belongs: in a row above (1, 2) or below (-1, -2) a box of the spine (0).
 
-    Rows 1 and 2 lie above, -1 and -2 below; a cell `beside` stands left of the box that it feeds.
+    A cell `beside` stands left of the box that it feeds, which then is its `spine`.
     """
 
     spine: str
@@ -150,9 +140,9 @@ class Placement(NamedTuple):
 def place(view: GraphView) -> Placement | None:
     """The placement of a picture whose states form one chain, the spine; None for other graphs.
 
-    The spine runs back from the output along what depends on the initial state.  Over a box of it
-    stands the copy that it uses, under it a constant.  A product with a copy of its own stands over
-    it too, its copy on top, but under it where two weights are apart, and the other has the top.
+    The spine runs back from the output along what depends on the initial state.  Each box of it has
+    the copy that it uses above it, and a constant below.  A product with a copy of its own is above
+    too, its copy on top, or below if two weights are apart.
     """
     if not view.weights:
         return None
@@ -203,10 +193,9 @@ def place(view: GraphView) -> Placement | None:
 
 
 def _columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None:
-    """The placement of a spine of boxes from left to right, each step of the network in a panel.
+    """The placement of a spine from left to right, or None where two boxes would overlap.
 
-    Every step has the same inner columns, so that equal things stand at equal places; between two
-    boxes there is room for a note.  None where two boxes would overlap.
+    Each step is a panel with the same inner columns; between two boxes there is room for a note.
     """
     notes = [html.text_width(arrow.note or "", html.SMALL_POINTS) for arrow in view.arrows]
     gap = max([COLUMN_GAP, *[note + 12.0 for note in notes]])
@@ -301,9 +290,9 @@ def _path(arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
     (x0, y0), (x1, y1) = canvas.at[arrow.tail], canvas.at[arrow.head]
     if y0 == y1:
         (start, _), (end, _) = canvas.spot(arrow.tail, 1), canvas.spot(arrow.head, -1)
-        path = canvas.straight(arrow.tail, arrow.head)
+        path = [*_line((start, y0), (end - ARROW_HEAD, y1)), (end, y1)]
         if arrow.role == "cut":
-            path = cornered((start + 3, y0), (end - 3, y1))
+            path = _line((start + 3, y0), (end - 3, y1))
         return path, ((start + end) / 2, y0 + 11.0)
     down = 1.0 if y0 > y1 else -1.0
     (_, start), tip = canvas.spot(arrow.tail, 0, -down), canvas.spot(arrow.head, 0, down)
@@ -312,11 +301,15 @@ def _path(arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
         away = 6.0 + html.text_width(arrow.note or "", html.SMALL_POINTS) / 2
         # By the head, where an arrow that is longer than a row crosses no dashed line.
         at = (x0 - away, tip[1] + down * ROW_GAP / 2)
-        return [*cornered((x0, start), last), tip], at
+        return [*_line((x0, start), last), tip], at
     side = canvas.spot(arrow.tail, 1 if x1 > x0 else -1)
     under = abs(x1 - x0) < abs(side[0] - x0) - 10
-    path = cornered((x1, start), last) if under else _bend(side, last)
+    path = _line((x1, start), last) if under else _bend(side, last)
     return [*path, tip], (x1, start - down * (CHIP_ROOM / 2 - 4.0))
+
+
+def _line(start: Point, end: Point) -> list[Point]:
+    return [start, along(start, end, 1 / 3), along(start, end, 2 / 3), end]
 
 
 def _bend(start: Point, end: Point) -> list[Point]:
@@ -327,4 +320,4 @@ def _bend(start: Point, end: Point) -> list[Point]:
     pull = 0.45 * radius
     around = (x1 - side * pull, y0), (x1, y0 - down * pull)
     corner, turn = (x1 - side * radius, y0), (x1, y0 - down * radius)
-    return [*cornered(start, corner), *around, *cornered(turn, end)]
+    return [*_line(start, corner), *around, *_line(turn, end)]

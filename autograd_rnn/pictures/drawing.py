@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -32,8 +32,8 @@ class Drawing:
     """A picture as DOT text, to be rendered, saved, or shown by Jupyter; made by `draw`.
 
     `dot` is the text, `summary` one line about it, `titles` what each id of it stands for, `theme`
-    the name of its colours, `view` what it shows of a graph, number by number, where it does, and
-    `inside` a drawing of every number, where this one has fewer.
+    the name of its colours, `view` the boxes and arrows, where each number has a box, and `inside`
+    a drawing of every number, where this one has fewer.
 
     >>> from autograd_rnn import Value, draw
     >>> drawing = draw(Value(3, "x") * 2)
@@ -56,10 +56,7 @@ class Drawing:
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{written(svg_tree(self))}\n'
 
     def html(self) -> str:
-        """The picture as an HTML page of its own, as wide as the window.
-
-        Where it has cards or circles, every number can be unfolded below, unless they are many.
-        """
+        """The picture as an HTML page of its own, with the drawing `inside` to unfold below it."""
         unfolded = ""
         if self.inside is not None:
             inner = svg_tree(self.inside)
@@ -83,18 +80,13 @@ class Drawing:
         return render(self.dot, "pdf")
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> Path:
-        """The path of the file, once it holds the picture in the format of its ending.
+        """The path of the file that now holds the picture, in the format of its ending.
 
-        `FormatError` (a `ValueError`) for an unknown one; on any error no file is left, and one
-        that was there stays as it was.
+        `FormatError` (a `ValueError`) for an unknown one; an error leaves the path as it was.
         """
         chosen = check_format(Path(path).suffix[1:] if format is None else format, FILE_FORMATS)
-        made: dict[str, Callable[[], bytes]] = {
-            "svg": lambda: self.svg().encode(),
-            "html": lambda: self.html().encode(),
-            "png": self.png,
-        }
-        return write_whole(path, made.get(chosen, lambda: render(self.dot, chosen))())
+        made = self.dot if chosen == "dot" else getattr(self, chosen)()
+        return write_whole(path, made.encode() if isinstance(made, str) else made)
 
     def __repr__(self) -> str:
         return f"<Drawing: {self.summary}>"
@@ -108,9 +100,6 @@ class Drawing:
         wide = float(tree.get("width", "0").rstrip("pt")) > COLUMN
         svg = written(without_size(tree)) if wide else self.svg()
         return {"image/svg+xml": svg, "text/plain": repr(self)}
-
-
-# --- the SVG as a tree ---------------------------------------------------------------------------
 
 
 def svg_tree(drawing: Drawing) -> ElementTree.Element:
@@ -143,9 +132,6 @@ def without_size(svg: ElementTree.Element) -> ElementTree.Element:
 def written(svg: ElementTree.Element) -> str:
     """The text of an SVG, as it may stand in a page."""
     return ElementTree.tostring(svg, encoding="unicode")
-
-
-# --- pages ---------------------------------------------------------------------------------------
 
 
 def fill(template: str, places: Mapping[str, str]) -> str:

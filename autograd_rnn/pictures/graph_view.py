@@ -48,10 +48,7 @@ class DrawnNode(Node, Protocol):
 
 
 class DrawnRun(Run, Protocol):
-    """What a picture reads of an unrolled network: also the inputs `x` of each step.
-
-    `cuts` are the numbers of the steps that no gradient leaves backward.
-    """
+    """What a picture reads of an unrolled network; no gradient goes back from steps in `cuts`."""
 
     @property
     def state(self) -> Sequence[Any]: ...
@@ -60,10 +57,7 @@ class DrawnRun(Run, Protocol):
 
 
 class Arrow(NamedTuple):
-    """A drawn edge from one box to another.
-
-    A `fan` arrow may carry a chip, what a copy adds, and others a note, the local derivative.
-    """
+    """An arrow; a `fan` may have a chip, the term of a copy, and others a note, a derivative."""
 
     id: str
     role: str
@@ -276,10 +270,8 @@ class GraphView(Reading):
         self.boxes[box.id] = box._replace(name=name, data=number(node.data), description=full)
         self.nodes[box.id] = node
 
-    def _join(
-        self, tail: str, head: str, role: str, *, chip: str | None = None, note: str | None = None
-    ) -> None:
-        self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, chip, note))
+    def _join(self, tail: str, head: str, role: str, **words: str | None) -> None:
+        self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, **words))
 
     def _grad(self, node: Any) -> str | None:
         return None if node.constant else self.shown(self.adjoint.get(node, 0.0))

@@ -28,8 +28,6 @@ class Box(NamedTuple):
 # How a table or a cell looks: in words, and in whole points.
 Looks = dict[str, str | int]
 
-# --- styles --------------------------------------------------------------------------------------
-
 FONTS: Final = "DejaVu Sans,Verdana,Helvetica,Arial,sans-serif"
 TITLE_POINTS: Final = 18
 NAME_POINTS: Final = 15
@@ -42,8 +40,6 @@ NAME_HEIGHT: Final = 28
 ROW_HEIGHT: Final = 24
 BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpadding": "2"}
 
-# --- text ----------------------------------------------------------------------------------------
-
 UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 WIDTHS: Final = {
     **dict.fromkeys("+−×÷=<>~w&#$", 0.84),
@@ -53,13 +49,7 @@ WIDTHS: Final = {
 
 
 def text_width(text: str, points: float, bold: bool = False) -> float:
-    """The room in points that a text takes in DejaVu Sans, or a little more.
-
-    A fixed estimate, so that a picture has the same positions whatever fonts a machine has.
-
-    >>> text_width("w\u0307", 10) == text_width("w", 10)
-    True
-    """
+    """The width of a text in points, in DejaVu Sans or a little more: the same on every machine."""
     return sum(map(_character_width, text)) * points * (1.14 if bold else 1.0)
 
 
@@ -79,11 +69,7 @@ def clean(text: str, most: int = 200) -> str:
 
 
 def escaped(text: str, most: int = 200) -> str:
-    """The text, cleaned, for a page or a label of HTML.
-
-    >>> escaped('a<b & "c"')
-    'a&lt;b &amp; &quot;c&quot;'
-    """
+    """The text, cleaned, for a page or a label of HTML."""
     return escape(clean(text, most))
 
 
@@ -124,9 +110,6 @@ def rounded(
     style = "ROUNDED,DASHED" if dashed else "ROUNDED"
     looks: Looks = {"border": border, "color": line, "bgcolor": fill, "style": style}
     return table(rows, **{**BARE, "cellpadding": padding, **looks})
-
-
-# --- boxes ---------------------------------------------------------------------------------------
 
 
 def _widths(box: Box) -> tuple[int, int]:

@@ -99,7 +99,10 @@ class Story(Reading):
         self.steps = [step for step in self.steps if step.k in reached]
         if not self.steps:
             raise ArgumentValueError("output depends on no step of run: there is no card to draw.")
-        self.texts = {node: _shortened(name) for node, name in write_names(self.order).items()}
+        self.texts = write_names(self.order)
+        for node, name in self.texts.items():
+            text = html.clean(name.text, LONGEST_EXPRESSION).replace("\n", " ")
+            self.texts[node] = name._replace(text=text)
         if output.name is None and self.is_loss:
             self.texts[output] = Text("L")
         self.moving = downstream(self.order, [*weights, *run.state])
@@ -240,10 +243,6 @@ class Story(Reading):
         return self.short(node, write(node.op, *map(self.texts.__getitem__, node.parents)).text)
 
 
-def _shortened(name: Text) -> Text:
-    return name._replace(text=html.clean(name.text, LONGEST_EXPRESSION).replace("\n", " "))
-
-
 def _addends(node: Any) -> list[Any]:
     """The terms of the sum that a node is, from the left."""
     addends: list[Any] = []
@@ -334,7 +333,9 @@ def _lay_out(story: Story, canvas: Canvas) -> None:
     flows, ledgers = story.flows(cards), [story.ledger(weight, cards) for weight in story.uses]
     columns = _columns(cards)
     width = sum(columns) + 2.0
-    gap = 2.0 * ceil(max(_room(words) for flow in flows for words in flow) / 2) + 26.0
+    lines = [line for flow in flows for words in flow for line in words.split("\n")]
+    widest = max(html.text_width(line, html.SMALL_POINTS, bold=True) for line in lines)
+    gap = 2.0 * ceil(widest / 2) + 26.0
     names = [html.text_width(fields[0][1], html.TITLE_POINTS, bold=True) for fields in ledgers]
     sums = [html.text_width(fields[-1][0], SOURCE_POINTS) for fields in ledgers]
     left = float(ceil(max(html.box_size(start)[0], *names)))
@@ -412,7 +413,3 @@ def _arrow(canvas: Canvas, role: str, ends: str, corners: Sequence[Point], words
     before, tip = corners[-2:]
     end = along(tip, before, ARROW_HEAD / dist(before, tip))
     canvas.arrow(ends, [*cornered(*corners[:-1], end), tip], role=role, **looks)
-
-
-def _room(words: str) -> float:
-    return max(html.text_width(line, html.SMALL_POINTS, bold=True) for line in words.split("\n"))

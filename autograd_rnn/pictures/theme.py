@@ -19,10 +19,9 @@ class Style(NamedTuple):
 
 
 class Theme(NamedTuple):
-    """A palette: every colour of a picture is one of these.
+    """All colours of a picture; text has a contrast of at least 4.5 to its ground.
 
-    Text has a contrast of at least 4.5 to what it stands on, and no colour carries a meaning alone:
-    borders, dashes and words say the same.
+    No colour carries a meaning alone: borders, dashes and words say the same.
     """
 
     name: str
@@ -82,20 +81,12 @@ def tint(x: float, scale: float, positive: str, theme: Theme) -> str:
 
 
 def as_theme(name: object) -> Theme:
-    """The theme of a name; `ValueError` listing those there are.
-
-    >>> as_theme("dark").paper
-    '#12181f'
-    """
+    """The theme of a name; `ValueError` listing those there are."""
     return THEMES[as_choice(name, "theme", THEMES)]
 
 
 def dark_style() -> str:
-    """CSS that shows a light SVG in the colours of the dark theme on a dark screen.
-
-    >>> '[fill="#1f2933"]{fill:#e6ebf0}' in dark_style()
-    True
-    """
+    """CSS that shows a light SVG in the colours of the dark theme on a dark screen."""
     pairs = dict(COLOURS.values())
     for _, light, dark in ROLES.values():
         pairs |= zip(light, dark, strict=True)
