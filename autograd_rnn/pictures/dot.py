@@ -118,15 +118,9 @@ def _draw_boxes(
 # --- in columns ----------------------------------------------------------------------------------
 
 
-class Cell(NamedTuple):
-    """Where a box belongs: in a row above (1, 2) or below (-1, -2) a box of the spine (0).
-
-    A cell `beside` stands left of the box that it feeds, which then is its `spine`.
-    """
-
-    spine: str
-    row: int
-    beside: bool = False
+# Where a box belongs: a box of the spine, and a row above it (1, 2), below it (-1, -2), or its own
+# (0); or a box beside the spine, which stands right of it in the same row.
+Cell = tuple[str, int]
 
 
 class Placement(NamedTuple):
@@ -163,7 +157,7 @@ def place(view: GraphView) -> Placement | None:
     # A row over the spine for all copies of a weight, the next one for the next weight.
     copied: dict[Any, int] = {}
     spine = [view.ids[view.output]]
-    cells = {spine[0]: Cell(spine[0], 0)}
+    cells: dict[str, Cell] = {spine[0]: (spine[0], 0)}
     for box in spine:  # which grows meanwhile
         taken = set()
         for operand in fed_by[box]:
@@ -175,17 +169,17 @@ def place(view: GraphView) -> Placement | None:
             if row in taken:
                 return None
             taken.add(row)
-            cells[operand] = Cell(box if row else operand, row)
+            cells[operand] = (box if row else operand, row)
             if what == "spine":
                 spine.append(operand)
             elif what == "branch":
                 inner = sorted((kind(id), id) for id in fed_by[operand])
                 if [what for what, _ in inner] not in (["copy"], ["constant", "copy"]):
                     return None
-                cells |= {id: Cell(operand, side, beside=True) for _, id in inner[:-1]}
-                cells[inner[-1][1]] = Cell(box, 2 * side)
+                cells |= {id: (operand, side) for _, id in inner[:-1]}
+                cells[inner[-1][1]] = (box, 2 * side)
     # Each weight's copies are one row, and the only copies in it.
-    rows = {(view.nodes[id], cells[id].row) for id in cells if view.boxes[id].role == "copy"}
+    rows = {(view.nodes[id], row) for id, (_, row) in cells.items() if kind(id) == "copy"}
     one_weight_a_row = len(view.weights) == len(rows) == len({row for _, row in rows})
     if len(cells) + len(view.weights) < len(view.boxes) or not one_weight_a_row:
         return None
@@ -210,11 +204,11 @@ def _columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -
     }
     widths: defaultdict[str | int, float] = defaultdict(float)
     heights: defaultdict[int, float] = defaultdict(float)
-    for name, cell in cells.items():
-        width, height = sizes[name]
-        heights[cell.row] = max(heights[cell.row], height)
-        if not cell.beside:
-            widths[column[cell.spine]] = max(widths[column[cell.spine]], width)
+    for id, (anchor, row) in cells.items():
+        width, height = sizes[id]
+        heights[row] = max(heights[row], height)
+        if anchor in column:
+            widths[column[anchor]] = max(widths[column[anchor]], width)
     rows = {0: 0.0}
     for side, farthest in ((1, max(heights)), (-1, -min(heights))):
         for row in range(side, side * (farthest + 1), side):
@@ -236,13 +230,13 @@ def _columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -
         if step is not None:
             panels[step] = ((left, bottom), (right, top))
     centres: dict[str, Point] = {}
-    for name, cell in cells.items():
-        if cell.beside:
-            x, y = centres[cell.spine]
-            centres[name] = (x - (sizes[cell.spine][0] + sizes[name][0]) / 2 - gap, y)
+    for id, (anchor, row) in cells.items():
+        if anchor in middles:
+            centres[id] = (middles[anchor], rows[row])
         else:
-            centres[name] = (middles[cell.spine], rows[cell.row])
-    in_rows = sorted((y, x, sizes[name][0]) for name, (x, y) in centres.items())
+            x, y = centres[anchor]
+            centres[id] = (x - (sizes[anchor][0] + sizes[id][0]) / 2 - gap, y)
+    in_rows = sorted((y, x, sizes[id][0]) for id, (x, y) in centres.items())
     for (y, x, width), (next_y, next_x, next_width) in pairwise(in_rows):
         if y == next_y and next_x - x < (width + next_width + COLUMN_GAP) / 2:
             return None

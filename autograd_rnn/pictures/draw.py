@@ -152,13 +152,11 @@ def draw(
     >>> draw(w * w + 1, focus=w)
     <Drawing: w·w + 1 = 10, 5 boxes, 2 copies of w>
     """
-    weights = check_graph(output, focus, run)
+    weights = check_graph(output, focus, run, title, max_nodes)
     colours = as_theme(theme)
-    as_name(title, "title")
     if edges is not None:
         as_choice(edges, "edges", ("local", "plain"))
     as_choice(detail, "detail", ("auto", *KINDS))
-    as_integer(max_nodes, "max_nodes", least=0)
     if precision is not None:
         as_integer(precision, "precision", least=1, most=17)
     given = {"focus": weights, "edges": edges == "local", "precision": precision}
@@ -174,7 +172,7 @@ def draw(
         return drawing
 
 
-def check_graph(output: object, focus: Any, run: object) -> list[Any]:
+def check_graph(output: Any, focus: Any, run: Any, title: Any, max_nodes: Any) -> list[Any]:
     """The weights in focus as a list, once the arguments are what they should be."""
     several = isinstance(focus, list | tuple)
     weights: list[Any] = list(focus) if several else [] if focus is None else [focus]
@@ -182,4 +180,6 @@ def check_graph(output: object, focus: Any, run: object) -> list[Any]:
     for place, weight in enumerate(weights):
         check_node(weight, f"focus[{place}]" if several else "focus")
     check_run(run)
+    as_name(title, "title")
+    as_integer(max_nodes, "max_nodes", least=0)
     return weights

@@ -11,7 +11,6 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ...arguments import as_integer, as_name
 from ...files import write_whole
 from ...graph.copies import Copy
 from ...graph.notation import joined, number, write, write_number
@@ -79,9 +78,7 @@ def play(
     >>> play(w * w + 1, max_nodes=0)
     <Page: 7 steps>
     """
-    weights = check_graph(output, focus, run)
-    as_name(title, "title")
-    as_integer(max_nodes, "max_nodes", least=0)
+    weights = check_graph(output, focus, run, title, max_nodes)
     view = view_graph(output, weights, run, None, known=True)
     film = Film(view)
     drawn = len(view.boxes) <= max_nodes
@@ -177,9 +174,8 @@ class Film:
         for arrow in view.arrows:
             if arrow.role != "cut":
                 self.into[arrow.head].append(arrow.id)
-        self.frames = [
-            Frame("Given", None, [], "The weights, the inputs and the states are given.")
-        ]
+        given = "The weights, the inputs and the states are given."
+        self.frames = [Frame("Given", None, [], given)]
         self._go_forward()
         self._go_backward()
 
@@ -216,7 +212,7 @@ class Film:
             if use is not None:
                 self._add_term(use, product, found[parent])
             else:
-                self._pass_on(node, position, product, found[parent], first=parent not in met)
+                self._pass_on(node, position, product, found[parent], parent not in met)
             met.add(parent)
 
     def _add_term(self, use: Copy, product: str, total: float) -> None:
@@ -236,9 +232,7 @@ class Film:
         live = [fan, self.arrow[copy, view.ids[use.consumer]]]
         self.frames.append(Frame("Backward", copy, live, say))
 
-    def _pass_on(
-        self, node: Any, position: int, product: str, total: float, *, first: bool
-    ) -> None:
+    def _pass_on(self, node: Any, position: int, product: str, total: float, first: bool) -> None:
         """What a node passes on to an operand, if that has a box with a gradient."""
         view, head = self.view, self.view.ids[node]
         id = view.ids.get(node.parents[position], f"{head}_{position + 1}")
