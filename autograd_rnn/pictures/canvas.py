@@ -109,10 +109,9 @@ class Canvas:
         style = self.theme.styles[role]
         size = min(html.NAME_POINTS, 1.9 * RADIUS / html.text_width(text, 1, bold=True))
         label = f"<{html.font(text, size, ink or style.ink, bold=True)}>"
-        looks = {"color": style.line, "fillcolor": fill or style.fill}
+        looks = {"shape": "circle", "color": style.line, "fillcolor": fill or style.fill}
+        looks |= {"penwidth": str(style.border), "width": f"{RADIUS / 36:.4f}", "fixedsize": "true"}
         looks["style"] = "filled,dashed" if is_not_finite(text) else "filled"
-        looks |= {"shape": "circle", "fixedsize": "true", "width": f"{RADIUS / 36:.4f}"}
-        looks |= {"penwidth": str(style.border)}
         self.node(id, at, (2 * RADIUS, 2 * RADIUS), label, words, role, **looks)
 
     def box(

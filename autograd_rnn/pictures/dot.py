@@ -43,8 +43,7 @@ def view_graph(
         return GraphView(output, focus, run, fold=True, notes=local, known=known)
     weights = [] if run is None else shared_weights(output, run)
     if 1 <= len(weights) <= MOST_APART:
-        notes = edges in (None, "local")
-        whole = GraphView(output, weights, run, fold=False, notes=notes, known=known)
+        whole = GraphView(output, weights, run, fold=False, notes=edges != "plain", known=known)
         if place(whole) is not None:
             return whole
     return GraphView(output, [], run, fold=False, notes=local, known=known)
@@ -265,17 +264,13 @@ def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str
 def _over_their_fans(view: GraphView, placement: Placement) -> dict[str, Point]:
     """Where the weights stand: in the middle over or under their copies, the later farther off."""
     (_, bottom), (_, top) = placement.corners
-    found = {}
+    reach, found = {1.0: top, -1.0: -bottom}, {}
     for weight in view.weights:
-        id = view.ids[weight]
         fan = [placement.centres[view.copy_id(use)] for use in view.uses[weight]]
-        x, height = (fan[0][0] + fan[-1][0]) / 2, html.box_size(view.boxes[id])[1]
-        if fan[0][1] > 0.0:
-            top += CHIP_ROOM + height
-            found[id] = (x, top - height / 2)
-        else:
-            bottom -= CHIP_ROOM + height
-            found[id] = (x, bottom + height / 2)
+        (first, y), (last, _), id = fan[0], fan[-1], view.ids[weight]
+        side, height = 1.0 if y > 0.0 else -1.0, html.box_size(view.boxes[id])[1]
+        reach[side] += CHIP_ROOM + height
+        found[id] = ((first + last) / 2, side * (reach[side] - height / 2))
     return found
 
 

@@ -107,10 +107,7 @@ def left_out(steps: Sequence[Any], cuts: Collection[int]) -> str:
 
 
 class Reading:
-    """What the pictures of a graph have in common: the uses of weights, gradients and steps.
-
-    Gradients are shown where `backward` has reached the output, or with `known`.
-    """
+    """What pictures read of a graph; gradients if `backward` has reached the output, or `known`."""
 
     texts: Mapping[Any, Text]  # how each node is written as an operand
 
@@ -158,10 +155,10 @@ class Reading:
 
 
 class GraphView(Reading):
-    """The boxes and arrows of a picture, and what was found out about the graph on the way.
+    """The boxes and arrows of a picture, with the copies of some weights apart.
 
-    The copies of `weights` are drawn apart.  With `fold`, what does not depend on them becomes
-    constants.  With `notes`, arrows carry the local derivatives.
+    With `fold`, what does not depend on the weights becomes constants; with `notes`, arrows carry
+    the local derivatives.
     """
 
     def __init__(

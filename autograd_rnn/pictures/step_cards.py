@@ -34,9 +34,8 @@ def draw_cards(
 ) -> Drawing:
     """The drawing of an unrolled network with a card per step and a ledger per weight.
 
-    A card has the weights' copies of its step, each with ∂output/∂copy: the terms that the ledger
-    adds up.  The steps in the middle of a long run share a card.  `ValueError` where the output
-    does not depend on a weight.
+    A card has the copies that its step makes, each with its term, which the ledger adds up; the
+    steps in the middle of a long run share a card.  `ValueError` where a weight has no copies.
     """
     if not 1 <= len(weights) <= MOST_WEIGHTS:
         raise ArgumentValueError(
@@ -53,9 +52,8 @@ def draw_cards(
     canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
     _lay_out(story, canvas)
     canvas.frame(heading, f"values run left to right, {back}")
-    name, value = story.texts[output].text, number(output.data)
-    steps = f"unrolled over {len(story.steps)} steps"
-    return canvas.drawing(f"{name} = {value}, {steps}, with the copies of {names}")
+    name, steps = story.texts[output].text, f"unrolled over {len(story.steps)} steps"
+    return canvas.drawing(f"{name} = {number(output.data)}, {steps}, with the copies of {names}")
 
 
 # --- what the cards say --------------------------------------------------------------------------

@@ -116,7 +116,6 @@ def _cards(view: GraphView) -> str:
 
 
 def _fill(heading: str, stage: str, film: Film, *, cards: bool) -> str:
-    """The template with its places filled."""
     rows = [
         f'<tr><td><a href="#step={place}">{place}</a><td>{frame.sweep}'
         f"<td>{escaped(frame.say, LONGEST_SENTENCE)}\n"
@@ -207,8 +206,8 @@ class Film:
         found, met = {output: 1.0}, {output}
         for node, position, parent, added in terms(swept(output), found, slopes):
             use = view.use_at.get((node, position))
-            factors = _factor(found[node]), _factor(node.partials[position])
-            product = f"{' · '.join(factors)} = {number(added)}"
+            factors = f"{_factor(found[node])} · {_factor(node.partials[position])}"
+            product = f"{factors} = {number(added)}"
             if use is not None:
                 self._add_term(use, product, found[parent])
             else:
@@ -216,7 +215,6 @@ class Film:
             met.add(parent)
 
     def _add_term(self, use: Copy, product: str, total: float) -> None:
-        """What a copy adds to its weight's gradient."""
         view = self.view
         weight, copy = view.ids[use.parameter], view.copy_id(use)
         fan = self.arrow[weight, copy]
