@@ -6,16 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise, zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..graph.notation import is_not_finite
 from . import html_labels as html
 from .drawing import WHOLE, Drawing
 from .graph_view import GraphView
 from .theme import Theme
-
-if TYPE_CHECKING:
-    import graphviz
 
 Point = tuple[float, float]
 
@@ -73,11 +70,11 @@ class Canvas:
         self.arrows = 0
 
     @contextmanager
-    def part(self, name: str | None = None, **looks: str) -> Iterator[graphviz.Digraph]:
+    def part(self, name: str | None = None, **looks: str) -> Iterator[None]:
         """A part of the graph, to which all goes that is drawn meanwhile."""
         whole = self.graph
         with whole.subgraph(name=name, graph_attr=looks) as self.graph:
-            yield self.graph
+            yield
         self.graph = whole
 
     def node(
@@ -86,8 +83,7 @@ class Canvas:
         """A node, what is said of it, and its role; where nothing is said, it labels others."""
         if at is not None:
             self.at[id], self.room[id] = at, room
-            for side in (-0.5, 0.5):
-                self.corners.append((at[0] + side * room[0], at[1] + side * room[1]))
+            self.corners += [self.spot(id, -1, -1), self.spot(id, 1, 1)]
             looks["pos"] = points(at)
         if said:
             self.titles[id] = said
@@ -114,9 +110,7 @@ class Canvas:
         looks["style"] = "filled,dashed" if is_not_finite(text) else "filled"
         self.node(id, at, (2 * RADIUS, 2 * RADIUS), label, words, role, **looks)
 
-    def box(
-        self, id: str, at: Point, lines: Sequence[str], words: str, role: str, *inks: str
-    ) -> None:
+    def box(self, id: str, at: Point, lines: list[str], words: str, role: str, *inks: str) -> None:
         """A rounded box of lines of text, in inks of their own where there are any."""
         style = self.theme.styles[role]
         room = self.room_of(lines, role)
@@ -188,7 +182,7 @@ class Canvas:
 
     def panel(
         self, step: int | str, words: str, low: Point, high: Point
-    ) -> AbstractContextManager[object]:
+    ) -> AbstractContextManager[None]:
         """The panel of a step, from corner to corner, with its words at the foot on the left."""
         self.corners += [low, high]
         at = (low[0] + 12 + html.text_width(words, html.SMALL_POINTS) / 2, low[1] + 15)

@@ -25,7 +25,6 @@ CHIP_ROOM: Final = 62.0
 ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "flow": ("plain", {"penwidth": "1.5"}),
     "state": ("state", {"penwidth": "2"}),
-    "output": ("output", {"penwidth": "2"}),
     "fan": ("parameter", {"penwidth": "2"}),
     "cut": ("copy", {"penwidth": "2.5", "style": "dashed", "dir": "none"}),
 }
@@ -95,9 +94,9 @@ def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
     copied = {id: box for id, box in view.boxes.items() if box.role == "copy"}
     if not panels:
         # In one column, the dashed line through the copies is straight.
-        with canvas.part(rank="same") as column:
+        with canvas.part(rank="same"):
             for id in copied:
-                column.node(id)
+                canvas.graph.node(id)
     for arrow in view.arrows:
         looks = {"constraint": "false"} if arrow.role == "cut" and panels else {}
         if not panels and arrow.tail in copied and arrow.role != "cut":

@@ -76,8 +76,7 @@ def _draw_neurons(request: Request) -> Drawing:
 
 
 def _neurons_suit(request: Request) -> bool:
-    run = request.run
-    return has_neurons(run) and len(run.q) * len(run.steps) <= MOST_NEURONS
+    return has_neurons(request.run) and len(request.run.q) * len(request.run.steps) <= MOST_NEURONS
 
 
 def _draw_cards(request: Request) -> Drawing:

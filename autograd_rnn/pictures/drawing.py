@@ -20,8 +20,7 @@ from .render import FORMATS, check_format, render
 from .theme import LIGHT, THEMES, dark_style
 
 FILE_FORMATS: Final = (*FORMATS, "html")
-# In points: what a notebook's column has room for.
-COLUMN: Final = 720
+COLUMN: Final = 720  # the width of a notebook's column in points
 WHOLE: Final = "autograd_rnn"  # the id of the whole picture
 SVG: Final = "{http://www.w3.org/2000/svg}"
 ElementTree.register_namespace("", SVG[1:-1])
@@ -49,10 +48,7 @@ class Drawing:
     inside: Drawing | None = None
 
     def svg(self) -> str:
-        """The picture as SVG text; a box's title, shown by browsers, has its numbers in full.
-
-        A light one turns dark on a dark screen.
-        """
+        """The picture as SVG text, with all digits in its titles; it turns dark on dark screens."""
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{written(svg_tree(self))}\n'
 
     def html(self) -> str:

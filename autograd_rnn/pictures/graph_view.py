@@ -84,9 +84,8 @@ def shared_weights(output: Node, run: DrawnRun) -> list[Any]:
     """The variables that the steps of a network use on the way to the output, in order."""
     steps = steps_of(run)
     used = {parent for node in topological(output) if node in steps for parent in node.parents}
-    return [
-        leaf for leaf in run.given if leaf in used and not leaf.constant and leaf not in run.state
-    ]
+    weights = used.difference(run.state)
+    return [leaf for leaf in run.given if leaf in weights and not leaf.constant]
 
 
 def shorten(steps: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
@@ -173,13 +172,11 @@ class GraphView(Reading):
     ) -> None:
         super().__init__(output, weights, run, known)
         self.fold, self.notes = fold, notes
-        self.use_at = {
-            (use.consumer, use.position): use for uses in self.uses.values() for use in uses
-        }
+        apart = [use for uses in self.uses.values() for use in uses]
+        self.use_at = {(use.consumer, use.position): use for use in apart}
         self.texts = write_inside(self.order, LONGEST_EXPRESSION)
-        self.kept = {node for node in self.order if node.parents}
-        if fold:
-            self.kept = downstream(self.order, weights) - set(weights)
+        made = {node for node in self.order if node.parents}
+        self.kept = downstream(self.order, weights) - set(weights) if fold else made
         self.boxes: dict[str, Box] = {}
         self.arrows: list[Arrow] = []
         self.nodes: dict[str, Any] = {}
@@ -207,11 +204,10 @@ class GraphView(Reading):
 
     def _add_leaf(self, leaf: Any, id: str) -> None:
         role = "constant" if leaf.constant else "state" if leaf in self.states else "parameter"
-        step = None
-        if leaf.constant:  # an input stands in the panel of the step that reads it
-            step = next((step.k for step in self.steps if leaf in step.x), None)
+        # An input stands in the panel of the step that reads it.
+        reading = (step.k for step in self.steps if leaf.constant and leaf in step.x)
         self.ids[leaf] = id
-        self._add(leaf, Box(id, role, grad=self._grad(leaf), step=step))
+        self._add(leaf, Box(id, role, grad=self._grad(leaf), step=next(reading, None)))
 
     def _add_result(self, node: Any, id: str) -> None:
         step = self.step_of.get(node)

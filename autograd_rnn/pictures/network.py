@@ -42,11 +42,11 @@ def _scale(numbers: Iterable[float]) -> float:
     return max([1.0, *[abs(x) for x in numbers if math.isfinite(x)]])
 
 
-def _sources(rnn: RNN) -> list[tuple[str, str]]:
+def _sources(rnn: RNN, inputs: Sequence[str] = ()) -> list[tuple[str, str]]:
     """The role and the name of what each row of the weights multiplies: [1; Q; X]."""
     states = [("state", name) for name in numbered("Q", rnn.states)]
-    inputs = [("constant", name) for name in numbered("X", rnn.inputs)]
-    return [*[("plain", "1")] * rnn.bias, *states, *inputs]
+    named = [("constant", name) for name in inputs or numbered("X", rnn.inputs)]
+    return [*[("plain", "1")] * rnn.bias, *states, *named]
 
 
 def _formula(rnn: RNN) -> str:
@@ -230,8 +230,7 @@ def draw_network(run: Unrolled, *, theme: str = "light", title: str | None = Non
             columns.neurons(step.k, right - 38)
         columns.arrive(step.k, skipped)
         columns.take(step.k, left)
-    what = f"The network, unrolled over {many(len(run.steps), 'step')}"
-    return columns.finish(title, what)
+    return columns.finish(title, f"The network, unrolled over {many(len(run.steps), 'step')}")
 
 
 def has_neurons(run: Any) -> bool:
@@ -288,8 +287,7 @@ class _Columns(_Wiring):
                 continue
             for i, before in enumerate(self.names):
                 w = self.rnn.weights[self.rnn.bias + i][j].data
-                ends = f"q{k - 1}_{i} q{k}_{j}"
-                self.weight(ends, w, f"weight from {before} to {name}")
+                self.weight(f"q{k - 1}_{i} q{k}_{j}", w, f"weight from {before} to {name}")
 
     def take(self, k: int, left: float) -> None:
         """The input, and arrows for what it adds to each sum: if it is one-hot, its row."""
@@ -357,8 +355,7 @@ def draw_weights(
             raise ArgumentValueError(
                 f"inputs must name the {rnn.inputs} inputs of the RNN, not {len(names)}."
             )
-        named = [("constant", html.clean(name, 24)) for name in names]
-        sources = [*sources[: len(sources) - rnn.inputs], *named]
+        sources = _sources(rnn, [html.clean(name, 24) for name in names])
     scale = max([abs(w) for w in canvas.numbers if math.isfinite(w)], default=0.0) or 1.0
     shown = [html.text_width(number(w), html.VALUE_POINTS, bold=True) for w in canvas.numbers]
     width = max([64.0, *[room + 16 for room in shown]])

@@ -121,10 +121,7 @@ def _redirect_reports() -> Callable[[Any], Any]:
 
 @cache
 def _load_fonts() -> None:
-    """Let Graphviz load its fonts, and drop fontconfig's warnings about the files of the system.
-
-    They go to the error stream of the process; what other threads write there is passed on.
-    """
+    """Let Graphviz load its fonts, and keep only fontconfig's warnings off the error stream."""
     import pygraphviz
 
     sys.stderr.flush()

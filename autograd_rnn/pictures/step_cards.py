@@ -122,7 +122,7 @@ class Story(Reading):
         for weight in self.uses:
             if uses := self._uses_in(card, weight):
                 words = f"{len(uses)} copies of {self.texts[weight].text}"
-                grad = self.shown(_total(uses))
+                grad = self.shown(sum([use.grad for use in uses]))
                 rows.append(Row("copy", words, "", grad, f"{words}: grad {grad}"))
         return card
 
@@ -233,7 +233,7 @@ class Story(Reading):
 
     def _term(self, uses: Sequence[Copy]) -> str:
         """What the copies add, `+ 16` or `− 4`; nothing where it is not known yet."""
-        return term(number(_total(uses))) if self.known and uses else ""
+        return term(number(sum([use.grad for use in uses]))) if self.known and uses else ""
 
     def _text(self, node: Any) -> str:
         if node is self.output or node.name is not None or not node.parents:
@@ -255,10 +255,6 @@ def _sums_make_states(step: Any) -> bool:
     return len(step.pi) == len(step.q) and all(
         q is pi or q.parents == (pi,) for pi, q in zip(step.pi, step.q, strict=True)
     )
-
-
-def _total(uses: Sequence[Copy]) -> float:
-    return sum([use.grad for use in uses])
 
 
 def _vector(entries: Sequence[float]) -> str:

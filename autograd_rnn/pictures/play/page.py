@@ -28,9 +28,7 @@ LONGEST_SENTENCE: Final = 400
 
 @dataclass(slots=True, eq=False, repr=False)
 class Page:
-    """A self-contained HTML page, to be saved, or shown by Jupyter; made by `play`.
-
-    `html` is its text, `steps` how many steps it plays.
+    """A self-contained page, its text as `html`, and how many `steps` it plays; made by `play`.
 
     >>> from autograd_rnn import Value
     >>> page = play(Value(3, "x") * 2, max_nodes=0)
