@@ -6,30 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise, zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..graph.notation import is_not_finite
+from . import html_labels as html
 from .drawing import WHOLE, Drawing
 from .graph_view import GraphView
-from .html_labels import (
-    FONTS,
-    NAME_POINTS,
-    SMALL_POINTS,
-    TITLE_POINTS,
-    Box,
-    box_label,
-    box_size,
-    cell,
-    font,
-    plain_label,
-    rounded,
-    text_width,
-    title_label,
-)
 from .theme import Theme
-
-if TYPE_CHECKING:
-    import graphviz
 
 Point = tuple[float, float]
 
@@ -38,8 +21,6 @@ TITLE_ROOM: Final = 76.0
 LEGEND_ROOM: Final = 46.0
 RADIUS: Final = 24.0
 LINE_HEIGHT: Final = 22
-
-# --- points and paths ----------------------------------------------------------------------------
 
 
 def points(*several: Point) -> str:
@@ -65,13 +46,10 @@ def cornered(*corners: Point) -> list[Point]:
     return curve
 
 
-# --- the canvas ----------------------------------------------------------------------------------
-
-
 class Canvas:
-    """A picture in the making: what stands where, its room, and what it is in words.
+    """A picture in the making: where each node is, its size, and its title.
 
-    Where `looks` say `layout="nop2"`, everything stands where it is put; else `dot` finds places.
+    With `layout="nop2"` among the looks, everything stays where it is put; else `dot` finds places.
     """
 
     def __init__(self, theme: Theme, edges: Mapping[str, str] | None = None, **looks: str) -> None:
@@ -81,9 +59,9 @@ class Canvas:
         self.pinned = "layout" in looks
         self.graph = graphviz.Digraph(
             WHOLE,
-            graph_attr={"bgcolor": theme.paper, "fontname": FONTS, "pad": "0.3", **looks},
-            node_attr={"shape": "plain", "fontname": FONTS},
-            edge_attr={"arrowsize": "0.7", "fontname": FONTS, **(edges or {})},
+            graph_attr={"bgcolor": theme.paper, "fontname": html.FONTS, "pad": "0.3", **looks},
+            node_attr={"shape": "plain", "fontname": html.FONTS},
+            edge_attr={"arrowsize": "0.7", "fontname": html.FONTS, **(edges or {})},
         )
         self.titles: dict[str, str] = {}
         self.at: dict[str, Point] = {}
@@ -92,87 +70,73 @@ class Canvas:
         self.arrows = 0
 
     @contextmanager
-    def part(self, name: str | None = None, **looks: str) -> Iterator[graphviz.Digraph]:
+    def part(self, name: str | None = None, **looks: str) -> Iterator[None]:
         """A part of the graph, to which all goes that is drawn meanwhile."""
         whole = self.graph
         with whole.subgraph(name=name, graph_attr=looks) as self.graph:
-            yield self.graph
+            yield
         self.graph = whole
 
     def node(
-        self,
-        id: str,
-        at: Point | None,
-        room: Point,
-        label: str,
-        words: str = "",
-        role: str = "",
-        **looks: str,
+        self, id: str, at: Point | None, room: Point, label: str, said: str, role: str, **looks: str
     ) -> None:
-        """A node; what has no `words` only labels others."""
+        """A node, what is said of it, and its role; where nothing is said, it labels others."""
         if at is not None:
             self.at[id], self.room[id] = at, room
-            for side in (-0.5, 0.5):
-                self.corners.append((at[0] + side * room[0], at[1] + side * room[1]))
+            self.corners += [self.spot(id, -1, -1), self.spot(id, 1, 1)]
             looks["pos"] = points(at)
-        if words:
-            self.titles[id] = words
+        if said:
+            self.titles[id] = said
         if role:
             looks["class"] = role
         self.graph.node(id, label=label, id=id, **looks)
 
     def text(self, id: str, at: Point, text: str, size: float, ink: str, side: int = 0) -> None:
         """A line of text around its point, or on the left of it (-1)."""
-        bold = size > SMALL_POINTS
-        width = text_width(text, size, bold)
-        label = f"<{font(text, size, ink, bold)}>"
-        self.node(id, (at[0] + side * width / 2, at[1]), (width + 10, 1.5 * size), label)
+        bold = size > html.SMALL_POINTS
+        width = html.text_width(text, size, bold)
+        label = f"<{html.font(text, size, ink, bold)}>"
+        self.node(id, (at[0] + side * width / 2, at[1]), (width + 10, 1.5 * size), label, "", "")
 
     def circle(
         self, id: str, at: Point, text: str, words: str, role: str, fill: str = "", ink: str = ""
     ) -> None:
         """A neuron in the style of its role, or in another fill and ink; dashed if not a number."""
         style = self.theme.styles[role]
-        size = min(NAME_POINTS, 1.9 * RADIUS / text_width(text, 1, bold=True))
-        label = f"<{font(text, size, ink or style.ink, bold=True)}>"
-        looks = {"color": style.line, "fillcolor": fill or style.fill}
+        size = min(html.NAME_POINTS, 1.9 * RADIUS / html.text_width(text, 1, bold=True))
+        label = f"<{html.font(text, size, ink or style.ink, bold=True)}>"
+        looks = {"shape": "circle", "color": style.line, "fillcolor": fill or style.fill}
+        looks |= {"penwidth": str(style.border), "width": f"{RADIUS / 36:.4f}", "fixedsize": "true"}
         looks["style"] = "filled,dashed" if is_not_finite(text) else "filled"
-        looks |= {"shape": "circle", "fixedsize": "true", "width": f"{RADIUS / 36:.4f}"}
-        looks |= {"penwidth": str(style.border)}
         self.node(id, at, (2 * RADIUS, 2 * RADIUS), label, words, role, **looks)
 
-    def box(
-        self, id: str, at: Point, lines: Sequence[str], words: str, role: str, *inks: str
-    ) -> None:
+    def box(self, id: str, at: Point, lines: list[str], words: str, role: str, *inks: str) -> None:
         """A rounded box of lines of text, in inks of their own where there are any."""
         style = self.theme.styles[role]
         room = self.room_of(lines, role)
         size = {"width": room[0] - 2 * style.border, "height": LINE_HEIGHT}
         cells = [
-            cell(font(line, NAME_POINTS, ink, bold=True), **size)
+            html.written(line, html.NAME_POINTS, ink, bold=True, **size)
             for line, ink in zip_longest(lines, inks, fillvalue=style.ink)
         ]
-        label = rounded(cells, style.border, style.line, style.fill, padding=2)
+        label = html.rounded(cells, style.border, style.line, style.fill, padding=2)
         self.node(id, at, room, label, words, role)
 
-    def number(self, box: Box, at: Point | None = None) -> None:
+    def number(self, box: html.Box, at: Point | None = None) -> None:
         """The box of a number."""
-        room = box_size(box) if at else (0.0, 0.0)
-        self.node(box.id, at, room, box_label(box, self.theme), box.description, box.role)
+        room = html.box_size(box) if at else (0.0, 0.0)
+        self.node(box.id, at, room, html.box_label(box, self.theme), box.description, box.role)
 
     def room_of(self, lines: Sequence[str], role: str) -> tuple[int, int]:
         """The width and the height of a box."""
         border = 2 * self.theme.styles[role].border
-        width = max(text_width(line, NAME_POINTS, bold=True) for line in lines) + 12
+        width = max(html.text_width(line, html.NAME_POINTS, bold=True) for line in lines) + 12
         return round(max(24.0, width)) + border, LINE_HEIGHT * len(lines) + border
 
     def arrow(
         self, ends: str, path: Sequence[Point] = (), words: str = "", role: str = "", **looks: str
     ) -> None:
-        """An arrow along a Bézier curve to the tip that stands last, or a straight one.
-
-        Where `dir` is "none", all of the path is the curve.
-        """
+        """An arrow along a Bézier curve to its last point, or straight; no tip if `dir` is none."""
         self.arrows += 1
         id = f"e{self.arrows}"
         if role:
@@ -204,7 +168,7 @@ class Canvas:
     def cut(self, step: int, x: float, *parts: tuple[float, float]) -> None:
         """A dashed line from top to bottom, in parts, where no gradient goes back from a step."""
         high = parts[0][0]
-        self.text(f"cut_{step}", (x, high), "cut", SMALL_POINTS, self.theme.gradient)
+        self.text(f"cut_{step}", (x, high), "cut", html.SMALL_POINTS, self.theme.gradient)
         self.titles[f"cut_{step}"] = f"no gradient goes back from step {step}"
         looks = {"color": self.theme.gradient, "style": "dotted", "penwidth": "2.2", "dir": "none"}
         for part, (top, low) in enumerate([(high - 9.0, parts[0][1]), *parts[1:]]):
@@ -214,14 +178,14 @@ class Canvas:
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""
         fill = {"color": self.theme.panel_line, "fillcolor": self.theme.panel_fill}
-        return {"style": "rounded,filled", **fill, "label": plain_label(words, self.theme)}
+        return {"style": "rounded,filled", **fill, "label": html.plain_label(words, self.theme)}
 
     def panel(
         self, step: int | str, words: str, low: Point, high: Point
-    ) -> AbstractContextManager[object]:
+    ) -> AbstractContextManager[None]:
         """The panel of a step, from corner to corner, with its words at the foot on the left."""
         self.corners += [low, high]
-        at = (low[0] + 12 + text_width(words, SMALL_POINTS) / 2, low[1] + 15)
+        at = (low[0] + 12 + html.text_width(words, html.SMALL_POINTS) / 2, low[1] + 15)
         looks = {**self.panel_looks(words), "bb": points(low, high), "lp": points(at)}
         return self.part(f"cluster_{step}", **looks)
 
@@ -229,9 +193,9 @@ class Canvas:
         """The heading over all that is there, and the legend under it."""
         xs, ys = zip(*self.corners, strict=True)
         top, bottom, middle = max(ys), min(ys), (min(xs) + max(xs)) / 2
-        widest = [text_width(title, TITLE_POINTS, bold=True), text_width(subtitle, SMALL_POINTS)]
-        half = max(max(xs) - min(xs), *widest) / 2
-        label = title_label(title, subtitle, self.theme)
+        heading = html.text_width(title, html.TITLE_POINTS, bold=True)
+        half = max(max(xs) - min(xs), heading, html.text_width(subtitle, html.SMALL_POINTS)) / 2
+        label = html.title_label(title, subtitle, self.theme)
         self.graph.node("heading", label=label, pos=points((middle, top + TITLE_ROOM / 2)))
         if legend:
             at = (middle, bottom - LEGEND_ROOM / 2)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
 from ..graph.walk import downstream
+from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, points
 from .drawing import WHOLE, Drawing
 from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
-from .html_labels import (
-    SMALL_POINTS,
-    Box,
-    box_size,
-    chip_label,
-    legend_label,
-    plain_label,
-    text_width,
-    title_label,
-)
 from .theme import Theme
 
 MOST_APART: Final = 4
@@ -33,19 +25,13 @@ CHIP_ROOM: Final = 62.0
 ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "flow": ("plain", {"penwidth": "1.5"}),
     "state": ("state", {"penwidth": "2"}),
-    "output": ("output", {"penwidth": "2"}),
     "fan": ("parameter", {"penwidth": "2"}),
     "cut": ("copy", {"penwidth": "2.5", "style": "dashed", "dir": "none"}),
 }
 
 
 def view_graph(
-    output: Any,
-    focus: Sequence[Any],
-    run: DrawnRun | None,
-    edges: str | None,
-    *,
-    known: bool = False,
+    output: Any, focus: Sequence[Any], run: DrawnRun | None, edges: str | None, known: bool = False
 ) -> GraphView:
     """The view of a graph with the copies of some weights apart; without any, of the whole graph.
 
@@ -56,47 +42,38 @@ def view_graph(
         return GraphView(output, focus, run, fold=True, notes=local, known=known)
     weights = [] if run is None else shared_weights(output, run)
     if 1 <= len(weights) <= MOST_APART:
-        notes = edges in (None, "local")
-        whole = GraphView(output, weights, run, fold=False, notes=notes, known=known)
+        whole = GraphView(output, weights, run, fold=False, notes=edges != "plain", known=known)
         if place(whole) is not None:
             return whole
     return GraphView(output, [], run, fold=False, notes=local, known=known)
 
 
 def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawing:
-    """The drawing of a view: in columns where its states form a chain, else laid out by `dot`.
-
-    The same view gives the same text in every process and on every machine.
-    """
+    """The drawing of a view: in columns where its states form a chain, else laid out by `dot`."""
     placement, title = place(view), view.title if title is None else title
     if placement is None:
-        canvas = _draw_flowing(view, theme, title)
-    else:
-        canvas = _draw_placed(view, placement, theme, title)
-    return canvas.drawing(view.summary(), view)
+        return _draw_flowing(view, theme, title).drawing(view.summary(), view)
+    return _draw_placed(view, placement, theme, title).drawing(view.summary(), view)
 
 
 def _draw_arrow(
     canvas: Canvas, view: GraphView, arrow: Arrow, looks: dict[str, str], path: Sequence[Point] = ()
 ) -> None:
+    tail, head = view.boxes[arrow.tail].name, view.boxes[arrow.head].name
+    words = f"{tail} → {head}"
+    if arrow.role == "cut":
+        words = f"{tail} and {head} are in the separating set"
+    elif arrow.role == "fan":
+        words = f"{head} is a copy of {tail}"
     if arrow.chip is not None:
-        looks["label"] = chip_label(arrow.chip, canvas.theme)
+        looks["label"] = html.chip_label(arrow.chip, canvas.theme)
+        words += f": {arrow.chip}"
     elif arrow.note is not None:
-        looks["label"] = plain_label(arrow.note, canvas.theme)
+        looks["label"] = html.plain_label(arrow.note, canvas.theme)
+        words += f", local derivative {arrow.note}"
     style, more = ARROWS[arrow.role]
     looks |= {**more, "color": canvas.theme.styles[style].line}
-    ends = f"{arrow.tail} {arrow.head}"
-    canvas.arrow(ends, path, arrow_words(arrow, view.boxes), arrow.role, **looks)
-
-
-def arrow_words(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
-    """What an arrow says, for who points at it or has it read aloud."""
-    tail, head = boxes[arrow.tail].name, boxes[arrow.head].name
-    if arrow.role == "cut":
-        return f"{tail} and {head} are in the separating set"
-    if arrow.role == "fan":
-        return f"{head} is a copy of {tail}" + ("" if arrow.chip is None else f": {arrow.chip}")
-    return f"{tail} → {head}" + ("" if arrow.note is None else f", local derivative {arrow.note}")
+    canvas.arrow(f"{arrow.tail} {arrow.head}", path, words, arrow.role, **looks)
 
 
 # --- laid out by dot -----------------------------------------------------------------------------
@@ -105,10 +82,10 @@ def arrow_words(arrow: Arrow, boxes: Mapping[str, Box]) -> str:
 def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
     canvas = Canvas(theme, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5")
     canvas.titles[WHOLE], panels = title, view.panels
-    looks = {"labelloc": "b", "label": legend_label(view.legend, theme)} if view.legend else {}
+    looks = {"labelloc": "b", "label": html.legend_label(view.legend, theme)} if view.legend else {}
     canvas.graph.attr(splines="spline", **looks)
     looks = {"labelloc": "t", "peripheries": "0", "margin": "8"}
-    with canvas.part("cluster_all", label=title_label(title, view.subtitle, theme), **looks):
+    with canvas.part("cluster_all", label=html.title_label(title, view.subtitle, theme), **looks):
         _draw_boxes(canvas, view, None)
         looks = {"peripheries": "1", "margin": "12", "labelloc": "b", "labeljust": "l"}
         for step, words in panels.items():
@@ -117,9 +94,9 @@ def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
     copied = {id: box for id, box in view.boxes.items() if box.role == "copy"}
     if not panels:
         # In one column, the dashed line through the copies is straight.
-        with canvas.part(rank="same") as column:
+        with canvas.part(rank="same"):
             for id in copied:
-                column.node(id)
+                canvas.graph.node(id)
     for arrow in view.arrows:
         looks = {"constraint": "false"} if arrow.role == "cut" and panels else {}
         if not panels and arrow.tail in copied and arrow.role != "cut":
@@ -139,15 +116,9 @@ def _draw_boxes(
 # --- in columns ----------------------------------------------------------------------------------
 
 
-class Cell(NamedTuple):
-    """Where a box belongs: over or under a box of the spine, by rows, which itself is row 0.
-
-    Rows 1 and 2 lie above, -1 and -2 below; a cell `beside` stands left of the box that it feeds.
-    """
-
-    spine: str
-    row: int
-    beside: bool = False
+# Where a box belongs: a box of the spine, and a row above it (1, 2), below it (-1, -2), or its own
+# (0); or a box beside the spine, which stands right of it in the same row.
+Cell = tuple[str, int]
 
 
 class Placement(NamedTuple):
@@ -161,9 +132,9 @@ class Placement(NamedTuple):
 def place(view: GraphView) -> Placement | None:
     """The placement of a picture whose states form one chain, the spine; None for other graphs.
 
-    The spine runs back from the output along what depends on the initial state.  Over a box of it
-    stands the copy that it uses, under it a constant.  A product with a copy of its own stands over
-    it too, its copy on top, but under it where two weights are apart, and the other has the top.
+    The spine runs back from the output along what depends on the initial state.  Each box of it has
+    the copy that it uses above it, and a constant below.  A product with a copy of its own is above
+    too, its copy on top, or below if two weights are apart.
     """
     if not view.weights:
         return None
@@ -172,76 +143,70 @@ def place(view: GraphView) -> Placement | None:
     for arrow in view.arrows:
         if arrow.role not in ("fan", "cut"):
             fed_by[arrow.head].append(arrow.tail)
-    cells: dict[str, Cell] = {}
-    rows: dict[Any, int] = {}
 
     def kind(id: str) -> str:
-        node = view.nodes[id]
         if view.boxes[id].role == "copy":
             return "copy"
-        if node in stateful:
-            return "back"
-        return "branch" if node in view.kept else "constant"
+        node = view.nodes[id]
+        return "spine" if node in stateful else "branch" if node in view.kept else "constant"
 
     side = 1 if len(view.weights) == 1 else -1
+    fixed = {"spine": 0, "branch": side, "constant": -1}
+    # A row over the spine for all copies of a weight, the next one for the next weight.
+    copied: dict[Any, int] = {}
     spine = [view.ids[view.output]]
-    while True:
-        box = spine[-1]
-        cells[box] = Cell(box, 0)
-        kinds: dict[str, list[str]] = {"back": [], "copy": [], "constant": [], "branch": []}
+    cells: dict[str, Cell] = {spine[0]: (spine[0], 0)}
+    for box in spine:  # which grows meanwhile
+        taken = set()
         for operand in fed_by[box]:
-            kinds[kind(operand)].append(operand)
-        beyond: dict[int, list[str]] = {1: [], -1: list(kinds["constant"])}
-        beyond[side] += kinds["branch"]
-        for copy in kinds["copy"]:
-            # A row over the spine for all copies of a weight, the next one for the next weight.
-            row = rows.setdefault(view.nodes[copy], len(rows) + 1)
-            beyond.setdefault(row, []).append(copy)
-        if len(kinds["back"]) > 1 or any(len(operands) > 1 for operands in beyond.values()):
-            return None
-        for row, operands in beyond.items():
-            cells |= {operand: Cell(box, row) for operand in operands}
-        for branch in kinds["branch"]:
-            inner = [(kind(operand), operand) for operand in fed_by[branch]]
-            if sorted(what for what, _ in inner) not in (["copy"], ["constant", "copy"]):
+            what = kind(operand)
+            if what == "copy":
+                row = copied.setdefault(view.nodes[operand], len(copied) + 1)
+            else:
+                row = fixed[what]
+            if row in taken:
                 return None
-            for what, operand in inner:
-                cells[operand] = Cell(box, 2 * side) if what == "copy" else Cell(branch, side, True)
-        if not kinds["back"]:
-            break
-        spine.append(kinds["back"][0])
+            taken.add(row)
+            cells[operand] = (box if row else operand, row)
+            if what == "spine":
+                spine.append(operand)
+            elif what == "branch":
+                inner = sorted((kind(id), id) for id in fed_by[operand])
+                if [what for what, _ in inner] not in (["copy"], ["constant", "copy"]):
+                    return None
+                cells |= {id: (operand, side) for _, id in inner[:-1]}
+                cells[inner[-1][1]] = (box, 2 * side)
     # Each weight's copies are one row, and the only copies in it.
-    copied = {(view.nodes[id], cells[id].row) for id in cells if view.boxes[id].role == "copy"}
-    one_weight_a_row = len(view.weights) == len(copied) == len({row for _, row in copied})
+    rows = {(view.nodes[id], row) for id, (_, row) in cells.items() if kind(id) == "copy"}
+    one_weight_a_row = len(view.weights) == len(rows) == len({row for _, row in rows})
     if len(cells) + len(view.weights) < len(view.boxes) or not one_weight_a_row:
         return None
-    return columns(view, cells, spine[::-1])
+    return _columns(view, cells, spine[::-1])
 
 
-def columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None:
-    """The placement of a spine of boxes from left to right, each step of the network in a panel.
+def _columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None:
+    """The placement of a spine from left to right, or None where two boxes would overlap.
 
-    Every step has the same inner columns, so that equal things stand at equal places; between two
-    boxes there is room for a note.  None where two boxes would overlap.
+    Each step is a panel with the same inner columns; between two boxes there is room for a note.
     """
-    notes = [text_width(arrow.note or "", SMALL_POINTS) for arrow in view.arrows]
+    notes = [html.text_width(arrow.note or "", html.SMALL_POINTS) for arrow in view.arrows]
     gap = max([COLUMN_GAP, *[note + 12.0 for note in notes]])
-    sizes = {id: box_size(view.boxes[id]) for id in cells}
-    stacks: dict[str, list[str]] = {box: [] for box in spine}
-    for name, cell in cells.items():
-        if not cell.beside:
-            stacks[cell.spine].append(name)
-    widths = {box: max(sizes[name][0] for name in stack) for box, stack in stacks.items()}
-    groups = [
-        (step, list(group)) for step, group in groupby(spine, lambda box: view.boxes[box].step)
-    ]
-    shared: dict[int, float] = {}
-    for step, group in groups:
-        for index, box in enumerate(group if step is not None else ()):
-            shared[index] = max(shared.get(index, 0.0), widths[box])
-    heights: dict[int, float] = {}
-    for name, cell in cells.items():
-        heights[cell.row] = max(heights.get(cell.row, 0.0), sizes[name][1])
+    panel_gap = PANEL_GAP + gap - COLUMN_GAP
+    sizes = {id: html.box_size(view.boxes[id]) for id in cells}
+    groups = [(step, list(group)) for step, group in groupby(spine, lambda id: view.boxes[id].step)]
+    # Boxes of different steps are in one column, and others in columns of their own.
+    column: dict[str, str | int] = {
+        box: box if step is None else index
+        for step, group in groups
+        for index, box in enumerate(group)
+    }
+    widths: defaultdict[str | int, float] = defaultdict(float)
+    heights: defaultdict[int, float] = defaultdict(float)
+    for id, (anchor, row) in cells.items():
+        width, height = sizes[id]
+        heights[row] = max(heights[row], height)
+        if anchor in column:
+            widths[column[anchor]] = max(widths[column[anchor]], width)
     rows = {0: 0.0}
     for side, farthest in ((1, max(heights)), (-1, -min(heights))):
         for row in range(side, side * (farthest + 1), side):
@@ -249,27 +214,27 @@ def columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) ->
             rows[row] = rows[row - side] + side * reach
     top = rows[max(rows)] + heights[max(rows)] / 2 + MARGIN
     bottom = rows[min(rows)] - heights[min(rows)] / 2 - MARGIN - PANEL_LABEL
-    centres: dict[str, Point] = {}
+    middles: dict[str, float] = {}
     panels: dict[int, tuple[Point, Point]] = {}
-    panel_gap = PANEL_GAP + gap - COLUMN_GAP
     right = -panel_gap
     for step, group in groups:
         margin = 0.0 if step is None else MARGIN
         left = right + panel_gap
         right = left + margin
-        for index, box in enumerate(group):
-            width = widths[box] if step is None else shared[index]
-            for name in stacks[box]:
-                centres[name] = (right + width / 2, rows[cells[name].row])
-            right += width + gap
+        for box in group:
+            middles[box] = right + widths[column[box]] / 2
+            right += widths[column[box]] + gap
         right += margin - gap
         if step is not None:
             panels[step] = ((left, bottom), (right, top))
-    for name, cell in cells.items():
-        if cell.beside:
-            fed_x, fed_y = centres[cell.spine]
-            centres[name] = (fed_x - (sizes[cell.spine][0] + sizes[name][0]) / 2 - gap, fed_y)
-    in_rows = sorted((y, x, sizes[name][0]) for name, (x, y) in centres.items())
+    centres: dict[str, Point] = {}
+    for id, (anchor, row) in cells.items():
+        if anchor in middles:
+            centres[id] = (middles[anchor], rows[row])
+        else:
+            x, y = centres[anchor]
+            centres[id] = (x - (sizes[anchor][0] + sizes[id][0]) / 2 - gap, y)
+    in_rows = sorted((y, x, sizes[id][0]) for id, (x, y) in centres.items())
     for (y, x, width), (next_y, next_x, next_width) in pairwise(in_rows):
         if y == next_y and next_x - x < (width + next_width + COLUMN_GAP) / 2:
             return None
@@ -287,7 +252,7 @@ def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str
         with canvas.panel(step, panels[step], low, high):
             _draw_boxes(canvas, view, step, centres)
     _draw_boxes(canvas, view, None, centres)
-    canvas.frame(title, view.subtitle, legend_label(view.legend, theme))
+    canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
     for arrow in view.arrows:
         path, at = _path(arrow, canvas)
         looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
@@ -298,17 +263,13 @@ def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str
 def _over_their_fans(view: GraphView, placement: Placement) -> dict[str, Point]:
     """Where the weights stand: in the middle over or under their copies, the later farther off."""
     (_, bottom), (_, top) = placement.corners
-    found = {}
+    reach, found = {1.0: top, -1.0: -bottom}, {}
     for weight in view.weights:
-        id = view.ids[weight]
         fan = [placement.centres[view.copy_id(use)] for use in view.uses[weight]]
-        x, height = (fan[0][0] + fan[-1][0]) / 2, box_size(view.boxes[id])[1]
-        if fan[0][1] > 0.0:
-            top += CHIP_ROOM + height
-            found[id] = (x, top - height / 2)
-        else:
-            bottom -= CHIP_ROOM + height
-            found[id] = (x, bottom + height / 2)
+        (first, y), (last, _), id = fan[0], fan[-1], view.ids[weight]
+        side, height = 1.0 if y > 0.0 else -1.0, html.box_size(view.boxes[id])[1]
+        reach[side] += CHIP_ROOM + height
+        found[id] = ((first + last) / 2, side * (reach[side] - height / 2))
     return found
 
 
@@ -317,34 +278,34 @@ def _path(arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
     (x0, y0), (x1, y1) = canvas.at[arrow.tail], canvas.at[arrow.head]
     if y0 == y1:
         (start, _), (end, _) = canvas.spot(arrow.tail, 1), canvas.spot(arrow.head, -1)
-        middle = ((start + end) / 2, y0 + 11.0)
+        path = [*_line((start, y0), (end - ARROW_HEAD, y1)), (end, y1)]
         if arrow.role == "cut":
-            return _line((start + 3, y0), (end - 3, y1)), middle
-        return [*_line((start, y0), (end - ARROW_HEAD, y1)), (end, y1)], middle
+            path = _line((start + 3, y0), (end - 3, y1))
+        return path, ((start + end) / 2, y0 + 11.0)
     down = 1.0 if y0 > y1 else -1.0
     (_, start), tip = canvas.spot(arrow.tail, 0, -down), canvas.spot(arrow.head, 0, down)
     last = (x1, tip[1] + down * ARROW_HEAD)
     if arrow.role != "fan":
-        away = 6.0 + text_width(arrow.note or "", SMALL_POINTS) / 2
+        away = 6.0 + html.text_width(arrow.note or "", html.SMALL_POINTS) / 2
         # By the head, where an arrow that is longer than a row crosses no dashed line.
-        return [*_line((x0, start), last), tip], (x0 - away, tip[1] + down * ROW_GAP / 2)
+        at = (x0 - away, tip[1] + down * ROW_GAP / 2)
+        return [*_line((x0, start), last), tip], at
     side = canvas.spot(arrow.tail, 1 if x1 > x0 else -1)
-    path = _line((x1, start), last) if abs(x1 - x0) < abs(side[0] - x0) - 10 else _bend(side, last)
+    under = abs(x1 - x0) < abs(side[0] - x0) - 10
+    path = _line((x1, start), last) if under else _bend(side, last)
     return [*path, tip], (x1, start - down * (CHIP_ROOM / 2 - 4.0))
 
 
 def _line(start: Point, end: Point) -> list[Point]:
-    """A straight line as one Bézier curve."""
     return [start, along(start, end, 1 / 3), along(start, end, 2 / 3), end]
 
 
 def _bend(start: Point, end: Point) -> list[Point]:
     """Sideways, then up or down around a rounded corner."""
     (x0, y0), (x1, y1) = start, end
+    side, down = 1.0 if x1 > x0 else -1.0, 1.0 if y0 > y1 else -1.0
     radius = min(28.0, abs(x1 - x0), abs(y1 - y0))
-    side = 1.0 if x1 > x0 else -1.0
-    down = 1.0 if y0 > y1 else -1.0
-    corner, turn = (x1 - side * radius, y0), (x1, y0 - down * radius)
     pull = 0.45 * radius
     around = (x1 - side * pull, y0), (x1, y0 - down * pull)
+    corner, turn = (x1 - side * radius, y0), (x1, y0 - down * radius)
     return [*_line(start, corner), *around, *_line(turn, end)]

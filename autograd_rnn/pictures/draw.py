@@ -25,9 +25,6 @@ MOST_NEURONS: Final = 80
 MOST_LEDGERS: Final = 2
 
 
-# --- the kinds of pictures -----------------------------------------------------------------------
-
-
 class Request(NamedTuple):
     """What is to be drawn, and how: the arguments of `draw`, once they are checked."""
 
@@ -47,8 +44,8 @@ class Request(NamedTuple):
 class Kind(NamedTuple):
     """A kind of picture, which `draw(detail=...)` calls by its name.
 
-    `shows` are the arguments that it can show, of "focus", "edges" and "precision"; what else is
-    asked for is refused.  `suits` says whether "auto" may take it for a request.
+    `shows` are those of "focus", "edges" and "precision" that it can show, the others are refused;
+    `suits` says whether "auto" may take it for a request.
     """
 
     name: str
@@ -75,29 +72,17 @@ def _scalars_suit(request: Request) -> bool:
 
 
 def _draw_neurons(request: Request) -> Drawing:
-    drawing = draw_network(request.run, theme=request.theme.name, title=request.title)
-    return _with_every_number(drawing, request)
+    return draw_network(request.run, theme=request.theme.name, title=request.title)
 
 
 def _neurons_suit(request: Request) -> bool:
-    run = request.run
-    return has_neurons(run) and len(run.q) * len(run.steps) <= MOST_NEURONS
+    return has_neurons(request.run) and len(request.run.q) * len(request.run.steps) <= MOST_NEURONS
 
 
 def _draw_cards(request: Request) -> Drawing:
     output, run = request.output, request.run
     ledgers = request.weights or shared_weights(output, run)[:MOST_LEDGERS]
-    drawing = draw_cards(output, run, ledgers, request.theme, request.title)
-    return _with_every_number(drawing, request)
-
-
-def _with_every_number(drawing: Drawing, request: Request) -> Drawing:
-    """The drawing, with one of every number inside, where that can be followed on a page."""
-    if len(topological(request.output)) <= MOST_NODES:
-        view = request.view()
-        if len(view.boxes) <= MOST_UNFOLDED:
-            drawing.inside = draw_view(view, request.theme)
-    return drawing
+    return draw_cards(output, run, ledgers, request.theme, request.title)
 
 
 # From the most detail to the least: "auto" takes the first that suits.
@@ -129,9 +114,6 @@ def _kind(detail: str, request: Request, asked: set[str]) -> Kind:
     return kind
 
 
-# --- the arguments --------------------------------------------------------------------------------
-
-
 def draw(
     output: DrawnNode,
     *,
@@ -154,39 +136,42 @@ def draw(
     ∂output/∂node, shown as `–` as long as no `backward` has reached the output.
 
     `detail` is "scalar", a box for each number; "neuron", a circle for each state, or "step", a
-    card for each step, which need `run`; "auto" chooses by size, and what can show all that is
-    asked for.  `edges` is "local", with the local derivatives on the arrows, or "plain"; unless
+    card for each step, which need `run`; "auto" is the most detailed that has room and shows what
+    is asked for.  `edges` is "local", with the local derivatives on the arrows, or "plain"; unless
     given, local for a whole network of one state.  `theme` is "light", which turns dark on dark
     screens, or "dark".  `precision` is the number of significant digits, 4 unless given and 17 at
-    most; `subscripts=False` leaves the 1 of w_1 where it is, and `accents=False` writes w₁⁽²⁾ for
-    ẅ₁.
+    most; `subscripts=False` writes w_1 for w₁, and `accents=False` writes w₁⁽²⁾ for ẅ₁.
 
-    `ValueError` where the output does not depend on `focus`, and where a detail cannot show what is
-    asked for: circles have no focus and no `precision`, and neither they nor cards have local
-    derivatives.  `GraphTooLarge` (likewise) above `max_nodes` boxes, 300 unless given.
+    `ValueError` where the output does not depend on `focus`, or a detail cannot show what is asked
+    for: circles show no focus and no precision, and neither they nor cards local derivatives.
+    `GraphTooLarge` (likewise) above `max_nodes` boxes.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
     >>> draw(w * w + 1, focus=w)
     <Drawing: w·w + 1 = 10, 5 boxes, 2 copies of w>
     """
-    weights = check_graph(output, focus, run)
+    weights = check_graph(output, focus, run, title, max_nodes)
     colours = as_theme(theme)
-    as_name(title, "title")
     if edges is not None:
         as_choice(edges, "edges", ("local", "plain"))
     as_choice(detail, "detail", ("auto", *KINDS))
-    as_integer(max_nodes, "max_nodes", least=0)
     if precision is not None:
         as_integer(precision, "precision", least=1, most=17)
     given = {"focus": weights, "edges": edges == "local", "precision": precision}
     request = Request(output, weights, run, edges, colours, title, max_nodes)
     kind = _kind(detail, request, {name for name, value in given.items() if value})
     with written_with(precision, subscripts, accents):
-        return kind.draw(request)
+        drawing = kind.draw(request)
+        if drawing.view is None and len(topological(output)) <= MOST_NODES:
+            # Every number goes inside, where that can be followed on a page.
+            view = request.view()
+            if len(view.boxes) <= MOST_UNFOLDED:
+                drawing.inside = draw_view(view, colours)
+        return drawing
 
 
-def check_graph(output: object, focus: Any, run: object) -> list[Any]:
+def check_graph(output: Any, focus: Any, run: Any, title: Any, max_nodes: Any) -> list[Any]:
     """The weights in focus as a list, once the arguments are what they should be."""
     several = isinstance(focus, list | tuple)
     weights: list[Any] = list(focus) if several else [] if focus is None else [focus]
@@ -194,4 +179,6 @@ def check_graph(output: object, focus: Any, run: object) -> list[Any]:
     for place, weight in enumerate(weights):
         check_node(weight, f"focus[{place}]" if several else "focus")
     check_run(run)
+    as_name(title, "title")
+    as_integer(max_nodes, "max_nodes", least=0)
     return weights

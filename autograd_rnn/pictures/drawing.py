@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +15,12 @@ from ..arguments import as_float
 from ..errors import ArgumentValueError, AutogradError
 from ..files import write_whole
 from .graph_view import GraphView
-from .html_labels import FONTS, clean, escaped
+from .html_labels import clean, escaped
 from .render import FORMATS, check_format, render
-from .theme import DARK, LIGHT, THEMES, dark_style
+from .theme import LIGHT, THEMES, dark_style
 
 FILE_FORMATS: Final = (*FORMATS, "html")
-# In points: what a notebook's column has room for.
-COLUMN: Final = 720
+COLUMN: Final = 720  # the width of a notebook's column in points
 WHOLE: Final = "autograd_rnn"  # the id of the whole picture
 SVG: Final = "{http://www.w3.org/2000/svg}"
 ElementTree.register_namespace("", SVG[1:-1])
@@ -30,8 +31,8 @@ class Drawing:
     """A picture as DOT text, to be rendered, saved, or shown by Jupyter; made by `draw`.
 
     `dot` is the text, `summary` one line about it, `titles` what each id of it stands for, `theme`
-    the name of its colours, `view` what it shows of a graph, number by number, where it does, and
-    `inside` a drawing of every number, where this one has fewer.
+    the name of its colours, `view` the boxes and arrows, where each number has a box, and `inside`
+    a drawing of every number, where this one has fewer.
 
     >>> from autograd_rnn import Value, draw
     >>> drawing = draw(Value(3, "x") * 2)
@@ -47,17 +48,11 @@ class Drawing:
     inside: Drawing | None = None
 
     def svg(self) -> str:
-        """The picture as SVG text; a box's title, shown by browsers, has its numbers in full.
-
-        A light one turns dark on a dark screen.
-        """
+        """The picture as SVG text, with all digits in its titles; it turns dark on dark screens."""
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{written(svg_tree(self))}\n'
 
     def html(self) -> str:
-        """The picture as an HTML page of its own, as wide as the window.
-
-        Where it has cards or circles, every number can be unfolded below, unless they are many.
-        """
+        """The picture as an HTML page of its own, with the drawing `inside` to unfold below it."""
         unfolded = ""
         if self.inside is not None:
             inner = svg_tree(self.inside)
@@ -65,19 +60,9 @@ class Drawing:
                 if "id" in element.attrib:
                     element.set("id", f"inside_{element.get('id')}")
             unfolded = f"<details><summary>Every number</summary>\n{written(inner)}\n</details>\n"
-        colours, dark = THEMES[self.theme], ""
-        if colours is LIGHT:
-            page = f"body{{background:{DARK.paper};color:{DARK.muted}}}"
-            dark = f"@media (prefers-color-scheme: dark){{{page}}}"
-        return (
-            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-            f"<title>{escaped(self.titles.get(WHOLE, self.summary))}</title>\n"
-            f"<style>body{{margin:0;background:{colours.paper};color:{colours.muted};"
-            f"font:16px {FONTS}}}svg{{width:100%;height:auto}}"
-            f"summary{{padding:12px;cursor:pointer}}details{{overflow:auto}}"
-            f"details svg{{width:auto}}"
-            f"{dark}</style>\n{written(without_size(svg_tree(self)))}\n{unfolded}</html>\n"
-        )
+        title, picture = self.titles.get(WHOLE, self.summary), written(without_size(svg_tree(self)))
+        places = {"title": escaped(title), "picture": picture, "unfolded": unfolded}
+        return fill("drawing.html", places | THEMES[self.theme]._asdict())
 
     def png(self, dpi: float = 144) -> bytes:
         """The picture as PNG, at `dpi` dots per inch; `ValueError` outside of 10 to 2400."""
@@ -91,18 +76,13 @@ class Drawing:
         return render(self.dot, "pdf")
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> Path:
-        """The path of the file, once it holds the picture in the format of its ending.
+        """The path of the file that now holds the picture, in the format of its ending.
 
-        `FormatError` (a `ValueError`) for an unknown one; on any error no file is left, and one
-        that was there stays as it was.
+        `FormatError` (a `ValueError`) for an unknown one; an error leaves the path as it was.
         """
         chosen = check_format(Path(path).suffix[1:] if format is None else format, FILE_FORMATS)
-        made: dict[str, Callable[[], bytes]] = {
-            "svg": lambda: self.svg().encode(),
-            "html": lambda: self.html().encode(),
-            "png": self.png,
-        }
-        return write_whole(path, made.get(chosen, lambda: render(self.dot, chosen))())
+        made = self.dot if chosen == "dot" else getattr(self, chosen)()
+        return write_whole(path, made.encode() if isinstance(made, str) else made)
 
     def __repr__(self) -> str:
         return f"<Drawing: {self.summary}>"
@@ -116,9 +96,6 @@ class Drawing:
         wide = float(tree.get("width", "0").rstrip("pt")) > COLUMN
         svg = written(without_size(tree)) if wide else self.svg()
         return {"image/svg+xml": svg, "text/plain": repr(self)}
-
-
-# --- the SVG as a tree ---------------------------------------------------------------------------
 
 
 def svg_tree(drawing: Drawing) -> ElementTree.Element:
@@ -151,3 +128,12 @@ def without_size(svg: ElementTree.Element) -> ElementTree.Element:
 def written(svg: ElementTree.Element) -> str:
     """The text of an SVG, as it may stand in a page."""
     return ElementTree.tostring(svg, encoding="unicode")
+
+
+def fill(template: str, places: Mapping[str, str]) -> str:
+    """A page from a template of this folder: `{{name}}` is a place, `{{light.ink}}` a colour."""
+    return re.sub(
+        r"\{\{(?:(\w+)\.)?(\w+)\}\}",
+        lambda found: getattr(THEMES[found[1]], found[2]) if found[1] else places[found[2]],
+        files(__package__).joinpath(template).read_text("utf-8"),
+    )

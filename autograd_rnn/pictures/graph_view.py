@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, Protocol
 
+from ..arguments import many
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.notation import (
@@ -32,6 +33,9 @@ LEGEND: Final = {
     "state": "state",
     "output": "output",
 }
+MOST_STEPS: Final = 12
+FIRST_STEPS: Final = 4
+LAST_STEPS: Final = 3
 LONGEST_EXPRESSION: Final = 24
 LONGEST_SUBTITLE: Final = 100
 
@@ -44,10 +48,7 @@ class DrawnNode(Node, Protocol):
 
 
 class DrawnRun(Run, Protocol):
-    """What a picture reads of an unrolled network: also the inputs `x` of each step.
-
-    `cuts` are the numbers of the steps that no gradient leaves backward.
-    """
+    """What a picture reads of an unrolled network; no gradient goes back from steps in `cuts`."""
 
     @property
     def state(self) -> Sequence[Any]: ...
@@ -56,10 +57,7 @@ class DrawnRun(Run, Protocol):
 
 
 class Arrow(NamedTuple):
-    """A drawn edge from one box to another.
-
-    A `fan` arrow may carry a chip, what a copy adds, and others a note, the local derivative.
-    """
+    """An arrow; a `fan` may have a chip, the term of a copy, and others a note, a derivative."""
 
     id: str
     role: str
@@ -69,9 +67,6 @@ class Arrow(NamedTuple):
     note: str | None = None
 
 
-# --- how nodes are written -----------------------------------------------------------------------
-
-
 def absorbed(node: Node) -> bool:
     """Whether the node is a plain number, as the 2 of `x ** 2`, and so part of its consumer."""
     return node.constant and node.name is None
@@ -79,36 +74,46 @@ def absorbed(node: Node) -> bool:
 
 def badge(node: Node) -> str:
     """The op's symbol, with the plain numbers among its operands: `15 − ( )`, `( )²`."""
-    if not any(absorbed(parent) for parent in node.parents):
+    numbers = [write_number(parent.data) if absorbed(parent) else None for parent in node.parents]
+    if not any(numbers):
         return operation(node).symbol
-    operands = [
-        write_number(parent.data) if absorbed(parent) else Text("( )") for parent in node.parents
-    ]
-    return write(operation(node), *operands).text
+    return write(operation(node), *[number or Text("( )") for number in numbers]).text
 
 
 def shared_weights(output: Node, run: DrawnRun) -> list[Any]:
     """The variables that the steps of a network use on the way to the output, in order."""
     steps = steps_of(run)
     used = {parent for node in topological(output) if node in steps for parent in node.parents}
-    return [
-        leaf for leaf in run.given if leaf in used and not leaf.constant and leaf not in run.state
-    ]
+    weights = used.difference(run.state)
+    return [leaf for leaf in run.given if leaf in weights and not leaf.constant]
+
+
+def shorten(steps: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+    """The first steps, those that the picture of a long run leaves out, and the last."""
+    if len(steps) <= MOST_STEPS:
+        return steps, (), ()
+    return steps[:FIRST_STEPS], steps[FIRST_STEPS:-LAST_STEPS], steps[-LAST_STEPS:]
+
+
+def left_out(steps: Sequence[Any], cuts: Collection[int]) -> str:
+    """How many steps are left out, with the cuts between them."""
+    inner = sum(step.k in cuts for step in steps[1:])
+    cut = f", {many(inner, 'cut')}" if inner else ""
+    return f"… {len(steps)} more steps{cut} …"
 
 
 # --- what is read of a graph ---------------------------------------------------------------------
 
 
 class Reading:
-    """What the pictures of a graph have in common: the uses of weights, gradients and steps.
+    """What pictures read of a graph; gradients if `backward` has reached the output, or `known`."""
 
-    Gradients are shown where `backward` has reached the output, or with `known`.
-    """
+    texts: Mapping[Any, Text]  # how each node is written as an operand
 
     def __init__(
         self, output: Any, weights: Sequence[Any], run: DrawnRun | None, known: bool = False
     ) -> None:
-        self.output, self.weights, self.run = output, weights, run
+        self.output, self.weights = output, weights
         self.known = known or output.grad != 0.0
         self.order = topological(output)
         self.adjoint = adjoints(output)
@@ -123,6 +128,7 @@ class Reading:
         self.steps: Sequence[Any] = () if run is None else run.steps
         self.cuts: Collection[int] = () if run is None else run.cuts
         self.step_of = {} if run is None else steps_of(run)
+        self.is_loss = run is not None and output not in self.step_of
         self.states = {*self.initial, *[q for step in self.steps for q in step.q]}
 
     def role(self, node: Any) -> str:
@@ -133,16 +139,25 @@ class Reading:
         """A gradient as it is shown: `–` as long as it is not known."""
         return number(gradient) if self.known else "–"
 
-    def weight_names(self, names: Mapping[Any, Text]) -> str:
+    def short(self, node: Any, written: str) -> str:
+        """What a node is computed from, as it is written, or its name where that is long."""
+        short = is_inside(None, 1, written, LONGEST_EXPRESSION)
+        return written if short else self.texts[node].text
+
+    def weight_names(self) -> str:
         """The weights whose copies are apart, in a sentence."""
-        return listed([names[weight].text for weight in self.weights])
+        return listed([self.texts[weight].text for weight in self.weights])
+
+    def copy_name(self, use: Copy) -> str:
+        """The name of a copy, `ẅ₁`."""
+        return accent(self.texts[use.parameter].text, use.index, self.accents)
 
 
 class GraphView(Reading):
-    """The boxes and arrows of a picture, and what was found out about the graph on the way.
+    """The boxes and arrows of a picture, with the copies of some weights apart.
 
-    The copies of `weights` are drawn apart.  With `fold`, what does not depend on them becomes
-    constants.  With `notes`, arrows carry the local derivatives.
+    With `fold`, what does not depend on the weights becomes constants; with `notes`, arrows carry
+    the local derivatives.
     """
 
     def __init__(
@@ -157,20 +172,18 @@ class GraphView(Reading):
     ) -> None:
         super().__init__(output, weights, run, known)
         self.fold, self.notes = fold, notes
-        self.use_at = {
-            (use.consumer, use.position): use for uses in self.uses.values() for use in uses
-        }
-        # How each node is written as an operand: its name, or what it is computed from.
+        apart = [use for uses in self.uses.values() for use in uses]
+        self.use_at = {(use.consumer, use.position): use for use in apart}
         self.texts = write_inside(self.order, LONGEST_EXPRESSION)
-        self.kept = {node for node in self.order if node.parents}
-        if fold:
-            self.kept = downstream(self.order, weights) - set(weights)
+        made = {node for node in self.order if node.parents}
+        self.kept = downstream(self.order, weights) - set(weights) if fold else made
         self.boxes: dict[str, Box] = {}
         self.arrows: list[Arrow] = []
         self.nodes: dict[str, Any] = {}
         self.ids: dict[Any, str] = {}
         for place, weight in enumerate(weights, 1):
-            self._add_parameter(weight, f"p{place}")
+            self.ids[weight] = f"p{place}"
+            self._add(weight, Box(f"p{place}", "parameter", grad=self._sum_of_terms(weight)))
         for place, node in enumerate(self.order, 1):
             if node in self.kept:
                 self._add_result(node, f"n{place}")
@@ -182,21 +195,19 @@ class GraphView(Reading):
 
     # --- boxes and arrows -----------------------------------------------------------------------
 
-    def _add_parameter(self, weight: Any, id: str) -> None:
-        grad, terms = "–", [number(use.grad) for use in self.uses[weight]]
-        if self.known:
-            total = number(self.adjoint.get(weight, 0.0))
-            grad = terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
-        self._add(id, weight, "parameter", grad=grad)
-        self.ids[weight] = id
+    def _sum_of_terms(self, weight: Any) -> str:
+        if not self.known:
+            return "–"
+        terms = [number(use.grad) for use in self.uses[weight]]
+        total = number(self.adjoint.get(weight, 0.0))
+        return terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
 
     def _add_leaf(self, leaf: Any, id: str) -> None:
         role = "constant" if leaf.constant else "state" if leaf in self.states else "parameter"
-        step = None
-        if leaf.constant:  # an input stands in the panel of the step that reads it
-            step = next((step.k for step in self.steps if leaf in step.x), None)
-        self._add(id, leaf, role, grad=self._grad(leaf), step=step)
+        # An input stands in the panel of the step that reads it.
+        reading = (step.k for step in self.steps if leaf.constant and leaf in step.x)
         self.ids[leaf] = id
+        self._add(leaf, Box(id, role, grad=self._grad(leaf), step=next(reading, None)))
 
     def _add_result(self, node: Any, id: str) -> None:
         step = self.step_of.get(node)
@@ -205,76 +216,55 @@ class GraphView(Reading):
             use = self.use_at.get((node, position))
             note = number(node.partials[position]) if self.notes else None
             if use is not None:
-                operands[position] = Text(self._copy_name(use))
+                operands[position] = Text(self.copy_name(use))
                 self._add_copy(use, step)
                 self._join(self.copy_id(use), id, "flow", note=note)
-                continue
-            if parent in self.ids:
-                tail = self.ids[parent]
-            elif absorbed(parent):
-                continue
-            else:
-                tail = f"{id}_{position + 1}"
-                self._add_folded(parent, node, tail)
-            role = "state" if parent in self.states else "flow"
-            self._join(tail, id, role, note=None if parent.constant else note)
+            elif parent in self.ids or not absorbed(parent):
+                tail = self.ids.get(parent) or self._add_folded(
+                    parent, step, f"{id}_{position + 1}"
+                )
+                role = "state" if parent in self.states else "flow"
+                self._join(tail, id, role, note=None if parent.constant else note)
         written = write(node.op, *operands).text
-        name = label(node.name) if node.name is not None else self._unnamed(node, written)
+        if node.name is not None:
+            name = label(node.name)
+        else:
+            name = "L" if node is self.output and self.is_loss else self.short(node, written)
         symbol = node.op.symbol if name == written else badge(node)
-        self._add(id, node, self.role(node), name, symbol, self._grad(node), step)
         self.ids[node] = id
-
-    def _unnamed(self, node: Any, written: str) -> str:
-        if node is self.output and self.run is not None and node not in self.step_of:
-            return "L"
-        short = is_inside(None, 1, written, LONGEST_EXPRESSION)
-        return written if short else self.texts[node].text
+        self._add(node, Box(id, self.role(node), name, "", self._grad(node), symbol, step))
 
     def copy_id(self, use: Copy) -> str:
         """The box of a copy."""
         place = self.weights.index(use.parameter)
         return f"c{use.index}" if place == 0 else f"c{use.index}_{place + 1}"
 
-    def _copy_name(self, use: Copy) -> str:
-        return accent(self.texts[use.parameter].text, use.index, self.accents)
-
     def _add_copy(self, use: Copy, step: int | None) -> None:
         id, grad = self.copy_id(use), self.shown(use.grad)
         # Read aloud, accents are lost.
         where = "" if use.step is None else f" in step {use.step}"
         words = f"{self.texts[use.parameter].text}, copy {use.index}{where}"
-        name = self._copy_name(use)
-        self._add(id, use.parameter, "copy", name, grad=grad, step=step, words=words)
+        self._add(use.parameter, Box(id, "copy", self.copy_name(use), "", grad, None, step), words)
         self._join(self.ids[use.parameter], id, "fan", chip=term(grad) if self.known else None)
 
-    def _add_folded(self, node: Any, consumer: Any, id: str) -> None:
+    def _add_folded(self, node: Any, step: int | None, id: str) -> str:
         """What does not depend on the focus, folded into one box per use."""
         if node in self.initial:
-            self._add(id, node, "state", grad=self._grad(node))
+            self._add(node, Box(id, "state", grad=self._grad(node)))
         else:
-            step = self.step_of.get(node, self.step_of.get(consumer))
-            self._add(id, node, "constant", step=step)
+            self._add(node, Box(id, "constant", step=self.step_of.get(node, step)))
+        return id
 
-    def _add(
-        self,
-        id: str,
-        node: Any,
-        role: str,
-        name: str | None = None,
-        badge: str | None = None,
-        grad: str | None = None,
-        step: int | None = None,
-        words: str | None = None,
-    ) -> None:
-        name = self.texts[node].text if name is None else name
-        full = f"{words or name}: data {node.data!r}" + ("" if grad is None else f", grad {grad}")
-        self.boxes[id] = Box(id, role, name, badge, number(node.data), grad, full, step)
-        self.nodes[id] = node
+    def _add(self, node: Any, box: Box, words: str = "") -> None:
+        """A box with the number of a node, and its name or words unless it has one of its own."""
+        name = box.name or self.texts[node].text
+        grad = "" if box.grad is None else f", grad {box.grad}"
+        full = f"{words or name}: data {node.data!r}{grad}"
+        self.boxes[box.id] = box._replace(name=name, data=number(node.data), description=full)
+        self.nodes[box.id] = node
 
-    def _join(
-        self, tail: str, head: str, role: str, *, chip: str | None = None, note: str | None = None
-    ) -> None:
-        self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, chip, note))
+    def _join(self, tail: str, head: str, role: str, **words: str | None) -> None:
+        self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, **words))
 
     def _grad(self, node: Any) -> str | None:
         return None if node.constant else self.shown(self.adjoint.get(node, 0.0))
@@ -288,8 +278,8 @@ class GraphView(Reading):
         if not self.weights:
             words["parameter"] = "variable"
         elif self.fold:
-            words["constant"] = f"constant for {self.weight_names(self.texts)}"
-        if self.run is not None and self.output not in self.step_of:
+            words["constant"] = f"constant for {self.weight_names()}"
+        if self.is_loss:
             words["output"] = "loss"
         roles = {box.role for box in self.boxes.values()}
         return {role: word for role, word in words.items() if role in roles}
@@ -299,7 +289,7 @@ class GraphView(Reading):
         """What the picture shows, in a few words."""
         if not self.weights:
             return f"How {self.output_name()} is computed"
-        names = self.weight_names(self.texts)
+        names = self.weight_names()
         if not self.fold:
             return f"The whole graph, with every copy of {names}"
         if len(self.use_at) == 1:
@@ -348,4 +338,4 @@ class GraphView(Reading):
         if not self.weights:
             return summary
         plural = "copy" if len(self.use_at) == 1 else "copies"
-        return f"{summary}, {len(self.use_at)} {plural} of {self.weight_names(self.texts)}"
+        return f"{summary}, {len(self.use_at)} {plural} of {self.weight_names()}"

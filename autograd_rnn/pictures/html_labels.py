@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from math import ceil
 from typing import Final, NamedTuple
 
 from ..graph.notation import is_not_finite
@@ -18,28 +17,16 @@ class Box(NamedTuple):
 
     id: str
     role: str
-    name: str
-    badge: str | None
-    data: str
-    grad: str | None
-    description: str
-    step: int | None
-
-
-class Row(NamedTuple):
-    """A line of a card: its words, its numbers as they are shown, and all of it in full."""
-
-    role: str
-    words: str
+    name: str = ""
     data: str = ""
-    grad: str = ""
-    full: str = ""
+    grad: str | None = None
+    badge: str | None = None
+    step: int | None = None
+    description: str = ""
 
 
 # How a table or a cell looks: in words, and in whole points.
 Looks = dict[str, str | int]
-
-# --- styles --------------------------------------------------------------------------------------
 
 FONTS: Final = "DejaVu Sans,Verdana,Helvetica,Arial,sans-serif"
 TITLE_POINTS: Final = 18
@@ -53,35 +40,25 @@ NAME_HEIGHT: Final = 28
 ROW_HEIGHT: Final = 24
 BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpadding": "2"}
 
-# --- text ----------------------------------------------------------------------------------------
-
 UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-NARROW: Final = frozenset(" .,:;·'|!()[]filtrjI₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾")
-BROAD: Final = frozenset("+−×÷=<>~w&#$")
-WIDE: Final = frozenset("mMW@%—…")
+WIDTHS: Final = {
+    **dict.fromkeys("+−×÷=<>~w&#$", 0.84),
+    **dict.fromkeys("mMW@%—…", 1.02),
+    **dict.fromkeys(" .,:;·'|!()[]filtrjI₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾", 0.42),
+}
 
 
 def text_width(text: str, points: float, bold: bool = False) -> float:
-    """The room in points that a text takes in DejaVu Sans, or a little more.
+    """The width of a text in points, in DejaVu Sans or a little more: the same on every machine."""
+    return sum(map(_character_width, text)) * points * (1.14 if bold else 1.0)
 
-    A fixed estimate, so that a picture has the same positions whatever fonts a machine has.
 
-    >>> text_width("w\u0307", 10) == text_width("w", 10)
-    True
-    """
-    widths = [
-        0.0
-        if unicodedata.combining(character)
-        else 0.42
-        if character in NARROW
-        else 1.02
-        if character in WIDE or unicodedata.east_asian_width(character) in "WF"
-        else 0.84
-        if character in BROAD or character.isupper()
-        else 0.65
-        for character in text
-    ]
-    return sum(widths) * points * (1.14 if bold else 1.0)
+def _character_width(character: str) -> float:
+    if unicodedata.combining(character):
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.02
+    return WIDTHS.get(character, 0.84 if character.isupper() else 0.65)
 
 
 def clean(text: str, most: int = 200) -> str:
@@ -92,11 +69,7 @@ def clean(text: str, most: int = 200) -> str:
 
 
 def escaped(text: str, most: int = 200) -> str:
-    """The text, cleaned, for a page or a label of HTML.
-
-    >>> escaped('a<b & "c"')
-    'a&lt;b &amp; &quot;c&quot;'
-    """
+    """The text, cleaned, for a page or a label of HTML."""
     return escape(clean(text, most))
 
 
@@ -113,6 +86,11 @@ def font(text: str, points: float, colour: str, bold: bool = False) -> str:
 def cell(inside: str = "", **looks: str | int) -> str:
     """A cell of a table."""
     return f"<TD{_attributes(looks)}>{inside}</TD>"
+
+
+def written(text: str, points: float, ink: str, bold: bool = False, **looks: str | int) -> str:
+    """A cell with a text."""
+    return cell(font(text, points, ink, bold), **looks)
 
 
 def table(rows: Sequence[str], **looks: str | int) -> str:
@@ -132,9 +110,6 @@ def rounded(
     style = "ROUNDED,DASHED" if dashed else "ROUNDED"
     looks: Looks = {"border": border, "color": line, "bgcolor": fill, "style": style}
     return table(rows, **{**BARE, "cellpadding": padding, **looks})
-
-
-# --- boxes ---------------------------------------------------------------------------------------
 
 
 def _widths(box: Box) -> tuple[int, int]:
@@ -159,41 +134,36 @@ def box_size(box: Box) -> tuple[float, float]:
 
 def box_label(box: Box, theme: Theme) -> str:
     """Badge, name, and a row each for data and grad."""
-    style = theme.styles[box.role]
-    badge_width, width = _widths(box)
-    # The space after a value keeps right-aligned text off the border.
-    data = font(box.data + " ", VALUE_POINTS, theme.ink, bold=is_not_finite(box.data))
-    name = font(box.name, NAME_POINTS, style.ink, bold=True)
-    lines = [cell(name, colspan=2, height=NAME_HEIGHT), _line_of("data", data, width, theme)]
+    style, (badge_width, width) = theme.styles[box.role], _widths(box)
+
+    def line(key: str, value: str, ink: str, bold: bool) -> str:
+        room: Looks = {"align": "LEFT", "width": KEY_ROOM, "height": ROW_HEIGHT}
+        # The space after a value keeps right-aligned text off the border.
+        number = written(value + " ", VALUE_POINTS, ink, bold, align="RIGHT", width=width)
+        return cell(font(key, KEY_POINTS, theme.muted), **room) + number
+
+    name = written(box.name, NAME_POINTS, style.ink, bold=True, colspan=2, height=NAME_HEIGHT)
+    lines = [name, line("data", box.data, theme.ink, is_not_finite(box.data))]
     if box.grad is not None:
-        grad = font(box.grad + " ", VALUE_POINTS, theme.gradient, bold=True)
-        lines.append(_line_of("grad", grad, width, theme))
+        lines.append(line("grad", box.grad, theme.gradient, bold=True))
     if box.badge is not None:
-        badge = font(box.badge, NAME_POINTS, theme.muted, bold=True)
         rule: Looks = {"border": 1, "sides": "R", "color": style.line, "width": badge_width}
+        badge = font(box.badge, NAME_POINTS, theme.muted, bold=True)
         lines[0] = cell(badge, rowspan=len(lines), **rule) + lines[0]
     dashed = is_not_finite(box.data, box.grad)
     return rounded(lines, style.border, style.line, style.fill, padding=3, dashed=dashed)
 
 
-def _line_of(key: str, value: str, width: int, theme: Theme) -> str:
-    written = font(key, KEY_POINTS, theme.muted)
-    return cell(written, align="LEFT", width=KEY_ROOM, height=ROW_HEIGHT) + cell(
-        value, align="RIGHT", width=width
-    )
-
-
 def chip_label(chip: str, theme: Theme) -> str:
     """What a copy adds, to stand on the arrow to it."""
-    inside = cell(font(f" {chip} ", SMALL_POINTS, theme.gradient, bold=True))
+    inside = written(f" {chip} ", SMALL_POINTS, theme.gradient, bold=True)
     return rounded([inside], 1, theme.gradient, theme.paper, padding=2)
 
 
 def title_label(title: str, subtitle: str, theme: Theme) -> str:
     """The heading: two lines, or one where there is no subtitle."""
-    rows = [cell(font(title, TITLE_POINTS, theme.ink, bold=True))]
-    if subtitle:
-        rows.append(cell(font(subtitle, SMALL_POINTS, theme.muted)))
+    rows = [written(title, TITLE_POINTS, theme.ink, bold=True)]
+    rows += [written(subtitle, SMALL_POINTS, theme.muted)] if subtitle else []
     return table(rows, **{**BARE, "cellpadding": "4"})
 
 
@@ -204,87 +174,10 @@ def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
         style = theme.styles[role]
         looks = {"color": style.line, "bgcolor": style.fill, "style": "ROUNDED"}
         cells.append(cell(" ", border=style.border, **looks, width=22, height=14))
-        cells.append(cell(font(words + "  ", LEGEND_POINTS, theme.muted), align="LEFT"))
+        cells.append(written(words + "  ", LEGEND_POINTS, theme.muted, align="LEFT"))
     return table(["".join(cells)], **{**BARE, "cellspacing": "4"}) if cells else ""
-
-
-def weights_legend_label(signs: Collection[str], theme: Theme) -> str:
-    """What the arrows of weights of these signs say; nothing where there are none."""
-    told = [("→", "positive", "weight above 0    "), ("⊣", "negative", "weight below 0    ")]
-    cells = [
-        cell(font(head, NAME_POINTS, getattr(theme, sign), bold=True))
-        + cell(font(words, LEGEND_POINTS, theme.muted))
-        for head, sign, words in told
-        if sign in signs
-    ]
-    words = "the thicker the larger, none for 0"
-    cells += [cell(font(words, LEGEND_POINTS, theme.muted))] if cells else []
-    return table(["".join(cells)], **BARE) if cells else ""
 
 
 def plain_label(words: str, theme: Theme) -> str:
     """Small words, such as stand at the foot of the panel of a step."""
     return f"<{font(words, SMALL_POINTS, theme.muted)}>"
-
-
-# --- cards and ledgers ---------------------------------------------------------------------------
-
-ROW: Final = 26
-FOOT: Final = 8
-WORDS_POINTS: Final = 14.0
-LEDGER: Final = 46
-SOURCE_POINTS: Final = 10.5
-ROUNDED: Final = {"cellborder": "0", "cellspacing": "0", "cellpadding": "3", "style": "ROUNDED"}
-
-
-def card_columns(heads: Sequence[str], rows: Sequence[Row]) -> tuple[int, int, int]:
-    """The widths of the columns of cards with these heads and rows: words, data, grad."""
-    data = ceil(max(26.0, *[text_width(row.data, VALUE_POINTS) for row in rows])) + 14
-    grad = ceil(max(26.0, *[text_width(row.grad, WORDS_POINTS, True) for row in rows])) + 14
-    words = max(text_width(row.words, WORDS_POINTS, bold=True) for row in rows)
-    widest = max(text_width(head, SMALL_POINTS, bold=True) for head in heads)
-    return ceil(max(words, widest - data - grad)) + 16, data, grad
-
-
-def card_height(rows: Sequence[Row]) -> float:
-    """The height of a card with its border, whatever fonts a machine has."""
-    return ROW * (2 + len(rows)) + FOOT + 2.0
-
-
-def card_label(head: str, rows: Sequence[Row], columns: Sequence[int], theme: Theme) -> str:
-    """A head, a line per row with its numbers, and a foot, so that fills keep off the corners."""
-    heading = font(head, SMALL_POINTS, theme.ink, bold=True)
-    keys = [font(f"{key} ", KEY_POINTS, theme.muted) for key in ("", "data", "grad")]
-    lines = [cell(heading, colspan=3, height=ROW), _card_line(keys, columns, theme.paper)]
-    for row in rows:
-        style = theme.styles[row.role]
-        cells = [
-            font(f" {row.words}", WORDS_POINTS, style.ink, bold=True),
-            font(f"{row.data} ", VALUE_POINTS, theme.ink, bold=is_not_finite(row.data)),
-            font(f"{row.grad} ", WORDS_POINTS, theme.gradient, bold=True),
-        ]
-        lines.append(_card_line(cells, columns, style.fill))
-    lines.append(cell(colspan=3, height=FOOT, cellpadding=0))
-    return table(lines, **ROUNDED, border=1, color=theme.line, bgcolor=theme.panel_line)
-
-
-def _card_line(written: Sequence[str], widths: Sequence[int], fill: str) -> str:
-    return "".join(
-        cell(text, align=align, width=width, height=ROW, bgcolor=fill)
-        for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), widths, written, strict=True)
-    )
-
-
-def ledger_label(fields: Sequence[tuple[str, str]], widths: Sequence[float], theme: Theme) -> str:
-    """A weight's number, and side by side what each card adds to its gradient."""
-    style = theme.styles["parameter"]
-    cells = [font(fields[0][1], TITLE_POINTS, style.ink, bold=True)]
-    for source, term in fields[1:]:
-        written = font(term, 15, theme.gradient, bold=True)
-        cells.append(f"{font(source, SOURCE_POINTS, theme.muted)}<BR/>{written}")
-    looks: Looks = {"height": LEDGER, "sides": "L", "color": style.line}
-    row = "\n".join(
-        cell(text, width=round(width), border=int(place > 0), **looks)
-        for place, (text, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return table([row], **ROUNDED, border=style.border, color=style.line, bgcolor=style.fill)

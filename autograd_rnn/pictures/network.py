@@ -10,24 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ..arguments import as_name, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.notation import label, number
+from . import html_labels as html
 from .canvas import ARROW_HEAD, LINE_HEIGHT, RADIUS, Canvas, Point, along
 from .drawing import Drawing
-from .html_labels import (
-    BARE,
-    LEGEND_POINTS,
-    NAME_POINTS,
-    SMALL_POINTS,
-    TITLE_POINTS,
-    VALUE_POINTS,
-    Looks,
-    cell,
-    clean,
-    font,
-    legend_label,
-    table,
-    text_width,
-    weights_legend_label,
-)
+from .graph_view import left_out, shorten
 from .theme import as_theme, tint
 
 if TYPE_CHECKING:
@@ -56,15 +42,11 @@ def _scale(numbers: Iterable[float]) -> float:
     return max([1.0, *[abs(x) for x in numbers if math.isfinite(x)]])
 
 
-def _weights_scale(rnn: RNN) -> float:
-    return _scale(weight.data for row in rnn.weights for weight in row)
-
-
-def _sources(rnn: RNN) -> list[tuple[str, str]]:
+def _sources(rnn: RNN, inputs: Sequence[str] = ()) -> list[tuple[str, str]]:
     """The role and the name of what each row of the weights multiplies: [1; Q; X]."""
     states = [("state", name) for name in numbered("Q", rnn.states)]
-    inputs = [("constant", name) for name in numbered("X", rnn.inputs)]
-    return [*[("plain", "1")] * rnn.bias, *states, *inputs]
+    named = [("constant", name) for name in inputs or numbered("X", rnn.inputs)]
+    return [*[("plain", "1")] * rnn.bias, *states, *named]
 
 
 def _formula(rnn: RNN) -> str:
@@ -80,41 +62,48 @@ def _activated(rnn: RNN, pi: str) -> str:
 
 
 class _Wiring(Canvas):
-    """A canvas on which the arrows are weights."""
+    """A canvas on which the arrows are the weights of an RNN."""
 
-    def __init__(self, theme: str) -> None:
+    def __init__(self, rnn: RNN, theme: str) -> None:
+        if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
+            raise ArgumentTypeError(
+                f"rnn must have one neuron per state, such as an RNN, not {type(rnn).__name__}."
+            )
         colours = as_theme(theme)
         looks = {"color": colours.line, "penwidth": "1.5"}
         super().__init__(colours, looks, layout="nop2", outputorder="edgesfirst")
-        self.signs: set[str] = set()
+        self.rnn, self.signs = rnn, set[str]()
+        self.numbers = [weight.data for row in rnn.weights for weight in row]
+        self.scale = _scale(self.numbers)
 
-    def weight(
-        self, ends: str, w: float, scale: float, words: str, path: Sequence[Point] = ()
-    ) -> None:
+    def weight(self, ends: str, w: float, words: str, path: Sequence[Point] = ()) -> None:
         """The arrow of a weight but 0: colour and head by its sign, width by its size."""
         if w != 0:
             sign, head = ("negative", "tee") if w < 0 else ("positive", "normal")
             self.signs.add(sign)
-            width = f"{0.5 + 3.0 * min(1.0, abs(w) / scale):.2f}"
+            width = f"{0.5 + 3.0 * min(1.0, abs(w) / self.scale):.2f}"
             looks = {"color": getattr(self.theme, sign), "arrowhead": head, "penwidth": width}
             *curve, last, tip = path or self.straight(*ends.split())
             if w < 0:  # a bar is not as long as a head
                 last, looks["arrowsize"] = along(tip, last, 0.3), "0.9"
             self.arrow(ends, [*curve, last, tip], f"{words}: {w!r}", **looks)
 
-    def finish(self, title: str | None, what: str, formula: str, legend: str, rnn: RNN) -> Drawing:
+    def finish(self, title: str | None, what: str, formula: str = "", legend: str = "") -> Drawing:
         """All of it, under a title, or what it is, and over a legend."""
-        heading = as_name(title, "title") or what
-        self.frame(heading, formula, legend)
+        heading, rnn = as_name(title, "title") or what, self.rnn
+        self.frame(heading, formula or _formula(rnn), legend or self._legend())
         summary = f"{heading}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
         return self.drawing(f"{summary}, {rnn.activation}")
 
-
-def _check_rnn(rnn: object) -> None:
-    if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
-        raise ArgumentTypeError(
-            f"rnn must have one neuron per state, such as an RNN, not {type(rnn).__name__}."
-        )
+    def _legend(self) -> str:
+        told = {"positive": ("→", "weight above 0    "), "negative": ("⊣", "weight below 0    ")}
+        muted, cells = self.theme.muted, []
+        for sign in sorted(self.signs, reverse=True):
+            head, words = told[sign]
+            cells.append(html.written(head, html.NAME_POINTS, getattr(self.theme, sign), bold=True))
+            cells.append(html.written(words, html.LEGEND_POINTS, muted))
+        size = html.written("the thicker the larger, none for 0", html.LEGEND_POINTS, muted)
+        return html.table(["".join([*cells, size])], **html.BARE) if cells else ""
 
 
 # --- one step -------------------------------------------------------------------------------------
@@ -131,47 +120,48 @@ def draw_cell(rnn: RNN, *, theme: str = "light", title: str | None = None) -> Dr
     >>> draw_cell(RNN([[4], [1]], activation="relu", bias=False))
     <Drawing: One step of an RNN: 1 state, 1 input, relu>
     """
-    _check_rnn(rnn)
-    canvas = _Wiring(theme)
-    few = (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False)
-    formula, legend = (_draw_operations if few else _draw_arrows)(rnn, canvas)
-    return canvas.finish(title, "One step of an RNN", formula, legend, rnn)
+    canvas, what = _Wiring(rnn, theme), "One step of an RNN"
+    if (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False):
+        return canvas.finish(title, what, *_draw_operations(canvas))
+    _draw_arrows(canvas)
+    return canvas.finish(title, what)
 
 
-def _draw_operations(rnn: RNN, canvas: _Wiring) -> tuple[str, str]:
+def _draw_operations(canvas: _Wiring) -> tuple[str, str]:
     """The operations of one state, one input and no offset; the formula and the legend."""
+    rnn, theme = canvas.rnn, canvas.theme
     weights = [row[0] for row in rnn.weights]
-    names = [clean(label(w.name or f"w_{i}"), 24) for i, w in enumerate(weights, 1)]
+    names = [html.clean(label(w.name or f"w_{i}"), 24) for i, w in enumerate(weights, 1)]
     lines = [[name, number(w.data)] for name, w in zip(names, weights, strict=True)]
-    said = [f"{name}: data {w.data!r}" for name, w in zip(names, weights, strict=True)]
-    ink = canvas.theme.styles["parameter"].ink, canvas.theme.ink
     wide = canvas.room_of([rnn.activation], "plain")[0]
     left = -120 - max(canvas.room_of(lines[1], "parameter")[0], 60) / 2
     right = 256 + wide
     canvas.box("q0", (left, 0), ["qₖ₋₁"], "the state before the step", "state")
     canvas.box("x", (130, -200), ["xₖ"], "the input", "constant")
-    canvas.box("w1", (0, 122), lines[0], said[0], "parameter", *ink)
-    canvas.box("w2", (left, -92), lines[1], said[1], "parameter", *ink)
+    inks = theme.styles["parameter"].ink, theme.ink
+    for i, at in enumerate([(0, 122), (left, -92)]):
+        words = f"{names[i]}: data {weights[i].data!r}"
+        canvas.box(f"w{i + 1}", at, lines[i], words, "parameter", *inks)
     with canvas.panel("k", "step k", (-62, -152), (right, 56)):
         canvas.circle("m1", (0, 0), "×", f"{names[0]} times the state", "plain")
         canvas.circle("m2", (130, -92), "×", f"{names[1]} times the input", "plain")
         canvas.circle("s", (130, 0), "+", "π, the sum of both", "plain")
-        canvas.text("pi", (187, 15), "πₖ", NAME_POINTS, canvas.theme.ink)
+        canvas.text("pi", (187, 15), "πₖ", html.NAME_POINTS, theme.ink)
         canvas.box("a", (220 + wide / 2, 0), [rnn.activation], "the activation", "plain")
     canvas.box("q1", (right + 76, 0), ["qₖ"], "the state after the step", "state")
     fans = {"q0 m1": "state", "w1 m1": "parameter", "w2 m2": "parameter", "x m2": "constant"}
     for ends, role in {**fans, "a q1": "state"}.items():
-        canvas.arrow(ends, color=canvas.theme.styles[role].line, penwidth="2")
+        canvas.arrow(ends, color=theme.styles[role].line, penwidth="2")
     for ends in ("m1 s", "m2 s", "s a"):
         canvas.arrow(ends)
     formula = f"πₖ = {names[0]}·qₖ₋₁ + {names[1]}·xₖ     qₖ = {_activated(rnn, 'πₖ')}"
     legend = {"parameter": "shared by all steps", "state": "state", "constant": "input"}
-    return formula, legend_label(legend, canvas.theme)
+    return formula, html.legend_label(legend, theme)
 
 
-def _draw_arrows(rnn: RNN, canvas: _Wiring) -> tuple[str, str]:
-    """An arrow per weight, with its number where they are few; the formula and the legend."""
-    theme, sources, scale = canvas.theme, _sources(rnn), _weights_scale(rnn)
+def _draw_arrows(canvas: _Wiring) -> None:
+    """An arrow per weight, with its number where they are few."""
+    rnn, theme, sources = canvas.rnn, canvas.theme, _sources(canvas.rnn)
     gaps = [-54.0 if role == before else -74.0 for (before, _), (role, _) in pairwise(sources)]
     ys = list(accumulate([0.0, *gaps]))
     for i, ((role, name), y) in enumerate(zip(sources, ys, strict=True)):
@@ -179,7 +169,7 @@ def _draw_arrows(rnn: RNN, canvas: _Wiring) -> tuple[str, str]:
     wide = canvas.room_of([rnn.activation], "plain")[0]
     x1, x2 = 380.0, 500.0 + wide
     pitch = min(130.0, max(60.0, -ys[-1] / rnn.states))
-    few = sum(w.data != 0 for row in rnn.weights for w in row) <= MOST_NUMBERS
+    few = sum(w != 0 for w in canvas.numbers) <= MOST_NUMBERS
     for j, (pi, q) in enumerate(zip(*[numbered(n, rnn.states) for n in "πQ"], strict=True)):
         y = ys[-1] / 2 + pitch * ((rnn.states - 1) / 2 - j)
         canvas.circle(f"p{j}", (x1, y), pi, f"{pi}, the sum", "plain")
@@ -189,21 +179,19 @@ def _draw_arrows(rnn: RNN, canvas: _Wiring) -> tuple[str, str]:
         canvas.arrow(f"a{j} q{j}")
         for i, (_, name) in enumerate(sources):
             w = rnn.weights[i][j].data
-            canvas.weight(f"r{i} p{j}", w, scale, f"weight from {name} to {pi}")
+            canvas.weight(f"r{i} p{j}", w, f"weight from {name} to {pi}")
             if few and w != 0:
                 at = along(canvas.at[f"r{i}"], (x1, y), 0.16)
-                words = cell(font(short(w), VALUE_POINTS, theme.ink))
-                canvas.node(f"n{i}_{j}", at, (0, 0), table([words], **BARE, bgcolor=theme.paper))
+                words = html.written(short(w), html.VALUE_POINTS, theme.ink)
+                chip = html.table([words], **html.BARE, bgcolor=theme.paper)
+                canvas.node(f"n{i}_{j}", at, (0, 0), chip, "", "")
     foot = min(y for _, y in canvas.corners) - 22
     for id, x, words in (("c0", 0.0, "before step k"), ("c1", x1, "sums"), ("c2", x2, "after it")):
-        canvas.text(id, (x, foot), words, SMALL_POINTS, theme.muted)
-    return _formula(rnn), weights_legend_label(canvas.signs, canvas.theme)
+        canvas.text(id, (x, foot), words, html.SMALL_POINTS, theme.muted)
 
 
 # --- the network ---------------------------------------------------------------------------------
 
-MOST_STEPS: Final = 12
-FIRST, LAST = 4, 3  # the steps that are drawn where there are more
 MOST_ENTRIES: Final = 6
 ROW: Final = 70.0
 PANEL: Final = 150.0
@@ -227,27 +215,22 @@ def draw_network(run: Unrolled, *, theme: str = "light", title: str | None = Non
             "run has more to a state than one neuron (gates, or layers over layers), and only an "
             "RNN is drawn by its neurons: choose draw(..., detail='step') or detail='scalar'."
         )
-    canvas, count = _Wiring(theme), len(run.steps)
-    columns = _Columns(run, canvas)
+    columns, right = _Columns(run, theme), RADIUS
     columns.start()
-    right, last = RADIUS, 0
-    for k in range(1, count + 1):
-        if count > MOST_STEPS and FIRST < k <= count - LAST:
-            continue
-        if k > last + 1:
-            columns.skip(last, k, right + 70)
+    first, middle, last = shorten(run.steps)
+    for step in (*first, *last):
+        skipped = bool(middle) and step is last[0]
+        if skipped:
+            columns.skip(middle, right + 70)
             right += 140 - GAP
         left, right = right + GAP, right + GAP + PANEL
-        if k in run.cuts:
-            canvas.cut(k, left - GAP / 2, (RADIUS + 28, columns.foot))
-        with canvas.panel(k, f"step {k}", (left, columns.foot), (right, RADIUS + 18)):
-            columns.neurons(k, right - 38)
-        columns.arrive(k, skipped=k > last + 1)
-        columns.take(k, left)
-        last = k
-    legend = weights_legend_label(canvas.signs, canvas.theme)
-    what = f"The network, unrolled over {many(count, 'step')}"
-    return canvas.finish(title, what, _formula(run.rnn), legend, run.rnn)
+        if step.k in run.cuts:
+            columns.cut(step.k, left - GAP / 2, (RADIUS + 28, columns.foot))
+        with columns.panel(step.k, f"step {step.k}", (left, columns.foot), (right, RADIUS + 18)):
+            columns.neurons(step.k, right - 38)
+        columns.arrive(step.k, skipped)
+        columns.take(step.k, left)
+    return columns.finish(title, f"The network, unrolled over {many(len(run.steps), 'step')}")
 
 
 def has_neurons(run: Any) -> bool:
@@ -255,16 +238,15 @@ def has_neurons(run: Any) -> bool:
     return hasattr(getattr(run, "rnn", None), "activation")
 
 
-class _Columns:
-    """The parts of the picture of a run, from left to right."""
+class _Columns(_Wiring):
+    """The picture of a run, made from left to right."""
 
-    def __init__(self, run: Unrolled, canvas: _Wiring) -> None:
-        self.canvas, self.rnn, self.steps = canvas, run.rnn, run.steps
-        self.cuts, self.names = run.cuts, numbered("Q", run.rnn.states)
+    def __init__(self, run: Unrolled, theme: str) -> None:
+        super().__init__(run.rnn, theme)
+        self.run, self.names = run, numbered("Q", run.rnn.states)
         states = [run.state, *[step.q for step in run.steps]]
         self.states = [[q.data for q in column] for column in states]
         self.most = _scale(q for column in self.states for q in column)
-        self.scale = _weights_scale(run.rnn)
         self.inputs = [_entries([x.data for x in step.x]) for step in run.steps]
         self.ys = [-ROW * j for j in range(run.rnn.states)]
         self.chip = self.ys[-1] - RADIUS - 26
@@ -272,75 +254,72 @@ class _Columns:
 
     def start(self) -> None:
         """The initial state, and the names of the rows."""
-        text, theme = self.canvas.text, self.canvas.theme
+        text, theme = self.text, self.theme
         self.neurons(0, 0.0)
-        text("start", (0, self.foot + 15), "start", SMALL_POINTS, theme.muted)
+        text("start", (0, self.foot + 15), "start", html.SMALL_POINTS, theme.muted)
         for j, (name, y) in enumerate(zip(self.names, self.ys, strict=True)):
             x, up = -RADIUS - 10, 8 if self.rnn.bias else 0
-            text(f"n{j}", (x, y + up), name, NAME_POINTS, theme.styles["state"].ink, -1)
+            text(f"n{j}", (x, y + up), name, html.NAME_POINTS, theme.styles["state"].ink, -1)
             if self.rnn.bias:
                 offset = f"offset {short(self.rnn.weights[0][j].data)}"
                 text(f"o{j}", (x, y - 10), offset, 10, theme.muted, -1)
         if self.inputs and len(self.inputs[0]) > 1:
             for i, name in enumerate(numbered("X", self.rnn.inputs)):
                 at = (RADIUS + GAP - 6, self.chip - LINE_HEIGHT * (i + 0.5))
-                text(f"i{i}", at, name, VALUE_POINTS, theme.styles["constant"].ink, -1)
+                text(f"i{i}", at, name, html.VALUE_POINTS, theme.styles["constant"].ink, -1)
 
     def neurons(self, k: int, x: float) -> None:
         """A column of states, greener the larger they are, and the largest in solid green."""
-        theme, green = self.canvas.theme, self.canvas.theme.styles["state"].line
+        theme, green = self.theme, self.theme.styles["state"].line
         for j, (name, y, q) in enumerate(zip(self.names, self.ys, self.states[k], strict=True)):
             solid = FULL * self.most <= q < math.inf
             fill = green if solid else tint(q, self.most, green, theme)
             words = f"{name} {f'after step {k}' if k else 'at the start'}: data {q!r}"
-            words += f", π {self.steps[k - 1].pi[j].data!r}" if k else ""
+            words += f", π {self.run.steps[k - 1].pi[j].data!r}" if k else ""
             ink = theme.paper if solid else theme.ink
-            self.canvas.circle(f"q{k}_{j}", (x, y), short(q), words, "state", fill, ink)
+            self.circle(f"q{k}_{j}", (x, y), short(q), words, "state", fill, ink)
 
     def arrive(self, k: int, skipped: bool) -> None:
         """The arrows from the states before, or from the dots that stand for them."""
         for j, name in enumerate(self.names):
             if skipped:
-                self.canvas.arrow(f"d{j} q{k}_{j}")
+                self.arrow(f"d{j} q{k}_{j}")
                 continue
             for i, before in enumerate(self.names):
                 w = self.rnn.weights[self.rnn.bias + i][j].data
-                ends = f"q{k - 1}_{i} q{k}_{j}"
-                self.canvas.weight(ends, w, self.scale, f"weight from {before} to {name}")
+                self.weight(f"q{k - 1}_{i} q{k}_{j}", w, f"weight from {before} to {name}")
 
     def take(self, k: int, left: float) -> None:
         """The input, and arrows for what it adds to each sum: if it is one-hot, its row."""
-        lines, inputs, theme = self.inputs[k - 1], self.steps[k - 1].x, self.canvas.theme
+        lines, inputs, theme = self.inputs[k - 1], self.run.steps[k - 1].x, self.theme
         if not lines:
             return
         inks = [theme.muted if line == "0" else theme.styles["constant"].ink for line in lines]
         words = f"input of step {k}: {', '.join(repr(entry.data) for entry in inputs)}"
-        width, height = self.canvas.room_of(lines, "constant")
+        width, height = self.room_of(lines, "constant")
         x = left + max(46.0, width / 2 + 8)
-        self.canvas.box(f"x{k}", (x, self.chip - height / 2), lines, words, "constant", *inks)
+        self.box(f"x{k}", (x, self.chip - height / 2), lines, words, "constant", *inks)
         rows = self.rnn.weights[-len(inputs) :]
         for j, name in enumerate(self.names):
             w = sum(row[j].data * entry.data for row, entry in zip(rows, inputs, strict=True))
             first = (x + min(width, 40.0) * ((j + 0.5) / len(self.ys) - 0.5) / 2, self.chip)
-            right, up = self.canvas.at[f"q{k}_{j}"]
+            right, up = self.at[f"q{k}_{j}"]
             bend, last, tip = [
                 (right - 0.82 * reach, up - 0.57 * reach)
                 for reach in (RADIUS + 34, RADIUS + ARROW_HEAD, RADIUS)
             ]
             path = [first, (first[0], 0.4 * first[1] + 0.6 * last[1]), bend, last, tip]
             words = f"what the input of step {k} adds to π of {name}"
-            self.canvas.weight(f"x{k} q{k}_{j}", w, self.scale, words, path)
+            self.weight(f"x{k} q{k}_{j}", w, words, path)
 
-    def skip(self, last: int, following: int, x: float) -> None:
+    def skip(self, steps: Sequence[Any], x: float) -> None:
         """Dots for the steps that are left out, and how many they are."""
-        muted = self.canvas.theme.muted
+        muted = self.theme.muted
         for j, y in enumerate(self.ys):
-            self.canvas.text(f"d{j}", (x, y), "…", TITLE_POINTS, muted)
-            self.canvas.arrow(f"q{last}_{j} d{j}")
-        inner = len([k for k in self.cuts if last + 1 < k < following])
-        cuts = f", {many(inner, 'cut')}" if inner else ""
-        words = f"… {many(following - last - 1, 'more step')}{cuts} …"
-        self.canvas.text("more", (x, self.foot + 15), words, SMALL_POINTS, muted)
+            self.text(f"d{j}", (x, y), "…", html.TITLE_POINTS, muted)
+            self.arrow(f"q{steps[0].k - 1}_{j} d{j}")
+        words = left_out(steps, self.run.cuts)
+        self.text("more", (x, self.foot + 15), words, html.SMALL_POINTS, muted)
 
 
 def _entries(x: Sequence[float]) -> list[str]:
@@ -366,8 +345,7 @@ def draw_weights(
     >>> draw_weights(counter(), inputs="ACGT")
     <Drawing: The weights, the same at every step: 3 states, 4 inputs, step>
     """
-    _check_rnn(rnn)
-    canvas, sources = _Wiring(theme), _sources(rnn)
+    canvas, sources = _Wiring(rnn, theme), _sources(rnn)
     colours = canvas.theme
     if inputs is not None:
         names = list(inputs)
@@ -377,37 +355,34 @@ def draw_weights(
             raise ArgumentValueError(
                 f"inputs must name the {rnn.inputs} inputs of the RNN, not {len(names)}."
             )
-        named = [("constant", clean(name, 24)) for name in names]
-        sources = [*sources[: len(sources) - rnn.inputs], *named]
-    numbers = [weight.data for row in rnn.weights for weight in row]
-    scale = max([abs(w) for w in numbers if math.isfinite(w)], default=0.0) or 1.0
-    width = max([64.0, *[text_width(number(w), VALUE_POINTS, bold=True) + 16 for w in numbers]])
+        sources = _sources(rnn, [html.clean(name, 24) for name in names])
+    scale = max([abs(w) for w in canvas.numbers if math.isfinite(w)], default=0.0) or 1.0
+    shown = [html.text_width(number(w), html.VALUE_POINTS, bold=True) for w in canvas.numbers]
+    width = max([64.0, *[room + 16 for room in shown]])
+    points = html.NAME_POINTS if width == 64 else html.VALUE_POINTS
 
     def written(text: str, points: float, ink: str, **looks: str | int) -> str:
         # A line break after each cell, too: a row may be longer than Graphviz reads at once.
-        return cell(font(text, points, ink, bold=points > SMALL_POINTS), **looks) + "\n"
+        return html.written(text, points, ink, bold=points > html.SMALL_POINTS, **looks) + "\n"
 
-    indent, green = cell(colspan=2), colours.styles["state"].ink
-    new = written("new state", LEGEND_POINTS, colours.muted, colspan=rnn.states)
-    heads = [written(name, NAME_POINTS, green) for name in numbered("Q", rnn.states)]
+    indent, green = html.cell(colspan=2), colours.styles["state"].ink
+    new = written("new state", html.LEGEND_POINTS, colours.muted, colspan=rnn.states)
+    heads = [written(name, html.NAME_POINTS, green) for name in numbered("Q", rnn.states)]
     lines, said, group = [indent + new, indent + "".join(heads)], [], ""
-    size: Looks = {"width": round(width), "height": 32, "align": "RIGHT"}
+    size: html.Looks = {"width": round(width), "height": 32, "align": "RIGHT"}
     size |= {"border": 1, "color": colours.panel_line}
-    points = NAME_POINTS if width == 64 else VALUE_POINTS
     for (role, name), row in zip(sources, rnn.weights, strict=True):
         words, group = "" if role == group else f"{SOURCES[role]}  ", role
         if words:
-            lines.append(cell(height=8, colspan=rnn.states + 2))
-        line = written(words, LEGEND_POINTS, colours.muted, align="RIGHT")
-        line += written(f"{name} ", NAME_POINTS, colours.styles[role].ink, align="RIGHT")
-        for w in (weight.data for weight in row):
-            ink, fill = (
-                colours.ink if w else colours.muted,
-                tint(w, scale, colours.positive, colours),
-            )
-            line += written(number(w), points, ink, **size, bgcolor=fill)
+            lines.append(html.cell(height=8, colspan=rnn.states + 2))
+        line = written(words, html.LEGEND_POINTS, colours.muted, align="RIGHT")
+        line += written(f"{name} ", html.NAME_POINTS, colours.styles[role].ink, align="RIGHT")
+        for weight in row:
+            fill = tint(weight.data, scale, colours.positive, colours)
+            ink = colours.ink if weight.data else colours.muted
+            line += written(number(weight.data), points, ink, **size, bgcolor=fill)
         lines.append(line)
         said.append(f"{name}: {', '.join(repr(weight.data) for weight in row)}")
     room = (width * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
-    canvas.node("weights", (0, 0), room, table(lines, **BARE), "; ".join(said))
-    return canvas.finish(title, "The weights, the same at every step", _formula(rnn), "", rnn)
+    canvas.node("weights", (0, 0), room, html.table(lines, **html.BARE), "; ".join(said), "")
+    return canvas.finish(title, "The weights, the same at every step")

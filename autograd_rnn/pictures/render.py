@@ -23,11 +23,7 @@ _one_at_a_time: Final = threading.Lock()
 
 
 def check_format(name: str, formats: Sequence[str] = FORMATS) -> str:
-    """The format in lower case; `FormatError` (a `ValueError`) listing those there are.
-
-    >>> check_format("SVG")
-    'svg'
-    """
+    """The format in lower case; `FormatError` (a `ValueError`) listing those there are."""
     if not isinstance(name, str):
         raise ArgumentTypeError(f"format must be a str, not {type(name).__name__}.")
     if name.lower() not in formats:
@@ -40,13 +36,9 @@ def render(dot: str, format: str, dpi: float | None = None) -> bytes:
     """The picture that DOT text describes, in a format of `FORMATS`.
 
     Uses the Graphviz inside `pygraphviz`, else a `dot` program on the PATH.  `RendererNotFound`
-    (a `RuntimeError`) where there is neither, `RenderError` (likewise) with Graphviz's own words,
-    and where png or pdf would be drawn without any font.
-
-    >>> render("digraph { a -> b }", "svg").startswith(b"<?xml")
-    True
+    (a `RuntimeError`) where there is neither; `RenderError` (likewise) with Graphviz's own words,
+    and for png or pdf where there is no font.
     """
-    check_format(format)
     if format == "dot":
         return dot.encode()
     if format in ("png", "pdf") and not has_fonts():
@@ -59,11 +51,7 @@ def render(dot: str, format: str, dpi: float | None = None) -> bytes:
 
 @cache
 def has_fonts() -> bool:
-    """Whether Graphviz finds a font: without one it draws a box for each letter, and says nothing.
-
-    >>> has_fonts()
-    True
-    """
+    """Whether Graphviz finds a font; without one it silently draws a box for each letter."""
     probes = [f'digraph {{ a [shape=plain, label="{word}"] }}' for word in ("Mw", "iW")]
     return len({_run(probe, "png", []) for probe in probes}) == 2
 
@@ -100,10 +88,7 @@ def _run(dot: str, format: str, options: list[str]) -> bytes:
 
 @contextmanager
 def _reports() -> Iterator[list[str]]:
-    """What Graphviz reports while the context is open, piece by piece.
-
-    For a bad label it draws an empty node, and nothing but its report says so.
-    """
+    """What Graphviz reports, piece by piece: for a bad label it draws an empty node and goes on."""
     said: list[str] = []
 
     def receive(text: bytes) -> int:
@@ -136,11 +121,7 @@ def _redirect_reports() -> Callable[[Any], Any]:
 
 @cache
 def _load_fonts() -> None:
-    """Let Graphviz load its fonts, without fontconfig's warnings about the files of the system.
-
-    They go straight to the error stream of the process, which is held back this once; what others
-    write to it meanwhile is passed on.
-    """
+    """Let Graphviz load its fonts, and keep only fontconfig's warnings off the error stream."""
     import pygraphviz
 
     sys.stderr.flush()
@@ -153,5 +134,4 @@ def _load_fonts() -> None:
             os.dup2(kept, 2)
             os.close(kept)
         held.seek(0)
-        others = [line for line in held if not line.startswith(b"Fontconfig")]
-        os.write(2, b"".join(others))
+        os.write(2, b"".join(line for line in held if not line.startswith(b"Fontconfig")))

@@ -1,5 +1,4 @@
-"""An unrolled network as one card per step, and a ledger of what each adds to a weight's
-gradient."""
+"""An unrolled network as a card per step, and a ledger of each weight's gradient, term by term."""
 
 from __future__ import annotations
 
@@ -9,37 +8,18 @@ from math import ceil, dist
 from operator import add
 from typing import Any, Final, NamedTuple
 
-from ..arguments import many
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy
-from ..graph.notation import Text, accent, number, term, vector, write
-from ..graph.quantities import is_inside, write_names
+from ..graph.notation import Text, accent, is_not_finite, number, term, vector, write
+from ..graph.quantities import write_names
 from ..graph.walk import downstream
+from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, cornered, points
 from .drawing import Drawing
-from .graph_view import LONGEST_EXPRESSION, DrawnRun, Reading, badge
-from .html_labels import (
-    LEDGER,
-    SMALL_POINTS,
-    SOURCE_POINTS,
-    TITLE_POINTS,
-    Box,
-    Row,
-    box_size,
-    card_columns,
-    card_height,
-    card_label,
-    clean,
-    font,
-    ledger_label,
-    text_width,
-)
+from .graph_view import LONGEST_EXPRESSION, DrawnRun, Reading, badge, left_out, shorten
 from .theme import Theme
 
 MOST_WEIGHTS: Final = 3
-MOST_CARDS: Final = 12
-FIRST_CARDS: Final = 4
-LAST_CARDS: Final = 3
 MOST_STATES: Final = 8
 MOST_ENTRIES: Final = 4
 LONGEST_NUMBER: Final = 8
@@ -54,9 +34,8 @@ def draw_cards(
 ) -> Drawing:
     """The drawing of an unrolled network with a card per step and a ledger per weight.
 
-    A card has the weights' copies of its step, each with ∂output/∂copy: the terms that the ledger
-    adds up.  The steps in the middle of a long run share a card.  `ValueError` where the output
-    does not depend on a weight.
+    A card has the copies that its step makes, each with its term, which the ledger adds up; the
+    steps in the middle of a long run share a card.  `ValueError` where a weight has no copies.
     """
     if not 1 <= len(weights) <= MOST_WEIGHTS:
         raise ArgumentValueError(
@@ -64,7 +43,7 @@ def draw_cards(
             f"choose them with focus=."
         )
     story = Story(output, weights, run)
-    names = story.weight_names(story.names)
+    names = story.weight_names()
     back = f"gradients right to left, and each step adds a term to the gradient of {names}"
     if not story.known:
         back = "and no gradient has run back yet"
@@ -73,12 +52,21 @@ def draw_cards(
     canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
     _lay_out(story, canvas)
     canvas.frame(heading, f"values run left to right, {back}")
-    name, value = story.names[output].text, number(output.data)
-    steps = f"unrolled over {len(story.steps)} steps"
-    return canvas.drawing(f"{name} = {value}, {steps}, with the copies of {names}")
+    name, steps = story.texts[output].text, f"unrolled over {len(story.steps)} steps"
+    return canvas.drawing(f"{name} = {number(output.data)}, {steps}, with the copies of {names}")
 
 
 # --- what the cards say --------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A line of a card: its words, its numbers as they are shown, and all of it in full."""
+
+    role: str
+    words: str
+    data: str = ""
+    grad: str = ""
+    full: str = ""
 
 
 class Card(NamedTuple):
@@ -89,6 +77,11 @@ class Card(NamedTuple):
     rows: Sequence[Row]
     first: Any
     last: Any
+
+    @property
+    def height(self) -> float:
+        """The height with the border, whatever fonts a machine has."""
+        return ROW * (2 + len(self.rows)) + FOOT + 2.0
 
     def holds(self, step: int | None) -> bool:
         """Whether the step is on this card."""
@@ -104,49 +97,45 @@ class Story(Reading):
         self.steps = [step for step in self.steps if step.k in reached]
         if not self.steps:
             raise ArgumentValueError("output depends on no step of run: there is no card to draw.")
-        self.names = {node: _shortened(name) for node, name in write_names(self.order).items()}
-        if output.name is None and output not in self.step_of:
-            self.names[output] = Text("L")
+        self.texts = write_names(self.order)
+        for node, name in self.texts.items():
+            text = html.clean(name.text, LONGEST_EXPRESSION).replace("\n", " ")
+            self.texts[node] = name._replace(text=text)
+        if output.name is None and self.is_loss:
+            self.texts[output] = Text("L")
         self.moving = downstream(self.order, [*weights, *run.state])
         self.read: dict[int, list[Any]] = {}  # what the output reads of each step
-        if output in self.step_of:
-            self.read[self.step_of[output]] = [output]
-        for node in self.order:
-            for parent in node.parents if node not in self.step_of else ():
-                if parent in self.step_of:
-                    found = self.read.setdefault(self.step_of[parent], [])
-                    found += [] if parent in found else [parent]
+        outside = [node for node in self.order if node not in self.step_of]
+        for node in dict.fromkeys([output, *[each for one in outside for each in one.parents]]):
+            if node in self.step_of:
+                self.read.setdefault(self.step_of[node], []).append(node)
 
     def cards(self) -> list[Card]:
         """A card per step; of many steps the first, one for those between, and the last."""
-        if len(self.steps) <= MOST_CARDS:
-            return [self._card(step) for step in self.steps]
-        middle = self.steps[FIRST_CARDS:-LAST_CARDS]
-        inner = len([step for step in middle[1:] if step.k in self.cuts])
-        cuts = f", {many(inner, 'cut')}" if inner else ""
-        more = Card("more", f"… {len(middle)} more steps{cuts} …", [], middle[0], middle[-1])
-        rows = []
+        first, middle, last = shorten(self.steps)
+        more = [self._card_of_many(middle)] if middle else []
+        return [*map(self._card, first), *more, *map(self._card, last)]
+
+    def _card_of_many(self, steps: Sequence[Any]) -> Card:
+        rows: list[Row] = []
+        card = Card("more", left_out(steps, self.cuts), rows, steps[0], steps[-1])
         for weight in self.uses:
-            if uses := self._uses_in(more, weight):
-                words = f"{len(uses)} copies of {self.names[weight].text}"
-                grad = self.shown(_total(uses))
+            if uses := self._uses_in(card, weight):
+                words = f"{len(uses)} copies of {self.texts[weight].text}"
+                grad = self.shown(sum([use.grad for use in uses]))
                 rows.append(Row("copy", words, "", grad, f"{words}: grad {grad}"))
-        return [
-            *[self._card(step) for step in self.steps[:FIRST_CARDS]],
-            more._replace(rows=rows),
-            *[self._card(step) for step in self.steps[-LAST_CARDS:]],
-        ]
+        return card
 
     def _card(self, step: Any) -> Card:
         """The copies, and what each is multiplied by; where there is one state, its whole sum."""
         uses = [use for uses in self.uses.values() for use in uses if use.step == step.k]
-        whole = len(step.pi) == 1 and step.pi[0] in self.names
+        whole = len(step.pi) == 1 and step.pi[0] in self.texts
         addends = _addends(step.pi[0]) if whole else []
         if not all(use.consumer in addends or use.parameter in addends for use in uses):
             addends = []
         rows: list[Row] = []
         for use in uses:
-            words = ("+ " if rows and addends else "") + self._copy_name(use)
+            words = ("+ " if rows and addends else "") + self.copy_name(use)
             rows.append(self._row("copy", words, use.data, use.grad))
             if use.consumer.op.symbol == "×":
                 factor = self._text(use.consumer.parents[1 - use.position])
@@ -157,8 +146,8 @@ class Story(Reading):
                 rows.append(self._node_row(addend, ("+ " if rows else "") + self._text(addend)))
         states = self._state_rows(step, summed=bool(addends))
         if len(states) > MOST_STATES:
-            left_out = Row("plain", f"… {len(states) - MOST_STATES + 1} more …")
-            states = [*states[: MOST_STATES - 2], left_out, states[-1]]
+            more = Row("plain", f"… {len(states) - MOST_STATES + 1} more …")
+            states = [*states[: MOST_STATES - 2], more, states[-1]]
         x = f"   {accent('x', step.k)} = {_vector([x.data for x in step.x])}" if step.x else ""
         return Card(f"step_{step.k}", f"step {step.k}{x}", [*rows, *states], step, step)
 
@@ -168,13 +157,13 @@ class Story(Reading):
 
         if not _sums_make_states(step):
             read = step.pi if summed else self.read.get(step.k, [])
-            states = [self._node_row(q, self._text(q)) for q in step.q if q in self.names]
-            sums = [sum_row(pi) for pi in step.pi if pi in self.names and pi in read]
+            states = [self._node_row(q, self._text(q)) for q in step.q if q in self.texts]
+            sums = [sum_row(pi) for pi in step.pi if pi in self.texts and pi in read]
             return sums + states if summed else states + sums
         rows: list[Row] = []
         for pi, q in zip(step.pi, step.q, strict=False):
-            made = q in self.names and q is not pi
-            if pi in self.names and (summed or not made):
+            made = q in self.texts and q is not pi
+            if pi in self.texts and (summed or not made):
                 rows.append(sum_row(pi))
             if made:
                 source = q.op.symbol if summed else self._text(pi)
@@ -196,12 +185,11 @@ class Story(Reading):
         last = cards[-1].last
         given = [(card.last.q, card.last.k) for card in cards[:-1]]
         pairs = [(self.initial, None), *given, (self.read[last.k], last.k)]
-        told = [self._told(nodes, k) for nodes, k in pairs]
-        # Nothing runs back over a cut.
-        told = [
-            (name, data, "–" if k is not None and k + 1 in self.cuts and k < last.k else grad)
-            for (name, data, grad), (_, k) in zip(told, pairs, strict=True)
-        ]
+        told = []
+        for nodes, k in pairs:
+            name, data, grad = self._told(nodes, k)
+            cut = k is not None and k < last.k and k + 1 in self.cuts  # nothing runs back over it
+            told.append((name, data, "–" if cut else grad))
         broken = any(max(len(data), len(grad)) > LONGEST_NUMBER for _, data, grad in told)
         equals, slope = "\n" if broken else " = ", f"∂{self._text(self.output)}/∂"
         return [
@@ -219,23 +207,22 @@ class Story(Reading):
             grad = _vector([self.adjoint.get(node, 0.0) for node in nodes])
         return name, data, grad
 
-    def ends(self) -> tuple[Box, Box]:
+    def ends(self) -> tuple[html.Box, html.Box]:
         """The boxes of the initial state and of the output, its op as in `( )²`."""
-        start = self._box("start", "state", self.initial)
-        output = self._box("output", "output", [self.output])
-        return start, output._replace(badge=badge(self.output))
+        output = self._box("output", "output", [self.output])._replace(badge=badge(self.output))
+        return self._box("start", "state", self.initial), output
 
-    def _box(self, id: str, role: str, nodes: Sequence[Any]) -> Box:
+    def _box(self, id: str, role: str, nodes: Sequence[Any]) -> html.Box:
         name, data, grad = self._told(nodes)
         full = f"{name}: data {', '.join([repr(node.data) for node in nodes])}, grad {grad}"
-        return Box(id, role, name, None, data, grad, full, None)
+        return html.Box(id, role, name, data, grad, description=full)
 
     def ledger(self, weight: Any, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """The fields of a weight: its number, a term per card, and the sum."""
-        fields = [("", f"{self.names[weight].text} = {number(weight.data)}")]
+        fields = [("", f"{self.texts[weight].text} = {number(weight.data)}")]
         for card in cards:
             uses = self._uses_in(card, weight)
-            names = [self._copy_name(use) for use in [*uses[:1], *uses[1:][-1:]]]
+            names = [self.copy_name(use) for use in [*uses[:1], *uses[1:][-1:]]]
             fields.append((f"from {' … '.join(names)}", self._term(uses)) if uses else ("", ""))
         rest = self._term([use for use in self.uses[weight] if use.step is None])
         words = f"{rest} outside the steps, grad" if rest else "grad"
@@ -244,23 +231,14 @@ class Story(Reading):
     def _uses_in(self, card: Card, weight: Any) -> list[Copy]:
         return [use for use in self.uses[weight] if card.holds(use.step)]
 
-    def _copy_name(self, use: Copy) -> str:
-        return accent(self.names[use.parameter].text, use.index, self.accents)
-
     def _term(self, uses: Sequence[Copy]) -> str:
         """What the copies add, `+ 16` or `− 4`; nothing where it is not known yet."""
-        return term(number(_total(uses))) if self.known and uses else ""
+        return term(number(sum([use.grad for use in uses]))) if self.known and uses else ""
 
     def _text(self, node: Any) -> str:
         if node is self.output or node.name is not None or not node.parents:
-            return self.names[node].text
-        written = write(node.op, *[self.names[parent] for parent in node.parents]).text
-        short = is_inside(None, 1, written, LONGEST_EXPRESSION)
-        return written if short else self.names[node].text
-
-
-def _shortened(name: Text) -> Text:
-    return name._replace(text=clean(name.text, LONGEST_EXPRESSION).replace("\n", " "))
+            return self.texts[node].text
+        return self.short(node, write(node.op, *map(self.texts.__getitem__, node.parents)).text)
 
 
 def _addends(node: Any) -> list[Any]:
@@ -279,12 +257,65 @@ def _sums_make_states(step: Any) -> bool:
     )
 
 
-def _total(uses: Sequence[Copy]) -> float:
-    return sum([use.grad for use in uses])
-
-
 def _vector(entries: Sequence[float]) -> str:
     return vector(entries, MOST_ENTRIES, digits=3)
+
+
+# --- the labels of cards and ledgers -------------------------------------------------------------
+
+ROW: Final = 26
+FOOT: Final = 8
+WORDS_POINTS: Final = 14.0
+LEDGER: Final = 46
+SOURCE_POINTS: Final = 10.5
+ROUNDED: Final = {"cellborder": "0", "cellspacing": "0", "cellpadding": "3", "style": "ROUNDED"}
+
+
+def _columns(cards: Sequence[Card]) -> tuple[int, int, int]:
+    """The widths of the columns of cards: words, data, grad."""
+    rows = [row for card in cards for row in card.rows]
+    data = ceil(max(26.0, *[html.text_width(row.data, html.VALUE_POINTS) for row in rows])) + 14
+    grad = ceil(max(26.0, *[html.text_width(row.grad, WORDS_POINTS, True) for row in rows])) + 14
+    words = max(html.text_width(row.words, WORDS_POINTS, bold=True) for row in rows)
+    widest = max(html.text_width(card.head, html.SMALL_POINTS, bold=True) for card in cards)
+    return ceil(max(words, widest - data - grad)) + 16, data, grad
+
+
+def _card_label(card: Card, columns: Sequence[int], theme: Theme) -> str:
+    """A head, a line per row with its numbers, and a foot, so that fills keep off the corners."""
+
+    def line(fill: str, *texts: str) -> str:
+        return "".join(
+            html.cell(text, align=align, width=width, height=ROW, bgcolor=fill)
+            for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), columns, texts, strict=True)
+        )
+
+    heading = html.font(card.head, html.SMALL_POINTS, theme.ink, bold=True)
+    keys = [html.font(f"{key} ", html.KEY_POINTS, theme.muted) for key in ("", "data", "grad")]
+    lines = [html.cell(heading, colspan=3, height=ROW), line(theme.paper, *keys)]
+    for row in card.rows:
+        style, bold = theme.styles[row.role], is_not_finite(row.data)
+        words = html.font(f" {row.words}", WORDS_POINTS, style.ink, bold=True)
+        data = html.font(f"{row.data} ", html.VALUE_POINTS, theme.ink, bold)
+        grad = html.font(f"{row.grad} ", WORDS_POINTS, theme.gradient, bold=True)
+        lines.append(line(style.fill, words, data, grad))
+    lines.append(html.cell(colspan=3, height=FOOT, cellpadding=0))
+    return html.table(lines, **ROUNDED, border=1, color=theme.line, bgcolor=theme.panel_line)
+
+
+def _ledger_label(fields: Sequence[tuple[str, str]], widths: Sequence[float], theme: Theme) -> str:
+    """A weight's number, and side by side what each card adds to its gradient."""
+    style = theme.styles["parameter"]
+    cells = [html.font(fields[0][1], html.TITLE_POINTS, style.ink, bold=True)]
+    for source, added in fields[1:]:
+        written = html.font(added, html.NAME_POINTS, theme.gradient, bold=True)
+        cells.append(f"{html.font(source, SOURCE_POINTS, theme.muted)}<BR/>{written}")
+    looks: html.Looks = {"height": LEDGER, "sides": "L", "color": style.line}
+    row = "\n".join(
+        html.cell(text, width=round(width), border=int(place > 0), **looks)
+        for place, (text, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return html.table([row], **ROUNDED, border=style.border, color=style.line, bgcolor=style.fill)
 
 
 # --- where the cards go --------------------------------------------------------------------------
@@ -294,24 +325,24 @@ def _lay_out(story: Story, canvas: Canvas) -> None:
     """The cards between the two ends, and over each card its field in every ledger."""
     theme, cards, (start, output) = canvas.theme, story.cards(), story.ends()
     flows, ledgers = story.flows(cards), [story.ledger(weight, cards) for weight in story.uses]
-    columns = card_columns([card.head for card in cards], [r for card in cards for r in card.rows])
+    columns = _columns(cards)
     width = sum(columns) + 2.0
-    gap = 2.0 * ceil(max(_room(words) for flow in flows for words in flow) / 2) + 26.0
-    names = [text_width(fields[0][1], TITLE_POINTS, bold=True) for fields in ledgers]
-    sums = [text_width(fields[-1][0], SOURCE_POINTS) for fields in ledgers]
-    left = float(ceil(max(box_size(start)[0], *names)))
-    right = float(ceil(max(box_size(output)[0], *sums)))
+    lines = [line for flow in flows for words in flow for line in words.split("\n")]
+    widest = max(html.text_width(line, html.SMALL_POINTS, bold=True) for line in lines)
+    gap = 2.0 * ceil(widest / 2) + 26.0
+    names = [html.text_width(fields[0][1], html.TITLE_POINTS, bold=True) for fields in ledgers]
+    sums = [html.text_width(fields[-1][0], SOURCE_POINTS) for fields in ledgers]
+    left = float(ceil(max(html.box_size(start)[0], *names)))
+    right = float(ceil(max(html.box_size(output)[0], *sums)))
     far = left + gap + len(cards) * (width + gap) + right
     # The cards of steps hang from 0; the rest is centred on the spine, which all of them reach.
-    heights = [card_height(card.rows) for card in cards]
-    spine = -min(h for h, card in zip(heights, cards, strict=True) if card.id != "more") / 2
+    spine = -min(card.height for card in cards if card.id != "more") / 2
     canvas.number(start, (left / 2, spine))
-    for index, (card, height) in enumerate(zip(cards, heights, strict=True)):
-        x, y = left + gap + index * (width + gap) + width / 2, -height / 2
+    for index, card in enumerate(cards):
+        x, y = left + gap + index * (width + gap) + width / 2, -card.height / 2
         words = "; ".join([card.head, *[row.full for row in card.rows if row.full]])
-        label = card_label(card.head, card.rows, columns, theme)
-        at = (x, spine if card.id == "more" else y)
-        canvas.node(card.id, at, (width, height), label, words, "card")
+        at, room = (x, spine if card.id == "more" else y), (width, card.height)
+        canvas.node(card.id, at, room, _card_label(card, columns, theme), words, "card")
     canvas.number(output, (far - right / 2, spine))
     _draw_flows(canvas, ["start", *[card.id for card in cards], "output"], flows)
     for before, card, (words, _) in zip(cards, cards[1:], flows[1:], strict=False):
@@ -328,7 +359,7 @@ def _lay_out(story: Story, canvas: Canvas) -> None:
     floor = RISE
     for index, fields in reversed(list(enumerate(ledgers))):
         words = ", ".join([" ".join(field).strip() for field in fields])
-        label, at = ledger_label(fields, widths, theme), (far / 2, floor + LEDGER / 2)
+        label, at = _ledger_label(fields, widths, theme), (far / 2, floor + LEDGER / 2)
         canvas.node(f"w{index + 1}", at, (far, LEDGER), label, words, "parameter")
         for card, (_, added) in zip(cards, fields[1:-1], strict=True):
             if added:
@@ -371,12 +402,8 @@ def _arrow(canvas: Canvas, role: str, ends: str, corners: Sequence[Point], words
     if words:
         (x0, y), (x1, _) = corners
         away = 4.0 + 8.0 * len(words.split("\n"))
-        looks["label"] = f"<{font(words, SMALL_POINTS, looks['color'], bold=True)}>"
+        looks["label"] = f"<{html.font(words, html.SMALL_POINTS, looks['color'], bold=True)}>"
         looks["lp"] = points(((x0 + x1) / 2, y + away if x0 < x1 else y - away))
     before, tip = corners[-2:]
     end = along(tip, before, ARROW_HEAD / dist(before, tip))
     canvas.arrow(ends, [*cornered(*corners[:-1], end), tip], role=role, **looks)
-
-
-def _room(words: str) -> float:
-    return max(text_width(line, SMALL_POINTS, bold=True) for line in words.split("\n"))

@@ -19,10 +19,9 @@ class Style(NamedTuple):
 
 
 class Theme(NamedTuple):
-    """A palette: every colour of a picture is one of these.
+    """All colours of a picture; text has a contrast of at least 4.5 to its ground.
 
-    Text has a contrast of at least 4.5 to what it stands on, and no colour carries a meaning alone:
-    borders, dashes and words say the same.
+    No colour carries a meaning alone: borders, dashes and words say the same.
     """
 
     name: str
@@ -38,81 +37,59 @@ class Theme(NamedTuple):
     styles: Mapping[str, Style]
 
 
-LIGHT: Final = Theme(
-    name="light",
-    paper="#ffffff",
-    ink="#1f2933",
-    muted="#56636f",
-    line="#8795a5",
-    gradient="#c8102e",
-    panel_line="#dde2e8",
-    panel_fill="#fafbfc",
-    positive="#1170aa",
-    negative="#c2571a",
-    styles={
-        "parameter": Style("#7a5b00", "#7a5b00", "#fff3c9", 3),
-        "copy": Style("#3b1f8f", "#3b1f8f", "#e9e4fa", 2),
-        "constant": Style("#1170aa", "#1170aa", "#e6f2fb", 1),
-        "state": Style("#1b6e4b", "#1b6e4b", "#e2f4ea", 2),
-        "output": Style("#b01e77", "#b01e77", "#fbe7f3", 2),
-        "plain": Style("#8795a5", "#1f2933", "#ffffff", 1),
-    },
-)
-DARK: Final = Theme(
-    name="dark",
-    paper="#12181f",
-    ink="#e6ebf0",
-    muted="#a3afbb",
-    line="#7b8794",
-    gradient="#ff8a65",
-    panel_line="#2a333d",
-    panel_fill="#171e26",
-    positive="#6cc4f5",
-    negative="#f0a070",
-    styles={
-        "parameter": Style("#e9c46a", "#e9c46a", "#33290c", 3),
-        "copy": Style("#a994ff", "#a994ff", "#261f4a", 2),
-        "constant": Style("#6cc4f5", "#6cc4f5", "#0c2a40", 1),
-        "state": Style("#4fd6a4", "#4fd6a4", "#0b3226", 2),
-        "output": Style("#f29ad0", "#f29ad0", "#3a1830", 2),
-        "plain": Style("#7b8794", "#e6ebf0", "#12181f", 1),
-    },
-)
+# Each colour on light paper and on dark.
+COLOURS: Final = {
+    "paper": ("#ffffff", "#12181f"),
+    "ink": ("#1f2933", "#e6ebf0"),
+    "muted": ("#56636f", "#a3afbb"),
+    "line": ("#8795a5", "#7b8794"),
+    "gradient": ("#c8102e", "#ff8a65"),
+    "panel_line": ("#dde2e8", "#2a333d"),
+    "panel_fill": ("#fafbfc", "#171e26"),
+    "positive": ("#1170aa", "#6cc4f5"),
+    "negative": ("#c2571a", "#f0a070"),
+}
+# The border of each role, and its line, ink and fill on light paper and on dark.
+ROLES: Final = {
+    "parameter": (3, ("#7a5b00", "#7a5b00", "#fff3c9"), ("#e9c46a", "#e9c46a", "#33290c")),
+    "copy": (2, ("#3b1f8f", "#3b1f8f", "#e9e4fa"), ("#a994ff", "#a994ff", "#261f4a")),
+    "constant": (1, ("#1170aa", "#1170aa", "#e6f2fb"), ("#6cc4f5", "#6cc4f5", "#0c2a40")),
+    "state": (2, ("#1b6e4b", "#1b6e4b", "#e2f4ea"), ("#4fd6a4", "#4fd6a4", "#0b3226")),
+    "output": (2, ("#b01e77", "#b01e77", "#fbe7f3"), ("#f29ad0", "#f29ad0", "#3a1830")),
+    "plain": (1, ("#8795a5", "#1f2933", "#ffffff"), ("#7b8794", "#e6ebf0", "#12181f")),
+}
+
+
+def _theme(name: str, place: int) -> Theme:
+    styles = {role: Style(*colours[place], border) for role, (border, *colours) in ROLES.items()}
+    return Theme(name, **{key: pair[place] for key, pair in COLOURS.items()}, styles=styles)
+
+
+LIGHT: Final = _theme("light", 0)
+DARK: Final = _theme("dark", 1)
 THEMES: Final = {theme.name: theme for theme in (LIGHT, DARK)}
 
-
-# The most of a colour that may lie over the paper for ink to be read on it, in either theme.  It is
-# laid over, not mixed: so a light SVG, which turns dark by replacing colours, turns dark here too.
+# How opaque a colour may be for ink on it to be read, in either theme.  It is laid over the paper,
+# not mixed: a light SVG, which turns dark by replacing colours, then turns dark here too.
 FAINT: Final = 0.49
 
 
 def tint(x: float, scale: float, positive: str, theme: Theme) -> str:
-    """Paper at 0, to half a colour at `scale`, and to half that of negative weights below."""
+    """The fill of a number: paper at 0, half a colour at `scale`, another for negative numbers."""
     opacity = round(255 * FAINT * min(1.0, abs(x) / scale)) if math.isfinite(x) else 0
     return f"{positive if x > 0 else theme.negative}{opacity:02x}" if opacity else theme.paper
 
 
 def as_theme(name: object) -> Theme:
-    """The theme of a name; `ValueError` listing those there are.
-
-    >>> as_theme("dark").paper
-    '#12181f'
-    """
+    """The theme of a name; `ValueError` listing those there are."""
     return THEMES[as_choice(name, "theme", THEMES)]
 
 
-def _colours(theme: Theme) -> list[str]:
-    plain = [entry for entry in theme[1:] if isinstance(entry, str)]
-    return plain + [colour for style in theme.styles.values() for colour in style[:3]]
-
-
 def dark_style() -> str:
-    """CSS that shows a light SVG in the colours of the dark theme on a dark screen.
-
-    >>> '[fill="#1f2933"]{fill:#e6ebf0}' in dark_style()
-    True
-    """
-    pairs = dict(zip(_colours(LIGHT), _colours(DARK), strict=True))
+    """CSS that shows a light SVG in the colours of the dark theme on a dark screen."""
+    pairs = dict(COLOURS.values())
+    for _, light, dark in ROLES.values():
+        pairs |= zip(light, dark, strict=True)
     pairs["white"] = DARK.paper  # as Graphviz writes #ffffff
     rules = [
         f'[{attribute}="{light}"]{{{attribute}:{dark}}}'
