@@ -46,10 +46,11 @@ class CompileEngine(build_ext):
             self.do_without()
 
     def do_without(self) -> None:
-        """Leave nothing of this or an earlier build in the wheel, which then serves any machine."""
-        for suffix in ("so", "pyd"):
-            for path in Path(self.build_lib).rglob(f"*.{suffix}"):
-                path.unlink()
+        """Leave nothing of this or an earlier build: the wheel then serves any machine."""
+        for folder in (self.build_lib, "autograd_rnn"):
+            for suffix in ("so", "pyd"):
+                for path in Path(folder).rglob(f"*.{suffix}"):
+                    path.unlink()
         self.extensions = self.distribution.ext_modules = []
         wheel = self.distribution.get_command_obj("bdist_wheel", create=False)
         if wheel is not None:
@@ -65,8 +66,10 @@ def write_c(folder: str) -> list[Extension]:
         Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=flags)
         for path in SOURCES
     ]
-    # Else doctest would find each example twice.
-    directives = {"autotestdict": False}
+    # Doctest would find each example twice.  Cython's own functions do not check the 3 in
+    # `Value.exp(3)`, and would read it as a Value; functions of C do.
+    directives = {"autotestdict": False, "binding": False}
+    directives |= {"embedsignature": True, "embedsignature.format": "clinic"}
     return cythonize(made, build_dir=folder, compiler_directives=directives, force=True)
 
 

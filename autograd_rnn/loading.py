@@ -38,17 +38,20 @@ class SourceFinder:
 
 
 def files(ending: str) -> list[Path]:
-    return [path for folder in FOLDERS for path in folder.iterdir() if path.name.endswith(ending)]
+    # In a zip archive there are no folders, and no extensions.
+    folders = [folder for folder in FOLDERS if folder.is_dir()]
+    return [path for folder in folders for path in folder.iterdir() if path.name.endswith(ending)]
 
 
 def are_stale(extensions: list[Path]) -> bool:
     """Whether extensions in a checkout are older than a source, or some are missing."""
-    if not extensions or not (PACKAGE.parent / "setup.py").is_file():
+    types = files(".pxd")  # which only a checkout has
+    if not extensions or not types:
         return False
-    types = files(".pxd")
     newest = max(path.stat().st_mtime for path in [*types, *[p.with_suffix(".py") for p in types]])
     oldest = min(path.stat().st_mtime for path in extensions)
-    return len(extensions) < len(types) or newest > oldest
+    compiled = {path.with_name(path.name.partition(".")[0]) for path in extensions}
+    return newest > oldest or not compiled.issuperset([path.with_suffix("") for path in types])
 
 
 def choose() -> None:

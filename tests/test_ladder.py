@@ -33,6 +33,12 @@ def test_a_rung_prints_what_it_says(path: Path, capsys: pytest.CaptureFixture[st
         assert comment == line or comment.startswith(f"{line}, ")
 
 
+@pytest.mark.parametrize("path", RUNGS, ids=lambda path: path.stem)
+def test_the_page_shows_the_rung(path: Path) -> None:
+    page = (LADDER / "index.md").read_text("utf-8")
+    assert f"```py\n{path.read_text('utf-8')}```" in page
+
+
 def test_the_sweep_and_the_copies_are_those_of_the_package() -> None:
     ladder = {path.stem: runpy.run_path(str(path)) for path in RUNGS}
     for string in ("1", "101", "0110", "11011"):

@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from ..arguments import as_choice
-from ..errors import ArgumentValueError
+from ..arguments import as_choice, as_text
+from ..errors import ArgumentTypeError, ArgumentValueError
 from .batch import Batch
 from .objective import Objective
 
@@ -48,7 +48,13 @@ class Backend(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "name" in vars(cls):
-            Backend.kinds[cls.name] = cls
+            name, known = as_text(cls.name, "name"), Backend.kinds.get(cls.name)
+            if name == "auto" or (known and known.__qualname__ != cls.__qualname__):
+                raise ArgumentValueError(f"the name {name!r} is taken: choose another one.")
+            requires: object = cls.requires
+            if isinstance(requires, str):
+                raise ArgumentTypeError("requires must be a tuple of names, not a str.")
+            Backend.kinds[name] = cls
 
     def __init__(
         self,

@@ -60,6 +60,8 @@ def compile_step(
     as_function(step, "step")
     chosen = as_loss(loss).function
     leaves, initial = as_values(parameters, "parameters"), as_floats(state, "state")
+    if len(set(leaves)) < len(leaves):
+        raise ArgumentValueError("parameters has a Value twice: list each parameter once.")
     as_choice(at, "at", AT)
     kind = choose_backend(backend, exact=bool(exact))
     given = Objective(step, chosen, leaves, initial, at == "every")

@@ -139,6 +139,8 @@ class Model:
                 f"advance(self, state, x, weights)."
             )
         table, count = as_table(weights, "weights"), len(self.gates)
+        if not count:
+            raise ArgumentValueError("gates must name one gate or more; leave it out for none.")
         size, left = divmod(len(table[0]), count)
         if left:
             raise ArgumentValueError(
@@ -225,6 +227,11 @@ class Model:
         >>> Linear([[0], [0]]).sums([[10.0, 20.0], [1.0, 2.0]], [5.0])
         (15.0, 30.0)
         """
+        if len(vector) != len(table) - self.bias:
+            raise ArgumentValueError(
+                f"vector must have size {len(table) - self.bias}, as many as the rows of table"
+                f"{' but the first' if self.bias else ''}, not {len(vector)}."
+            )
         bias, operands = self.bias, vector if self.bias else vector[1:]
         sums = []
         for column in zip(*table, strict=True):

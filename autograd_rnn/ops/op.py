@@ -7,7 +7,9 @@ derivatives.  `table.py` has the entries.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
+from keyword import iskeyword
 from string import Formatter
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -153,7 +155,8 @@ def primitive(
     0.0
     """
     name = as_text(name, "name")
-    if not name.isidentifier():
+    plain = unicodedata.normalize("NFKC", name)  # as Python reads it in printed source
+    if not name.isidentifier() or iskeyword(name) or plain != name:
         raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
     if name in TABLE or name == LINEAR:
         raise ArgumentValueError(f"the name {name!r} is taken already: choose another one.")

@@ -18,7 +18,7 @@ and second derivatives.  An example:
         binds=CALL,                             # how tightly it binds: when to parenthesise
     )
 
-What is not said (here the text, the Python and the binding) is made from the name or the symbol.
+How an op is drawn and written is made from its name unless the entry says so.
 
 Arithmetic is IEEE throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
 the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are

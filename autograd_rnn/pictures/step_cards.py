@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy
-from ..graph.notation import Text, accent, is_not_finite, number, term, vector, write
+from ..graph.notation import Text, accent, is_not_finite, label, number, term, vector, write
 from ..graph.quantities import write_names
 from ..graph.walk import downstream
 from . import html_labels as html
@@ -236,6 +236,8 @@ class Story(Reading):
         return term(number(sum([use.grad for use in uses]))) if self.known and uses else ""
 
     def _text(self, node: Any) -> str:
+        if node not in self.texts:  # a state that the output does not depend on
+            return label(node.name or number(node.data))
         if node is self.output or node.name is not None or not node.parents:
             return self.texts[node].text
         return self.short(node, write(node.op, *map(self.texts.__getitem__, node.parents)).text)

@@ -62,6 +62,12 @@ def _named(program: Any, number: int) -> str:
 MAKERS: Final = {"numpy": "on_arrays", "jax": "on_jax"}
 
 
+#: What printed source may call by name, besides ops.
+RESERVED: Final = frozenset(
+    ["BranchChanged", "TABLE", "any", "held", "inf", "nan", "on_arrays", "on_jax", "where"]
+)
+
+
 def in_source(program: Any, name: str, arrays: str | None = None) -> str:
     """Python source of a function of that name, of floats or of a library's arrays.
 
@@ -70,6 +76,8 @@ def in_source(program: Any, name: str, arrays: str | None = None) -> str:
     """
     if not _is_identifier(name):
         raise ArgumentValueError(f"name must be an identifier, such as 'f', not {shown(name)}.")
+    if name in {line.op.name for line in program.lines} | RESERVED:
+        raise ArgumentValueError(f"name {name!r} is used by the source: choose another name.")
     named = _identifiers(program)
     lines = [f"def {name}({', '.join(named[: len(program.inputs)])}):"]
     for number, (op, operands, _) in enumerate(program.lines, program.first_line):
@@ -120,8 +128,7 @@ def _head(program: Any, arrays: str | None) -> str:
 def _identifiers(program: Any) -> list[str]:
     """A Python name for each value, but literals for constants."""
     named: list[str] = []
-    taken = {*TABLE, "BranchChanged", "TABLE", "any", "inf", "nan", "held", "where"}
-    taken.update(MAKERS.values())
+    taken = {*TABLE, *RESERVED}
     inputs, first = len(program.inputs), program.first_line
     for number in range(first + len(program.lines)):
         if inputs <= number < first:

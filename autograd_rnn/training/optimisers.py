@@ -55,8 +55,8 @@ class Optimiser(ABC):
             raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
         if state and set(state) != set(self.parts):
             raise ArgumentValueError(
-                f"state must have the parts {', '.join(self.parts)}, as "
-                f"{type(self).__name__} writes it."
+                f"state must have the parts of {type(self).__name__}, "
+                f"{', '.join(self.parts) or 'none'}, not {', '.join(map(str, state))}."
             )
         made = {
             part: as_integer(content, "state['steps']", least=1)
@@ -90,10 +90,14 @@ class Optimiser(ABC):
         if self.clip_norm is not None:
             scale = min(1.0, self.clip_norm / (math.hypot(*slopes) + CLIP_EPS))
             slopes = [scale * slope for slope in slopes]
-        moves, state = self.moves(slopes)
+        made, state = self.moves(slopes)
+        what = f"what {type(self).__name__}.moves gives"
+        moves = as_floats(made, what)
+        if len(moves) != len(leaves):
+            raise ArgumentValueError(f"{what} has {len(moves)} moves for {len(leaves)} parameters.")
+        self.state = state
         for leaf, move in zip(leaves, moves, strict=True):
             leaf.data += move
-        self._state = state
 
     @abstractmethod
     def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:

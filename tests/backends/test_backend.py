@@ -75,3 +75,21 @@ def test_errors_and_training_know_a_backend_from_outside(printed: str) -> None:
         == fit(twin, ([[1, 0, 1]], [15]), **options, engine="eager", progress=False).loss
     )
     assert [w.data for w in rnn.parameters()] == [w.data for w in twin.parameters()]
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"name": "auto"}, "the name 'auto' is taken"),
+        ({"name": "numpy"}, "the name 'numpy' is taken"),
+        ({"name": 3}, "name must be a str, not int"),
+        ({"name": "mine", "requires": "numpy"}, "requires must be a tuple of names, not a str"),
+    ],
+)
+def test_a_backend_that_cannot_be_known_by_its_name_is_refused(
+    members: dict[str, Any], words: str
+) -> None:
+    before = dict(Backend.kinds)
+    with pytest.raises((TypeError, ValueError), match=words):
+        type("Mine", (Python,), members)
+    assert Backend.kinds == before

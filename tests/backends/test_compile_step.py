@@ -284,3 +284,9 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"targets\[0\] has 1 entries for 2 steps"):
         every.loss_and_gradients([[1, 0]], [[1]])
     assert repr(compiled) == "<CompiledStep: python>"
+
+
+def test_a_parameter_is_listed_once() -> None:
+    w = Value(0.5)
+    with pytest.raises(ValueError, match="parameters has a Value twice: list each parameter once"):
+        compile_step(lambda q, x, p: (q, p[0]), "squared_error", [w, Value(1.0), w], [0.0])

@@ -269,3 +269,38 @@ def test_the_engine_that_is_asked_for_is_imported_or_refused(tmp_path: Path) -> 
         ("c", "ImportError: AUTOGRAD_RNN_ENGINE must be python or compiled, not 'c'."),
     ):
         assert message in run(folder, "-c", "import autograd_rnn", AUTOGRAD_RNN_ENGINE=wish).stderr
+
+
+def test_an_incomplete_set_of_extensions_is_not_used(extended: Path) -> None:
+    (extension,) = (extended / "autograd_rnn" / "ops").glob("op.*.so")
+    moved = extension.rename(extension.with_name(f"other.{extension.name.partition('.')[2]}"))
+    code = "import autograd_rnn; print(autograd_rnn.compiled)"
+    ran = run(extended, "-c", code)
+    moved.rename(extension)
+    assert ran.stdout == "False\n"
+    assert said(extended, code) == "True\n"
+
+
+def test_an_installed_package_beside_a_setup_script_is_imported(extended: Path) -> None:
+    (extended / "lib" / "setup.py").touch()
+    code = "import autograd_rnn; print(autograd_rnn.compiled)"
+    assert said(extended / "lib", code) == "True\n"
+
+
+def test_the_package_is_imported_from_an_archive(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "source")
+    archive = shutil.make_archive(str(tmp_path / "package"), "zip", folder, "autograd_rnn")
+    code = f"import sys; sys.path.insert(0, {archive!r}); import autograd_rnn; print('imported')"
+    assert said(tmp_path, code) == "imported\n"
+
+
+def test_a_method_refuses_a_self_of_another_type(compiled: Path) -> None:
+    code = (
+        "import inspect\nfrom autograd_rnn import Value, ops\n"
+        "for kind in (Value, ops.Op):\n"
+        "    for name, member in vars(kind).items():\n"
+        "        if inspect.isroutine(member) and name not in ('__new__', '_apply_op'):\n"
+        "            try:\n                print(name, member(3))\n"
+        "            except TypeError:\n                pass\n"
+    )
+    assert said(compiled, code) == ""

@@ -790,3 +790,10 @@ def test_a_copy_is_met_by_the_next_sweep() -> None:
     leaf.grad = 0
     (again * again).backward()
     assert leaf.grad == 108
+
+
+def test_a_result_that_is_initialised_again_in_vain_keeps_its_number() -> None:
+    y = Value(2.0) * 3.0
+    with pytest.raises(TypeError, match="name must be a str or None"):
+        y.__init__(5.0, 3)  # type: ignore[misc]
+    assert y.data == 6.0

@@ -305,3 +305,23 @@ def test_what_a_step_only_hands_on_keeps_its_name() -> None:
     run = model.unroll([[1], [2]])
     assert [weight.name for weight in model.parameters()] == ["w_1", "w_2", "w_3"]
     assert [run.steps[0].h[0].name, run.steps[1].h[0].name, run.steps[0].x[0].name] == [*"ḣḧẋ"]
+
+
+def test_what_a_kind_asks_of_sums_and_gates_is_checked() -> None:
+    class Short(Model):
+        def advance(self, state: Any, x: Any, weights: Any) -> Any:
+            return {"h": self.sums(weights[0], state[0])}
+
+    class Gateless(Model):
+        gates = ""
+
+        def advance(self, state: Any, x: Any, weights: Any) -> Any:
+            return {"h": state[0]}
+
+    try:
+        with pytest.raises(ValueError, match="vector must have size 2, as many as the rows of tab"):
+            Short.random(1, 1).unroll([[1.0]])
+        with pytest.raises(ValueError, match="gates must name one gate or more"):
+            Gateless([[1.0]])
+    finally:
+        del KINDS["Short"], KINDS["Gateless"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import RNN, Value, bits, copies, no_grad
+from autograd_rnn import LSTM, RNN, Value, bits, copies, draw, no_grad
 from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
@@ -388,3 +388,9 @@ def test_where_backpropagation_is_truncated_there_is_a_cut_and_no_arrow_back() -
     figure = cards(loss, run, [w1])
     assert "… 13 more steps, 2 cuts …" in figure.dot
     assert re.findall(r"id=(cut_\d+)", figure.dot) == ["cut_19"]
+
+
+def test_states_that_the_output_does_not_depend_on_are_shown() -> None:
+    run = LSTM.random(1, 1).unroll([[1.0], [2.0]])
+    drawing = draw(run.steps[0].i[0] * 1, run=run, detail="step")
+    assert "unrolled over 1 step" in drawing.summary

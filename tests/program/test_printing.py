@@ -47,3 +47,10 @@ def test_source_imports_documented_names_only(program: Program, kind: str) -> No
         if node.module != "autograd_rnn.ops.jax" or importlib.util.find_spec("jax"):
             module = importlib.import_module(node.module)
             assert all(hasattr(module, name) for name in names)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "inf", "BranchChanged"])
+def test_a_name_that_the_source_uses_is_refused(name: str) -> None:
+    program = record(lambda x: x.sigmoid(), 1.0)
+    with pytest.raises(ValueError, match=f"name '{name}' is used by the source"):
+        program.python(name)

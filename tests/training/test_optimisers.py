@@ -125,7 +125,7 @@ def test_refusals() -> None:
     optimiser = Adam()
     junk: Any
     for junk, words in [
-        ({"steps": 1}, "state must have the parts steps, means, squares, as Adam writes it"),
+        ({"steps": 1}, "state must have the parts of Adam, steps, means, squares, not steps"),
         ({"steps": 0, "means": [], "squares": []}, "steps'] must be 1 or more"),
         ({"steps": 1, "means": [1], "squares": []}, "differ in length"),
         ([], "state must be a dict, not list"),
@@ -175,5 +175,26 @@ def test_an_optimiser_from_outside_trains_and_goes_on_bit_for_bit(tmp_path: Path
     assert train(7, path) == whole
     with pytest.raises(ValueError, match=r"other optimiser: 'Signum\(.*keep=0.9\)', not 'Sig.*0.5"):
         train(9, path, keep=0.5)
-    with pytest.raises(ValueError, match="must have the parts steps, means, as Signum writes it"):
+    with pytest.raises(ValueError, match="the parts of Signum, steps, means, not velocity"):
         Signum(0.1).state = {"velocity": [1.0]}
+
+
+@pytest.mark.parametrize(
+    ("moves", "state", "words"),
+    [
+        ([0.5, "a"], {}, r"what Odd.moves gives\[1\] must be a real number, not str"),
+        ([0.5], {}, "what Odd.moves gives has 1 moves for 2 parameters"),
+        ([0.5, 0.5], {"velocity": [1.0]}, "must have the parts of Odd, none, not velocity"),
+    ],
+)
+def test_what_an_optimiser_gives_is_checked_before_anything_moves(
+    moves: Any, state: Any, words: str
+) -> None:
+    class Odd(Optimiser):
+        def moves(self, gradients: list[float]) -> Any:
+            return moves, state
+
+    weights = [Value(1.0), Value(2.0)]
+    with pytest.raises((TypeError, ValueError), match=words):
+        Odd(0.1).step(weights, [1.0, 1.0])
+    assert [weight.data for weight in weights] == [1.0, 2.0]
