@@ -71,7 +71,7 @@ def browser(session: nox.Session) -> None:
 @nox.session
 def notebooks(session: nox.Session) -> None:
     """The notebooks executed anew."""
-    install(session, "notebooks")
+    install(session, "notebooks", compiled=True)
     session.run("python", "notebooks/run.py", *session.posargs)
 
 
