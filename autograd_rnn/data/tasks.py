@@ -47,7 +47,7 @@ def in_family(sequence: str, base: str = "G", at_least: int = 3) -> bool:
     if not isinstance(sequence, str):
         raise ArgumentTypeError(f"sequence must be a str, not {type(sequence).__name__}.")
     _check_family(base, at_least)
-    Q = [False] * (at_least + 1)  # noqa: N806 - the lecture's name; it counts from 1, so Q[0] idles
+    Q = [False] * (at_least + 1)  # noqa: N806 - the lecture's name; it counts from 1, so Q[0] is unused
     for x in sequence:
         for j in range(1, at_least + 1):
             if x == base and not Q[j]:

@@ -370,10 +370,10 @@ def _no_subclass(cls: type, **_: Any) -> None:
 
 
 if compiled:
-    free_in_a_loop()  # type: ignore[name-defined]  # noqa: F821  # pragma: no cover
+    free_in_a_loop()  # type: ignore[name-defined]  # noqa: F821  # pragma: no cover - in value.pxd
 else:
+    # Cython takes no `__init_subclass__` in the class; the hash of `object` is the same, and fast.
     Value.__init_subclass__ = classmethod(_no_subclass)  # type: ignore[arg-type, assignment, method-assign]
-    # The same hash, several times as fast.
     Value.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 

@@ -29,7 +29,7 @@ class LSTM(Model):
     """
 
     letters, gates = "hc", "ifgo"
-    offsets = {"f": 1.0}  # noqa: RUF012 - read alone
+    offsets = {"f": 1.0}  # noqa: RUF012 - never assigned to
 
     def advance(self, state: Any, x: Any, weights: Any) -> dict[str, tuple[Any, ...]]:
         """The sums π, the gates i, f, o and the candidate g, the cell c and the hidden state h."""
