@@ -62,6 +62,8 @@ def as_list(things: object, argument: str, kind: str = "") -> list[Any]:
 def as_floats(numbers: object, argument: str) -> list[float]:
     """The floats of a list of real numbers; `TypeError` naming `argument` and the place."""
     listed = as_list(numbers, argument, "numbers")
+    if set(map(type, listed)) <= {float}:
+        return listed  # as optimisers give thousands of them, in every step
     return [as_float(number, f"{argument}[{place}]") for place, number in enumerate(listed)]
 
 
