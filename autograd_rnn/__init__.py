@@ -11,7 +11,7 @@ from .derivation.derive import Derivation, derive
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
-from .engine.reverse import grad, gradients, hessian, value_and_grad, zero_grad
+from .engine.reverse import grad, gradients, hessian, jacobian, value_and_grad, vjp, zero_grad
 from .engine.value import Value, compiled
 from .errors import (
     AnomalyError,
@@ -115,6 +115,7 @@ __all__ = [
     "hessian",
     "hvp",
     "in_family",
+    "jacobian",
     "jvp",
     "load_model",
     "log",
@@ -145,6 +146,7 @@ __all__ = [
     "tomita",
     "topological",
     "value_and_grad",
+    "vjp",
     "windows",
     "zero_grad",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from contextvars import ContextVar
 from typing import Any, Final
 
 # `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
@@ -37,25 +37,23 @@ class Watch:
 
 
 WATCH: Final = Watch()
-_thread: Final = threading.local()
+#: The contexts that are open in this thread or asyncio task, the innermost last.
+WATCHERS: Final[ContextVar[tuple[Any, ...]]] = ContextVar("WATCHERS", default=())
 
 
-def watchers() -> list[Any]:
-    """The contexts that are open in this thread, the innermost last; see `contexts.Context`."""
-    found: list[Any] | None = getattr(_thread, "watchers", None)
-    if found is None:
-        found = _thread.watchers = []
-    return found
+def watchers() -> tuple[Any, ...]:
+    """The contexts that are open here, the innermost last; see `contexts.Context`."""
+    return WATCHERS.get()
 
 
 def passed(result: Any) -> Any:
-    """The result as the contexts of this thread let it pass, the innermost first."""
+    """The result as the contexts that are open here let it pass, the innermost first."""
     for watcher in watchers()[::-1]:
         result = watcher.made(result)
     return result
 
 
 def tell_compared(comparison: str, x: Any, y: object, outcome: bool) -> None:
-    """Tell the contexts of this thread how a comparison came out."""
+    """Tell the contexts that are open here how a comparison came out."""
     for watcher in watchers():
         watcher.compared(comparison, x, y, outcome)

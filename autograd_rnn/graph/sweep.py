@@ -58,7 +58,7 @@ def times(adjoint: Any, slope: Any) -> Any:
 
 
 def adjoints_by(
-    output: SomeNode, seed: float, slopes: Slopes[Any], product: Callable[[Any, Any], Any] = mul
+    output: SomeNode, seed: Any, slopes: Slopes[Any], product: Callable[[Any, Any], Any] = mul
 ) -> dict[Any, Any]:
     """∂output/∂node, times the seed, for all nodes that the sweep reaches along the slopes."""
     found = {} if output.constant else {output: seed}

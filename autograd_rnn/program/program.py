@@ -7,7 +7,8 @@ from typing import Any
 
 from ..arguments import as_float, as_function, as_integer, many
 from ..engine.contexts import Context
-from ..engine.reverse import Scalar, as_output, as_values
+from ..engine.points import Scalar, keeping_graphs, opened
+from ..engine.reverse import as_output, as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from ..graph.sweep import Slope, terms, times
@@ -61,21 +62,29 @@ class Program:
         check_fresh(topological(*results))
         return _program(results, given, []).without_dead_lines()
 
-    def __call__(self, *numbers: float) -> Any:
-        """The outputs for these inputs; `BranchChanged` where a comparison differs."""
+    def __call__(self, *numbers: Scalar) -> Any:
+        """The outputs for these inputs; `BranchChanged` where a comparison differs.
+
+        Floats, or Values if an input is one.
+        """
         values = self._values(numbers)
         results = tuple([values[number] for number in self.outputs])
+        if any(isinstance(x, Value) for x in numbers):
+            results = tuple(map(as_output, results))
         return results[0] if len(results) == 1 else results
 
-    def _values(self, numbers: Sequence[float]) -> list[float]:
+    def _values(self, numbers: Sequence[Scalar]) -> list[Any]:
         if len(numbers) != len(self.inputs):
             raise ArgumentTypeError(
                 f"the program takes {len(self.inputs)} numbers, but got {len(numbers)}."
             )
-        values = [as_float(x, name) for x, name in zip(numbers, self.inputs, strict=True)]
+        values: list[Any] = [
+            x if isinstance(x, Value) else as_float(x, name)
+            for x, name in zip(numbers, self.inputs, strict=True)
+        ]
         values += self.constants
         for op, operands, _ in self.lines:
-            values.append(op.value(*[values[number] for number in operands]))
+            values.append(op(*[values[number] for number in operands]))
         for guard in self.guards:
             x, y = [values[number] for number in guard.operands]
             if guard.fails(x, y):
@@ -288,7 +297,7 @@ def record(f: Callable[..., Scalar | Sequence[Scalar]], *examples: float) -> Pro
         for place, example in enumerate(examples)
     ]
     recorder = Recorder()
-    with recorder:
+    with keeping_graphs(), opened(inputs), recorder:
         made = f(*inputs)
     results = made if isinstance(made, tuple | list) else [made]
     if not results:
