@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 from ..arguments import as_float
-from ..graph.walk import swept
 from .shared import WATCHERS, watchers
 from .value import Value, constant
 
@@ -65,7 +64,21 @@ def wants_graph(
         return create_graph
     if any(isinstance(x, Value) for x in given):
         return True
-    return bool(OPEN) and any(not OPEN.isdisjoint(swept(output)) for output in outputs)
+    return bool(OPEN) and any(_reaches(output) for output in outputs)
+
+
+def _reaches(output: Value) -> bool:
+    """Whether the output was computed from an open point."""
+    path, met = [output], {output}
+    while path:
+        node = path.pop()
+        if node in OPEN:
+            return True
+        if not node.constant:
+            new = [parent for parent in node.parents if parent not in met]
+            met.update(new)
+            path += new
+    return False
 
 
 def returned(results: Iterable[Scalar], given: Iterable[Scalar]) -> tuple[Scalar, ...]:
