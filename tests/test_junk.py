@@ -520,7 +520,7 @@ class World:
                 del TABLE[name]
         assert self.table == TABLE
         assert WATCH.open == 0
-        assert watchers() == []
+        assert not watchers()
         zero_grad(*self.leaves)
         self.output.backward()
         grads = tuple([leaf.grad for leaf in self.leaves])

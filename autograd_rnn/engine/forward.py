@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from ..arguments import as_float, as_function, as_list
 from ..errors import ArgumentValueError
 from ..graph.sweep import carry, recorded_slopes
-from ..graph.walk import swept
-from .points import Scalar, as_points, keeping_graphs, opened, returned, wants_graph
+from .points import Call, Scalar, call_at, keeping_graphs, returned, wants_graph
 from .reverse import as_output, differentiate, slopes_by_rule
-from .value import Value, constant
+from .value import Value
 
 
 def jvp(
@@ -23,19 +22,19 @@ def jvp(
     """The value of `f` at the primals, and its derivative in the direction of the tangents.
 
     `f` takes a Value per primal and returns one.  Every node's tangent is the sum of its partials
-    times its operands' tangents, from the inputs on, without a backward sweep.  Inputs whose tangent
-    is the number 0 are left out.  Both results are Values where `grad` gives Values.  `ValueError`
-    for lists that differ in length.
+    times its operands' tangents, from the inputs on, without a backward sweep.  Inputs with a
+    tangent of 0 are left out.  Both results are Values where `grad` gives Values.  `ValueError` for
+    lists that differ in length.
 
     >>> jvp(lambda x, y: x * y, [2, 5], [1, 0])
     (10.0, 5.0)
     """
     with keeping_graphs():
-        output, _, found, given = _start(f, primals, tangents, ("primals", "tangents"))
+        call, output, found, given = _start(f, primals, tangents, ("primals", "tangents"))
         graph = wants_graph(create_graph, given, [output])
-        carry(swept(output), found, slopes_by_rule(found) if graph else recorded_slopes)
+        carry(call.order(output), found, slopes_by_rule(found) if graph else recorded_slopes)
         tangent = found.get(output, 0.0)
-        pair = (_as_value(output), _as_value(tangent)) if graph else (output.data, tangent)
+        pair = (output, as_output(tangent)) if graph else (output.data, tangent)
     value, slope = returned(pair, given)
     return value, slope
 
@@ -57,10 +56,11 @@ def hvp(
     (10.0, 4.0)
     """
     with keeping_graphs():
-        output, points, found, given = _start(f, point, vector, ("point", "vector"))
+        call, output, found, given = _start(f, point, vector, ("point", "vector"))
         graph = wants_graph(create_graph, given, [output])
-        carry(swept(output), found, slopes_by_rule(found))
-        results = differentiate(_as_value(found.get(output, 0.0)), points, graph=graph)
+        carry(call.order(output), found, slopes_by_rule(found))
+        tangent = as_output(found.get(output, 0.0))
+        results = differentiate(tangent, call.points, graph=graph, call=call)
     return returned(results, given)
 
 
@@ -69,8 +69,8 @@ def _start(
     point: Iterable[Scalar],
     direction: Iterable[Scalar],
     names: tuple[str, str],
-) -> tuple[Value, list[Value], dict[Value, Scalar], list[Scalar]]:
-    """The output of `f`, its points, the tangents of those that move, and all that was given."""
+) -> tuple[Call, Value, dict[Value, Scalar], list[Scalar]]:
+    """The call of `f`, its output, the tangents of the points that move, and all that was given."""
     as_function(f, "f")
     given = as_list(point, names[0], "numbers")
     moves = as_list(direction, names[1], "numbers")
@@ -78,21 +78,15 @@ def _start(
         move if isinstance(move, Value) else as_float(move, f"{names[1]}[{place}]")
         for place, move in enumerate(moves)
     ]
-    points = as_points(given, names[0])
-    if len(points) != len(tangents):
+    if len(given) != len(tangents):
         raise ArgumentValueError(
-            f"{names[1]} must have as many numbers as {names[0]}, {len(points)}, "
+            f"{names[1]} must have as many numbers as {names[0]}, {len(given)}, "
             f"not {len(tangents)}."
         )
-    with opened(points):
-        result = f(*points)
+    call = call_at(f, given, names[0])
     moving = {
         x: tangent
-        for x, tangent in zip(points, tangents, strict=True)
+        for x, tangent in zip(call.points, tangents, strict=True)
         if isinstance(tangent, Value) or tangent != 0.0
     }
-    return as_output(result), points, moving, [*given, *tangents]
-
-
-def _as_value(number: Scalar) -> Value:
-    return number if isinstance(number, Value) else constant(number)
+    return call, as_output(call.result), moving, [*given, *tangents]

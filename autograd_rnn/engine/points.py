@@ -7,17 +7,63 @@ one derivative is never confused with another, in whatever thread it is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..arguments import as_float
-from .shared import WATCHERS, watchers
+from ..graph.walk import check_fresh
+from .shared import SWEEPS, WATCHERS, watchers
+from .sweep import begin, reaches, results_since
 from .value import Value, constant
 
 Scalar: TypeAlias = Value | float
 
 OPEN: Final[set[Value]] = set()
+_starts: Final[list[float]] = []
+
+
+class Call(NamedTuple):
+    """A call of a function on points of its own: its result, its points, and when it began."""
+
+    result: Any
+    points: list[Value]
+    start: float
+    assigned: float
+
+    def order(self, output: Value) -> list[Value]:
+        """The results of the call that the output depends on, inputs first, once they are fresh."""
+        order = results_since(self.start, output)
+        if SWEEPS.assigned != self.assigned:
+            check_fresh(order)
+        return order
+
+
+def call_at(f: Callable[..., Any], inputs: Iterable[Scalar], argument: str) -> Call:
+    """The call of `f` on a point per input: a leaf, or for a Value its product with 1.
+
+    So what a function makes of the caller's Value besides, as a closure over it, is not taken for
+    its argument.
+    """
+    start, assigned = begin(), SWEEPS.assigned
+    points = [
+        x * 1.0 if isinstance(x, Value) else Value(as_float(x, f"{argument}[{place}]"))
+        for place, x in enumerate(inputs)
+    ]
+    with opened(points, start):
+        return Call(f(*points), points, start, assigned)
+
+
+@contextmanager
+def opened(points: Sequence[Value], start: float) -> Iterator[None]:
+    """A context in which a function of these points, made since the start, is differentiated."""
+    OPEN.update(points)
+    _starts.append(start)
+    try:
+        yield
+    finally:
+        OPEN.difference_update(points)
+        _starts.remove(start)
 
 
 @contextmanager
@@ -34,28 +80,6 @@ def keeping_graphs() -> Iterator[None]:
         WATCHERS.set(before)
 
 
-@contextmanager
-def opened(points: Sequence[Value]) -> Iterator[None]:
-    """A context in which a function of these points is being differentiated."""
-    OPEN.update(points)
-    try:
-        yield
-    finally:
-        OPEN.difference_update(points)
-
-
-def as_points(inputs: Iterable[Scalar], argument: str) -> list[Value]:
-    """A node of this call's own for each input: a leaf, or for a Value its product with 1.
-
-    So what a function makes of the caller's Value besides, as a closure over it, is not taken for
-    its argument.
-    """
-    return [
-        x * 1.0 if isinstance(x, Value) else Value(as_float(x, f"{argument}[{place}]"))
-        for place, x in enumerate(inputs)
-    ]
-
-
 def wants_graph(
     create_graph: bool | None, given: Iterable[Scalar], outputs: Iterable[Value]
 ) -> bool:
@@ -64,21 +88,7 @@ def wants_graph(
         return create_graph
     if any(isinstance(x, Value) for x in given):
         return True
-    return bool(OPEN) and any(_reaches(output) for output in outputs)
-
-
-def _reaches(output: Value) -> bool:
-    """Whether the output was computed from an open point."""
-    path, met = [output], {output}
-    while path:
-        node = path.pop()
-        if node in OPEN:
-            return True
-        if not node.constant:
-            new = [parent for parent in node.parents if parent not in met]
-            met.update(new)
-            path += new
-    return False
+    return bool(OPEN) and any(reaches(output, OPEN, min(_starts)) for output in outputs)
 
 
 def returned(results: Iterable[Scalar], given: Iterable[Scalar]) -> tuple[Scalar, ...]:

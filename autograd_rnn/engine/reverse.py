@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 from ..arguments import as_float, as_function, as_integer, as_list
 from ..errors import ArgumentTypeError
-from ..graph.sweep import Slope, Slopes, adjoints, adjoints_by, times
-from ..graph.walk import check_fresh, downstream, topological
-from .points import Scalar, as_points, keeping_graphs, opened, returned, wants_graph
+from ..graph.sweep import Slope, Slopes, adjoints, terms, times
+from ..graph.walk import check_fresh, downstream
+from .points import Call, Scalar, call_at, keeping_graphs, returned, wants_graph
 from .shared import WATCH, watchers
+from .sweep import results_since
 from .value import Value, constant
 
 # A function of Values that returns one, or a number.  So does the gradient of a function of one
@@ -60,11 +62,16 @@ def gradients(
 
 
 def differentiate(
-    output: Value, inputs: Sequence[Value], seed: Scalar = 1.0, *, graph: bool
+    output: Value,
+    inputs: Sequence[Value],
+    seed: Scalar = 1.0,
+    *,
+    graph: bool,
+    call: Call | None = None,
 ) -> tuple[Scalar, ...]:
-    """The gradients as Values, or as floats."""
+    """The gradients as Values, or as floats; by what the call made alone, if it is given."""
     if graph:
-        return gradient_graphs(output, inputs, seed)
+        return gradient_graphs(output, inputs, seed, call)
     number = seed.data if isinstance(seed, Value) else seed
     return gradient_numbers(output, inputs, number)
 
@@ -82,15 +89,15 @@ def gradient_numbers(
 
 
 def gradient_graphs(
-    output: Value, inputs: Sequence[Value], seed: Scalar = 1.0
+    output: Value, inputs: Sequence[Value], seed: Scalar = 1.0, call: Call | None = None
 ) -> tuple[Value, ...]:
     """The gradients as Values: the same sums in the same order, of the same rules."""
-    order = topological(output)
-    between = downstream(order, inputs)
-    check_fresh([node for node in order if node in between])
-    found = adjoints_by(output, seed, slopes_by_rule(between), times)
-    slopes = [found.get(node, 0.0) for node in inputs]
-    return tuple([slope if isinstance(slope, Value) else constant(slope) for slope in slopes])
+    order = results_since(0.0, output) if call is None else call.order(output)
+    if call is None:
+        check_fresh(order)
+    found: dict[Value, Scalar] = {} if output.constant else {output: seed}
+    deque(terms(order, found, slopes_by_rule(downstream(order, inputs)), times), maxlen=0)
+    return tuple([as_output(found.get(node, 0.0)) for node in inputs])
 
 
 def slopes_by_rule(among: Container[Value]) -> Slopes[Value]:
@@ -162,13 +169,12 @@ def value_and_grad(
     def value_and_gradient(*inputs: Scalar) -> tuple[Any, Gradient]:
         places = _places(argnums, len(inputs))
         with keeping_graphs():
-            points = as_points(inputs, "inputs")
-            with opened(points):
-                result: Any = f(*points)
-            result, aux = _pair(result) if has_aux else (result, None)
+            call = call_at(f, inputs, "inputs")
+            result, aux = _pair(call.result) if has_aux else (call.result, None)
             output = as_output(result)
             graph = wants_graph(create_graph, inputs, [output])
-            found = differentiate(output, [points[place] for place in places], graph=graph)
+            points = [call.points[place] for place in places]
+            found = differentiate(output, points, graph=graph, call=call)
             value: Scalar = output if graph else output.data
         value, *slopes = returned([value, *found], inputs)
         one = len(inputs) == 1 if argnums is None else isinstance(argnums, int)
@@ -202,17 +208,15 @@ def vjp(f: Callable[..., Scalar], *primals: Scalar) -> tuple[Scalar, Callable[[S
     """
     as_function(f, "f")
     with keeping_graphs():
-        points = as_points(primals, "primals")
-        with opened(points):
-            result = f(*points)
-        output = as_output(result)
+        call = call_at(f, primals, "primals")
+        output = as_output(call.result)
         live = wants_graph(None, primals, [output])
 
     def pull_back(cotangent: Scalar) -> tuple[Scalar, ...]:
         seed = cotangent if isinstance(cotangent, Value) else as_float(cotangent, "cotangent")
         with keeping_graphs():
             graph = live or wants_graph(None, [seed], [output])
-            found = differentiate(output, points, seed, graph=graph)
+            found = differentiate(output, call.points, seed, graph=graph, call=call)
         return returned(found, [*primals, seed])
 
     (value,) = returned([output if live else output.data], primals)
@@ -244,10 +248,10 @@ def hessian(
     ((10.0, 4.0), (4.0, 0.0))
     """
     with keeping_graphs():
-        (output,), points, given = _at(function, inputs, several=False)
-        rows = gradient_graphs(output, points)
+        (output,), points, given, call = _at(function, inputs, several=False)
+        rows = gradient_graphs(output, points, call=call)
         graph = wants_graph(create_graph, given, [output])
-        table = [differentiate(row, points, graph=graph) for row in rows]
+        table = [differentiate(row, points, graph=graph, call=call) for row in rows]
     return tuple([returned(row, given) for row in table])
 
 
@@ -263,25 +267,23 @@ def jacobian(
     ((5.0, 2.0), (1.0, 1.0))
     """
     with keeping_graphs():
-        outputs, points, given = _at(function, inputs, several=True)
+        outputs, points, given, call = _at(function, inputs, several=True)
         graph = wants_graph(create_graph, given, outputs)
-        table = [differentiate(output, points, graph=graph) for output in outputs]
+        table = [differentiate(output, points, graph=graph, call=call) for output in outputs]
     return tuple([returned(row, given) for row in table])
 
 
 def _at(
     function: Any, inputs: Iterable[Scalar], *, several: bool
-) -> tuple[list[Value], list[Value], list[Scalar]]:
-    """The outputs, what to differentiate them by, and what was given: for a function, its point."""
+) -> tuple[list[Value], list[Value], list[Scalar], Call | None]:
+    """The outputs, what to differentiate them by, and for a function its point and the call."""
     if not callable(function):
         outputs = as_values(function, "outputs") if several else [as_value(function, "output")]
-        return outputs, as_values(inputs, "inputs"), []
+        return outputs, as_values(inputs, "inputs"), [], None
     given = as_list(inputs, "inputs", "numbers")
-    points = as_points(given, "inputs")
-    with opened(points):
-        result: Any = function(*points)
-    results = as_list(result, "the result of f", "Values") if several else [result]
-    return list(map(as_output, results)), points, given
+    call = call_at(function, given, "inputs")
+    results = as_list(call.result, "the result of f", "Values") if several else [call.result]
+    return list(map(as_output, results)), call.points, given, call
 
 
 def zero_grad(*values: Value) -> None:

@@ -6,7 +6,8 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 # `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
-# number, or the result of a comparison), and on other results the number of the last sweep there.
+# number, or the result of a comparison), and on other results the number of the last sweep there:
+# of the latest sweep anywhere, for a new one.
 # A leaf has no operands: it keeps the total of a sweep in `_dx`, and the sweep's number in `_dy`.
 # A sweep that was interrupted leaves older numbers and nothing to clean up.  All are floats, which
 # count exactly to 2**53.
@@ -16,12 +17,13 @@ CONSTANT: Final = 2e300
 
 # This and Watch are classes, since the variables of a compiled module are boxed in a dict.
 class Sweeps:
-    """The number of the latest sweep, in all threads."""
+    """The number of the latest sweep, and of the assignments to leaves so far, in all threads."""
 
-    __slots__ = ("latest",)
+    __slots__ = ("assigned", "latest")
 
     def __init__(self) -> None:
         self.latest: float = 0.0
+        self.assigned: float = 0.0
 
 
 SWEEPS: Final = Sweeps()

@@ -2,12 +2,13 @@ cimport cython
 from cpython.object cimport PyObject, PyTypeObject, destructor
 from autograd_rnn.arguments cimport as_float
 cimport autograd_rnn.engine.sweep as sweep
-from autograd_rnn.engine.shared cimport Watch
+from autograd_rnn.engine.shared cimport Sweeps, Watch
 from autograd_rnn.ops.ieee cimport ieee_divide, power, power_slope
 from autograd_rnn.ops.op cimport Op
 
 cdef Op ADD, SUB, MUL, DIV, POW
 cdef double VARIABLE, CONSTANT
+cdef Sweeps SWEEPS
 cdef Watch WATCH
 
 @cython.final

@@ -18,7 +18,7 @@ from ..ops import table as ops
 from ..ops.ieee import ieee_divide, power, power_slope
 from ..ops.op import Op
 from . import sweep
-from .shared import CONSTANT, VARIABLE, WATCH, passed, tell_compared
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, passed, tell_compared
 
 #: Whether this file runs as machine code, or as the Python that it is.
 compiled: Final = not __file__.endswith(".py")
@@ -79,6 +79,7 @@ class Value:
                 f"how it was computed. Assign to a leaf and compute again."
             )
         self._data = as_float(data, "data")
+        SWEEPS.assigned += 1.0
 
     @data.deleter
     def data(self) -> None:
@@ -150,7 +151,7 @@ class Value:
         y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        return _node(ADD, self._data + y._data, self, 1.0, y, 1.0, 0.0)
+        return _node(ADD, self._data + y._data, self, 1.0, y, 1.0, SWEEPS.latest)
 
     def __radd__(self, other: object) -> Value | Any:
         x = _operand(other)
@@ -160,7 +161,7 @@ class Value:
         y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        return _node(SUB, self._data - y._data, self, 1.0, y, -1.0, 0.0)
+        return _node(SUB, self._data - y._data, self, 1.0, y, -1.0, SWEEPS.latest)
 
     def __rsub__(self, other: object) -> Value | Any:
         x = _operand(other)
@@ -170,7 +171,7 @@ class Value:
         y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        return _node(MUL, self._data * y._data, self, y._data, y, self._data, 0.0)
+        return _node(MUL, self._data * y._data, self, y._data, y, self._data, SWEEPS.latest)
 
     def __rmul__(self, other: object) -> Value | Any:
         x = _operand(other)
@@ -186,7 +187,7 @@ class Value:
         except ZeroDivisionError:
             data = ieee_divide(self._data, y._data)
             dx, dy = ieee_divide(1.0, y._data), ieee_divide(-data, y._data)
-        return _node(DIV, data, self, dx, y, dy, 0.0)
+        return _node(DIV, data, self, dx, y, dy, SWEEPS.latest)
 
     def __rtruediv__(self, other: object) -> Value | Any:
         x = _operand(other)
@@ -199,7 +200,7 @@ class Value:
         data = power(self._data, y._data)
         dx = 0.0 if self._mark == CONSTANT else power_slope(self._data, y._data, data)
         dy = 0.0 if y._mark == CONSTANT else POW.partials[1](self._data, y._data, data)
-        return _node(POW, data, self, dx, y, dy, 0.0)
+        return _node(POW, data, self, dx, y, dy, SWEEPS.latest)
 
     def __rpow__(self, other: object) -> Value | Any:
         x = _operand(other)
@@ -282,7 +283,15 @@ class Value:
         ]
         return _unary(op, values[0]) if len(values) == 1 else _binary(op, values[0], values[1])
 
-    # --- comparisons: by data; equality and hash stay identity ----------------------------------
+    # --- comparisons: by data, but for equality with another Value, which is identity -------------
+
+    def __eq__(self, other: object) -> bool:
+        y = None if isinstance(other, Value) else _comparable(other)
+        return NotImplemented if y is None else _outcome("==", self, other, self._data == y)
+
+    def __ne__(self, other: object) -> bool:
+        y = None if isinstance(other, Value) else _comparable(other)
+        return NotImplemented if y is None else _outcome("!=", self, other, self._data != y)
 
     def __lt__(self, other: object) -> bool:
         y = _comparable(other)
@@ -396,7 +405,7 @@ def _node(
 
 def _twin(value: Value, x: Value | None, y: Value | None) -> Value:
     """A Value like this one, on other operands, which no sweep has met."""
-    mark = value._mark if value._mark >= VARIABLE else 0.0
+    mark = value._mark if value._mark >= VARIABLE else SWEEPS.latest
     twin = _node(None, value._data, x, value._dx, y, value._dy, mark)
     twin._name, twin._grad, twin._op = value._name, value._grad, value._op
     return twin
@@ -427,7 +436,8 @@ def _comparable(other: object) -> Any:
     if isinstance(other, Value):
         y: Value = other
         return y._data
-    return other if not isinstance(other, bool) and isinstance(other, Real) else None
+    number = not isinstance(other, bool) and isinstance(other, Real)
+    return as_float(other, "a comparison's operand") if number else None
 
 
 def _outcome(comparison: str, x: Value, y: object, holds: Any) -> bool:
@@ -440,11 +450,11 @@ def _outcome(comparison: str, x: Value, y: object, holds: Any) -> bool:
 def _unary(op: Op, x: Value) -> Value:
     data = op.value(x._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, data)
-    return _node(op, data, x, dx, None, 0.0, CONSTANT if op.flat else 0.0)
+    return _node(op, data, x, dx, None, 0.0, CONSTANT if op.flat else SWEEPS.latest)
 
 
 def _binary(op: Op, x: Value, y: Value) -> Value:
     data = op.value(x._data, y._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, y._data, data)
     dy = 0.0 if y._mark == CONSTANT else op.partials[1](x._data, y._data, data)
-    return _node(op, data, x, dx, y, dy, CONSTANT if op.flat else 0.0)
+    return _node(op, data, x, dx, y, dy, CONSTANT if op.flat else SWEEPS.latest)

@@ -9,6 +9,7 @@ from ..arguments import as_float, as_function, as_integer, many
 from ..engine.contexts import Context
 from ..engine.points import Scalar, keeping_graphs, opened
 from ..engine.reverse import as_output, as_values
+from ..engine.sweep import begin
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from ..graph.sweep import Slope, terms, times
@@ -296,8 +297,8 @@ def record(f: Callable[..., Scalar | Sequence[Scalar]], *examples: float) -> Pro
         Value(as_float(example, f"examples[{place}]"), f"x_{place + 1}")
         for place, example in enumerate(examples)
     ]
-    recorder = Recorder()
-    with keeping_graphs(), opened(inputs), recorder:
+    start, recorder = begin(), Recorder()
+    with keeping_graphs(), opened(inputs, start), recorder:
         made = f(*inputs)
     results = made if isinstance(made, tuple | list) else [made]
     if not results:

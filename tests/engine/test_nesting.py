@@ -370,7 +370,7 @@ def by_forward(potential: Any, at: Any) -> Any:
 
 @pytest.mark.parametrize("inner", [by_reverse, by_forward])
 def test_a_particle_among_charges(inner: Any) -> None:
-    """Pearlmutter and Siskind's example (2008): the slope by a position of what is steered by ∇p."""
+    """Pearlmutter and Siskind's example (2008): a slope through a path that ∇p steers."""
 
     def miss(w: Any) -> Any:
         charges = [[10.0, 10.0 - w], [10.0, 0.0]]
@@ -391,7 +391,6 @@ def test_a_particle_among_charges(inner: Any) -> None:
         crossing = at[0] - at[1] / velocity[1] * velocity[0]
         return crossing * crossing
 
-    step = 1e-6
     expected = (miss(1e-6) - miss(-1e-6)) / 2e-6
     assert grad(miss)(0.0) == pytest.approx(expected, rel=1e-6)
     assert jvp(miss, [0.0], [1.0])[1] == pytest.approx(expected, rel=1e-6)

@@ -23,6 +23,7 @@ PREDICATES: Final = {
     "<=": ("ugt", "ole"),
     ">": ("ule", "ogt"),
     ">=": ("ult", "oge"),
+    "==": ("une", "oeq"),
     "!=": ("oeq", "une"),
 }
 
