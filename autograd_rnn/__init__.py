@@ -18,6 +18,7 @@ from .errors import (
     AutogradError,
     BranchChanged,
     GradientError,
+    RecordingError,
     StaleGraphError,
     TrainingError,
 )
@@ -52,7 +53,8 @@ from .pictures.draw import draw
 from .pictures.drawing import Drawing
 from .pictures.network import draw_cell, draw_network, draw_weights
 from .pictures.play.page import Page, play
-from .program.program import Program, record
+from .program.program import Program
+from .program.recorder import record
 from .training.fit import fit
 from .training.history import History
 from .training.optimisers import SGD, Adam, Optimiser
@@ -81,6 +83,7 @@ __all__ = [
     "Optimiser",
     "Page",
     "Program",
+    "RecordingError",
     "Stack",
     "StaleGraphError",
     "TrainingError",

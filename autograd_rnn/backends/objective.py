@@ -32,6 +32,11 @@ class Objective(NamedTuple):
         """The numbers of the parameters, as they are now."""
         return [parameter.data for parameter in self.parameters]
 
+    @property
+    def names(self) -> dict[Value, str]:
+        """The names of the parameters, in their order."""
+        return {p: p.name or f"p_{place}" for place, p in enumerate(self.parameters, 1)}
+
     def call(self, state: Any, x: Any, parameters: Any) -> tuple[tuple[Any, ...], Any]:
         """The state after a step, of checked size, and the output."""
         result: object = self.step(state, x, parameters)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..engine.value import Value
-from ..program.program import Recorder
+from ..program.recorder import recording
 from .eager import Eager
 
 
@@ -33,15 +33,14 @@ class Python(Eager):
     ) -> Callable[..., Sequence[float]]:
         """The loss and gradient of a sequence as a function of parameters, inputs and targets."""
         parameters = self.objective.parameters
-        values = [Value(number, f"x_{place}") for place, number in enumerate(given, 1)]
-        for value, parameter in zip(values, parameters, strict=False):
-            value.name = parameter.name or value.name
-        rest = iter(values[len(parameters) :])
+        entries = given[len(parameters) :]
+        values = [Value(number, f"x_{place}") for place, number in enumerate(entries, 1)]
+        rest = iter(values)
         xs = [[next(rest) for _ in range(inputs)] for _ in range(steps)]
         goals = steps if self.objective.every else 1
         ys = [[next(rest) for _ in range(targets)] for _ in range(goals)]
-        recorder = Recorder()
-        with recorder:
-            loss, _ = self.objective.unrolled(values[: len(parameters)], xs, ys)
-        program = recorder.program([loss], values).gradient()
+        with recording(values, parameters) as recorder:
+            loss, _ = self.objective.unrolled(parameters, xs, ys)
+        names = self.objective.names | {value: value.name for value in values}
+        program = recorder.program([loss], [*names], names).gradient()
         return program.select(*range(1 + len(parameters)))

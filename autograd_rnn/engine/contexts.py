@@ -17,8 +17,8 @@ from typing import Any, ClassVar, Final, ParamSpec, Self, TypeVar, cast
 
 from ..errors import AnomalyError, ArgumentValueError
 from ..graph.walk import describe, swept
-from .shared import WATCH, WATCHERS, watchers
-from .value import Value, constant
+from .shared import WATCH, WATCHERS, tell, watchers
+from .value import Value, constant, number_in
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _counting: Final = threading.Lock()
@@ -79,7 +79,23 @@ class Context:
         """See an adjoint that a backward sweep found."""
 
     def compared(self, comparison: str, x: Value, y: object, outcome: bool) -> None:
-        """See a comparison of data and its outcome."""
+        """See a comparison of data and its outcome; "is" for one of two Values by identity."""
+
+    def leaf(self, leaf: Value, source: Value | None) -> None:
+        """See a new variable, or the source whose number it has without its gradient."""
+
+    def hidden(self, result: Value, leaf: Value) -> None:
+        """See a new result in whose place there is a constant leaf."""
+
+    def read(self, value: Value, what: str) -> None:
+        """See that the number, the gradient or the partials of a Value are read."""
+
+    def assigned(self, leaf: Value) -> None:
+        """See that a leaf is about to get another number."""
+
+    def follows(self, value: Value) -> bool:
+        """Whether what is computed from the Value has to be made of Values."""
+        return False
 
 
 class no_grad(Context):  # noqa: N801 - torch's name for it
@@ -98,7 +114,11 @@ class no_grad(Context):  # noqa: N801 - torch's name for it
     keeps_graph = False
 
     def made(self, value: Value) -> Value:
-        return constant(value.data)
+        if value.op is None:
+            return value
+        leaf = constant(number_in(value))
+        tell("hidden", value, leaf)
+        return leaf
 
 
 class detect_anomaly(Context):  # noqa: N801 - torch's name for it

@@ -13,14 +13,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..arguments import as_float
 from ..graph.walk import check_fresh
-from .shared import SWEEPS, WATCHERS, watchers
+from .shared import SWEEPS, WATCHERS, is_followed, tell, unwatched, watchers
 from .sweep import begin, reaches, results_since
-from .value import Value, constant
+from .value import Value, constant, number_in
 
 Scalar: TypeAlias = Value | float
 
 OPEN: Final[set[Value]] = set()
 _starts: Final[list[float]] = []
+_shared: Final[list[tuple[set[Value], float]]] = []
 
 
 class Call(NamedTuple):
@@ -35,7 +36,8 @@ class Call(NamedTuple):
         """The results of the call that the output depends on, inputs first, once they are fresh."""
         order = results_since(self.start, output)
         if SWEEPS.assigned != self.assigned:
-            check_fresh(order)
+            with unwatched():
+                check_fresh(order)
         return order
 
 
@@ -67,6 +69,18 @@ def opened(points: Sequence[Value], start: float) -> Iterator[None]:
 
 
 @contextmanager
+def opened_parameters(parameters: Sequence[Value]) -> Iterator[None]:
+    """A context in which a function is differentiated by Values that other threads may share."""
+    older = any([parameter.op is not None for parameter in parameters])
+    entry = set(parameters), 0.0 if older else begin()
+    _shared.append(entry)
+    try:
+        yield
+    finally:
+        _shared.remove(entry)
+
+
+@contextmanager
 def keeping_graphs() -> Iterator[None]:
     """A context in which every `no_grad` that was opened outside is ignored."""
     before = watchers()
@@ -88,14 +102,27 @@ def wants_graph(
         return create_graph
     if any(isinstance(x, Value) for x in given):
         return True
-    return bool(OPEN) and any(reaches(output, OPEN, min(_starts)) for output in outputs)
+    groups = [(OPEN, min(_starts)), *_shared] if OPEN else _shared
+    return any(
+        is_followed(output) or any([reaches(output, *group) for group in groups])
+        for output in outputs
+    )
 
 
 def returned(results: Iterable[Scalar], given: Iterable[Scalar]) -> tuple[Scalar, ...]:
     """The results as a transform returns them: inside `no_grad` without what they come from."""
     if all(context.keeps_graph for context in watchers()):
         return tuple(results)
-    numbers = [result.data if isinstance(result, Value) else result for result in results]
-    if any(isinstance(x, Value) for x in given):
-        return tuple(map(constant, numbers))
-    return tuple(numbers)
+    found = list(results)
+    if any(isinstance(x, Value) for x in given) or any(map(is_followed, found)):
+        return tuple(map(_hidden, found))
+    return tuple([result.data if isinstance(result, Value) else result for result in found])
+
+
+def _hidden(result: Scalar) -> Value:
+    """A constant in place of a result."""
+    if not isinstance(result, Value):
+        return constant(result)
+    leaf = constant(number_in(result))
+    tell("leaf", leaf, result)
+    return leaf

@@ -11,7 +11,7 @@ from ..errors import ArgumentTypeError
 from ..graph.sweep import Slope, Slopes, adjoints, terms, times
 from ..graph.walk import check_fresh, downstream
 from .points import Call, Scalar, call_at, keeping_graphs, returned, wants_graph
-from .shared import WATCH, watchers
+from .shared import WATCH, is_followed, unwatched, watchers
 from .sweep import results_since
 from .value import Value, constant
 
@@ -94,7 +94,8 @@ def gradient_graphs(
     """The gradients as Values: the same sums in the same order, of the same rules."""
     order = results_since(0.0, output) if call is None else call.order(output)
     if call is None:
-        check_fresh(order)
+        with unwatched():
+            check_fresh(order)
     found: dict[Value, Scalar] = {} if output.constant else {output: seed}
     deque(terms(order, found, slopes_by_rule(downstream(order, inputs)), times), maxlen=0)
     return tuple([as_output(found.get(node, 0.0)) for node in inputs])
@@ -114,12 +115,13 @@ def slopes_by_rule(among: Container[Value]) -> Slopes[Value]:
 
 def operands_of(node: Value) -> list[Scalar]:
     """The operands in a rule: plain numbers as floats, so that x² has the slope 2·x."""
-    return [
-        operand.data
-        if operand.constant and operand.op is None and operand.name is None
-        else operand
-        for operand in node.parents
-    ]
+    return [operand.data if _is_plain(operand) else operand for operand in node.parents]
+
+
+def _is_plain(operand: Value) -> bool:
+    """Whether a Value is no more than a number."""
+    known = operand.constant and operand.op is None and operand.name is None
+    return known and not is_followed(operand)
 
 
 def grad(

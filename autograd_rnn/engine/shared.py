@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -55,7 +57,22 @@ def passed(result: Any) -> Any:
     return result
 
 
-def tell_compared(comparison: str, x: Any, y: object, outcome: bool) -> None:
-    """Tell the contexts that are open here how a comparison came out."""
+def tell(event: str, *what: Any) -> None:
+    """Tell the contexts that are open here of an event, one of the methods of `Context`."""
     for watcher in watchers():
-        watcher.compared(comparison, x, y, outcome)
+        getattr(watcher, event)(*what)
+
+
+def is_followed(value: Any) -> bool:
+    """Whether a recorder that is open here has to see what is made of a Value."""
+    return WATCH.open > 0 and any([watcher.follows(value) for watcher in watchers()])
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """A context in which the package may read numbers that end in no result."""
+    before = WATCHERS.set(())
+    try:
+        yield
+    finally:
+        WATCHERS.reset(before)

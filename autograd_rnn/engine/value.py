@@ -18,7 +18,7 @@ from ..ops import table as ops
 from ..ops.ieee import ieee_divide, power, power_slope
 from ..ops.op import Op
 from . import sweep
-from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, passed, tell_compared
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, passed, tell
 
 #: Whether this file runs as machine code, or as the Python that it is.
 compiled: Final = not __file__.endswith(".py")
@@ -65,10 +65,14 @@ class Value:
         self._op = self._x = self._y = None
         self._grad = self._dx = self._dy = 0.0
         self._mark = VARIABLE
+        if WATCH.open:
+            tell("leaf", self, None)
 
     @property
     def data(self) -> float:
         """The number.  A leaf's may be assigned: that is how weights learn."""
+        if WATCH.open:
+            tell("read", self, "data")
         return self._data
 
     @data.setter
@@ -78,6 +82,8 @@ class Value:
                 f"data of a result ({self!r}) cannot be assigned: its graph would no longer say "
                 f"how it was computed. Assign to a leaf and compute again."
             )
+        if WATCH.open:
+            tell("assigned", self)
         self._data = as_float(data, "data")
         SWEEPS.assigned += 1.0
 
@@ -88,6 +94,8 @@ class Value:
     @property
     def grad(self) -> float:
         """∂output/∂this of the `backward` calls so far; assign 0 to clear it."""
+        if WATCH.open:
+            tell("read", self, "grad")
         return self._grad
 
     @grad.setter
@@ -137,6 +145,8 @@ class Value:
     @property
     def partials(self) -> tuple[float, ...]:
         """The local derivatives by each operand, from the time this result was made."""
+        if WATCH.open:
+            tell("read", self, "partials")
         if self._x is None:
             return ()
         dx = 0.0 if self._x._mark == CONSTANT else self._dx
@@ -272,7 +282,10 @@ class Value:
         >>> x.grad
         3.0
         """
-        return Value(self._data, self._name)
+        leaf: Value = Value(self._data, self._name)
+        if WATCH.open:
+            tell("leaf", leaf, self)
+        return leaf
 
     @staticmethod
     def _apply_op(op: Op, operands: tuple[object, ...]) -> Value:
@@ -286,10 +299,14 @@ class Value:
     # --- comparisons: by data, but for equality with another Value, which is identity -------------
 
     def __eq__(self, other: object) -> bool:
+        if WATCH.open and isinstance(other, Value):
+            tell("compared", "is", self, other, self is other)
         y = None if isinstance(other, Value) else _comparable(other)
         return NotImplemented if y is None else _outcome("==", self, other, self._data == y)
 
     def __ne__(self, other: object) -> bool:
+        if WATCH.open and isinstance(other, Value):
+            tell("compared", "is", self, other, self is other)
         y = None if isinstance(other, Value) else _comparable(other)
         return NotImplemented if y is None else _outcome("!=", self, other, self._data != y)
 
@@ -337,6 +354,8 @@ class Value:
                 f"a result ({self!r}) is not pickled, since its graph would have to come along: "
                 f"pickle the leaves or save the network (RNN.save), and compute again."
             )
+        if WATCH.open:
+            tell("read", self, "data")
         return _restore_leaf, (self._data, self._name, self._grad, self._mark == CONSTANT)
 
     def __copy__(self) -> Value:
@@ -365,6 +384,8 @@ class Value:
         12.0
         """
         start = as_float(seed, "seed")
+        if WATCH.open:
+            tell("read", self, "backward")
         if self._op is not None and self._mark != CONSTANT:
             sweep.sweep_back(self, start)
         elif self._mark != CONSTANT:
@@ -424,6 +445,11 @@ def constant(number: float, name: Any = None) -> Value:
     return leaf
 
 
+def number_in(value: Value) -> float:
+    """The number of a Value, whose reading no context is told of."""
+    return value._data
+
+
 def _operand(other: object) -> Value | None:
     """A constant from a plain number, or None where the other operand's type is to be asked."""
     kind = type(other)
@@ -443,7 +469,7 @@ def _comparable(other: object) -> Any:
 def _outcome(comparison: str, x: Value, y: object, holds: Any) -> bool:
     outcome = bool(holds)
     if WATCH.open:
-        tell_compared(comparison, x, y, outcome)
+        tell("compared", comparison, x, y, outcome)
     return outcome
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from ..arguments import as_float, as_function, as_integer, many
-from ..engine.contexts import Context
-from ..engine.points import Scalar, keeping_graphs, opened
+from ..arguments import as_float, as_integer, many
+from ..engine.points import Scalar
 from ..engine.reverse import as_output, as_values
-from ..engine.sweep import begin
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
 from ..graph.sweep import Slope, terms, times
 from ..graph.walk import check_fresh, depth_first, topological
+from ..ops.table import stop_gradient
 from .printing import in_source, in_text, in_words
 from .writer import Guard, Line, Ref, Writer, behind
+
+#: A comparison that was made: its operator, a Value, the other operand, and the outcome.
+Comparison: TypeAlias = tuple[str, Value, Any, bool]
 
 
 class Program:
@@ -61,7 +63,8 @@ class Program:
         if len(set(given)) < len(given):
             raise ArgumentValueError("inputs has a Value twice: a program has each input once.")
         check_fresh(topological(*results))
-        return _program(results, given, []).without_dead_lines()
+        names = {x: x.name or f"x_{place}" for place, x in enumerate(given, 1)}
+        return write_program(results, names).without_dead_lines()
 
     def __call__(self, *numbers: Scalar) -> Any:
         """The outputs for these inputs; `BranchChanged` where a comparison differs.
@@ -260,69 +263,39 @@ class Program:
         return in_source(self, name, "jax")
 
 
-# --- recording -----------------------------------------------------------------------------------
-
-
-class Recorder(Context):
-    """A context that keeps the comparisons made in it, as guards of a program."""
-
-    def __init__(self) -> None:
-        self.comparisons: list[tuple[str, Value, Any, bool]] = []
-
-    def compared(self, comparison: str, x: Value, y: Any, outcome: bool) -> None:
-        self.comparisons.append((comparison, x, y, outcome))
-
-    def program(self, results: Sequence[Any], inputs: Sequence[Value]) -> Program:
-        """The program of these results, guarded by the comparisons that were made."""
-        return _program(list(map(as_output, results)), inputs, self.comparisons)
-
-
-def record(f: Callable[..., Scalar | Sequence[Scalar]], *examples: float) -> Program:
-    """The program of a function of Values, recorded by calling it once on the examples.
-
-    `f` gives a Value or a number, or a list of them.  Leaves of its own are constants.
-    Comparisons and `bool()` are kept as guards: for inputs that would take another branch the
-    program raises `BranchChanged`.
-
-    >>> program = record(lambda x: x * 2 if x > 0 else -x, 3)
-    >>> program(5.0)
-    10.0
-    >>> program(-5.0)
-    Traceback (most recent call last):
-        ...
-    autograd_rnn.errors.BranchChanged: x_1 > 0.0 was True when the program was recorded...
-    """
-    as_function(f, "f")
-    inputs = [
-        Value(as_float(example, f"examples[{place}]"), f"x_{place + 1}")
-        for place, example in enumerate(examples)
-    ]
-    start, recorder = begin(), Recorder()
-    with keeping_graphs(), opened(inputs, start), recorder:
-        made = f(*inputs)
-    results = made if isinstance(made, tuple | list) else [made]
-    if not results:
-        raise ArgumentValueError("f gave an empty list: a program has one output or more.")
-    return recorder.program(results, inputs)
-
-
-def _program(
+def write_program(
     results: Sequence[Value],
-    inputs: Sequence[Value],
-    compared: Sequence[tuple[str, Value, Any, bool]],
+    inputs: Mapping[Value, str],
+    compared: Sequence[Comparison] = (),
+    *,
+    held: Container[Value] = (),
+    detached: Mapping[Value, Value] | None = None,
 ) -> Program:
-    names = [x.name or f"x_{place}" for place, x in enumerate(inputs, 1)]
-    writer = Writer(names, share=False)
+    """The program of the results as a function of the inputs, which have names.
+
+    Leaves are constants, and so are Values that are `held`.  `detached` has the Value whose number
+    a leaf has.
+    """
+    writer = Writer([*inputs.values()], share=False)
     numbers = {value: place for place, value in enumerate(inputs)}
+    sources = detached or {}
+
+    def operands(node: Value) -> Sequence[Value]:
+        if node in numbers or node in held:
+            return ()
+        return (sources[node],) if node in sources else node.parents
+
     others = [v for _, x, y, _ in compared for v in (x, y) if isinstance(v, Value)]
-    for node in topological(*results, *others):
+    for node in depth_first([*results, *others], operands):
         if node in numbers:
             continue
-        if node.op is None:
+        below = tuple([numbers[operand] for operand in operands(node)])
+        if node in sources:
+            numbers[node] = writer.line(stop_gradient, below, node.name)
+        elif node.op is None or node in held:
             numbers[node] = writer.constant(node.data)
         else:
-            operands = tuple([numbers[parent] for parent in node.parents])
-            numbers[node] = writer.line(node.op, operands, node.name)
+            numbers[node] = writer.line(node.op, below, node.name)
     guards = []
     for comparison, x, y, outcome in compared:
         other = numbers[y] if isinstance(y, Value) else writer.constant(as_float(y, "a comparison"))
