@@ -252,7 +252,9 @@ class Sweep:
             return
         none = np.zeros_like(self.adjoints[found[0]])
         slopes = np.array([self.adjoints.get(row, none) for row in group.rows])
-        vector = self._vector(group.vector, self.values)
+        # A vector that depends on weights alone has no column per sequence.
+        vector = self._vector(group.vector, self.values).reshape(len(group.vector), -1)
+        vector = np.broadcast_to(vector, (len(vector), slopes.shape[1]))
         self.gradient[np.array(group.weights)] += slopes @ vector.T
         for row, bias in zip(slopes, group.biases, strict=True):
             if bias is not None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ..engine.value import Value, constant
@@ -59,17 +58,15 @@ class Objective(NamedTuple):
         return self.loss(output, goal[0] if one and len(goal) == 1 else tuple(goal))
 
     def unrolled(
-        self, parameters: Sequence[Any], xs: Any, ys: Any, copies: Iterable[Any] | None = None
+        self, parameters: Sequence[Any], xs: Any, ys: Any, state: Sequence[Any] | None = None
     ) -> tuple[Any, list[Any]]:
-        """The loss of a sequence, or None without `ys`, and the output at each step.
-
-        With `copies`, each step takes its own in place of the parameters.
-        """
-        state: Any = tuple([Value(entry) for entry in self.state])
+        """The loss of a sequence, or None without `ys`, and the output at each step."""
+        if state is None:
+            state = [Value(entry) for entry in self.state]
         total: Any = None
         outputs = []
-        for k, (x, given) in enumerate(zip(xs, copies or repeat(parameters), strict=False)):
-            state, output = self.call(state, tuple(x), tuple(given))
+        for k, x in enumerate(xs):
+            state, output = self.call(tuple(state), tuple(x), tuple(parameters))
             outputs.append(output)
             if len(ys) and (self.every or k == len(xs) - 1):
                 loss = self.loss_of(output, ys[k if self.every else 0])

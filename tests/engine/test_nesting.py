@@ -37,14 +37,23 @@ DERIVATIVES: dict[str, Callable[[Any, Any], Any]] = {
     "jvp": lambda f, x: jvp(f, [x], [1.0])[1],
     "jacobian": lambda f, x: jacobian(lambda y: [f(y)], [x])[0][0],
     "gradient of a graph": lambda f, x: _of_a_graph(f, x),
-    "of a program": lambda f, x: record(lambda y: grad(f)(y), 2.0)(x),
     "under no_grad": lambda f, x: no_grad()(grad(f))(x) if isinstance(x, float) else grad(f)(x),
 }
+PROGRAM = "grad, as a program"
 SECOND: dict[str, Callable[[Any, Any], Any]] = {
     "hessian": lambda f, x: hessian(f, [x])[0][0],
     "hvp": lambda f, x: hvp(f, [x], [1.0])[0],
     "grad of grad": lambda f, x: grad(grad(f))(x),
 }
+
+
+def _recorded(inside: Tree, captured: int) -> Any:
+    """The program of a derivative, whose function captures inputs of the program."""
+
+    def derivative(*inputs: Any) -> Any:
+        return grad(lambda x: evaluate(inside, (*inputs[:-1], x)))(inputs[-1])
+
+    return record(derivative, *[2.0] * (captured + 1))
 
 
 def _of_a_graph(f: Any, x: Any) -> Any:
@@ -76,7 +85,7 @@ def trees(variables: int, depth: int) -> st.SearchStrategy[Tree]:
         | st.tuples(st.sampled_from(["sum", "product"]), below, below).map(
             lambda t: Tree(t[0], t[1:])
         )
-        | st.tuples(st.sampled_from([*DERIVATIVES, *SECOND]), inside, below).map(
+        | st.tuples(st.sampled_from([*DERIVATIVES, *SECOND, PROGRAM]), inside, below).map(
             lambda t: Tree(t[0], t[1:])
         )
     )
@@ -93,6 +102,8 @@ def evaluate(tree: Tree, variables: tuple[Any, ...]) -> Any:
         x, y = (evaluate(part, variables) for part in parts)
         return x + y if kind == "sum" else x * y
     point = evaluate(parts[1], variables)
+    if kind == PROGRAM:
+        return _recorded(parts[0], len(variables))(*variables, point)
     take = DERIVATIVES.get(kind) or SECOND[kind]
     return take(lambda x: evaluate(parts[0], (*variables, x)), point)
 
