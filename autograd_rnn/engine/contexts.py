@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, ParamSpec, Self, TypeVar, cast
 
 from ..errors import AnomalyError, ArgumentValueError
 from ..graph.walk import describe, swept
-from .shared import WATCH, WATCHERS, tell, watchers
+from .shared import WATCH, WATCHERS, tell, unwatched, watchers
 from .value import Value, constant, number_in
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -146,9 +146,11 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
 
     def made(self, value: Value) -> Value:
         self._lines[value] = _line_of_the_caller()
-        if not math.isfinite(value.data):
+        if not math.isfinite(number_in(value)):
+            with unwatched():
+                said = describe(value)
             raise AnomalyError(
-                f"{describe(value)} is the first result that is not finite{self._where(value)}."
+                f"{said} is the first result that is not finite{self._where(value)}."
             )
         return value
 

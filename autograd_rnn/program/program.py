@@ -291,7 +291,8 @@ def write_program(
             continue
         below = tuple([numbers[operand] for operand in operands(node)])
         if node in sources:
-            numbers[node] = writer.line(stop_gradient, below, node.name)
+            own_name = None if node.name == sources[node].name else node.name
+            numbers[node] = writer.line(stop_gradient, below, own_name)
         elif node.op is None or node in held:
             numbers[node] = writer.constant(node.data)
         else:

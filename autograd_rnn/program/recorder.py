@@ -25,6 +25,11 @@ INSTEAD: Final = {
     "backward": "Take gradients(..., create_graph=True), whose results are recorded",
 }
 
+OUTSIDE: Final = (
+    "by which another derivative is being taken outside of this recording: pass it to the function "
+    "as an input."
+)
+
 
 class Recorder(Context):
     """A context that sees all that is computed from the inputs, and refuses what it cannot see.
@@ -88,8 +93,10 @@ class Recorder(Context):
         for node in depth_first([value], self._not_met):
             if self.depends.get(node):
                 self._refuse_older(value, node)
-            if node.op is None and not node.constant and node not in self.depends:
-                self._refuse_leaf(node, value)
+            if node not in self.depends and node in OPEN:
+                self._refuse_variable(node, value, OUTSIDE)
+            if node not in self.depends and node.op is None and not node.constant:
+                self._refuse_variable(node, value, f"a variable that is not recorded: {self.otherwise}")
         self.depends[value] = False
         return False
 
@@ -133,18 +140,12 @@ class Recorder(Context):
             f"again. Compute it in the function that is recorded, and in the same thread."
         )
 
-    def _refuse_leaf(self, leaf: Value, value: Value) -> NoReturn:
+    def _refuse_variable(self, variable: Value, value: Value, why: str) -> NoReturn:
         with unwatched():
-            said = describe(leaf) if leaf.name else f"the unnamed Value({leaf.data!r})"
-            behind = "" if leaf is value else f", by {describe(value)}"
-        if leaf in OPEN or value in OPEN:
-            raise RecordingError(
-                f"the function uses {said}{behind}, by which another derivative is being taken "
-                f"outside of this recording: pass it to the function as an input."
-            )
-        raise RecordingError(
-            f"the function uses {said}{behind}, a variable that is not recorded: {self.otherwise}"
-        )
+            unnamed = variable.op is None and variable.name is None
+            said = f"the unnamed Value({variable.data!r})" if unnamed else describe(variable)
+            behind = "" if variable is value else f", by {describe(value)}"
+        raise RecordingError(f"the function uses {said}{behind}, {why}")
 
 
 @contextmanager
