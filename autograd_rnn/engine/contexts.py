@@ -18,7 +18,8 @@ from typing import Any, ClassVar, Final, ParamSpec, Self, TypeVar, cast
 from ..errors import AnomalyError, ArgumentValueError
 from ..graph.walk import describe, swept
 from .shared import WATCH, WATCHERS, tell, unwatched, watchers
-from .value import Value, constant, number_in
+from .sweep import number_in
+from .value import Value, constant
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _counting: Final = threading.Lock()
@@ -88,10 +89,10 @@ class Context:
         """See a new result in whose place there is a constant leaf."""
 
     def read(self, value: Value, what: str) -> None:
-        """See that the number, the gradient or the partials of a Value are read."""
+        """See that "data", "grad" or "partials" is read, or that "backward" or "assignment" begins.
 
-    def assigned(self, leaf: Value) -> None:
-        """See that a leaf is about to get another number."""
+        An assignment gives the leaf another number.
+        """
 
     def follows(self, value: Value) -> bool:
         """Whether what is computed from the Value has to be made of Values."""

@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..arguments import as_float
 from ..graph.walk import check_fresh
-from .shared import SWEEPS, WATCHERS, is_followed, tell, unwatched, watchers
-from .sweep import begin, reaches, results_since
-from .value import Value, constant, number_in
+from .shared import SWEEPS, WATCHERS, detached, is_followed, unwatched, watchers
+from .sweep import begin, number_in, reaches, results_since
+from .value import Value, constant
 
 Scalar: TypeAlias = Value | float
 
@@ -71,7 +71,7 @@ def opened(points: Sequence[Value], start: float) -> Iterator[None]:
 @contextmanager
 def opened_parameters(parameters: Sequence[Value]) -> Iterator[None]:
     """A context in which a function is differentiated by Values that other threads may share."""
-    older = any([parameter.op is not None for parameter in parameters])
+    older = any(parameter.op is not None for parameter in parameters)
     entry = set(parameters), 0.0 if older else begin()
     _shared.append(entry)
     try:
@@ -104,7 +104,7 @@ def wants_graph(
         return True
     groups = [(OPEN, min(_starts)), *_shared] if OPEN else _shared
     return any(
-        is_followed(output) or any([reaches(output, *group) for group in groups])
+        is_followed(output) or any(reaches(output, *group) for group in groups)
         for output in outputs
     )
 
@@ -123,6 +123,4 @@ def _hidden(result: Scalar) -> Value:
     """A constant in place of a result."""
     if not isinstance(result, Value):
         return constant(result)
-    leaf = constant(number_in(result))
-    tell("leaf", leaf, result)
-    return leaf
+    return detached(constant(number_in(result)), result)

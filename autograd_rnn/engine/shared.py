@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+Leaf = TypeVar("Leaf")
 
 # `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
 # number, or the result of a comparison), and on other results the number of the last sweep there:
@@ -65,7 +67,7 @@ def tell(event: str, *what: Any) -> None:
 
 def is_followed(value: Any) -> bool:
     """Whether a recorder that is open here has to see what is made of a Value."""
-    return WATCH.open > 0 and any([watcher.follows(value) for watcher in watchers()])
+    return WATCH.open > 0 and any(watcher.follows(value) for watcher in watchers())
 
 
 @contextmanager
@@ -76,3 +78,17 @@ def unwatched() -> Iterator[None]:
         yield
     finally:
         WATCHERS.reset(before)
+
+
+def detached(leaf: Leaf, source: Any) -> Leaf:
+    """The leaf, once the contexts that are open here know whose number it has."""
+    if WATCH.open:
+        tell("leaf", leaf, source)
+    return leaf
+
+
+def told(comparison: str, x: Any, y: object, outcome: bool) -> bool:
+    """The outcome of a comparison, once the contexts that are open here know it."""
+    if WATCH.open:
+        tell("compared", comparison, x, y, outcome)
+    return outcome

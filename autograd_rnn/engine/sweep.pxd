@@ -7,6 +7,8 @@ cdef double VARIABLE, CONSTANT
 cdef Sweeps SWEEPS
 cdef Watch WATCH
 
+cpdef double number_in(Value node)
+cpdef Value read(Value node, str what)
 cpdef double begin()
 
 @cython.locals(order=list[Value], path=list[Value], met=set, node=Value, x=Value, y=Value)

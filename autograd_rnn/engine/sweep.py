@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, watchers
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, tell, watchers
 
 
 class Linked(Protocol):
     """What the sweep reads and writes of a Value."""
 
+    _data: float
     _grad: float
     _dx: float
     _dy: float
@@ -23,6 +24,18 @@ class Linked(Protocol):
 
 
 SomeNode = TypeVar("SomeNode", bound=Linked)
+
+
+def number_in(node: Linked) -> float:
+    """The number of a Value, whose reading no context is told of."""
+    return node._data
+
+
+def read(node: SomeNode, what: str) -> SomeNode:
+    """The Value, once the contexts that are open here know what is read of it."""
+    if WATCH.open:
+        tell("read", node, what)
+    return node
 
 
 def begin() -> float:

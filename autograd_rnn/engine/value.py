@@ -18,7 +18,7 @@ from ..ops import table as ops
 from ..ops.ieee import ieee_divide, power, power_slope
 from ..ops.op import Op
 from . import sweep
-from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, passed, tell
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, detached, passed, tell, told
 
 #: Whether this file runs as machine code, or as the Python that it is.
 compiled: Final = not __file__.endswith(".py")
@@ -59,9 +59,8 @@ class Value:
     _mark: float
 
     def __init__(self, data: object, name: object = None) -> None:
-        number = as_float(data, "data")
+        self._data = as_float(data, "data")
         self._name = None if name is None else as_name(name)
-        self._data = number
         self._op = self._x = self._y = None
         self._grad = self._dx = self._dy = 0.0
         self._mark = VARIABLE
@@ -71,9 +70,7 @@ class Value:
     @property
     def data(self) -> float:
         """The number.  A leaf's may be assigned: that is how weights learn."""
-        if WATCH.open:
-            tell("read", self, "data")
-        return self._data
+        return sweep.read(self, "data")._data
 
     @data.setter
     def data(self, data: object) -> None:
@@ -82,9 +79,7 @@ class Value:
                 f"data of a result ({self!r}) cannot be assigned: its graph would no longer say "
                 f"how it was computed. Assign to a leaf and compute again."
             )
-        if WATCH.open:
-            tell("assigned", self)
-        self._data = as_float(data, "data")
+        sweep.read(self, "assignment")._data = as_float(data, "data")
         SWEEPS.assigned += 1.0
 
     @data.deleter
@@ -94,9 +89,7 @@ class Value:
     @property
     def grad(self) -> float:
         """∂output/∂this of the `backward` calls so far; assign 0 to clear it."""
-        if WATCH.open:
-            tell("read", self, "grad")
-        return self._grad
+        return sweep.read(self, "grad")._grad
 
     @grad.setter
     def grad(self, grad: object) -> None:
@@ -145,11 +138,10 @@ class Value:
     @property
     def partials(self) -> tuple[float, ...]:
         """The local derivatives by each operand, from the time this result was made."""
-        if WATCH.open:
-            tell("read", self, "partials")
         if self._x is None:
             return ()
-        dx = 0.0 if self._x._mark == CONSTANT else self._dx
+        dx = sweep.read(self, "partials")._dx
+        dx = 0.0 if self._x._mark == CONSTANT else dx
         if self._y is None:
             return (dx,)
         return dx, 0.0 if self._y._mark == CONSTANT else self._dy
@@ -282,10 +274,7 @@ class Value:
         >>> x.grad
         3.0
         """
-        leaf: Value = Value(self._data, self._name)
-        if WATCH.open:
-            tell("leaf", leaf, self)
-        return leaf
+        return detached(Value(self._data, self._name), self)
 
     @staticmethod
     def _apply_op(op: Op, operands: tuple[object, ...]) -> Value:
@@ -299,38 +288,38 @@ class Value:
     # --- comparisons: by data, but for equality with another Value, which is identity -------------
 
     def __eq__(self, other: object) -> bool:
-        if WATCH.open and isinstance(other, Value):
-            tell("compared", "is", self, other, self is other)
-        y = None if isinstance(other, Value) else _comparable(other)
-        return NotImplemented if y is None else _outcome("==", self, other, self._data == y)
+        if isinstance(other, Value):
+            return told("is", self, other, self is other)
+        y: Value | None = _operand(other)
+        return NotImplemented if y is None else told("==", self, other, self._data == y._data)
 
     def __ne__(self, other: object) -> bool:
-        if WATCH.open and isinstance(other, Value):
-            tell("compared", "is", self, other, self is other)
-        y = None if isinstance(other, Value) else _comparable(other)
-        return NotImplemented if y is None else _outcome("!=", self, other, self._data != y)
+        if isinstance(other, Value):
+            return not told("is", self, other, self is other)
+        y: Value | None = _operand(other)
+        return NotImplemented if y is None else told("!=", self, other, self._data != y._data)
 
     def __lt__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome("<", self, other, self._data < y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told("<", self, other, self._data < y._data)
 
     def __le__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome("<=", self, other, self._data <= y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told("<=", self, other, self._data <= y._data)
 
     def __gt__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome(">", self, other, self._data > y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told(">", self, other, self._data > y._data)
 
     def __ge__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome(">=", self, other, self._data >= y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told(">=", self, other, self._data >= y._data)
 
     def __hash__(self) -> int:
         return hash_of(self)  # type: ignore[name-defined, no-any-return]  # noqa: F821  # pragma: no cover - in value.pxd
 
     def __bool__(self) -> bool:
-        return _outcome("!=", self, 0.0, self._data != 0.0)
+        return told("!=", self, 0.0, self._data != 0.0)
 
     def __float__(self) -> float:
         raise ArgumentTypeError(
@@ -354,9 +343,8 @@ class Value:
                 f"a result ({self!r}) is not pickled, since its graph would have to come along: "
                 f"pickle the leaves or save the network (RNN.save), and compute again."
             )
-        if WATCH.open:
-            tell("read", self, "data")
-        return _restore_leaf, (self._data, self._name, self._grad, self._mark == CONSTANT)
+        data = sweep.read(self, "data")._data
+        return _restore_leaf, (data, self._name, self._grad, self._mark == CONSTANT)
 
     def __copy__(self) -> Value:
         return _twin(self, self._x, self._y)
@@ -372,21 +360,17 @@ class Value:
         """Add ∂self/∂leaf, times the seed, to the `grad` of every leaf that this depends on.
 
         Every op node's `grad` is set to this call's adjoint, so a second call is right: it adds the
-        same amounts to the leaves again, and nothing of the first call leaks into it.  The graph is
-        kept.  Two calls into the same leaf from two threads need a lock of the caller's.  After an
-        interruption (Ctrl-C), clear the leaves' `grad` and call again.
+        same amounts to the leaves again.  The graph is kept.  Two calls into the same leaf from two
+        threads need a lock of the caller's.  After Ctrl-C, clear the leaves' `grad` and call again.
 
         >>> w = Value(3)
         >>> loss = w * w * 1
-        >>> loss.backward()
-        >>> loss.backward()
+        >>> for _ in range(2): loss.backward()
         >>> w.grad
         12.0
         """
         start = as_float(seed, "seed")
-        if WATCH.open:
-            tell("read", self, "backward")
-        if self._op is not None and self._mark != CONSTANT:
+        if sweep.read(self, "backward")._op is not None and self._mark != CONSTANT:
             sweep.sweep_back(self, start)
         elif self._mark != CONSTANT:
             self._grad += start
@@ -445,32 +429,12 @@ def constant(number: float, name: Any = None) -> Value:
     return leaf
 
 
-def number_in(value: Value) -> float:
-    """The number of a Value, whose reading no context is told of."""
-    return value._data
-
-
 def _operand(other: object) -> Value | None:
     """A constant from a plain number, or None where the other operand's type is to be asked."""
     kind = type(other)
     if kind is float or kind is int or (kind is not bool and isinstance(other, Real)):
         return _node(None, as_float(other, "operand"), None, 0.0, None, 0.0, CONSTANT)
     return None
-
-
-def _comparable(other: object) -> Any:
-    if isinstance(other, Value):
-        y: Value = other
-        return y._data
-    number = not isinstance(other, bool) and isinstance(other, Real)
-    return as_float(other, "a comparison's operand") if number else None
-
-
-def _outcome(comparison: str, x: Value, y: object, holds: Any) -> bool:
-    outcome = bool(holds)
-    if WATCH.open:
-        tell("compared", comparison, x, y, outcome)
-    return outcome
 
 
 def _unary(op: Op, x: Value) -> Value:

@@ -28,6 +28,7 @@ class Program:
     gives a float for one output, a tuple for several, bit for bit what the engine computes.
     Programs are made by `record`, by `Program.of`, and from other programs.
 
+    >>> from autograd_rnn import record
     >>> program = record(lambda x, y: x * y + 1, 2, 3)
     >>> program(4, 5), program.gradient()(4, 5)
     (21.0, (21.0, 5.0, 4.0))
@@ -165,6 +166,7 @@ class Program:
         Both agree with the engine bit for bit.  `ValueError` for a program of several outputs:
         `select` one.
 
+        >>> from autograd_rnn import record
         >>> record(lambda x, y: x * y, 2, 5).gradient()(2.0, 5.0)
         (10.0, 5.0, 2.0)
         """
@@ -223,6 +225,7 @@ class Program:
     def python(self, name: str = "program") -> str:
         """Python source of a function that a person can read and run, with a line per op.
 
+        >>> from autograd_rnn import record
         >>> print(record(lambda x, y: (x * y).exp(), 2, 5).python(), end="")
         from autograd_rnn.ops import exp
         <BLANKLINE>
@@ -237,6 +240,7 @@ class Program:
     def numpy(self, name: str = "program") -> str:
         """The same over batches: source of a function of numbers and arrays of one length.
 
+        >>> from autograd_rnn import record
         >>> print(record(lambda x, y: x * y, 2, 5).numpy("product"), end="")
         def product(x_1, x_2):
             v_2 = x_1 * x_2
@@ -251,6 +255,7 @@ class Program:
         kinks.  JAX cannot raise an error where a comparison differs from the recorded one: results
         and slopes are NaN there.
 
+        >>> from autograd_rnn import record
         >>> print(record(lambda x: x * 2 if x > 0 else x, 2).jax(), end="")
         from jax.numpy import nan, where
         <BLANKLINE>

@@ -48,7 +48,9 @@ class Recorder(Context):
         #: The Values whose numbers leaves have.
         self.detached: dict[Value, Value] = {}
 
-    def program(self, results: Sequence[Any], inputs: Sequence[Value], names: Any = None) -> Program:
+    def program(
+        self, results: Sequence[Any], inputs: Sequence[Value], names: Any = None
+    ) -> Program:
         """The program of these results, guarded by the comparisons that were made."""
         outputs = list(map(as_output, results))
         for output in outputs:
@@ -62,7 +64,7 @@ class Recorder(Context):
 
     def made(self, value: Value) -> Value:
         if value.op is not None:
-            self.depends[value] = any([self._meet(operand) for operand in value.parents])
+            self.depends[value] = self._meet_all(value.parents)
         return value
 
     def leaf(self, leaf: Value, source: Value | None) -> None:
@@ -76,11 +78,15 @@ class Recorder(Context):
     def compared(self, comparison: str, x: Value, y: Any, outcome: bool) -> None:
         if comparison == "is":
             self._compared_as_objects(x, y)
-        elif any([self._meet(one) for one in (x, y) if isinstance(one, Value)]):
+        elif self._meet_all([one for one in (x, y) if isinstance(one, Value)]):
             self.comparisons.append((comparison, x, y, outcome))
 
     def follows(self, value: Value) -> bool:
         return self.depends.get(value, False)
+
+    def _meet_all(self, values: Iterable[Value]) -> bool:
+        """Whether any depends on the inputs; all are met."""
+        return max(map(self._meet, values), default=False)
 
     def _meet(self, value: Value) -> bool:
         """Whether the Value depends on the inputs; an error if on what is not recorded."""
@@ -96,30 +102,31 @@ class Recorder(Context):
             if node not in self.depends and node in OPEN:
                 self._refuse_variable(node, value, OUTSIDE)
             if node not in self.depends and node.op is None and not node.constant:
-                self._refuse_variable(node, value, f"a variable that is not recorded: {self.otherwise}")
+                self._refuse_variable(
+                    node, value, f"a variable that is not recorded: {self.otherwise}"
+                )
         self.depends[value] = False
         return False
 
     def _not_met(self, node: Value) -> Sequence[Value]:
-        return () if self.depends.get(node) or node in self.held else node.parents
+        known = self.depends.get(node) or node in self.held or node in OPEN
+        return () if known else node.parents
 
     # --- what it refuses ------------------------------------------------------------------------
 
     def read(self, value: Value, what: str) -> None:
-        if self._meet(value):
-            with unwatched():
-                said = f"{what} of {describe(value)}"
-            raise RecordingError(
-                f"{said} is a plain number, which a recording would keep for all inputs. "
-                f"{INSTEAD[what]}."
-            )
-
-    def assigned(self, leaf: Value) -> None:
+        if what != "assignment" and not self._meet(value):
+            return
         with unwatched():
-            said = describe(leaf)
+            said = describe(value)
+        if what == "assignment":
+            raise RecordingError(
+                f"data of {said} is assigned in a function that is being recorded: a program does "
+                f"not do so when it runs. Assign it before."
+            )
         raise RecordingError(
-            f"data of {said} is assigned in a function that is being recorded: a program does not "
-            f"do so when it runs. Assign it before."
+            f"{what} of {said} is a plain number, which a recording would keep for all inputs. "
+            f"{INSTEAD[what]}."
         )
 
     def _compared_as_objects(self, x: Value, y: Value) -> None:

@@ -226,7 +226,10 @@ def test_a_model_that_uses_its_own_weights(backend: str) -> None:
     def loss_of_sums(pi: Any, target: Any) -> Any:
         return loss([tanh(z) for z in pi], target)
 
-    own, other = Own(table).compile(loss, backend=backend), rnn.compile(loss_of_sums, backend="eager")
+    own, other = (
+        Own(table).compile(loss, backend=backend),
+        rnn.compile(loss_of_sums, backend="eager"),
+    )
     agree(own.loss_and_gradients(*data), other.loss_and_gradients(*data))
     assert flat(own.gradients_per_step(*data)) == pytest.approx(
         flat(other.gradients_per_step(*data)), rel=1e-11

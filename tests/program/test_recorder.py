@@ -53,7 +53,7 @@ def test_detach_stops_gradients_in_the_program() -> None:
     assert program(5.0) == 25.0
     assert program.gradient()(5.0) == (25.0, 5.0)
     assert program.gradient().select(1).gradient()(5.0) == (5.0, 0.0)
-    assert str(program).splitlines()[1] == "  gives x₁·sg(x₁)"
+    assert str(program).splitlines()[1] == "  v₂ = x₁·sg(x₁)"
     names: dict[str, Any] = {}
     exec(program.gradient().python(), names)
     assert names["program"](5.0) == (25.0, 5.0)
@@ -245,7 +245,12 @@ def test_what_does_not_depend_on_the_inputs_may_be_read_and_printed() -> None:
         y = own * own
         y.backward()
         assert (y.data, own.grad, y.partials) == (4.0, 4.0, (2.0, 2.0))
-        assert (f"{x:.1f}", repr(x)[:9], x.name, (x * x).constant) == ("3.0", "Value(3.0", "x_1", False)
+        assert (f"{x:.1f}", repr(x)[:9], x.name, (x * x).constant) == (
+            "3.0",
+            "Value(3.0",
+            "x_1",
+            False,
+        )
         return x * y.data + grad(lambda v: v * v)(own.data)
 
     assert record(f, 3.0)(5.0) == 24.0
@@ -276,8 +281,8 @@ def test_other_variables_are_refused() -> None:
     ):
         with pytest.raises(RecordingError, match=r"uses w = 3\.0.*pass it as an input, hold its"):
             record(f, 1.0)
+    late = unnamed * 2
     with pytest.raises(RecordingError, match=r"uses the unnamed Value\(3\.0\), by mul\(3\.0, 2"):
-        late = unnamed * 2
         record(lambda x: x + late, 1.0)
 
 
@@ -328,5 +333,7 @@ def test_results_of_another_thread_are_refused() -> None:
         worker.join()
         return x * found[0]
 
-    with pytest.raises(RecordingError, match=r"depends on x_1 = 3\.0, but was not computed in this"):
+    with pytest.raises(
+        RecordingError, match=r"depends on x_1 = 3\.0, but was not computed in this"
+    ):
         record(by_a_thread, 3.0)
