@@ -37,6 +37,10 @@ def compile_step(
     Value, a `Loss`, or the name of one.  `at="last"` has a target per sequence, `at="every"` one
     per step, whose losses are averaged.  The numbers of the parameters are read at each call.
 
+    A parameter is one wherever the step or the loss takes it from: an argument, an attribute, a
+    closure.  `RecordingError` for any other variable, and where a number leaves the recording, as
+    by `.data`: see `record`, also for what cannot be seen.  Only "eager" calls the step each time.
+
     `backend` is the name of a `Backend`:
 
     - "eager", the engine itself, a sequence at a time: the definition;
@@ -87,6 +91,7 @@ class CompiledStep:
         self, objective: Objective, kind: type[Backend], exact: bool, devices: Devices | None
     ) -> None:
         self.objective, self.kind, self.exact, self.devices = objective, kind, exact, devices
+        self._constant = [n for n, p in enumerate(objective.parameters) if p.constant]
         self._made: dict[tuple[int, int | None], Backend] = {}
 
     @property
@@ -131,7 +136,7 @@ class CompiledStep:
         count = len(batch)
         # An array gives its numbers much faster all at once.
         slopes = gradient.tolist() if hasattr(gradient, "tolist") else gradient
-        return float(total) / count, [slope / count for slope in slopes]
+        return float(total) / count, self._by_variables([slope / count for slope in slopes])
 
     def predict(
         self, sequences: Sequences | Batch, *, threads: int = 1
@@ -167,7 +172,13 @@ class CompiledStep:
         """
         batch = self._batch(sequences, targets)
         found = batch.backend.per_step(batch.packed)
-        return [[[float(slope) for slope in row] for row in rows] for rows in found]
+        return [[self._by_variables(list(map(float, row))) for row in rows] for rows in found]
+
+    def _by_variables(self, gradient: list[float]) -> list[float]:
+        """The gradient, 0 by constants as everywhere."""
+        for place in self._constant:
+            gradient[place] = 0.0
+        return gradient
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""

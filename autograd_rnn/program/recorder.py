@@ -86,7 +86,11 @@ class Recorder(Context):
 
     def _meet_all(self, values: Iterable[Value]) -> bool:
         """Whether any depends on the inputs; all are met."""
-        return max(map(self._meet, values), default=False)
+        known, any_does = self.depends, False
+        for value in values:
+            found = known.get(value)
+            any_does |= self._meet(value) if found is None else found
+        return any_does
 
     def _meet(self, value: Value) -> bool:
         """Whether the Value depends on the inputs; an error if on what is not recorded."""
@@ -161,7 +165,7 @@ def recording(
     parameters: Sequence[Value] = (),
     *,
     held: Iterable[Value] = (),
-    otherwise: str = "list it among the parameters, or use its number, read before (.data).",
+    otherwise: str = "list it among the parameters, or take its number (.data) before.",
 ) -> Iterator[Recorder]:
     """A context in which a function of these inputs, and of parameters of others, is recorded."""
     recorder = Recorder([*parameters, *inputs], held, otherwise=otherwise)
@@ -199,7 +203,7 @@ def record(
         Value(as_float(example, f"examples[{place}]"), f"x_{place + 1}")
         for place, example in enumerate(examples)
     ]
-    way_out = "pass it as an input, hold its number by constants=[...], or read .data before."
+    way_out = "pass it as an input, or hold its number with constants=[...]."
     with recording(inputs, held=as_values(constants, "constants"), otherwise=way_out) as recorder:
         made = f(*inputs)
     results = made if isinstance(made, tuple | list) else [made]

@@ -205,6 +205,8 @@ def test_a_variable_that_is_not_listed_is_refused(backend: str) -> None:
         compiled(lambda q, x, p: (q, p[0]), lambda z, t: z * v).loss_and_gradients([[1]], [1])
     with pytest.raises(RecordingError, match=r"depends on w = 0\.5, but was not computed in this"):
         compiled(lambda q, x, p: (q, of_the_listed)).loss_and_gradients([[1]], [1])
+    eager = compile_step(lambda q, x, p: (q, p[0] * v), "squared_error", [w], [], backend="eager")
+    assert eager.loss_and_gradients([[1]], [1.125]) == (1.0, [-0.5])
     held = compiled(lambda q, x, p: (q, p[0] * constant * Value(2.0)))
     assert held.loss_and_gradients([[1]], [1]) == (0.25, [-1.0])
 
@@ -285,3 +287,20 @@ def test_steps_that_return_weights_as_they_are(backend: str) -> None:
     weight = compile_step(lambda q, x, p: (q, x[0]), lambda z, t: w[1], w, [], backend=backend)
     assert weight.loss_and_gradients([[1, 3]], [2]) == (0.25, [0.0, 1.0])
     assert weight.gradients_per_step([[1, 3]], [2]) == [[[0.0, 0.0], [0.0, 1.0]]]
+
+
+@pytest.mark.parametrize("backend", ["eager", *BACKENDS])
+def test_the_gradient_by_a_constant_parameter_is_0(backend: str) -> None:
+    with no_grad():
+        frozen = Value(0.25) * 2
+    step = compile_step(
+        lambda q, x, p: (q, p[0] * p[1] * x[0]),
+        "squared_error",
+        [frozen, Value(3.0)],
+        [],
+        backend=backend,
+    )
+    assert step.loss_and_gradients([[2]], [1]) == (4.0, [0.0, 4.0])
+    assert step.gradients_per_step([[2]], [1]) == [[[0.0, 4.0]]]
+    frozen.data = 1.0
+    assert step.loss_and_gradients([[2]], [1]) == (25.0, [0.0, 20.0])
