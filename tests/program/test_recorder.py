@@ -36,6 +36,7 @@ from autograd_rnn import (
 )
 from autograd_rnn.engine.shared import WATCH
 
+from ..operations import BRANCHING, OPERATIONS, REFUSED
 from ..strategies import any_numbers
 
 
@@ -43,6 +44,55 @@ from ..strategies import any_numbers
 def _nothing_stays_open() -> Any:
     yield
     assert WATCH.open == 0
+
+
+# --- any function --------------------------------------------------------------------------------
+
+plans = st.lists(
+    st.tuples(st.sampled_from(list(OPERATIONS)), st.integers(0, 99), st.integers(0, 99)),
+    min_size=1,
+    max_size=6,
+)
+points = st.lists(st.sampled_from([0.0, 0.5, -0.5, 0.25, 1.5, -2.0]), min_size=2, max_size=2)
+
+
+def _planned(plan: Any) -> Callable[..., Any]:
+    """A function of two numbers that makes further ones of them, and gives the last."""
+
+    def f(*given: Any) -> Any:
+        values = list(given)
+        for name, a, b in plan:
+            values.append(OPERATIONS[name](values[a % len(values)], values[b % len(values)]))
+        return values[-1]
+
+    return f
+
+
+@given(plans, points, points)
+def test_any_function_is_recorded_as_it_is(plan: Any, examples: Any, point: Any) -> None:
+    f = _planned(plan)
+    value, slopes = value_and_grad(f)(*point)
+    program = record(f, *examples)
+    try:
+        found = program.gradient()(*point)
+        again = record(lambda *xs: program.gradient()(*xs), *point)(*point)
+    except BranchChanged:
+        assert BRANCHING & {name for name, *_ in plan}
+        return
+    assert repr(found) == repr(again) == repr((value, *slopes))
+    source: dict[str, Any] = {}
+    exec(program.gradient().python(), source)
+    assert repr(source["program"](*point)) == repr(found)
+    assert value_and_grad(program)(*point) == (value, pytest.approx(slopes, nan_ok=True, rel=1e-12))
+    slope = record(grad(f, argnums=0), *examples)
+    assert slope(*point) == pytest.approx(slopes[0], nan_ok=True, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_numbers_of_any_function_are_refused(name: str) -> None:
+    for inner in (lambda *xs: REFUSED[name](*xs), lambda x, y: grad(REFUSED[name])(x, y)[0]):
+        with pytest.raises(RecordingError, match="is a plain number"):
+            record(inner, 2.0, 3.0)
 
 
 # --- what stops gradients ------------------------------------------------------------------------
