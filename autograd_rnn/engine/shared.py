@@ -47,6 +47,10 @@ WATCH: Final = Watch()
 WATCHERS: Final[ContextVar[tuple[Any, ...]]] = ContextVar("WATCHERS", default=())
 
 
+#: The recorders that are open in any thread.
+RECORDERS: Final[list[Any]] = []
+
+
 def watchers() -> tuple[Any, ...]:
     """The contexts that are open here, the innermost last; see `contexts.Context`."""
     return WATCHERS.get()
@@ -54,13 +58,22 @@ def watchers() -> tuple[Any, ...]:
 
 def passed(result: Any) -> Any:
     """The result as the contexts that are open here let it pass, the innermost first."""
+    _tell_recorders_of_other_threads(result)
     for watcher in watchers()[::-1]:
         result = watcher.made(result)
     return result
 
 
+def _tell_recorders_of_other_threads(*what: Any) -> None:
+    here = watchers() if RECORDERS else ()
+    for recorder in RECORDERS:
+        if recorder not in here:
+            recorder.used_outside(what)
+
+
 def tell(event: str, *what: Any) -> None:
     """Tell the contexts that are open here of an event, one of the methods of `Context`."""
+    _tell_recorders_of_other_threads(*what)
     for watcher in watchers():
         getattr(watcher, event)(*what)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self
 
 from ..arguments import as_float, as_function
 from ..engine.contexts import Context
 from ..engine.points import OPEN, Scalar, keeping_graphs, opened, opened_parameters
 from ..engine.reverse import as_output, as_values
-from ..engine.shared import unwatched
+from ..engine.shared import RECORDERS, unwatched
 from ..engine.sweep import begin
 from ..engine.value import Value
 from ..errors import ArgumentValueError, RecordingError
@@ -39,19 +40,42 @@ class Recorder(Context):
     """
 
     def __init__(
-        self, inputs: Iterable[Value], held: Iterable[Value] = (), *, otherwise: str
+        self,
+        inputs: Iterable[Value],
+        parameters: Iterable[Value] = (),
+        held: Iterable[Value] = (),
+        *,
+        otherwise: str,
     ) -> None:
-        self.held, self.otherwise = frozenset(held), otherwise
+        self.shared, self.held, self.otherwise = set(parameters), set(held), otherwise
         self.comparisons: list[Comparison] = []
         #: Whether it depends on the inputs, for every Value that was met.
-        self.depends = dict.fromkeys(self.held, False) | dict.fromkeys(inputs, True)
+        self.depends = dict.fromkeys(self.held, False)
+        self.depends.update(dict.fromkeys([*self.shared, *inputs], True))
         #: The Values whose numbers leaves have.
         self.detached: dict[Value, Value] = {}
+        self._thread = threading.get_ident()
+        self._lost: Value | None = None
+
+    def __enter__(self) -> Self:
+        RECORDERS.append(self)
+        return super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        RECORDERS.remove(self)
 
     def program(
         self, results: Sequence[Any], inputs: Sequence[Value], names: Any = None
     ) -> Program:
         """The program of these results, guarded by the comparisons that were made."""
+        if self._lost is not None:
+            with unwatched():
+                said = describe(self._lost)
+            raise RecordingError(
+                f"{said} is used in another thread than that of the recording, which does "
+                f"not see it: compute it in the same thread."
+            )
         outputs = list(map(as_output, results))
         for output in outputs:
             self._meet(output)
@@ -80,6 +104,17 @@ class Recorder(Context):
             self._compared_as_objects(x, y)
         elif self._meet_all([one for one in (x, y) if isinstance(one, Value)]):
             self.comparisons.append((comparison, x, y, outcome))
+
+    def used_outside(self, what: Iterable[Any]) -> None:
+        """Note what another thread reads, compares or makes, if it depends on an input.
+
+        Parameters may be shared with other threads, which have nothing to do with this recording.
+        """
+        if threading.get_ident() != self._thread:
+            values = [one for one in what if isinstance(one, Value)]
+            for node in [*values, *[parent for value in values for parent in value.parents]]:
+                if self.depends.get(node) and node not in self.shared:
+                    self._lost = node
 
     def follows(self, value: Value) -> bool:
         return self.depends.get(value, False)
@@ -168,7 +203,7 @@ def recording(
     otherwise: str = "list it among the parameters, or take its number (.data) before.",
 ) -> Iterator[Recorder]:
     """A context in which a function of these inputs, and of parameters of others, is recorded."""
-    recorder = Recorder([*parameters, *inputs], held, otherwise=otherwise)
+    recorder = Recorder(inputs, parameters, held, otherwise=otherwise)
     with keeping_graphs(), opened(inputs, begin()), opened_parameters(parameters), recorder:
         yield recorder
 
