@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import product
+from typing import Final, NamedTuple, TypeAlias
 
-from ..arguments import as_float, as_floats, as_function
+from ..arguments import as_float, as_floats, as_function, as_integer
 from ..errors import ArgumentValueError, GradientError
-from .reverse import Function, as_output, gradient_numbers
+from ..graph.notation import superscript
+from ..graph.sweep import adjoints
+from ..graph.walk import describe, operation, topological
+from ..ops.ieee import same_bits
+from .differences import central_difference, is_lost
+from .reverse import Function, as_output, gradient_numbers, gradients
 from .value import Value
+
+# A difference that may be off by more than this part of it has not been found out.
+RESOLVED: Final = 1e-4
+# A bend of an op that is more than this part of its slope is taken for a kink.
+SHARP: Final = 0.01
+# How far beside an operand an end of an op is looked for, if its slope is not finite there.
+EDGE: Final = 1e-5
+# How many times smaller than the last one each further step is, and how many there are at most.
+SHRINK: Final = 4.0
+MOST_STEPS: Final = 24
+
+# The nodes of what is checked, in topological order: left of the point, there, and right of it.
+Graphs: TypeAlias = tuple[list[Value], list[Value], list[Value]]
 
 
 class CheckedInput(NamedTuple):
@@ -18,6 +36,8 @@ class CheckedInput(NamedTuple):
 
     `position` counts from 0, `gradient` is the engine's, `difference` the central difference;
     `checked` says whether they were compared, and `reason` why not (empty where they were).
+    `slope_of` has the positions of the inputs by which `f` was differentiated before: it is empty
+    for the gradient of `f`, and `(0,)` for that of ∂f/∂inputs[0].
     """
 
     position: int
@@ -25,6 +45,15 @@ class CheckedInput(NamedTuple):
     difference: float
     checked: bool
     reason: str
+    slope_of: tuple[int, ...] = ()
+
+
+class Tolerances(NamedTuple):
+    """The step and the tolerances of a check, as `check_gradients` explains them."""
+
+    eps: float
+    atol: float
+    rtol: float
 
 
 def check_gradients(
@@ -34,80 +63,211 @@ def check_gradients(
     eps: float = 1e-5,
     atol: float = 1e-8,
     rtol: float = 1e-5,
+    order: int = 1,
 ) -> tuple[CheckedInput, ...]:
     """A `CheckedInput` for each input of `f`, once the gradients agree with central differences.
 
-    `f` takes a Value per input and returns one.  An input x is moved by
-    h = eps·max(1, |x|) to both sides; gradient and difference may differ by atol·max(1, |f|) +
-    rtol·|difference|, which finds a rule that is wrong by a factor of 1.0005: then `GradientError`
-    names the input and both numbers.  Where `f` has a kink, a jump or a sharp bend within the step,
-    or is not finite, the input is reported with `checked` False.
+    `f` takes a Value per input and returns one.  An input x is moved by h = eps·max(1, |x|) and
+    less to both sides.  Gradient and difference may differ by rtol times the larger one and by
+    atol·max(1, |f|), of which no more counts than atol·10⁴ times the larger one; and by what the
+    difference itself may be off by, which is estimated.  That finds a rule that is wrong by a
+    factor of 1.0005, whatever is added to it or multiplied by it: `GradientError` names the input
+    and both numbers.
+
+    An input is reported with `checked` False, and the reason, where nothing has been compared:
+    where the difference may be off by more than 10⁻⁴ of it (and more than rtol), since `f` has a
+    kink, a jump or a sharp bend within the step or is rounded too coarsely, and where `f` is not
+    finite.  A difference that is far from the gradient proves nothing where a smaller step gives
+    another one, or where an op on the way has a kink: that is then the reason.
+
+    With `order=2` the second derivatives by the rules are compared as well, with differences of
+    the gradient: after the reports of `f` come those of ∂f/∂inputs[0], and so on; with 3 those of
+    the second derivatives.
 
     >>> check_gradients(lambda x, y: x * y, [2, 5])[0].checked
     True
     >>> [report] = check_gradients(abs, [0])
     >>> report.checked, report.reason
     (False, 'f has a kink, a jump or a sharp bend within 1e-05 of 0.0')
+    >>> [first, second] = check_gradients(lambda x: x**3, [2], order=2)
+    >>> second.checked, second.gradient, second.slope_of
+    (True, 12.0, (0,))
     """
     as_function(f, "f")
     point = as_floats(inputs, "inputs")
-    width = as_float(eps, "eps")
-    absolute, relative = as_float(atol, "atol"), as_float(rtol, "rtol")
-    for argument, tolerance in (("eps", width), ("atol", absolute), ("rtol", relative)):
+    step = as_float(eps, "eps")
+    tolerances = Tolerances(step, as_float(atol, "atol"), as_float(rtol, "rtol"))
+    for argument, tolerance in zip(Tolerances._fields, tolerances, strict=True):
         if not 0.0 <= tolerance < math.inf or (argument == "eps" and tolerance == 0.0):
             raise ArgumentValueError(
                 f"{argument} must be a small positive number, such as 1e-5, not {tolerance!r}."
             )
-    leaves = [Value(x) for x in point]
-    output = as_output(f(*leaves))
-    slack = absolute * max(1.0, abs(output.data))
-    found = gradient_numbers(output, leaves)
-    return tuple(
-        [
-            _check(f, point, place, output.data, found[place], width, slack, relative)
-            for place in range(len(point))
-        ]
-    )
+    as_integer(order, "order", least=1)
+    places = range(len(point))
+    reports: list[CheckedInput] = []
+    for times in range(order):
+        for slope_of in product(places, repeat=times):
+            checked = _Checked(f, slope_of, point)
+            reports.extend([checked.report(place, tolerances) for place in places])
+    return tuple(reports)
 
 
-def _check(
-    f: Function,
-    point: list[float],
-    place: int,
-    centre: float,
-    gradient: float,
-    eps: float,
-    slack: float,
-    rtol: float,
-) -> CheckedInput:
-    x = point[place]
-    h = eps * max(1.0, abs(x))
+def _slope(f: Function, place: int) -> Function:
+    """∂f/∂inputs[place] by the rules, as a function of Values."""
 
-    def at(offset: float) -> float:
-        moved = [Value(x) for x in point]
-        moved[place] = Value(x + offset)
-        return as_output(f(*moved)).data
+    def slope(*inputs: Value) -> Value:
+        return gradients(as_output(f(*inputs)), inputs, create_graph=True)[place]
 
-    sides = [(at(-width), at(width), width) for width in (h, h / 2, h / 4)]
-    below, above, _ = sides[0]
-    lost = x + h / 4 == x or x - h / 4 == x
-    # x ± h is rounded, so the step is the distance of the two points.
-    difference = math.nan if lost else (above - below) / ((x + h) - (x - h))
-    tolerance = slack + rtol * abs(difference)
-    # The slope right of x less the slope left of it halves with the step where f is smooth.
-    # At a kink it does not, for one of the two halvings, wherever in the step the kink is.
-    bends = ((below - 2.0 * centre + above) / width for below, above, width in sides)
-    reason = ""
-    if lost:
-        reason = f"a step of {h:.3g} is lost in rounding beside {x!r}"
-    elif not all(map(math.isfinite, [centre, *[number for side in sides for number in side]])):
-        reason = f"f is not finite everywhere within {h:.3g} of {x!r}"
-    elif any(abs(wide - 2.0 * narrow) > tolerance for wide, narrow in pairwise(bends)):
-        reason = f"f has a kink, a jump or a sharp bend within {h:.3g} of {x!r}"
-    elif not abs(gradient - difference) <= tolerance:
+    return slope
+
+
+class _Checked:
+    """`f`, or a slope of it, at a point: its graph, and its numbers when an input is moved."""
+
+    def __init__(self, f: Function, slope_of: tuple[int, ...], point: list[float]) -> None:
+        self.slope_of, self.point = slope_of, point
+        self.below = self.f = f
+        for place in slope_of:
+            self.below, self.f = self.f, _slope(self.f, place)
+        leaves = [Value(x) for x in point]
+        output = as_output(self.f(*leaves))
+        self.value, self.order = output.data, topological(output)
+        self.gradient, self.adjoints = gradient_numbers(output, leaves), adjoints(output)
+        by = "".join([f"∂inputs[{place}]" for place in slope_of])
+        power = superscript(str(len(slope_of))) if len(slope_of) > 1 else ""
+        self.name = f"∂{power}f/{by}" if slope_of else "f"
+
+    def at(self, place: int, x: float) -> float:
+        """The number for another x."""
+        leaves = self._leaves(place, x)
+        below = as_output(self.below(*leaves))
+        # The slope as a number, since the graph that is checked may say something else.
+        return gradient_numbers(below, leaves)[self.slope_of[-1]] if self.slope_of else below.data
+
+    def graph(self, place: int, x: float) -> list[Value]:
+        """The nodes for another x, in topological order."""
+        return topological(as_output(self.f(*self._leaves(place, x))))
+
+    def _leaves(self, place: int, x: float) -> list[Value]:
+        return [Value(x if i == place else number) for i, number in enumerate(self.point)]
+
+    def report(self, place: int, tolerances: Tolerances) -> CheckedInput:
+        """What is found of an input; `GradientError` where its gradient is wrong."""
+        x, gradient = self.point[place], self.gradient[place]
+        h = tolerances.eps * max(1.0, abs(x))
+
+        def found(difference: float, reason: str) -> CheckedInput:
+            return CheckedInput(place, gradient, difference, not reason, reason, self.slope_of)
+
+        if is_lost(x, h):
+            return found(math.nan, f"a step of {h:.3g} is lost in rounding beside {x!r}")
+        graphs = self.graph(place, x - h), self.order, self.graph(place, x + h)
+        noise = _rounding(graphs, self.adjoints)
+        numbers = central_difference(lambda moved: self.at(place, moved), x, h, noise)
+        slope, error = numbers.slope, numbers.error
+        if not numbers.finite:
+            return found(slope, f"{self.name} is not finite everywhere within {h:.3g} of {x!r}")
+        size = max(abs(slope), abs(gradient) if math.isfinite(gradient) else 0.0)
+        _, atol, rtol = tolerances
+        tolerance = rtol * abs(slope) + atol * min(max(1.0, abs(self.value)), size / RESOLVED)
+        gap = abs(gradient - slope)
+        if gap <= tolerance + error and error <= max(RESOLVED, rtol) * size:
+            return found(slope, "")
+        if error > 100.0 * numbers.rounding:
+            sharp = f"has a kink, a jump or a sharp bend within {h:.3g} of {x!r}"
+        else:
+            sharp = f"is rounded too coarsely: the difference may be off by {error:.3g}"
+        if gap <= tolerance + 2.0 * error:
+            return found(slope, f"{self.name} {sharp}")
+        excuse = self._excuse(place, h, slope, noise, graphs)
+        if excuse:
+            return found(slope, excuse)
+        of = f" of {self.name}" if self.slope_of else ""
         raise GradientError(
-            f"inputs[{place}] = {x!r}: the gradient is {gradient!r}, but the central difference "
-            f"with a step of {h:.3g} is {difference!r}; they may differ by {tolerance:.3g}. A rule "
-            f"is wrong, or f does not compute the same twice."
+            f"inputs[{place}] = {x!r}: the gradient{of} is {gradient!r}, but the central "
+            f"difference with a step of {h:.3g} is {slope!r}; they may differ by {tolerance:.3g}. "
+            f"A rule is wrong, or f drops a part of the graph, as with .data or detach()."
         )
-    return CheckedInput(place, gradient, difference, not reason, reason)
+
+    def _excuse(self, place: int, h: float, slope: float, noise: float, graphs: Graphs) -> str:
+        """Why a difference so far from the gradient does not prove it wrong; empty if it does."""
+        x, gradient = self.point[place], self.gradient[place]
+        gap = abs(gradient - slope)
+        if not same_bits(self.at(place, x), self.at(place, x)):
+            return f"{self.name} does not compute the same twice"
+        if not _alike(graphs):
+            return f"{self.name} is computed in another way within {h:.3g} of {x!r}"
+        for nodes in zip(*graphs, strict=True):
+            if _is_sharp(*nodes):
+                return f"{describe(nodes[1])} has a kink, a jump or an end within the step"
+        step, least = h / SHRINK, min(gap, abs(slope)) / 4.0
+        for _ in range(MOST_STEPS if math.isfinite(gap) else 0):
+            step /= SHRINK
+            if is_lost(x, step) or noise > least * step:
+                break
+            closer = central_difference(lambda moved: self.at(place, moved), x, step).slope
+            if abs(closer - gradient) <= gap / 2 or not abs(closer - slope) <= abs(slope) / 2:
+                return f"a step of {h:.3g} is too large: one of {step:.3g} gives {closer:.6g}"
+        return ""
+
+
+def _alike(graphs: Graphs) -> bool:
+    """Whether the graphs have the same ops in the same order."""
+    below, centre, above = [[node.op for node in graph] for graph in graphs]
+    return below == centre == above
+
+
+def _rounding(graphs: Graphs, slopes: dict[Value, float]) -> float:
+    """What rounding may do to a difference of two outputs: a unit per result, times its slope."""
+    if not _alike(graphs):
+        return max([_rounding((graph,) * 3, adjoints(graph[-1])) for graph in graphs])
+    return sum([_rounded(*nodes, slopes.get(nodes[1], 0.0)) for nodes in zip(*graphs, strict=True)])
+
+
+def _rounded(below: Value, centre: Value, above: Value, slope: float) -> float:
+    """What the rounding of one result may do to a difference of two outputs.
+
+    Nothing where it is the same for both, and should be by its partials, since no operand moves or
+    none has a slope: the 0 of a ReLU, or x·x on both sides of 0.
+    """
+    if centre.op is None or not math.isfinite(slope):
+        return 0.0
+    if below is not above and below.data == above.data:
+        moves = [b.data - a.data for a, b in zip(below.parents, above.parents, strict=True)]
+        # A constant has no partial; one that moves was computed from x outside of the graph.
+        if not any(
+            move and (operand.constant or move * partial)
+            for move, operand, partial in zip(moves, centre.parents, centre.partials, strict=True)
+        ):
+            return 0.0
+    return abs(slope) * math.ulp(max(abs(below.data), abs(centre.data), abs(above.data)))
+
+
+def _is_sharp(below: Value, centre: Value, above: Value) -> bool:
+    """Whether the op of a node has a kink, a jump or an end where its operands move.
+
+    Beside an operand whose slope is infinite or NaN, even if it does not move: 0 · inf is NaN.
+    """
+    if centre.op is None:
+        return False
+    op, numbers = operation(centre), [operand.data for operand in centre.parents]
+    for position, x in enumerate(numbers):
+
+        def moved(number: float, position: int = position) -> float:
+            operands = [number if i == position else x for i, x in enumerate(numbers)]
+            return op.value(*operands)
+
+        step = max(abs(x - below.parents[position].data), abs(above.parents[position].data - x))
+        if not math.isfinite(centre.partials[position]):
+            beside = moved(math.nextafter(x, -math.inf)), moved(math.nextafter(x, math.inf))
+            # Of numbers this large all floats are whole, and show no end between them.
+            if abs(x) >= 2.0**52 or not all(map(math.isfinite, beside)):
+                return True
+            step = max(step, EDGE * abs(x), EDGE)
+        if step == 0.0 or is_lost(x, step):
+            continue
+        noise = math.ulp(max(abs(below.data), abs(centre.data), abs(above.data)))
+        found = central_difference(moved, x, step, noise)
+        if not found.finite or found.bend > SHARP * abs(found.slope) + 100.0 * found.rounding:
+            return True
+    return False
