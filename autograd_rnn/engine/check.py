@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final, NamedTuple, TypeAlias
 
 from ..arguments import as_float, as_floats, as_function, as_integer
 from ..errors import ArgumentValueError, GradientError
 from ..graph.notation import superscript
-from ..graph.sweep import adjoints
+from ..graph.sweep import Slope, adjoints, adjoints_by, recorded_slopes
 from ..graph.walk import describe, operation, topological
 from ..ops.ieee import same_bits
-from .differences import central_difference, is_lost
+from .differences import Difference, central_difference, is_lost
 from .reverse import Function, as_output, gradient_numbers, gradients
 from .value import Value
 
@@ -28,6 +29,7 @@ SHRINK: Final = 4.0
 MOST_STEPS: Final = 24
 
 # The nodes of what is checked, in topological order: left of the point, there, and right of it.
+Nodes: TypeAlias = tuple[Value, Value, Value]
 Graphs: TypeAlias = tuple[list[Value], list[Value], list[Value]]
 
 
@@ -133,6 +135,10 @@ class _Checked:
         output = as_output(self.f(*leaves))
         self.value, self.order = output.data, topological(output)
         self.gradient, self.adjoints = gradient_numbers(output, leaves), adjoints(output)
+        sizes = adjoints_by(output, 1.0, _sizes_of_slopes, _product_of_sizes)
+        unit = sys.float_info.epsilon * (8 + len(self.order))
+        # What rounding may do to the gradient itself, whose terms may cancel.
+        self.gradient_rounding = [unit * sizes.get(leaf, 0.0) for leaf in leaves]
         by = "".join([f"∂inputs[{place}]" for place in slope_of])
         power = superscript(str(len(slope_of))) if len(slope_of) > 1 else ""
         self.name = f"∂{power}f/{by}" if slope_of else "f"
@@ -164,22 +170,31 @@ class _Checked:
         graphs = self.graph(place, x - h), self.order, self.graph(place, x + h)
         noise = _rounding(graphs, self.adjoints)
         numbers = central_difference(lambda moved: self.at(place, moved), x, h, noise)
-        slope, error = numbers.slope, numbers.error
+        slope, error = numbers.slope, numbers.error + self.gradient_rounding[place]
         if not numbers.finite:
             return found(slope, f"{self.name} is not finite everywhere within {h:.3g} of {x!r}")
         size = max(abs(slope), abs(gradient) if math.isfinite(gradient) else 0.0)
         _, atol, rtol = tolerances
         tolerance = rtol * abs(slope) + atol * min(max(1.0, abs(self.value)), size / RESOLVED)
         gap = abs(gradient - slope)
-        if gap <= tolerance + error and error <= max(RESOLVED, rtol) * size:
-            return found(slope, "")
-        if error > 100.0 * numbers.rounding:
-            sharp = f"has a kink, a jump or a sharp bend within {h:.3g} of {x!r}"
+        if size == 0.0 and gap == 0.0:
+            resolved = numbers.rounding == 0.0 and _turns_smoothly(
+                graphs, self.adjoints, numbers, h
+            )
         else:
-            sharp = f"is rounded too coarsely: the difference may be off by {error:.3g}"
-        if gap <= tolerance + 2.0 * error:
-            return found(slope, f"{self.name} {sharp}")
-        excuse = self._excuse(place, h, slope, noise, graphs)
+            resolved = gap <= tolerance + error and error <= max(RESOLVED, rtol) * size
+        if resolved:
+            return found(slope, "")
+        if gap <= tolerance + 2.0 * error or error > max(abs(slope), numbers.turn) / 2.0:
+            if error > 100.0 * numbers.rounding:
+                return found(
+                    slope, f"{self.name} has a kink, a jump or a sharp bend within {h:.3g} of {x!r}"
+                )
+            return found(
+                slope,
+                f"{self.name} is rounded too coarsely: its differences may be off by {error:.3g}",
+            )
+        excuse = self._excuse(place, h, numbers, noise, graphs)
         if excuse:
             return found(slope, excuse)
         of = f" of {self.name}" if self.slope_of else ""
@@ -189,25 +204,26 @@ class _Checked:
             f"A rule is wrong, or f drops a part of the graph, as with .data or detach()."
         )
 
-    def _excuse(self, place: int, h: float, slope: float, noise: float, graphs: Graphs) -> str:
+    def _excuse(self, place: int, h: float, wide: Difference, noise: float, graphs: Graphs) -> str:
         """Why a difference so far from the gradient does not prove it wrong; empty if it does."""
         x, gradient = self.point[place], self.gradient[place]
-        gap = abs(gradient - slope)
         if not same_bits(self.at(place, x), self.at(place, x)):
             return f"{self.name} does not compute the same twice"
         if not _alike(graphs):
             return f"{self.name} is computed in another way within {h:.3g} of {x!r}"
-        for nodes in zip(*graphs, strict=True):
-            if _is_sharp(*nodes):
-                return f"{describe(nodes[1])} has a kink, a jump or an end within the step"
-        step, least = h / SHRINK, min(gap, abs(slope)) / 4.0
+        gap, step = abs(gradient - wide.slope), h / SHRINK
+        least = min(gap, abs(wide.slope)) / 4.0
         for _ in range(MOST_STEPS if math.isfinite(gap) else 0):
             step /= SHRINK
             if is_lost(x, step) or noise > least * step:
                 break
             closer = central_difference(lambda moved: self.at(place, moved), x, step).slope
-            if abs(closer - gradient) <= gap / 2 or not abs(closer - slope) <= abs(slope) / 2:
+            agrees = abs(closer - gradient) <= gap / 2.0
+            if agrees or not abs(closer - wide.slope) <= abs(wide.slope) / 2.0:
                 return f"a step of {h:.3g} is too large: one of {step:.3g} gives {closer:.6g}"
+        for nodes in zip(*graphs, strict=True):
+            if _is_sharp(*nodes):
+                return f"{describe(nodes[1])} has a kink, a jump or an end within the step"
         return ""
 
 
@@ -217,30 +233,73 @@ def _alike(graphs: Graphs) -> bool:
     return below == centre == above
 
 
+def _sizes_of_slopes(node: Value) -> Iterator[Slope[Value]]:
+    """The slopes of a node without their signs."""
+    for position, operand, slope in recorded_slopes(node):
+        yield position, operand, max(abs(slope), sys.float_info.min)
+
+
+def _product_of_sizes(adjoint: float, slope: float) -> float:
+    # What is rounded off a number below the normal ones is as large as off the least of these.
+    return max(adjoint * slope, sys.float_info.min)
+
+
 def _rounding(graphs: Graphs, slopes: dict[Value, float]) -> float:
-    """What rounding may do to a difference of two outputs: a unit per result, times its slope."""
-    if not _alike(graphs):
-        return max([_rounding((graph,) * 3, adjoints(graph[-1])) for graph in graphs])
-    return sum([_rounded(*nodes, slopes.get(nodes[1], 0.0)) for nodes in zip(*graphs, strict=True)])
+    """What rounding may do to the difference of the outputs on both sides.
 
-
-def _rounded(below: Value, centre: Value, above: Value, slope: float) -> float:
-    """What the rounding of one result may do to a difference of two outputs.
-
-    Nothing where it is the same for both, and should be by its partials, since no operand moves or
-    none has a slope: the 0 of a ReLU, or x·x on both sides of 0.
+    That is a unit in the last place of each result, times the slope of the output by it.
     """
-    if centre.op is None or not math.isfinite(slope):
-        return 0.0
-    if below is not above and below.data == above.data:
-        moves = [b.data - a.data for a, b in zip(below.parents, above.parents, strict=True)]
+    if not _alike(graphs):
+        return max(
+            [
+                _total_of_units([(node,) * 3 for node in graph], adjoints(graph[-1]))
+                for graph in graphs
+            ]
+        )
+    nodes = zip(*graphs, strict=True)
+    return _total_of_units(
+        [three for three in nodes if not _is_same(three[1], three[0], three[2])], slopes
+    )
+
+
+def _turns_smoothly(
+    graphs: Graphs, slopes: dict[Value, float], numbers: Difference, h: float
+) -> bool:
+    """Whether a function that is the same on both sides has no kink between them.
+
+    Either it is constant, or it turns as a smooth one does, by more than rounding can.
+    """
+    nodes = zip(*graphs, strict=True)
+    moved = [
+        three
+        for three in nodes
+        if not (_is_same(three[1], three[0], three[1]) and _is_same(three[1], three[1], three[2]))
+    ]
+    flutter = 40.0 * _total_of_units(moved, slopes) / h
+    return numbers.bend <= flutter <= SHARP * numbers.turn
+
+
+def _is_same(node: Value, left: Value, right: Value) -> bool:
+    """Whether a result is the same at two points, and should be: no operand that moves has a slope.
+
+    Such are the 0 of a ReLU, and x·x on both sides of 0, but not 1e20 + x.
+    """
+    moves = [b.data - a.data for a, b in zip(left.parents, right.parents, strict=True)]
+    return left.data == right.data and not any(
         # A constant has no partial; one that moves was computed from x outside of the graph.
-        if not any(
-            move and (operand.constant or move * partial)
-            for move, operand, partial in zip(moves, centre.parents, centre.partials, strict=True)
-        ):
-            return 0.0
-    return abs(slope) * math.ulp(max(abs(below.data), abs(centre.data), abs(above.data)))
+        move and (operand.constant or move * partial)
+        for move, operand, partial in zip(moves, node.parents, node.partials, strict=True)
+    )
+
+
+def _total_of_units(nodes: list[Nodes], slopes: dict[Value, float]) -> float:
+    """A unit in the last place of each of these results, times the slope of the output by it."""
+    total = 0.0
+    for below, node, above in nodes:
+        slope = slopes.get(node, 0.0)
+        if node.op is not None and math.isfinite(slope):
+            total += abs(slope) * math.ulp(max(abs(below.data), abs(node.data), abs(above.data)))
+    return total
 
 
 def _is_sharp(below: Value, centre: Value, above: Value) -> bool:

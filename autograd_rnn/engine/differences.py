@@ -11,13 +11,14 @@ class Difference(NamedTuple):
     """The slope of a function by central differences, and what it may be off by.
 
     `error` is made up of `rounding`, of what is left of the curve, and of `bend`, by which the
-    slopes on the two sides fail to meet.
+    slopes on the two sides fail to meet.  `turn` is the most that these two slopes differ by.
     """
 
     slope: float
     error: float
     rounding: float
     bend: float
+    turn: float
 
     @property
     def finite(self) -> bool:
@@ -55,4 +56,4 @@ def central_difference(
     # The plain difference has the least rounding, the extrapolated one the least of the curve.
     plain, extrapolated = abs(half - wide) * 4.0 / 3.0 + rounding, abs(fine - coarse) + 6 * rounding
     slope, error = (wide, plain) if plain <= extrapolated else (fine, extrapolated)
-    return Difference(slope, error + bend, rounding, bend)
+    return Difference(slope, error + bend, rounding, bend, max(map(abs, bends)))
