@@ -170,23 +170,29 @@ class _Checked:
         graphs = self.graph(place, x - h), self.order, self.graph(place, x + h)
         noise = _rounding(graphs, self.adjoints)
         numbers = central_difference(lambda moved: self.at(place, moved), x, h, noise)
-        slope, error = numbers.slope, numbers.error + self.gradient_rounding[place]
+        slope, error = numbers.slope, numbers.error
+        if math.isfinite(gradient):
+            error += self.gradient_rounding[place]
         if not numbers.finite:
             return found(slope, f"{self.name} is not finite everywhere within {h:.3g} of {x!r}")
         size = max(abs(slope), abs(gradient) if math.isfinite(gradient) else 0.0)
         _, atol, rtol = tolerances
         tolerance = rtol * abs(slope) + atol * min(max(1.0, abs(self.value)), size / RESOLVED)
         gap = abs(gradient - slope)
-        if size == 0.0 and gap == 0.0:
-            resolved = numbers.rounding == 0.0 and _turns_smoothly(
-                graphs, self.adjoints, numbers, h
-            )
+        # The slopes on both sides may differ by this much for rounding alone.
+        flutter = 40.0 * _rounding_of_turns(graphs, self.adjoints) / h
+        if size == 0.0 == numbers.rounding:
+            # The same on both sides: constant, or turning as a smooth function does.
+            resolved = gap == 0.0 and numbers.turns_smoothly(flutter)
         else:
             resolved = gap <= tolerance + error and error <= max(RESOLVED, rtol) * size
         if resolved:
             return found(slope, "")
-        if gap <= tolerance + 2.0 * error or error > max(abs(slope), numbers.turn) / 2.0:
-            if error > 100.0 * numbers.rounding:
+        if (
+            gap <= tolerance + 2.0 * error
+            or numbers.error > max(abs(slope), max(map(abs, numbers.turns))) / 2.0
+        ):
+            if error > 100.0 * numbers.rounding + flutter:
                 return found(
                     slope, f"{self.name} has a kink, a jump or a sharp bend within {h:.3g} of {x!r}"
                 )
@@ -262,34 +268,29 @@ def _rounding(graphs: Graphs, slopes: dict[Value, float]) -> float:
     )
 
 
-def _turns_smoothly(
-    graphs: Graphs, slopes: dict[Value, float], numbers: Difference, h: float
-) -> bool:
-    """Whether a function that is the same on both sides has no kink between them.
-
-    Either it is constant, or it turns as a smooth one does, by more than rounding can.
-    """
-    nodes = zip(*graphs, strict=True)
+def _rounding_of_turns(graphs: Graphs, slopes: dict[Value, float]) -> float:
+    """What rounding may do to the difference of the outputs on a side and at the point."""
+    if not _alike(graphs):
+        return _rounding(graphs, slopes)
     moved = [
-        three
-        for three in nodes
-        if not (_is_same(three[1], three[0], three[1]) and _is_same(three[1], three[1], three[2]))
+        (below, node, above)
+        for below, node, above in zip(*graphs, strict=True)
+        if not (_is_same(node, below, node) and _is_same(node, node, above))
     ]
-    flutter = 40.0 * _total_of_units(moved, slopes) / h
-    return numbers.bend <= flutter <= SHARP * numbers.turn
+    return _total_of_units(moved, slopes)
 
 
 def _is_same(node: Value, left: Value, right: Value) -> bool:
-    """Whether a result is the same at two points, and should be: no operand that moves has a slope.
+    """Whether a result is the same at two points, and should be by its partials.
 
-    Such are the 0 of a ReLU, and x·x on both sides of 0, but not 1e20 + x.
+    Such are the 0 of a ReLU, x·x on both sides of 0, and x - x, but not 1e20 + x.
     """
-    moves = [b.data - a.data for a, b in zip(left.parents, right.parents, strict=True)]
-    return left.data == right.data and not any(
-        # A constant has no partial; one that moves was computed from x outside of the graph.
-        move and (operand.constant or move * partial)
-        for move, operand, partial in zip(moves, node.parents, node.partials, strict=True)
-    )
+    expected = 0.0
+    for a, b, slope in zip(left.parents, right.parents, node.partials, strict=True):
+        if not same_bits(a.data, b.data):
+            # A constant has no partial; one that moves was computed from x outside of the graph.
+            expected += (b.data - a.data) * (1.0 if a.constant else slope)
+    return left.data == right.data and expected == 0.0
 
 
 def _total_of_units(nodes: list[Nodes], slopes: dict[Value, float]) -> float:
