@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..arguments import as_float, as_function, as_name, as_text, many, shown
 from ..errors import ArgumentTypeError, ArgumentValueError, AutogradError
 from .op import ATOM, CALL, LINEAR, SUM, TABLE, Op, Rule, as_scalar, nothing
-from .tracer import Tracer
+from .tracer import Number
 
 # Numbers at which a new op is tried.
 TRIALS: Final = ((0.5, 1.5), (-1.5, 0.5))
@@ -194,29 +194,6 @@ def _ieee_rule(rule: Rule, what: str) -> Rule:
         return as_float(slope.data if isinstance(slope, Number) else slope, what)
 
     return ieee_rule
-
-
-class Number(Tracer):
-    """A float whose operators are those of the table, in IEEE arithmetic; no condition reads it."""
-
-    __slots__ = ("data",)
-
-    def __init__(self, data: float) -> None:
-        self.data = data
-
-    @staticmethod
-    def _apply_op(op: Op, operands: tuple[Any, ...]) -> Number:
-        numbers = [x.data if isinstance(x, Number) else as_float(x, "an operand") for x in operands]
-        return Number(op.value(*numbers))
-
-    def __bool__(self) -> bool:
-        raise TypeError("a condition reads the operand")
-
-    def __eq__(self, other: object) -> bool:
-        raise TypeError("a condition reads the operand")
-
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__
-    __hash__ = None  # type: ignore[assignment]
 
 
 # --- trials ---------------------------------------------------------------------------------------
