@@ -39,8 +39,6 @@ FIRST_STEPS: Final = 4
 LAST_STEPS: Final = 3
 LONGEST_EXPRESSION: Final = 24
 LONGEST_SUBTITLE: Final = 100
-    "a → b: assigned since, from a to b; results and gradients are as they were computed"
-)
 
 
 class DrawnNode(Node, Protocol):
@@ -323,10 +321,10 @@ class GraphView(Reading):
     @property
     def subtitle(self) -> str:
         """How the last step and the output are computed; nothing where that is too long."""
-        if not self.assigned.keys().isdisjoint(self.nodes.values()):
-            return self.note()
-        if self.notes:
-            return "a number on an arrow is the local derivative"
+        local = "a number on an arrow is the local derivative" if self.notes else ""
+        told = "" if self.assigned.keys().isdisjoint(self.nodes.values()) else self.note()
+        if local or told:
+            return "; ".join(filter(None, (told, local)))
         count = len(self.steps)
         last = [n for n in self.order if n.name is not None and self.step_of.get(n) == count]
         if count > 1 and self.states.isdisjoint(last):
