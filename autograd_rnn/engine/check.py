@@ -70,11 +70,11 @@ def check_gradients(
     """A `CheckedInput` for each input of `f`, once the gradients agree with central differences.
 
     `f` takes a Value per input and returns one.  An input x is moved by h = eps·max(1, |x|) and
-    less to both sides.  Gradient and difference may differ by rtol times the larger one and by
-    atol·max(1, |f|), of which no more counts than atol·10⁴ times the larger one; and by what the
-    difference itself may be off by, which is estimated.  That finds a rule that is wrong by a
-    factor of 1.0005, whatever is added to it or multiplied by it: `GradientError` names the input
-    and both numbers.
+    less to both sides.  Gradient and difference may differ by rtol·|difference|, by atol·max(1, |f|)
+    (of which no more counts than atol·10⁴ times the larger of the two), and by what the difference
+    itself may be off by, which is estimated.  So a rule that is wrong by a factor of 1.0005 never
+    passes, whatever it is added to or multiplied by: `GradientError` names the input and both
+    numbers, or the input is not checked.
 
     An input is reported with `checked` False, and the reason, where nothing has been compared:
     where the difference may be off by more than 10⁻⁴ of it (and more than rtol), since `f` has a
