@@ -70,8 +70,8 @@ def check_gradients(
     """A `CheckedInput` for each input of `f`, once the gradients agree with central differences.
 
     `f` takes a Value per input and returns one.  An input x is moved by h = eps·max(1, |x|) and
-    less to both sides.  Gradient and difference may differ by rtol·|difference|, by atol·max(1, |f|)
-    (of which no more counts than atol·10⁴ times the larger of the two), and by what the difference
+    less to both sides.  Gradient and difference may differ by rtol·|difference|, by atol·max(1,
+    |f|), which is at most atol·10⁴ times the larger of the two, and by what the difference
     itself may be off by, which is estimated.  So a rule that is wrong by a factor of 1.0005 never
     passes, whatever it is added to or multiplied by: `GradientError` names the input and both
     numbers, or the input is not checked.
