@@ -63,7 +63,7 @@ def test_of_a_network_only_slopes_lost_beside_the_loss_are_not_compared(
 ) -> None:
     for report in check_gradients(loss, weights):
         if not report.checked:
-            assert abs(report.gradient) < 1e-6
+            assert abs(report.gradient) < 1e-4
             assert report.reason
 
 
