@@ -28,6 +28,8 @@ EDGE: Final = 1e-5
 # How many times smaller than the last one each further step is, and how many there are at most.
 SHRINK: Final = 4.0
 MOST_STEPS: Final = 24
+# With each order there are as many times more derivatives as there are inputs.
+MOST_ORDER: Final = 4
 
 # The nodes of what is checked, in topological order: left of the point, there, and right of it.
 Nodes: TypeAlias = tuple[Value, Value, Value]
@@ -71,8 +73,8 @@ def check_gradients(
     """A `CheckedInput` for each input of `f`, once the gradients agree with central differences.
 
     `f` takes a Value per input and returns one.  An input x is moved by h = eps·max(1, |x|) and
-    less to both sides.  Gradient and difference may differ by rtol·|difference|, by atol·max(1, |f|)
-    (of which no more counts than atol·10⁴ times the larger of the two), and by what the difference
+    less to both sides.  Gradient and difference may differ by rtol·|difference|, by atol·max(1,
+    |f|), which is at most atol·10⁴ times the larger of the two, and by what the difference
     itself may be off by, which is estimated.  So a rule that is wrong by a factor of 1.0005 never
     passes, whatever it is added to or multiplied by: `GradientError` names the input and both
     numbers, or the input is not checked.
@@ -85,7 +87,7 @@ def check_gradients(
 
     With `order=2` the second derivatives by the rules are compared as well, with differences of
     the gradient: after the reports of `f` come those of ∂f/∂inputs[0], and so on; with 3 those of
-    the second derivatives.
+    the second derivatives, and so on to 4.
 
     >>> check_gradients(lambda x, y: x * y, [2, 5])[0].checked
     True
@@ -105,7 +107,7 @@ def check_gradients(
             raise ArgumentValueError(
                 f"{argument} must be a small positive number, such as 1e-5, not {tolerance!r}."
             )
-    as_integer(order, "order", least=1)
+    as_integer(order, "order", least=1, most=MOST_ORDER)
     places = range(len(point))
     reports: list[CheckedInput] = []
     for times in range(order):

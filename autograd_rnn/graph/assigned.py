@@ -12,7 +12,7 @@ from ..ops.op import Op
 from ..ops.tracer import Number
 from .walk import SomeNode, operation
 
-MOST_ROUNDS: Final = 60  # of Newton's method, with the slope at its end
+MOST_ROUNDS: Final = 4  # for a number to the last bits
 
 
 def assigned_since(order: Iterable[SomeNode]) -> dict[SomeNode, float | None]:
@@ -67,13 +67,20 @@ def _solved(node: SomeNode, leaf: SomeNode, known: dict[SomeNode, float | None])
         return node.data - operation(node).value(*_operands(node, {**known, leaf: number}))
 
     number, unit = leaf.data, math.ulp(node.data)
-    for _ in range(MOST_ROUNDS):
-        if not slope or abs(missing(number)) <= unit:
-            break
-        number += missing(number) / slope
+    if slope and _slope_now(node, leaf, known) == slope:  # a line, which has one solution
+        for _ in range(MOST_ROUNDS):
+            number += missing(number) / slope
     beside = [missing(number * (1.0 + side * 2.0**-40)) for side in (1.0, -1.0)]
     sharp = abs(missing(number)) <= unit < min(map(abs, beside))
     return number if sharp else None
+
+
+def _slope_now(node: SomeNode, leaf: SomeNode, known: dict[SomeNode, float | None]) -> float:
+    """The slope of a result by a leaf, at the number that the leaf has now."""
+    operands, op = _operands(node, {**known, leaf: leaf.data}), operation(node)
+    rules = [rule for rule, parent in zip(op.partials, node.parents, strict=True) if parent is leaf]
+    slope: float = sum([rule(*operands, op.value(*operands)) for rule in rules])
+    return slope
 
 
 def _is_close(one: float | None, other: float | None) -> bool:
