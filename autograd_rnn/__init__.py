@@ -30,9 +30,9 @@ from .networks.model import Model, Unrolled
 from .networks.rnn import RNN, Linear, counter
 from .networks.stack import Stack, load_model
 from .networks.torch import from_torch, to_torch
+from .ops.custom import primitive
 from .ops.functions import dot, logsumexp, softmax
 from .ops.losses import Loss, binary_cross_entropy, cross_entropy, squared_error
-from .ops.op import primitive
 from .ops.table import (
     abs,
     cos,

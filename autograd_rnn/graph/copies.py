@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..errors import ArgumentValueError
 from ..ops.functions import summed
+from .assigned import assigned_since
 from .notation import Text, accent, label, number, table, write, write_number
 from .sweep import adjoints
 from .walk import Node, Run, check_node, check_run, describe, steps_of, topological
@@ -20,8 +21,9 @@ class Copy:
 
     `index` counts the uses from 1 in topological order, `step` is the step of the network (None
     without one, or outside its steps), `grad` is ∂output/∂copy = `adjoint` · `partial`, that is
-    ∂output/∂consumer · ∂consumer/∂copy.  The lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁,
-    w⃛₁, and so does `name`.
+    ∂output/∂consumer · ∂consumer/∂copy.  If the parameter was assigned since, all of these are as
+    the graph was computed (`data` only where a partial or a result tells the number before).  The
+    lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁, w⃛₁, and so does `name`.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -120,10 +122,11 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
             f"parameter is the constant {describe(parameter)}, and constants are never "
             f"differentiated: make it a variable with Value({parameter.data})."
         )
-    name, adjoint = parameter.name, adjoints(output)
+    name, adjoint, order = parameter.name, adjoints(output), topological(output)
+    before = assigned_since([node for node in order if parameter in node.parents]).get(parameter)
     steps = {} if run is None else steps_of(run)
     found: list[Copy] = []
-    for place, consumer in enumerate(topological(output), 1):
+    for place, consumer in enumerate(order, 1):
         if consumer is parameter and name is None:
             name = f"v_{place}"
         for position, operand in enumerate(consumer.parents):
@@ -136,7 +139,7 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
                     parameter=parameter,
                     consumer=consumer,
                     position=position,
-                    data=parameter.data,
+                    data=parameter.data if before is None else before,
                     adjoint=slope,
                     partial=partial,
                     grad=slope * partial,
