@@ -59,8 +59,7 @@ class Value:
     _mark: float
 
     def __init__(self, data: object, name: object = None) -> None:
-        self._data = as_float(data, "data")
-        self._name = None if name is None else as_name(name)
+        self._data, self._name = as_float(data, "data"), None if name is None else as_name(name)
         self._op = self._x = self._y = None
         self._grad = self._dx = self._dy = 0.0
         self._mark = VARIABLE
