@@ -12,7 +12,7 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss
 from .backend import Backend, Devices, choose_backend
 from .batch import Batch, Sequences, Targets, as_batch
-from .objective import Objective, StepFunction
+from .objective import Objective, StepFunction, check_closed
 
 AT: Final = ("last", "every")
 #: An output: a number, or a list for one of several entries.
@@ -131,6 +131,7 @@ class CompiledStep:
         A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
         """
         as_integer(threads, "threads", least=1, most=1024)
+        check_closed(self.parameters)
         batch = self._batch(sequences, targets)
         total, gradient = batch.backend.run(batch.packed, threads)
         count = len(batch)
@@ -151,6 +152,7 @@ class CompiledStep:
         [17.0, 1.0]
         """
         as_integer(threads, "threads", least=1, most=1024)
+        check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
         found = batch.backend.predict(batch.packed, threads)
         if self.objective.every:
@@ -170,6 +172,7 @@ class CompiledStep:
         >>> compiled.gradients_per_step([[1, 0, 1]], [15])
         [[[0.0, 64.0], [16.0, 0.0], [16.0, 4.0]]]
         """
+        check_closed(self.parameters)
         batch = self._batch(sequences, targets)
         found = batch.backend.per_step(batch.packed)
         return [[self._by_variables(list(map(float, row))) for row in rows] for rows in found]

@@ -17,7 +17,7 @@ from ..graph.walk import swept
 from ..loading import advise_to_compile
 from .backend import Backend
 from .batch import Batch
-from .objective import Objective
+from .objective import Objective, check_closed
 
 
 class Eager(Backend):
@@ -50,6 +50,7 @@ class Eager(Backend):
             loss, _ = self.objective.unrolled(parameters, _leaves(xs), _leaves(ys))
         if not isinstance(loss, Value):
             return [as_float(loss, "the loss"), *[0.0] * len(parameters)]
+        check_closed([loss])
         return [loss.data, *gradients(loss, parameters, create_graph=False)]
 
     def predict(self, packed: Any, threads: int) -> Sequence[Any]:
@@ -125,4 +126,5 @@ def _leaves(vectors: Any) -> list[tuple[Value, ...]]:
 def _numbers(output: Any) -> list[float]:
     """The entries of an output as floats."""
     entries = output if isinstance(output, tuple | list) else [output]
+    check_closed([one for one in entries if isinstance(one, Value)])
     return [one.data if isinstance(one, Value) else as_float(one, "the output") for one in entries]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from ..engine.points import is_open
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import LossFunction
@@ -72,6 +73,18 @@ class Objective(NamedTuple):
                 loss = self.loss_of(output, ys[k if self.every else 0])
                 total = loss if total is None else total + loss
         return (total / float(len(xs)) if self.every and len(ys) else total), outputs
+
+
+def check_closed(values: Sequence[Value]) -> None:
+    """`ValueError` if a derivative is being taken outside by what these Values depend on.
+
+    It would be lost, as a compiled step gives floats.
+    """
+    if is_open(values):
+        raise ArgumentValueError(
+            "a compiled step gives floats, but here it depends on a variable by which a derivative "
+            "is being taken outside, which would be lost: unroll the model in that function."
+        )
 
 
 def constants(vectors: Any) -> list[tuple[Value, ...]]:

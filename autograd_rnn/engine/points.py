@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..arguments import as_float
 from ..graph.walk import check_fresh
-from .shared import SWEEPS, WATCHERS, detached, is_followed, unwatched, watchers
+from .shared import SWEEPS, WATCH, WATCHERS, detached, is_followed, unwatched, watchers
 from .sweep import begin, number_in, reaches, results_since
 from .value import Value, constant
 
@@ -21,7 +22,9 @@ Scalar: TypeAlias = Value | float
 
 OPEN: Final[set[Value]] = set()
 _starts: Final[list[float]] = []
-_shared: Final[list[tuple[set[Value], float]]] = []
+_PARAMETERS: Final[ContextVar[tuple[tuple[set[Value], float], ...]]] = ContextVar(
+    "PARAMETERS", default=()
+)
 
 
 class Call(NamedTuple):
@@ -70,14 +73,17 @@ def opened(points: Sequence[Value], start: float) -> Iterator[None]:
 
 @contextmanager
 def opened_parameters(parameters: Sequence[Value]) -> Iterator[None]:
-    """A context in which a function is differentiated by Values that other threads may share."""
+    """A context in which a function is differentiated by Values that other threads may share.
+
+    It is open in this thread or asyncio task alone.
+    """
     older = any(parameter.op is not None for parameter in parameters)
-    entry = set(parameters), 0.0 if older else begin()
-    _shared.append(entry)
+    before = _PARAMETERS.get()
+    _PARAMETERS.set((*before, (set(parameters), 0.0 if older else begin())))
     try:
         yield
     finally:
-        _shared.remove(entry)
+        _PARAMETERS.set(before)
 
 
 @contextmanager
@@ -102,11 +108,16 @@ def wants_graph(
         return create_graph
     if any(isinstance(x, Value) for x in given):
         return True
-    groups = [(OPEN, min(_starts)), *_shared] if OPEN else _shared
-    return any(
-        is_followed(output) or any(reaches(output, *group) for group in groups)
-        for output in outputs
-    )
+    groups, found = _PARAMETERS.get(), list(outputs)
+    return is_open(found) or any(reaches(output, *group) for group in groups for output in found)
+
+
+def is_open(outputs: Iterable[Value]) -> bool:
+    """Whether one depends on the points of a function that is being differentiated or recorded."""
+    if not (OPEN or WATCH.open):
+        return False  # at once, as there may be thousands of outputs
+    start = min(_starts, default=0.0)
+    return any(is_followed(output) or reaches(output, OPEN, start) for output in outputs)
 
 
 def returned(results: Iterable[Scalar], given: Iterable[Scalar]) -> tuple[Scalar, ...]:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -233,3 +234,53 @@ def test_the_gradient_by_a_constant_parameter_is_0(backend: str) -> None:
     assert step.gradients_per_step([[2]], [1]) == [[[0.0, 4.0]]]
     frozen.data = 1.0
     assert step.loss_and_gradients([[2]], [1]) == (25.0, [0.0, 20.0])
+
+
+@pytest.mark.parametrize("backend", ["eager", *BACKENDS])
+def test_a_compiled_step_drops_no_variable_of_a_derivative_outside(backend: str) -> None:
+    def listed(w: Any) -> Any:
+        step = compile_step(
+            lambda q, x, p: (q, p[0] * x[0]), "squared_error", [w], [], backend=backend
+        )
+        return step.loss_and_gradients([[2]], [1])[0]
+
+    def captured(w: Any) -> Any:
+        step = compile_step(lambda q, x, p: (q, w * x[0]), "squared_error", [], [], backend=backend)
+        return step.loss_and_gradients([[2]], [1])[0]
+
+    def predicted(w: Any) -> Any:
+        step = compile_step(lambda q, x, p: (q, w * x[0]), "squared_error", [], [], backend=backend)
+        return step.predict([[2]])[0]
+
+    def predicted_with_others(w: Any) -> Any:
+        step = compile_step(
+            *(lambda q, x, p: (q, (x[0], w * x[0])), "squared_error", [], []), backend=backend
+        )
+        return step.predict([[2]])[0][1]
+
+    for f in (listed, captured, predicted, predicted_with_others):
+        with pytest.raises((ValueError, RecordingError), match="by which .*is being taken outside"):
+            grad(f)(3.0)
+    closed = compile_step(
+        lambda q, x, p: (q, p[0] * x[0]), "squared_error", [Value(3.0)], [], backend=backend
+    )
+    assert grad(lambda w: w * closed.loss_and_gradients([[2]], [1])[0])(1.0) == 25.0
+
+
+def test_threads_share_parameters() -> None:
+    """What one thread differentiates by them changes nothing in another."""
+    w = Value(0.5, "w")
+
+    def step(state: Any, x: Any, given: Any) -> Any:
+        def beside() -> Any:
+            other = compile_step(
+                lambda q, x, p: (q, p[0] * x[0]), "squared_error", [w], [], backend="eager"
+            )
+            return gradients(w * w, [w]), other.loss_and_gradients([[1]], [1])
+
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(beside).result() == ((1.0,), (0.25, [-1.0]))
+        return state, given[0] * x[0]
+
+    compiled = compile_step(step, "squared_error", [w], [], backend="eager")
+    assert compiled.loss_and_gradients([[1]], [1]) == (0.25, [-1.0])
