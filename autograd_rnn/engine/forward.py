@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..arguments import as_floats, as_function
 from ..errors import ArgumentValueError
-from ..graph.sweep import carry, recorded_slopes
+from ..graph.sweep import carry, tangent_at
 from ..graph.walk import swept
 from .reverse import Function, Scalar, as_output, gradient_numbers, slopes_by_rule
 from .value import Value, constant
@@ -23,8 +23,7 @@ def jvp(f: Function, primals: Sequence[float], tangents: Sequence[float]) -> tup
     (10.0, 5.0)
     """
     output, found = _start(f, primals, tangents, ("primals", "tangents"))
-    carry(swept(output), found, recorded_slopes)
-    return output.data, found.get(output, 0.0)
+    return output.data, tangent_at(output, list(found), list(found.values()))
 
 
 def hvp(f: Function, point: Sequence[float], vector: Sequence[float]) -> tuple[float, ...]:
