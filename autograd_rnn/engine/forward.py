@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from ..arguments import as_floats, as_function
 from ..errors import ArgumentValueError
-from ..graph.sweep import carry, tangent_at
+from ..graph.sweep import carry, tangent_at, times
 from ..graph.walk import swept
+from . import walks
 from .reverse import Function, Scalar, as_output, gradient_numbers, slopes_by_rule
-from .value import Value, constant
+from .shared import WATCH
+from .value import Value, compiled, constant
 
 
 def jvp(f: Function, primals: Sequence[float], tangents: Sequence[float]) -> tuple[float, float]:
@@ -37,8 +39,10 @@ def hvp(f: Function, point: Sequence[float], vector: Sequence[float]) -> tuple[f
     """
     output, found = _start(f, point, vector, ("point", "vector"))
     inputs = list(found)
+    if compiled and not WATCH.open:
+        return tuple(walks.turns_at(output, inputs, inputs, list(found.values())))
     tangents: dict[Value, Scalar] = {**found}
-    carry(swept(output), tangents, slopes_by_rule(tangents))
+    carry(swept(output), tangents, slopes_by_rule(tangents), times)
     tangent = tangents.get(output)
     # A tangent that is a number does not depend on the inputs.
     return gradient_numbers(tangent if isinstance(tangent, Value) else constant(0.0), inputs)

@@ -3,10 +3,12 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from autograd_rnn.engine.shared cimport Sweeps
-from autograd_rnn.engine.value cimport Value
+from autograd_rnn.engine.value cimport Value, _node
+from autograd_rnn.ops.op cimport Op
 
 cdef double VARIABLE
 cdef Sweeps SWEEPS
+cdef object kinds_of_slopes
 
 # --- nodes by address -------------------------------------------------------------------------
 # What follows keeps no references: the graph does, since no Python runs from the time when nodes
@@ -145,10 +147,7 @@ cdef inline list nodes_in_order(list roots, bint past_constants):
         free(unmarked.numbers)
 
 cdef inline int order_results(PyObject *output, double sweep, Nodes *order, Nodes *path) except -1:
-    """Append what `sweep._ops_in_order` gives; a mark is the sweep's number plus the place.
-
-    So the next sweep's number must be larger than all of those.
-    """
+    """Append what `sweep._ops_in_order` gives; a mark is the sweep's number plus the place."""
     cdef PyObject *none = <PyObject *>None
     cdef PyObject *node = output
     cdef PyObject *x
@@ -190,21 +189,24 @@ cdef struct Sweep:
     double number
     Nodes order, path
     double *results
+    char *known  # whether a result has a tangent
     Table leaves
 
 cdef inline Sweep begun() noexcept:
     cdef Sweep sweep
-    sweep.number = SWEEPS.latest + 1.0
+    SWEEPS.latest += 1.0
+    sweep.number = SWEEPS.latest
     sweep.order = sweep.path = Nodes(NULL, 0, 0)
     sweep.results = NULL
+    sweep.known = NULL
     sweep.leaves = Table(NULL, NULL, 0, 0)
     return sweep
 
 cdef inline void end(Sweep *sweep) noexcept:
-    SWEEPS.latest = sweep.number + sweep.order.count
     free(sweep.order.at)
     free(sweep.path.at)
     free(sweep.results)
+    free(sweep.known)
     free(sweep.leaves.keys)
     free(sweep.leaves.numbers)
 
@@ -216,7 +218,10 @@ cdef inline int go_down(Sweep *sweep, PyObject *output) except -1:
     cdef Py_ssize_t place
     if x_of(output) is <PyObject *>None or (<Value>output)._mark > VARIABLE:
         return 0
-    order_results(output, sweep.number, &sweep.order, &sweep.path)
+    try:
+        order_results(output, sweep.number, &sweep.order, &sweep.path)
+    finally:
+        SWEEPS.latest = sweep.number + sweep.order.count
     sweep.results = <double *>malloc(sweep.order.count * sizeof(double))
     if sweep.results is NULL:
         raise MemoryError
@@ -250,72 +255,229 @@ cdef inline int add(Sweep *sweep, PyObject *operand, double term) except -1:
             found[0] += term
     return 0
 
-cdef inline list adjoints_of(Value output, list nodes, double seed):
+cdef inline int go_back(Sweep *sweep, PyObject *output, double seed) except -1:
+    """Compute the adjoints."""
     cdef PyObject *none = <PyObject *>None
     cdef PyObject *node
-    cdef double *found
     cdef double adjoint
     cdef Py_ssize_t place
-    cdef Value value
+    go_down(sweep, output)
+    add(sweep, output, seed)
+    for place in range(sweep.order.count - 1, -1, -1):
+        node, adjoint = sweep.order.at[place], sweep.results[place]
+        add(sweep, x_of(node), adjoint * (<Value>node)._dx)
+        if y_of(node) is not none:
+            add(sweep, y_of(node), adjoint * (<Value>node)._dy)
+    return 0
+
+cdef inline list adjoints_of(Value output, list nodes, double seed):
+    cdef double *found
+    cdef Value node
     cdef list adjoints = []
     cdef Sweep sweep = begun()
     try:
-        go_down(&sweep, <PyObject *>output)
-        add(&sweep, <PyObject *>output, seed)
-        for place in range(sweep.order.count - 1, -1, -1):
-            node, adjoint = sweep.order.at[place], sweep.results[place]
-            add(&sweep, x_of(node), adjoint * (<Value>node)._dx)
-            if y_of(node) is not none:
-                add(&sweep, y_of(node), adjoint * (<Value>node)._dy)
-        for value in nodes:
-            found = number_of(&sweep, <PyObject *>value)
+        go_back(&sweep, <PyObject *>output, seed)
+        for node in nodes:
+            found = number_of(&sweep, <PyObject *>node)
             adjoints.append(0.0 if found is NULL else found[0])
         return adjoints
     finally:
         end(&sweep)
 
-cdef inline int carry(
-    Sweep *sweep, char *known, Py_ssize_t place, PyObject *operand, double slope
-) except -1:
+cdef inline int carry(Sweep *sweep, Py_ssize_t place, PyObject *operand, double slope) noexcept:
     """Add what an operand passes on to the tangent of the result at the place."""
     cdef double *found = number_of(sweep, operand)
     if found is not NULL:
-        if (<Value>operand)._mark == VARIABLE or known[found - sweep.results]:
+        if (<Value>operand)._mark == VARIABLE or sweep.known[found - sweep.results]:
             sweep.results[place] += found[0] * slope
-            known[place] = True
+            sweep.known[place] = True
     return 0
 
-cdef inline double tangent_of(Value output, list sources, list tangents) except? -1.0:
+cdef inline int go_up(Sweep *sweep, Value output, list sources, list tangents) except -1:
+    """Compute the tangents, and return whether the output has one: 0 times infinity is NaN."""
     cdef PyObject *none = <PyObject *>None
     cdef PyObject *node
     cdef double *found
-    cdef char *known = NULL  # whether a result has a tangent: 0 times an infinite slope is NaN
     cdef Py_ssize_t place
     cdef Value source
+    go_down(sweep, <PyObject *>output)
+    sweep.known = <char *>calloc(sweep.order.count + 1, sizeof(char))
+    if sweep.known is NULL:
+        raise MemoryError
+    for place in range(len(sources)):
+        source = sources[place]
+        found = number_of(sweep, <PyObject *>source)
+        if found is not NULL:
+            found[0] = tangents[place]
+            if source._mark < VARIABLE:
+                sweep.known[found - sweep.results] = True
+        elif source._mark == VARIABLE:
+            put(&sweep.leaves, <PyObject *>source, tangents[place])
+    for place in range(sweep.order.count):
+        if not sweep.known[place]:
+            node = sweep.order.at[place]
+            carry(sweep, place, x_of(node), (<Value>node)._dx)
+            if y_of(node) is not none:
+                carry(sweep, place, y_of(node), (<Value>node)._dy)
+    found = number_of(sweep, <PyObject *>output)
+    return found is not NULL and (output._mark == VARIABLE or sweep.known[found - sweep.results])
+
+cdef inline object tangent_of(Value output, list sources, list tangents):
+    """The tangent of the output, or None if none of the sources moves it."""
+    cdef Sweep sweep = begun()
+    try:
+        if go_up(&sweep, output, sources, tangents):
+            return number_of(&sweep, <PyObject *>output)[0]
+        return None
+    finally:
+        end(&sweep)
+
+# --- second derivatives -----------------------------------------------------------------------
+
+cdef struct Motion:
+    # How numbers change in a direction.  By places, since Python runs in between, and may have
+    # other sweeps made: results come first, then leaves; -1 is a constant.
+    Py_ssize_t *left
+    Py_ssize_t *right
+    double *data
+    double *adjoints
+    double *turns  # of the adjoints
+    char *moves
+    char *turning
+    Table kinds  # of slopes, by op
+
+cdef inline Py_ssize_t place_of(Sweep *sweep, PyObject *node) except -2:
+    cdef double mark
+    cdef double *found
+    if node is <PyObject *>None:
+        return -1
+    mark, found = (<Value>node)._mark, number_of(sweep, node)
+    if mark < VARIABLE:
+        return -1 if found is NULL else found - sweep.results
+    if found is NULL and mark == VARIABLE:
+        put(&sweep.leaves, node, sweep.order.count + sweep.leaves.count)
+        found = number_of(sweep, node)
+    return -1 if found is NULL else <Py_ssize_t>found[0]
+
+cdef inline void move(Motion *motion, Py_ssize_t place, Py_ssize_t operand, double slope) noexcept:
+    if operand >= 0 and motion.moves[operand]:
+        motion.data[place] += motion.data[operand] * slope
+        motion.moves[place] = True
+
+cdef inline object leaf_of(Value operand):
+    """A leaf in place of the operand, or a plain number as the float that it was."""
+    if operand._mark > VARIABLE and operand._op is None and operand._name is None:
+        return operand._data
+    return _node(None, operand._data, None, 0.0, None, 0.0, VARIABLE)
+
+cdef inline object bend_of(Motion *motion, Py_ssize_t place, Value node, int position):
+    """How the slope of a result by an operand changes, or None, by its rule."""
+    cdef list sources = [], tangents = []
+    cdef Py_ssize_t left = motion.left[place], right = motion.right[place]
+    cdef object y, x = leaf_of(node._x), z = leaf_of(node), rule = (<tuple>node._op.partials)[position]
+    if left >= 0 and motion.moves[left]:
+        sources.append(x)
+        tangents.append(motion.data[left])
+    if node._y is None:
+        slope = rule(x, z)
+    else:
+        y = leaf_of(node._y)
+        slope = rule(x, y, z)
+        if right >= 0 and motion.moves[right]:
+            sources.append(y)
+            tangents.append(motion.data[right])
+    if motion.moves[place]:
+        sources.append(z)
+        tangents.append(motion.data[place])
+    return tangent_of(slope, sources, tangents) if isinstance(slope, Value) else None
+
+cdef inline int turn(
+    Motion *motion, Py_ssize_t place, PyObject *node, int position, Py_ssize_t operand, double slope
+) except -1:
+    """Add the term of an operand to its adjoint, and to how that changes."""
+    cdef double adjoint = motion.adjoints[place]
+    cdef int kind
+    cdef Py_ssize_t factor
+    if operand < 0:
+        return 0
+    motion.adjoints[operand] += adjoint * slope
+    if motion.turning[place]:
+        motion.turns[operand] += motion.turns[place] * slope
+        motion.turning[operand] = True
+    kind = kind_of(&motion.kinds, (<Value>node)._op, position)
+    if kind < 3:
+        factor = motion.left[place] if kind == 0 else motion.right[place] if kind == 1 else place
+        if factor >= 0 and motion.moves[factor]:
+            motion.turns[operand] += adjoint * motion.data[factor]
+            motion.turning[operand] = True
+        return 0
+    # Where no operand moves, the result does not either.
+    if kind != 3 or not motion.moves[place]:
+        return 0
+    bend = bend_of(motion, place, <Value>node, position)
+    if bend is not None:
+        motion.turns[operand] += adjoint * <double>bend
+        motion.turning[operand] = True
+    return 0
+
+cdef inline int kind_of(Table *kinds, Op op, int position) except -1:
+    """What `kinds_of_slopes` says of the op."""
+    cdef Py_ssize_t place
+    if not has(kinds, <PyObject *>op):
+        found = kinds_of_slopes(op)
+        put(kinds, <PyObject *>op, 8 * found[0] + found[len(found) - 1])
+    place = <Py_ssize_t>kinds.numbers[slot(kinds, <PyObject *>op)]
+    return place // 8 if position == 0 else place % 8
+
+cdef inline list turns_of(Value output, list nodes, list sources, list tangents):
+    cdef Motion motion = Motion(NULL, NULL, NULL, NULL, NULL, NULL, NULL, Table(NULL, NULL, 0, 0))
+    cdef Py_ssize_t *wanted = NULL
+    cdef Py_ssize_t place, count, size
+    cdef PyObject *at
+    cdef Value node
+    cdef list found = []
     cdef Sweep sweep = begun()
     try:
         go_down(&sweep, <PyObject *>output)
-        known = <char *>calloc(sweep.order.count + 1, sizeof(char))
-        if known is NULL:
+        count = sweep.order.count
+        motion.left = <Py_ssize_t *>malloc((2 * count + len(nodes) + len(sources) + 1) * sizeof(Py_ssize_t))
+        if motion.left is NULL:
             raise MemoryError
-        for place, source in enumerate(sources):
-            found = number_of(&sweep, <PyObject *>source)
-            if found is not NULL:
-                found[0] = tangents[place]
-                if source._mark < VARIABLE:
-                    known[found - sweep.results] = True
-            elif source._mark == VARIABLE:
-                put(&sweep.leaves, <PyObject *>source, tangents[place])
-        for place in range(sweep.order.count):
-            if not known[place]:
-                node = sweep.order.at[place]
-                carry(&sweep, known, place, x_of(node), (<Value>node)._dx)
-                if y_of(node) is not none:
-                    carry(&sweep, known, place, y_of(node), (<Value>node)._dy)
-        found = number_of(&sweep, <PyObject *>output)
-        if found is NULL or (output._mark < VARIABLE and not known[found - sweep.results]):
-            return 0.0
-        return found[0]
+        motion.right, wanted = motion.left + count, motion.left + 2 * count
+        for place in range(count):
+            motion.left[place] = place_of(&sweep, x_of(sweep.order.at[place]))
+            motion.right[place] = place_of(&sweep, y_of(sweep.order.at[place]))
+        for place, node in enumerate([*nodes, *sources]):
+            wanted[place] = place_of(&sweep, <PyObject *>node)
+        size = count + sweep.leaves.count
+        motion.data = <double *>calloc(3 * size + 1, sizeof(double))
+        motion.moves = <char *>calloc(2 * size + 1, sizeof(char))
+        if motion.data is NULL or motion.moves is NULL:
+            raise MemoryError
+        motion.adjoints, motion.turns = motion.data + size, motion.data + 2 * size
+        motion.turning = motion.moves + size
+        for place in range(len(sources)):
+            if wanted[len(nodes) + place] >= 0:
+                motion.data[wanted[len(nodes) + place]] = tangents[place]
+                motion.moves[wanted[len(nodes) + place]] = True
+        for place in range(count):
+            if not motion.moves[place]:
+                at = sweep.order.at[place]
+                move(&motion, place, motion.left[place], (<Value>at)._dx)
+                move(&motion, place, motion.right[place], (<Value>at)._dy)
+        if count:
+            motion.adjoints[count - 1] = 1.0
+        for place in range(count - 1, -1, -1):
+            at = sweep.order.at[place]
+            turn(&motion, place, at, 0, motion.left[place], (<Value>at)._dx)
+            turn(&motion, place, at, 1, motion.right[place], (<Value>at)._dy)
+        for place in range(len(nodes)):
+            found.append(motion.turns[wanted[place]] if wanted[place] >= 0 else 0.0)
+        return found
     finally:
-        free(known)
+        free(motion.left)
+        free(motion.data)
+        free(motion.moves)
+        free(motion.kinds.keys)
+        free(motion.kinds.numbers)
         end(&sweep)

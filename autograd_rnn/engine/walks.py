@@ -8,6 +8,7 @@ They agree with those in Python to the bit, and raise `TypeError` for nodes that
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from .shared import SWEEPS, VARIABLE
@@ -30,4 +31,36 @@ def adjoints_at(output: Any, nodes: list[Any], seed: float) -> list[float]:
 
 def tangent_at(output: Any, sources: list[Any], tangents: list[float]) -> float:
     """What `graph.sweep.tangent_at` gives."""
-    return tangent_of(output, sources, tangents)
+    tangent = tangent_of(output, sources, tangents)
+    return 0.0 if tangent is None else tangent
+
+
+def turns_at(
+    output: Any, nodes: list[Any], sources: list[Any], tangents: list[float]
+) -> list[float]:
+    """How ∂output/∂node changes, for each of the nodes, where the sources move by the tangents."""
+    return turns_of(output, nodes, sources, tangents)
+
+
+def _kinds(op: Any) -> tuple[int, ...]:
+    """What an op's slope by each operand is: operand 0 or 1, the result (2), or another (3).
+
+    Or 4, if the slope does not change where it has a derivative.
+    """
+    values = [Value(0.5) for _ in range(op.arity + 1)]
+    found = []
+    for rule in op.partials:
+        slope, kind = rule(*values), 3
+        if not isinstance(slope, Value) or slope.constant:
+            kind = 4
+        elif slope is values[op.arity]:
+            kind = 2
+        else:
+            for place in range(op.arity):
+                if slope is values[place]:
+                    kind = place
+        found.append(kind)
+    return tuple(found)
+
+
+kinds_of_slopes = cache(_kinds)

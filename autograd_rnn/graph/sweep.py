@@ -110,7 +110,12 @@ def tangent_at(output: SomeNode, sources: Sequence[SomeNode], tangents: Sequence
     return found.get(output, 0.0)
 
 
-def carry(order: Iterable[Vertex], tangents: dict[Vertex, Any], slopes: Slopes[Vertex]) -> None:
+def carry(
+    order: Iterable[Vertex],
+    tangents: dict[Vertex, Any],
+    slopes: Slopes[Vertex],
+    product: Callable[[Any, Any], Any] = mul,
+) -> None:
     """The forward sweep: add the tangent of every node to those of the sources.
 
     A node's is the sum of its operands' tangents, times the slopes; `order` has inputs first.
@@ -119,7 +124,7 @@ def carry(order: Iterable[Vertex], tangents: dict[Vertex, Any], slopes: Slopes[V
         if node not in tangents:
             for _, operand, slope in slopes(node):
                 if operand in tangents:
-                    term = tangents[operand] * slope
+                    term = product(tangents[operand], slope)
                     tangents[node] = tangents[node] + term if node in tangents else term
 
 
