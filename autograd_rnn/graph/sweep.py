@@ -105,7 +105,8 @@ def tangent_at(output: SomeNode, sources: Sequence[SomeNode], tangents: Sequence
     walks = walks_over(output)
     if walks is not None:
         return walks.tangent_at(output, list(sources), list(tangents))
-    found = dict(zip(sources, tangents, strict=True))
+    moves = zip(sources, tangents, strict=True)
+    found = {source: tangent for source, tangent in moves if not source.constant}
     carry(swept(output), found, recorded_slopes)
     return found.get(output, 0.0)
 
