@@ -125,14 +125,14 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
     adjoints = adjoints_at(output, [consumer for consumer, _ in used])
     steps = {} if run is None else steps_of(run)
     name = parameter.name
-    if name is None:
-        places = [place for place, node in enumerate(order, 1) if node is parameter]
-        name = f"v_{places[0]}" if places else ""
+    if name is None and used:
+        place = next(place for place, node in enumerate(order, 1) if node is parameter)
+        name = f"v_{place}"
     found = []
     for index, ((consumer, position), adjoint) in enumerate(zip(used, adjoints, strict=True), 1):
         partial = consumer.partials[position]
         copy = Copy(
-            name=accent(name, index),
+            name=accent(str(name), index),
             index=index,
             step=steps.get(consumer),
             parameter=parameter,
