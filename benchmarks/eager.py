@@ -200,8 +200,6 @@ def main() -> None:
         return
     rounds = partial(min, 2) if options.quick else int
     if options.derivatives:
-        gc.collect()
-        gc.freeze()
         judge(derivatives.measure(clock, rounds(9)) if compiled else [], kind)
         return
     engines = installed()

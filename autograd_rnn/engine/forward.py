@@ -31,8 +31,8 @@ def jvp(f: Function, primals: Sequence[float], tangents: Sequence[float]) -> tup
 def hvp(f: Function, point: Sequence[float], vector: Sequence[float]) -> tuple[float, ...]:
     """The product of the matrix of second derivatives of `f` at the point with the vector.
 
-    The gradient of the derivative in the direction of the vector (reverse over forward), which
-    takes about as long as a gradient, however many inputs there are.
+    How the gradient changes in the direction of the vector, by a forward sweep and a backward one,
+    which takes about as long as a gradient, however many inputs there are.
 
     >>> hvp(lambda x, y: x * x * y, [2, 5], [1, 0])
     (10.0, 4.0)
@@ -41,6 +41,7 @@ def hvp(f: Function, point: Sequence[float], vector: Sequence[float]) -> tuple[f
     inputs = list(found)
     if compiled and not WATCH.open:
         return tuple(walks.turns_at(output, inputs, inputs, list(found.values())))
+    # By the gradient of the derivative in the direction of the vector.
     tangents: dict[Value, Scalar] = {**found}
     carry(swept(output), tangents, slopes_by_rule(tangents), times)
     tangent = tangents.get(output)

@@ -12,3 +12,6 @@ cpdef void read_gradients(list[Value] values, double[::1] into) except *
 
 @cython.locals(place=Py_ssize_t, leaf=Value)
 cpdef void assign_numbers(list[Value] leaves, double[::1] numbers) except *
+
+@cython.locals(value=Value)
+cpdef void clear_gradients(list[Value] values) except *

@@ -1,5 +1,5 @@
 # cython: annotation_typing=False
-"""The numbers of many leaves at once, in arrays of floats such as NumPy's."""
+"""The numbers of many Values at once, in arrays of floats such as NumPy's."""
 
 from __future__ import annotations
 
@@ -42,3 +42,9 @@ def assign_numbers(leaves: list[Value], numbers: Floats) -> None:
     for place in range(len(leaves)):
         leaf = leaves[place]
         leaf._data = float(numbers[place])
+
+
+def clear_gradients(values: list[Value]) -> None:
+    """Set the `grad` of each Value to 0."""
+    for value in values:
+        value._grad = 0.0

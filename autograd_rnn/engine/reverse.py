@@ -9,6 +9,7 @@ from ..arguments import as_float, as_function, as_list
 from ..errors import ArgumentTypeError
 from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, adjoints_by, times
 from ..graph.walk import check_fresh, downstream, topological
+from .leaves import clear_gradients
 from .shared import WATCH, watchers
 from .value import Value, constant
 
@@ -148,8 +149,7 @@ def zero_grad(*values: Value) -> None:
     >>> x.grad
     0.0
     """
-    for value in as_values(values, "values"):
-        value.grad = 0.0
+    clear_gradients(as_values(values, "values"))
 
 
 def as_value(value: object, argument: str) -> Value:

@@ -11,9 +11,9 @@ cdef Sweeps SWEEPS
 cdef object kinds_of_slopes
 
 # --- nodes by address -------------------------------------------------------------------------
-# What follows keeps no references: the graph does, since no Python runs from the time when nodes
-# are marked until the marks are read.  Memory is from C, as objects of Python's could have garbage
-# collected, which runs Python.
+# No references are counted: the graph keeps its nodes alive.  Between marking nodes and reading the
+# marks no Python runs, so that no other thread or finaliser marks them again.  So memory is from C
+# there, and lists are made before: a new list may have garbage collected, which runs finalisers.
 
 cdef struct Nodes:
     # A list.
@@ -51,7 +51,7 @@ cdef inline PyObject *pop(Nodes *nodes) noexcept:
 
 cdef inline Py_ssize_t slot(Table *table, PyObject *node) noexcept:
     """The place of the node, or the one that is free for it."""
-    cdef uint64_t mixed = (<uintptr_t>node >> 4) * <uint64_t>11400714819323198485
+    cdef uint64_t mixed = (<uintptr_t>node >> 4) * <uint64_t>0x61C8864680B583EBULL
     cdef Py_ssize_t place = <Py_ssize_t>(mixed >> 32) & (table.room - 1)
     while table.keys[place] is not NULL and table.keys[place] is not node:
         place = (place + 1) & (table.room - 1)
@@ -435,19 +435,19 @@ cdef inline list turns_of(Value output, list nodes, list sources, list tangents)
     cdef Py_ssize_t place, count, size
     cdef PyObject *at
     cdef Value node
-    cdef list found = []
+    cdef list found = [], named = [*nodes, *sources]
     cdef Sweep sweep = begun()
     try:
         go_down(&sweep, <PyObject *>output)
         count = sweep.order.count
-        motion.left = <Py_ssize_t *>malloc((2 * count + len(nodes) + len(sources) + 1) * sizeof(Py_ssize_t))
+        motion.left = <Py_ssize_t *>malloc((2 * count + len(named) + 1) * sizeof(Py_ssize_t))
         if motion.left is NULL:
             raise MemoryError
         motion.right, wanted = motion.left + count, motion.left + 2 * count
         for place in range(count):
             motion.left[place] = place_of(&sweep, x_of(sweep.order.at[place]))
             motion.right[place] = place_of(&sweep, y_of(sweep.order.at[place]))
-        for place, node in enumerate([*nodes, *sources]):
+        for place, node in enumerate(named):
             wanted[place] = place_of(&sweep, <PyObject *>node)
         size = count + sweep.leaves.count
         motion.data = <double *>calloc(3 * size + 1, sizeof(double))

@@ -48,10 +48,11 @@ def _kinds(op: Any) -> tuple[int, ...]:
     Or 4, if the slope does not change where it has a derivative.
     """
     values = [Value(0.5) for _ in range(op.arity + 1)]
+    ones = [1.0] * len(values)
     found = []
     for rule in op.partials:
         slope, kind = rule(*values), 3
-        if not isinstance(slope, Value) or slope.constant:
+        if not isinstance(slope, Value) or tangent_of(slope, values, ones) is None:
             kind = 4
         elif slope is values[op.arity]:
             kind = 2
