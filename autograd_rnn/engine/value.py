@@ -9,7 +9,7 @@ from typing import Any, Final
 try:
     import cython
 except ImportError:
-    from . import plain as cython
+    from .. import loading as cython
 
 from ..arguments import as_float, as_name
 from ..errors import ArgumentTypeError, AssignmentError
