@@ -15,7 +15,7 @@ from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 PACKAGE: Final = Path(__file__).parent
 #: Where modules lie that are compiled: those that have a `.pxd` beside them.
@@ -70,6 +70,17 @@ def choose() -> None:
             raise ImportError(message)
         warnings.warn(f"{message} Until then the source runs.", RuntimeWarning, stacklevel=2)
         sys.meta_path.insert(0, SourceFinder)
+
+
+C = TypeVar("C", bound=type)
+
+
+def cclass(kind: C) -> C:
+    """What stands for Cython's decorators of a class where it is not installed: no effect."""
+    return kind
+
+
+final = no_gc = cclass
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any, Final
 try:
     import cython
 except ImportError:
-    from . import plain as cython
+    from .. import loading as cython
 
 from ..arguments import as_float, as_name
 from ..errors import ArgumentTypeError, AssignmentError
@@ -17,7 +17,7 @@ from ..graph.walk import topological
 from ..ops import table as ops
 from ..ops.ieee import ieee_divide, power, power_slope
 from ..ops.op import Op
-from . import sweep
+from . import sweep, walks
 from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, passed, told
 
 #: Whether this file runs as machine code, or as the Python that it is.
@@ -48,6 +48,7 @@ class Value:
 
     __slots__ = ("_data", "_dx", "_dy", "_grad", "_mark", "_name", "_op", "_x", "_y")
 
+    _walks = walks if compiled else None
     _data: float
     _grad: float
     _name: str | None
@@ -352,10 +353,9 @@ class Value:
     def backward(self, seed: object = 1.0) -> None:
         """Add ∂self/∂leaf, times the seed, to the `grad` of every leaf that this depends on.
 
-        Every op node's `grad` is set to this call's adjoint, so a second call is right: it adds the
-        same amounts to the leaves again, and nothing of the first call leaks into it.  The graph is
-        kept.  Two calls into the same leaf from two threads need a lock of the caller's.  After an
-        interruption (Ctrl-C), clear the leaves' `grad` and call again.
+        Every op node's `grad` is set to this call's adjoint, so a second call adds the same amounts
+        to the leaves again.  The graph is kept.  Two calls into the same leaf from two threads need
+        a lock of the caller's.  After Ctrl-C in a call, clear the leaves' `grad` and call again.
 
         >>> w = Value(3)
         >>> loss = w * w * 1
