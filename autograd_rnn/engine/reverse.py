@@ -79,9 +79,19 @@ def slopes_by_rule(among: Container[Value]) -> Slopes[Value]:
         if node.op is not None and not node.constant:
             for position, operand in enumerate(node.parents):
                 if operand in among and not operand.constant:
-                    yield position, operand, node.op.partials[position](*node.parents, node)
+                    yield position, operand, node.op.partials[position](*operands_of(node), node)
 
     return slopes
+
+
+def operands_of(node: Value) -> list[Scalar]:
+    """The operands in a rule: plain numbers as floats, so that x² has the slope 2·x."""
+    return [
+        operand.data
+        if operand.constant and operand.op is None and operand.name is None
+        else operand
+        for operand in node.parents
+    ]
 
 
 def grad(f: Function) -> Callable[..., Gradient]:

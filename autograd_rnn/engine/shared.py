@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any, Final
 
+from ..errors import ArgumentTypeError
+
 # `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
 # number, or the result of a comparison), and on other results the number of the last sweep there.
 # A leaf has no operands: it keeps the total of a sweep in `_dx`, and the sweep's number in `_dy`.
@@ -59,3 +61,10 @@ def tell_compared(comparison: str, x: Any, y: object, outcome: bool) -> None:
     """Tell the contexts of this thread how a comparison came out."""
     for watcher in watchers():
         watcher.compared(comparison, x, y, outcome)
+
+
+def refuse_subclass(cls: type, **_: Any) -> None:
+    raise ArgumentTypeError(
+        "Value cannot be subclassed: every reader of a graph relies on what its nodes are. "
+        "Keep a Value in an attribute of your class instead."
+    )

@@ -39,7 +39,8 @@ class Op:
 
     Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
     code for the value and the slope at once, and `operator` is Python's), `arity`, the number of
-    operands, and `flat`, which says that every partial is `nothing`.
+    operands, `flat`, which says that every partial is `nothing`, and `chooses`, which says that
+    the result is the first operand or, depending on the second, nothing.
 
     >>> from autograd_rnn import tanh
     >>> tanh(0.0)
@@ -63,10 +64,11 @@ class Op:
         llvm_slope: str | None = None,
         binds: int = CALL,
         operator: Callable[..., Any] | None = None,
+        chooses: bool = False,
     ) -> None:
         self.name, self.value, self.partials = name, value, partials
         self.arrays, self.llvm, self.llvm_slope = arrays, llvm, llvm_slope
-        self.binds, self.operator = binds, operator
+        self.binds, self.operator, self.chooses = binds, operator, chooses
         self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)
         self.symbol = symbol or name
         blanks = ", ".join(["{}"] * self.arity)
@@ -102,6 +104,18 @@ class Op:
                 return apply_op(self, operands)
         return self.value(*[as_float(operand, f"{self.name}'s operand") for operand in operands])
 
+    def term(self, place: int, adjoint: Any, *operands: Any) -> Any:
+        """The term of a sweep, adjoint times slope, for the operand at a place.
+
+        The operands end with the result.  Of what was not chosen there is none: not even 0 · inf.
+        """
+        if self.chooses and place == 0:
+            return self(adjoint, operands[1])
+        slope = self.partials[place](*operands)
+        if type(adjoint) is float and adjoint == 1.0:
+            return slope
+        return adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
+
 
 def nothing(*operands: Any) -> float:
     """0, the partial of an op that has no slope anywhere, such as a comparison."""
@@ -136,8 +150,8 @@ def primitive(
     `ops.nothing` is the rule of an op without slopes.
 
     `symbol` is the badge of a drawn node.  `text`, `latex` and `python` are templates such as
-    `"cosh({})"`, by default made from the symbol or the name; `binds` says when a written operand
-    needs parentheses.  `arrays` is the value on whole arrays, such as `lambda np, x: np.cosh(x)`,
+    `"swish({})"`, by default made from the symbol or the name; `binds` says when a written operand
+    needs parentheses.  `arrays` is the value on whole arrays, such as `lambda np, x: np.tanh(x)`,
     where `np` is `numpy` or `jax.numpy`; without it NumPy takes element by element, and JAX refuses
     the op.  `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such as
     `"%z = fadd {flags}{v} %x, %y"`; without it native code refuses the op.
@@ -145,19 +159,17 @@ def primitive(
     `ValueError` for a name that is taken or no identifier, and for other than one or two rules;
     `TypeError` for a value or rule that is no function.  `check_gradients` checks the rules.
 
-    >>> import math
-    >>> from autograd_rnn import Value, exp, primitive
-    >>> cosh = primitive("cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
-    >>> x = Value(1.0)
-    >>> y = cosh(x)
-    >>> y.backward()
-    >>> round(x.grad - math.sinh(1.0), 12)
-    0.0
+    >>> from autograd_rnn import Value, primitive, sigmoid
+    >>> swish = primitive("swish", lambda x: x * sigmoid(x), lambda x, z: sigmoid(x) * (1 + x - z))
+    >>> x = Value(0.0)
+    >>> swish(x).backward()
+    >>> x.grad
+    0.5
     """
     name = as_text(name, "name")
     plain = unicodedata.normalize("NFKC", name)  # as Python reads it in printed source
     if not name.isidentifier() or iskeyword(name) or plain != name:
-        raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
+        raise ArgumentValueError(f"name must be an identifier, such as 'swish', not {shown(name)}.")
     if name in TABLE or name == LINEAR:
         raise ArgumentValueError(f"the name {name!r} is taken already: choose another one.")
     as_function(value, "value")
@@ -199,7 +211,7 @@ def _template(template: object, argument: str, arity: int) -> str:
     # `{:^}` is an exponent in `text`.
     if len(fields) != arity or not set(fields) <= {("", "", None), ("", "^", None)}:
         raise ArgumentValueError(
-            f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
+            f"{argument} must be a template with {{}} for each operand, such as 'swish({{}})', "
             f"not {shown(template)}."
         )
     return text
