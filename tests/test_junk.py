@@ -90,6 +90,7 @@ from autograd_rnn import (
     tomita,
     topological,
     value_and_grad,
+    where,
     windows,
     zero_grad,
 )
@@ -407,6 +408,9 @@ def correct_calls() -> dict[str, Call]:
         "tomita": call(tomita, 4),
         "topological": call(topological, z, x),
         "value_and_grad": call(value_and_grad, f),
+        "Value.arctan2": call(x.arctan2, y),
+        "Value.hypot": call(x.hypot, y),
+        "where": call(where, x > y, x, y),
         "windows": call(windows, "GATTACA", 3),
         "zero_grad": call(zero_grad, x, y),
     }
