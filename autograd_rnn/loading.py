@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.util import spec_from_file_location
@@ -73,6 +73,7 @@ def choose() -> None:
 
 
 C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def cclass(kind: C) -> C:
@@ -81,6 +82,11 @@ def cclass(kind: C) -> C:
 
 
 final = no_gc = cclass
+
+
+def binding(flag: bool) -> Callable[[F], F]:
+    """The same for a function."""
+    return lambda function: function
 
 
 @cache

@@ -92,6 +92,7 @@ from autograd_rnn import (
     topological,
     value_and_grad,
     vjp,
+    where,
     windows,
     zero_grad,
 )
@@ -416,6 +417,9 @@ def correct_calls() -> dict[str, Call]:
         "tomita": call(tomita, 4),
         "topological": call(topological, z, x),
         "value_and_grad": call(value_and_grad, f, argnums=0, has_aux=False, create_graph=None),
+        "Value.arctan2": call(x.arctan2, y),
+        "Value.hypot": call(x.hypot, y),
+        "where": call(where, x > y, x, y),
         "windows": call(windows, "GATTACA", 3),
         "zero_grad": call(zero_grad, x, y),
     }

@@ -1,9 +1,9 @@
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject, destructor
-from autograd_rnn.arguments cimport as_float
+from autograd_rnn.arguments cimport as_float, truth
 cimport autograd_rnn.engine.sweep as sweep
 from autograd_rnn.engine.shared cimport Sweeps, Watch
-from autograd_rnn.ops.ieee cimport ieee_divide, power, power_slope
+from autograd_rnn.ops.ieee cimport exponent_slope, ieee_divide, power, power_slope
 from autograd_rnn.ops.op cimport Op
 
 cdef Op ADD, SUB, MUL, DIV, POW
