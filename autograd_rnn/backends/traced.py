@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..engine.value import Value
 from ..ops.op import Op
 from ..ops.tracer import Tracer
+from ..program.choices import separated
 from ..program.program import Program
 from ..program.recorder import recording
 from ..program.writer import Guard, behind
@@ -82,7 +83,7 @@ def trace_step(
         loss = 0.0 if y is None else objective.loss_of(output, targets)
     entries = output if isinstance(output, tuple | list) else [output]
     results = [*after, *entries, loss]
-    program = recorder.program(results, [*names], names)
+    program = separated(recorder.program(results, [*names], names))
     program = program.simplified() if share else program.folded()
     return TracedStep(program, len(parameters), *map(len, given), checks=checks)
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ..arguments import as_float
 from ..graph.walk import check_fresh
 from .shared import SWEEPS, WATCH, WATCHERS, detached, is_followed, unwatched, watchers
-from .sweep import begin, number_in, reaches, results_since
+from .sweep import begin, number_in, reaches, read, results_since
 from .value import Value, constant
 
 Scalar: TypeAlias = Value | float
@@ -105,6 +105,8 @@ def wants_graph(
 ) -> bool:
     """Whether a derivative of these outputs is to be made of Values."""
     if create_graph is not None:
+        for output in () if create_graph else outputs:
+            read(output, "partials")
         return create_graph
     if any(isinstance(x, Value) for x in given):
         return True

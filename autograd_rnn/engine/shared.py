@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
+from ..errors import ArgumentTypeError
+
 Leaf = TypeVar("Leaf")
 
 # `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
@@ -105,3 +107,10 @@ def told(comparison: str, x: Any, y: object, outcome: bool) -> bool:
     if WATCH.open:
         tell("compared", comparison, x, y, outcome)
     return outcome
+
+
+def refuse_subclass(cls: type, **_: Any) -> None:
+    raise ArgumentTypeError(
+        "Value cannot be subclassed: every reader of a graph relies on what its nodes are. "
+        "Keep a Value in an attribute of your class instead."
+    )

@@ -45,8 +45,8 @@ def primitive(
     `equal`.  `ops.nothing` is the rule of an op without slopes.
 
     `symbol` is the badge of a drawn node.  `text`, `latex` and `python` are templates such as
-    `"cosh({})"`, by default made from the symbol or the name; `binds` says when a written operand
-    needs parentheses.  `arrays` is the value on whole arrays, such as `lambda np, x: np.cosh(x)`,
+    `"swish({})"`, by default made from the symbol or the name; `binds` says when a written operand
+    needs parentheses.  `arrays` is the value on whole arrays, such as `lambda np, x: np.tanh(x)`,
     where `np` is `numpy` or `jax.numpy`; without it NumPy takes element by element, and JAX refuses
     the op.  `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such as
     `"%z = fadd {flags}{v} %x, %y"`; without it native code refuses the op.
@@ -56,21 +56,17 @@ def primitive(
     (a rule also on what replaces a number, unless it names an op that is yet to be defined).
     `check_gradients` checks that the rules are right.
 
-    >>> import math
-    >>> from autograd_rnn import Value, exp, primitive
-    >>> cosh = primitive("cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
-    >>> x = Value(1.0)
-    >>> y = cosh(x)
-    >>> y.backward()
-    >>> round(x.grad - math.sinh(1.0), 12)
-    0.0
-    >>> cosh(1000.0)
-    inf
+    >>> from autograd_rnn import Value, primitive, sigmoid
+    >>> swish = primitive("swish", lambda x: x * sigmoid(x), lambda x, z: sigmoid(x) * (1 + x - z))
+    >>> x = Value(0.0)
+    >>> swish(x).backward()
+    >>> x.grad
+    0.5
     """
     name = as_text(name, "name")
     plain = unicodedata.normalize("NFKC", name)  # as Python reads it in printed source
     if not name.isidentifier() or iskeyword(name) or plain != name:
-        raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
+        raise ArgumentValueError(f"name must be an identifier, such as 'swish', not {shown(name)}.")
     if name in TABLE or name == LINEAR:
         raise ArgumentValueError(f"the name {name!r} is taken already: choose another one.")
     as_function(value, "value")
@@ -114,7 +110,7 @@ def _template(template: object, argument: str, arity: int) -> str:
     # `{:^}` is an exponent in `text`.
     if len(fields) != arity or not set(fields) <= {("", "", None), ("", "^", None)}:
         raise ArgumentValueError(
-            f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
+            f"{argument} must be a template with {{}} for each operand, such as 'swish({{}})', "
             f"not {shown(template)}."
         )
     return text

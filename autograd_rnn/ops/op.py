@@ -35,7 +35,8 @@ class Op:
 
     Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
     code for the value and the slope at once, and `operator` is Python's), `arity`, the number of
-    operands, and `flat`, which says that every partial is `nothing`.
+    operands, `flat`, which says that every partial is `nothing`, and `chooses`, which says that
+    the result is the first operand or, depending on the second, nothing.
 
     >>> from autograd_rnn import tanh
     >>> tanh(0.0)
@@ -59,10 +60,11 @@ class Op:
         llvm_slope: str | None = None,
         binds: int = CALL,
         operator: Callable[..., Any] | None = None,
+        chooses: bool = False,
     ) -> None:
         self.name, self.value, self.partials = name, value, partials
         self.arrays, self.llvm, self.llvm_slope = arrays, llvm, llvm_slope
-        self.binds, self.operator = binds, operator
+        self.binds, self.operator, self.chooses = binds, operator, chooses
         self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)
         self.symbol = symbol or name
         blanks = ", ".join(["{}"] * self.arity)
@@ -97,6 +99,18 @@ class Op:
             if apply_op is not None:
                 return apply_op(self, operands)
         return self.value(*[as_float(operand, f"{self.name}'s operand") for operand in operands])
+
+    def term(self, place: int, adjoint: Any, *operands: Any) -> Any:
+        """The term of a sweep, adjoint times slope, for the operand at a place.
+
+        The operands end with the result.  Of what was not chosen there is none: not even 0 · inf.
+        """
+        if self.chooses and place == 0:
+            return self(adjoint, operands[1])
+        slope = self.partials[place](*operands)
+        if type(adjoint) is float and adjoint == 1.0:
+            return slope
+        return adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
 
 
 def nothing(*operands: Any) -> float:

@@ -15,7 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = (
-    *("arguments", "engine.shared", "engine.sweep", "engine.value"),
+    *("arguments", "engine.leaves", "engine.shared", "engine.sweep", "engine.value"),
+    *("engine.walks",),
     *("ops.ieee", "ops.op", "ops.table"),
 )
 
