@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 import pickle
+from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -35,6 +36,7 @@ from autograd_rnn import (
     record,
     value_and_grad,
 )
+from autograd_rnn.engine.leaves import assign_numbers, read_gradients, read_numbers
 from autograd_rnn.engine.shared import WATCH
 
 from ..operations import BRANCHING, OPERATIONS, REFUSED
@@ -288,6 +290,18 @@ def test_leaves_are_not_assigned_in_a_recording() -> None:
 
     with pytest.raises(RecordingError, match=r"data of w = 1\.0 is assigned in a function that is"):
         record(assigns, 2.0)
+    assert w.data == 1.0
+
+
+def test_numbers_of_many_leaves_are_read_and_assigned_outside_only() -> None:
+    w, into = Value(1.0, "w"), array("d", [0.0])
+    for use, words in [
+        (lambda x: read_numbers([x], into), r"data of x_1 = 2\.0 is a plain number"),
+        (lambda x: read_gradients([x], into), r"grad of x_1 = 2\.0 is a plain number"),
+        (lambda x: assign_numbers([w], into), r"data of w = 1\.0 is assigned in a function"),
+    ]:
+        with pytest.raises(RecordingError, match=words):
+            record(use, 2.0)  # type: ignore[arg-type]
     assert w.data == 1.0
 
 
