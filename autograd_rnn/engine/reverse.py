@@ -7,12 +7,12 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 from ..arguments import as_float, as_function, as_integer, as_list
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, terms, times
 from ..graph.walk import check_fresh, downstream, topological
-from .leaves import clear_gradients
+from .leaves import clear_gradients, mark_leaves
 from .points import Call, Scalar, call_at, keeping_graphs, returned, wants_graph
-from .shared import WATCH, is_followed, unwatched, watchers
+from .shared import FROZEN, VARIABLE, WATCH, is_followed, unwatched, watchers
 from .sweep import results_since
 from .value import Value, constant
 
@@ -300,6 +300,43 @@ def zero_grad(*values: Value) -> None:
     0.0
     """
     clear_gradients(as_values(values, "values"))
+
+
+def freeze(*leaves: Value) -> None:
+    """Make each leaf a constant for now: it has no gradient, and `fit` leaves it as it is.
+
+    Its `grad` is 0.  `unfreeze` makes it a variable again.  `ValueError` for a result, and for a
+    constant that was a plain number.
+
+    >>> w, x = Value(3, "w"), Value(2, "x")
+    >>> freeze(w)
+    >>> (w * x).backward()
+    >>> w.grad, x.grad, w.constant
+    (0.0, 3.0, True)
+    """
+    _mark(leaves, FROZEN)
+
+
+def unfreeze(*leaves: Value) -> None:
+    """Make each leaf that `freeze` made a constant a variable again.
+
+    >>> w = Value(3, "w")
+    >>> freeze(w)
+    >>> unfreeze(w)
+    >>> w.constant
+    False
+    """
+    _mark(leaves, VARIABLE)
+
+
+def _mark(leaves: tuple[Value, ...], mark: float) -> None:
+    listed = as_values(leaves, "leaves")
+    place = mark_leaves(listed, mark)
+    if place >= 0:
+        raise ArgumentValueError(
+            f"leaves[{place}] must be a variable, such as a weight, not {listed[place]!r}: "
+            f"a result depends on leaves, and a plain number is always a constant."
+        )
 
 
 def as_value(value: object, argument: str) -> Value:
