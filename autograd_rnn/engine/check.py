@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..arguments import as_float, as_floats, as_function
 from ..errors import ArgumentValueError, GradientError
+from .points import call_at
 from .reverse import Function, as_output, gradient_numbers
 from .value import Value
 
@@ -58,10 +59,10 @@ def check_gradients(
             raise ArgumentValueError(
                 f"{argument} must be a small positive number, such as 1e-5, not {tolerance!r}."
             )
-    leaves = [Value(x) for x in point]
-    output = as_output(f(*leaves))
+    call = call_at(f, point, "inputs")
+    output = as_output(call.result)
     slack = absolute * max(1.0, abs(output.data))
-    found = gradient_numbers(output, leaves)
+    found = gradient_numbers(output, call.points)
     return tuple(
         [
             _check(f, point, place, output.data, found[place], width, slack, relative)

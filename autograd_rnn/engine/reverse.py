@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, overload
 from ..arguments import as_float, as_function, as_integer, as_list
 from ..errors import ArgumentTypeError
 from ..graph.sweep import Slope, Slopes, adjoints, terms, times
-from ..graph.walk import check_fresh, downstream
+from ..graph.walk import check_fresh, downstream, topological
 from .points import (
     Argument,
     Call,
@@ -105,9 +105,9 @@ def gradient_graphs(
     output: Value, inputs: Sequence[Value], seed: Scalar = 1.0, call: Call | None = None
 ) -> tuple[Value, ...]:
     """The gradients as Values: the same sums in the same order, of the same rules."""
-    order = results_since(0.0, output) if call is None else call.order(output)
     if call is None:
-        check_fresh(order)
+        check_fresh(topological(output))
+    order = results_since(0.0, output) if call is None else call.order(output)
     found: dict[Value, Scalar] = {} if output.constant else {output: seed}
     deque(terms(order, found, slopes_by_rule(downstream(order, inputs)), times), maxlen=0)
     return tuple([as_output(found.get(node, 0.0)) for node in inputs])

@@ -55,7 +55,9 @@ def passed(result: Any) -> Any:
     return result
 
 
-def tell_compared(comparison: str, x: Any, y: object, outcome: bool) -> None:
-    """Tell the contexts that are open here how a comparison came out."""
-    for watcher in watchers():
-        watcher.compared(comparison, x, y, outcome)
+def told(comparison: str, x: Any, y: object, outcome: bool) -> bool:
+    """The outcome of a comparison, once the contexts that are open here know it."""
+    if WATCH.open:
+        for watcher in watchers():
+            watcher.compared(comparison, x, y, outcome)
+    return outcome

@@ -27,7 +27,6 @@ cdef Value _node(Op op, double data, Value x, double dx, Value y, double dy, dou
 cdef Value _operand(object other)
 cdef Value _unary(Op op, Value x)
 cdef Value _binary(Op op, Value x, Value y)
-cdef bint _outcome(str comparison, Value x, object y, object holds) except *
 
 # --- freeing in a loop ------------------------------------------------------------------------
 # Freeing a node frees its operands, theirs, and so on: deeper than the C stack on a long chain.

@@ -18,7 +18,7 @@ from ..ops import table as ops
 from ..ops.ieee import ieee_divide, power, power_slope
 from ..ops.op import Op
 from . import sweep
-from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, passed, tell_compared
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, passed, told
 
 #: Whether this file runs as machine code, or as the Python that it is.
 compiled: Final = not __file__.endswith(".py")
@@ -286,34 +286,34 @@ class Value:
     # --- comparisons: by data, but for equality with another Value, which is identity -------------
 
     def __eq__(self, other: object) -> bool:
-        y = None if isinstance(other, Value) else _comparable(other)
-        return NotImplemented if y is None else _outcome("==", self, other, self._data == y)
+        y: Value | None = None if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told("==", self, other, self._data == y._data)
 
     def __ne__(self, other: object) -> bool:
-        y = None if isinstance(other, Value) else _comparable(other)
-        return NotImplemented if y is None else _outcome("!=", self, other, self._data != y)
+        y: Value | None = None if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told("!=", self, other, self._data != y._data)
 
     def __lt__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome("<", self, other, self._data < y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told("<", self, other, self._data < y._data)
 
     def __le__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome("<=", self, other, self._data <= y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told("<=", self, other, self._data <= y._data)
 
     def __gt__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome(">", self, other, self._data > y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told(">", self, other, self._data > y._data)
 
     def __ge__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome(">=", self, other, self._data >= y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told(">=", self, other, self._data >= y._data)
 
     def __hash__(self) -> int:
         return hash_of(self)  # type: ignore[name-defined, no-any-return]  # noqa: F821  # pragma: no cover - in value.pxd
 
     def __bool__(self) -> bool:
-        return _outcome("!=", self, 0.0, self._data != 0.0)
+        return told("!=", self, 0.0, self._data != 0.0)
 
     def __float__(self) -> float:
         raise ArgumentTypeError(
@@ -430,21 +430,6 @@ def _operand(other: object) -> Value | None:
     if kind is float or kind is int or (kind is not bool and isinstance(other, Real)):
         return _node(None, as_float(other, "operand"), None, 0.0, None, 0.0, CONSTANT)
     return None
-
-
-def _comparable(other: object) -> Any:
-    if isinstance(other, Value):
-        y: Value = other
-        return y._data
-    number = not isinstance(other, bool) and isinstance(other, Real)
-    return as_float(other, "a comparison's operand") if number else None
-
-
-def _outcome(comparison: str, x: Value, y: object, holds: Any) -> bool:
-    outcome = bool(holds)
-    if WATCH.open:
-        tell_compared(comparison, x, y, outcome)
-    return outcome
 
 
 def _unary(op: Op, x: Value) -> Value:

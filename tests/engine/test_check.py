@@ -14,6 +14,7 @@ from autograd_rnn import (
     Value,
     check_gradients,
     exp,
+    grad,
     gradients,
     log,
     maximum,
@@ -235,3 +236,12 @@ def test_refusals() -> None:
             check_gradients(exp, [1], **{name: value})
     with pytest.raises(ArgumentTypeError, match=r"atol must be a real number, not str"):
         check_gradients(exp, [1], atol="small")  # type: ignore[arg-type]
+
+
+def test_a_function_with_a_derivative_inside() -> None:
+    def loss(w: Value) -> Any:
+        return grad(lambda t: w * t * t)(2.0) ** 2
+
+    [report] = check_gradients(loss, [3.0])
+    assert report.checked
+    assert report.gradient == 96.0

@@ -280,7 +280,7 @@ def test_data_and_grad_are_floats_whatever_was_given() -> None:
     assert type((x + 10**20).parents[1].data) is float
 
 
-def test_comparisons_are_by_data_and_equality_is_identity() -> None:
+def test_comparisons_are_by_data_but_for_equality_of_two_values() -> None:
     x, y = Value(2), Value(3)
     assert x < y
     assert x <= 2
@@ -294,7 +294,13 @@ def test_comparisons_are_by_data_and_equality_is_identity() -> None:
     assert y >= Fraction(5, 2)
     assert not x > y
     assert x != Value(2)
-    assert x != 2.0
+    assert x == 2.0
+    assert Fraction(2) == x
+    assert x != 3
+    assert (x != 2) is False
+    assert x != "2"
+    assert Value(math.nan) != math.nan
+    assert [1.0, y, x].index(3) == 1
     assert len({x, y, x}) == 2
     assert bool(x)
     assert not Value(0)
