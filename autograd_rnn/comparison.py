@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from .backends.compile_step import compile_step
 from .engine.forward import hvp, jvp
+from .engine.points import call_at
 from .engine.reverse import as_output, grad, gradients, hessian, jacobian, vjp
 from .engine.value import Value
 from .errors import ArgumentValueError, BranchChanged, GradientError
@@ -231,8 +232,8 @@ def by_graph(
     f: Function, point: Sequence[float], direction: Sequence[float], order: int
 ) -> list[float]:
     """The derivatives by `backward`, of a graph made by `gradients`."""
-    leaves = list(map(Value, point))
-    output = as_output(f(*leaves))
+    call = call_at(f, point, "point")
+    output, leaves = as_output(call.result), call.points
     for _ in range(order - 1):
         output = as_output(dot(direction, gradients(output, leaves, create_graph=True)))
     output.backward()
@@ -243,17 +244,16 @@ def sizes_of(
     f: Function, point: Sequence[float], direction: Sequence[float], order: int
 ) -> list[float]:
     """What is added up in each derivative: the same sums of the absolute values of the terms."""
-    leaves = list(map(Value, point))
-    output = attempt(lambda: as_output(along(f, direction, order - 1, forward)(*leaves)))
-    if isinstance(output, Exception):
-        return [0.0] * len(leaves)
+    call = attempt(call_at, along(f, direction, order - 1, forward), point, "point")
+    if isinstance(call, Exception):
+        return [0.0] * len(point)
 
     def slopes(node: Value) -> Iterator[tuple[int, Value, float]]:
         for position, operand, slope in recorded_slopes(node):
             yield position, operand, abs(slope)
 
-    found = adjoints_by(output, 1.0, slopes)
-    return [found.get(leaf, 0.0) for leaf in leaves]
+    found = adjoints_by(as_output(call.result), 1.0, slopes)
+    return [found.get(x, 0.0) for x in call.points]
 
 
 def on_backend(

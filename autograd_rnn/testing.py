@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .arguments import as_float, as_function, as_integer
+from .arguments import as_choice, as_float, as_function, as_integer
 from .backends import Backend
 from .backends.objective import Objective
 from .comparison import Comparison
@@ -291,6 +291,8 @@ def assert_gradients(
     if not point:
         raise ArgumentValueError("inputs are missing: pass a number for each argument of f.")
     shapes = shapes_of(inputs)
+    for name in backends or ():
+        as_choice(name, "backends", Backend.kinds)
     able = [kind.name for kind in Backend.kinds.values() if not kind.explain()]
 
     def entrywise(*entries: Any) -> Any:
