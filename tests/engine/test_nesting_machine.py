@@ -36,7 +36,7 @@ from autograd_rnn import (
 from autograd_rnn.engine.points import OPEN
 from autograd_rnn.engine.shared import WATCH
 
-MOST_NODES = 25
+MOST_NODES = 30
 MOST_LEVELS = 3
 #: Sums of whole numbers are exact below.
 EXACT = 2**53
@@ -262,14 +262,14 @@ class Nesting(RuleBasedStateMachine):
         kind=st.sampled_from([*FIRST, *SECOND, *OTHERS]),
         body=any_tree,
         at=any_tree,
-        factors=st.integers(0, 3),
+        factors=st.lists(st.integers(0, MOST_LEVELS - 1), max_size=4),
     )
     def derivative(
-        self, kind: str, body: Tree, at: Tree, factors: int
+        self, kind: str, body: Tree, at: Tree, factors: list[int]
     ) -> Tree | MultipleResults[Tree]:
         place = min(max(body.width - 1, at.width), MOST_LEVELS - 1)
-        for _ in range(factors):  # so that not all derivatives are 0
-            larger = join("product", body, VARIABLES[place])
+        for factor in factors:  # so that not all derivatives are 0, and some are captured
+            larger = join("product", body, VARIABLES[factor % (place + 1)])
             body = larger if isinstance(larger, Tree) else body
         made = join(kind, body, at)
         if (
