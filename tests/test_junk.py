@@ -92,6 +92,7 @@ from autograd_rnn import (
     topological,
     value_and_grad,
     vjp,
+    where,
     windows,
     zero_grad,
 )
@@ -329,8 +330,10 @@ def correct_calls() -> dict[str, Call]:
         "Program.select": call(program.select, 0),
         "SGD": call(SGD, 0.1, 0.9, clip_norm=1.0),
         "SGD.step": call(made["SGD"].step, [x], [0.5]),
+        "SGD.updated": call(made["SGD"].updated, np.array([2.0]), np.array([0.5])),
         "Adam": call(Adam, 0.1, (0.9, 0.99), 1e-8, clip_norm=1.0),
         "Adam.step": call(made["Adam"].step, [x], [0.5]),
+        "Adam.updated": call(made["Adam"].updated, np.array([2.0]), np.array([0.5])),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps, run.cuts),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
@@ -338,7 +341,9 @@ def correct_calls() -> dict[str, Call]:
         "adding": call(adding, 2, [3], seed=0),
         "binary_cross_entropy": call(binary_cross_entropy, [x, 1.0], [1.0, 0.0]),
         "bits": call(bits, "101"),
-        "check_gradients": call(check_gradients, f, [2, 3], eps=1e-5, atol=1e-8, rtol=1e-5),
+        "check_gradients": call(
+            check_gradients, f, [2, 3], eps=1e-5, atol=1e-8, rtol=1e-5, order=1
+        ),
         **{
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
@@ -412,6 +417,9 @@ def correct_calls() -> dict[str, Call]:
         "tomita": call(tomita, 4),
         "topological": call(topological, z, x),
         "value_and_grad": call(value_and_grad, f, argnums=0, has_aux=False, create_graph=None),
+        "Value.arctan2": call(x.arctan2, y),
+        "Value.hypot": call(x.hypot, y),
+        "where": call(where, x > y, x, y),
         "windows": call(windows, "GATTACA", 3),
         "zero_grad": call(zero_grad, x, y),
     }

@@ -239,7 +239,7 @@ class Sweep:
         given = [self._wrapped(operand) for operand in operands]
         for position, operand in enumerate(operands):
             if self.traced.varies(operand):
-                self._add(operand, (adjoint * op.partials[position](*given, me)).numbers)
+                self._add(operand, op.term(position, adjoint, *given, me).numbers)
 
     def _wrapped(self, number: int) -> Any:
         value = self.values[number]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..engine.value import Value
 from ..ops.op import Op
 from ..ops.tracer import Tracer
+from ..program.choices import separated
 from ..program.program import Program, Recorder
 from ..program.writer import Guard, behind
 from .objective import Objective
@@ -83,7 +84,8 @@ def trace_step(
         loss = 0.0 if y is None else objective.loss_of(output, targets)
     entries = output if isinstance(output, tuple | list) else [output]
     results = [*after, *entries, loss]
-    program = recorder.program(results, [value for values in given for value in values])
+    recorded = recorder.program(results, [value for values in given for value in values])
+    program = separated(recorded)
     program = program.simplified() if share else program.folded()
     return TracedStep(program, *map(len, given), checks=checks)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..arguments import as_function, as_list
 from ..errors import ArgumentValueError
-from ..graph.sweep import carry, recorded_slopes
+from ..graph.sweep import carry, tangent_at, times
+from . import walks
 from .points import (
     Argument,
     Call,
@@ -21,7 +22,8 @@ from .points import (
     wants_graph,
 )
 from .reverse import as_output, differentiate, slopes_by_rule
-from .value import Value
+from .shared import WATCH
+from .value import Value, compiled
 
 
 def jvp(
@@ -44,10 +46,13 @@ def jvp(
     with keeping_graphs():
         call, output, found, given = _start(f, primals, tangents, ("primals", "tangents"))
         graph = wants_graph(create_graph, given, [output])
-        carry(call.order(output), found, slopes_by_rule(found) if graph else recorded_slopes)
-        tangent = found.get(output, 0.0)
-        pair = (output, as_output(tangent)) if graph else (output.data, tangent)
-    value, slope = returned(pair, given)
+        tangent: Scalar
+        if graph:
+            carry(call.order(output), found, slopes_by_rule(found), times)
+            tangent = as_output(found.get(output, 0.0))
+        else:
+            tangent = tangent_at(output, list(found), _numbers(found))
+    value, slope = returned([output if graph else output.data, tangent], given)
     return value, slope
 
 
@@ -60,9 +65,9 @@ def hvp(
 ) -> tuple[Any, ...]:
     """The product of the matrix of second derivatives of `f` at the point with the vector.
 
-    The gradient of the derivative in the direction of the vector (reverse over forward), which
-    takes about as long as a gradient, however many inputs there are.  Values where `grad` gives
-    Values.
+    How the gradient changes in the direction of the vector, by a forward sweep and a backward one,
+    which takes about as long as a gradient, however many inputs there are.  Values where `grad`
+    gives Values.
 
     >>> hvp(lambda x, y: x * x * y, [2, 5], [1, 0])
     (10.0, 4.0)
@@ -70,9 +75,14 @@ def hvp(
     with keeping_graphs():
         call, output, found, given = _start(f, point, vector, ("point", "vector"))
         graph = wants_graph(create_graph, given, [output])
-        carry(call.order(output), found, slopes_by_rule(found))
-        tangent = as_output(found.get(output, 0.0))
-        results = differentiate(tangent, call.points, graph=graph, call=call)
+        results: Sequence[Scalar]
+        if compiled and not graph and not WATCH.open:
+            results = walks.adjoint_tangents_at(output, call.points, list(found), _numbers(found))
+        else:
+            # By the gradient of the derivative in the direction of the vector.
+            carry(call.order(output), found, slopes_by_rule(found), times)
+            tangent = as_output(found.get(output, 0.0))
+            results = differentiate(tangent, call.points, graph=graph, call=call)
     return tuple(in_shapes(returned(results, given), call.shapes))
 
 
@@ -104,3 +114,7 @@ def _start(
         if isinstance(tangent, Value) or tangent != 0.0
     }
     return call, as_output(call.result), moving, [*call.given, *tangents]
+
+
+def _numbers(tangents: dict[Value, Scalar]) -> list[float]:
+    return [one.data if isinstance(one, Value) else one for one in tangents.values()]

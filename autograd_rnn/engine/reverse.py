@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeAlias, overload
 
 from ..arguments import as_float, as_function, as_integer, as_list
 from ..errors import ArgumentTypeError
-from ..graph.sweep import Slope, Slopes, adjoints, terms, times
+from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, terms, times
 from ..graph.walk import check_fresh, downstream, topological
+from .leaves import clear_gradients
 from .points import (
     Argument,
     Call,
@@ -93,11 +94,12 @@ def gradient_numbers(
     output: Value, inputs: Sequence[Value], seed: float = 1.0
 ) -> tuple[float, ...]:
     """The gradients as floats."""
+    if not WATCH.open:
+        return tuple(adjoints_at(output, inputs, seed))
     found = adjoints(output, seed)
-    if WATCH.open:
-        for watcher in watchers():
-            for node, adjoint in found.items():
-                watcher.swept(node, adjoint)
+    for watcher in watchers():
+        for node, adjoint in found.items():
+            watcher.swept(node, adjoint)
     return tuple([found.get(node, 0.0) for node in inputs])
 
 
@@ -318,8 +320,7 @@ def zero_grad(*values: Value) -> None:
     >>> x.grad
     0.0
     """
-    for value in as_values(values, "values"):
-        value.grad = 0.0
+    clear_gradients(as_values(values, "values"))
 
 
 def as_value(value: object, argument: str) -> Value:
@@ -332,6 +333,8 @@ def as_value(value: object, argument: str) -> Value:
 def as_values(values: object, argument: str) -> list[Value]:
     """The Values as a list; `TypeError` naming `argument`, and the place of any other thing."""
     listed = as_list(values, argument, "Values")
+    if set(map(type, listed)) <= {Value}:
+        return listed  # thousands of them, in every step of an optimiser
     return [as_value(value, f"{argument}[{place}]") for place, value in enumerate(listed)]
 
 

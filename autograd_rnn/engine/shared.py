@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any, Final
 
+from ..errors import ArgumentTypeError
+
 # `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
 # number, or the result of a comparison), and on other results the number of the last sweep there:
 # of the latest sweep anywhere, for a new one.
@@ -61,3 +63,10 @@ def told(comparison: str, x: Any, y: object, outcome: bool) -> bool:
         for watcher in watchers():
             watcher.compared(comparison, x, y, outcome)
     return outcome
+
+
+def refuse_subclass(cls: type, **_: Any) -> None:
+    raise ArgumentTypeError(
+        "Value cannot be subclassed: every reader of a graph relies on what its nodes are. "
+        "Keep a Value in an attribute of your class instead."
+    )

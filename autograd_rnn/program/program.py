@@ -12,8 +12,10 @@ from ..engine.reverse import as_output, as_values
 from ..engine.sweep import begin
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
-from ..graph.sweep import Slope, terms, times
+from ..graph.sweep import Slope, terms
 from ..graph.walk import check_fresh, depth_first, topological
+from ..ops.table import choose, when
+from .choices import separated, taken
 from .printing import in_source, in_text, in_words
 from .writer import Guard, Line, Ref, Writer, behind
 
@@ -182,22 +184,36 @@ class Program:
 
     def _adjoints(self, writer: Writer, output: int) -> dict[int, Any]:
         first, known = self.first_line, writer.known
+        conditions = taken(self, writer)
 
         def slopes(number: int) -> Iterator[Slope[int]]:
+            """The slopes, each as the function that gives the term of an adjoint."""
             if operands := self._operands(number):
-                rules = self.lines[number - first].op.partials
+                op, condition = self.lines[number - first].op, conditions.get(number)
                 refs = [known.get(operand, Ref(writer, operand)) for operand in operands]
                 for position, operand in enumerate(operands):
                     if self._varies(operand):
-                        yield position, operand, rules[position](*refs, Ref(writer, number))
+
+                        def term(adjoint: Any, position: int = position) -> Any:
+                            return op.term(position, adjoint, *refs, Ref(writer, number))
+
+                        if condition is None or conditions[operand] is condition:
+                            yield position, operand, term
+                        else:
+                            yield position, operand, lambda a, t=term: when(t(a), condition)
 
         last = dict(enumerate(self.inputs))
         last |= {first + place: line.name for place, line in enumerate(self.lines) if line.name}
         over = last.get(output) or "L"
         found: dict[int, Any] = {output: 1.0}
-        for _, _, operand, _ in terms(depth_first([output], self._operands), found, slopes, times):
+        order = depth_first([output], self._operands)
+        for _, _, operand, _ in terms(order, found, slopes, lambda adjoint, term: term(adjoint)):
             if isinstance(found[operand], Ref) and operand in last:
                 writer.rename(found[operand], f"∂{over}/∂{last[operand]}")
+        for number in range(len(self.inputs)):
+            condition = conditions.get(number)
+            if condition is not None and number in found:
+                found[number] = choose(condition, found[number], 0.0)  # not -0, as of no term
         return found
 
     def _varies(self, number: int) -> bool:
@@ -257,7 +273,7 @@ class Program:
             held = where(x_1 > 0.0, 1.0, nan)
             return v_3 * held
         """
-        return in_source(self, name, "jax")
+        return in_source(separated(self), name, "jax")
 
 
 # --- recording -----------------------------------------------------------------------------------

@@ -217,6 +217,33 @@ def test_rules_in_any_operators_run_on_every_backend() -> None:
         ops.TABLE.update(before)
 
 
+@pytest.mark.parametrize("op", ops.TABLE.values(), ids=lambda op: op.name)
+def test_every_op_runs_on_every_backend(op: ops.Op) -> None:
+    def one_step(q: Any, x: Any, w: Any) -> Any:
+        z = op(*[w[0] * x[0], w[1]][: op.arity])
+        return (q[0] + z,), q[0] * z + z
+
+    sequences = [[[1.0], [0.5]], [[2.0], [1.5], [0.25]]]
+    expected: Any = None
+    for backend, exact in [("eager", False), *CLOSE, *BIT_FOR_BIT]:
+        # For arccosh from 1 on.
+        weights = [Value(3.0 if op.name == "arccosh" else 0.3), Value(1.1)]
+        given = sequences[:1] if op.name == "arccosh" else sequences
+        compiled = compile_step(
+            one_step, "squared_error", weights, [0.5], backend=backend, exact=exact
+        )
+        try:
+            found = compiled.loss_and_gradients(given, [0.1, 0.2][: len(given)])
+        except ValueError as error:
+            assert (exact, str(error)[:24]) == (True, "exact=True cannot be had")  # noqa: PT017
+            continue
+        expected = expected or found
+        if (backend, exact) in BIT_FOR_BIT:
+            assert bits(list(found[1])) == bits(list(expected[1]))
+        assert all(map(math.isfinite, expected[1]))
+        agree(found, expected)
+
+
 def test_terms_of_the_copies() -> None:
     rnn = RNN([[4], [1]], activation="relu", bias=False)
     run = rnn.unroll([[1], [0], [1]])
