@@ -50,8 +50,9 @@ def numbers(
     These are zeros of both signs, subnormal and huge numbers, and numbers beside 1; with
     `nonfinite` also infinities and NaN.
 
-    >>> numbers(0, 1).filter(lambda x: not 0 <= x <= 1).is_empty
-    False
+    >>> from hypothesis import find
+    >>> find(numbers(), lambda x: x > 0 and x / 2 == 0)
+    5e-324
     """
     plain = st.floats(least, most, allow_nan=False, allow_infinity=False)
     low, high = -math.inf if least is None else least, math.inf if most is None else most
@@ -111,8 +112,9 @@ def expressions(
 ) -> Expression:
     """Expressions over the ops of these names: by default, over all that the table has.
 
-    >>> expressions(variables=1, ops=["mul", "sin"]).example()  # doctest: +SKIP
-    <v_3 = sin(v_1); v_4 = mul(v_3, 0.5)>
+    >>> from hypothesis import find
+    >>> find(expressions(variables=1, ops=["mul"]), lambda f: f(3.0) == 81.0)
+    <v_2 = mul(v_1, v_1); v_3 = mul(v_2, v_2)>
     """
     names = tuple(TABLE) if ops is None else tuple(ops)
     known = draw(st.lists(constants or numbers(-3, 3), max_size=most_constants))
