@@ -17,7 +17,13 @@ class Floats(Protocol):
 
 
 def first_result(values: list[Value]) -> int:
-    """The place of the first Value that is the result of an op, or -1 if all are leaves."""
+    """The place of the first Value that is the result of an op, or -1 if all are leaves.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(2)
+    >>> first_result([x, x]), first_result([x, x * x])
+    (-1, 1)
+    """
     for place, value in enumerate(values):
         if value._op is not None:
             return place
@@ -25,7 +31,15 @@ def first_result(values: list[Value]) -> int:
 
 
 def read_numbers(values: list[Value], into: Floats) -> None:
-    """Copy the `data` of each Value into an array of as many floats."""
+    """Copy the `data` of each Value into an array of as many floats.
+
+    >>> from array import array
+    >>> from autograd_rnn import Value
+    >>> numbers = array("d", [0.0, 0.0])
+    >>> read_numbers([Value(2), Value(3)], numbers)
+    >>> numbers
+    array('d', [2.0, 3.0])
+    """
     for place in range(len(values)):
         value = values[place]
         into[place] = value._data

@@ -119,7 +119,7 @@ def test_the_examples_in_its_docstrings_run(compiled: Path) -> None:
     ]
     assert results[0] == results[1]
     assert {failed for failed, _ in results[0]} == {"0"}
-    assert sum(int(attempted) for _, attempted in results[0]) >= 20
+    assert sum(int(attempted) for _, attempted in results[0]) > 20
 
 
 def test_its_nodes_are_not_tracked_by_the_collector(compiled: Path) -> None:
