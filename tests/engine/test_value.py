@@ -110,6 +110,8 @@ def is_smooth(node: reference.Node) -> bool:
     if node.op == "stop_gradient":
         return False
     operands = [reference.value(operand) for operand in node.operands]
+    if ops.TABLE[node.op].chooses and operands[1] == 0.0:
+        return False  # beside a condition of 0 the other branch is taken
     z = reference.value(node)
     for position, x in enumerate(operands):
         slopes = []

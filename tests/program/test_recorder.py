@@ -431,15 +431,17 @@ def test_a_derivative_inside_is_guarded_by_the_branch_that_it_went_through() -> 
         return where(greater(y, 1.0), y * y, y)
 
     assert record(f, 0.0).gradient()(2.0) == (4.0, 4.0)
-    for derivative in (
-        grad(f),
-        lambda x: jvp(f, [x], [1.0])[1],
-        lambda x: hvp(f, [x], [1.0])[0],
-        lambda x: hessian(f, [x])[0][0],
-        lambda x: gradients(f(x), [x])[0],
+    for place, derivative in enumerate(
+        (
+            grad(f),
+            lambda x: jvp(f, [x], [1.0])[1],
+            lambda x: hvp(f, [x], [1.0])[0],
+            lambda x: hessian(f, [x])[0][0],
+            lambda x: gradients(f(x), [x])[0],
+        )
     ):
         program = record(derivative, 3.0)
-        assert program(2.0) == derivative(2.0)
+        assert program(2.0) == (2.0 if place in (2, 3) else 4.0)
         with pytest.raises(BranchChanged):
             program(0.0)
         with pytest.raises(BranchChanged):
