@@ -12,6 +12,7 @@ from ..ops.numpy import Elements, on_arrays
 from ..ops.op import Op
 from ..program.printing import in_words
 from ..program.writer import Guard
+from .backend import Result
 from .batch import Batch
 from .objective import Objective
 from .traced import Group, TracedStep
@@ -21,7 +22,8 @@ class Columns(NamedTuple):
     """Sequences side by side, the longest first, all ending together, so that none is padded.
 
     At each step, the first `active` have begun; `inputs` and `targets` have a row per entry and a
-    column for each of these.  `order` has the place of each sequence, `lengths` its steps.
+    column for each of these.  `order` has the place of each sequence, `lengths` its steps, and
+    `rows` the place of each of their steps among those of the sequences one after the other.
     """
 
     active: list[int]
@@ -29,13 +31,13 @@ class Columns(NamedTuple):
     targets: list[Any]
     order: Any
     lengths: Any
+    rows: Any
 
 
-def longest_first(sequences: Sequence[Any]) -> tuple[Any, Any]:
+def longest_first(batch: Batch) -> tuple[Any, Any]:
     """The places of the sequences, sorted by length, and their lengths in that order."""
-    lengths = np.array([len(sequence) for sequence in sequences])
-    order = np.argsort(-lengths, kind="stable")
-    return order, lengths[order]
+    order = np.argsort(-batch.lengths, kind="stable")
+    return order, batch.lengths[order]
 
 
 def in_place(rows: Any, order: Any) -> Any:
@@ -45,38 +47,47 @@ def in_place(rows: Any, order: Any) -> Any:
     return found
 
 
-def pack(batch: Batch, every: bool) -> Columns:
-    """The sequences of a batch side by side, and their targets, by step if `every`."""
-    order, lengths = longest_first(batch.sequences)
+def pack(batch: Batch) -> Columns:
+    """The sequences of a batch side by side, and their targets."""
+    order, lengths = longest_first(batch)
     steps = int(lengths[0])
-    active = [int(count) for count in np.searchsorted(-lengths, np.arange(steps) - steps, "right")]
+    active = np.searchsorted(-lengths, np.arange(steps) - steps, "right")
     ends = np.cumsum(active)
+    times = np.repeat(np.arange(steps), active)
+    columns = np.arange(ends[-1]) - (ends - active)[times]
 
-    def by_step(arrays: Sequence[Any]) -> list[Any]:
-        rows = np.concatenate([arrays[place] for place in order])
-        at = np.concatenate([np.arange(steps - size, steps) for size in lengths])
-        who = np.repeat(np.arange(len(order)), lengths)
-        sorted_rows = np.empty_like(rows)
-        sorted_rows[ends[at] - np.array(active)[at] + who] = rows
-        return [np.ascontiguousarray(part.T) for part in np.split(sorted_rows, ends[:-1])]
+    def places(starts: Any) -> Any:
+        """The place of each step, if the sequences have theirs from these starts on."""
+        return (starts[order] + lengths - steps)[columns] + times
+
+    index, rows = places(batch.starts), places(np.cumsum(batch.lengths) - batch.lengths)
+
+    def by_step(vectors: Any) -> list[Any]:
+        return [np.ascontiguousarray(part.T) for part in np.split(vectors[index], ends[:-1])]
 
     if batch.targets is None:
         goals = [np.empty((0, len(order)))]
-    elif every:
+    elif batch.every:
         goals = by_step(batch.targets)
     else:
-        goals = [np.ascontiguousarray(np.stack([batch.targets[place][0] for place in order]).T)]
-    return Columns(active, by_step(batch.sequences), goals, order, lengths)
+        goals = [np.ascontiguousarray(batch.targets[batch.goals[order]].T)]
+    return Columns(active.tolist(), by_step(batch.inputs), goals, order, lengths, rows)
 
 
 class Sweep:
     """One pass over a batch, forward and backward; with matrix products only if `grouped`."""
 
     def __init__(
-        self, objective: Objective, traced: TracedStep, columns: Columns, *, grouped: bool
+        self,
+        objective: Objective,
+        traced: TracedStep,
+        columns: Columns,
+        numbers: Any,
+        *,
+        grouped: bool,
     ) -> None:
         self.traced, self.columns, self.every = traced, columns, objective.every
-        self.initial, self.numbers = objective.state, objective.numbers
+        self.initial, self.numbers = objective.state, numbers.tolist()
         self.functions = [on_arrays(line.op) for line in traced.lines]
         self.groups = traced.groups if grouped else []
         self.first_rows = {min(group.rows): group for group in self.groups}
@@ -93,11 +104,14 @@ class Sweep:
     # --- results --------------------------------------------------------------------------------
 
     @np.errstate(all="ignore")
-    def loss_and_gradient(self) -> tuple[float, Any]:
-        """The sum of the losses, and that of their gradients."""
-        losses = self._forward()
+    def run(self, outputs: bool) -> Result:
+        """The sum of the losses, that of their gradients, and the outputs if asked for."""
+        losses = self._forward(self.traced.output if outputs else ())
+        found = None
+        if outputs:
+            found = self._in_order([self._output(t) for t in range(len(self.tape))])
         self._backward()
-        return losses.sum(), self.gradient
+        return Result(losses.sum(), self.gradient, found)
 
     @np.errstate(all="ignore")
     def gradient_by_steps(self) -> list[Any]:
@@ -110,17 +124,32 @@ class Sweep:
         return self._by_sequence(self.terms[::-1])
 
     @np.errstate(all="ignore")
-    def outputs(self) -> list[Any]:
-        """The output for each sequence in its place: an array of entries, by steps if `every`."""
-        traced, columns = self.traced, self.columns
+    def outputs(self) -> Any:
+        """The outputs, a row for each sequence, or with `every` for each of its steps."""
+        traced = self.traced
         both = self._plan([*traced.states, *traced.output], loss=False)
         inner = both if self.every else self._plan(traced.states, loss=False)
         found = []
         for t, values in enumerate(self._steps(inner, both)):
-            if self._counts(t):
-                rows = [np.broadcast_to(values[n], columns.active[t]) for n in traced.output]
-                found.append(np.stack(rows))
-        return self._by_sequence(found) if self.every else [*in_place(found[-1].T, columns.order)]
+            self.tape.append(values)
+            found.append(self._output(t))
+            self.tape[t] = []
+        return self._in_order(found)
+
+    def _output(self, t: int) -> Any:
+        """The outputs of a step, a row for each sequence; none if they do not count."""
+        numbers, count = self.traced.output, self.columns.active[t]
+        if not self._counts(t):
+            return np.empty((0, len(numbers)))
+        values = self.tape[t]
+        return np.array([np.broadcast_to(values[n], count) for n in numbers]).T
+
+    def _in_order(self, steps: Sequence[Any]) -> Any:
+        """The rows of all steps, sequence by sequence, or of the last in the sequences' order."""
+        rows, columns = np.concatenate(steps), self.columns
+        if not self.every:
+            return in_place(rows, columns.order)
+        return in_place(rows, columns.rows)
 
     def _by_sequence(self, steps: Sequence[Any]) -> list[Any]:
         """For each sequence in its place, its columns of the arrays of its steps."""
@@ -136,10 +165,10 @@ class Sweep:
 
     # --- forward --------------------------------------------------------------------------------
 
-    def _forward(self) -> Any:
+    def _forward(self, others: Sequence[int] = ()) -> Any:
         """The loss of each sequence: of its last step, or the mean over its steps if `every`."""
         traced, columns, every = self.traced, self.columns, self.every
-        last = self._plan([*traced.states, traced.loss], loss=True)
+        last = self._plan([*traced.states, *others, traced.loss], loss=True)
         inner = last if every else self._plan(traced.states, loss=False)
         losses = np.full(len(columns.order), -0.0)
         for t, values in enumerate(self._steps(inner, last)):

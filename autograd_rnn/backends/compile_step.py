@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from ..arguments import as_choice, as_floats, as_function, as_integer
@@ -10,7 +11,7 @@ from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss
-from .backend import Backend, Devices, choose_backend
+from .backend import Backend, Devices, Result, choose_backend
 from .batch import Batch, Sequences, Targets, as_batch
 from .objective import Objective, StepFunction
 
@@ -102,21 +103,41 @@ class CompiledStep:
     def __repr__(self) -> str:
         return f"<CompiledStep: {self.backend}{', exact' if self.exact else ''}>"
 
-    def prepare(self, sequences: Sequences, targets: Targets | None = None) -> Batch:
+    def prepare(self, sequences: Sequences | Batch, targets: Targets | None = None) -> Batch:
         """The sequences and targets as a batch, checked and packed once for many runs.
 
-        A batch without targets is for `predict`.
+        A batch without targets is for `predict`.  What `take` gave of a batch is packed only.
 
         >>> from autograd_rnn import RNN
         >>> compiled = RNN.random(2, 1).compile("squared_error", backend="python")
         >>> compiled.prepare([[1, 0, 1], [1]], [[0, 0], [1, 1]])
         <Batch: 2 sequences>
         """
-        arrays = "numpy" in self.kind.requires
-        batch = as_batch(sequences, targets, every=self.objective.every, arrays=arrays)
+        if isinstance(sequences, Batch):
+            batch = sequences.take(slice(None))
+        else:
+            batch = as_batch(sequences, targets, every=self.objective.every)
         batch.backend = self._backend(batch)
         batch.packed = batch.backend.pack(batch)
         return batch
+
+    def run(
+        self,
+        batch: Batch,
+        numbers: Any = None,
+        *,
+        outputs: bool = False,
+        threads: int = 1,
+    ) -> Result:
+        """The mean loss, its gradient as an array, and the outputs, from one pass over a batch.
+
+        `numbers`, an array, are taken for those of the parameters, if they are given.  The outputs
+        are an array with a row for each target of the batch.
+        """
+        given = self.objective.numbers if numbers is None else numbers
+        found = batch.backend.run(batch.packed, given, outputs=outputs, threads=threads)
+        count = len(batch)
+        return Result(float(found.loss) / count, found.gradient / count, found.outputs)
 
     def loss_and_gradients(
         self, sequences: Sequences | Batch, targets: Targets | None = None, *, threads: int = 1
@@ -126,12 +147,8 @@ class CompiledStep:
         A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
         """
         as_integer(threads, "threads", least=1, most=1024)
-        batch = self._batch(sequences, targets)
-        total, gradient = batch.backend.run(batch.packed, threads)
-        count = len(batch)
-        # An array gives its numbers much faster all at once.
-        slopes = gradient.tolist() if hasattr(gradient, "tolist") else gradient
-        return float(total) / count, [slope / count for slope in slopes]
+        found = self.run(self._batch(sequences, targets), threads=threads)
+        return found.loss, found.gradient.tolist()
 
     def predict(
         self, sequences: Sequences | Batch, *, threads: int = 1
@@ -147,10 +164,12 @@ class CompiledStep:
         """
         as_integer(threads, "threads", least=1, most=1024)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
-        found = batch.backend.predict(batch.packed, threads)
-        if self.objective.every:
-            return [[_number_or_list(row) for row in rows] for rows in found]
-        return [_number_or_list(row) for row in found]
+        found = batch.backend.predict(batch.packed, self.objective.numbers, threads=threads)
+        outputs = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
+        if not self.objective.every:
+            return outputs
+        rest = iter(outputs)
+        return [[*islice(rest, length)] for length in batch.lengths.tolist()]
 
     def gradients_per_step(
         self, sequences: Sequences | Batch, targets: Targets | None = None
@@ -166,7 +185,7 @@ class CompiledStep:
         [[[0.0, 64.0], [16.0, 0.0], [16.0, 4.0]]]
         """
         batch = self._batch(sequences, targets)
-        found = batch.backend.per_step(batch.packed)
+        found = batch.backend.per_step(batch.packed, self.objective.numbers)
         return [[[float(slope) for slope in row] for row in rows] for rows in found]
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
@@ -182,6 +201,8 @@ class CompiledStep:
         return self._own(sequences)
 
     def _own(self, batch: Batch) -> Batch:
+        if batch.backend is None:
+            return self.prepare(batch)
         if batch.backend not in self._made.values():
             raise ArgumentValueError(
                 "the batch was prepared by another step: prepare it by this one."
@@ -190,14 +211,10 @@ class CompiledStep:
 
     def _backend(self, batch: Batch) -> Backend:
         """The backend for batches with vectors of these sizes, made for the first of them."""
-        x, y = batch.sequences[0][0], None if batch.targets is None else batch.targets[0][0]
+        x = batch.inputs[batch.starts[0]].tolist()
+        y = None if batch.targets is None else batch.targets[batch.goals[0]].tolist()
         key = (len(x), None if y is None else len(y))
         if key not in self._made:
             given = (self.objective, x, y)
             self._made[key] = self.kind(*given, exact=self.exact, devices=self.devices)
         return self._made[key]
-
-
-def _number_or_list(entries: Iterable[float]) -> Output:
-    numbers = [float(entry) for entry in entries]
-    return numbers[0] if len(numbers) == 1 else numbers

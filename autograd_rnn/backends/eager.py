@@ -10,9 +10,9 @@ from ..engine.reverse import gradients
 from ..engine.value import Value, compiled
 from ..errors import BranchChanged
 from ..loading import advise_to_compile
-from .backend import Backend
+from .backend import Backend, Result
 from .batch import Batch
-from .objective import constants
+from .objective import as_entries, constants
 
 
 class Eager(Backend):
@@ -23,39 +23,52 @@ class Eager(Backend):
 
     def pack(self, batch: Batch) -> Any:
         """Pairs of a sequence and its targets."""
-        return list(zip(batch.sequences, batch.targets or [()] * len(batch), strict=True))
+        return batch.pairs()
 
-    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        total, sums = 0.0, [0.0] * len(self.objective.parameters)
+    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
+        import numpy as np
+
+        total, sums, rows = 0.0, np.zeros(len(numbers)), []
+        self.read(numbers)
         for place, (xs, ys) in enumerate(packed):
             try:
-                loss, *slopes = self.differentiate(xs, ys)
+                loss, slopes, found = self.differentiate(xs, ys)
             except BranchChanged as error:
                 raise BranchChanged(f"sequences[{place}]: {error}") from None
             total += loss
-            sums = [a + b for a, b in zip(sums, slopes, strict=True)]
-        return total, sums
+            with np.errstate(all="ignore"):
+                sums += slopes
+            rows += found
+        return Result(total, sums, np.array(rows) if outputs else None)
 
-    def differentiate(self, xs: Any, ys: Any) -> Sequence[float]:
-        """The loss of a sequence, and its gradient."""
+    def read(self, numbers: Any) -> None:
+        """Take over the numbers of the parameters, before a run."""
+        self.objective.assign(numbers)
         if not compiled:
             advise_to_compile()
+
+    def differentiate(self, xs: Any, ys: Any) -> tuple[float, Sequence[float], list[list[float]]]:
+        """The loss of a sequence, its gradient, and the outputs that have a target."""
         parameters = self.objective.parameters
-        loss, _ = self.objective.unrolled(parameters, constants(xs), constants(ys))
+        loss, outputs = self.objective.unrolled(parameters, constants(xs), constants(ys))
         number = loss.data if isinstance(loss, Value) else as_float(loss, "the loss")
-        return [number, *_slopes(loss, parameters)]
+        return number, _slopes(loss, parameters), self._rows(outputs)
 
-    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        if not compiled:
-            advise_to_compile()
-        objective, found = self.objective, []
+    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
+        import numpy as np
+
+        Eager.read(self, numbers)
+        objective, rows = self.objective, []
         for xs, _ in packed:
-            _, outputs = objective.unrolled(objective.parameters, constants(xs), ())
-            entries = [_numbers(output) for output in outputs]
-            found.append(entries if objective.every else entries[-1])
-        return found
+            rows += self._rows(objective.unrolled(objective.parameters, constants(xs), ())[1])
+        return np.array(rows)
 
-    def per_step(self, packed: Any) -> Sequence[Any]:
+    def _rows(self, outputs: Sequence[Any]) -> list[list[float]]:
+        """The entries of the outputs that have a target."""
+        return [_numbers(output) for output in self.objective.aimed(outputs)]
+
+    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
+        Eager.read(self, numbers)
         parameters, found = self.objective.parameters, []
         for xs, ys in packed:
             copies = [[p * 1.0 for p in parameters] for _ in xs]
@@ -67,8 +80,10 @@ class Eager(Backend):
 
 def _numbers(output: Any) -> list[float]:
     """The entries of an output as floats."""
-    entries = output if isinstance(output, tuple | list) else [output]
-    return [one.data if isinstance(one, Value) else as_float(one, "the output") for one in entries]
+    return [
+        one.data if isinstance(one, Value) else as_float(one, "the output")
+        for one in as_entries(output)
+    ]
 
 
 def _slopes(loss: Any, inputs: Sequence[Value]) -> Sequence[float]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BranchChanged
-from .backend import Backend
+from .backend import Backend, Result
 from .batch import Batch
 from .traced import TracedStep, trace_step
 
@@ -22,7 +22,6 @@ class NumPy(Backend):
     """
 
     name = "numpy"
-    requires: ClassVar[tuple[str, ...]] = ("numpy",)
     speed = 2
 
     @cached_property
@@ -34,30 +33,30 @@ class NumPy(Backend):
         """The sequences side by side: see `Columns`."""
         from .arrays import pack
 
-        return pack(batch, self.objective.every)
+        return pack(batch)
 
-    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        return self._sweep(packed).loss_and_gradient()
+    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
+        return self._sweep(packed, numbers).run(outputs)
 
-    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        return self._sweep(packed).outputs()
+    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
+        return self._sweep(packed, numbers).outputs()
 
-    def per_step(self, packed: Any) -> Sequence[Any]:
-        return self._sweep(packed, grouped=False).gradient_by_steps()
+    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
+        return self._sweep(packed, numbers, grouped=False).gradient_by_steps()
 
-    def _sweep(self, packed: Any, *, grouped: bool = True) -> Sweep:
+    def _sweep(self, packed: Any, numbers: Any, *, grouped: bool = True) -> Sweep:
         from .arrays import Sweep
 
-        return Sweep(self.objective, self.traced, packed, grouped=grouped)
+        return Sweep(self.objective, self.traced, packed, numbers, grouped=grouped)
 
-    def refuse(self, batch: Batch, flagged: Sequence[int], *, with_loss: bool) -> None:
+    def refuse(self, batch: Batch, numbers: Any, flagged: Sequence[int], *, loss: bool) -> None:
         """`BranchChanged` if any sequences are flagged, as those in which a guard fails.
 
         A run by NumPy finds which one it is.
         """
         if not len(flagged):
             return
-        (NumPy.run if with_loss else NumPy.predict)(self, NumPy.pack(self, batch), 1)
+        (NumPy.run if loss else NumPy.predict)(self, NumPy.pack(self, batch), numbers)
         raise BranchChanged(
             f"sequences[{flagged[0]}]: a comparison in the step came out otherwise than when it "
             f"was recorded, by a rounding. Choose backend='eager' for a step that compares."

@@ -28,9 +28,21 @@ class Objective(NamedTuple):
     every: bool
 
     @property
-    def numbers(self) -> list[float]:
-        """The numbers of the parameters, as they are now."""
-        return [parameter.data for parameter in self.parameters]
+    def numbers(self) -> Any:
+        """The numbers of the parameters as they are now, in an array."""
+        import numpy as np
+
+        return np.array([parameter.data for parameter in self.parameters], dtype=float)
+
+    def assign(self, numbers: Any) -> None:
+        """Give the parameters these numbers, those that differ."""
+        for parameter, number in zip(self.parameters, numbers.tolist(), strict=True):
+            if parameter.data != number and parameter.op is None:
+                parameter.data = number
+
+    def aimed(self, outputs: Sequence[Any]) -> Sequence[Any]:
+        """Of the outputs at each step those that have a target."""
+        return outputs if self.every else outputs[-1:]
 
     def call(self, state: Any, x: Any, parameters: Any) -> tuple[tuple[Any, ...], Any]:
         """The state after a step, of checked size, and the output."""
@@ -75,3 +87,8 @@ class Objective(NamedTuple):
 def constants(vectors: Any) -> list[tuple[Value, ...]]:
     """The vectors, such as inputs and targets, as Values that no sweep goes to."""
     return [tuple([constant(float(entry)) for entry in vector]) for vector in vectors]
+
+
+def as_entries(output: Any) -> Sequence[Any]:
+    """The entries of an output, which is a tuple of them or a single one."""
+    return output if isinstance(output, tuple | list) else [output]
