@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import Any, ClassVar, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
+from ..engine.leaves import assign_numbers, first_result, read_gradients, read_numbers
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
+    Numbers: TypeAlias = Array | Sequence[float]
 
 # Keeps a gradient of zeros from being divided by its norm; torch's number.
 CLIP_EPS: Final = 1e-6
@@ -23,31 +30,34 @@ class Optimiser(ABC):
     settings are attributes, and a checkpoint fits only the same settings.  With `clip_norm`,
     gradients whose norm over all parameters is larger are scaled down to it.
 
+    >>> import numpy as np
     >>> class SignDescent(Optimiser):
     ...     def moves(self, gradients):
-    ...         return [-math.copysign(self.learning_rate, slope) for slope in gradients], {}
+    ...         return -np.copysign(self.learning_rate, gradients), {}
     >>> w = Value(1.0)
     >>> SignDescent(0.25).step([w], [4.0])
     >>> w.data
     0.75
     """
 
-    #: The parts of a state: lists of a number per parameter, and `steps`, the number of steps.
+    #: The parts of a state: arrays of a number per parameter, and `steps`, the number of steps.
     parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, learning_rate: float, clip_norm: float | None = None) -> None:
         self.learning_rate = _positive(learning_rate, "learning_rate")
         self.clip_norm = None if clip_norm is None else _positive(clip_norm, "clip_norm")
-        self._state: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}
 
     @property
     def state(self) -> dict[str, Any]:
         """What is kept between steps, as JSON can hold it: empty before the first one.
 
-        Each step makes a new dict, so a state that was read can be assigned again.  `ValueError`
-        for anything but such a state.
+        It may be assigned, and so may `kept`.  `ValueError` for anything but such a state.
         """
-        return self._state
+        return {
+            part: content if isinstance(content, int) else content.tolist()
+            for part, content in self._kept.items()
+        }
 
     @state.setter
     def state(self, state: object) -> None:
@@ -61,47 +71,89 @@ class Optimiser(ABC):
         made = {
             part: as_integer(content, "state['steps']", least=1)
             if part == "steps"
-            else as_floats(content, f"state[{part!r}]")
+            else _as_array(content, f"state[{part!r}]")
             for part, content in state.items()
         }
-        if len({len(content) for content in made.values() if isinstance(content, list)}) > 1:
+        if len({len(content) for content in made.values() if not isinstance(content, int)}) > 1:
             raise ArgumentValueError("state has lists that differ in length.")
-        self._state = made
+        self._kept = made
 
-    def step(self, parameters: Iterable[Value], gradients: Iterable[float]) -> None:
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The `state` with NumPy's arrays in place of lists.
+
+        No step changes an array: each makes a new dict of new ones, so this one may be held.
+        """
+        return self._kept
+
+    def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
 
-        `ValueError` for another number of gradients, or of parameters than in the steps before.
+        The gradients are the parameters' `grad`, unless others are given.  `ValueError` for another
+        number of gradients, or of parameters than in the steps before.
+
+        >>> w = Value(3.0)
+        >>> (w * w).backward()
+        >>> SGD(0.25).step([w])
+        >>> w.data
+        1.5
         """
-        leaves, slopes = as_values(parameters, "parameters"), as_floats(gradients, "gradients")
-        if len(leaves) != len(slopes):
+        import numpy as np
+
+        leaves = as_values(parameters, "parameters")
+        place = first_result(leaves)
+        if place >= 0:
+            raise ArgumentValueError(f"parameters[{place}] is a result: only leaves can learn.")
+        weights = np.empty(len(leaves))
+        read_numbers(leaves, weights)
+        if gradients is None:
+            gradients = np.empty(len(leaves))
+            read_gradients(leaves, gradients)
+        assign_numbers(leaves, self.updated(weights, gradients))
+
+    def updated(self, weights: Numbers, gradients: Numbers) -> Array:
+        """The weights after a step from these, as a new array; the `state` is that of the step.
+
+        `ValueError` for another number of gradients, or of weights than in the steps before; then
+        the state stays as it is.
+
+        >>> SGD(0.25).updated([3.0, 1.0], [6.0, 2.0]).tolist()
+        [1.5, 0.5]
+        """
+        import numpy as np
+
+        before, slopes = _as_array(weights, "weights"), _as_array(gradients, "gradients")
+        if len(before) != len(slopes):
             raise ArgumentValueError(
-                f"there are {len(leaves)} parameters, but {len(slopes)} gradients."
+                f"there are {len(before)} parameters, but {len(slopes)} gradients."
             )
-        for place, leaf in enumerate(leaves):
-            if leaf.op is not None:
-                raise ArgumentValueError(f"parameters[{place}] is a result: only leaves can learn.")
-        for part, content in self._state.items():
-            if isinstance(content, list) and len(content) != len(slopes):
+        for part, content in self._kept.items():
+            if not isinstance(content, int) and len(content) != len(slopes):
                 raise ArgumentValueError(
                     f"state[{part!r}] is of {len(content)} parameters, not {len(slopes)}: make a "
                     f"new {type(self).__name__} for other parameters."
                 )
-        if self.clip_norm is not None:
-            scale = min(1.0, self.clip_norm / (math.hypot(*slopes) + CLIP_EPS))
-            slopes = [scale * slope for slope in slopes]
-        made, state = self.moves(slopes)
-        what = f"what {type(self).__name__}.moves gives"
-        moves = as_floats(made, what)
-        if len(moves) != len(leaves):
-            raise ArgumentValueError(f"{what} has {len(moves)} moves for {len(leaves)} parameters.")
+        with np.errstate(all="ignore"):
+            scale = 1.0
+            if self.clip_norm is not None:
+                # NumPy's norm overflows where this does not.
+                norm = math.hypot(*slopes.tolist())
+                scale = min(1.0, self.clip_norm / (norm + CLIP_EPS))
+            # Of an array of its own, whatever a rule keeps of it or does to it.
+            made, state = self.moves(scale * slopes)
+            what = f"what {type(self).__name__}.moves gives"
+            moves = _as_array(made, what)
+            if len(moves) != len(before):
+                raise ArgumentValueError(
+                    f"{what} has {len(moves)} moves for {len(before)} parameters."
+                )
+            after: Array = before + moves
         self.state = state
-        for leaf, move in zip(leaves, moves, strict=True):
-            leaf.data += move
+        return after
 
     @abstractmethod
-    def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
-        """What each parameter moves by, and the `state` after that."""
+    def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
+        """What each parameter moves by, and the `state` after that; `kept` has the one before."""
 
     def __repr__(self) -> str:
         settings = [f"{name}={value!r}" for name, value in vars(self).items() if name[0] != "_"]
@@ -128,11 +180,10 @@ class SGD(Optimiser):
         super().__init__(learning_rate, clip_norm)
         self.momentum = _share(momentum, "momentum")
 
-    def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
-        before = self.state.get("velocity", [0.0] * len(gradients))
-        velocity = [self.momentum * v + g for v, g in zip(before, gradients, strict=True)]
+    def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
+        velocity = self.momentum * self.kept.get("velocity", 0.0) + gradients
         kept = {"velocity": velocity} if self.momentum else {}
-        return [-self.learning_rate * v for v in velocity], kept
+        return -self.learning_rate * velocity, kept
 
 
 class Adam(Optimiser):
@@ -165,18 +216,27 @@ class Adam(Optimiser):
         self.betas = (_share(both[0], "betas[0]"), _share(both[1], "betas[1]"))
         self.eps = _positive(eps, "eps")
 
-    def moves(self, gradients: list[float]) -> tuple[list[float], dict[str, Any]]:
-        zeros, (keep, keep_square) = [0.0] * len(gradients), self.betas
-        before = self.state or {"steps": 0, "means": zeros, "squares": zeros}
-        steps, old = before["steps"] + 1, zip(before["means"], gradients, strict=True)
-        means = [m + (1.0 - keep) * (g - m) for m, g in old]
-        old = zip(before["squares"], gradients, strict=True)
-        squares = [keep_square * v + (1.0 - keep_square) * g * g for v, g in old]
+    def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
+        import numpy as np
+
+        keep, keep_square = self.betas
+        steps = self.kept.get("steps", 0) + 1
+        means, squares = self.kept.get("means", 0.0), self.kept.get("squares", 0.0)
+        means = means + (1.0 - keep) * (gradients - means)
+        squares = keep_square * squares + (1.0 - keep_square) * gradients * gradients
         size = self.learning_rate / (1.0 - keep**steps)
         root = math.sqrt(1.0 - keep_square**steps)
-        both = zip(means, squares, strict=True)
-        moves = [-size * (m / (math.sqrt(v) / root + self.eps)) for m, v in both]
+        moves = -size * (means / (np.sqrt(squares) / root + self.eps))
         return moves, {"steps": steps, "means": means, "squares": squares}
+
+
+def _as_array(numbers: object, argument: str) -> Array:
+    """The array, as it is, or a new one of a list of real numbers."""
+    import numpy as np
+
+    if isinstance(numbers, np.ndarray) and numbers.ndim == 1 and numbers.dtype == np.float64:
+        return numbers
+    return np.array(as_floats(numbers, argument))
 
 
 def _positive(number: object, argument: str) -> float:

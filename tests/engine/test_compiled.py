@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = (
-    *("arguments", "engine.shared", "engine.sweep", "engine.value"),
+    *("arguments", "engine.leaves", "engine.shared", "engine.sweep", "engine.value"),
     *("ops.ieee", "ops.op", "ops.table"),
 )
 

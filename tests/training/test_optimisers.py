@@ -5,11 +5,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import RNN, SGD, Adam, Optimiser, Value, bits, fit
+
+from ..strategies import any_numbers
 
 
 def walk(optimiser: Optimiser, start: list[float], rows: list[list[float]]) -> list[float]:
@@ -35,6 +38,94 @@ def test_clipping_by_hand() -> None:
     assert walk(SGD(1.0, clip_norm=1.0), [0, 0], [[0, 0]]) == [0, 0]
     (x,) = walk(SGD(1.0, clip_norm=2.0), [0], [[1e300]])
     assert x == pytest.approx(-2, rel=1e-12)
+
+
+def textbook(
+    optimiser: SGD | Adam, start: list[float], gradients: list[list[float]]
+) -> tuple[list[float], dict[str, Any]]:
+    """The formulas, a number at a time: the weights, and what is kept."""
+    weights, zeros = list(start), [0.0] * len(start)
+    first, second, count = zeros, zeros, 0
+    for row in gradients:
+        if optimiser.clip_norm is not None:
+            scale = min(1.0, optimiser.clip_norm / (math.hypot(*row) + 1e-6))
+            row = [scale * g for g in row]
+        count += 1
+        if isinstance(optimiser, SGD):
+            before = first if optimiser.momentum else zeros
+            first = [optimiser.momentum * v + g for v, g in zip(before, row, strict=True)]
+            moves = [-optimiser.learning_rate * v for v in first]
+        else:
+            keep, keep_square = optimiser.betas
+            first = [m + (1 - keep) * (g - m) for m, g in zip(first, row, strict=True)]
+            second = [
+                keep_square * v + (1 - keep_square) * g * g
+                for v, g in zip(second, row, strict=True)
+            ]
+            size = optimiser.learning_rate / (1 - keep**count)
+            root = math.sqrt(1 - keep_square**count)
+            moves = [
+                -size * (m / (math.sqrt(v) / root + optimiser.eps))
+                for m, v in zip(first, second, strict=True)
+            ]
+        weights = [w + move for w, move in zip(weights, moves, strict=True)]
+    if isinstance(optimiser, SGD):
+        return weights, {"velocity": first} if optimiser.momentum else {}
+    return weights, {"steps": count, "means": first, "squares": second}
+
+
+any_rows = st.integers(0, 5).flatmap(
+    lambda n: st.lists(st.lists(any_numbers, min_size=n, max_size=n), min_size=1, max_size=6)
+)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+@given(any_rows, any_numbers)
+def test_arrays_give_the_bits_of_the_formulas(
+    clip_norm: float | None, gradients: list[list[float]], weight: float
+) -> None:
+    start = [weight] * len(gradients[0])
+    for make in (
+        lambda: SGD(0.1, clip_norm=clip_norm),
+        lambda: SGD(0.1, 0.9, clip_norm=clip_norm),
+        lambda: Adam(0.1, clip_norm=clip_norm),
+    ):
+        optimiser = make()
+        wanted, state = textbook(optimiser, start, gradients)
+        assert repr(walk(optimiser, start, gradients)) == repr(wanted)
+        assert repr(optimiser.state) == repr(state)
+        # Leaves with a `grad` of their own, and arrays without Values.
+        optimiser, leaves = make(), [Value(x) for x in start]
+        weights, flat = np.array(start), make()
+        for row in gradients:
+            for leaf, slope in zip(leaves, row, strict=True):
+                leaf.grad = slope
+            optimiser.step(leaves)
+            before, held = weights.copy(), flat.kept
+            copies = {part: np.copy(content) for part, content in held.items()}
+            after = flat.updated(weights, np.array(row))
+            assert repr(weights) == repr(before)
+            assert all(np.array_equal(held[part], copies[part], equal_nan=True) for part in held)
+            weights = after
+        assert repr([leaf.data for leaf in leaves]) == repr(weights.tolist()) == repr(wanted)
+        assert repr(optimiser.state) == repr(flat.state) == repr(state)
+        assert json.loads(json.dumps(state)).keys() == state.keys()
+
+
+def test_a_rule_gets_an_array_of_its_own() -> None:
+    class Greedy(Optimiser):
+        parts = ("last",)
+
+        def moves(self, gradients: Any) -> Any:
+            gradients *= -1.0
+            return gradients, {"last": gradients}
+
+    given = np.array([1.0, 2.0])
+    optimiser = Greedy(0.1)
+    assert optimiser.updated([0.5, 0.5], given).tolist() == [-0.5, -1.5]
+    assert given.tolist() == [1.0, 2.0]
+    given[0] = 7.0
+    assert optimiser.state == {"last": [-1.0, -2.0]}
 
 
 def test_adam_by_hand() -> None:
