@@ -131,10 +131,19 @@ class CompiledStep:
     ) -> Result:
         """The mean loss, its gradient as an array, and the outputs, from one pass over a batch.
 
-        `numbers`, an array, are taken for those of the parameters, if they are given.  The outputs
-        are an array with a row for each target of the batch.
+        `numbers` is an array of the numbers of the parameters, if they are not to be read from the
+        Values.  The outputs are an array with a row for each target of the batch.
+
+        >>> from autograd_rnn import RNN
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> compiled = rnn.compile("squared_error", backend="python")
+        >>> batch = compiled.prepare([[1, 0, 1], [1]], [17, 0])
+        >>> found = compiled.run(batch, outputs=True)
+        >>> found.loss, found.gradient.tolist(), found.outputs.tolist()
+        (0.5, [0.0, 1.0], [[17.0], [1.0]])
         """
-        given = self.objective.numbers if numbers is None else numbers
+        batch = self._batch(batch, None)
+        given = self.objective.numbers if numbers is None else self._checked(numbers)
         found = batch.backend.run(batch.packed, given, outputs=outputs, threads=threads)
         count = len(batch)
         return Result(float(found.loss) / count, found.gradient / count, found.outputs)
@@ -187,6 +196,17 @@ class CompiledStep:
         batch = self._batch(sequences, targets)
         found = batch.backend.per_step(batch.packed, self.objective.numbers)
         return [[[float(slope) for slope in row] for row in rows] for rows in found]
+
+    def _checked(self, numbers: Any) -> Any:
+        import numpy as np
+
+        found = np.ascontiguousarray(numbers, dtype=float)
+        if found.shape != (len(self.parameters),):
+            raise ArgumentValueError(
+                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
+                f"shape {found.shape}."
+            )
+        return found
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""

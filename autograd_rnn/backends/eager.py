@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arguments import as_float
+from ..engine.leaves import assign_numbers
 from ..engine.reverse import gradients
 from ..engine.value import Value, compiled
 from ..errors import BranchChanged
@@ -43,7 +44,7 @@ class Eager(Backend):
 
     def read(self, numbers: Any) -> None:
         """Take over the numbers of the parameters, before a run."""
-        self.objective.assign(numbers)
+        assign_numbers(self.objective.parameters, numbers)
         if not compiled:
             advise_to_compile()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
+from ..engine.leaves import read_numbers
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import LossFunction
@@ -32,13 +33,9 @@ class Objective(NamedTuple):
         """The numbers of the parameters as they are now, in an array."""
         import numpy as np
 
-        return np.array([parameter.data for parameter in self.parameters], dtype=float)
-
-    def assign(self, numbers: Any) -> None:
-        """Give the parameters these numbers, those that differ."""
-        for parameter, number in zip(self.parameters, numbers.tolist(), strict=True):
-            if parameter.data != number and parameter.op is None:
-                parameter.data = number
+        numbers = np.empty(len(self.parameters))
+        read_numbers(self.parameters, numbers)
+        return numbers
 
     def aimed(self, outputs: Sequence[Any]) -> Sequence[Any]:
         """Of the outputs at each step those that have a target."""
