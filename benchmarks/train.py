@@ -1,4 +1,4 @@
-"""Time of training, from Python lists to trained weights, beside torch's: `python benchmarks/train.py`.
+"""Time of training, from lists to trained weights, beside torch: `python benchmarks/train.py`.
 
 Networks with a readout of the last step learn whether a DNA string has 3 or more G, by Adam, in
 batches of 32, in float64, on one thread. For each of them the columns are microseconds per batch:
@@ -12,12 +12,14 @@ median over the rounds, and so is a ratio.
 """
 
 import argparse
+import gc
 import os
 import platform
 import random
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 # One thread for the others too; this has to be said before they are loaded.
@@ -32,7 +34,7 @@ from autograd_rnn import Adam, Stack, fit, one_hot, to_torch  # noqa: E402
 from autograd_rnn.backends.llvm.kernel import Kernel  # noqa: E402
 from autograd_rnn.training.batches import batches  # noqa: E402
 
-LOSS, RATE, BATCH = "binary_cross_entropy", 0.01, 32
+LOSS, RATE, BATCH, REPEATS = "binary_cross_entropy", 0.01, 32, 50
 
 
 class Task(NamedTuple):
@@ -49,6 +51,16 @@ TASKS = (
     Task("GRU", 16, (6, 12), 2048),
     Task("LSTM", 16, (6, 12), 2048),
     Task("LSTM", 32, (40, 60), 640),
+)
+
+COLUMNS = (
+    "microseconds per batch of 32",
+    "inside",
+    "loss_and_gradients",
+    "fit (more, times inside)",
+    "start",
+    "torch, packed (of fit)",
+    "torch, padded (of fit)",
 )
 
 
@@ -69,22 +81,20 @@ def network(task: Task) -> Stack:
 
 
 class Clock:
-    """Seconds that were spent inside of machine code, and in compiling it."""
+    """The time, and how much of it was spent inside of machine code."""
 
-    def __init__(self) -> None:
-        self.inside = self.compiling = 0.0
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now, self.inside = now, 0.0
         clock, make = self, Kernel.__init__
 
         def timed(kernel: Kernel, *given: Any, **options: Any) -> None:
-            start = time.perf_counter()
             make(kernel, *given, **options)
-            clock.compiling += time.perf_counter() - start
             call = kernel.call
 
             def run(*arguments: Any) -> None:
-                start = time.perf_counter()
+                start = now()
                 call(*arguments)
-                clock.inside += time.perf_counter() - start
+                clock.inside += now() - start
 
             kernel.call = run
 
@@ -127,7 +137,7 @@ class Torch:
         """The loss, and its gradient by the readout, the same for any form of the layer below."""
         loss = self.loss(self.outputs(places), self.targets[places])
         slopes = torch.autograd.grad(loss, [self.readout.bias, self.readout.weight])
-        return float(loss), [float(x) for slope in slopes for x in slope.flatten()]
+        return loss.item(), [x for slope in slopes for x in slope.flatten().tolist()]
 
     def train(self, epochs: int) -> float:
         optimiser = torch.optim.Adam(self.parameters, lr=RATE, fused=True)
@@ -160,64 +170,64 @@ def measure(task: Task, rounds: int, epochs: int, clock: Clock) -> None:
         other, slopes = loop.loss_and_gradient(list(range(BATCH)))
         np.testing.assert_allclose(other, loss, rtol=1e-11)
         np.testing.assert_allclose(slopes, gradient[-len(slopes) :], rtol=1e-9, atol=1e-12)
-    per_epoch = task.count // BATCH
+    count, batch_of_data = epochs * task.count // BATCH, (sequences[:BATCH], targets[:BATCH])
     found: dict[str, list[float]] = {}
 
     def note(name: str, seconds: float, count: int) -> None:
         found.setdefault(name, []).append(1e6 * seconds / count)
 
     def timed(run: Callable[[], Any]) -> float:
-        start = time.perf_counter()
+        gc.collect()
+        start = clock.now()
         run()
-        return time.perf_counter() - start
+        return clock.now() - start
 
-    options: dict[str, Any] = {"loss": LOSS, "batch_size": BATCH, "progress": False}
+    def train(data: Any, epochs: int) -> None:
+        options: dict[str, Any] = {"loss": LOSS, "batch_size": BATCH, "progress": False}
+        fit(network(task), data, optimiser=Adam(RATE), epochs=epochs, **options)
+
+    def repeat() -> None:
+        for _ in range(REPEATS):
+            compiled.loss_and_gradients(batch)
+
     for _ in range(rounds):
-        repeats = 50
-        seconds = timed(lambda: [compiled.loss_and_gradients(batch) for _ in range(repeats)])
-        note("loss_and_gradients", seconds, repeats)
-        start = timed(
-            lambda: fit(network(task), (sequences, targets), optimiser=Adam(RATE), epochs=1, **options)
-        )
+        note("loss_and_gradients", timed(repeat), REPEATS)
+        start = timed(partial(train, batch_of_data, 1))
         clock.inside = 0.0
-        seconds = timed(
-            lambda: fit(
-                network(task), (sequences, targets), optimiser=Adam(RATE), epochs=1 + epochs, **options
-            )
-        )
-        count = per_epoch * (1 + epochs)
+        seconds = timed(partial(train, (sequences, targets), epochs))
         note("inside", clock.inside, count)
-        note("fit, start included", seconds, count)
-        note("fit", seconds - start, per_epoch * epochs)
-        note("start", 1e-6 * (start - (seconds - start) / epochs), 1)
+        note("fit", seconds - start, count)
+        note("start", 1e-6 * start, 1)
         for name, loop in zip(("torch, packed", "torch, padded"), loops, strict=True):
-            note(name, timed(lambda loop=loop: loop.train(epochs)), per_epoch * epochs)
+            note(name, timed(partial(loop.train, epochs)), count)
     middle = {name: statistics.median(times) for name, times in found.items()}
     ratios = [
         statistics.median([a / b for a, b in zip(found[name], found["fit"], strict=True)])
         for name in ("torch, packed", "torch, padded")
     ]
-    print(
-        f"| {task.kind} {task.states} | {middle['inside']:.0f} | {middle['loss_and_gradients']:.0f} "
-        f"| {middle['fit']:.0f} (+{middle['fit'] - middle['inside']:.0f}, "
-        f"{middle['fit'] / middle['inside']:.2f}) | {middle['start']:.2f} s "
-        f"| {middle['torch, packed']:.0f} ({ratios[0]:.1f}) "
-        f"| {middle['torch, padded']:.0f} ({ratios[1]:.1f}) |",
-        flush=True,
-    )
+    inside, whole = middle["inside"], middle["fit"]
+    cells = [
+        f"{task.kind} {task.states}",
+        f"{inside:.0f}",
+        f"{middle['loss_and_gradients']:.0f}",
+        f"{whole:.0f} (+{whole - inside:.0f}, {whole / inside:.2f})",
+        f"{middle['start']:.2f} s",
+        f"{middle['torch, packed']:.0f} ({ratios[0]:.1f})",
+        f"{middle['torch, padded']:.0f} ({ratios[1]:.1f})",
+    ]
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=6, help="epochs that are timed")
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--cpu", action="store_true", help="count CPU time")
     options = parser.parse_args()
-    print(f"{platform.machine()}, CPython {platform.python_version()}, NumPy {np.__version__}, ", end="")
-    print(f"torch {torch.__version__}")
-    print("| microseconds per batch of 32 | inside | loss_and_gradients | fit (more, times inside) ", end="")
-    print("| start | torch, packed (of fit) | torch, padded (of fit) |")
-    print("|---|---|---|---|---|---|---|")
-    clock = Clock()
+    versions = f"NumPy {np.__version__}, torch {torch.__version__}"
+    print(f"{platform.machine()}, CPython {platform.python_version()}, {versions}")
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    clock = Clock(time.process_time if options.cpu else time.perf_counter)
     for task in TASKS:
         measure(task, options.rounds, options.epochs, clock)
 

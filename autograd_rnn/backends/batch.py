@@ -48,13 +48,17 @@ class Batch:
         self.backend: Any = None
         self.packed: Any = None
 
-    def take(self, places: Sequence[int] | slice) -> Batch:
+    def take(self, places: Sequence[int]) -> Batch:
         """The sequences at the places, which count from 0, in that order.
 
         `IndexError` for a place that is not there.
         """
-        starts, lengths = self.starts[places], self.lengths[places]
-        goals = self.goals[places]
+        import numpy as np
+
+        index = np.asarray(places)
+        starts, lengths, goals = [
+            array.take(index) for array in (self.starts, self.lengths, self.goals)
+        ]
         return Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
 
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
@@ -103,36 +107,57 @@ def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
         raise ArgumentValueError(
             f"sequences and targets must be as many: there are {len(sequences)} and {len(targets)}."
         )
-    inputs = []
-    for place, sequence in enumerate(sequences):
-        inputs.append(_vectors(sequence, f"sequences[{place}]"))
-        if not len(inputs[-1]):
-            raise ArgumentValueError(f"sequences[{place}] is empty: it has no output.")
-    lengths = np.array([len(vectors) for vectors in inputs])
+    inputs, lengths = _joined(sequences, "sequences")
+    if not lengths.all():
+        raise ArgumentValueError(f"sequences[{lengths.argmin()}] is empty: it has no output.")
     starts = 1 + np.cumsum(lengths) - lengths
-    flat = _joined(inputs, "sequences")
     if targets is None:
-        return Batch(flat, starts, lengths, None, starts, every=every)
+        return Batch(inputs, starts, lengths, None, starts, every=every)
+    goals, counts = _joined(targets if every else [[target] for target in targets], "targets")
     if not every:
-        goals = [_vectors([target], f"targets[{place}]") for place, target in enumerate(targets)]
-        places = np.arange(1, 1 + len(goals))
-        return Batch(flat, starts, lengths, _joined(goals, "targets"), places, every=False)
-    goals = []
-    for place, (vectors, target) in enumerate(zip(inputs, targets, strict=True)):
-        goals.append(_vectors(target, f"targets[{place}]"))
-        if len(goals[-1]) != len(vectors):
-            raise ArgumentValueError(
-                f"targets[{place}] has {len(goals[-1])} entries for {len(vectors)} steps."
-            )
-    return Batch(flat, starts, lengths, _joined(goals, "targets"), starts, every=True)
+        return Batch(inputs, starts, lengths, goals, np.cumsum(counts), every=False)
+    if (counts != lengths).any():
+        place = (counts != lengths).argmax()
+        raise ArgumentValueError(
+            f"targets[{place}] has {counts[place]} entries for {lengths[place]} steps."
+        )
+    return Batch(inputs, starts, lengths, goals, starts, every=True)
 
 
-def _joined(parts: Sequence[Any], argument: str) -> Any:
-    """The rows of arrays, one after the other, below a row of zeros."""
+def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:
+    """The vectors of all parts in turn, below a row of zeros, and how many each part has."""
     import numpy as np
 
-    _check_sizes([part.shape[1] for part in parts], argument)
-    return np.concatenate([np.zeros((1, parts[0].shape[1])), *parts])
+    flat = _joined_lists(parts)
+    if flat is not None:
+        counts, arrays = [*map(len, parts)], [flat]
+    else:
+        arrays = [_vectors(part, f"{argument}[{place}]") for place, part in enumerate(parts)]
+        counts = [*map(len, arrays)]
+        arrays = [array for array in arrays if len(array)] or [np.zeros((0, 1))]
+        _check_sizes([array.shape[1] for array in arrays], argument)
+    return np.concatenate([np.zeros((1, arrays[0].shape[1])), *arrays]), np.array(counts)
+
+
+def _joined_lists(parts: Sequence[Any]) -> Any:
+    """The vectors of lists of numbers, or of lists of lists, all at once; None for others."""
+    import numpy as np
+
+    lists, numbers = {list, tuple}, {float, int}
+    if {*map(type, parts)} - lists:
+        return None
+    vectors = entries = [*chain.from_iterable(parts)]
+    kinds, sizes = {*map(type, vectors)}, {1}
+    if kinds <= lists:
+        sizes = {*map(len, vectors)}
+        entries = [*chain.from_iterable(vectors)]
+        kinds = {*map(type, entries)}
+    if not kinds <= numbers or len(sizes) != 1:
+        return None
+    try:
+        return np.array(entries, dtype=float).reshape(len(vectors), *sizes)
+    except OverflowError:
+        return None
 
 
 def _vectors(given: Any, argument: str) -> Any:

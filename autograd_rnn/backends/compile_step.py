@@ -113,21 +113,18 @@ class CompiledStep:
         >>> compiled.prepare([[1, 0, 1], [1]], [[0, 0], [1, 1]])
         <Batch: 2 sequences>
         """
-        if isinstance(sequences, Batch):
-            batch = sequences.take(slice(None))
-        else:
+        if not isinstance(sequences, Batch):
             batch = as_batch(sequences, targets, every=self.objective.every)
+        elif sequences.backend is None:
+            batch = sequences
+        else:
+            batch = sequences.take(range(len(sequences)))
         batch.backend = self._backend(batch)
         batch.packed = batch.backend.pack(batch)
         return batch
 
     def run(
-        self,
-        batch: Batch,
-        numbers: Any = None,
-        *,
-        outputs: bool = False,
-        threads: int = 1,
+        self, batch: Batch, numbers: Any = None, *, outputs: bool = False, threads: int = 1
     ) -> Result:
         """The mean loss, its gradient as an array, and the outputs, from one pass over a batch.
 
@@ -142,7 +139,12 @@ class CompiledStep:
         >>> found.loss, found.gradient.tolist(), found.outputs.tolist()
         (0.5, [0.0, 1.0], [[17.0], [1.0]])
         """
+        if not isinstance(batch, Batch):
+            raise ArgumentTypeError(
+                f"batch must be a Batch, as `prepare` gives it, not {type(batch).__name__}."
+            )
         batch = self._batch(batch, None)
+        as_integer(threads, "threads", least=1, most=1024)
         given = self.objective.numbers if numbers is None else self._checked(numbers)
         found = batch.backend.run(batch.packed, given, outputs=outputs, threads=threads)
         count = len(batch)
@@ -155,7 +157,6 @@ class CompiledStep:
 
         A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
         """
-        as_integer(threads, "threads", least=1, most=1024)
         found = self.run(self._batch(sequences, targets), threads=threads)
         return found.loss, found.gradient.tolist()
 
@@ -174,9 +175,9 @@ class CompiledStep:
         as_integer(threads, "threads", least=1, most=1024)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
         found = batch.backend.predict(batch.packed, self.objective.numbers, threads=threads)
-        outputs = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
+        outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
         if not self.objective.every:
-            return outputs
+            return list(outputs)
         rest = iter(outputs)
         return [[*islice(rest, length)] for length in batch.lengths.tolist()]
 
@@ -200,7 +201,10 @@ class CompiledStep:
     def _checked(self, numbers: Any) -> Any:
         import numpy as np
 
-        found = np.ascontiguousarray(numbers, dtype=float)
+        found = numbers
+        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
+            found = np.array(as_floats(numbers, "numbers"))
+        found = np.ascontiguousarray(found)
         if found.shape != (len(self.parameters),):
             raise ArgumentValueError(
                 f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
@@ -231,10 +235,11 @@ class CompiledStep:
 
     def _backend(self, batch: Batch) -> Backend:
         """The backend for batches with vectors of these sizes, made for the first of them."""
-        x = batch.inputs[batch.starts[0]].tolist()
-        y = None if batch.targets is None else batch.targets[batch.goals[0]].tolist()
-        key = (len(x), None if y is None else len(y))
+        targets = batch.targets
+        key = (batch.inputs.shape[1], None if targets is None else targets.shape[1])
         if key not in self._made:
+            x = batch.inputs[batch.starts[0]].tolist()
+            y = None if targets is None else targets[batch.goals[0]].tolist()
             given = (self.objective, x, y)
             self._made[key] = self.kind(*given, exact=self.exact, devices=self.devices)
         return self._made[key]

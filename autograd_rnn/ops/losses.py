@@ -235,7 +235,8 @@ def count_hits(loss: Loss, outputs: Any, targets: Any) -> int:
     """How many outputs are right about their targets: arrays with a row for each.
 
     >>> import numpy as np
-    >>> count_hits(LOSSES["cross_entropy"], np.array([[0.5, 2.0], [2.0, 0.5]]), np.array([[1], [1]]))
+    >>> logits = np.array([[0.5, 2.0], [2.0, 0.5]])
+    >>> count_hits(LOSSES["cross_entropy"], logits, np.array([[1.0], [1.0]]))
     1
     """
     if loss.hits is not None:

@@ -227,8 +227,7 @@ class _Training:
         These are 0 if the loss has no hits.
         """
         judge = self.loss.hit is not None
-        options = {"outputs": judge, "threads": self.threads}
-        found = self.compiled.run(batch, moment.weights, **options)
+        found = self.compiled.run(batch, moment.weights, outputs=judge, threads=self.threads)
         if not judge:
             return found, 0, 0
         return found, count_hits(self.loss, found.outputs, batch.aims()), len(found.outputs)

@@ -130,11 +130,7 @@ class SharedScan:
 
     def made(self, name: str, ragged: bool, arrays: Any) -> Any:
         """The function of that name, which JAX compiles once for each shape of a batch."""
-        functions: Any = {
-            "gradient": self._gradient,
-            "both": self._both,
-            "outputs": self._outputs,
-        }
+        functions: Any = {"gradient": self._gradient, "both": self._both, "outputs": self._outputs}
         function, mesh = partial(functions[name], ragged), self.mesh
         if mesh is None:
             return function

@@ -30,9 +30,8 @@ class Native(NumPy):
         """The machine code for a `gradient`, for `outputs`, or for both, compiled once."""
         from .kernel import Kernel
 
-        given = (self.traced, self.objective.state)
-        options = {"every": self.objective.every, "exact": self.bit_for_bit}
-        return cache(partial(Kernel, *given, **options))
+        given, every = (self.traced, self.objective.state), self.objective.every
+        return cache(partial(Kernel, *given, every=every, exact=self.bit_for_bit))
 
     def pack(self, batch: Batch) -> Any:
         """The sequences in blocks: see `Blocks`."""

@@ -301,11 +301,11 @@ def emit(
             w.store(w.load("%initial", place), "%tape", place)
         if exact and gradient:
             step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.gradient)))
-        place = ""
+        shown = ""
         if outputs:
-            place = w.at("%all_outputs", w.integer("mul", row, max(1, len(traced.output))))
+            shown = w.at("%all_outputs", w.integer("mul", row, max(1, len(traced.output))))
         before_last = w.integer("sub", length, 1)
-        forward = partial(step.forward, gradient=gradient, outputs=place)
+        forward = partial(step.forward, gradient=gradient, outputs=shown)
         inner = partial(forward, last=False)
         w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, inner))
         forward(before_last, last=True)
