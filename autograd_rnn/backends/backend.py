@@ -84,6 +84,10 @@ class Backend(ABC):
     def pack(self, batch: Batch) -> Any:
         """The batch in the form that the other methods take."""
 
+    def pack_all(self, batches: Sequence[Batch]) -> Sequence[Any]:
+        """Each of some batches of the same data in that form; all but the last have one size."""
+        return [self.pack(batch) for batch in batches]
+
     @abstractmethod
     def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
         """The sums of the losses and of their gradients, and the outputs if they are asked for.

@@ -55,11 +55,30 @@ class Batch:
         """
         import numpy as np
 
-        index = np.asarray(places)
+        index = np.asarray(places) if len(places) else np.zeros(0, dtype=int)
         starts, lengths, goals = [
             array.take(index) for array in (self.starts, self.lengths, self.goals)
         ]
         return Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
+
+    def cut(self, size: int) -> list[Batch]:
+        """Parts of so many sequences, in turn; the last may have fewer.
+
+        >>> [len(part) for part in as_batch([[1], [2], [3]], [1, 2, 3], every=False).cut(2)]
+        [2, 1]
+        """
+        parts = [slice(start, start + size) for start in range(0, len(self), size)]
+        return [
+            Batch(
+                self.inputs,
+                self.starts[part],
+                self.lengths[part],
+                self.targets,
+                self.goals[part],
+                every=self.every,
+            )
+            for part in parts
+        ]
 
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
         """The vectors of each sequence, and its targets, as lists."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -16,6 +16,8 @@ from .batch import Batch, Sequences, Targets, as_batch
 from .objective import Objective, StepFunction
 
 AT: Final = ("last", "every")
+#: How many parts of a batch are packed at once.
+AT_ONCE: Final = 16
 #: An output: a number, or a list for one of several entries.
 Output: TypeAlias = float | list[float]
 
@@ -122,6 +124,17 @@ class CompiledStep:
         batch.backend = self._backend(batch)
         batch.packed = batch.backend.pack(batch)
         return batch
+
+    def prepare_parts(self, batch: Batch, size: int) -> Iterator[Batch]:
+        """Parts of so many sequences of a batch, in turn, each as `prepare` gives it.
+
+        Many are packed at once, which takes less time than one by one.
+        """
+        for some in batch.cut(size * AT_ONCE):
+            backend, parts = self._backend(some), some.cut(size)
+            for part, packed in zip(parts, backend.pack_all(parts), strict=True):
+                part.backend, part.packed = backend, packed
+                yield part
 
     def run(
         self, batch: Batch, numbers: Any = None, *, outputs: bool = False, threads: int = 1

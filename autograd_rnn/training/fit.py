@@ -155,9 +155,11 @@ class _Training:
             self.put_back(moment)
             with progress_bar(progress, self.epochs, of_an_epoch) as tell:
                 while moment.epoch < self.epochs and not self.is_over(moment):
-                    order = batches(len(self.data), size, self.seed, moment.epoch)
-                    for places in order[moment.batch :]:
-                        moment = self.after_a_batch(moment, places)
+                    order = batches(len(self.data), size, self.seed, moment.epoch)[moment.batch :]
+                    left = self.data.take([place for places in order for place in places])
+                    parts = self.compiled.prepare_parts(left, size)
+                    for places, batch in zip(order, parts, strict=True):
+                        moment = self.after_a_batch(moment, places, batch)
                         done = moment.epoch * of_an_epoch + moment.batch
                         tell(done, moment.mean, moment.accuracy)
                     moment = self.after_an_epoch(moment)
@@ -173,10 +175,10 @@ class _Training:
             raise
         return self.history
 
-    def after_a_batch(self, moment: Moment, places: Sequence[int]) -> Moment:
+    def after_a_batch(self, moment: Moment, places: Sequence[int], batch: Batch) -> Moment:
         """The moment after one more batch, of the sequences at the places."""
         start = time.perf_counter()
-        found, hits, judged = self.measure(moment, self.data.take(places))
+        found, hits, judged = self.measure(moment, batch)
         if not are_finite(found.loss, found.gradient):
             self.fail(moment, self.data, places)
         weights = self.optimiser.updated(moment.weights, found.gradient)

@@ -35,10 +35,13 @@ class Native(NumPy):
 
     def pack(self, batch: Batch) -> Any:
         """The sequences in blocks: see `Blocks`."""
+        return self.pack_all([batch])[0]
+
+    def pack_all(self, batches: Sequence[Batch]) -> Sequence[Any]:
         from .jit import host_lanes
         from .kernel import make_blocks
 
-        return make_blocks(batch, host_lanes())
+        return make_blocks(batches, host_lanes())
 
     def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
         found, flagged = self.kernel(gradient=True, outputs=outputs).run(packed, numbers, threads)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ..arrays import in_place, longest_first
+from ..arrays import in_place
 from ..backend import Result
 from ..batch import Batch, steps_from
 from ..traced import TracedStep
@@ -71,44 +71,68 @@ class Blocks(NamedTuple):
         return steps_from((self.offsets + self.lengths)[block] - sizes, sizes), lane.repeat(sizes)
 
 
-def make_blocks(batch: Batch, lanes: int) -> Blocks:
-    """The blocks of a batch."""
-    order, sizes = longest_first(batch)
-    count = len(order)
-    blocks = -(-count // lanes)
-    first, targets = batch.starts.take(order), batch.targets
-    every, width = batch.every, 0 if targets is None else targets.shape[1]
-    steps = sizes[::lanes]
-    total = int(steps.sum())
-    (inputs, goals, lane), addresses = aligned_all(
-        (total, max(1, batch.inputs.shape[1]), lanes),
+def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
+    """The blocks of each part of some data, all parts but the last being of one size."""
+    count = [*map(len, parts)]
+    of_a_part = -(-count[0] // lanes)
+    blocks = of_a_part * (len(parts) - 1) - (-count[-1] // lanes)
+    starts, sizes, goals = [
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("starts", "lengths", "goals")
+    ]
+    who = np.arange(len(sizes)) // count[0]
+    order = np.lexsort((-sizes, who))
+    starts, sizes = starts.take(order), sizes.take(order)
+    # The place of each sequence among the lanes of all blocks.
+    slots = np.arange(len(sizes)) + who * (of_a_part * lanes - count[0])
+    # In each lane the rows of its sequence, none if it has no sequence: from `begins` to `ends`.
+    begins, ends, rows_of_goals = np.zeros((3, blocks, lanes), dtype=np.int64)
+    begins.put(slots, starts)
+    ends.put(slots, starts + sizes)
+    rows_of_goals.put(slots, goals.take(order))
+    used = ends - begins
+    lengths = used.max(axis=1)
+    ends_of_blocks = lengths.cumsum()
+    first = parts[0]
+    every, width = first.every, 0 if first.targets is None else first.targets.shape[1]
+    total = int(ends_of_blocks[-1])
+    (inputs, aims, lane), addresses = aligned_all(
+        (total, max(1, first.inputs.shape[1]), lanes),
         (total if every else blocks, max(1, width), lanes),
         (2, blocks, lanes),
     )
-    starts, shares = lane[0].view(np.int64), lane[1]
-    lengths = steps.copy()
-    offsets = lengths.cumsum() - lengths
-    addresses[2:2] = address(lengths), address(offsets)
-    addresses.append(addresses[-1] + shares.nbytes)
-    # In each lane the rows of its sequence, none if it has no sequence: from `begins` to `ends`.
-    begins, ends = np.zeros((2, blocks, lanes), dtype=np.int64)
-    begins.reshape(-1)[:count] = first
-    ends.reshape(-1)[:count] = first + sizes
     # A lane begins at this step, or never.
-    starts[:] = lengths[:, None] - (ends - begins)
-    starts.reshape(-1)[count:] = NEVER
-    shares.reshape(-1)[:count] = 1.0 / sizes
+    lane[0].view(np.int64)[:] = np.where(used > 0, lengths[:, None] - used, NEVER)
+    lane[1] = 1.0 / np.maximum(used, 1)
     # The row of the data for each step of the blocks, and each lane: the first one is zeros.
-    rows = (ends - (lengths + offsets)[:, None]).repeat(lengths, axis=0)
+    rows = (ends - ends_of_blocks[:, None]).repeat(lengths, axis=0)
     rows += np.arange(total)[:, None]
     rows[rows < begins.repeat(lengths, axis=0)] = 0
-    inputs[:, : batch.inputs.shape[1]] = batch.inputs.take(rows, axis=0).transpose(0, 2, 1)
-    if targets is not None:
-        if not every:
-            rows = np.zeros((blocks, lanes), dtype=np.int64)
-            rows.reshape(-1)[:count] = batch.goals.take(order)
-        goals[:, :width] = targets.take(rows, axis=0).transpose(0, 2, 1)
-    return Blocks(order, sizes, lengths, offsets, addresses, inputs.base, batch)
+    inputs[:, : first.inputs.shape[1]] = first.inputs.take(rows, axis=0).transpose(0, 2, 1)
+    if first.targets is not None:
+        chosen = first.targets.take(rows if every else rows_of_goals, axis=0)
+        aims[:, :width] = chosen.transpose(0, 2, 1)
+    # Each part has its own piece of each array.
+    found = []
+    heads = np.arange(0, blocks, of_a_part)
+    origin = (ends_of_blocks - lengths)[heads]
+    offsets = ends_of_blocks - lengths - origin.repeat(of_a_part)[:blocks]
+    order -= who * count[0]
+    for k, (part, head, row) in enumerate(zip(parts, heads.tolist(), origin.tolist(), strict=True)):
+        mine = slice(k * count[0], k * count[0] + count[k])
+        own = slice(head, head + of_a_part)
+        own_lengths, own_offsets = lengths[own], offsets[own]
+        places = [
+            addresses[0] + row * inputs[0].nbytes,
+            addresses[1] + (row if every else head) * aims[0].nbytes,
+            address(own_lengths),
+            address(own_offsets),
+            addresses[2] + head * lane[0, 0].nbytes,
+            addresses[2] + (blocks + head) * lane[0, 0].nbytes,
+        ]
+        of_part = (order[mine], sizes[mine], own_lengths, own_offsets)
+        found.append(Blocks(*of_part, places, inputs.base, part))
+    return found
 
 
 class Workspace:
@@ -219,7 +243,7 @@ class Kernel:
         """
         numbers = np.append(parameters, 0.0)
         packed, number = numbers.take(self.packed), len(blocks.lengths)
-        parts = max(1, min(threads, number))
+        parts = min(threads, number)
         bounds = [number * part // parts for part in range(parts + 1)]
         spaces = [self.spare.pop() if self.spare else Workspace(self) for _ in range(parts)]
         given = [address(packed), address(numbers), *blocks.addresses, address(self.initial)]

@@ -25,7 +25,7 @@ def test_lanes_of_any_width(lanes: int, every: bool, exact: bool) -> None:
     eager = rnn.compile("squared_error", at="every" if every else "last", backend="eager")
     sequences, goals = batch(5, 13, 2, 5, every)
     traced = trace_step(eager.objective, sequences[0][0], [0.0] * 5, share=not exact)
-    blocks = make_blocks(as_batch(sequences, goals, every=every), lanes)
+    (blocks,) = make_blocks([as_batch(sequences, goals, every=every)], lanes)
     numbers = np.array([w.data for w in rnn.parameters()])
     loss, gradient = eager.loss_and_gradients(sequences, goals)
     expected = flat(eager.predict(sequences))
