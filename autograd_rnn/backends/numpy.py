@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BranchChanged
@@ -13,6 +13,7 @@ from .traced import TracedStep, trace_step
 
 if TYPE_CHECKING:
     from .arrays import Sweep
+    from .phases import Phases
 
 
 class NumPy(Backend):
@@ -36,18 +37,25 @@ class NumPy(Backend):
         return pack(batch)
 
     def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
-        return self._sweep(packed, numbers).run(outputs)
+        return self._sweep(packed, numbers, True, outputs).run(outputs=outputs)
 
     def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
-        return self._sweep(packed, numbers).outputs()
+        return self._sweep(packed, numbers, False, True).outputs()
 
     def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
-        return self._sweep(packed, numbers, grouped=False).gradient_by_steps()
+        return self._sweep(packed, numbers, True, False).gradient_by_steps()
 
-    def _sweep(self, packed: Any, numbers: Any, *, grouped: bool = True) -> Sweep:
+    @cached_property
+    def phases(self) -> Callable[[bool, bool], Phases]:
+        """The step in phases, for the loss and for the outputs or not, arranged once."""
+        from .phases import Phases
+
+        return cache(partial(Phases, self.traced, self.objective.every))
+
+    def _sweep(self, packed: Any, numbers: Any, loss: bool, outputs: bool) -> Sweep:
         from .arrays import Sweep
 
-        return Sweep(self.objective, self.traced, packed, numbers, grouped=grouped)
+        return Sweep(self.phases(loss, outputs), self.objective.state, packed, numbers)
 
     def refuse(self, batch: Batch, numbers: Any, flagged: Sequence[int], *, loss: bool) -> None:
         """`BranchChanged` if any sequences are flagged, as those in which a guard fails.
