@@ -12,8 +12,7 @@ from .batch import Batch
 from .traced import TracedStep, trace_step
 
 if TYPE_CHECKING:
-    from .arrays import Sweep
-    from .phases import Phases
+    from .arrays import Columns
 
 
 class NumPy(Backend):
@@ -30,32 +29,29 @@ class NumPy(Backend):
         """The step, traced at its first run."""
         return trace_step(self.objective, self.x, self.y, share=not self.bit_for_bit)
 
-    def pack(self, batch: Batch) -> Any:
+    def pack(self, batch: Batch) -> Columns | Any:
         """The sequences side by side: see `Columns`."""
         from .arrays import pack
 
         return pack(batch)
 
     def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
-        return self._sweep(packed, numbers, True, outputs).run(outputs=outputs)
+        losses, gradient, found = self._written(True, outputs, False)(numbers, packed)
+        return Result(losses.sum(), gradient, packed.in_order(found) if outputs else None)
 
     def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
-        return self._sweep(packed, numbers, False, True).outputs()
+        return packed.in_order(self._written(False, True, False)(numbers, packed)[2])
 
     def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
-        return self._sweep(packed, numbers, True, False).gradient_by_steps()
+        return packed.by_sequence(self._written(True, False, True)(numbers, packed)[1])
 
     @cached_property
-    def phases(self) -> Callable[[bool, bool], Phases]:
-        """The step in phases, for the loss and for the outputs or not, arranged once."""
-        from .phases import Phases
+    def _written(self) -> Callable[[bool, bool, bool], Any]:
+        """The functions for the loss, for outputs, and for terms by step, each made once."""
+        from .written import write
 
-        return cache(partial(Phases, self.traced, self.objective.every))
-
-    def _sweep(self, packed: Any, numbers: Any, loss: bool, outputs: bool) -> Sweep:
-        from .arrays import Sweep
-
-        return Sweep(self.phases(loss, outputs), self.objective.state, packed, numbers)
+        given = (self.traced, self.objective.state, self.objective.every)
+        return cache(partial(write, *given))
 
     def refuse(self, batch: Batch, numbers: Any, flagged: Sequence[int], *, loss: bool) -> None:
         """`BranchChanged` if any sequences are flagged, as those in which a guard fails.

@@ -230,6 +230,9 @@ class Phases:
         traced, places = self.traced, self.places
         groups = {row: group for group in traced.groups for row in group.rows}
         inside = {number for group in traced.groups for number in group.inside}
+        weights = {
+            row: own[0] for group in traced.groups for row, own in zip(group.rows, group.weights)
+        }
         depth: dict[int, int] = {}
         levels: dict[int, list[int]] = {}
         readers: dict[int, str] = {}
@@ -262,8 +265,8 @@ class Phases:
                 kinds.setdefault(kind(number), []).append(number)
             for (op, key), rows in kinds.items():
                 if op is None:
-                    # The rows that one wave reads lie together.
-                    rows.sort(key=lambda row: (readers.get(row, ""), row))
+                    # The rows that one wave reads lie together, in the order of their weights.
+                    rows.sort(key=lambda row: (readers.get(row, ""), weights[row], row))
                     found.append(Product(places, rows, key, traced))
                 else:
                     rows.sort(

@@ -154,6 +154,7 @@ tanh: Op = Op(
     partials=(lambda x, z: 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),),
     latex=r"\tanh\left({}\right)",
     arrays=lambda np, x: np.tanh(x),
+    arrays_slope=lambda z: (1.0 - z * z,) * 2,
     llvm="%z = call {v} @lanes_tanh({v} %x)",
     llvm_slope="""%both = call {p} @lanes_tanh_and_slope({v} %x)
     %z = extractvalue {p} %both, 0
@@ -167,6 +168,7 @@ sigmoid: Op = Op(
     symbol="σ",
     latex=r"\sigma\left({}\right)",
     arrays=lambda np, x: _sigmoid(np, x),
+    arrays_slope=lambda z: (z * (1.0 - z), 1.0 - z),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
     %z = extractvalue {p} %both, 0
