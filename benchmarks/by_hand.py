@@ -1,8 +1,9 @@
 """The numpy backend beside loops written by hand with NumPy: `python benchmarks/by_hand.py`.
 
 A layer with a readout of the last step, the binary cross entropy of a batch of 32 sequences of one
-length, and its whole gradient, in float64 on one thread. The loops have one matrix product per step,
-with all gates as one block, and sum up the gradients of the weights at the end, one product each.
+length, and its whole gradient, in float64 on one thread. The loops have one matrix product per
+step, with all gates as one block, and sum up the gradients of the weights at the end, one product
+each.
 Results are compared before anything is timed; both alternate in rounds, and a ratio is the median
 over the rounds.
 """
@@ -144,7 +145,7 @@ def measure(kind: str, states: int, steps: int, rounds: int, now: Callable[[], f
     compiled = model.compile("binary_cross_entropy", backend="numpy")
     batch = compiled.prepare(x, targets)
     numbers = np.array([weight.data for weight in model.parameters()])
-    below, readout = model.layers
+    below = model.layers[0]
     rows, columns = len(below.weights), len(below.weights[0])
     ends = np.cumsum([rows * columns, states if kind == "GRU" else 0])
     weights = numbers[: ends[0]].reshape(rows, columns)
@@ -182,7 +183,9 @@ def main() -> None:
     parser.add_argument("--cpu", action="store_true", help="count CPU time")
     options = parser.parse_args()
     print(f"{platform.machine()}, CPython {platform.python_version()}, NumPy {np.__version__}")
-    print("| layer | steps | by hand, microseconds | numpy backend | ratio |\n|---|---|---|---|---|")
+    print(
+        "| layer | steps | by hand, microseconds | numpy backend | ratio |\n|---|---|---|---|---|"
+    )
     now = time.process_time if options.cpu else time.perf_counter
     for steps in (10, 50):
         for kind, states in (("RNN", 8), ("RNN", 32), ("GRU", 16), ("LSTM", 16), ("LSTM", 32)):

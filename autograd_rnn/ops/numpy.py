@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,7 @@ def on_arrays(op: Op) -> Callable[..., Any]:
     array([0., 2.])
     """
     if op.arrays is not None:
-        rule = op.arrays
-        return lambda *operands: rule(np, *operands)
+        return partial(op.arrays, np)
     one_by_one = np.frompyfunc(op.value, op.arity, 1)
     return lambda *operands: np.asarray(one_by_one(*operands), dtype=float)
 

@@ -329,9 +329,8 @@ def _off_zero(x: Any, y: Any) -> Any:
 
 
 def _sigmoid(np: Any, x: Any) -> Any:
-    """σ of arrays: e**-|x| never overflows."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+    """σ of arrays: where e**-x overflows, σ is 0, or next to it."""
+    return 1.0 / (1.0 + np.exp(-x))
 
 
 def _maximum(np: Any, x: Any, y: Any) -> Any:

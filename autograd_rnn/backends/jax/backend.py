@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend import Result
 from ..batch import Batch
-from ..numpy import NumPy
+from ..numpy.backend import NumPy
 
 if TYPE_CHECKING:
     from .shared import SharedScan

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from ...ops.op import Op
 from ...program.writer import Guard
-from ..traced import TracedStep, read_by_rules
+from ..traced import TracedStep, carried_states, read_by_rules
 from .builder import Builder, Lane
 from .layout import TILE, Layout
-from .orders import carried_states, sweep_orders
+from .orders import sweep_orders
 from .products import add_outer_products, find_run, multiply, multiply_transposed
 from .vector_math import definition, support
 

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ..arrays import in_place
 from ..backend import Result
 from ..batch import Batch, steps_from
+from ..numpy.columns import in_place
 from ..traced import TracedStep
 from .codegen import ARRAYS, emit
 from .jit import host_lanes, kept_code, load

@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import BranchChanged
-from ..program.printing import in_words
-from ..program.program import Program
-from ..program.writer import Guard
-from .batch import Batch
+from ...errors import BranchChanged
+from ...program.printing import in_words
+from ...program.program import Program
+from ...program.writer import Guard
+from ..batch import Batch
 
 
 class Columns(NamedTuple):
     """Sequences side by side, the longest first, all ending together, so that none is padded.
 
     `inputs` and `targets` have a row per entry, and a column for each sequence at each step: at
-    step t those in `spans[t]`, from the first to before the last, for the sequences that have begun.
+    step t those in `spans[t]`, from the first to before the last, for sequences that have begun.
     `targets` has only the columns of the last step unless there is one at every step.  `order` has
     the place of each sequence, `lengths` its steps; `who` the sequence of a column in that order,
     and `rows` the place of each column among the steps of the sequences one after the other.
@@ -33,7 +33,7 @@ class Columns(NamedTuple):
     rows: Any
 
     @property
-    def count(self) -> int:
+    def sequences(self) -> int:
         """The number of sequences."""
         return len(self.order)
 
@@ -57,20 +57,20 @@ class Columns(NamedTuple):
         """`BranchChanged` for the first column, from `first` on, in which a guard fails."""
         found = []
         for guard, pair in zip(guards, pairs, strict=True):
-            x, y = [np.broadcast_to(np.ravel(one), self.total - first) for one in pair]
-            wrong = np.flatnonzero(guard.fails(x, y))
+            both = [np.broadcast_to(np.ravel(one), self.total - first) for one in pair]
+            wrong = np.flatnonzero(guard.fails(*both))
             if len(wrong):
-                found.append((int(wrong[0]), guard, float(x[wrong[0]]), float(y[wrong[0]])))
+                x, y = [float(one[wrong[0]]) for one in both]
+                found.append((int(wrong[0]), in_words(program, guard, "step", x, y)))
         if not found:
             return
-        place, guard, x, y = min(found, key=lambda one: one[0])
+        place, said = min(found)
         column = int(self.who[first + place])
         t = next(t for t, (_, end) in enumerate(self.spans) if first + place < end)
         step = t - len(self.spans) + int(self.lengths[column]) + 1
         raise BranchChanged(
-            f"sequences[{self.order[column]}], step {step}: {in_words(program, guard, 'step', x, y)}"
-            f". Write it with maximum, relu or step, which need no comparison, or choose "
-            f"backend='eager'."
+            f"sequences[{self.order[column]}], step {step}: {said}. Write it with maximum, relu or "
+            f"step, which need no comparison, or choose backend='eager'."
         )
 
 

@@ -1,36 +1,24 @@
-"""The source of a step over a batch of sequences by NumPy, forward and backward, written once."""
+"""The source of a step over a batch of sequences by NumPy, with its gradient."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 
-from ..ops.numpy import Elements, on_arrays
-from ..ops.op import Op
-from ..ops.tracer import Tracer
-from .arrays import Columns
-from .phases import (
-    CONSTANTS,
-    INPUTS,
-    PARAMETERS,
-    TARGETS,
-    Back,
-    Operation,
-    Phases,
-    Piece,
-    Product,
-    Wave,
-)
-from .traced import TracedStep
+from ...ops.numpy import Elements, on_arrays
+from ...ops.op import Op
+from ...ops.tracer import Tracer
+from ..traced import TracedStep
+from .columns import Columns
+from .forward import Forward, is_narrow
+from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Back, Phases, Piece, Product, Wave
 
 #: A slope that has such a difference as a factor has lost so few digits that it is as good.
 LEAST_DIFFERENCE: Final = 1.0 / 16.0
+#: Where no sweep goes.
 NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
-
-
-Written: TypeAlias = Callable[[Any, Columns], tuple[Any, Any, Any]]
 
 
 def write(
@@ -58,187 +46,28 @@ def write(
     return quietly
 
 
-class Source:
-    """The source in the making.
+class Source(Forward):
+    """The source of the gradient too, or `by_step` of its terms.
 
-    B are blocks at all steps, a column for each sequence at each step, b those of a step, and T
-    lists of these; d are adjoints, h those of the states, S slopes, M matrices and R the rest of
-    products.  Columns of a step are those from lo to hi.
+    d are adjoints, D those of products at all steps, g those at all steps with a loss, h those of
+    states, E those of blocks before all steps; S are slopes, or s as columns, and Q pieces of the
+    gradient.
     """
 
     def __init__(self, phases: Phases, state: Sequence[float], *, by_step: bool) -> None:
-        self.phases, self.by_step = phases, by_step
-        self.names: dict[str, Any] = {"np": np, "quick": quick, "put": put, "inf": np.inf, "nan": np.nan}
-        self.head: list[str] = []
-        self.loop: list[tuple[int, str]] = []
-        self.rest: list[str] = []
-        self.during = {*phases.state_blocks, *[one.block for one in phases.during]}
-        self.late_blocks = {one.block for one in phases.after}
-        self.taped: set[int] = set()
-        self.whole: set[int] = set()
-        self.read: set[int] = set()
+        super().__init__(phases, state)
+        self.by_step = by_step
+        self.names |= {"quick": quick, "put": put}
         self.slopes: dict[tuple[int, int], str] = {}
         self.pieces: list[tuple[Any, str]] = []
         self.early: set[int] = set()
+        #: The products that a sweep has passed, those whose adjoints are kept, and rows written.
         self.passed: dict[int, Back] = {}
+        self.products = {one.block for one in phases.during if isinstance(one, Product)}
+        self.kept: set[int] = set()
         self.written: dict[str, set[int]] = {}
-        for block, run in zip(phases.state_blocks, phases.states, strict=True):
-            self.names[f"I{block}"] = np.array([state[place] for place in run])[:, None]
-
-    def bind(self, thing: Any) -> str:
-        name = f"k{len(self.names)}"
-        self.names[name] = thing
-        return name
-
-    # --- values ---------------------------------------------------------------------------------
-
-    def block(self, block: int, kind: str) -> str:
-        """A block: b of a step, B at all steps, L at all that have a loss."""
-        if block == PARAMETERS:
-            return "P"
-        if block == CONSTANTS:
-            return "C"
-        if block == TARGETS:
-            return "Y"
-        if block in self.late_blocks:
-            return f"b{block}"
-        if kind == "L":
-            if self.phases.every:
-                return self.block(block, "B")
-            return f"b{block}" if block in self.during else f"B{block}[:, first:]"
-        if block not in self.during:
-            if kind == "b":
-                self.read.add(block)
-            return f"{kind}{block}"
-        if kind == "B":
-            self.whole.add(block)
-            self.taped.add(block)
-        return f"{kind}{block}"
-
-    def rows(self, name: str, rows: Any) -> str:
-        if rows is None:
-            return name
-        if isinstance(rows, slice):
-            return f"{name}[{rows.start}:{rows.stop}]"
-        return f"{name}[{self.bind(rows)}]"
-
-    def value(self, operand: Any, kind: str) -> str:
-        if isinstance(operand, Piece):
-            return self.rows(self.block(operand.block, kind), operand.rows)
-        return self.bind(operand)
-
-    def vector(self, pieces: Sequence[Piece], kind: str, width: str) -> str:
-        if len(pieces) == 1:
-            return self.value(pieces[0], kind)
-        parts = [
-            f"np.broadcast_to({self.value(one, kind)}, ({one.count}, {width}))"
-            if is_narrow(one)
-            else self.value(one, kind)
-            for one in pieces
-        ]
-        return f"np.concatenate(({', '.join(parts)},))"
-
-    # --- forward --------------------------------------------------------------------------------
-
-    def text(self) -> str:
-        phases = self.phases
-        every = phases.every
-        for one in phases.before:
-            self.head += self.compute(one, "B", "total")
-        for product in phases.during:
-            if isinstance(product, Product):
-                self.head += self.outer(product)
-        for one in phases.during:
-            for line in self.step(one):
-                self.loop.append((-1, line))
-            self.loop.append((one.block, ""))
-        width = "total" if every else "count"
-        for one in phases.after:
-            self.rest += self.compute(one, "L", width)
-        self.check(phases.guards, "B", "0")
-        self.check(phases.guards_of_loss, "L", "first")
-        self.rest.append("losses = gradient = outputs = None")
-        if phases.has_loss:
-            row = f"np.broadcast_to({self.vector(phases.loss, 'L', width)}, (1, {width}))[0]"
-            self.rest.append(f"losses = {row}")
-            if every:
-                self.rest.append("losses = np.bincount(who, losses, count) / lengths")
-        if phases.output:
-            rows = self.vector(phases.output, "L", width)
-            self.rest.append(
-                f"outputs = np.broadcast_to({rows}, ({len(phases.traced.output)}, {width})).T"
-            )
-        if phases.has_loss:
-            self.backward(width)
-        return self.assembled()
-
-    def compute(self, one: Operation, kind: str, width: str) -> list[str]:
-        """The lines that compute an operation before or after time."""
-        name = f"{'B' if kind == 'B' else 'b'}{one.block}"
-        if isinstance(one, Wave):
-            given = ", ".join([self.value(operand, kind) for operand in one.operands])
-            lines = [f"{name} = {self.bind(one.function)}({given})"]
-            narrow = all(map(is_narrow, one.operands))
-        else:
-            lines, narrow = self.offsets(one), all(map(is_narrow, one.vector))
-            lines.append(f"{name} = M{one.block} @ {self.vector(one.vector, kind, width)}")
-            lines.append(f"{name} += R{one.block}" if not narrow else f"{name} = {name} + R{one.block}")
-            lines.insert(0, f"M{one.block} = N.take({self.bind(one.weights)})")
-        if narrow:
-            lines.append(f"{name} = np.broadcast_to({name}, ({one.size}, {width}))")
-        return lines
-
-    def offsets(self, product: Product) -> list[str]:
-        """The offsets of a product as a column."""
-        index = np.empty(product.size, dtype=int)
-        for part in product.parts:
-            index[slice(None) if part.rows is None else part.rows] = part.biases
-        return [f"R{product.block} = N.take({self.bind(index[:, None])})"]
-
-    def outer(self, product: Product) -> list[str]:
-        """The matrix of a product, and the part of its rows that comes from no state."""
-        name = f"R{product.block}"
-        lines = [f"M{product.block} = N.take({self.bind(product.weights)})"]
-        if len(product.parts) == 1 and product.parts[0].vector:
-            (part,) = product.parts
-            matrix = f"N.take({self.bind(part.weights)})"
-            lines.append(f"{name} = {matrix} @ {self.vector(part.vector, 'B', 'total')}")
-            lines.append(f"{name} += N.take({self.bind(part.biases[:, None])})")
-            return lines
-        lines += self.offsets(product)
-        if any(part.vector for part in product.parts):
-            lines.append(f"{name} = {name}.repeat(total, 1)")
-        for part in product.parts:
-            if part.vector:
-                matrix = f"N.take({self.bind(part.weights)})"
-                found = f"{matrix} @ {self.vector(part.vector, 'B', 'total')}"
-                lines.append(f"{self.rows(name, part.rows)} += {found}")
-        return lines
-
-    def step(self, one: Operation) -> list[str]:
-        """The lines of an operation at a step."""
-        if isinstance(one, Wave):
-            given = ", ".join([self.value(operand, "b") for operand in one.operands])
-            return [f"b{one.block} = {self.bind(one.function)}({given})"]
-        name = f"b{one.block}"
-        wide = any(part.vector for part in one.parts)
-        return [
-            f"{name} = M{one.block} @ {self.vector(one.vector, 'b', 'hi - lo')}",
-            f"{name} += R{one.block}[:, lo:hi]" if wide else f"{name} += R{one.block}",
-        ]
-
-    def check(self, guards: Any, kind: str, first: str) -> None:
-        if not guards:
-            return
-        places = self.phases.places
-        pairs = []
-        for guard in guards:
-            x, y = [self.value(places.piece([number]), kind) for number in guard.operands]
-            pairs.append(f"({x}, {y})")
-        self.rest.append(f"columns.check({self.bind(self.phases.traced.program)}, {self.bind(guards)}, "
-                         f"[{', '.join(pairs)}], {first})")
-
-    # --- backward -------------------------------------------------------------------------------
+        if by_step:
+            self.head.append("terms = np.zeros((total, len(N)))")
 
     def backward(self, width: str) -> None:
         phases, lines = self.phases, self.rest
@@ -252,22 +81,19 @@ class Source:
         # The last step.
         lines.append("lo, hi = total - count, total")
         adjoints = self.begun(lines, late)
-        self.sweep(lines, last.during, adjoints, "B", "count", "lo:hi", "d", "J{} = {}")
+        self.sweep(lines, last.during, adjoints, "B", "count", "lo:hi", "d")
         for block in phases.state_blocks:
             size = phases.places.sizes[block]
             found = f"d{block}" if block in adjoints else f"np.zeros(({size}, count))"
             lines.append(f"h{block} = {found}")
         at_last, self.passed = self.passed, {}
         # The others.
-        for back in inner.during:
-            block, size = back.operation.block, back.operation.size
-            lines.append(f"K{block} = [np.empty(({size}, 0))]")
         lines.append("for lo, hi in spans[-2::-1]:")
         body: list[str] = []
         adjoints = self.begun(body, late) if phases.every else {}
         for pieces, block in zip(phases.next_states, phases.state_blocks, strict=True):
             self.add(body, adjoints, pieces, f"h{block}[:, :hi - lo]", "(hi - lo)", "lo:hi", "d")
-        self.sweep(body, inner.during, adjoints, "B", "(hi - lo)", "lo:hi", "d", "K{}.append({})")
+        self.sweep(body, inner.during, adjoints, "B", "(hi - lo)", "lo:hi", "d")
         for block in phases.state_blocks:
             size = phases.places.sizes[block]
             found = f"d{block}" if block in adjoints else f"np.zeros(({size}, hi - lo))"
@@ -288,18 +114,17 @@ class Source:
     def begun(self, lines: list[str], late: dict[int, bool]) -> dict[int, bool]:
         """The adjoints that a step has from what was computed after time."""
         now = "[:, lo:hi]" if self.phases.every else ""
+        adjoints: dict[int, bool] = {}
         for block in late:
-            lines.append(f"d{block} = g{block}{now}")
-        return dict.fromkeys(late, False)
+            piece = Piece(block, None, self.phases.places.sizes[block])
+            self.add(lines, adjoints, [piece], f"g{block}{now}", "", "lo:hi", "d")
+        return adjoints
 
     def sweep(
         self, lines: list[str], backs: Sequence[Back], adjoints: dict[int, bool],
-        kind: str, width: str, columns: str, letter: str, keep: str = "",
+        kind: str, width: str, columns: str, letter: str,
     ) -> None:  # fmt: skip
-        """Go back through operations, from the adjoints of their rows to those of operands.
-
-        In time, it keeps those of the rows of products for their weights.
-        """
+        """Go back through operations, from the adjoints of their rows to those of operands."""
         now = "" if kind == "L" else f"[:, {columns}]"
         for back in backs:
             one = back.operation
@@ -311,8 +136,7 @@ class Source:
                 continue
             name = self.rows(f"{letter}{one.block}", back.rows)
             if isinstance(one, Product):
-                if keep:
-                    lines.append(keep.format(one.block, f"{letter}{one.block}"))
+                if one.block in self.during:
                     self.passed[one.block] = back
                 else:
                     self.weights(lines, back, f"{letter}{one.block}", kind, now, columns)
@@ -354,7 +178,9 @@ class Source:
                 lazily = self.rows(f"np.concatenate(T{block}, 1)", operand.rows)
             else:
                 lazily = self.value(operand, kind)
-            found = f"quick({self.bind(wave.op)}, {self.value(wave.result, kind)}, lambda: {lazily})"
+            found = (
+                f"quick({self.bind(wave.op)}, {self.value(wave.result, kind)}, lambda: {lazily})"
+            )
         else:
             given: list[Any] = [None if isinstance(one, Piece) else one for one in operands]
             for place in read:
@@ -364,7 +190,8 @@ class Source:
             if any(getattr(operands[place], "spread", False) for place in read):
                 width = "1" if narrow else "total" if kind == "B" else "total - first"
                 found = f"np.broadcast_to({found}, ({wave.size}, {width}))"
-        self.rest.insert(self.slopes_at(kind), f"{name} = {found}")
+        start = next(k for k, line in enumerate(self.rest) if line.startswith("seed ="))
+        self.rest.insert(start, f"{name} = {found}")
         self.slopes[key] = name
         return name
 
@@ -377,8 +204,8 @@ class Source:
         whole = f"{term} * {factor}" if factor else term
         for piece in pieces:
             block = piece.block
-            own = whole if len(pieces) == 1 else f"{term}[{start}:{start + piece.count}]"
-            start += piece.count
+            own = whole if len(pieces) == 1 else f"{term}[{start}:{start + piece.size}]"
+            start += piece.size
             if block in NOWHERE:
                 continue
             if piece.spread:
@@ -395,7 +222,14 @@ class Source:
                     self.head.append(f"E{block} = np.zeros(({size}, total))")
                 self.put(lines, f"E{block}[:, {columns}]", piece.rows, own)
             elif piece.rows is None:
-                if block not in adjoints:
+                if block not in adjoints and self.begin(lines, block, name, columns):
+                    at = (
+                        f"np.multiply({term}, {factor}, {name})" if factor else f"{name}[:] = {own}"
+                    )
+                    lines.append(f"{name}[:] = {own}" if piece.spread else at)
+                    self.written[name] = {*range(self.phases.places.sizes[block])}
+                    adjoints[block] = True
+                elif block not in adjoints:
                     lines.append(f"{name} = {own}")
                     adjoints[block] = bool(factor) or own == "t"
                 elif adjoints[block]:
@@ -407,7 +241,8 @@ class Source:
                 fresh = isinstance(piece.rows, slice) and bool(factor) and not piece.spread
                 if block not in adjoints:
                     size = self.phases.places.sizes[block]
-                    lines.append(f"{name} = np.zeros(({size}, {width}))")
+                    if not self.begin(lines, block, name, columns):
+                        lines.append(f"{name} = np.zeros(({size}, {width}))")
                     self.written[name] = set()
                 elif not adjoints[block]:
                     lines.append(f"{name} = {name}.copy()")
@@ -423,6 +258,16 @@ class Source:
                     self.written[name].update(rows)
                 else:
                     self.written[name] = {*range(self.phases.places.sizes[block])}
+
+    def begin(self, lines: list[str], block: int, name: str, columns: str) -> bool:
+        """Whether the adjoint of a block is kept for all steps, as those of products are."""
+        if block not in self.products:
+            return False
+        if block not in self.kept:
+            self.kept.add(block)
+            self.head.append(f"D{block} = np.zeros(({self.phases.places.sizes[block]}, total))")
+        lines.append(f"{name} = D{block}[:, {columns}]")
+        return True
 
     def put(self, lines: list[str], name: str, rows: Any, term: str) -> None:
         if isinstance(rows, np.ndarray):
@@ -449,13 +294,13 @@ class Source:
     def weigh(self, lines: list[str], last: dict[int, Back], inner: dict[int, Back]) -> None:
         """Go on to the weights of products: one product each for all of the steps."""
         for block, back in (inner | last).items():
-            sweeps = [("total - count:total", f"(J{block},)", last.get(block))]
-            sweeps.append((":total - count", f"K{block}[::-1]", inner.get(block)))
+            sweeps = [("total - count:total", last.get(block))]
+            sweeps.append((":total - count", inner.get(block)))
             if block in last and block in inner and last[block].parts == inner[block].parts:
-                sweeps = [(":total", f"(*K{block}[::-1], J{block})", back)]
-            for columns, kept, one in sweeps:
+                sweeps = [(":total", back)]
+            for columns, one in sweeps:
                 if one is not None:
-                    lines.append(f"D = np.concatenate({kept}, 1)")
+                    lines.append(f"D = D{block}[:, {columns}]")
                     self.weights(lines, one, "D", "B", f"[:, {columns}]", columns)
 
     def weights(
@@ -494,61 +339,6 @@ class Source:
         self.pieces.append((weights, name))
         lines.append(f"{name} = {rows} @ ({values}).T")
 
-    # --- all together ---------------------------------------------------------------------------
-
-    def slopes_at(self, kind: str) -> int:
-        """Where slopes are computed: before the backward sweep."""
-        return next(k for k, line in enumerate(self.rest) if line.startswith("seed ="))
-
-    def assembled(self) -> str:
-        phases = self.phases
-        body = [
-            "P, N = numbers[:, None], np.append(numbers, 0.0)",
-            "C, Y, B2 = constants, columns.targets, columns.inputs",
-            "spans, who, lengths = columns.spans, columns.who, columns.lengths",
-            "total, count = columns.total, columns.count",
-            f"first = {'0' if phases.every else 'total - count'}",
-            *(["terms = np.zeros((total, len(N)))"] if self.by_step else []),
-            *self.head,
-        ]
-        self.names["constants"] = np.array(phases.traced.constants)[:, None]
-        pairs = zip(phases.state_blocks, phases.next_states, phases.states, strict=True)
-        states = [(block, pieces, len(run)) for block, pieces, run in pairs]
-        body += [f"T{block} = []" for block in sorted(self.taped)]
-        body.append("begun = 0")
-        body += [f"x{block} = np.empty(({size}, 0))" for block, _, size in states]
-        after: list[str] = []
-        for block, pieces, size in states:
-            found = self.vector(pieces, "b", "hi - lo")
-            if len(pieces) != 1 or is_narrow(pieces[0]):
-                found = f"np.broadcast_to({found}, ({size}, hi - lo))"
-            after.append(f"x{block} = {found}")
-        body.append("for lo, hi in spans:")
-        step = ["new = hi - lo - begun", "if new:", "    begun += new"]
-        for block, _, _ in states:
-            step.append(f"    x{block} = np.concatenate((x{block}, I{block}.repeat(new, 1)), 1)")
-        for block, _, _ in states:
-            step.append(f"b{block} = x{block}")
-            if block in self.taped:
-                step.append(f"T{block}.append(b{block})")
-        step += [f"b{block} = B{block}[:, lo:hi]" for block in sorted(self.read)]
-        for block, line in self.loop:
-            if line:
-                step.append(line)
-            elif block in self.taped:
-                step.append(f"T{block}.append(b{block})")
-        step += after
-        body += [f"    {line}" for line in step]
-        body += [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(self.whole)]
-        body += self.rest
-        body.append("return losses, gradient, outputs")
-        return "\n".join(["def run(numbers, columns):", *[f"    {line}" for line in body]]) + "\n"
-
-
-def is_narrow(operand: Any) -> bool:
-    """Whether an operand is the same for all sequences and steps."""
-    return not isinstance(operand, Piece) or operand.block in (PARAMETERS, CONSTANTS)
-
 
 class Text(Tracer):
     """An expression of the source in place of a number in the rules of the table."""
@@ -576,8 +366,8 @@ def quick(op: Op, result: Any, operand: Callable[[], Any]) -> Any:
     """The slope from the result alone where that is good, else by the rule."""
     assert op.arrays_slope is not None
     found, difference = op.arrays_slope(result)
-    few = difference < LEAST_DIFFERENCE
-    if few.any():
+    if not difference.min() >= LEAST_DIFFERENCE:  # or there is NaN
+        few = difference < LEAST_DIFFERENCE
         given = np.broadcast_to(operand(), result.shape)[few]
         found[few] = slope(op.partials[0], given, result[few])
     return found

@@ -1,18 +1,16 @@
-"""The lines of a traced step as operations on blocks of rows, in phases before, in and after time."""
+"""The lines of a traced step as operations on blocks of rows: before, in and after time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.numpy import on_arrays
-from ..ops.op import Op
-from ..program.writer import Guard
-from .llvm.orders import carried_states
-from .traced import Group, TracedStep, read_by_rules
+from ...ops.numpy import on_arrays
+from ...ops.op import Op
+from ..traced import Group, TracedStep, carried_states, read_by_rules
 
 #: The blocks that are there before any line; those of the states follow.
 PARAMETERS, CONSTANTS, INPUTS, TARGETS = range(4)
@@ -21,12 +19,12 @@ PARAMETERS, CONSTANTS, INPUTS, TARGETS = range(4)
 class Piece(NamedTuple):
     """Rows of a block: all of them if `rows` is None, else a slice or an index.
 
-    They are `count` rows of an operand, or if `spread` one row in place of these.
+    They are `size` rows of an operand, or if `spread` one row in place of these.
     """
 
     block: int
     rows: Any
-    count: int
+    size: int
     spread: bool = False
 
 
@@ -75,7 +73,9 @@ class Wave:
     """Independent lines of one op."""
 
     def __init__(self, places: Places, op: Op, rows: Sequence[int], traced: TracedStep) -> None:
-        self.op, self.function, self.rows = op, on_arrays(op), rows
+        self.op, self.rows = op, rows
+        # One of the operands is an array.
+        self.function = op.operator or on_arrays(op)
         lines = [traced.lines[row - traced.line].operands for row in rows]
         self.columns = [*zip(*lines, strict=True)]
         self.operands: list[Any] = [operand_of(places, traced, column) for column in self.columns]
@@ -182,8 +182,8 @@ class Phases:
         results = [*([traced.loss] if loss else []), *(traced.output if outputs else [])]
         ahead = traced.needed(traced.states, self.guards)
         needed = ahead | traced.needed(results, guards)
-        of_state, of_target = set(range(traced.state, traced.input)), set()
-        of_target.update(range(traced.target, traced.constant))
+        of_state = {*range(traced.state, traced.input)}
+        of_target = {*range(traced.target, traced.constant)}
         for number, (_, operands, _) in enumerate(traced.lines, traced.line):
             for found in (of_state, of_target):
                 if not found.isdisjoint(operands):
@@ -203,9 +203,9 @@ class Phases:
         self.next_states = [places.pieces([traced.states[k] for k in run]) for run in self.states]
         self.early_blocks = {operation.block for operation in self.before}
         # Blocks that are there before all steps, of which each step reads a part.
-        operands = [o for one in self.during if isinstance(one, Wave) for o in one.operands]
-        operands += [piece for pieces in self.next_states for piece in pieces]
-        blocks = {piece.block for piece in operands if isinstance(piece, Piece)}
+        read = [o for one in self.during if isinstance(one, Wave) for o in one.operands]
+        read += [piece for pieces in self.next_states for piece in pieces]
+        blocks = {piece.block for piece in read if isinstance(piece, Piece)}
         self.read_early = blocks & {INPUTS, *self.early_blocks}
         self.loss = places.pieces([traced.loss]) if loss else []
         self.output = places.pieces(traced.output) if outputs else []
@@ -231,7 +231,9 @@ class Phases:
         groups = {row: group for group in traced.groups for row in group.rows}
         inside = {number for group in traced.groups for number in group.inside}
         weights = {
-            row: own[0] for group in traced.groups for row, own in zip(group.rows, group.weights)
+            row: own[0]
+            for group in traced.groups
+            for row, own in zip(group.rows, group.weights, strict=True)
         }
         depth: dict[int, int] = {}
         levels: dict[int, list[int]] = {}
@@ -297,7 +299,7 @@ class Sweeps:
         return found
 
     def _back(self, operation: Operation) -> Back | None:
-        places, traced = self.phases.places, self.phases.traced
+        places = self.phases.places
         if isinstance(operation, Product):
             parts = [p for p in operation.parts if not p.numbers.isdisjoint(self.reached)]
             if not parts:

@@ -1,4 +1,4 @@
-"""The backend `numpy`: a line of the traced step at a time, over all sequences."""
+"""The backend `numpy`: the traced step as source for NumPy, over all sequences."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BranchChanged
-from .backend import Backend, Result
-from .batch import Batch
-from .traced import TracedStep, trace_step
+from ...errors import BranchChanged
+from ..backend import Backend, Result
+from ..batch import Batch
+from ..traced import TracedStep, trace_step
 
 if TYPE_CHECKING:
-    from .arrays import Columns
+    from .columns import Columns
 
 
 class NumPy(Backend):
-    """The traced step over arrays with an entry per sequence, with a matrix product for each group.
+    """The traced step over arrays, with matrix products over all sequences, or steps too.
 
-    NumPy itself is imported by `arrays`, when the step runs.
+    NumPy itself is imported by the other modules of this folder, when the step runs.
     """
 
     name = "numpy"
@@ -31,7 +31,7 @@ class NumPy(Backend):
 
     def pack(self, batch: Batch) -> Columns | Any:
         """The sequences side by side: see `Columns`."""
-        from .arrays import pack
+        from .columns import pack
 
         return pack(batch)
 
@@ -43,12 +43,13 @@ class NumPy(Backend):
         return packed.in_order(self._written(False, True, False)(numbers, packed)[2])
 
     def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
-        return packed.by_sequence(self._written(True, False, True)(numbers, packed)[1])
+        found: list[Any] = packed.by_sequence(self._written(True, False, True)(numbers, packed)[1])
+        return found
 
     @cached_property
     def _written(self) -> Callable[[bool, bool, bool], Any]:
         """The functions for the loss, for outputs, and for terms by step, each made once."""
-        from .written import write
+        from .source import write
 
         given = (self.traced, self.objective.state, self.objective.every)
         return cache(partial(write, *given))
