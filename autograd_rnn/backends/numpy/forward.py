@@ -32,7 +32,7 @@ class Forward:
         self.rest: list[str] = []
         self.during = {*phases.state_blocks, *[one.block for one in phases.during]}
         self.late_blocks = {one.block for one in phases.after}
-        #: Blocks of steps that are kept, those that are joined, and blocks that steps read parts of.
+        #: Blocks of steps that are kept, those that are joined, and blocks read by the steps.
         self.taped: set[int] = set()
         self.whole: set[int] = set()
         self.read: set[int] = set()

@@ -21,6 +21,9 @@ LEAST_DIFFERENCE: Final = 1.0 / 16.0
 NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
 
 
+Written: TypeAlias = Callable[[Any, Columns], tuple[Any, Any, Any]]
+
+
 def write(
     traced: TracedStep,
     state: Sequence[float],
