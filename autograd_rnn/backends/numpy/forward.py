@@ -128,8 +128,7 @@ class Forward:
         """The lines that compute an operation before or after time."""
         name = f"{'B' if kind == 'B' else 'b'}{one.block}"
         if isinstance(one, Wave):
-            given = ", ".join([self.value(operand, kind) for operand in one.operands])
-            lines = [f"{name} = {self.bind(one.function)}({given})"]
+            lines = [f"{name} = {self.call(one, kind, width)}"]
             narrow = all(map(is_narrow, one.operands))
         else:
             lines, narrow = self.offsets(one), all(map(is_narrow, one.vector))
@@ -141,6 +140,14 @@ class Forward:
         if narrow:
             lines.append(f"{name} = np.broadcast_to({name}, ({one.size}, {width}))")
         return lines
+
+    def call(self, wave: Wave, kind: str, width: str) -> str:
+        """The rows of a wave."""
+        given = ", ".join([self.value(operand, kind) for operand in wave.operands])
+        found = f"{self.bind(wave.function)}({given})"
+        if wave.size > 1 and all(getattr(one, "spread", True) for one in wave.operands):
+            return f"np.broadcast_to({found}, ({wave.size}, {width}))"  # its lines are all alike
+        return found
 
     def offsets(self, product: Product) -> list[str]:
         """The offsets of a product as a column."""
@@ -172,8 +179,7 @@ class Forward:
     def step(self, one: Operation) -> list[str]:
         """The lines of an operation at a step."""
         if isinstance(one, Wave):
-            given = ", ".join([self.value(operand, "b") for operand in one.operands])
-            return [f"b{one.block} = {self.bind(one.function)}({given})"]
+            return [f"b{one.block} = {self.call(one, 'b', 'hi - lo')}"]
         name = f"b{one.block}"
         wide = any(part.vector for part in one.parts)
         return [

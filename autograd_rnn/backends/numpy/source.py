@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -172,9 +172,8 @@ class Source(Forward):
             number = rule(*[None if isinstance(one, Piece) else one for one in operands])
             self.slopes[key] = "" if number == 1.0 else f"({float(number)!r})"
             return self.slopes[key] or None
-        narrow = all(is_narrow(operands[place]) for place in read)
-        name = f"{'s' if narrow else 'S'}{wave.block}_{position}"
-        if wave.op.arrays_slope is not None and not narrow:
+        name = f"S{wave.block}_{position}"
+        if wave.op.arrays_slope is not None:
             operand, block = wave.operands[0], getattr(wave.operands[0], "block", PARAMETERS)
             if kind == "B" and block in self.during:
                 self.taped.add(block)
@@ -187,11 +186,13 @@ class Source(Forward):
         else:
             given: list[Any] = [None if isinstance(one, Piece) else one for one in operands]
             for place in read:
-                if isinstance(operands[place], Piece):
-                    given[place] = Text(self, self.value(operands[place], kind))
-            found = rule(*given).text
+                operand = operands[place]
+                if isinstance(operand, Piece):
+                    given[place] = Text(self, self.value(operand, kind), is_narrow(operand))
+            made = rule(*given)
+            found, name = made.text, name.lower() if made.narrow else name
             if any(getattr(operands[place], "spread", False) for place in read):
-                width = "1" if narrow else "total" if kind == "B" else "total - first"
+                width = "1" if made.narrow else "total" if kind == "B" else "total - first"
                 found = f"np.broadcast_to({found}, ({wave.size}, {width}))"
         start = next(k for k, line in enumerate(self.rest) if line.startswith("seed ="))
         self.rest.insert(start, f"{name} = {found}")
@@ -225,12 +226,10 @@ class Source(Forward):
                     self.head.append(f"E{block} = np.zeros(({size}, total))")
                 self.put(lines, f"E{block}[:, {columns}]", piece.rows, own)
             elif piece.rows is None:
+                self.written[name] = {*range(self.phases.places.sizes[block])}
                 if block not in adjoints and self.begin(lines, block, name, columns):
-                    at = (
-                        f"np.multiply({term}, {factor}, {name})" if factor else f"{name}[:] = {own}"
-                    )
-                    lines.append(f"{name}[:] = {own}" if piece.spread else at)
-                    self.written[name] = {*range(self.phases.places.sizes[block])}
+                    into = f"np.multiply({term}, {factor}, {name})"
+                    lines.append(into if factor else f"{name}[:] = {own}")
                     adjoints[block] = True
                 elif block not in adjoints:
                     lines.append(f"{name} = {own}")
@@ -344,16 +343,20 @@ class Source(Forward):
 
 
 class Text(Tracer):
-    """An expression of the source in place of a number in the rules of the table."""
+    """An expression of the source in place of a number in the rules of the table.
 
-    def __init__(self, source: Source, text: str) -> None:
-        self.source, self.text = source, text
+    It is `narrow` if it is a column, the same for all sequences and steps.
+    """
+
+    def __init__(self, source: Source, text: str, narrow: bool) -> None:
+        self.source, self.text, self.narrow = source, text, narrow
 
     @staticmethod
     def _apply_op(op: Op, operands: tuple[Any, ...]) -> Text:
-        source = next(one.source for one in operands if isinstance(one, Text))
+        texts = [one for one in operands if isinstance(one, Text)]
+        source, narrow = texts[0].source, all(one.narrow for one in texts)
         given = [one.text if isinstance(one, Text) else repr(float(one)) for one in operands]
-        return Text(source, f"{source.bind(on_arrays(op))}({', '.join(given)})")
+        return Text(source, f"{source.bind(on_arrays(op))}({', '.join(given)})", narrow)
 
 
 # --- what the source calls -----------------------------------------------------------------------
