@@ -44,12 +44,12 @@ def compile_step(
 
     - "eager", the engine itself, a sequence at a time: the definition;
     - "python", the recorded program of a sequence, bit for bit the same;
-    - "numpy", a line of the step at a time, over all sequences;
+    - "numpy", products and lines over all sequences, and over all steps where no state is between;
     - "native", machine code by llvmlite, looped over time and batch; with `exact`, bit for bit as
       the engine, without fusing or reordering anything;
     - "jax", JAX in float64, scanned over time; with `devices`, a list of JAX's devices or a
       `jax.sharding.Mesh`, each has a part of the sequences;
-    - "auto", the fastest of "native", "numpy" and "python" whose packages are installed.
+    - "auto", "native" if llvmlite is installed, else "numpy", or with `exact` "python".
 
     "numpy", "native" and "jax" agree with the engine within 1e-12 of the same sums taken over
     absolute values.
