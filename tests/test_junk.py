@@ -353,6 +353,7 @@ def correct_calls() -> dict[str, Call]:
         "CompiledStep.loss_and_gradients": call(compiled.loss_and_gradients, [[1]], [2], threads=1),
         "CompiledStep.predict": call(compiled.predict, [[1]], threads=1),
         "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
+        "CompiledStep.prepare_parts": call(compiled.prepare_parts, compiled.prepare([[1]], [2]), 1),
         "CompiledStep.run": call(
             *(compiled.run, compiled.prepare([[1]], [2])),
             **{"numbers": [1.0, 2.0], "outputs": True, "threads": 1},

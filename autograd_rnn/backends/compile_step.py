@@ -129,12 +129,24 @@ class CompiledStep:
         """Parts of so many sequences of a batch, in turn, each as `prepare` gives it.
 
         Many are packed at once, which takes less time than one by one.
+
+        >>> from autograd_rnn import RNN
+        >>> compiled = RNN.random(2, 1).compile("squared_error", backend="python")
+        >>> data = compiled.prepare([[1, 0, 1], [1], [0]], [[0, 0], [1, 1], [1, 0]])
+        >>> [len(part) for part in compiled.prepare_parts(data, 2)]
+        [2, 1]
         """
-        for some in batch.cut(size * AT_ONCE):
-            backend, parts = self._backend(some), some.cut(size)
-            for part, packed in zip(parts, backend.pack_all(parts), strict=True):
-                part.backend, part.packed = backend, packed
-                yield part
+        _check_batch(batch)
+        as_integer(size, "size", least=1)
+
+        def parts() -> Iterator[Batch]:
+            for some in batch.cut(size * AT_ONCE):
+                backend, parts = self._backend(some), some.cut(size)
+                for part, packed in zip(parts, backend.pack_all(parts), strict=True):
+                    part.backend, part.packed = backend, packed
+                    yield part
+
+        return parts()
 
     def run(
         self, batch: Batch, numbers: Any = None, *, outputs: bool = False, threads: int = 1
@@ -152,11 +164,7 @@ class CompiledStep:
         >>> found.loss, found.gradient.tolist(), found.outputs.tolist()
         (0.5, [0.0, 1.0], [[17.0], [1.0]])
         """
-        if not isinstance(batch, Batch):
-            raise ArgumentTypeError(
-                f"batch must be a Batch, as `prepare` gives it, not {type(batch).__name__}."
-            )
-        batch = self._batch(batch, None)
+        batch = self._batch(_check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
         given = self.objective.numbers if numbers is None else self._checked(numbers)
         found = batch.backend.run(batch.packed, given, outputs=outputs, threads=threads)
@@ -256,3 +264,11 @@ class CompiledStep:
             given = (self.objective, x, y)
             self._made[key] = self.kind(*given, exact=self.exact, devices=self.devices)
         return self._made[key]
+
+
+def _check_batch(batch: object) -> Batch:
+    if not isinstance(batch, Batch):
+        raise ArgumentTypeError(
+            f"batch must be a Batch, as `prepare` gives it, not {type(batch).__name__}."
+        )
+    return batch
