@@ -11,13 +11,14 @@ from .derivation.derive import Derivation, derive
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
-from .engine.reverse import grad, gradients, hessian, value_and_grad, zero_grad
+from .engine.reverse import grad, gradients, hessian, jacobian, value_and_grad, vjp, zero_grad
 from .engine.value import Value, compiled
 from .errors import (
     AnomalyError,
     AutogradError,
     BranchChanged,
     GradientError,
+    RecordingError,
     StaleGraphError,
     TrainingError,
 )
@@ -29,30 +30,51 @@ from .networks.model import Model, Unrolled
 from .networks.rnn import RNN, Linear, counter
 from .networks.stack import Stack, load_model
 from .networks.torch import from_torch, to_torch
-from .ops.functions import dot, logsumexp, softmax
+from .ops.custom import primitive
+from .ops.functions import dot, logsumexp, softmax, where
 from .ops.losses import Loss, binary_cross_entropy, cross_entropy, squared_error
-from .ops.op import primitive
 from .ops.table import (
     abs,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cbrt,
     cos,
+    cosh,
+    equal,
     exp,
+    exp2,
+    expm1,
+    greater,
+    hypot,
     log,
+    log1p,
+    log2,
+    log10,
     maximum,
     minimum,
+    mod,
     relu,
     sigmoid,
     sin,
+    sinh,
     softplus,
     sqrt,
     step,
     stop_gradient,
+    tan,
     tanh,
 )
 from .pictures.draw import draw
 from .pictures.drawing import Drawing
 from .pictures.network import draw_cell, draw_network, draw_weights
 from .pictures.play.page import Page, play
-from .program.program import Program, record
+from .program.program import Program
+from .program.recorder import record
 from .training.fit import fit
 from .training.history import History
 from .training.optimisers import SGD, Adam, Optimiser
@@ -81,6 +103,7 @@ __all__ = [
     "Optimiser",
     "Page",
     "Program",
+    "RecordingError",
     "Stack",
     "StaleGraphError",
     "TrainingError",
@@ -88,13 +111,22 @@ __all__ = [
     "Value",
     "abs",
     "adding",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
     "binary_cross_entropy",
     "bits",
+    "cbrt",
     "check_gradients",
     "compile_step",
     "compiled",
     "copies",
     "cos",
+    "cosh",
     "counter",
     "counting_ones",
     "cross_entropy",
@@ -106,21 +138,31 @@ __all__ = [
     "draw_cell",
     "draw_network",
     "draw_weights",
+    "equal",
     "escape",
     "exp",
+    "exp2",
+    "expm1",
     "fit",
     "from_torch",
     "grad",
     "gradients",
+    "greater",
     "hessian",
     "hvp",
+    "hypot",
     "in_family",
+    "jacobian",
     "jvp",
     "load_model",
     "log",
+    "log1p",
+    "log2",
+    "log10",
     "logsumexp",
     "maximum",
     "minimum",
+    "mod",
     "no_grad",
     "one_hot",
     "parity",
@@ -134,17 +176,21 @@ __all__ = [
     "separating_set",
     "sigmoid",
     "sin",
+    "sinh",
     "softmax",
     "softplus",
     "sqrt",
     "squared_error",
     "step",
     "stop_gradient",
+    "tan",
     "tanh",
     "to_torch",
     "tomita",
     "topological",
     "value_and_grad",
+    "vjp",
+    "where",
     "windows",
     "zero_grad",
 ]

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from numbers import Real
-from typing import Any
+from typing import Any, Final
 
 from .errors import ArgumentTypeError, ArgumentValueError, SymbolError
+
+# `numpy.bool_`, which NumPy 2 calls bool, without an import of NumPy.
+NUMPY_BOOL: Final = ("numpy", "bool")
 
 
 def as_float(number: object, argument: str) -> float:
@@ -34,6 +37,18 @@ def as_float(number: object, argument: str) -> float:
     raise ArgumentTypeError(
         f"{argument} must be a real number, not {type(number).__name__}{_way_out(number)}"
     )
+
+
+def truth(thing: Any) -> Any:
+    """1.0 or 0.0 for True or False, of Python or of NumPy; anything else as it is.
+
+    >>> truth(True), truth(0.5)
+    (1.0, 0.5)
+    """
+    kind = type(thing)
+    if kind is not float and (kind is bool or (kind.__module__, kind.__name__[:4]) == NUMPY_BOOL):
+        return 1.0 if thing else 0.0
+    return thing
 
 
 def _way_out(number: object) -> str:

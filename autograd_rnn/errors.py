@@ -109,6 +109,18 @@ class BranchChanged(AutogradError, RuntimeError):
     """
 
 
+class RecordingError(AutogradError, RuntimeError):
+    """A function cannot be recorded as a program; the message says what it uses, and the way out.
+
+    >>> from autograd_rnn import Value, record
+    >>> w = Value(3, "w")
+    >>> record(lambda x: w * x, 2.0)
+    Traceback (most recent call last):
+        ...
+    autograd_rnn.errors.RecordingError: the function uses w = 3.0, a variable that is not ...
+    """
+
+
 class TrainingError(AutogradError, ArithmeticError):
     """A loss, gradient or weight is NaN or infinite; the message says where it came from.
 

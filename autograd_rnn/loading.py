@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 PACKAGE: Final = Path(__file__).parent
 #: Where modules lie that are compiled: those that have a `.pxd` beside them.
@@ -70,6 +70,23 @@ def choose() -> None:
             raise ImportError(message)
         warnings.warn(f"{message} Until then the source runs.", RuntimeWarning, stacklevel=2)
         sys.meta_path.insert(0, SourceFinder)
+
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def cclass(kind: C) -> C:
+    """What stands for Cython's decorators of a class where it is not installed: no effect."""
+    return kind
+
+
+final = no_gc = cclass
+
+
+def binding(flag: bool) -> Callable[[F], F]:
+    """The same for a function."""
+    return lambda function: function
 
 
 @cache

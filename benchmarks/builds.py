@@ -16,13 +16,11 @@ import importlib
 import math
 import sys
 from collections.abc import Callable
-from itertools import pairwise
-from random import Random
 from statistics import median
 from time import process_time as clock
 from typing import Any, Final
 
-from workloads import Workload, chain_of, mlp, rnn
+from workloads import Workload, chain_of, gpt, mlp, rnn
 
 Build = Callable[[type], Workload]
 
@@ -73,68 +71,6 @@ def turned(layer: list[Any]) -> list[Any]:
     return layer[1:] + layer[:1]
 
 
-def transformer(value: type) -> Workload:
-    """A GPT on scalars: 7 letters, 16 numbers each, 4 heads, one layer, 4,192 weights."""
-    size, heads, letters = 16, 4, 27
-    draw = Random(3)
-
-    def matrix(rows: int, columns: int) -> list[list[Any]]:
-        return [[value(draw.gauss(0.0, 0.08)) for _ in range(columns)] for _ in range(rows)]
-
-    embedding, places, readout = matrix(letters, size), matrix(16, size), matrix(letters, size)
-    queries, keys, values, mixing = (matrix(size, size) for _ in range(4))
-    wide, narrow = matrix(4 * size, size), matrix(size, 4 * size)
-    text = [0, *[draw.randrange(1, letters) for _ in range(6)], 0]
-
-    def linear(x: list[Any], weights: list[list[Any]]) -> list[Any]:
-        return [sum(w * a for w, a in zip(row, x, strict=True)) for row in weights]
-
-    def softmax(logits: list[Any]) -> list[Any]:
-        largest = max(z.data for z in logits)
-        powers = [(z - largest).exp() for z in logits]
-        total = sum(powers)
-        return [power / total for power in powers]
-
-    def normed(x: list[Any]) -> list[Any]:
-        scale = (sum(a * a for a in x) / len(x) + 1e-5) ** -0.5
-        return [a * scale for a in x]
-
-    def add(x: list[Any], y: list[Any]) -> list[Any]:
-        return [a + b for a, b in zip(x, y, strict=True)]
-
-    def loss() -> Any:
-        seen_keys: list[list[Any]] = []
-        seen_values: list[list[Any]] = []
-        losses = []
-        for place, (letter, following) in enumerate(pairwise(text)):
-            x = normed(add(embedding[letter], places[place]))
-            inner = normed(x)
-            query = linear(inner, queries)
-            seen_keys.append(linear(inner, keys))
-            seen_values.append(linear(inner, values))
-            found = []
-            for head in range(heads):
-                part = slice(head * size // heads, (head + 1) * size // heads)
-                weights = softmax(
-                    [
-                        sum(q * k for q, k in zip(query[part], key[part], strict=True)) / 2.0
-                        for key in seen_keys
-                    ]
-                )
-                columns = zip(*[v[part] for v in seen_values], strict=True)
-                found += [
-                    sum(w * v for w, v in zip(weights, column, strict=True)) for column in columns
-                ]
-            x = add(x, linear(found, mixing))
-            hidden = [a.relu() for a in linear(normed(x), wide)]
-            x = add(x, linear(hidden, narrow))
-            losses.append(-softmax(linear(x, readout))[following].log())
-        return sum(losses) / len(losses)
-
-    matrices = (embedding, places, readout, queries, keys, values, mixing, wide, narrow)
-    return Workload([w for rows in matrices for row in rows for w in row], loss)
-
-
 #: Each workload with its number of ops, and how often it is called in a round.
 WORKLOADS: Final[dict[str, tuple[Build, int, int]]] = {
     "RNN": (lambda value: rnn(value, value.relu), 4_009, 15),
@@ -143,7 +79,7 @@ WORKLOADS: Final[dict[str, tuple[Build, int, int]]] = {
     "chain of 200,000": (lambda value: chain_of(200_000)(value, value.relu), 200_000, 2),
     "tanh": (layers_of_tanh, 1_210, 25),
     "mixed": (mixed, 1_410, 20),
-    "transformer": (transformer, 54_000, 2),
+    "transformer": (lambda v: gpt(v, v.relu, v.exp, v.log), 53_859, 2),
 }
 
 

@@ -15,6 +15,7 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Final, NamedTuple
 
+import derivatives
 import growth
 import heap
 from peers import OURS, Engine, installed
@@ -185,6 +186,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="2 rounds, to see that it runs")
     parser.add_argument("--cpu", action="store_true", help="CPU time, for a machine that is busy")
     parser.add_argument("--growth", action="store_true", help="ns per op from 100 to 10,000,000")
+    parser.add_argument("--derivatives", action="store_true", help="other than backward, and a GPT")
     parser.add_argument("--heap", action="store_true", help="beside a large heap")
     options = parser.parse_args()
     clock: Clock = process_time if options.cpu else perf_counter
@@ -196,11 +198,14 @@ def main() -> None:
     if options.growth or options.heap:
         (growth if options.growth else heap).measure(clock, kind)
         return
+    rounds = partial(min, 2) if options.quick else int
+    if options.derivatives:
+        judge(derivatives.measure(clock, rounds(9)) if compiled else [], kind)
+        return
     engines = installed()
     gc.collect()
     gc.freeze()
     print(f"\n{PROTOCOL}")
-    rounds = partial(min, 2) if options.quick else int
     title = "RNN of 8 states, 4 one-hot inputs, 20 steps, relu"
     by_rnn = compare(title, engines, rnn, rounds(15), 15, clock)
     title = "MLP of 2-16-16-1, 100 points, relu"
@@ -247,11 +252,18 @@ def main() -> None:
             ]
             worst = min([*every, by_training.get(run.name, math.inf)])
             targets += [(f"any workload, kept, x {run.name}", worst, least, True)]
-    print(f"targets of the engine {kind}")
+    if compiled:
+        targets += derivatives.measure(clock, rounds(9))
+    judge(targets, kind)
+
+
+def judge(targets: list[tuple[str, float, float, bool]], kind: str) -> None:
+    """Print what was found beside its target, which may be the least or the most."""
+    print(f"\ntargets of the engine {kind}")
     for words, found, target, at_least in targets:
         met = found >= target if at_least else found <= target
         bound = f"{'>=' if at_least else '<='} {target}"
-        print(f"{words:36}{found:9.1f} {bound:8}{'met' if met else 'NOT met'}")
+        print(f"{words:36}{found:9.2f} {bound:8}{'met' if met else 'NOT met'}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What is differentiated: functions of leaves, written once for any engine.
 
-They use arithmetic and relu only, since micrograd has no tanh.
+All but the GPT use arithmetic and relu only, since micrograd has no tanh, exp or log.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import chain, pairwise
+from operator import attrgetter
 from random import Random
 from typing import Any, NamedTuple
 
 Scalar = Any  # a number of any engine
 Leaf = Callable[[float], Scalar]
-Relu = Callable[[Scalar], Scalar]
+Function = Callable[[Scalar], Scalar]
+Relu = Function
 
 
 class Workload(NamedTuple):
@@ -103,3 +105,69 @@ def chain_of(ops: int) -> Callable[[Leaf, Relu], Workload]:
         return Workload([x, w, b], loss)
 
     return build
+
+
+def gpt(leaf: Leaf, relu: Relu, exp: Function, log: Function) -> Workload:
+    """A GPT of the shape of microgpt: 6 letters, 16 numbers each, 4 heads, one layer.
+
+    It has 4,192 weights; RMS norm, attention, a hidden layer of 64, and the mean cross-entropy.
+    """
+    size, heads, letters = 16, 4, 27
+    draw = Random(3)
+
+    def matrix(rows: int, columns: int) -> list[list[Scalar]]:
+        return [[leaf(draw.gauss(0.0, 0.08)) for _ in range(columns)] for _ in range(rows)]
+
+    embedding, places, readout = matrix(letters, size), matrix(16, size), matrix(letters, size)
+    queries, keys, values, mixing = (matrix(size, size) for _ in range(4))
+    wide, narrow = matrix(4 * size, size), matrix(size, 4 * size)
+    data = attrgetter("data") if hasattr(wide[0][0], "data") else float
+    text = [0, *[draw.randrange(1, letters) for _ in range(6)], 0]
+
+    def linear(x: list[Scalar], weights: list[list[Scalar]]) -> list[Scalar]:
+        return [sum(w * a for w, a in zip(row, x, strict=True)) for row in weights]
+
+    def softmax(logits: list[Scalar]) -> list[Scalar]:
+        largest = max(map(data, logits))
+        powers = [exp(z - largest) for z in logits]
+        total = sum(powers)
+        return [power / total for power in powers]
+
+    def normed(x: list[Scalar]) -> list[Scalar]:
+        scale = (sum(a * a for a in x) / len(x) + 1e-5) ** -0.5
+        return [a * scale for a in x]
+
+    def add(x: list[Scalar], y: list[Scalar]) -> list[Scalar]:
+        return [a + b for a, b in zip(x, y, strict=True)]
+
+    def loss() -> Scalar:
+        seen_keys: list[list[Scalar]] = []
+        seen_values: list[list[Scalar]] = []
+        losses = []
+        for place, (letter, following) in enumerate(pairwise(text)):
+            x = normed(add(embedding[letter], places[place]))
+            inner = normed(x)
+            query = linear(inner, queries)
+            seen_keys.append(linear(inner, keys))
+            seen_values.append(linear(inner, values))
+            found = []
+            for head in range(heads):
+                part = slice(head * size // heads, (head + 1) * size // heads)
+                weights = softmax(
+                    [
+                        sum(q * k for q, k in zip(query[part], key[part], strict=True)) / 2.0
+                        for key in seen_keys
+                    ]
+                )
+                columns = zip(*[v[part] for v in seen_values], strict=True)
+                found += [
+                    sum(w * v for w, v in zip(weights, column, strict=True)) for column in columns
+                ]
+            x = add(x, linear(found, mixing))
+            hidden = [relu(a) for a in linear(normed(x), wide)]
+            x = add(x, linear(hidden, narrow))
+            losses.append(-log(softmax(linear(x, readout))[following]))
+        return sum(losses) / len(losses)
+
+    matrices = (embedding, places, readout, queries, keys, values, mixing, wide, narrow)
+    return Workload([w for rows in matrices for row in rows for w in row], loss)

@@ -26,8 +26,15 @@ class Node:
     name: str | None = field(default=None)
 
     def __post_init__(self) -> None:
-        # A comparison changes with its operands nowhere, so it is never differentiated either.
+        # A comparison changes with its operands nowhere, so it is never differentiated either, nor
+        # is what `when` or `unless` did not choose.
         self.constant = self.constant or self.op in ("greater", "equal", "stop_gradient")
+        if self.op in ("when", "unless"):
+            self.constant = PARTIALS[self.op][0](NAN, self.condition()) == 0
+
+    def condition(self) -> float:
+        """The number that chooses."""
+        return value(self.operands[1])
 
 
 # --- values: IEEE arithmetic, no exception -------------------------------------------------------
@@ -81,6 +88,51 @@ def trigonometric(z: float, true: Callable[[mpf], mpf], x: float) -> float:
         return float(true(mpf(x)))
 
 
+def tangent(x: float) -> float:
+    """libm's, but where it is close to 0 or large the quotient of the others."""
+    if math.isinf(x):
+        return NAN
+    z = math.tan(x)
+    return z if abs(x) < 1 or 1e-9 <= abs(z) <= 1e9 or math.isnan(x) else sine(x) / cosine(x)
+
+
+def rises(function: Callable[[float], float], x: float) -> float:
+    """A function that overflows far from 0: to an infinity of the sign that it has on that side."""
+    try:
+        return function(x)
+    except OverflowError:
+        return function(math.copysign(1, x)) * INF
+
+
+def within(function: Callable[[float], float], low: float, high: float, x: float) -> float:
+    """A function that is NaN outside of an interval."""
+    return function(x) if not (x < low or x > high) else NAN
+
+
+def logarithm(function: Callable[[float], float], zero: float, x: float) -> float:
+    """A logarithm whose argument is 0 at `zero`."""
+    return -INF if x == zero else function(x) if not x < zero else NAN
+
+
+def distance(x: float, y: float) -> float:
+    """libm's hypot, which is a complex number's size: `math.hypot` is another function."""
+    try:
+        return abs(complex(x, y))
+    except OverflowError:
+        return INF
+
+
+def modulo(x: float, y: float) -> float:
+    return NAN if y == 0 or math.isinf(x) else x % y
+
+
+def choice(x: float, condition: float, wanted: bool) -> float:
+    """x if the condition is what is wanted, else -0, which changes no sum; NaN for NaN."""
+    if math.isnan(condition):
+        return NAN
+    return x if (condition != 0) == wanted else -0.0
+
+
 def sigmoid(x: float) -> float:
     """With e = e^-|x|: e/(1 + e) below 0, corrected by its remainder; 1 less above."""
     e = math.exp(-abs(x))
@@ -132,6 +184,27 @@ VALUES = {
     "greater": lambda x, y: compare(x > y, x, y),
     "equal": lambda x, y: compare(x == y, x, y),
     "stop_gradient": lambda x: x,
+    "when": lambda x, c: choice(x, c, True),
+    "unless": lambda x, c: choice(x, c, False),
+    "weighted": lambda x, y: x if x == 0 else x * y,
+    "log2": lambda x: logarithm(math.log2, 0.0, x),
+    "log10": lambda x: logarithm(math.log10, 0.0, x),
+    "log1p": lambda x: logarithm(math.log1p, -1.0, x),
+    "exp2": lambda x: rises(math.exp2, x),
+    "expm1": lambda x: rises(math.expm1, x),
+    "cbrt": math.cbrt,
+    "tan": tangent,
+    "sinh": lambda x: rises(math.sinh, x),
+    "cosh": lambda x: rises(math.cosh, x),
+    "arcsin": lambda x: within(math.asin, -1.0, 1.0, x),
+    "arccos": lambda x: within(math.acos, -1.0, 1.0, x),
+    "arctan": math.atan,
+    "arcsinh": math.asinh,
+    "arccosh": lambda x: within(math.acosh, 1.0, INF, x),
+    "arctanh": lambda x: x * INF if abs(x) == 1 else within(math.atanh, -1.0, 1.0, x),
+    "arctan2": math.atan2,
+    "hypot": distance,
+    "mod": modulo,
 }
 
 # --- partials: one per operand, with the conventions at kinks and edges --------------------------
@@ -142,9 +215,8 @@ def power_by_base(x: float, y: float) -> float:
     if y == 0:
         return y
     z = power(x, y)
-    if math.isnan(z):
-        return NAN
-    if (y < 0.5 or y > 2**53) and z != 0 != x and math.isfinite(x):
+    rounded = not math.isfinite(y) or Fraction(y - 1) != Fraction(y) - 1
+    if rounded and z != 0 != x and math.isfinite(x):
         return divide(y * z, x)
     return y * power(x, y - 1)
 
@@ -155,6 +227,11 @@ def power_by_exponent(x: float, y: float) -> float:
     if x == 0:
         return 0.0 if y >= 0 else -INF
     return power(x, y) * log(x)
+
+
+def square_less_one(x: float) -> float:
+    """x² - 1, without cancellation where it is small."""
+    return (x - 1) * (x + 1) + 0.0 if abs(x) < 2 else x * x - 1
 
 
 def share(x: float, y: float) -> float:
@@ -185,6 +262,30 @@ PARTIALS = {
     "greater": (lambda x, y: 0.0, lambda x, y: 0.0),
     "equal": (lambda x, y: 0.0, lambda x, y: 0.0),
     "stop_gradient": (lambda x: 0.0,),
+    "when": (lambda x, c: compare(c != 0, c), lambda x, c: 0.0),
+    "unless": (lambda x, c: compare(c == 0, c), lambda x, c: 0.0),
+    "weighted": (lambda x, y: y, lambda x, y: x),
+    "log2": (lambda x: divide(1 / math.log(2), x),),
+    "log10": (lambda x: divide(1 / math.log(10), x),),
+    "log1p": (lambda x: divide(1.0, 1 + x),),
+    "exp2": (lambda x: math.log(2) * VALUES["exp2"](x),),
+    "expm1": (exp,),
+    "cbrt": (lambda x: INF if x == 0 else divide(math.cbrt(x), 3 * x),),
+    "tan": (lambda x: 1 + tangent(x) * tangent(x),),
+    "sinh": (lambda x: rises(math.cosh, x),),
+    "cosh": (lambda x: rises(math.sinh, x),),
+    "arcsin": (lambda x: divide(1.0, sqrt(-square_less_one(x) + 0.0)),),
+    "arccos": (lambda x: divide(-1.0, sqrt(-square_less_one(x) + 0.0)),),
+    "arctan": (lambda x: divide(1.0, 1 + x * x),),
+    "arcsinh": (lambda x: divide(1.0, distance(x, 1.0)),),
+    "arccosh": (lambda x: divide(1.0, sqrt(square_less_one(x))),),
+    "arctanh": (lambda x: divide(1.0, -square_less_one(x) + 0.0),),
+    "arctan2": (
+        lambda y, x: divide(divide(x, distance(y, x)), distance(y, x)),
+        lambda y, x: divide(divide(-y, distance(y, x)), distance(y, x)),
+    ),
+    "hypot": (lambda x, y: divide(x, distance(x, y)), lambda x, y: divide(y, distance(x, y))),
+    "mod": (lambda x, y: 1.0, lambda x, y: divide(modulo(x, y), y) - divide(x, y)),
 }
 
 # --- the graph -----------------------------------------------------------------------------------

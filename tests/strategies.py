@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -14,6 +15,22 @@ from . import reference
 
 #: The ops whose results and partials are whole where the operands are.
 WHOLE = ("add", "sub", "mul", "neg", "relu", "step", "abs", "greater", "equal")
+
+#: Where an op is smooth, its operands being from 0.2 to 3, if not everywhere.
+SMOOTH: dict[str, Callable[..., bool]] = {
+    **dict.fromkeys(("arcsin", "arccos", "arctanh"), lambda x: x < 0.9),
+    "arccosh": lambda x: x > 1.1,
+    "tan": lambda x: abs(x - math.pi / 2) > 0.3,
+    "mod": lambda x, y: 0.01 < x / y % 1 < 0.99,
+    **dict.fromkeys(("maximum", "minimum", "greater", "equal"), lambda x, y: abs(x - y) > 1e-3),
+}
+
+
+def smooth_operands(op: ops.Op) -> st.SearchStrategy[tuple[float, ...]]:
+    """Operands from 0.2 to 3 around which the op is smooth."""
+    numbers = st.tuples(*[st.floats(0.2, 0.9) | st.floats(0.2, 3)] * op.arity)
+    return numbers.filter(lambda operands: SMOOTH.get(op.name, lambda *_: True)(*operands))
+
 
 numbers_around_one = st.floats(min_value=-3, max_value=3).map(lambda x: round(x, 3))
 any_numbers = st.floats() | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, math.inf])

@@ -71,6 +71,7 @@ from autograd_rnn import (
     hessian,
     hvp,
     in_family,
+    jacobian,
     jvp,
     load_model,
     logsumexp,
@@ -90,6 +91,8 @@ from autograd_rnn import (
     tomita,
     topological,
     value_and_grad,
+    vjp,
+    where,
     windows,
     zero_grad,
 )
@@ -330,10 +333,10 @@ def correct_calls() -> dict[str, Call]:
         "Program.select": call(program.select, 0),
         "SGD": call(SGD, 0.1, 0.9, clip_norm=1.0),
         "SGD.step": call(made["SGD"].step, [x], [0.5]),
-        "SGD.updated": call(SGD(0.1).updated, [2.0], [0.5]),
+        "SGD.updated": call(made["SGD"].updated, np.array([2.0]), np.array([0.5])),
         "Adam": call(Adam, 0.1, (0.9, 0.99), 1e-8, clip_norm=1.0),
         "Adam.step": call(made["Adam"].step, [x], [0.5]),
-        "Adam.updated": call(Adam(0.1).updated, [2.0], [0.5]),
+        "Adam.updated": call(made["Adam"].updated, np.array([2.0]), np.array([0.5])),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps, run.cuts),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
@@ -341,7 +344,9 @@ def correct_calls() -> dict[str, Call]:
         "adding": call(adding, 2, [3], seed=0),
         "binary_cross_entropy": call(binary_cross_entropy, [x, 1.0], [1.0, 0.0]),
         "bits": call(bits, "101"),
-        "check_gradients": call(check_gradients, f, [2, 3], eps=1e-5, atol=1e-8, rtol=1e-5),
+        "check_gradients": call(
+            check_gradients, f, [2, 3], eps=1e-5, atol=1e-8, rtol=1e-5, order=1
+        ),
         **{
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
@@ -388,12 +393,15 @@ def correct_calls() -> dict[str, Call]:
             devices=None,
         ),
         "from_torch": call(from_torch, {"weight": [[1.0, 2.0]], "bias": [1.0]}, activation="relu"),
-        "grad": call(grad, f),
+        "grad": call(grad, f, argnums=[0, -1], has_aux=False, create_graph=True),
         "gradients": call(gradients, z, [x, y], seed=2.0, create_graph=True),
-        "hessian": call(hessian, z, [x, y]),
-        "hvp": call(hvp, f, [2, 3], [1, 0]),
+        "hessian": call(hessian, z, [x, y], create_graph=True),
+        "hessian (at a point)": call(hessian, f, [2, 3], create_graph=None),
+        "hvp": call(hvp, f, [2, 3], [1, 0], create_graph=True),
+        "jacobian": call(jacobian, lambda x, y: [x * y], [2, 3], create_graph=None),
+        "vjp": call(vjp, f, 2, 3),
         "in_family": call(in_family, "GATTACAG", "G", 2),
-        "jvp": call(jvp, f, [2, 3], [1, 0]),
+        "jvp": call(jvp, f, [2, 3], [1, 0], create_graph=None),
         "load_model": call(load_model, "stack.json"),
         "logsumexp": call(logsumexp, [x, 1.0]),
         "no_grad": call(no_grad),
@@ -416,7 +424,10 @@ def correct_calls() -> dict[str, Call]:
         "to_torch": call(to_torch, readout),
         "tomita": call(tomita, 4),
         "topological": call(topological, z, x),
-        "value_and_grad": call(value_and_grad, f),
+        "value_and_grad": call(value_and_grad, f, argnums=0, has_aux=False, create_graph=None),
+        "Value.arctan2": call(x.arctan2, y),
+        "Value.hypot": call(x.hypot, y),
+        "where": call(where, x > y, x, y),
         "windows": call(windows, "GATTACA", 3),
         "zero_grad": call(zero_grad, x, y),
     }
@@ -526,7 +537,7 @@ class World:
                 del TABLE[name]
         assert self.table == TABLE
         assert WATCH.open == 0
-        assert watchers() == []
+        assert not watchers()
         zero_grad(*self.leaves)
         self.output.backward()
         grads = tuple([leaf.grad for leaf in self.leaves])

@@ -7,13 +7,14 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from ..arguments import as_choice, as_floats, as_function, as_integer
+from ..engine.leaves import constant_places
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss
 from .backend import Backend, Devices, Result, choose_backend
 from .batch import Batch, Sequences, Targets, as_batch
-from .objective import Objective, StepFunction
+from .objective import Objective, StepFunction, check_closed
 
 AT: Final = ("last", "every")
 #: How many parts of a batch are packed at once.
@@ -39,6 +40,10 @@ def compile_step(
     is the initial state, of numbers.  `loss` is a function `loss(output, target)` that gives a
     Value, a `Loss`, or the name of one.  `at="last"` has a target per sequence, `at="every"` one
     per step, whose losses are averaged.  The numbers of the parameters are read at each call.
+
+    A parameter is one wherever the step or the loss takes it from: an argument, an attribute, a
+    closure.  `RecordingError` for any other variable, and where a number leaves the recording, as
+    by `.data`: see `record`, also for what cannot be seen.  Only "eager" calls the step each time.
 
     `backend` is the name of a `Backend`:
 
@@ -164,12 +169,14 @@ class CompiledStep:
         >>> found.loss, found.gradient.tolist(), found.outputs.tolist()
         (0.5, [0.0, 1.0], [[17.0], [1.0]])
         """
+        check_closed(self.parameters)
         batch = self._batch(_check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
         given = self.objective.numbers if numbers is None else self._checked(numbers)
         found = batch.backend.run(batch.packed, given, outputs=outputs, threads=threads)
         count = len(batch)
-        return Result(float(found.loss) / count, found.gradient / count, found.outputs)
+        gradient = self._by_variables(found.gradient / count)
+        return Result(float(found.loss) / count, gradient, found.outputs)
 
     def loss_and_gradients(
         self, sequences: Sequences | Batch, targets: Targets | None = None, *, threads: int = 1
@@ -178,6 +185,7 @@ class CompiledStep:
 
         A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
         """
+        check_closed(self.parameters)
         found = self.run(self._batch(sequences, targets), threads=threads)
         return found.loss, found.gradient.tolist()
 
@@ -194,6 +202,7 @@ class CompiledStep:
         [17.0, 1.0]
         """
         as_integer(threads, "threads", least=1, most=1024)
+        check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
         found = batch.backend.predict(batch.packed, self.objective.numbers, threads=threads)
         outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
@@ -215,9 +224,18 @@ class CompiledStep:
         >>> compiled.gradients_per_step([[1, 0, 1]], [15])
         [[[0.0, 64.0], [16.0, 0.0], [16.0, 4.0]]]
         """
+        import numpy as np
+
+        check_closed(self.parameters)
         batch = self._batch(sequences, targets)
         found = batch.backend.per_step(batch.packed, self.objective.numbers)
-        return [[[float(slope) for slope in row] for row in rows] for rows in found]
+        return [self._by_variables(np.array(rows)).tolist() for rows in found]
+
+    def _by_variables(self, gradient: Any) -> Any:
+        """The gradient, 0 by what is a constant now."""
+        if places := constant_places(self.parameters):
+            gradient[..., places] = 0.0
+        return gradient
 
     def _checked(self, numbers: Any) -> Any:
         import numpy as np

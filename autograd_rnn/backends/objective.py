@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ..engine.leaves import read_numbers
+from ..engine.points import is_open
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import LossFunction
@@ -41,6 +41,11 @@ class Objective(NamedTuple):
         """Of the outputs at each step those that have a target."""
         return outputs if self.every else outputs[-1:]
 
+    @property
+    def names(self) -> dict[Value, str]:
+        """The names of the parameters, in their order."""
+        return {p: p.name or f"p_{place}" for place, p in enumerate(self.parameters, 1)}
+
     def call(self, state: Any, x: Any, parameters: Any) -> tuple[tuple[Any, ...], Any]:
         """The state after a step, of checked size, and the output."""
         result: object = self.step(state, x, parameters)
@@ -63,22 +68,32 @@ class Objective(NamedTuple):
         return self.loss(output, goal[0] if one and len(goal) == 1 else tuple(goal))
 
     def unrolled(
-        self, parameters: Sequence[Any], xs: Any, ys: Any, copies: Iterable[Any] | None = None
+        self, parameters: Sequence[Any], xs: Any, ys: Any, state: Sequence[Any] | None = None
     ) -> tuple[Any, list[Any]]:
-        """The loss of a sequence, or None without `ys`, and the output at each step.
-
-        With `copies`, each step takes its own in place of the parameters.
-        """
-        state: Any = tuple([Value(entry) for entry in self.state])
+        """The loss of a sequence, or None without `ys`, and the output at each step."""
+        if state is None:
+            state = [Value(entry) for entry in self.state]
         total: Any = None
         outputs = []
-        for k, (x, given) in enumerate(zip(xs, copies or repeat(parameters), strict=False)):
-            state, output = self.call(state, tuple(x), tuple(given))
+        for k, x in enumerate(xs):
+            state, output = self.call(tuple(state), tuple(x), tuple(parameters))
             outputs.append(output)
             if len(ys) and (self.every or k == len(xs) - 1):
                 loss = self.loss_of(output, ys[k if self.every else 0])
                 total = loss if total is None else total + loss
         return (total / float(len(xs)) if self.every and len(ys) else total), outputs
+
+
+def check_closed(values: Sequence[Value]) -> None:
+    """`ValueError` if a derivative is being taken outside by what these Values depend on.
+
+    It would be lost, as a compiled step gives floats.
+    """
+    if is_open(values):
+        raise ArgumentValueError(
+            "a compiled step gives floats, but here it depends on a variable by which a derivative "
+            "is being taken outside, which would be lost: unroll the model in that function."
+        )
 
 
 def constants(vectors: Any) -> list[tuple[Value, ...]]:

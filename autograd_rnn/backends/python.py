@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from ..engine.value import Value
-from ..program.program import Recorder
+from ..program.recorder import recording
 from .eager import Eager
 from .objective import as_entries
 
@@ -27,7 +27,7 @@ class Python(Eager):
         self.numbers = numbers.tolist()
 
     def differentiate(self, xs: Any, ys: Any) -> tuple[float, Sequence[float], list[list[float]]]:
-        given = [*self.numbers, *chain.from_iterable([*xs, *ys])]
+        given = [*self.numbers, *self.objective.state, *chain.from_iterable([*xs, *ys])]
         key = (len(xs), len(xs[0]), len(ys[0]))
         if key not in self.programs:
             self.programs[key] = self.record(given, *key)
@@ -42,21 +42,21 @@ class Python(Eager):
     ) -> Callable[..., Sequence[float]]:
         """The loss, its gradient and the outputs of a sequence as a function of all its numbers.
 
-        These are the parameters, inputs and targets.
+        These are the parameters, the initial state, inputs and targets.
         """
         parameters = self.objective.parameters
-        values = [Value(number, f"x_{place}") for place, number in enumerate(given, 1)]
-        for value, parameter in zip(values, parameters, strict=False):
-            value.name = parameter.name or value.name
-        rest = iter(values[len(parameters) :])
+        entries = given[len(parameters) :]
+        values = [Value(number, f"x_{place}") for place, number in enumerate(entries, 1)]
+        rest = iter(values)
+        state = [next(rest) for _ in self.objective.state]
         xs = [[next(rest) for _ in range(inputs)] for _ in range(steps)]
         goals = steps if self.objective.every else 1
         ys = [[next(rest) for _ in range(targets)] for _ in range(goals)]
-        recorder = Recorder()
-        with recorder:
-            loss, outputs = self.objective.unrolled(values[: len(parameters)], xs, ys)
-        entries = [as_entries(output) for output in self.objective.aimed(outputs)]
-        program = recorder.program([loss, *chain.from_iterable(entries)], values)
+        with recording(values, parameters) as recorder:
+            loss, outputs = self.objective.unrolled(parameters, xs, ys, state)
+        names = self.objective.names | {value: value.name for value in values}
+        results = [as_entries(output) for output in self.objective.aimed(outputs)]
+        program = recorder.program([loss, *chain.from_iterable(results)], [*names], names)
         gradient = program.with_gradient()
         count = len(program.outputs)
         slopes = range(count, count + len(parameters))

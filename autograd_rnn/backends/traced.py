@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from ..engine.value import Value
 from ..ops.op import Op
 from ..ops.tracer import Tracer
-from ..program.program import Program, Recorder
+from ..program.choices import separated
+from ..program.program import Program
+from ..program.recorder import recording
 from ..program.writer import Guard, behind
 from .objective import Objective
 
@@ -68,24 +70,22 @@ def trace_step(
     Sharing equal lines moves the last bits of gradients, whose terms are then added up before they
     are multiplied.
     """
-    numbers = (objective.numbers, objective.state, x, () if y is None else y)
+    numbers = (objective.state, x, () if y is None else y)
     given = [
         tuple([Value(float(entry), f"{letter}_{place}") for place, entry in enumerate(entries, 1)])
-        for letter, entries in zip("pqxy", numbers, strict=True)
+        for letter, entries in zip("qxy", numbers, strict=True)
     ]
-    parameters, state, inputs, targets = given
-    for value, parameter in zip(parameters, objective.parameters, strict=True):
-        value.name = parameter.name or value.name
-    recorder = Recorder()
-    with recorder:
+    parameters, (state, inputs, targets) = tuple(objective.parameters), given
+    names = objective.names | {value: value.name for values in given for value in values}
+    with recording([*state, *inputs, *targets], parameters) as recorder:
         after, output = objective.call(state, inputs, parameters)
         checks = len(recorder.comparisons)
         loss = 0.0 if y is None else objective.loss_of(output, targets)
     entries = output if isinstance(output, tuple | list) else [output]
     results = [*after, *entries, loss]
-    program = recorder.program(results, [value for values in given for value in values])
+    program = separated(recorder.program(results, [*names], names))
     program = program.simplified() if share else program.folded()
-    return TracedStep(program, *map(len, given), checks=checks)
+    return TracedStep(program, len(parameters), *map(len, given), checks=checks)
 
 
 def carried_states(traced: TracedStep) -> list[int]:

@@ -128,11 +128,8 @@ class Definitions:
         operands = [self.at(node, place) for place in range(len(node.parents))]
         me = self.forms[node]
         arguments = [x.value if isinstance(x, Number) else x for x in operands]
-        try:
-            rule = as_expression(operation(node).partials[position](*arguments, me))
-        except TypeError:
-            rule = None  # a rule of a user's primitive that is not made of ops
-        if rule is not None and math.isclose(rule.value, true, rel_tol=1e-12, abs_tol=0.0):
+        rule = as_expression(operation(node).partials[position](*arguments, me))
+        if math.isclose(rule.value, true, rel_tol=1e-12, abs_tol=0.0):
             pinned = isinstance(rule, Number) and rule.pinned
             cheap = rule.cost({id(x) for x in (*operands, me)}) <= CHEAP[len(operands)]
             if cheap and not (pinned and len(operands) == 1):

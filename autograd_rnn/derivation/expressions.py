@@ -262,8 +262,11 @@ def total(expressions: Iterable[Expression]) -> Expression:
 def applied(op: Op, operands: Sequence[Expression]) -> Expression:
     """The op applied, or its value if all operands are numbers.
 
-    A comparison, which has no slopes, is a number at each point: 1 on one side, 0 on the other.
+    A comparison, which has no slopes, is a number at each point: 1 on one side, 0 on the other; and
+    what a number chooses is the operand, or 0.
     """
+    if op.chooses and isinstance(operands[1], Number):
+        return operands[0] if op.value(1.0, operands[1].value) == 1.0 else Number(0.0, pinned=True)
     value = op.value(*[operand.value for operand in operands])
     if op.flat:
         return Number(value, pinned=True)

@@ -1,31 +1,63 @@
-"""Contexts, per thread, in which results are constants (no_grad) or have to be finite."""
+"""Contexts in which results are constants (no_grad) or have to be finite (detect_anomaly).
+
+A context is open in the thread or asyncio task that opened it, and nowhere else.
+"""
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import math
 import os
 import sys
 import threading
-from typing import Final, Self
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, ClassVar, Final, ParamSpec, Self, TypeVar, cast
 
 from ..errors import AnomalyError, ArgumentValueError
 from ..graph.walk import describe, swept
-from .shared import WATCH, watchers
+from .shared import WATCH, WATCHERS, tell, unwatched, watchers
+from .sweep import number_in
 from .value import Value, constant
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _counting: Final = threading.Lock()
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 class Context:
-    """A context that sees each result, adjoint and comparison while it is open, in its own thread.
+    """A context that sees each result, adjoint and comparison while it is open; also a decorator.
 
     It may be opened again, also inside itself.
     """
 
+    #: Whether results keep what they were computed from.
+    keeps_graph: ClassVar[bool] = True
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """The function, which runs with this context open."""
+        if inspect.iscoroutinefunction(function):
+            coroutine = cast("Callable[P, Awaitable[Any]]", function)
+
+            @wraps(function)
+            async def awaited(*given: P.args, **named: P.kwargs) -> Any:
+                with self:
+                    return await coroutine(*given, **named)
+
+            return cast("Callable[P, R]", awaited)
+
+        @wraps(function)
+        def called(*given: P.args, **named: P.kwargs) -> R:
+            with self:
+                return function(*given, **named)
+
+        return called
+
     def __enter__(self) -> Self:
-        watchers().append(self)
+        WATCHERS.set((*watchers(), self))
         with _counting:
             WATCH.open += 1
         return self
@@ -35,8 +67,8 @@ class Context:
         open_here = watchers()
         places = [place for place, context in enumerate(open_here) if context is self]
         if not places:
-            raise ArgumentValueError(f"this {type(self).__name__} is not open in this thread.")
-        del open_here[places[-1]]
+            raise ArgumentValueError(f"this {type(self).__name__} is not open here.")
+        WATCHERS.set(open_here[: places[-1]] + open_here[places[-1] + 1 :])
         with _counting:
             WATCH.open -= 1
 
@@ -48,7 +80,23 @@ class Context:
         """See an adjoint that a backward sweep found."""
 
     def compared(self, comparison: str, x: Value, y: object, outcome: bool) -> None:
-        """See a comparison of data and its outcome."""
+        """See a comparison of data and its outcome; "is" for one of two Values by identity."""
+
+    def leaf(self, leaf: Value, source: Value | None) -> None:
+        """See a new variable, or the source whose number it has without its gradient."""
+
+    def hidden(self, result: Value, leaf: Value) -> None:
+        """See a new result in whose place there is a constant leaf."""
+
+    def read(self, value: Value, what: str) -> None:
+        """See that "data", "grad" or "partials" is read, or that "backward" or "assignment" begins.
+
+        An assignment gives the leaf another number.
+        """
+
+    def follows(self, value: Value) -> bool:
+        """Whether what is computed from the Value has to be made of Values."""
+        return False
 
 
 class no_grad(Context):  # noqa: N801 - torch's name for it
@@ -59,10 +107,19 @@ class no_grad(Context):  # noqa: N801 - torch's name for it
     ...     y = w * w
     >>> y.data, y.constant, y.parents
     (9.0, True, ())
+
+    It decorates functions, too: `@no_grad()`.  A derivative that is taken inside, as by `grad`, is
+    right: its function runs as if the context were not open, and the result is a constant.
     """
 
+    keeps_graph = False
+
     def made(self, value: Value) -> Value:
-        return constant(value.data)
+        if value.op is None:
+            return value
+        leaf = constant(number_in(value))
+        tell("hidden", value, leaf)
+        return leaf
 
 
 class detect_anomaly(Context):  # noqa: N801 - torch's name for it
@@ -90,9 +147,11 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
 
     def made(self, value: Value) -> Value:
         self._lines[value] = _line_of_the_caller()
-        if not math.isfinite(value.data):
+        if not math.isfinite(number_in(value)):
+            with unwatched():
+                said = describe(value)
             raise AnomalyError(
-                f"{describe(value)} is the first result that is not finite{self._where(value)}."
+                f"{said} is the first result that is not finite{self._where(value)}."
             )
         return value
 

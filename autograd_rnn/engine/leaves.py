@@ -1,10 +1,11 @@
 # cython: annotation_typing=False
-"""The numbers of many leaves at once, in arrays of floats such as NumPy's."""
+"""The numbers of many Values at once, in arrays of floats such as NumPy's."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from .shared import CONSTANT, SWEEPS, WATCH, tell
 from .value import Value
 
 
@@ -16,15 +17,46 @@ class Floats(Protocol):
 
 
 def first_result(values: list[Value]) -> int:
-    """The place of the first Value that is the result of an op, or -1 if all are leaves."""
+    """The place of the first Value that is the result of an op, or -1 if all are leaves.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(2)
+    >>> first_result([x, x]), first_result([x, x * x])
+    (-1, 1)
+    """
     for place, value in enumerate(values):
         if value._op is not None:
             return place
     return -1
 
 
+def constant_places(values: list[Value]) -> list[int]:
+    """The places of the Values that are constants.
+
+    >>> from autograd_rnn import Value
+    >>> from autograd_rnn.engine.value import constant
+    >>> constant_places([Value(2), constant(3)])
+    [1]
+    """
+    places = []
+    for place in range(len(values)):
+        value = values[place]
+        if value._mark == CONSTANT:
+            places.append(place)
+    return places
+
+
 def read_numbers(values: list[Value], into: Floats) -> None:
-    """Copy the `data` of each Value into an array of as many floats."""
+    """Copy the `data` of each Value into an array of as many floats.
+
+    >>> from array import array
+    >>> from autograd_rnn import Value
+    >>> numbers = array("d", [0.0, 0.0])
+    >>> read_numbers([Value(2), Value(3)], numbers)
+    >>> numbers
+    array('d', [2.0, 3.0])
+    """
+    _tell(values, "data")
     for place in range(len(values)):
         value = values[place]
         into[place] = value._data
@@ -32,6 +64,7 @@ def read_numbers(values: list[Value], into: Floats) -> None:
 
 def read_gradients(values: list[Value], into: Floats) -> None:
     """Copy the `grad` of each Value into an array of as many floats."""
+    _tell(values, "grad")
     for place in range(len(values)):
         value = values[place]
         into[place] = value._grad
@@ -39,6 +72,21 @@ def read_gradients(values: list[Value], into: Floats) -> None:
 
 def assign_numbers(leaves: list[Value], numbers: Floats) -> None:
     """Assign to the `data` of each leaf the float at its place."""
+    _tell(leaves, "assignment")
     for place in range(len(leaves)):
         leaf = leaves[place]
         leaf._data = float(numbers[place])
+    SWEEPS.assigned += 1.0
+
+
+def clear_gradients(values: list[Value]) -> None:
+    """Set the `grad` of each Value to 0."""
+    for value in values:
+        value._grad = 0.0
+
+
+def _tell(values: list[Value], what: str) -> None:
+    """Tell the contexts that are open here what is read of the Values."""
+    if WATCH.open:
+        for value in values:
+            tell("read", value, what)

@@ -1,18 +1,21 @@
-"""Gradients as numbers, or as graphs to be differentiated again: gradients, grad, hessian."""
+"""Gradients as numbers or as graphs that can be differentiated again: gradients, grad, hessian."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from typing import Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
-from ..arguments import as_float, as_function, as_list
+from ..arguments import as_float, as_function, as_integer, as_list
 from ..errors import ArgumentTypeError
-from ..graph.sweep import Slope, Slopes, adjoints, adjoints_by, times
+from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, terms, times
 from ..graph.walk import check_fresh, downstream, topological
-from .shared import WATCH, watchers
+from .leaves import clear_gradients
+from .points import Call, Scalar, call_at, keeping_graphs, returned, wants_graph
+from .shared import WATCH, is_followed, unwatched, watchers
+from .sweep import results_since
 from .value import Value, constant
 
-Scalar: TypeAlias = Value | float
 # A function of Values that returns one, or a number.  So does the gradient of a function of one
 # argument; that of several returns a tuple, and types do not know how many arguments there are.
 Gradient: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -21,21 +24,27 @@ Function: TypeAlias = Callable[..., Gradient]
 
 @overload
 def gradients(
-    output: Value, inputs: Iterable[Value], *, seed: float = 1.0, create_graph: Literal[False] = ...
+    output: Value, inputs: Iterable[Value], *, seed: Scalar = 1.0, create_graph: Literal[False]
 ) -> tuple[float, ...]: ...
 @overload
 def gradients(
-    output: Value, inputs: Iterable[Value], *, seed: float = 1.0, create_graph: Literal[True]
+    output: Value, inputs: Iterable[Value], *, seed: Scalar = 1.0, create_graph: Literal[True]
 ) -> tuple[Value, ...]: ...
+@overload
 def gradients(
-    output: Value, inputs: Iterable[Value], *, seed: float = 1.0, create_graph: bool = False
+    output: Value, inputs: Iterable[Value], *, seed: float = 1.0, create_graph: None = None
+) -> tuple[float, ...]: ...
+def gradients(
+    output: Value, inputs: Iterable[Value], *, seed: Scalar = 1.0, create_graph: bool | None = None
 ) -> tuple[Scalar, ...]:
     """∂output/∂input, times the seed, for each input in order, leaving every `grad` alone.
 
     Inputs may be leaves or results and may repeat; 0 for what the output does not depend on, and
     for constants.  With `create_graph` the gradients are Values, computed by the same rules, that
     can be differentiated again, any number of times; then a graph in which a leaf was assigned
-    since it was recorded is a `StaleGraphError`.
+    since it was recorded is a `StaleGraphError`.  They are Values, too, if the seed is one, and
+    inside a function that is being differentiated or recorded, if the output depends on its
+    arguments; `create_graph=False` gives floats even then.
 
     >>> a, b = Value(2), Value(5)
     >>> gradients(a * b, [a, b])
@@ -45,31 +54,53 @@ def gradients(
     (12.0, (12.0,))
     """
     as_value(output, "output")
-    wanted, start = as_values(inputs, "inputs"), as_float(seed, "seed")
-    if create_graph:
-        return gradient_graphs(output, wanted, start)
-    return gradient_numbers(output, wanted, start)
+    wanted = as_values(inputs, "inputs")
+    start = seed if isinstance(seed, Value) else as_float(seed, "seed")
+    with keeping_graphs():
+        graph = wants_graph(create_graph, [start], [output])
+        found = differentiate(output, wanted, start, graph=graph)
+    return returned(found, found)
+
+
+def differentiate(
+    output: Value,
+    inputs: Sequence[Value],
+    seed: Scalar = 1.0,
+    *,
+    graph: bool,
+    call: Call | None = None,
+) -> tuple[Scalar, ...]:
+    """The gradients as Values, or as floats; by what the call made alone, if it is given."""
+    if graph:
+        return gradient_graphs(output, inputs, seed, call)
+    number = seed.data if isinstance(seed, Value) else seed
+    return gradient_numbers(output, inputs, number)
 
 
 def gradient_numbers(
     output: Value, inputs: Sequence[Value], seed: float = 1.0
 ) -> tuple[float, ...]:
     """The gradients as floats."""
+    if not WATCH.open:
+        return tuple(adjoints_at(output, inputs, seed))
     found = adjoints(output, seed)
-    if WATCH.open:
-        for watcher in watchers():
-            for node, adjoint in found.items():
-                watcher.swept(node, adjoint)
+    for watcher in watchers():
+        for node, adjoint in found.items():
+            watcher.swept(node, adjoint)
     return tuple([found.get(node, 0.0) for node in inputs])
 
 
-def gradient_graphs(output: Value, inputs: Sequence[Value], seed: float = 1.0) -> tuple[Value, ...]:
+def gradient_graphs(
+    output: Value, inputs: Sequence[Value], seed: Scalar = 1.0, call: Call | None = None
+) -> tuple[Value, ...]:
     """The gradients as Values: the same sums in the same order, of the same rules."""
-    order = topological(output)
-    check_fresh(order)
-    found = adjoints_by(output, seed, slopes_by_rule(downstream(order, inputs)), times)
-    slopes = [found.get(node, 0.0) for node in inputs]
-    return tuple([slope if isinstance(slope, Value) else constant(slope) for slope in slopes])
+    if call is None:
+        with unwatched():
+            check_fresh(topological(output))
+    order = results_since(0.0, output) if call is None else call.order(output)
+    found: dict[Value, Scalar] = {} if output.constant else {output: seed}
+    deque(terms(order, found, slopes_by_rule(downstream(order, inputs)), times), maxlen=0)
+    return tuple([as_output(found.get(node, 0.0)) for node in inputs])
 
 
 def slopes_by_rule(among: Container[Value]) -> Slopes[Value]:
@@ -79,63 +110,184 @@ def slopes_by_rule(among: Container[Value]) -> Slopes[Value]:
         if node.op is not None and not node.constant:
             for position, operand in enumerate(node.parents):
                 if operand in among and not operand.constant:
-                    yield position, operand, node.op.partials[position](*node.parents, node)
+                    yield position, operand, node.op.partials[position](*operands_of(node), node)
 
     return slopes
 
 
-def grad(f: Function) -> Callable[..., Gradient]:
+def operands_of(node: Value) -> list[Scalar]:
+    """The operands in a rule: plain numbers as floats, so that x² has the slope 2·x."""
+    return [operand.data if _is_plain(operand) else operand for operand in node.parents]
+
+
+def _is_plain(operand: Value) -> bool:
+    """Whether a Value is no more than a number."""
+    known = operand.constant and operand.op is None and operand.name is None
+    return known and not is_followed(operand)
+
+
+def grad(
+    f: Function,
+    *,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    create_graph: bool | None = None,
+) -> Callable[..., Gradient]:
     """The function of the same arguments that gives the gradient of `f`.
 
     `f` takes Values and gives one.  The gradient is a float for one argument and a tuple for
-    several; where an argument is a Value it is made of Values, so `grad(grad(f))` is the second
-    derivative.
+    several; by the arguments at the places `argnums` if that is given, an int for one.  With
+    `has_aux`, `f` gives a pair of its value and anything else, and so does the result.  The
+    gradient is made of Values where an argument is one, and inside a function that is being
+    differentiated or recorded, if it depends on its arguments; so gradients nest to any depth, over
+    closures too.  `create_graph=True` asks for Values, to call `backward` through captured weights.
 
     >>> grad(lambda x, y: x * y)(2, 5)
     (5.0, 2.0)
-    >>> grad(grad(lambda x: x**3))(2)
-    12.0
+    >>> grad(lambda x: x * grad(lambda y: x * y)(1.0))(4.0)
+    8.0
     """
-    both = value_and_grad(f)
-    return lambda *inputs: both(*inputs)[1]
+    both = value_and_grad(f, argnums=argnums, has_aux=has_aux, create_graph=create_graph)
+
+    def gradient(*inputs: Scalar) -> Any:
+        value, found = both(*inputs)
+        return (found, value[1]) if has_aux else found
+
+    return gradient
 
 
-def value_and_grad(f: Function) -> Callable[..., tuple[Scalar, Gradient]]:
-    """The function of the same arguments that gives the value of `f` and its gradient.
+def value_and_grad(
+    f: Function,
+    *,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    create_graph: bool | None = None,
+) -> Callable[..., tuple[Any, Gradient]]:
+    """The function of the same arguments that gives the value of `f` and its gradient; see `grad`.
 
     >>> value_and_grad(lambda x: x * x)(3)
     (9.0, 6.0)
     """
     as_function(f, "f")
 
-    def value_and_gradient(*inputs: Scalar) -> tuple[Scalar, Gradient]:
-        nested = any(isinstance(x, Value) for x in inputs)
-        # x * 1.0 is a node of this call alone: uses of the caller's x in f, as a closure over it,
-        # are not differentiated.
-        points: list[Value] = [
-            x * 1.0 if isinstance(x, Value) else Value(as_float(x, f"inputs[{place}]"))
-            for place, x in enumerate(inputs)
-        ]
-        output = as_output(f(*points))
-        differentiate = gradient_graphs if nested else gradient_numbers
-        found: tuple[Scalar, ...] = differentiate(output, points)
-        return (output if nested else output.data), found[0] if len(found) == 1 else found
+    def value_and_gradient(*inputs: Scalar) -> tuple[Any, Gradient]:
+        places = _places(argnums, len(inputs))
+        with keeping_graphs():
+            call = call_at(f, inputs, "inputs")
+            result, aux = _pair(call.result) if has_aux else (call.result, None)
+            output = as_output(result)
+            graph = wants_graph(create_graph, inputs, [output])
+            points = [call.points[place] for place in places]
+            found = differentiate(output, points, graph=graph, call=call)
+            value: Scalar = output if graph else output.data
+        value, *slopes = returned([value, *found], inputs)
+        one = len(inputs) == 1 if argnums is None else isinstance(argnums, int)
+        return ((value, aux) if has_aux else value), slopes[0] if one else tuple(slopes)
 
     return value_and_gradient
 
 
-def hessian(output: Value, inputs: Iterable[Value]) -> tuple[tuple[float, ...], ...]:
-    """The second derivatives of the output, a row per input: ∂²output/∂inputᵢ∂inputⱼ.
+def _places(argnums: int | Sequence[int] | None, count: int) -> list[int]:
+    """The places of the arguments to differentiate by; negative ones count from the end."""
+    if argnums is None:
+        return list(range(count))
+    chosen = [argnums] if isinstance(argnums, int) else as_list(argnums, "argnums", "ints")
+    for place in chosen:
+        as_integer(place, "argnums", least=-count, most=count - 1)
+    return [place % count for place in chosen]
 
-    One gradient graph, and a sweep through it per row.
+
+def _pair(result: object) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ArgumentTypeError("f must give a pair with has_aux=True: its value, and the rest.")
+    return result
+
+
+def vjp(f: Callable[..., Scalar], *primals: Scalar) -> tuple[Scalar, Callable[[Scalar], Any]]:
+    """The value of `f` at the primals, and the function that takes ∂L/∂value to ∂L/∂primals.
+
+    >>> value, pull_back = vjp(lambda x, y: x * y, 2, 5)
+    >>> value, pull_back(1.0), pull_back(10.0)
+    (10.0, (5.0, 2.0), (50.0, 20.0))
+    """
+    as_function(f, "f")
+    with keeping_graphs():
+        call = call_at(f, primals, "primals")
+        output = as_output(call.result)
+        live = wants_graph(None, primals, [output])
+
+    def pull_back(cotangent: Scalar) -> tuple[Scalar, ...]:
+        seed = cotangent if isinstance(cotangent, Value) else as_float(cotangent, "cotangent")
+        with keeping_graphs():
+            graph = live or wants_graph(None, [seed], [output])
+            found = differentiate(output, call.points, seed, graph=graph, call=call)
+        return returned(found, [*primals, seed])
+
+    (value,) = returned([output if live else output.data], primals)
+    return value, pull_back
+
+
+@overload
+def hessian(
+    function: Callable[..., Scalar], inputs: Iterable[Scalar], *, create_graph: bool | None = None
+) -> tuple[tuple[float, ...], ...]: ...
+@overload
+def hessian(
+    function: Value, inputs: Iterable[Value], *, create_graph: bool | None = None
+) -> tuple[tuple[float, ...], ...]: ...
+def hessian(
+    function: Value | Callable[..., Scalar],
+    inputs: Iterable[Scalar],
+    *,
+    create_graph: bool | None = None,
+) -> tuple[tuple[Scalar, ...], ...]:
+    """The second derivatives, a row per input: of a function at a point, or of a result.
+
+    One gradient graph, and a sweep through it per row.  Values where `gradients` gives Values.
 
     >>> a, b = Value(2), Value(5)
     >>> hessian(a * a * b, [a, b])
     ((10.0, 4.0), (4.0, 0.0))
+    >>> hessian(lambda a, b: a * a * b, [2, 5])
+    ((10.0, 4.0), (4.0, 0.0))
     """
-    as_value(output, "output")
-    wanted = as_values(inputs, "inputs")
-    return tuple([gradient_numbers(row, wanted) for row in gradient_graphs(output, wanted)])
+    with keeping_graphs():
+        (output,), points, given, call = _at(function, inputs, several=False)
+        rows = gradient_graphs(output, points, call=call)
+        graph = wants_graph(create_graph, given, [output])
+        table = [differentiate(row, points, graph=graph, call=call) for row in rows]
+    return tuple([returned(row, given) for row in table])
+
+
+def jacobian(
+    function: Iterable[Value] | Callable[..., Iterable[Scalar]],
+    inputs: Iterable[Scalar],
+    *,
+    create_graph: bool | None = None,
+) -> tuple[tuple[Scalar, ...], ...]:
+    """The first derivatives, a row per output: of a function at a point, or of results.
+
+    >>> jacobian(lambda a, b: [a * b, a + b], [2, 5])
+    ((5.0, 2.0), (1.0, 1.0))
+    """
+    with keeping_graphs():
+        outputs, points, given, call = _at(function, inputs, several=True)
+        graph = wants_graph(create_graph, given, outputs)
+        table = [differentiate(output, points, graph=graph, call=call) for output in outputs]
+    return tuple([returned(row, given) for row in table])
+
+
+def _at(
+    function: Any, inputs: Iterable[Scalar], *, several: bool
+) -> tuple[list[Value], list[Value], list[Scalar], Call | None]:
+    """The outputs, what to differentiate them by, and for a function its point and the call."""
+    if not callable(function):
+        outputs = as_values(function, "outputs") if several else [as_value(function, "output")]
+        return outputs, as_values(inputs, "inputs"), [], None
+    given = as_list(inputs, "inputs", "numbers")
+    call = call_at(function, given, "inputs")
+    results = as_list(call.result, "the result of f", "Values") if several else [call.result]
+    return list(map(as_output, results)), call.points, given, call
 
 
 def zero_grad(*values: Value) -> None:
@@ -147,8 +299,7 @@ def zero_grad(*values: Value) -> None:
     >>> x.grad
     0.0
     """
-    for value in as_values(values, "values"):
-        value.grad = 0.0
+    clear_gradients(as_values(values, "values"))
 
 
 def as_value(value: object, argument: str) -> Value:

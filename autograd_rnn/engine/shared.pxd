@@ -2,7 +2,7 @@ cimport cython
 
 @cython.final
 cdef class Sweeps:
-    cdef public double latest
+    cdef public double latest, assigned
 
 @cython.final
 cdef class Watch:

@@ -1,16 +1,17 @@
 # cython: annotation_typing=False
-"""The backward sweep of `Value.backward`, over nodes as `value.py` links them."""
+"""Walks over Values as `value.py` links them, and the backward sweep of `Value.backward`."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
-from .shared import SWEEPS, VARIABLE, WATCH, watchers
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, tell, watchers
 
 
 class Linked(Protocol):
     """What the sweep reads and writes of a Value."""
 
+    _data: float
     _grad: float
     _dx: float
     _dy: float
@@ -20,6 +21,73 @@ class Linked(Protocol):
     def _x(self) -> Linked | None: ...
     @property
     def _y(self) -> Linked | None: ...
+
+
+SomeNode = TypeVar("SomeNode", bound=Linked)
+
+
+def number_in(node: Linked) -> float:
+    """The number of a Value, whose reading no context is told of."""
+    return node._data
+
+
+def read(node: SomeNode, what: str) -> SomeNode:
+    """The Value, once the contexts that are open here know what is read of it."""
+    if WATCH.open:
+        tell("read", node, what)
+    return node
+
+
+def begin() -> float:
+    """The mark of what is made from now on: results keep it, or a higher one of a later sweep."""
+    start = SWEEPS.latest = SWEEPS.latest + 1.0
+    return start
+
+
+def results_since(start: float, output: SomeNode) -> list[SomeNode]:
+    """The results since the start that the output was computed from, and it, inputs first.
+
+    An older result may come along, if a sweep has met it since.
+    """
+    order: list[SomeNode] = []
+    if not start <= output._mark < VARIABLE:
+        return order
+    path: list[Any] = [output]
+    met: set[Any] = {output}
+    while path:
+        node = path[len(path) - 1]
+        x = node._x
+        if x is not None and start <= x._mark < VARIABLE and x not in met:
+            met.add(x)
+            path.append(x)
+            continue
+        y = node._y
+        if y is not None and start <= y._mark < VARIABLE and y not in met:
+            met.add(y)
+            path.append(y)
+            continue
+        order.append(node)
+        path.pop()
+    return order
+
+
+def reaches(output: SomeNode, points: set[SomeNode], start: float) -> bool:
+    """Whether the output depends on one of the points, which were made since the start."""
+    path: list[Any] = [output]
+    met: set[Any] = {output}
+    while path:
+        node = path.pop()
+        if node in points:
+            return bool(node._mark != CONSTANT)
+        x = node._x
+        if x is not None and start <= x._mark < CONSTANT and x not in met:
+            met.add(x)
+            path.append(x)
+        y = node._y
+        if y is not None and start <= y._mark < CONSTANT and y not in met:
+            met.add(y)
+            path.append(y)
+    return False
 
 
 def sweep_back(output: Linked, seed: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import signature
 from numbers import Real
 from typing import Any, Final
@@ -9,21 +10,32 @@ from typing import Any, Final
 try:
     import cython
 except ImportError:
-    from . import plain as cython
+    from .. import loading as cython
 
-from ..arguments import as_float, as_name
+from ..arguments import as_float, as_name, truth
 from ..errors import ArgumentTypeError, AssignmentError
 from ..graph.walk import topological
 from ..ops import table as ops
-from ..ops.ieee import ieee_divide, power, power_slope
+from ..ops.ieee import exponent_slope, ieee_divide, power, power_slope
 from ..ops.op import Op
-from . import sweep
-from .shared import CONSTANT, VARIABLE, WATCH, passed, tell_compared
+from . import sweep, walks
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, detached, passed, refuse_subclass, tell, told
 
 #: Whether this file runs as machine code, or as the Python that it is.
 compiled: Final = not __file__.endswith(".py")
 
 ADD, SUB, MUL, DIV, POW = ops.add, ops.sub, ops.mul, ops.div, ops.pow
+
+
+def _method(op: Op, words: str) -> Callable[[Value], Value]:
+    """The method that applies an op of one operand, with these words for its docstring."""
+
+    @cython.binding(True)  # type: ignore[untyped-decorator]
+    def apply(self: Value) -> Value:
+        return _unary(op, self)
+
+    apply.__name__, apply.__doc__ = op.name, words
+    return apply  # type: ignore[no-any-return]
 
 
 # Operands are older than their result, so there are no cycles for the collector to look for.
@@ -48,6 +60,7 @@ class Value:
 
     __slots__ = ("_data", "_dx", "_dy", "_grad", "_mark", "_name", "_op", "_x", "_y")
 
+    _walks = walks if compiled else None
     _data: float
     _grad: float
     _name: str | None
@@ -59,17 +72,17 @@ class Value:
     _mark: float
 
     def __init__(self, data: object, name: object = None) -> None:
-        number = as_float(data, "data")
-        self._name = None if name is None else as_name(name)
-        self._data = number
+        self._data, self._name = as_float(data, "data"), None if name is None else as_name(name)
         self._op = self._x = self._y = None
         self._grad = self._dx = self._dy = 0.0
         self._mark = VARIABLE
+        if WATCH.open:
+            tell("leaf", self, None)
 
     @property
     def data(self) -> float:
         """The number.  A leaf's may be assigned: that is how weights learn."""
-        return self._data
+        return sweep.read(self, "data")._data
 
     @data.setter
     def data(self, data: object) -> None:
@@ -78,7 +91,8 @@ class Value:
                 f"data of a result ({self!r}) cannot be assigned: its graph would no longer say "
                 f"how it was computed. Assign to a leaf and compute again."
             )
-        self._data = as_float(data, "data")
+        sweep.read(self, "assignment")._data = as_float(data, "data")
+        SWEEPS.assigned += 1.0
 
     @data.deleter
     def data(self) -> None:
@@ -87,7 +101,7 @@ class Value:
     @property
     def grad(self) -> float:
         """∂output/∂this of the `backward` calls so far; assign 0 to clear it."""
-        return self._grad
+        return sweep.read(self, "grad")._grad
 
     @grad.setter
     def grad(self, grad: object) -> None:
@@ -115,10 +129,7 @@ class Value:
 
     @property
     def constant(self) -> bool:
-        """Whether this is drawn and printed, but never differentiated.
-
-        So is a leaf that was made from a plain number, and the result of a comparison.
-        """
+        """Whether this is only drawn and printed: a plain number, or the result of a comparison."""
         return self._mark == CONSTANT
 
     @property
@@ -136,7 +147,7 @@ class Value:
     @property
     def partials(self) -> tuple[float, ...]:
         """The local derivatives by each operand, from the time this result was made."""
-        if self._x is None:
+        if self._x is None or sweep.read(self, "partials")._x is None:
             return ()
         dx = 0.0 if self._x._mark == CONSTANT else self._dx
         if self._y is None:
@@ -150,7 +161,7 @@ class Value:
         y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        return _node(ADD, self._data + y._data, self, 1.0, y, 1.0, 0.0)
+        return _node(ADD, self._data + y._data, self, 1.0, y, 1.0, SWEEPS.latest)
 
     def __radd__(self, other: object) -> Value | Any:
         x = _operand(other)
@@ -160,20 +171,20 @@ class Value:
         y: Value | None = other if isinstance(other, Value) else _operand(other)
         if y is None:
             return NotImplemented
-        return _node(SUB, self._data - y._data, self, 1.0, y, -1.0, 0.0)
+        return _node(SUB, self._data - y._data, self, 1.0, y, -1.0, SWEEPS.latest)
 
     def __rsub__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x - self
 
     def __mul__(self, other: object) -> Value | Any:
-        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        y: Value | None = other if isinstance(other, Value) else _operand(truth(other))
         if y is None:
             return NotImplemented
-        return _node(MUL, self._data * y._data, self, y._data, y, self._data, 0.0)
+        return _node(MUL, self._data * y._data, self, y._data, y, self._data, SWEEPS.latest)
 
     def __rmul__(self, other: object) -> Value | Any:
-        x = _operand(other)
+        x = _operand(truth(other))
         return NotImplemented if x is None else x * self
 
     def __truediv__(self, other: object) -> Value | Any:
@@ -186,7 +197,7 @@ class Value:
         except ZeroDivisionError:
             data = ieee_divide(self._data, y._data)
             dx, dy = ieee_divide(1.0, y._data), ieee_divide(-data, y._data)
-        return _node(DIV, data, self, dx, y, dy, 0.0)
+        return _node(DIV, data, self, dx, y, dy, SWEEPS.latest)
 
     def __rtruediv__(self, other: object) -> Value | Any:
         x = _operand(other)
@@ -198,12 +209,20 @@ class Value:
             return NotImplemented
         data = power(self._data, y._data)
         dx = 0.0 if self._mark == CONSTANT else power_slope(self._data, y._data, data)
-        dy = 0.0 if y._mark == CONSTANT else POW.partials[1](self._data, y._data, data)
-        return _node(POW, data, self, dx, y, dy, 0.0)
+        dy = 0.0 if y._mark == CONSTANT else exponent_slope(self._data, y._data, data)
+        return _node(POW, data, self, dx, y, dy, SWEEPS.latest)
 
     def __rpow__(self, other: object) -> Value | Any:
         x = _operand(other)
         return NotImplemented if x is None else x**self
+
+    def __mod__(self, other: object) -> Value | Any:
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else _binary(ops.mod, self, y)
+
+    def __rmod__(self, other: object) -> Value | Any:
+        x = _operand(other)
+        return NotImplemented if x is None else x % self
 
     def __neg__(self) -> Value:
         return _unary(ops.neg, self)
@@ -214,49 +233,40 @@ class Value:
     def __abs__(self) -> Value:
         return _unary(ops.abs, self)
 
-    def exp(self) -> Value:
-        """e to the power of this."""
-        return _unary(ops.exp, self)
+    exp = _method(ops.exp, "e to the power of this.")
+    exp2 = _method(ops.exp2, "2 to the power of this.")
+    expm1 = _method(ops.expm1, "exp(x) - 1, without cancellation.")
+    log = _method(ops.log, "The natural logarithm: -inf at 0, NaN below.")
+    log2 = _method(ops.log2, "The logarithm to base 2: -inf at 0, NaN below.")
+    log10 = _method(ops.log10, "The logarithm to base 10: -inf at 0, NaN below.")
+    log1p = _method(ops.log1p, "log(1 + x), without loss for small x.")
+    sqrt = _method(ops.sqrt, "The square root: NaN below 0; the derivative at 0 is inf.")
+    cbrt = _method(ops.cbrt, "The cube root; the derivative at 0 is inf.")
+    sin = _method(ops.sin, "The sine, of radians.")
+    cos = _method(ops.cos, "The cosine, of radians.")
+    tan = _method(ops.tan, "The tangent, of radians.")
+    arcsin = _method(ops.arcsin, "The inverse sine: NaN beyond 1 and -1.")
+    arccos = _method(ops.arccos, "The inverse cosine: NaN beyond 1 and -1.")
+    arctan = _method(ops.arctan, "The inverse tangent.")
+    sinh = _method(ops.sinh, "The hyperbolic sine.")
+    cosh = _method(ops.cosh, "The hyperbolic cosine.")
+    tanh = _method(ops.tanh, "The hyperbolic tangent.")
+    arcsinh = _method(ops.arcsinh, "The inverse hyperbolic sine.")
+    arccosh = _method(ops.arccosh, "The inverse hyperbolic cosine: NaN below 1.")
+    arctanh = _method(ops.arctanh, "The inverse hyperbolic tangent: NaN beyond 1 and -1.")
+    abs = _method(ops.abs, "The absolute value; the derivative at 0 is 0.")
+    sigmoid = _method(ops.sigmoid, "1 / (1 + exp(-x)), without overflow.")
+    softplus = _method(ops.softplus, "log(1 + exp(x)), without overflow.")
+    relu = _method(ops.relu, "This where positive, else 0; the derivative at 0 is 0.")
+    step = _method(ops.step, "1 where positive, else 0; the derivative is 0 everywhere.")
 
-    def log(self) -> Value:
-        """The natural logarithm: -inf at 0, NaN below."""
-        return _unary(ops.log, self)
+    def arctan2(self, other: object) -> Value:
+        """The angle of the point (other, self)."""
+        return Value._apply_op(ops.arctan2, (self, other))
 
-    def sqrt(self) -> Value:
-        """The square root: NaN below 0; the derivative at 0 is inf."""
-        return _unary(ops.sqrt, self)
-
-    def sin(self) -> Value:
-        """The sine, of radians."""
-        return _unary(ops.sin, self)
-
-    def cos(self) -> Value:
-        """The cosine, of radians."""
-        return _unary(ops.cos, self)
-
-    def abs(self) -> Value:
-        """The absolute value; the derivative at 0 is 0."""
-        return _unary(ops.abs, self)
-
-    def tanh(self) -> Value:
-        """The hyperbolic tangent."""
-        return _unary(ops.tanh, self)
-
-    def sigmoid(self) -> Value:
-        """1 / (1 + exp(-x)), without overflow."""
-        return _unary(ops.sigmoid, self)
-
-    def softplus(self) -> Value:
-        """log(1 + exp(x)), without overflow."""
-        return _unary(ops.softplus, self)
-
-    def relu(self) -> Value:
-        """This where positive, else 0; the derivative at 0 is 0."""
-        return _unary(ops.relu, self)
-
-    def step(self) -> Value:
-        """1 where positive, else 0; the derivative is 0 everywhere."""
-        return _unary(ops.step, self)
+    def hypot(self, other: object) -> Value:
+        """The distance of the point (self, other) from (0, 0), without overflow."""
+        return Value._apply_op(ops.hypot, (self, other))
 
     def conjugate(self) -> Value:
         """This Value itself, which is real: NumPy's std and var ask for it."""
@@ -271,7 +281,7 @@ class Value:
         >>> x.grad
         3.0
         """
-        return Value(self._data, self._name)
+        return detached(Value(self._data, self._name), self)
 
     @staticmethod
     def _apply_op(op: Op, operands: tuple[object, ...]) -> Value:
@@ -282,29 +292,41 @@ class Value:
         ]
         return _unary(op, values[0]) if len(values) == 1 else _binary(op, values[0], values[1])
 
-    # --- comparisons: by data; equality and hash stay identity ----------------------------------
+    # --- comparisons: by data, but for equality with another Value, which is identity -------------
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Value):
+            return told("is", self, other, self is other)
+        y: Value | None = _operand(other)
+        return NotImplemented if y is None else told("==", self, other, self._data == y._data)
+
+    def __ne__(self, other: object) -> bool:
+        if isinstance(other, Value):
+            return not told("is", self, other, self is other)
+        y: Value | None = _operand(other)
+        return NotImplemented if y is None else told("!=", self, other, self._data != y._data)
 
     def __lt__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome("<", self, other, self._data < y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told("<", self, other, self._data < y._data)
 
     def __le__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome("<=", self, other, self._data <= y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told("<=", self, other, self._data <= y._data)
 
     def __gt__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome(">", self, other, self._data > y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told(">", self, other, self._data > y._data)
 
     def __ge__(self, other: object) -> bool:
-        y = _comparable(other)
-        return NotImplemented if y is None else _outcome(">=", self, other, self._data >= y)
+        y: Value | None = other if isinstance(other, Value) else _operand(other)
+        return NotImplemented if y is None else told(">=", self, other, self._data >= y._data)
 
     def __hash__(self) -> int:
         return hash_of(self)  # type: ignore[name-defined, no-any-return]  # noqa: F821  # pragma: no cover - in value.pxd
 
     def __bool__(self) -> bool:
-        return _outcome("!=", self, 0.0, self._data != 0.0)
+        return told("!=", self, 0.0, self._data != 0.0)
 
     def __float__(self) -> float:
         raise ArgumentTypeError(
@@ -328,7 +350,7 @@ class Value:
                 f"a result ({self!r}) is not pickled, since its graph would have to come along: "
                 f"pickle the leaves or save the network (RNN.save), and compute again."
             )
-        return _restore_leaf, (self._data, self._name, self._grad, self._mark == CONSTANT)
+        return _restore_leaf, (self.data, self._name, self._grad, self._mark == CONSTANT)
 
     def __copy__(self) -> Value:
         return _twin(self, self._x, self._y)
@@ -343,37 +365,27 @@ class Value:
     def backward(self, seed: object = 1.0) -> None:
         """Add ∂self/∂leaf, times the seed, to the `grad` of every leaf that this depends on.
 
-        Every op node's `grad` is set to this call's adjoint, so a second call is right: it adds the
-        same amounts to the leaves again, and nothing of the first call leaks into it.  The graph is
-        kept.  Two calls into the same leaf from two threads need a lock of the caller's.  After an
-        interruption (Ctrl-C), clear the leaves' `grad` and call again.
+        Every op node's `grad` is set to this call's adjoint, and the graph is kept: a second call
+        adds the same amounts again.  Two calls into the same leaf from two threads need a lock of
+        the caller's.  After an interruption (Ctrl-C), clear the leaves' `grad` and call again.
 
         >>> w = Value(3)
-        >>> loss = w * w * 1
-        >>> loss.backward()
-        >>> loss.backward()
-        >>> w.grad
-        12.0
+        >>> loss = w * w
+        >>> loss.backward(), loss.backward(), w.grad
+        (None, None, 12.0)
         """
         start = as_float(seed, "seed")
-        if self._op is not None and self._mark != CONSTANT:
+        if sweep.read(self, "backward")._op is not None and self._mark != CONSTANT:
             sweep.sweep_back(self, start)
         elif self._mark != CONSTANT:
             self._grad += start
-
-
-def _no_subclass(cls: type, **_: Any) -> None:
-    raise ArgumentTypeError(
-        "Value cannot be subclassed: every reader of a graph relies on what its nodes are. "
-        "Keep a Value in an attribute of your class instead."
-    )
 
 
 if compiled:
     free_in_a_loop()  # type: ignore[name-defined]  # noqa: F821  # pragma: no cover - in value.pxd
 else:
     # Cython takes no `__init_subclass__` in the class; the hash of `object` is the same, and fast.
-    Value.__init_subclass__ = classmethod(_no_subclass)  # type: ignore[arg-type, assignment, method-assign]
+    Value.__init_subclass__ = classmethod(refuse_subclass)  # type: ignore[arg-type, assignment, method-assign]
     Value.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
@@ -396,7 +408,7 @@ def _node(
 
 def _twin(value: Value, x: Value | None, y: Value | None) -> Value:
     """A Value like this one, on other operands, which no sweep has met."""
-    mark = value._mark if value._mark >= VARIABLE else 0.0
+    mark = value._mark if value._mark >= VARIABLE else SWEEPS.latest
     twin = _node(None, value._data, x, value._dx, y, value._dy, mark)
     twin._name, twin._grad, twin._op = value._name, value._grad, value._op
     return twin
@@ -423,28 +435,16 @@ def _operand(other: object) -> Value | None:
     return None
 
 
-def _comparable(other: object) -> Any:
-    if isinstance(other, Value):
-        y: Value = other
-        return y._data
-    return other if not isinstance(other, bool) and isinstance(other, Real) else None
-
-
-def _outcome(comparison: str, x: Value, y: object, holds: Any) -> bool:
-    outcome = bool(holds)
-    if WATCH.open:
-        tell_compared(comparison, x, y, outcome)
-    return outcome
-
-
 def _unary(op: Op, x: Value) -> Value:
     data = op.value(x._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, data)
-    return _node(op, data, x, dx, None, 0.0, CONSTANT if op.flat else 0.0)
+    return _node(op, data, x, dx, None, 0.0, CONSTANT if op.flat else SWEEPS.latest)
 
 
 def _binary(op: Op, x: Value, y: Value) -> Value:
     data = op.value(x._data, y._data)
     dx = 0.0 if x._mark == CONSTANT else op.partials[0](x._data, y._data, data)
     dy = 0.0 if y._mark == CONSTANT else op.partials[1](x._data, y._data, data)
-    return _node(op, data, x, dx, y, dy, CONSTANT if op.flat else 0.0)
+    # What was not chosen is a constant, so that no sweep goes to what it was computed from.
+    flat = op.flat or (op.chooses and op.partials[0](x._data, y._data, data) == 0.0)
+    return _node(op, data, x, dx, y, dy, CONSTANT if flat else SWEEPS.latest)

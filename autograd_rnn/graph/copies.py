@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from ..errors import ArgumentValueError
 from ..ops.functions import summed
+from .assigned import assigned_since
 from .notation import Text, accent, label, number, table, write, write_number
-from .sweep import adjoints
-from .walk import Node, Run, check_node, check_run, describe, steps_of, topological
+from .sweep import adjoints_at
+from .walk import Node, Run, check_node, check_run, describe, steps_of, topological, uses
 
 MOST_ROWS: Final = 40
 
@@ -20,8 +21,9 @@ class Copy:
 
     `index` counts the uses from 1 in topological order, `step` is the step of the network (None
     without one, or outside its steps), `grad` is ∂output/∂copy = `adjoint` · `partial`, that is
-    ∂output/∂consumer · ∂consumer/∂copy.  The lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁,
-    w⃛₁, and so does `name`.
+    ∂output/∂consumer · ∂consumer/∂copy.  If the parameter was assigned since, all of these are as
+    the graph was computed (`data` only where a partial or a result tells the number before).  The
+    lecture (panel 11) writes the copies of w₁ as ẇ₁, ẅ₁, w⃛₁, and so does `name`.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -120,26 +122,29 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
             f"parameter is the constant {describe(parameter)}, and constants are never "
             f"differentiated: make it a variable with Value({parameter.data})."
         )
-    name, adjoint = parameter.name, adjoints(output)
+    order = topological(output)
+    used = uses(order, parameter)
+    adjoints = adjoints_at(output, [consumer for consumer, _ in used])
+    before = assigned_since([consumer for consumer, _ in used]).get(parameter)
     steps = {} if run is None else steps_of(run)
-    found: list[Copy] = []
-    for place, consumer in enumerate(topological(output), 1):
-        if consumer is parameter and name is None:
-            name = f"v_{place}"
-        for position, operand in enumerate(consumer.parents):
-            if operand is parameter:
-                slope, partial = adjoint.get(consumer, 0.0), consumer.partials[position]
-                copy = Copy(
-                    name=accent(str(name), len(found) + 1),
-                    index=len(found) + 1,
-                    step=steps.get(consumer),
-                    parameter=parameter,
-                    consumer=consumer,
-                    position=position,
-                    data=parameter.data,
-                    adjoint=slope,
-                    partial=partial,
-                    grad=slope * partial,
-                )
-                found.append(copy)
+    name = parameter.name
+    if name is None and used:
+        place = next(place for place, node in enumerate(order, 1) if node is parameter)
+        name = f"v_{place}"
+    found = []
+    for index, ((consumer, position), adjoint) in enumerate(zip(used, adjoints, strict=True), 1):
+        partial = consumer.partials[position]
+        copy = Copy(
+            name=accent(str(name), index),
+            index=index,
+            step=steps.get(consumer),
+            parameter=parameter,
+            consumer=consumer,
+            position=position,
+            data=parameter.data if before is None else before,
+            adjoint=adjoint,
+            partial=partial,
+            grad=adjoint * partial,
+        )
+        found.append(copy)
     return Copies(found)

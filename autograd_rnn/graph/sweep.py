@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import mul
 from typing import Any, TypeAlias
 
-from .walk import Node, SomeNode, Vertex, swept
+from .walk import Node, SomeNode, Vertex, swept, walks_over
 
 # Of one use: the position of the operand, the operand, and the derivative of the node by it.
 # Derivatives are floats, Values or tracers: all that can be added and multiplied.
@@ -58,7 +58,7 @@ def times(adjoint: Any, slope: Any) -> Any:
 
 
 def adjoints_by(
-    output: SomeNode, seed: float, slopes: Slopes[Any], product: Callable[[Any, Any], Any] = mul
+    output: SomeNode, seed: Any, slopes: Slopes[Any], product: Callable[[Any, Any], Any] = mul
 ) -> dict[Any, Any]:
     """∂output/∂node, times the seed, for all nodes that the sweep reaches along the slopes."""
     found = {} if output.constant else {output: seed}
@@ -79,7 +79,44 @@ def adjoints(output: SomeNode, seed: float = 1.0) -> dict[SomeNode, float]:
     return adjoints_by(output, seed, recorded_slopes)
 
 
-def carry(order: Iterable[Vertex], tangents: dict[Vertex, Any], slopes: Slopes[Vertex]) -> None:
+def adjoints_at(output: SomeNode, nodes: Sequence[SomeNode], seed: float = 1.0) -> list[float]:
+    """∂output/∂node, times the seed, for each of the nodes: 0 where it does not depend on it.
+
+    >>> from autograd_rnn import Value
+    >>> a, b = Value(3), Value(4)
+    >>> adjoints_at(a * a, [a, b, a])
+    [6.0, 0.0, 6.0]
+    """
+    walks = walks_over(output)
+    if walks is not None:
+        return walks.adjoints_at(output, list(nodes), seed)
+    found = adjoints(output, seed)
+    return [found.get(node, 0.0) for node in nodes]
+
+
+def tangent_at(output: SomeNode, sources: Sequence[SomeNode], tangents: Sequence[float]) -> float:
+    """The derivative of the output in the direction of the tangents of the sources.
+
+    >>> from autograd_rnn import Value
+    >>> a, b = Value(3), Value(4)
+    >>> tangent_at(a * b, [a, b], [1.0, 2.0])
+    10.0
+    """
+    walks = walks_over(output)
+    if walks is not None:
+        return walks.tangent_at(output, list(sources), list(tangents))
+    moves = zip(sources, tangents, strict=True)
+    found = {source: tangent for source, tangent in moves if not source.constant}
+    carry(swept(output), found, recorded_slopes)
+    return found.get(output, 0.0)
+
+
+def carry(
+    order: Iterable[Vertex],
+    tangents: dict[Vertex, Any],
+    slopes: Slopes[Vertex],
+    product: Callable[[Any, Any], Any] = mul,
+) -> None:
     """The forward sweep: add the tangent of every node to those of the sources.
 
     A node's is the sum of its operands' tangents, times the slopes; `order` has inputs first.
@@ -88,7 +125,7 @@ def carry(order: Iterable[Vertex], tangents: dict[Vertex, Any], slopes: Slopes[V
         if node not in tangents:
             for _, operand, slope in slopes(node):
                 if operand in tangents:
-                    term = tangents[operand] * slope
+                    term = product(tangents[operand], slope)
                     tangents[node] = tangents[node] + term if node in tangents else term
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from ..errors import ArgumentTypeError, StaleGraphError
 from ..ops.ieee import same_bits
@@ -29,6 +29,18 @@ class Node(Protocol):
 
 SomeNode = TypeVar("SomeNode", bound=Node)
 Vertex = TypeVar("Vertex")
+
+
+class Walks(Protocol):
+    """Walks and sweeps over nodes of one kind, which take less time than those of this folder.
+
+    Their class has them as `_walks`, where there are any: `engine/walks.py`.
+    """
+
+    def in_order(self, roots: list[Any], past_constants: bool, /) -> list[Any]: ...
+    def uses(self, order: list[Any], operand: Any, /) -> list[tuple[Any, int]]: ...
+    def adjoints_at(self, output: Any, nodes: list[Any], seed: float, /) -> list[float]: ...
+    def tangent_at(self, output: Any, sources: list[Any], tangents: list[float], /) -> float: ...
 
 
 class Step(Protocol):
@@ -97,6 +109,12 @@ def _named(node: Node) -> str:
     return f"{node.data!r}" if node.name is None else f"{node.name} = {node.data!r}"
 
 
+def walks_over(*nodes: object) -> Walks | None:
+    """The walks that nodes of one kind bring along."""
+    kinds = set(map(type, nodes))
+    return getattr(kinds.pop(), "_walks", None) if len(kinds) == 1 else None
+
+
 def topological(*roots: SomeNode) -> list[SomeNode]:
     """The roots and all nodes that they are computed from, inputs first.
 
@@ -110,6 +128,9 @@ def topological(*roots: SomeNode) -> list[SomeNode]:
     """
     for place, root in enumerate(roots):
         check_node(root, f"roots[{place}]")
+    walks = walks_over(*roots)
+    if walks is not None:
+        return walks.in_order(list(roots), True)
     return depth_first(roots, lambda node: node.parents)
 
 
@@ -118,7 +139,23 @@ def swept(output: SomeNode) -> list[SomeNode]:
 
     Those are all nodes (`topological`), but none that only constants use.
     """
+    walks = walks_over(output)
+    if walks is not None:
+        return walks.in_order([output], False)
     return depth_first([output], lambda node: () if node.constant else node.parents)
+
+
+def uses(order: Sequence[SomeNode], operand: SomeNode) -> list[tuple[SomeNode, int]]:
+    """The nodes of an order that use the operand, each with the position: two for `x * x`."""
+    walks = walks_over(operand)
+    if walks is not None:
+        return walks.uses(list(order), operand)
+    return [
+        (node, position)
+        for node in order
+        for position, parent in enumerate(node.parents)
+        if parent is operand
+    ]
 
 
 def depth_first(

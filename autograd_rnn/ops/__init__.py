@@ -1,7 +1,8 @@
 """The table of primitives, and the tracers that its rules accept."""
 
 from . import table as table
-from .op import TABLE, Op, nothing, primitive
+from .custom import primitive
+from .op import TABLE, Op, nothing
 
 __all__ = ["TABLE", "Op", "nothing", "primitive"]
 

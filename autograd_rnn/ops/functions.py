@@ -1,4 +1,4 @@
-"""Functions of many numbers, composed of the primitives: dot, softmax, logsumexp."""
+"""Functions of many numbers, composed of the primitives: dot, softmax, logsumexp, where."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import reduce
 from operator import add
 from typing import Any, Final, TypeVar
 
-from ..arguments import as_list
+from ..arguments import as_list, truth
 from ..errors import ArgumentValueError
 from .op import Operand, as_scalar
-from .table import div, exp, log, maximum, minimum, stop_gradient
+from .table import choose, div, exp, log, maximum, minimum, stop_gradient
 
 MAX: Final = sys.float_info.max
 
@@ -62,6 +62,29 @@ def softmax(zs: Iterable[Entry]) -> list[Entry]:
     powers = [exp(z - shift) for z in exponents]
     total = summed(powers)
     return [div(power, total) for power in powers]
+
+
+def where(condition: Operand | float | bool, x: Entry, y: Other) -> Entry | Other:
+    """x where the condition holds, else y, as `numpy.where`; of the other nothing comes back.
+
+    A condition holds where it is True or a number that is not 0; NaN gives NaN.  The one that was
+    not taken adds an exact 0 to gradients, even where its slopes are infinite or NaN, in any order.
+    A comparison by an operator, such as `x > 0`, is a guard of a recorded program; one by an op,
+    `greater(x, 0.0)`, is computed anew for each input.
+
+    >>> from autograd_rnn import Value, greater, gradients, sqrt
+    >>> x = Value(0.0)
+    >>> gradients(where(greater(x, 0.0), sqrt(x), 3.0 * x), [x])
+    (3.0,)
+    """
+    held = as_scalar(truth(condition), "condition")
+    chosen, other = as_scalar(x, "x"), as_scalar(y, "y")
+    if type(held) is float and held == held:
+        result: Entry | Other = chosen if held else other
+    else:
+        flat = held if getattr(held, "constant", False) else stop_gradient(held)
+        result = choose(flat, chosen, other)
+    return result
 
 
 def _scalars(numbers: object, argument: str) -> list[Any]:

@@ -58,12 +58,25 @@ def power(x: float, y: float) -> float:
 
 
 def power_slope(x: float, y: float, z: float) -> float:
-    """∂(x**y)/∂x at z = x**y, as the table's rule for it has it."""
-    if y == 0.0 or math.isnan(z):
-        return y * z
-    if (y < 0.5 or y > 2.0**53) and z != 0.0 and x != 0.0 and math.isfinite(x):
+    """∂(x**y)/∂x at z = x**y: y·x**(y-1), and 0 for y = 0, whatever x, since x**0 is 1 everywhere.
+
+    Where y - 1 would be rounded, x**(y-1) is z / x, unless z or x is 0, or x is infinite.
+    """
+    if y == 0.0:
+        return y
+    rounded = (y - 1.0) + 1.0 != y or not -(2.0**53) < y <= 2.0**53
+    if rounded and z != 0.0 and x != 0.0 and math.isfinite(x):
         return y * z / x
     return y * power(x, y - 1.0)
+
+
+def exponent_slope(x: float, y: float, z: float) -> float:
+    """∂(x**y)/∂y at z = x**y: z·log(x), at x = 0 the limit from above, but 0 at (0, 0)."""
+    if math.isnan(y):
+        return y
+    if x == 0.0:
+        return 0.0 if y >= 0.0 else -inf
+    return z * log(x)
 
 
 def exp(x: float) -> float:
@@ -81,6 +94,96 @@ def log(x: float) -> float:
 
 def sqrt(x: float) -> float:
     return nan if x < 0.0 else math.sqrt(x)
+
+
+def log2(x: float) -> float:
+    if x > 0.0 or math.isnan(x):
+        return math.log2(x)
+    return -inf if x == 0.0 else nan
+
+
+def log10(x: float) -> float:
+    if x > 0.0 or math.isnan(x):
+        return math.log10(x)
+    return -inf if x == 0.0 else nan
+
+
+def log1p(x: float) -> float:
+    if x > -1.0 or math.isnan(x):
+        return math.log1p(x)
+    return -inf if x == -1.0 else nan
+
+
+def exp2(x: float) -> float:
+    try:
+        return math.exp2(x)
+    except OverflowError:
+        return inf
+
+
+def expm1(x: float) -> float:
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return inf
+
+
+def sinh(x: float) -> float:
+    try:
+        return math.sinh(x)
+    except OverflowError:
+        return math.copysign(inf, x)
+
+
+def cosh(x: float) -> float:
+    try:
+        return math.cosh(x)
+    except OverflowError:
+        return inf
+
+
+def arcsin(x: float) -> float:
+    return nan if math.fabs(x) > 1.0 else math.asin(x)
+
+
+def arccos(x: float) -> float:
+    return nan if math.fabs(x) > 1.0 else math.acos(x)
+
+
+def arccosh(x: float) -> float:
+    return nan if x < 1.0 else math.acosh(x)
+
+
+def arctanh(x: float) -> float:
+    if math.fabs(x) < 1.0 or math.isnan(x):
+        return math.atanh(x)
+    return math.copysign(inf, x) if math.fabs(x) == 1.0 else nan
+
+
+def hypot(x: float, y: float) -> float:
+    """The size of a complex number, which is the C library's hypot; `math` has another one."""
+    try:
+        return abs(complex(x, y))
+    except OverflowError:
+        return inf
+
+
+def mod(x: float, y: float) -> float:
+    """x - y·floor(x / y), with the sign of y."""
+    if y == 0.0 or math.isinf(x) or math.isnan(x) or math.isnan(y):
+        return nan
+    rest = math.fmod(x, y)
+    if rest == 0.0:
+        return math.copysign(0.0, y)
+    return rest + y if (rest < 0.0) != (y < 0.0) else rest
+
+
+def tan(x: float) -> float:
+    if math.isinf(x):
+        return nan
+    z = math.tan(x)
+    size = math.fabs(z)
+    return sin(x) / cos(x) if (size < 1e-9 or size > 1e9) and math.fabs(x) >= 1.0 else z
 
 
 def sin(x: float) -> float:

@@ -39,11 +39,10 @@ def on_jax(op: Op) -> Callable[..., Any]:
         z = function(*operands)
         given = [Traced(number) for number in (*operands, z)]
         total: Any = jnp.zeros_like(z)
-        for partial, tangent in zip(op.partials, tangents, strict=True):
+        for place, tangent in enumerate(tangents):
             # A constant operand has no term: its partial may be NaN, as is ∂(x**2)/∂2 for x < 0.
             if not isinstance(tangent, SymbolicZero):
-                slope = partial(*given)
-                total = total + tangent * (slope.numbers if isinstance(slope, Traced) else slope)
+                total = total + op.term(place, Traced(tangent), *given).numbers
         return z, total
 
     function.defjvp(derivative, symbolic_zeros=True)

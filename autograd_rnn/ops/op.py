@@ -1,20 +1,16 @@
 # cython: annotation_typing=False
-"""Op, the type of a primitive, and `primitive`, which registers a new one.
+"""Op, the type of a primitive: a name, how it is written, its value and its partial derivatives.
 
-An op is data: a name, how it is drawn and written, its value on floats, and its local partial
-derivatives.  `table.py` has the entries.
+`table.py` has the entries, and `custom.py` registers those of others.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Sequence
-from keyword import iskeyword
-from string import Formatter
+from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
-from ..arguments import as_float, as_function, as_name, as_text, shown
-from ..errors import ArgumentTypeError, ArgumentValueError
+from ..arguments import as_float
+from ..errors import ArgumentTypeError
 
 # How tightly an expression binds, from a sum to a name.
 SUM, QUOTIENT, PRODUCT, SIGN, POWER, CALL, ATOM = range(1, 8)
@@ -40,8 +36,9 @@ class Op:
     Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
     code for the value and the slope at once, `arrays_slope` gives the slope on arrays from the
     result, and the difference by which it loses digits where that is small, and `operator` is
-    Python's), `arity`, the number of operands, and `flat`, which says that every partial is
-    `nothing`.
+    Python's), `arity`, the number of operands, `flat`, which says that every partial is `nothing`,
+    and `chooses`, which says that the result is the first operand or, depending on the second,
+    nothing.
 
     >>> from autograd_rnn import tanh
     >>> tanh(0.0)
@@ -66,11 +63,12 @@ class Op:
         llvm_slope: str | None = None,
         binds: int = CALL,
         operator: Callable[..., Any] | None = None,
+        chooses: bool = False,
     ) -> None:
         self.name, self.value, self.partials = name, value, partials
         self.arrays, self.arrays_slope = arrays, arrays_slope
         self.llvm, self.llvm_slope = llvm, llvm_slope
-        self.binds, self.operator = binds, operator
+        self.binds, self.operator, self.chooses = binds, operator, chooses
         self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)
         self.symbol = symbol or name
         blanks = ", ".join(["{}"] * self.arity)
@@ -106,6 +104,18 @@ class Op:
                 return apply_op(self, operands)
         return self.value(*[as_float(operand, f"{self.name}'s operand") for operand in operands])
 
+    def term(self, place: int, adjoint: Any, *operands: Any) -> Any:
+        """The term of a sweep, adjoint times slope, for the operand at a place.
+
+        The operands end with the result.  Of what was not chosen there is none: not even 0 · inf.
+        """
+        if self.chooses and place == 0:
+            return self(adjoint, operands[1])
+        slope = self.partials[place](*operands)
+        if type(adjoint) is float and adjoint == 1.0:
+            return slope
+        return adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
+
 
 def nothing(*operands: Any) -> float:
     """0, the partial of an op that has no slope anywhere, such as a comparison."""
@@ -117,100 +127,6 @@ TABLE: Final[dict[str, Op]] = {}
 
 def _entry(name: str) -> Op:
     return TABLE[name]
-
-
-def primitive(
-    name: str,
-    value: Callable[..., float],
-    partials: Rule | Sequence[Rule],
-    *,
-    symbol: str | None = None,
-    latex: str | None = None,
-    python: str | None = None,
-    arrays: Rule | None = None,
-    llvm: str | None = None,
-    text: str | None = None,
-    binds: int = CALL,
-) -> Op:
-    """A new op, registered under `name`: a function of one or two numbers or Values.
-
-    `value` maps floats to a float and should not raise.  `partials` has a rule per operand, a
-    function of the operands and the result, written in operators and functions of this package: so
-    it serves floats and Values, and derivatives of any order, pictures and programs have the op.
-    `ops.nothing` is the rule of an op without slopes.
-
-    `symbol` is the badge of a drawn node.  `text`, `latex` and `python` are templates such as
-    `"cosh({})"`, by default made from the symbol or the name; `binds` says when a written operand
-    needs parentheses.  `arrays` is the value on whole arrays, such as `lambda np, x: np.cosh(x)`,
-    where `np` is `numpy` or `jax.numpy`; without it NumPy takes element by element, and JAX refuses
-    the op.  `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such as
-    `"%z = fadd {flags}{v} %x, %y"`; without it native code refuses the op.
-
-    `ValueError` for a name that is taken or no identifier, and for other than one or two rules;
-    `TypeError` for a value or rule that is no function.  `check_gradients` checks the rules.
-
-    >>> import math
-    >>> from autograd_rnn import Value, exp, primitive
-    >>> cosh = primitive("cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
-    >>> x = Value(1.0)
-    >>> y = cosh(x)
-    >>> y.backward()
-    >>> round(x.grad - math.sinh(1.0), 12)
-    0.0
-    """
-    name = as_text(name, "name")
-    plain = unicodedata.normalize("NFKC", name)  # as Python reads it in printed source
-    if not name.isidentifier() or iskeyword(name) or plain != name:
-        raise ArgumentValueError(f"name must be an identifier, such as 'cosh', not {shown(name)}.")
-    if name in TABLE or name == LINEAR:
-        raise ArgumentValueError(f"the name {name!r} is taken already: choose another one.")
-    as_function(value, "value")
-    given = partials if isinstance(partials, tuple | list) else (partials,)
-    rules = tuple([as_function(rule, f"partials[{i}]") for i, rule in enumerate(given)])
-    if len(rules) not in (1, 2):
-        raise ArgumentValueError(
-            f"partials must have one rule per operand, and an op has one operand or two, "
-            f"not {len(rules)}."
-        )
-    level: object = binds
-    if isinstance(level, bool) or not isinstance(level, int) or not SUM <= level <= ATOM:
-        raise ArgumentValueError(f"binds must be from {SUM} to {ATOM}, not {shown(level)}.")
-    what = f"the value of {name}"
-    op = TABLE[name] = Op(
-        name,
-        lambda *operands: as_float(value(*operands), what),
-        tuple([_in_scalars(rule, f"a partial of {name}") for rule in rules]),
-        symbol=as_name(symbol, "symbol") or "",
-        text=_template(text, "text", len(rules)),
-        latex=_template(latex, "latex", len(rules)),
-        python=_template(python, "python", len(rules)),
-        arrays=None if arrays is None else as_function(arrays, "arrays"),
-        llvm=as_name(llvm, "llvm"),
-        binds=binds,
-    )
-    return op
-
-
-def _template(template: object, argument: str, arity: int) -> str:
-    """The template, as it is, or an empty text for None."""
-    text = as_name(template, argument)
-    if text is None:
-        return ""
-    try:
-        fields = [field[1:] for field in Formatter().parse(text) if field[1] is not None]
-    except ValueError:
-        fields = []
-    # `{:^}` is an exponent in `text`.
-    if len(fields) != arity or not set(fields) <= {("", "", None), ("", "^", None)}:
-        raise ArgumentValueError(
-            f"{argument} must be a template with {{}} for each operand, such as 'cosh({{}})', "
-            f"not {shown(template)}."
-        )
-    return text
-
-
-def _in_scalars(rule: Callable[..., Any], what: str) -> Callable[..., Any]:
-    return rule if rule is nothing else lambda *operands: as_scalar(rule(*operands), what)
 
 
 def as_scalar(number: object, argument: str) -> Any:

@@ -23,7 +23,9 @@ How an op is drawn and written is made from its name unless the entry says so.
 Arithmetic is IEEE throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
 the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are
 `nothing`, zero whatever the operands, so their results are constants: no sweep goes through them.
-So is that of `stop_gradient`, on purpose.
+So is that of `stop_gradient`, on purpose.  A rule is the slope of its op in a neighbourhood, not
+only at the point, since it is differentiated in its turn: what is computed otherwise at one point
+is chosen there by `when` and `unless`, of which no number comes through that was not chosen.
 
 Values are within 4 units in the last place (ulp) of the true ones over all floats.  So are partials
 wherever the result and every intermediate of the rule are normal numbers; elsewhere they are within
@@ -37,7 +39,7 @@ import operator
 from typing import Any
 
 from . import ieee
-from .op import POWER, PRODUCT, QUOTIENT, SIGN, SUM, TABLE, Op, nothing
+from .op import POWER, PRODUCT, QUOTIENT, SIGN, SUM, TABLE, Op, Rule, nothing
 
 add: Op = Op(
     "add",
@@ -96,10 +98,7 @@ div: Op = Op(
 pow: Op = Op(
     "pow",
     value=ieee.power,
-    partials=(
-        lambda x, y, z: _by_base(x, y, z),
-        lambda x, y, z: pow(_off_zero(x, y), y) * log(_off_zero(x, y)),
-    ),
+    partials=(lambda x, y, z: _by_base(x, y, z), lambda x, y, z: _by_exponent(x, y, z)),
     symbol="xʸ",
     text="{}{:^}",
     latex="{}^{{{}}}",
@@ -120,22 +119,6 @@ neg: Op = Op(
     binds=SIGN,
     operator=operator.neg,
     llvm="%z = fneg {v} %x",
-)
-exp: Op = Op(
-    "exp",
-    value=ieee.exp,
-    partials=(lambda x, z: z,),
-    latex=r"\exp\left({}\right)",
-    arrays=lambda np, x: np.exp(x),
-    llvm="%z = call {v} @lanes_exp({v} %x)",
-)
-log: Op = Op(
-    "log",
-    value=ieee.log,
-    partials=(lambda x, z: div(1.0, x),),
-    latex=r"\log\left({}\right)",
-    arrays=lambda np, x: np.log(x),
-    llvm="%z = call {v} @lanes_log({v} %x)",
 )
 # inf at 0 and at -0, whose root is -0.
 sqrt: Op = Op(
@@ -199,22 +182,6 @@ step: Op = Op(
     %low = fcmp ole {v} %x, {zero}
     %a = select {m} %low, {v} {zero}, {v} %x
     %z = select {m} %high, {v} {one}, {v} %a""",
-)
-sin: Op = Op(
-    "sin",
-    value=ieee.sin,
-    partials=(lambda x, z: cos(x),),
-    latex=r"\sin\left({}\right)",
-    arrays=lambda np, x: np.sin(x),
-    llvm="%z = call {v} @lanes_sin({v} %x)",
-)
-cos: Op = Op(
-    "cos",
-    value=ieee.cos,
-    partials=(lambda x, z: -sin(x),),
-    latex=r"\cos\left({}\right)",
-    arrays=lambda np, x: np.cos(x),
-    llvm="%z = call {v} @lanes_cos({v} %x)",
 )
 # The derivative at 0 is 0.
 abs: Op = Op(
@@ -306,26 +273,171 @@ stop_gradient: Op = Op(
     llvm="%z = bitcast {v} %x to {v}",
 )
 
+# x where the condition is not 0, and otherwise nothing: -0, which changes no sum.
+when: Op = Op(
+    "when",
+    value=lambda x, c: x if c < 0.0 or c > 0.0 else -0.0 if c == 0.0 else math.nan,
+    partials=(lambda x, c, z: 1.0 - equal(c, 0.0), nothing),
+    text="{} when {}",
+    latex=r"{} \text{{ when }} {}",
+    arrays=lambda np, x, c: np.where(c == 0.0, -0.0, np.where(c == c, x, np.nan)),
+    binds=SUM,
+    chooses=True,
+    llvm="""%off = fcmp oeq {v} %y, {zero}
+    %u = fcmp uno {v} %y, %y
+    %a = select {m} %off, {v} {minus_zero}, {v} %x
+    %z = select {m} %u, {v} {nan}, {v} %a""",
+)
+unless: Op = Op(
+    "unless",
+    value=lambda x, c: x if c == 0.0 else -0.0 if c < 0.0 or c > 0.0 else math.nan,
+    partials=(lambda x, c, z: equal(c, 0.0), nothing),
+    text="{} unless {}",
+    latex=r"{} \text{{ unless }} {}",
+    arrays=lambda np, x, c: np.where(c == 0.0, x, np.where(c == c, -0.0, np.nan)),
+    binds=SUM,
+    chooses=True,
+    llvm="""%on = fcmp oeq {v} %y, {zero}
+    %u = fcmp uno {v} %y, %y
+    %a = select {m} %on, {v} %x, {v} {minus_zero}
+    %z = select {m} %u, {v} {nan}, {v} %a""",
+)
+# The product in which 0 times anything is 0, as for the weights of a mean.
+weighted: Op = Op(
+    "weighted",
+    value=lambda x, y: x if x == 0.0 else x * y,
+    partials=(lambda x, y, z: y, lambda x, y, z: x),
+    text="{}·{}",
+    latex=r"{} \cdot {}",
+    arrays=lambda np, x, y: np.where(x == 0.0, x, x * y),
+    binds=PRODUCT,
+    llvm="""%off = fcmp oeq {v} %x, {zero}
+    %a = fmul {v} %x, %y
+    %z = select {m} %off, {v} %x, {v} %a""",
+)
+
+
+# --- the elementary functions, under NumPy's names -----------------------------------------------
+
+
+def _elementary(name: str, value: Rule, *partials: Rule, latex: str = "") -> Op:
+    """An op that NumPy and JAX have too, and the C library with a for arc."""
+    operands = ", ".join(["{v} %x", "{v} %y"][: len(partials)])
+    return Op(
+        name,
+        value,
+        partials,
+        latex=latex,
+        arrays=lambda np, *operands: getattr(np, name)(*operands),
+        llvm=f"%z = call {{v}} @lanes_{name.replace('arc', 'a')}({operands})",
+    )
+
+
+exp: Op = _elementary("exp", ieee.exp, lambda x, z: z, latex=r"\exp\left({}\right)")
+log: Op = _elementary("log", ieee.log, lambda x, z: div(1.0, x), latex=r"\log\left({}\right)")
+sin: Op = _elementary("sin", ieee.sin, lambda x, z: cos(x), latex=r"\sin\left({}\right)")
+cos: Op = _elementary("cos", ieee.cos, lambda x, z: -sin(x), latex=r"\cos\left({}\right)")
+log2: Op = _elementary(
+    "log2", ieee.log2, lambda x, z: div(1.0 / math.log(2.0), x), latex=r"\log_2\left({}\right)"
+)
+log10: Op = _elementary(
+    *("log10", ieee.log10, lambda x, z: div(1.0 / math.log(10.0), x)),
+    latex=r"\log_{{10}}\left({}\right)",
+)
+log1p: Op = _elementary("log1p", ieee.log1p, lambda x, z: div(1.0, 1.0 + x))
+exp2: Op = _elementary(
+    "exp2", ieee.exp2, lambda x, z: math.log(2.0) * z, latex=r"\exp_2\left({}\right)"
+)
+# Not z + 1, which cancels.
+expm1: Op = _elementary("expm1", ieee.expm1, lambda x, z: exp(x))
+# z / (3·x) loses less than 1 / (3·z²), and is made inf at 0.
+cbrt: Op = _elementary(
+    "cbrt", math.cbrt, lambda x, z: div(z + equal(x, 0.0), 3.0 * x + 0.0), latex=r"\sqrt[3]{{{}}}"
+)
+tan: Op = _elementary("tan", ieee.tan, lambda x, z: 1.0 + z * z)
+sinh: Op = _elementary("sinh", ieee.sinh, lambda x, z: cosh(x))
+cosh: Op = _elementary("cosh", ieee.cosh, lambda x, z: sinh(x))
+arcsin: Op = _elementary(
+    "arcsin", ieee.arcsin, lambda x, z: div(1.0, sqrt(0.0 - _square_less_one(x)))
+)
+arccos: Op = _elementary(
+    "arccos", ieee.arccos, lambda x, z: div(-1.0, sqrt(0.0 - _square_less_one(x)))
+)
+arctan: Op = _elementary("arctan", math.atan, lambda x, z: div(1.0, 1.0 + x * x))
+arcsinh: Op = _elementary("arcsinh", math.asinh, lambda x, z: div(1.0, hypot(x, 1.0)))
+arccosh: Op = _elementary("arccosh", ieee.arccosh, lambda x, z: div(1.0, sqrt(_square_less_one(x))))
+arctanh: Op = _elementary("arctanh", ieee.arctanh, lambda x, z: div(1.0, 0.0 - _square_less_one(x)))
+# At (0, 0) there is no slope: NaN.  Where the distance overflows or is subnormal, so is 1 / it;
+# and so it is for hypot.
+arctan2: Op = _elementary(
+    *("arctan2", math.atan2),
+    lambda y, x, z: div(div(x, hypot(y, x)), hypot(y, x)),
+    lambda y, x, z: div(div(-y, hypot(y, x)), hypot(y, x)),
+)
+hypot: Op = _elementary("hypot", ieee.hypot, lambda x, y, z: div(x, z), lambda x, y, z: div(y, z))
+# With the sign of y.  Its slope by y is -floor(x / y), which is flat.
+mod: Op = Op(
+    "mod",
+    value=ieee.mod,
+    partials=(lambda x, y, z: 1.0, lambda x, y, z: stop_gradient(div(z, y) - div(x, y))),
+    latex=r"{} \bmod {}",
+    text="{} mod {}",
+    arrays=lambda np, x, y: np.mod(x, y),
+    binds=PRODUCT,
+    llvm="""%r = call {v} @lanes_fmod({v} %x, {v} %y)
+    %whole = fcmp oeq {v} %r, {zero}
+    %none = call {v} @llvm.copysign.v{n}f64({v} {zero}, {v} %y)
+    %below = fcmp olt {v} %r, {zero}
+    %left = fcmp olt {v} %y, {zero}
+    %other = xor {m} %below, %left
+    %moved = fadd {v} %r, %y
+    %a = select {m} %other, {v} %moved, {v} %r
+    %z = select {m} %whole, {v} %none, {v} %a""",
+)
+
 TABLE.update({entry.name: entry for entry in list(globals().values()) if isinstance(entry, Op)})
 
 
 def _by_base(x: Any, y: Any, z: Any) -> Any:
-    """y·x**(y-1), with x**(y-1) computed as x**y / x where y - 1 would be rounded.
+    """y·x**(y-1), by z / x where y - 1 would be rounded; as `ieee.power_slope` has it on floats."""
+    if type(y) is float:
+        if type(x) is float:
+            return ieee.power_slope(x, y, pow(x, y))
+        if y in (0.0, 1.0, 2.0):
+            return y * x if y == 2.0 else y
+        if (y - 1.0) + 1.0 == y and -(2.0**53) < y <= 2.0**53:
+            return y * pow(x, y - 1.0)
+    rounded = 1.0 - equal((y - 1.0) + 1.0, y) * greater(y, -(2.0**53)) * (1 - greater(y, 2.0**53))
+    divided = weighted(rounded, (1.0 - equal(z, 0.0)) * (1.0 - equal(x, x + x)))
+    # Where the other way is taken, x is 1.
+    base, other = choose(divided, 1.0, x), choose(divided, x, 1.0)
+    origin = equal(x, 0.0) * equal(y, 0.0)  # all slopes there are 0
+    power = unless(pow(choose(origin, 1.0, base), y - 1.0), origin)
+    # At x = 0 < y < 1 the slope by y is that of x**(y-1), -inf; the other term would be +inf.
+    edge = weighted(greater(y, 0.0) * greater(1.0, y), equal(x, 0.0))
+    factor = choose(edge, stop_gradient(y), y)
+    return choose(divided, div(y * pow(other, y), other), weighted(factor, power))
 
-    That gives nothing where x**y is 0, or x is 0 or infinite (then x = x + x).  For an exponent
-    that is an ordinary number the rule is the usual one.
-    """
-    if type(y) is float and 0.5 <= y <= 2.0**53 and y != 1.0:
-        return y * x if y == 2.0 else y * pow(x, y - 1.0)
-    rounded = greater(0.5, y) - equal(y, 0.0) + greater(y, 2.0**53)
-    base = pow(x, rounded)  # 1 for y = 0, even if x is NaN
-    divided = rounded * (1.0 - equal(z, 0.0)) * (1.0 - equal(base, base + base))
-    return div(y * pow(x, y - (1.0 - divided) + equal(y, 0.0)), pow(x, divided))
+
+def _by_exponent(x: Any, y: Any, z: Any) -> Any:
+    """z·log(x), but 0 at x = 0 ≤ y, where its slope by x is infinite for y < 1, and 0 for y > 1."""
+    if type(x) is type(y) is float:
+        return ieee.exponent_slope(x, y, pow(x, y))
+    flat = equal(x, 0.0) * (1.0 - greater(0.0, y))
+    base = choose(flat, 1.0, x) + 0.0  # -0 becomes 0
+    there = pow(when(x, flat), when(y, flat)) * (2.0 * greater(1.0, y) - 1.0)
+    return pow(base, y) * log(base) - (there - stop_gradient(there))
 
 
-def _off_zero(x: Any, y: Any) -> Any:
-    """x, but 1 where x = 0 ≤ y, so that the logarithm there is 0."""
-    return x + equal(x, 0.0) * (1.0 - greater(0.0, y))
+def choose(condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition is not 0, else y."""
+    return when(x, condition) + unless(y, condition)
+
+
+def _square_less_one(x: Any) -> Any:
+    """x² - 1, with what rounding took from it where it is small: (x - 1)·(x + 1) keeps that."""
+    near = maximum(minimum(x, 2.0), -2.0)
+    return x * x - 1.0 + stop_gradient((near - 1.0) * (near + 1.0) - (near * near - 1.0))
 
 
 def _sigmoid(np: Any, x: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..arguments import as_float
 from . import table as ops
 from .op import Op
 
@@ -30,3 +31,26 @@ class Tracer:
 
     def __abs__(self) -> Any:
         return ops.abs(self)
+
+
+class Number(Tracer):
+    """A float whose operators are those of the table, in IEEE arithmetic; no condition reads it."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: float) -> None:
+        self.data = data
+
+    @staticmethod
+    def _apply_op(op: Op, operands: tuple[Any, ...]) -> Number:
+        numbers = [x.data if isinstance(x, Number) else as_float(x, "an operand") for x in operands]
+        return Number(op.value(*numbers))
+
+    def __bool__(self) -> bool:
+        raise TypeError("a condition reads the operand")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("a condition reads the operand")
+
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    __hash__ = None  # type: ignore[assignment]

@@ -133,7 +133,9 @@ def draw(
     With `focus`, a weight or several, their copies are drawn apart, one per use, as the set that
     separates them from the output, and what does not depend on them is folded into constants
     (panels 10-12).  With `run`, the unrolled network, each step has a panel.  Gradients are
-    ∂output/∂node, shown as `–` as long as no `backward` has reached the output.
+    ∂output/∂node, shown as `–` as long as no `backward` has reached the output.  All is as the
+    graph was computed; a leaf that was assigned since shows `3 → 2.4`, or `? → 2.4` where nothing
+    tells what it was, and so does one that may have been assigned.
 
     `detail` is "scalar", a box for each number; "neuron", a circle for each state, or "step", a
     card for each step, which need `run`; "auto" is the most detailed that has room and shows what

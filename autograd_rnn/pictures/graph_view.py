@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from ..arguments import many
 from ..errors import ArgumentValueError
+from ..graph.assigned import assigned_since
 from ..graph.copies import Copy, copies
 from ..graph.notation import (
     Text,
@@ -117,6 +118,7 @@ class Reading:
         self.known = known or output.grad != 0.0
         self.order = topological(output)
         self.adjoint = adjoints(output)
+        self.assigned = assigned_since(self.order)
         self.uses = {weight: copies(weight, output, run) for weight in weights}
         for weight, uses in self.uses.items():
             if not uses:
@@ -130,6 +132,22 @@ class Reading:
         self.step_of = {} if run is None else steps_of(run)
         self.is_loss = run is not None and output not in self.step_of
         self.states = {*self.initial, *[q for step in self.steps for q in step.q]}
+
+    def data(self, node: Any, as_computed: bool = False) -> str:
+        """A number as it is shown: `3 → 2.4` for a leaf that was assigned since, or what it was."""
+        now = number(node.data)
+        if node not in self.assigned:
+            return now
+        before = self.assigned[node]
+        was = "?" if before is None else number(before)
+        return was if as_computed else f"{was} → {now}"
+
+    def note(self) -> str:
+        """What the arrow in a number means; nothing where there is none."""
+        if not self.assigned:
+            return ""
+        doubt = ", ? → one that may have been" if None in self.assigned.values() else ""
+        return f"→ marks a number assigned since{doubt}; the rest is as it was computed"
 
     def role(self, node: Any) -> str:
         """What a result is: the output, a state, or neither."""
@@ -259,8 +277,11 @@ class GraphView(Reading):
         """A box with the number of a node, and its name or words unless it has one of its own."""
         name = box.name or self.texts[node].text
         grad = "" if box.grad is None else f", grad {box.grad}"
-        full = f"{words or name}: data {node.data!r}{grad}"
-        self.boxes[box.id] = box._replace(name=name, data=number(node.data), description=full)
+        data, exact = self.data(node, box.role == "copy"), repr(node.data)
+        if node in self.assigned:
+            exact = f"{data}, assigned since to {exact}"
+        full = f"{words or name}: data {exact}{grad}"
+        self.boxes[box.id] = box._replace(name=name, data=data, description=full)
         self.nodes[box.id] = node
 
     def _join(self, tail: str, head: str, role: str, **words: str | None) -> None:
@@ -300,8 +321,10 @@ class GraphView(Reading):
     @property
     def subtitle(self) -> str:
         """How the last step and the output are computed; nothing where that is too long."""
-        if self.notes:
-            return "a number on an arrow is the local derivative"
+        local = "a number on an arrow is the local derivative" if self.notes else ""
+        told = "" if self.assigned.keys().isdisjoint(self.nodes.values()) else self.note()
+        if local or told:
+            return "; ".join(filter(None, (told, local)))
         count = len(self.steps)
         last = [n for n in self.order if n.name is not None and self.step_of.get(n) == count]
         if count > 1 and self.states.isdisjoint(last):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..arguments import as_name, many
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..graph.assigned import assigned_since
 from ..graph.notation import label, number
+from ..graph.walk import topological
 from . import html_labels as html
 from .canvas import ARROW_HEAD, LINE_HEIGHT, RADIUS, Canvas, Point, along
 from .drawing import Drawing
@@ -193,6 +195,8 @@ def _draw_arrows(canvas: _Wiring) -> None:
 # --- the network ---------------------------------------------------------------------------------
 
 MOST_ENTRIES: Final = 6
+STALE: Final = "weights or inputs were assigned since, and are as they are now; states as computed"
+
 ROW: Final = 70.0
 PANEL: Final = 150.0
 GAP: Final = 16.0
@@ -230,7 +234,9 @@ def draw_network(run: Unrolled, *, theme: str = "light", title: str | None = Non
             columns.neurons(step.k, right - 38)
         columns.arrive(step.k, skipped)
         columns.take(step.k, left)
-    return columns.finish(title, f"The network, unrolled over {many(len(run.steps), 'step')}")
+    what = f"The network, unrolled over {many(len(run.steps), 'step')}"
+    stale = assigned_since(topological(*[q for step in run.steps for q in step.q]))
+    return columns.finish(title, what, STALE if stale else "")
 
 
 def has_neurons(run: Any) -> bool:

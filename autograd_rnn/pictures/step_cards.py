@@ -47,11 +47,12 @@ def draw_cards(
     back = f"gradients right to left, and each step adds a term to the gradient of {names}"
     if not story.known:
         back = "and no gradient has run back yet"
+    told = story.note() or f"values run left to right, {back}"
     heading = "Backpropagation through time, one card per step" if title is None else title
     # Arrows are drawn first, so that those to an upper ledger pass under a lower one.
     canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
     _lay_out(story, canvas)
-    canvas.frame(heading, f"values run left to right, {back}")
+    canvas.frame(heading, told)
     name, steps = story.texts[output].text, f"unrolled over {len(story.steps)} steps"
     return canvas.drawing(f"{name} = {number(output.data)}, {steps}, with the copies of {names}")
 
@@ -136,7 +137,7 @@ class Story(Reading):
         rows: list[Row] = []
         for use in uses:
             words = ("+ " if rows and addends else "") + self.copy_name(use)
-            rows.append(self._row("copy", words, use.data, use.grad))
+            rows.append(self._row("copy", words, use.parameter, use.grad))
             if use.consumer.op.symbol == "×":
                 factor = self._text(use.consumer.parents[1 - use.position])
                 rows.append(self._node_row(use.consumer, f"× {factor}"))
@@ -172,13 +173,14 @@ class Story(Reading):
 
     def _node_row(self, node: Any, words: str) -> Row:
         if node not in self.moving:
-            return self._row("constant", words, node.data, None)
-        return self._row(self.role(node), words, node.data, self.adjoint.get(node, 0.0))
+            return self._row("constant", words, node, None)
+        return self._row(self.role(node), words, node, self.adjoint.get(node, 0.0))
 
-    def _row(self, role: str, words: str, data: float, grad: float | None) -> Row:
-        shown = "" if grad is None else self.shown(grad)
-        full = f"{words}: data {data!r}" + (f", grad {shown}" if shown else "")
-        return Row(role, words, number(data), shown, full)
+    def _row(self, role: str, words: str, node: Any, grad: float | None) -> Row:
+        data, shown = self.data(node, as_computed=True), "" if grad is None else self.shown(grad)
+        exact = data if node in self.assigned else repr(node.data)
+        full = f"{words}: data {exact}" + (f", grad {shown}" if shown else "")
+        return Row(role, words, data, shown, full)
 
     def flows(self, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """The words of the arrows from box to box: forward, and back."""
@@ -219,7 +221,7 @@ class Story(Reading):
 
     def ledger(self, weight: Any, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """The fields of a weight: its number, a term per card, and the sum."""
-        fields = [("", f"{self.texts[weight].text} = {number(weight.data)}")]
+        fields = [("", f"{self.texts[weight].text} = {self.data(weight)}")]
         for card in cards:
             uses = self._uses_in(card, weight)
             names = [self.copy_name(use) for use in [*uses[:1], *uses[1:][-1:]]]

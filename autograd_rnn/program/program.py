@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from ..arguments import as_float, as_function, as_integer, many
-from ..engine.contexts import Context
-from ..engine.reverse import Scalar, as_output, as_values
+from ..arguments import as_float, as_integer, many
+from ..engine.points import Scalar
+from ..engine.reverse import as_output, as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
-from ..graph.sweep import Slope, terms, times
+from ..graph.sweep import Slope, terms
 from ..graph.walk import check_fresh, depth_first, topological
+from ..ops.table import choose, stop_gradient, when
+from .choices import separated, taken
 from .printing import in_source, in_text, in_words
 from .writer import Guard, Line, Ref, Writer, behind
+
+#: A comparison that was made: its operator, a Value, the other operand, and the outcome.
+Comparison: TypeAlias = tuple[str, Value, Any, bool]
 
 
 class Program:
@@ -24,6 +29,7 @@ class Program:
     gives a float for one output, a tuple for several, bit for bit what the engine computes.
     Programs are made by `record`, by `Program.of`, and from other programs.
 
+    >>> from autograd_rnn import record
     >>> program = record(lambda x, y: x * y + 1, 2, 3)
     >>> program(4, 5), program.gradient()(4, 5)
     (21.0, (21.0, 5.0, 4.0))
@@ -59,23 +65,32 @@ class Program:
         if len(set(given)) < len(given):
             raise ArgumentValueError("inputs has a Value twice: a program has each input once.")
         check_fresh(topological(*results))
-        return _program(results, given, []).without_dead_lines()
+        names = {x: x.name or f"x_{place}" for place, x in enumerate(given, 1)}
+        return write_program(results, names).without_dead_lines()
 
-    def __call__(self, *numbers: float) -> Any:
-        """The outputs for these inputs; `BranchChanged` where a comparison differs."""
+    def __call__(self, *numbers: Scalar) -> Any:
+        """The outputs for these inputs; `BranchChanged` where a comparison differs.
+
+        Floats, or Values if an input is one.
+        """
         values = self._values(numbers)
         results = tuple([values[number] for number in self.outputs])
+        if any(isinstance(x, Value) for x in numbers):
+            results = tuple(map(as_output, results))
         return results[0] if len(results) == 1 else results
 
-    def _values(self, numbers: Sequence[float]) -> list[float]:
+    def _values(self, numbers: Sequence[Scalar]) -> list[Any]:
         if len(numbers) != len(self.inputs):
             raise ArgumentTypeError(
                 f"the program takes {len(self.inputs)} numbers, but got {len(numbers)}."
             )
-        values = [as_float(x, name) for x, name in zip(numbers, self.inputs, strict=True)]
+        values: list[Any] = [
+            x if isinstance(x, Value) else as_float(x, name)
+            for x, name in zip(numbers, self.inputs, strict=True)
+        ]
         values += self.constants
         for op, operands, _ in self.lines:
-            values.append(op.value(*[values[number] for number in operands]))
+            values.append(op(*[values[number] for number in operands]))
         for guard in self.guards:
             x, y = [values[number] for number in guard.operands]
             if guard.fails(x, y):
@@ -152,6 +167,7 @@ class Program:
         Both agree with the engine bit for bit.  `ValueError` for a program of several outputs:
         `select` one.
 
+        >>> from autograd_rnn import record
         >>> record(lambda x, y: x * y, 2, 5).gradient()(2.0, 5.0)
         (10.0, 5.0, 2.0)
         """
@@ -176,22 +192,36 @@ class Program:
 
     def _adjoints(self, writer: Writer, output: int) -> dict[int, Any]:
         first, known = self.first_line, writer.known
+        conditions = taken(self, writer)
 
         def slopes(number: int) -> Iterator[Slope[int]]:
+            """The slopes, each as the function that gives the term of an adjoint."""
             if operands := self._operands(number):
-                rules = self.lines[number - first].op.partials
+                op, condition = self.lines[number - first].op, conditions.get(number)
                 refs = [known.get(operand, Ref(writer, operand)) for operand in operands]
                 for position, operand in enumerate(operands):
                     if self._varies(operand):
-                        yield position, operand, rules[position](*refs, Ref(writer, number))
+
+                        def term(adjoint: Any, position: int = position) -> Any:
+                            return op.term(position, adjoint, *refs, Ref(writer, number))
+
+                        if condition is None or conditions[operand] is condition:
+                            yield position, operand, term
+                        else:
+                            yield position, operand, lambda a, t=term: when(t(a), condition)
 
         last = dict(enumerate(self.inputs))
         last |= {first + place: line.name for place, line in enumerate(self.lines) if line.name}
         over = last.get(output) or "L"
         found: dict[int, Any] = {output: 1.0}
-        for _, _, operand, _ in terms(depth_first([output], self._operands), found, slopes, times):
+        order = depth_first([output], self._operands)
+        for _, _, operand, _ in terms(order, found, slopes, lambda adjoint, term: term(adjoint)):
             if isinstance(found[operand], Ref) and operand in last:
                 writer.rename(found[operand], f"∂{over}/∂{last[operand]}")
+        for number in range(len(self.inputs)):
+            condition = conditions.get(number)
+            if condition is not None and number in found:
+                found[number] = choose(condition, found[number], 0.0)  # not -0, as of no term
         return found
 
     def _varies(self, number: int) -> bool:
@@ -214,6 +244,7 @@ class Program:
     def python(self, name: str = "program") -> str:
         """Python source of a function that a person can read and run, with a line per op.
 
+        >>> from autograd_rnn import record
         >>> print(record(lambda x, y: (x * y).exp(), 2, 5).python(), end="")
         from autograd_rnn.ops import exp
         <BLANKLINE>
@@ -228,6 +259,7 @@ class Program:
     def numpy(self, name: str = "program") -> str:
         """The same over batches: source of a function of numbers and arrays of one length.
 
+        >>> from autograd_rnn import record
         >>> print(record(lambda x, y: x * y, 2, 5).numpy("product"), end="")
         def product(x_1, x_2):
             v_2 = x_1 * x_2
@@ -242,6 +274,7 @@ class Program:
         kinks.  JAX cannot raise an error where a comparison differs from the recorded one: results
         and slopes are NaN there.
 
+        >>> from autograd_rnn import record
         >>> print(record(lambda x: x * 2 if x > 0 else x, 2).jax(), end="")
         from jax.numpy import nan, where
         <BLANKLINE>
@@ -251,72 +284,43 @@ class Program:
             held = where(x_1 > 0.0, 1.0, nan)
             return v_3 * held
         """
-        return in_source(self, name, "jax")
+        return in_source(separated(self), name, "jax")
 
 
-# --- recording -----------------------------------------------------------------------------------
-
-
-class Recorder(Context):
-    """A context that keeps the comparisons made in it, as guards of a program."""
-
-    def __init__(self) -> None:
-        self.comparisons: list[tuple[str, Value, Any, bool]] = []
-
-    def compared(self, comparison: str, x: Value, y: Any, outcome: bool) -> None:
-        self.comparisons.append((comparison, x, y, outcome))
-
-    def program(self, results: Sequence[Any], inputs: Sequence[Value]) -> Program:
-        """The program of these results, guarded by the comparisons that were made."""
-        return _program(list(map(as_output, results)), inputs, self.comparisons)
-
-
-def record(f: Callable[..., Scalar | Sequence[Scalar]], *examples: float) -> Program:
-    """The program of a function of Values, recorded by calling it once on the examples.
-
-    `f` gives a Value or a number, or a list of them.  Leaves of its own are constants.
-    Comparisons and `bool()` are kept as guards: for inputs that would take another branch the
-    program raises `BranchChanged`.
-
-    >>> program = record(lambda x: x * 2 if x > 0 else -x, 3)
-    >>> program(5.0)
-    10.0
-    >>> program(-5.0)
-    Traceback (most recent call last):
-        ...
-    autograd_rnn.errors.BranchChanged: x_1 > 0.0 was True when the program was recorded...
-    """
-    as_function(f, "f")
-    inputs = [
-        Value(as_float(example, f"examples[{place}]"), f"x_{place + 1}")
-        for place, example in enumerate(examples)
-    ]
-    recorder = Recorder()
-    with recorder:
-        made = f(*inputs)
-    results = made if isinstance(made, tuple | list) else [made]
-    if not results:
-        raise ArgumentValueError("f gave an empty list: a program has one output or more.")
-    return recorder.program(results, inputs)
-
-
-def _program(
+def write_program(
     results: Sequence[Value],
-    inputs: Sequence[Value],
-    compared: Sequence[tuple[str, Value, Any, bool]],
+    inputs: Mapping[Value, str],
+    compared: Sequence[Comparison] = (),
+    *,
+    held: Container[Value] = (),
+    detached: Mapping[Value, Value] | None = None,
 ) -> Program:
-    names = [x.name or f"x_{place}" for place, x in enumerate(inputs, 1)]
-    writer = Writer(names, share=False)
+    """The program of the results as a function of the inputs, which have names.
+
+    Leaves are constants, and so are Values that are `held`.  `detached` has the Value whose number
+    a leaf has.
+    """
+    writer = Writer([*inputs.values()], share=False)
     numbers = {value: place for place, value in enumerate(inputs)}
+    sources = detached or {}
+
+    def operands(node: Value) -> Sequence[Value]:
+        if node in numbers or node in held:
+            return ()
+        return (sources[node],) if node in sources else node.parents
+
     others = [v for _, x, y, _ in compared for v in (x, y) if isinstance(v, Value)]
-    for node in topological(*results, *others):
+    for node in depth_first([*results, *others], operands):
         if node in numbers:
             continue
-        if node.op is None:
+        below = tuple([numbers[operand] for operand in operands(node)])
+        if node in sources:
+            own_name = None if node.name == sources[node].name else node.name
+            numbers[node] = writer.line(stop_gradient, below, own_name)
+        elif node.op is None or node in held:
             numbers[node] = writer.constant(node.data)
         else:
-            operands = tuple([numbers[parent] for parent in node.parents])
-            numbers[node] = writer.line(node.op, operands, node.name)
+            numbers[node] = writer.line(node.op, below, node.name)
     guards = []
     for comparison, x, y, outcome in compared:
         other = numbers[y] if isinstance(y, Value) else writer.constant(as_float(y, "a comparison"))

@@ -15,6 +15,7 @@ COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
+    "==": operator.eq,
     "!=": operator.ne,
 }
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import Value, compile_step, gradients, ops, tanh
+from autograd_rnn import Value, compile_step, gradients, ops, record, tanh
 from autograd_rnn.backends import Backend, CompiledStep, NumPy
-from autograd_rnn.program.program import record
 
 CLOSE = [("numpy", False), ("native", False)]
 BIT_FOR_BIT = [("python", False), ("native", True)]

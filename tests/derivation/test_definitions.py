@@ -5,15 +5,15 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from autograd_rnn import RNN, Value, bits, derive, gradients, maximum, primitive, softplus
+from autograd_rnn import RNN, Value, bits, derive, exp, gradients, maximum, primitive, softplus
 from autograd_rnn.errors import GraphTooLarge
 from autograd_rnn.ops.op import TABLE
 
 
 @pytest.mark.parametrize("name", [name for name, op in TABLE.items() if not op.flat])
 def test_every_op_is_written(name: str) -> None:
-    op = TABLE[name]
-    x, y = Value(1.5, "x"), Value(2.25, "y")
+    op, inside = TABLE[name], name in ("arcsin", "arccos", "arctanh")
+    x, y = Value(0.75 if inside else 1.5, "x"), Value(0.0 if name == "unless" else 2.25, "y")
     output = op(*(x, y)[: op.arity]) * x
     for source in (x, y)[: op.arity]:
         worked = derive(output, source)
@@ -47,16 +47,16 @@ def test_a_primitive_is_derived_by_its_rule() -> None:
     halves = primitive(
         "mean_derived", lambda x, y: (x + y) / 2, (lambda x, y, z: 0.5, lambda x, y, z: 0.5)
     )
-    opaque = primitive("opaque_derived", math.sinh, lambda x, z: math.cosh(x))
+    long = primitive("long_derived", math.sinh, lambda x, z: (exp(x) + exp(-x)) / 2)
     try:
         x = Value(2, "x")
         assert derive(cube(x) + 1, x).value == 12.0
         assert derive(halves(x, x) + 1, x).value == 1.0
-        worked = derive(opaque(x) + 1, x)
+        worked = derive(long(x) + 1, x)
         assert worked.value == pytest.approx(math.cosh(2))
-        assert "opaque_derived′(x)" in worked.text
+        assert "long_derived′(x)" in worked.text
     finally:
-        for name in ("cube_derived", "mean_derived", "opaque_derived"):
+        for name in ("cube_derived", "mean_derived", "long_derived"):
             del TABLE[name]
 
 

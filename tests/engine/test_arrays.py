@@ -5,9 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from autograd_rnn import Value, copies, gradients, maximum
+from autograd_rnn import Value, copies, gradients, maximum, ops
 
-FUNCTIONS = ["exp", "log", "sqrt", "tanh", "sin", "cos"]
+#: NumPy's functions of one number that are ops: all that have a method by their name.
+FUNCTIONS = [
+    name
+    for name, op in ops.TABLE.items()
+    if op.arity == 1 and isinstance(getattr(np, name, None), np.ufunc) and name != "abs"
+]
 
 
 @pytest.fixture
@@ -22,6 +27,48 @@ def test_functions_of_numpy_work_elementwise(array: np.ndarray, name: str) -> No
     for x, y in zip(array.flat, results.flat, strict=True):
         assert y.op.name == name
         assert y.parents == (x,)
+
+
+def test_all_elementary_functions_are_found() -> None:
+    assert {"exp", "exp2", "log1p", "cbrt", "arccosh", "tan"} < set(FUNCTIONS)
+    assert len(FUNCTIONS) == 21
+
+
+@pytest.mark.parametrize("name", ["arctan2", "hypot", "mod"])
+def test_functions_of_two_arrays(array: np.ndarray, name: str) -> None:
+    flipped = np.array([[3.0, 4.0], [1.0, 2.0]])
+    for other, number in ((array[::-1], flipped), (Value(2.5), 2.5), (2.5, 2.5)):
+        results = getattr(np, name)(array, other)
+        numbers = getattr(np, name)(flipped[::-1], number)
+        assert [y.data for y in results.flat] == pytest.approx(numbers.ravel().tolist(), rel=1e-15)
+        assert all(y.op.name == name for y in results.flat)
+    assert [y.data for y in np.mod(2.5, array).flat] == [0.5, 0.5, 2.5, 2.5]
+
+
+@pytest.mark.parametrize("true", [True, np.True_])
+@pytest.mark.parametrize("false", [False, np.False_])
+def test_a_value_times_a_bool(true: object, false: object) -> None:
+    x = Value(3.0)
+    for kept, dropped in ((x * true, x * false), (true * x, false * x)):
+        assert (kept.data, dropped.data) == (3.0, 0.0)
+        assert gradients(kept + dropped, [x]) == (1.0,)
+    with pytest.raises(TypeError):
+        x + true
+    with pytest.raises(TypeError):
+        x / true
+
+
+def test_masks(array: np.ndarray) -> None:
+    mask = np.array([[True, False], [False, True]])
+    for results in (array * mask, mask * array):
+        assert [y.data for y in results.flat] == [1, 0, 0, 4]
+        assert gradients(results.sum(), list(array.flat)) == (1, 0, 0, 1)
+    x = Value(2.0)
+    for results in (x * mask, mask * x):
+        assert [y.data for y in results.flat] == [2, 0, 0, 2]
+        assert gradients(results.sum(), [x]) == (2,)
+    chosen = np.where(mask, array, 0.0)
+    assert gradients(chosen.sum(), list(array.flat)) == (1, 0, 0, 1)
 
 
 def test_operators_of_arrays(array: np.ndarray) -> None:

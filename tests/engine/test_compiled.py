@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MODULES = (
     *("arguments", "engine.leaves", "engine.shared", "engine.sweep", "engine.value"),
+    *("engine.walks",),
     *("ops.ieee", "ops.op", "ops.table"),
 )
 

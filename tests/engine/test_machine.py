@@ -57,7 +57,11 @@ LARGEST = 2.0**40
 
 #: How an op is written without the table, where it can be; the hottest have their rule there.
 WRITTEN: dict[str, Callable[..., Value]] = {
-    **{name: getattr(Value, name) for name in ops.TABLE if hasattr(Value, name)},
+    **{
+        name: getattr(Value, name)
+        for name, op in ops.TABLE.items()
+        if op.arity == 1 and hasattr(Value, name)
+    },
     **{"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv},
     **{"pow": operator.pow, "neg": operator.neg, "abs": abs},
 }
@@ -80,6 +84,9 @@ class Twin(reference.Node):
     #: No derivative of it by anything is larger.
     steepness: float = 1.0
     value: Value | None = None
+
+    def condition(self) -> float:
+        return self.operands[1].data  # from the time when it was made
 
     def __repr__(self) -> str:
         return f"<{self.op or 'leaf'} = {self.data}>"  # without operands, of which there are many

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from autograd_rnn import RNN, Unrolled, Value, copies, ops, topological
-from autograd_rnn.graph.walk import steps_of
+from autograd_rnn.graph.walk import depth_first, steps_of, swept, uses
 
-from ..strategies import runs
+from ..strategies import Pair, pairs, runs
 
 
 @given(runs())
@@ -50,3 +51,24 @@ def test_what_is_no_node_is_refused() -> None:
     for thing in (Path("a"), ops.tanh):
         with pytest.raises(TypeError, match=r"roots\[0\] must be a node of a graph"):
             topological(thing)  # type: ignore[type-var]
+
+
+@given(pairs(), st.data())
+def test_the_walks_that_values_bring_along_are_those_of_any_graph(
+    pair: Pair, data: st.DataObject
+) -> None:
+    for _ in range(2):
+        roots = data.draw(st.lists(st.sampled_from(pair.values), max_size=4))
+        order = topological(*roots)
+        assert list(map(id, order)) == list(map(id, depth_first(roots, lambda node: node.parents)))
+        for operand in [*pair.values, Value(1.0)]:
+            assert uses(order, operand) == [
+                (node, position)
+                for node in order
+                for position, parent in enumerate(node.parents)
+                if parent is operand
+            ]
+        pair.values[-1].backward()
+    for output in (pair.values[-1], pair.values[0]):
+        wanted = depth_first([output], lambda node: () if node.constant else node.parents)
+        assert list(map(id, swept(output))) == list(map(id, wanted))

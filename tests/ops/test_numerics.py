@@ -4,6 +4,7 @@ import itertools
 import math
 import sys
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,15 @@ NORMAL = sys.float_info.min
 BEYOND = mpf(2) ** 1024  # the first power of two that is no float
 
 # --- the truth ------------------------------------------------------------------------------------
+
+
+def in_whole_numbers(x: Any) -> Fraction:
+    return Fraction(float(x))
+
+
+def exact(x: Fraction) -> Any:
+    return mpf(x.numerator) / x.denominator
+
 
 #: The value of each op, and its partials by each operand, in other formulas than the package's.
 #: Every function of mpmath is right to the precision at work, the largest arguments included.
@@ -58,6 +68,33 @@ TRUE: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     "greater": (lambda x, y: x > y, (lambda x, y: 0, lambda x, y: 0)),
     "equal": (lambda x, y: x == y, (lambda x, y: 0, lambda x, y: 0)),
     "stop_gradient": (lambda x: x, (lambda x: 0,)),
+    "when": (lambda x, c: x if c != 0 else 0, (lambda x, c: c != 0, lambda x, c: 0)),
+    "unless": (lambda x, c: x if c == 0 else 0, (lambda x, c: c == 0, lambda x, c: 0)),
+    "weighted": (lambda x, y: x * y, (lambda x, y: y, lambda x, y: x)),
+    "log2": (lambda x: mp.log(x) / mp.log(2), (lambda x: 1 / (x * mp.log(2)),)),
+    "log10": (lambda x: mp.log(x) / mp.log(10), (lambda x: 1 / (x * mp.log(10)),)),
+    "log1p": (mp.log1p, (lambda x: 1 / (1 + x),)),
+    "exp2": (lambda x: 2**x, (lambda x: 2**x * mp.log(2),)),
+    "expm1": (mp.expm1, (mp.exp,)),
+    "cbrt": (lambda x: mp.sign(x) * mp.cbrt(abs(x)), (lambda x: mp.cbrt(abs(x)) / (3 * abs(x)),)),
+    "tan": (mp.tan, (lambda x: mp.sec(x) ** 2,)),
+    "sinh": (mp.sinh, (mp.cosh,)),
+    "cosh": (mp.cosh, (mp.sinh,)),
+    "arcsin": (mp.asin, (lambda x: 1 / mp.sqrt(1 - x * x),)),
+    "arccos": (mp.acos, (lambda x: -1 / mp.sqrt(1 - x * x),)),
+    "arctan": (mp.atan, (lambda x: 1 / (1 + x * x),)),
+    "arcsinh": (mp.asinh, (lambda x: 1 / mp.sqrt(1 + x * x),)),
+    "arccosh": (mp.acosh, (lambda x: 1 / mp.sqrt(x * x - 1),)),
+    "arctanh": (mp.atanh, (lambda x: 1 / (1 - x * x),)),
+    "arctan2": (mp.atan2, (lambda y, x: x / (x * x + y * y), lambda y, x: -y / (x * x + y * y))),
+    "hypot": (
+        lambda x, y: mp.sqrt(x * x + y * y),
+        (lambda x, y: x / mp.sqrt(x * x + y * y), lambda x, y: y / mp.sqrt(x * x + y * y)),
+    ),
+    "mod": (
+        lambda x, y: exact(in_whole_numbers(x) % in_whole_numbers(y)),
+        (lambda x, y: 1, lambda x, y: exact(-Fraction(in_whole_numbers(x) // in_whole_numbers(y)))),
+    ),
 }
 #: Where an op has a value and a slope, if not everywhere; what it gives at 0 is stated below.
 DOMAIN: dict[str, Callable[..., bool]] = {
@@ -65,6 +102,13 @@ DOMAIN: dict[str, Callable[..., bool]] = {
     "log": lambda x: x > 0,
     "sqrt": lambda x: x > 0,
     "pow": lambda x, y: x > 0 or (x < 0 and y.is_integer()),
+    **dict.fromkeys(("log2", "log10"), lambda x: x > 0),
+    "log1p": lambda x: x > -1,
+    "cbrt": lambda x: x != 0,
+    **dict.fromkeys(("arcsin", "arccos", "arctanh"), lambda x: abs(x) < 1),
+    "arccosh": lambda x: x > 1,
+    **dict.fromkeys(("arctan2", "hypot"), lambda x, y: x != 0 or y != 0),
+    "mod": lambda x, y: y != 0,
 }
 
 
@@ -103,7 +147,10 @@ def normal(node: Value) -> bool:
 
 
 def value_error(op: Op, operands: Sequence[float]) -> float:
-    return ulps(op(*operands), true(TRUE[op.name][0], operands))
+    exact = true(TRUE[op.name][0], operands)
+    if op.name == "arctan2" and math.copysign(1.0, operands[0]) < 0.0:
+        exact = -abs(exact)  # mpmath knows no -0
+    return ulps(op(*operands), exact)
 
 
 def partial_error(op: Op, position: int, operands: Sequence[float]) -> tuple[float, bool]:
@@ -123,6 +170,8 @@ def partial_error(op: Op, position: int, operands: Sequence[float]) -> tuple[flo
     y = operands[-1]
     edge = z.data if position else y * z.data if y > 2**53 else 0.0
     stated = op.name == "pow" and math.isinf(edge)
+    if op.name in ("hypot", "arctan2") and not NORMAL <= TABLE["hypot"](*operands) <= MAX:
+        return 0.0, False
     if (stated and found == INF * mp.sign(exact)) or abs(found - exact) <= 4e-16:
         error = 0.0
     return error, False
@@ -212,6 +261,27 @@ HARD: dict[str, list[Any]] = {
         *[math.pi / 2, 11.0, 563416747700.2246, 1.5986289000543612e74, 1.2853022199154463e174],
         *[5.319372648326541e255, 1.4918079000152377e239, 20.190423953491823, TINY, MAX],
     ],
+    "tan": [
+        *[math.pi / 2, math.pi, 11.0, 22.0, 563416747700.2246, 1.5986289000543612e74, TINY, MAX],
+        *[1.2853022199154463e174, 5.319372648326541e255, 1.4918079000152377e239],
+        *[2.331386745148063e283, -31.231205140614584],
+    ],
+    **{
+        name: [
+            TINY,
+            -TINY,
+            1e-300,
+            0.5,
+            0.9999999999999999,
+            -0.9999999999999999,
+            0.7071067811865476,
+        ]
+        for name in ("arcsin", "arccos", "arctanh", "log1p", "arctan", "arcsinh")
+    },
+    "arccosh": [1.0000000000000002, 1.5, 2.0, 2.0000000000000004, 1e154, 1.4e154, MAX],
+    "mod": [(-1e-20, 1.0), (-MAX, 0.9 * MAX), (MAX, TINY), (5.3, 0.1), (-3.0, 2.0), (3.0, -TINY)],
+    "hypot": [(MAX / 2, MAX / 2), (3.0, 4.0), (NORMAL, NORMAL), (1e-200, 1e-200), (1.0, 1e-170)],
+    "arctan2": [(MAX / 2, MAX / 2), (0.0, -1.0), (NORMAL, 1.0), (1e-200, 1e-200), (-1e200, 1e-170)],
 }
 
 
@@ -248,6 +318,22 @@ def unless_nan(compare: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, y: NAN if np.isnan(x) or np.isnan(y) else compare(x, y)
 
 
+#: What NumPy has under the names of the package.
+BY_NAME = [name for name in TABLE if name.startswith("arc")]
+BY_NAME += [
+    "log2",
+    "log10",
+    "log1p",
+    "exp2",
+    "expm1",
+    "cbrt",
+    "tan",
+    "sinh",
+    "cosh",
+    "hypot",
+    "mod",
+]
+
 NUMPY: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
@@ -273,6 +359,10 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "greater": unless_nan(np.greater),
     "equal": unless_nan(np.equal),
     "stop_gradient": np.positive,
+    "when": lambda x, c: NAN if np.isnan(c) else np.where(c, x, -0.0),
+    "unless": lambda x, c: NAN if np.isnan(c) else np.where(c, -0.0, x),
+    "weighted": lambda x, y: x if x == 0 else x * y,
+    **{name: getattr(np, name) for name in BY_NAME},
 }
 
 
@@ -334,6 +424,11 @@ def test_no_finite_number_of_its_domain_gives_nan(op: Op) -> None:
         "log": lambda x: x >= 0,
         "sqrt": lambda x: x >= 0,
         "pow": lambda x, y: x >= 0 or y.is_integer(),
+        **dict.fromkeys(("log2", "log10"), lambda x: x >= 0),
+        "log1p": lambda x: x >= -1,
+        **dict.fromkeys(("arcsin", "arccos", "arctanh"), lambda x: abs(x) <= 1),
+        "arccosh": lambda x: x >= 1,
+        **{name: DOMAIN[name] for name in ("arctan2", "hypot", "mod")},
     }
     for operands in itertools.product(FINITE, repeat=op.arity):
         if op.name in with_zero and not with_zero[op.name](*operands):

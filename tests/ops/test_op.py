@@ -1,11 +1,16 @@
 """One new op, registered from outside: every reader has it."""
 
+import contextlib
+import itertools
 import math
 import pickle
 from collections.abc import Callable
 from typing import Any
 
+import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograd_rnn import (
     RNN,
@@ -21,21 +26,24 @@ from autograd_rnn import (
     jvp,
     ops,
     primitive,
+    record,
 )
 from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
+from autograd_rnn.ops import ieee
+from autograd_rnn.ops.ieee import same_bits
 from autograd_rnn.ops.op import CALL, PRODUCT, Op
 
 
 @pytest.fixture
 def cosh() -> Op:
-    return primitive("cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
+    return primitive("own_cosh", math.cosh, lambda x, z: (exp(x) - exp(-x)) / 2)
 
 
 @pytest.fixture
 def hypot() -> Op:
     return primitive(
-        "hypot",
+        "own_hypot",
         math.hypot,
         (lambda x, y, z: x / z, lambda x, y, z: y / z),
         symbol="⊕",
@@ -75,14 +83,14 @@ def test_pictures_expressions_and_networks(cosh: Op, hypot: Op) -> None:
     assert "⊕" in dot
     assert "cosh" in dot
     assert "ẋ ⊕ y" in str(copies(x, loss))
-    rnn = RNN([[1], [1]], activation="cosh", bias=False)
+    rnn = RNN([[1], [1]], activation="own_cosh", bias=False)
     assert rnn([[0]])[0].data == 1
 
 
 def test_how_an_op_is_drawn_and_written_is_given_by_name() -> None:
     define: Callable[..., Op] = primitive
     with pytest.raises(TypeError, match="positional"):
-        define("cosh", math.cosh, lambda x, z: 1, "ch")
+        define("own_cosh", math.cosh, lambda x, z: 1, "ch")
 
 
 @pytest.mark.parametrize("symbol", ["{}", "{x}", "}{", "{0.upper}"])
@@ -110,6 +118,7 @@ def test_no_slope_by_a_constant_is_computed() -> None:
     one = primitive("one", lambda x: x, rule("only"))
     two = primitive("two", lambda x, y: x + y, (rule("left"), rule("right")))
     c, x = constant(2.0), Value(3)
+    called.clear()  # of the trials
     one(c)
     two(c, c)
     assert called == []
@@ -138,13 +147,117 @@ def test_whole_numbers_of_a_value_or_a_rule_become_floats() -> None:
     assert type(y.data) is type(y.partials[0]) is type(count(1)) is float
 
 
-def test_a_value_or_a_rule_that_gives_no_number() -> None:
-    bad = primitive("bad", lambda x: "7", lambda x, z: None)  # type: ignore[arg-type,return-value]
-    with pytest.raises(ArgumentTypeError, match=r"the value of bad must be a real number, not str"):
-        bad(Value(1))
-    worse = primitive("worse", lambda x: 7, lambda x, z: None)
-    with pytest.raises(ArgumentTypeError, match=r"a partial of worse must be a real number"):
-        worse(Value(1))
+# --- tried at the door --------------------------------------------------------------------------
+
+CAPTURED = Value(2.0, "captured")
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "words"),
+    [
+        (lambda x: "7", lambda x, z: 1, r"the value of bad must be a real number, not str"),
+        (lambda x: CAPTURED, lambda x, z: 1, r"the value of bad must be .* not Value: .* \.data"),
+        (lambda x: CAPTURED * x, lambda x, z: 1, r"the value of bad must be .* not Value"),
+        (lambda: 1.0, lambda x, z: 1, r"value must give a float for 1 float, .* it raised"),
+        (abs, lambda x, z: None, r"a partial of bad must be a real number, not NoneType"),
+        (abs, lambda x, z: [x], r"a partial of bad must be a real number, not list"),
+        (
+            abs,
+            lambda x, z: CAPTURED,
+            r"a partial of bad must be a real number, not Value: .*\.data",
+        ),
+        (abs, lambda x, z: CAPTURED * x, r"a partial of bad must be a real number, not Value"),
+        (abs, lambda x: 1.0, r"partials\[0\] must be .*, but for 0.5 it raised TypeError: .*argum"),
+        (abs, lambda x, z: math.cos(x), r"partials\[0\] must be written in operators"),
+        (abs, lambda x, z: 1 if x > 0 else -1, r"partials\[0\] .* greater and equal, or maximum"),
+        (abs, lambda x, z: 1 if x else -1, r"TypeError: a condition reads the operand"),
+        (abs, lambda x, z: (x == 0) * 1.0, r"TypeError: a condition reads the operand"),
+        (abs, lambda x, z: 1 if x == 0 else 2, r"TypeError: a condition reads the operand"),
+        (abs, lambda x, z: max(x, 0.0), r"TypeError: a condition reads the operand"),
+        (abs, lambda x, z: round(x), r"partials\[0\] must be .* it raised TypeError: .*__round__"),
+        (abs, lambda x, z: x % 1.0, r"partials\[0\] must be .* it raised TypeError: .* %"),
+        (abs, lambda x, z: float(x), r"partials\[0\] must be .* it raised TypeError: float\(\)"),
+        (abs, lambda x, z: numpy.cos(x), r"partials\[0\] must be .* it raised TypeError"),
+        (abs, lambda x, z: x.tanh(), r"partials\[0\] must be .* it raised AttributeError"),
+        (abs, lambda x, z: {0.5: 1}[x], r"partials\[0\] must be .* it raised TypeError: unhash"),
+    ],
+)
+def test_a_value_or_a_rule_that_some_reader_cannot_use(value: Any, rule: Any, words: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=words):
+        primitive("bad", value, rule)
+    assert "bad" not in ops.TABLE
+    if value is abs:
+        with pytest.raises(ArgumentTypeError):
+            primitive("bad", math.hypot, (ops.nothing, lambda x, y, z: rule(y, z)))
+
+
+def test_rules_may_name_ops_that_are_defined_later() -> None:
+    own = primitive("own_exp", math.exp, lambda x, z: own(x))
+    sine = primitive("own_sin", math.sin, lambda x, z: cosine(x))
+    cosine = primitive("own_cos", math.cos, lambda x, z: -sine(x))
+    for op in (own, sine, cosine):
+        assert all(report.checked for report in check_gradients(op, [0.5], order=3))
+
+
+# --- IEEE ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "limits"),
+    [
+        (math.cosh, [(1000.0, math.inf), (-1000.0, math.inf), (1e300, math.inf)]),
+        (math.sinh, [(1000.0, math.inf), (-1000.0, -math.inf)]),
+        (math.exp, [(710.0, math.inf), (1e6, math.inf), (-1e6, 0.0)]),
+        (math.gamma, [(172.0, math.inf), (0.0, math.inf), (-0.0, -math.inf)]),
+        (math.log, [(0.0, -math.inf), (-1.0, math.nan)]),
+        (math.log1p, [(-1.0, -math.inf), (-2.0, math.nan)]),
+        (math.atanh, [(1.0, math.inf), (-1.0, -math.inf), (2.0, math.nan)]),
+        (math.acos, [(2.0, math.nan), (math.inf, math.nan), (math.nan, math.nan)]),
+        (math.sqrt, [(-1.0, math.nan), (4.0, 2.0)]),
+        (math.sin, [(math.inf, math.nan), (-math.inf, math.nan)]),
+        (lambda x: 1 / x, [(0.0, math.inf), (-0.0, -math.inf), (5.0, 0.2)]),
+        (lambda x: -1 / x**2, [(0.0, -math.inf), (-0.0, -math.inf)]),
+        (lambda x: math.sin(x) / x, [(0.0, math.nan), (-0.0, math.nan)]),
+        (lambda x: x**3, [(1e200, math.inf), (-1e200, -math.inf)]),
+        (lambda x: x**0.5, [(-4.0, math.nan), (4.0, 2.0)]),
+        (lambda x: 1 / (1 + math.exp(-x)), [(-1000.0, 0.0), (1000.0, 1.0)]),
+        (lambda x: 10**400 if x > 1 else 0, [(2.0, math.inf)]),
+        (lambda x: math.floor(x), [(math.inf, math.nan), (math.nan, math.nan), (2.5, 2.0)]),
+    ],
+)
+def test_a_value_never_raises(value: Callable[..., Any], limits: list[tuple[float, float]]) -> None:
+    op = primitive("limited", value, lambda x, z: z)
+    for x, expected in limits:
+        for found in (op(x), op(Value(x)).data, record(op, 1.0)(x)):
+            assert same_bits(found, expected), x
+
+
+def test_a_value_of_two_numbers_never_raises() -> None:
+    ratio = primitive("ratio", lambda x, y: x / y, (lambda x, y, z: 1 / y, lambda x, y, z: -z / y))
+    for x, y in itertools.product((0.0, -0.0, 1.0, -2.0, math.inf, math.nan), repeat=2):
+        assert same_bits(ratio(x, y), ieee.divide(x, y)) or math.isinf(x)
+    power = primitive("own_pow", math.pow, (lambda x, y, z: y * x ** (y - 1), lambda x, y, z: 0))
+    assert power(1e200, 3.0) == power(0.0, -1.0) == math.inf
+    assert math.isnan(power(-8.0, 1 / 3))
+
+
+@given(st.floats(), st.floats())
+def test_a_rule_never_raises_and_is_that_of_values(x: float, y: float) -> None:
+    """Python's operators raise where those of Values do not."""
+    with contextlib.suppress(KeyError):
+        del ops.TABLE["strange"]
+    strange = primitive(
+        "strange",
+        lambda x, y: x - y,
+        (lambda x, y, z: x / y + y**x, lambda x, y, z: (x / z) ** y * x),
+    )
+    a, b = Value(x), Value(y)
+    out = strange(a, b)
+    assert all(type(slope) is float for slope in out.partials)
+    for found, by_values in zip(
+        out.partials, gradients(out, [a, b], create_graph=True), strict=True
+    ):
+        assert same_bits(found, by_values.data)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +265,7 @@ def test_a_value_or_a_rule_that_gives_no_number() -> None:
     [
         (("tanh", math.tanh, lambda x, z: 1), r"the name 'tanh' is taken already: choose another"),
         (("linear", math.tanh, lambda x, z: 1), r"the name 'linear' is taken already"),
-        (("co sh", math.cosh, lambda x, z: 1), r"name must be an identifier, such as 'cosh'"),
+        (("co sh", math.cosh, lambda x, z: 1), r"name must be an identifier, such as 'swish'"),
         (("1" + "a" * 60, max, max), rf"not '1{'a' * 38}…'\."),
         (("none", math.cosh, ()), r"one rule per operand, .* one operand or two, not 0"),
         (("three", max, [lambda *_: 1] * 3), r"one rule per operand, .* or two, not 3"),
@@ -167,9 +280,9 @@ def test_refused_values(arguments: tuple[Any, ...], words: str) -> None:
     ("arguments", "words"),
     [
         ((3, math.cosh, lambda x, z: 1), r"name must be a str, not int"),
-        (("cosh", 3, lambda x, z: 1), r"value must be a function, not int"),
-        (("cosh", math.cosh, 3), r"partials\[0\] must be a function, not int"),
-        (("cosh", math.cosh, (len, None)), r"partials\[1\] must be a function, not NoneType"),
+        (("own_cosh", 3, lambda x, z: 1), r"value must be a function, not int"),
+        (("own_cosh", math.cosh, 3), r"partials\[0\] must be a function, not int"),
+        (("own_cosh", math.cosh, (len, None)), r"partials\[1\] must be a function, not NoneType"),
     ],
 )
 def test_refused_types(arguments: tuple[Any, ...], words: str) -> None:
@@ -194,5 +307,5 @@ def test_refused_types(arguments: tuple[Any, ...], words: str) -> None:
 def test_refused_options(option: dict[str, Any], error: type[Exception], words: str) -> None:
     define: Callable[..., Op] = primitive
     with pytest.raises(error, match=words):
-        define("cosh", math.cosh, lambda x, z: 1, **option)
-    assert "cosh" not in ops.TABLE
+        define("own_cosh", math.cosh, lambda x, z: 1, **option)
+    assert "own_cosh" not in ops.TABLE

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from autograd_rnn import Value, grad, gradients, hessian
 from autograd_rnn.ops.op import TABLE, Op
 
-from ..strategies import Pair, numbers_around_one, pairs
+from ..strategies import Pair, numbers_around_one, pairs, smooth_operands
 
 # --- the complex step: f(x + ih) = f(x) + ih f'(x), with no difference that could cancel ---------
 
@@ -35,9 +35,28 @@ COMPLEX: dict[str, Callable[..., complex]] = {
     "softplus": lambda x: cmath.log(1 + cmath.exp(x)),
     "sin": cmath.sin,
     "cos": cmath.cos,
+    "weighted": lambda x, y: x * y,
+    "log2": lambda x: cmath.log(x) / math.log(2),
+    "log10": cmath.log10,
+    "log1p": lambda x: cmath.log(1 + x),
+    "exp2": lambda x: 2**x,
+    "expm1": lambda x: cmath.exp(x) - 1,
+    "cbrt": lambda x: x ** (1 / 3),
+    "tan": cmath.tan,
+    "sinh": cmath.sinh,
+    "cosh": cmath.cosh,
+    "arcsin": cmath.asin,
+    "arccos": cmath.acos,
+    "arctan": cmath.atan,
+    "arcsinh": cmath.asinh,
+    "arccosh": cmath.acosh,
+    "arctanh": cmath.atanh,
+    "arctan2": lambda y, x: cmath.atan(y / x),
+    "hypot": lambda x, y: cmath.sqrt(x * x + y * y),
+    "mod": lambda x, y: x - y * math.floor(complex(x).real / complex(y).real),
 }
 #: Ops made of pieces, which are no function of a complex number.
-IN_PIECES = {"relu", "step", "abs", "maximum", "minimum", "greater", "equal"}
+IN_PIECES = {"relu", "step", "abs", "maximum", "minimum", "greater", "equal", "when", "unless"}
 #: What says that it has no slope, and has one.
 STOPS = {"stop_gradient"}
 
@@ -50,7 +69,7 @@ def test_every_op_has_a_complex_step_or_a_reason() -> None:
 @given(data=st.data())
 def test_partials_agree_with_the_complex_step(name: str, data: st.DataObject) -> None:
     op, h = TABLE[name], 1e-30
-    operands = [data.draw(st.floats(0.1, 5)) for _ in range(op.arity)]
+    operands = data.draw(smooth_operands(op))
     for position, rule in enumerate(op.partials):
         moved: list[complex] = list(operands)
         moved[position] += 1j * h
@@ -91,6 +110,18 @@ AUTOGRAD: dict[str, Callable[..., Any]] = {
     "greater": lambda x, y: anp.where(x > y, 1.0, 0.0),
     "equal": lambda x, y: anp.where(x == y, 1.0, 0.0),
     "stop_gradient": stopped,
+    "when": lambda x, c: anp.where(c != 0, x, 0.0 * x),
+    "unless": lambda x, c: anp.where(c == 0, x, 0.0 * x),
+    "weighted": lambda x, y: x * y,
+    "cbrt": lambda x: anp.sign(x) * anp.abs(x) ** (1 / 3),
+    "hypot": lambda x, y: anp.sqrt(x * x + y * y),
+    **{
+        name: getattr(anp, name)
+        for name in (
+            *("log2", "log10", "log1p", "exp2", "expm1", "tan", "sinh", "cosh", "arcsin"),
+            *("arccos", "arctan", "arcsinh", "arccosh", "arctanh", "arctan2", "mod"),
+        )
+    },
 }
 
 

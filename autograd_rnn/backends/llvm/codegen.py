@@ -23,6 +23,7 @@ PREDICATES: Final = {
     "<=": ("ugt", "ole"),
     ">": ("ule", "ogt"),
     ">=": ("ult", "oge"),
+    "==": ("une", "oeq"),
     "!=": ("oeq", "une"),
 }
 
@@ -218,8 +219,7 @@ class StepCode:
         numbers = enumerate((*operands, number))
         given = [self._operand(n) if place in read else None for place, n in numbers]
         for k in varying:
-            slope = op.partials[k](*given)
-            self._add(operands[k], (adjoint if slope == 1.0 else adjoint * slope).name)
+            self._add(operands[k], op.term(k, adjoint, *given).name)
 
     def _operand(self, number: int) -> Any:
         """A value as rules take it: as lanes, or a constant as a float."""

@@ -16,10 +16,15 @@ _PARSER: Final = ConfigParser(interpolation=None)
 _PARSER.read_string(files(__package__).joinpath("vector_math.ini").read_text("utf-8"))
 SECTIONS: Final = {name: dict(section) for name, section in _PARSER.items()}
 #: What the template of an op may name besides the types, the number of lanes and the flags.
-CONSTANTS: Final = {"zero": 0.0, "one": 1.0, "two": 2.0, "nan": math.nan}
+CONSTANTS: Final = {"zero": 0.0, "minus_zero": -0.0, "one": 1.0, "two": 2.0, "nan": math.nan}
 #: Functions of the C library that are called lane by lane, and their arity.
-LIBRARY: Final = (("pow", 2), ("sin", 1), ("cos", 1))
-LIBRARY_IF_EXACT: Final = (("exp", 1), ("log", 1), ("log1p", 1), ("tanh", 1))
+LIBRARY: Final = (
+    *[(name, 2) for name in ("pow", "fmod", "atan2", "hypot")],
+    *[(name, 1) for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh")],
+    *[(name, 1) for name in ("asinh", "acosh", "atanh", "log2", "log10", "log1p")],
+    *[(name, 1) for name in ("exp2", "expm1", "cbrt")],
+)
+LIBRARY_IF_EXACT: Final = (("exp", 1), ("log", 1), ("tanh", 1))
 
 
 def definition(op: Op, lanes: int, slope: bool = False, exact: bool = False) -> str:
@@ -55,7 +60,7 @@ def support(lanes: int, exact: bool = False) -> str:
 
     Those in vector code are within 2 units in the last place (softplus within 2.2).  Those that
     call the C library lane by lane, which with `exact` are all, are the table's to the bit, but for
-    sin and cos where `ieee.py` corrects it.
+    sin, cos and tan where `ieee.py` corrects it.
     """
     kind = _kinds(lanes)["v"]
     text = ""

@@ -151,6 +151,10 @@ class Source(Forward):
             for position, piece in enumerate(back.operands):
                 if piece is None or piece.block in NOWHERE:
                     continue
+                if one.op.chooses and position == 0:
+                    chosen = self.chosen(one, back, name, kind, now)
+                    self.add(lines, adjoints, [piece], chosen, width, columns, letter)
+                    continue
                 slope = self.slope(one, position, kind)
                 if slope is None:
                     self.add(lines, adjoints, [piece], name, width, columns, letter)
@@ -160,6 +164,16 @@ class Source(Forward):
                 if not narrow and kind != "L" and not slope.startswith("s"):
                     factor += f"[:, {columns}]"
                 self.add(lines, adjoints, [piece], name, width, columns, letter, factor)
+
+    def chosen(self, wave: Wave, back: Back, adjoint: str, kind: str, now: str) -> str:
+        """The adjoint where its operand was chosen, and nothing elsewhere, not even 0 · inf."""
+        condition = wave.operands[1]
+        found = self.value(condition, kind)
+        if isinstance(condition, Piece):
+            if not condition.spread:
+                found = self.rows(found, back.rows)
+            found += "" if is_narrow(condition) else now
+        return f"{self.bind(on_arrays(wave.op))}({adjoint}, {found})"
 
     def slope(self, wave: Wave, position: int, kind: str) -> str | None:
         """The name of a slope, S, or s if it is a column; a number in brackets; None if it is 1."""

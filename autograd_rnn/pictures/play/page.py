@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from ...files import write_whole
 from ...graph.copies import Copy
-from ...graph.notation import joined, number, write, write_number
+from ...graph.notation import Text, joined, number, write, write_number
 from ...graph.sweep import Slope, recorded_slopes, terms
 from ...graph.walk import Node, swept
 from ..dot import draw_view, view_graph
@@ -172,6 +172,8 @@ class Film:
             if arrow.role != "cut":
                 self.into[arrow.head].append(arrow.id)
         given = "The weights, the inputs and the states are given."
+        if view.assigned:
+            given += f" {view.note()}."
         self.frames = [Frame("Given", None, [], given)]
         self._go_forward()
         self._go_backward()
@@ -184,11 +186,16 @@ class Film:
             id = view.ids[node]
             self.shown[id] = len(self.frames)
             written = write(node.op, *[view.texts[parent] for parent in node.parents]).text
-            numbers = write(node.op, *[write_number(parent.data) for parent in node.parents]).text
+            numbers = write(node.op, *map(self._number, node.parents)).text
             named = numbers if node.name is None else written
             parts = [view.boxes[id].name, named, numbers, number(node.data)]
             say = " = ".join(dict.fromkeys(parts))
             self.frames.append(Frame("Forward", id, self.into[id], say))
+
+    def _number(self, node: Any) -> Text:
+        """The number that was computed with, `?` where it is not known any more."""
+        before = self.view.assigned.get(node, node.data)
+        return Text("?") if before is None else write_number(before)
 
     def _go_backward(self) -> None:
         view, output = self.view, self.view.output

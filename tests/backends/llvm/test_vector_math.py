@@ -135,7 +135,8 @@ def expected(name: str, x: float, y: float) -> float:
 
 def corrected(name: str, x: float) -> bool:
     """Whether `ieee.py` may correct what the C library says, next to a zero far from 0."""
-    return name in ("sin", "cos") and abs(expected(name, x, x)) < 1e-9 and abs(x) >= 1.0
+    size = abs(expected(name, x, x))
+    return name in ("sin", "cos", "tan") and abs(x) >= 1.0 and not 1e-9 <= size <= 1e9
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -224,7 +225,7 @@ def test_an_op_is_compiled_by_its_own_template() -> None:
     before = dict(ops.TABLE)
     try:
         ops.primitive(
-            "cosh",
+            "own_cosh",
             math.cosh,
             lambda x, z: (ops.exp(x) - ops.exp(-x)) / 2,
             llvm="""%minus = fneg {v} %x
@@ -233,7 +234,7 @@ def test_an_op_is_compiled_by_its_own_template() -> None:
             %c = fadd {flags}{v} %a, %b
             %z = fdiv {flags}{v} %c, {two}""",
         )
-        found = over_lanes("cosh", 8, [0.0, 1.0, -2.0])
+        found = over_lanes("own_cosh", 8, [0.0, 1.0, -2.0])
         assert found == pytest.approx([1.0, math.cosh(1.0), math.cosh(2.0)], rel=1e-15)
     finally:
         compiled.cache_clear()

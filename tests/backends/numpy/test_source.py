@@ -18,6 +18,7 @@ from autograd_rnn import (
     compile_step,
     ops,
     primitive,
+    where,
 )
 from autograd_rnn.backends.numpy.phases import Phases, Product, Wave, selector
 from autograd_rnn.backends.numpy.source import LEAST_DIFFERENCE, Source, slope
@@ -44,6 +45,39 @@ def test_ops_from_outside_whose_rules_divide_and_raise_to_powers() -> None:
         agree(found[1].loss_and_gradients(*batches), found[0].loss_and_gradients(*batches))
     finally:
         del ops.TABLE["inverse_here"], ops.TABLE["power_here"]
+
+
+def test_a_product_with_a_vector_that_depends_on_weights_alone() -> None:
+    weights = [Value(number) for number in (0.5, -0.25, 0.75, 0.125)]
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        total = w[0] * w[1].tanh() + w[2] * w[3].tanh()
+        return (total * x[0],), total * state[0]
+
+    eager, numpy, native = [
+        compile_step(step, "squared_error", weights, [1.0], backend=backend)
+        for backend in ("eager", "numpy", "native")
+    ]
+    batch = ([[1, 2, 3], [4, 5]], [1, 2])
+    for other in (numpy, native):
+        agree(other.loss_and_gradients(*batch), eager.loss_and_gradients(*batch))
+
+
+def test_nothing_comes_back_through_what_was_not_chosen() -> None:
+    """The slope of log at 0 is infinite: 0 times it would be NaN."""
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        q = where(x[0].step(), (w[0] * x[0]).log(), w[0] * x[0]) + w[1] * state[0]
+        return (q,), where((q - 0.5).step(), q.sqrt(), w[1])
+
+    given = (step, "squared_error", [Value(0.5), Value(0.25)], [1.0])
+    batch = ([[1, 0, 2], [0, 3], [0]], [1, 2, 3])
+    for at in ("last", "every"):
+        targets = batch[1] if at == "last" else [[1] * len(xs) for xs in batch[0]]
+        eager, numpy = [compile_step(*given, at=at, backend=one) for one in ("eager", "numpy")]
+        found = numpy.loss_and_gradients(batch[0], targets)
+        agree(found, eager.loss_and_gradients(batch[0], targets))
+        assert np.isfinite(found[1]).all()
 
 
 @given(st.integers(0, 2**32), st.booleans())
