@@ -205,7 +205,10 @@ class Program:
                         def term(adjoint: Any, position: int = position) -> Any:
                             return op.term(position, adjoint, *refs, Ref(writer, number))
 
-                        if condition is None or conditions[operand] is condition:
+                        if op.chooses and position == 1:
+                            own = op.partials[0](*refs, None)
+                            yield position, operand, lambda a, t=term, own=own: when(t(a), own)
+                        elif condition is None or conditions[operand] is condition:
                             yield position, operand, term
                         else:
                             yield position, operand, lambda a, t=term: when(t(a), condition)

@@ -43,6 +43,7 @@ ANY_NUMBER += [-math.inf, math.nan, 709.5, -745.1, 40.0, -3.0]
 @given(st.integers(0, 2**32), st.booleans())
 @example(3594, False)  # a condition, and weights, that only what is not chosen depends on
 @example(69, False)  # a choice that is the condition of another
+@example(427, True)  # a weight that is a condition, and more
 @settings(max_examples=12)
 def test_exact_code_has_the_bits_of_the_engine_for_any_numbers(seed: int, every: bool) -> None:
     plan, chance = Plan(seed, tuple(ops.TABLE)), random.Random(seed + 1)
