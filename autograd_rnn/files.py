@@ -60,8 +60,14 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
 def write_json(
     path: str | os.PathLike[str], content: Mapping[str, Any], indent: int | None = None
 ) -> Path:
-    """The path of a JSON file, once it holds the content."""
-    return write_whole(path, (json.dumps(content, indent=indent) + "\n").encode())
+    """The path of a JSON file, once it holds the content, in which arrays are lists."""
+    return write_whole(path, (json.dumps(content, indent=indent, default=_listed) + "\n").encode())
+
+
+def _listed(array: Any) -> Any:
+    if hasattr(array, "tolist"):
+        return array.tolist()
+    raise TypeError(f"JSON cannot hold a {type(array).__name__}.")
 
 
 def read_json(

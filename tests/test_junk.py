@@ -304,7 +304,10 @@ def correct_calls() -> dict[str, Call]:
         "Linear": call(Linear, [[1], [2]], bias=True, names=[["a"], ["b"]]),
         "Linear.from_dict": call(Linear.from_dict, readout.to_dict()),
         "Linear.random": call(Linear.random, 2, 1, seed=0),
-        "Loss": call(Loss, "mine", squared_error, lambda *target: None, lambda *pair: True),
+        "Loss": call(
+            *(Loss, "mine", squared_error, lambda *target: None),
+            **{"hit": lambda *pair: True, "hits": lambda *pair: True},
+        ),
         "Model": call(Sums, [[1], [2]], names=[["a"], ["b"]]),
         "Optimiser": call(Signs, 0.1, clip_norm=1.0),
         "Stack": call(Stack, [readout, readout]),
@@ -357,6 +360,11 @@ def correct_calls() -> dict[str, Call]:
         "CompiledStep.loss_and_gradients": call(compiled.loss_and_gradients, [[1]], [2], threads=1),
         "CompiledStep.predict": call(compiled.predict, [[1]], threads=1),
         "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
+        "CompiledStep.prepare_parts": call(compiled.prepare_parts, compiled.prepare([[1]], [2]), 1),
+        "CompiledStep.run": call(
+            *(compiled.run, compiled.prepare([[1]], [2])),
+            **{"numbers": [1.0, 2.0], "outputs": True, "threads": 1},
+        ),
         "copies": call(copies, w, loss, run),
         "counter": call(counter, "G", 2, "ACGT"),
         "cross_entropy": call(cross_entropy, [x, 1.0], 1),

@@ -6,7 +6,7 @@ import importlib.util
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from ..arguments import as_choice, as_text
 from ..errors import ArgumentTypeError, ArgumentValueError
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 Devices: TypeAlias = "Sequence[jax.Device] | jax.sharding.Mesh"
 
 
+class Result(NamedTuple):
+    """What one pass over a batch gives: sums over its sequences, and the outputs if asked for.
+
+    `gradient` is an array in the order of the parameters.  `outputs` has a row for each target, as
+    `Batch.aims` has.
+    """
+
+    loss: float
+    gradient: Any
+    outputs: Any = None
+
+
 class Backend(ABC):
     """A way of running a step over batches of sequences.
 
@@ -30,11 +42,11 @@ class Backend(ABC):
 
     >>> native = Backend.kinds["native"]
     >>> native.requires, native.exact, native.devices
-    (('llvmlite', 'numpy'), True, False)
+    (('llvmlite',), True, False)
     """
 
     name: ClassVar[str]
-    #: The packages that it needs to run.  With NumPy among them, batches have arrays, else lists.
+    #: The packages that it needs to run, besides NumPy.
     requires: ClassVar[tuple[str, ...]] = ()
     #: Whether it can give the engine's results bit for bit.
     exact: ClassVar[bool] = False
@@ -72,16 +84,23 @@ class Backend(ABC):
     def pack(self, batch: Batch) -> Any:
         """The batch in the form that the other methods take."""
 
-    @abstractmethod
-    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        """The sum of the losses of the sequences, and the sum of their gradients."""
+    def pack_all(self, batches: Sequence[Batch]) -> Sequence[Any]:
+        """Each of some batches of the same data in that form; all but the last have one size."""
+        return [self.pack(batch) for batch in batches]
 
     @abstractmethod
-    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        """The output for each sequence: a list or an array of entries, by steps if `every`."""
+    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
+        """The sums of the losses and of their gradients, and the outputs if they are asked for.
+
+        `numbers` is an array of the numbers of the parameters.
+        """
 
     @abstractmethod
-    def per_step(self, packed: Any) -> Sequence[Any]:
+    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
+        """The outputs alone: an array with a row for each sequence, or with `every` each step."""
+
+    @abstractmethod
+    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
         """For each sequence and step, its term of the gradient by each parameter."""
 
     # --- the choice -----------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Batches of sequences and their targets, which are checked here."""
+"""Batches of sequences and their targets, in flat arrays that are checked and made once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..arguments import as_float
@@ -20,27 +21,102 @@ Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 class Batch:
     """Sequences and their targets, checked and packed once; made by `CompiledStep.prepare`.
 
-    `sequences` has a vector per step; `targets` a list of one, or with `every` a vector per step,
-    or is None in a batch for `predict`.  Vectors are lists or rows of an array.  `packed` is the
-    form in which the `backend` takes them.
+    `inputs` has a row for each step of all sequences, and `targets`, None in a batch for
+    `predict`, one for each target; the first row of either is zeros.  Sequence k has `lengths[k]`
+    steps, in the rows from `starts[k]`; its targets are in the rows from `goals[k]`, one or with
+    `every` as many.  `packed` is the form in which the `backend` takes them.
+
+    `take` gives some of the sequences as a batch that shares these arrays: so whole data are
+    checked once, and a batch of a training is an index.
+
+    >>> from autograd_rnn import RNN
+    >>> compiled = RNN([[4], [1]], activation="relu", bias=False).compile(
+    ...     "squared_error", backend="python"
+    ... )
+    >>> data = compiled.prepare([[1, 0, 1], [1], [1, 1]], [17, 1, 5])
+    >>> compiled.loss_and_gradients(data.take([2, 0]))
+    (0.0, [0.0, 0.0])
     """
 
-    __slots__ = ("backend", "packed", "sequences", "targets")
+    __slots__ = ("backend", "every", "goals", "inputs", "lengths", "packed", "starts", "targets")
 
-    def __init__(self, sequences: list[Any], targets: list[Any] | None) -> None:
-        self.sequences, self.targets = sequences, targets
+    def __init__(
+        self, inputs: Any, starts: Any, lengths: Any, targets: Any, goals: Any, *, every: bool
+    ) -> None:
+        self.inputs, self.starts, self.lengths = inputs, starts, lengths
+        self.targets, self.goals, self.every = targets, goals, every
         self.backend: Any = None
         self.packed: Any = None
 
+    def take(self, places: Sequence[int]) -> Batch:
+        """The sequences at the places, which count from 0, in that order.
+
+        `IndexError` for a place that is not there.
+        """
+        import numpy as np
+
+        index = np.asarray(places) if len(places) else np.zeros(0, dtype=int)
+        starts, lengths, goals = [
+            array.take(index) for array in (self.starts, self.lengths, self.goals)
+        ]
+        return Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
+
+    def cut(self, size: int) -> list[Batch]:
+        """Parts of so many sequences, in turn; the last may have fewer.
+
+        >>> [len(part) for part in as_batch([[1], [2], [3]], [1, 2, 3], every=False).cut(2)]
+        [2, 1]
+        """
+        parts = [slice(start, start + size) for start in range(0, len(self), size)]
+        return [
+            Batch(
+                self.inputs,
+                self.starts[part],
+                self.lengths[part],
+                self.targets,
+                self.goals[part],
+                every=self.every,
+            )
+            for part in parts
+        ]
+
+    def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
+        """The vectors of each sequence, and its targets, as lists."""
+        found = []
+        for start, length, goal in zip(self.starts, self.lengths, self.goals, strict=True):
+            xs = self.inputs[start : start + length].tolist()
+            count = length if self.every else 1
+            ys = [] if self.targets is None else self.targets[goal : goal + count].tolist()
+            found.append((xs, ys))
+        return found
+
+    def steps(self) -> Any:
+        """The rows of all steps, sequence by sequence."""
+        return steps_from(self.starts, self.lengths)
+
+    def aims(self) -> Any:
+        """The targets, a row for each output that has one, sequence by sequence."""
+        return self.targets[self.steps() if self.every else self.goals]
+
     def __len__(self) -> int:
-        return len(self.sequences)
+        return len(self.lengths)
 
     def __repr__(self) -> str:
         return f"<Batch: {len(self)} sequences>"
 
 
-def as_batch(sequences: Any, targets: Any, *, every: bool, arrays: bool) -> Batch:
-    """The batch of these sequences and targets, in lists or in `arrays`."""
+def steps_from(starts: Any, lengths: Any) -> Any:
+    """The numbers from each start on, so many as its length, one after the other."""
+    import numpy as np
+
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
+
+
+def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
+    """The batch of these sequences and targets."""
+    import numpy as np
+
     for name, given in (("sequences", sequences), ("targets", [] if targets is None else targets)):
         if isinstance(given, str | Mapping | Set) or not hasattr(given, "__len__"):
             raise ArgumentTypeError(f"{name} must be a list, not {type(given).__name__}.")
@@ -50,40 +126,84 @@ def as_batch(sequences: Any, targets: Any, *, every: bool, arrays: bool) -> Batc
         raise ArgumentValueError(
             f"sequences and targets must be as many: there are {len(sequences)} and {len(targets)}."
         )
-    inputs = []
-    for place, sequence in enumerate(sequences):
-        inputs.append(_vectors(sequence, f"sequences[{place}]", arrays))
-        if not len(inputs[-1]):
-            raise ArgumentValueError(f"sequences[{place}] is empty: it has no output.")
-    _check_sizes([len(vectors[0]) for vectors in inputs], "sequences")
+    inputs, lengths = _joined(sequences, "sequences")
+    if not lengths.all():
+        raise ArgumentValueError(f"sequences[{lengths.argmin()}] is empty: it has no output.")
+    starts = 1 + np.cumsum(lengths) - lengths
     if targets is None:
-        return Batch(inputs, None)
-    goals = []
-    for place, (vectors, target) in enumerate(zip(inputs, targets, strict=True)):
-        goals.append(_vectors(target if every else [target], f"targets[{place}]", arrays))
-        if every and len(goals[-1]) != len(vectors):
-            raise ArgumentValueError(
-                f"targets[{place}] has {len(goals[-1])} entries for {len(vectors)} steps."
-            )
-    _check_sizes([len(vectors[0]) for vectors in goals], "targets")
-    return Batch(inputs, goals)
+        return Batch(inputs, starts, lengths, None, starts, every=every)
+    goals, counts = _joined(targets if every else [[target] for target in targets], "targets")
+    if not every:
+        return Batch(inputs, starts, lengths, goals, np.cumsum(counts), every=False)
+    if (counts != lengths).any():
+        place = (counts != lengths).argmax()
+        raise ArgumentValueError(
+            f"targets[{place}] has {counts[place]} entries for {lengths[place]} steps."
+        )
+    return Batch(inputs, starts, lengths, goals, starts, every=True)
 
 
-def _vectors(given: Any, argument: str, arrays: bool) -> Any:
-    """The numbers as vectors of one size: a list of lists, or an array of vectors by entries."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}.")
-    if not arrays:
-        return _lists(given, argument)
+def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:
+    """The vectors of all parts in turn, below a row of zeros, and how many each part has."""
     import numpy as np
 
+    flat = _joined_lists(parts)
+    if flat is not None:
+        counts, arrays = [*map(len, parts)], [flat]
+    else:
+        arrays = [_vectors(part, f"{argument}[{place}]") for place, part in enumerate(parts)]
+        counts = [*map(len, arrays)]
+        arrays = [array for array in arrays if len(array)] or [np.zeros((0, 1))]
+        _check_sizes([array.shape[1] for array in arrays], argument)
+    return np.concatenate([np.zeros((1, arrays[0].shape[1])), *arrays]), np.array(counts)
+
+
+def _joined_lists(parts: Sequence[Any]) -> Any:
+    """The vectors of lists of numbers, or of lists of lists, all at once; None for others."""
+    import numpy as np
+
+    lists, numbers = {list, tuple}, {float, int}
+    if {*map(type, parts)} - lists:
+        return None
+    vectors = entries = [*chain.from_iterable(parts)]
+    kinds, sizes = {*map(type, vectors)}, {1}
+    if kinds <= lists:
+        sizes = {*map(len, vectors)}
+        entries = [*chain.from_iterable(vectors)]
+        kinds = {*map(type, entries)}
+    if not kinds <= numbers or len(sizes) != 1:
+        return None
+    try:
+        return np.array(entries, dtype=float).reshape(len(vectors), *sizes)
+    except OverflowError:
+        return None
+
+
+def _vectors(given: Any, argument: str) -> Any:
+    """The numbers as vectors of one size: an array of vectors by entries."""
+    import numpy as np
+
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}.")
     try:
         array = np.array(given)
     except ValueError:  # several sizes, or no numbers: checking the lists finds where
         array = np.array("")
-    if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or not len(array):
+    if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or _has_flags(given):
         array = np.array(_lists(given, argument))
+    if not len(array):
+        return np.empty((0, 1))
     return array.astype(float) if array.ndim == 2 else array.astype(float)[:, None]
+
+
+def _has_flags(given: Any) -> bool:
+    """Whether there is a bool in a list of numbers, or of lists of them, where NumPy makes it 1."""
+    if not isinstance(given, list | tuple):
+        return False
+    kinds = {*map(type, given)}
+    if not kinds.isdisjoint((list, tuple)):
+        kinds = {*map(type, chain.from_iterable(given))}
+    return bool in kinds
 
 
 def _lists(given: Iterable[Any], argument: str) -> list[list[float]]:

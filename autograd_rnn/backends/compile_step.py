@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from ..arguments import as_choice, as_floats, as_function, as_integer
+from ..engine.leaves import constant_places
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss
-from .backend import Backend, Devices, choose_backend
+from .backend import Backend, Devices, Result, choose_backend
 from .batch import Batch, Sequences, Targets, as_batch
 from .objective import Objective, StepFunction, check_closed
 
 AT: Final = ("last", "every")
+#: How many parts of a batch are packed at once.
+AT_ONCE: Final = 16
 #: An output: a number, or a list for one of several entries.
 Output: TypeAlias = float | list[float]
 
@@ -45,12 +49,12 @@ def compile_step(
 
     - "eager", the engine itself, a sequence at a time: the definition;
     - "python", the recorded program of a sequence, bit for bit the same;
-    - "numpy", a line of the step at a time, over all sequences;
+    - "numpy", products and lines over all sequences, and over all steps where no state is between;
     - "native", machine code by llvmlite, looped over time and batch; with `exact`, bit for bit as
       the engine, without fusing or reordering anything;
     - "jax", JAX in float64, scanned over time; with `devices`, a list of JAX's devices or a
       `jax.sharding.Mesh`, each has a part of the sequences;
-    - "auto", the fastest of "native", "numpy" and "python" whose packages are installed.
+    - "auto", "native" if llvmlite is installed, else "numpy", or with `exact` "python".
 
     "numpy", "native" and "jax" agree with the engine within 1e-12 of the same sums taken over
     absolute values.
@@ -91,7 +95,6 @@ class CompiledStep:
         self, objective: Objective, kind: type[Backend], exact: bool, devices: Devices | None
     ) -> None:
         self.objective, self.kind, self.exact, self.devices = objective, kind, exact, devices
-        self._constant = [n for n, p in enumerate(objective.parameters) if p.constant]
         self._made: dict[tuple[int, int | None], Backend] = {}
 
     @property
@@ -107,21 +110,73 @@ class CompiledStep:
     def __repr__(self) -> str:
         return f"<CompiledStep: {self.backend}{', exact' if self.exact else ''}>"
 
-    def prepare(self, sequences: Sequences, targets: Targets | None = None) -> Batch:
+    def prepare(self, sequences: Sequences | Batch, targets: Targets | None = None) -> Batch:
         """The sequences and targets as a batch, checked and packed once for many runs.
 
-        A batch without targets is for `predict`.
+        A batch without targets is for `predict`.  What `take` gave of a batch is packed only.
 
         >>> from autograd_rnn import RNN
         >>> compiled = RNN.random(2, 1).compile("squared_error", backend="python")
         >>> compiled.prepare([[1, 0, 1], [1]], [[0, 0], [1, 1]])
         <Batch: 2 sequences>
         """
-        arrays = "numpy" in self.kind.requires
-        batch = as_batch(sequences, targets, every=self.objective.every, arrays=arrays)
+        if not isinstance(sequences, Batch):
+            batch = as_batch(sequences, targets, every=self.objective.every)
+        elif sequences.backend is None:
+            batch = sequences
+        else:
+            batch = sequences.take(range(len(sequences)))
         batch.backend = self._backend(batch)
         batch.packed = batch.backend.pack(batch)
         return batch
+
+    def prepare_parts(self, batch: Batch, size: int) -> Iterator[Batch]:
+        """Parts of so many sequences of a batch, in turn, each as `prepare` gives it.
+
+        Many are packed at once, which takes less time than one by one.
+
+        >>> from autograd_rnn import RNN
+        >>> compiled = RNN.random(2, 1).compile("squared_error", backend="python")
+        >>> data = compiled.prepare([[1, 0, 1], [1], [0]], [[0, 0], [1, 1], [1, 0]])
+        >>> [len(part) for part in compiled.prepare_parts(data, 2)]
+        [2, 1]
+        """
+        _check_batch(batch)
+        as_integer(size, "size", least=1)
+
+        def parts() -> Iterator[Batch]:
+            for some in batch.cut(size * AT_ONCE):
+                backend, parts = self._backend(some), some.cut(size)
+                for part, packed in zip(parts, backend.pack_all(parts), strict=True):
+                    part.backend, part.packed = backend, packed
+                    yield part
+
+        return parts()
+
+    def run(
+        self, batch: Batch, numbers: Any = None, *, outputs: bool = False, threads: int = 1
+    ) -> Result:
+        """The mean loss, its gradient as an array, and the outputs, from one pass over a batch.
+
+        `numbers` is an array of the numbers of the parameters, if they are not to be read from the
+        Values.  The outputs are an array with a row for each target of the batch.
+
+        >>> from autograd_rnn import RNN
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> compiled = rnn.compile("squared_error", backend="python")
+        >>> batch = compiled.prepare([[1, 0, 1], [1]], [17, 0])
+        >>> found = compiled.run(batch, outputs=True)
+        >>> found.loss, found.gradient.tolist(), found.outputs.tolist()
+        (0.5, [0.0, 1.0], [[17.0], [1.0]])
+        """
+        check_closed(self.parameters)
+        batch = self._batch(_check_batch(batch), None)
+        as_integer(threads, "threads", least=1, most=1024)
+        given = self.objective.numbers if numbers is None else self._checked(numbers)
+        found = batch.backend.run(batch.packed, given, outputs=outputs, threads=threads)
+        count = len(batch)
+        gradient = self._by_variables(found.gradient / count)
+        return Result(float(found.loss) / count, gradient, found.outputs)
 
     def loss_and_gradients(
         self, sequences: Sequences | Batch, targets: Targets | None = None, *, threads: int = 1
@@ -130,14 +185,9 @@ class CompiledStep:
 
         A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
         """
-        as_integer(threads, "threads", least=1, most=1024)
         check_closed(self.parameters)
-        batch = self._batch(sequences, targets)
-        total, gradient = batch.backend.run(batch.packed, threads)
-        count = len(batch)
-        # An array gives its numbers much faster all at once.
-        slopes = gradient.tolist() if hasattr(gradient, "tolist") else gradient
-        return float(total) / count, self._by_variables([slope / count for slope in slopes])
+        found = self.run(self._batch(sequences, targets), threads=threads)
+        return found.loss, found.gradient.tolist()
 
     def predict(
         self, sequences: Sequences | Batch, *, threads: int = 1
@@ -154,10 +204,12 @@ class CompiledStep:
         as_integer(threads, "threads", least=1, most=1024)
         check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
-        found = batch.backend.predict(batch.packed, threads)
-        if self.objective.every:
-            return [[_number_or_list(row) for row in rows] for rows in found]
-        return [_number_or_list(row) for row in found]
+        found = batch.backend.predict(batch.packed, self.objective.numbers, threads=threads)
+        outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
+        if not self.objective.every:
+            return list(outputs)
+        rest = iter(outputs)
+        return [[*islice(rest, length)] for length in batch.lengths.tolist()]
 
     def gradients_per_step(
         self, sequences: Sequences | Batch, targets: Targets | None = None
@@ -172,16 +224,32 @@ class CompiledStep:
         >>> compiled.gradients_per_step([[1, 0, 1]], [15])
         [[[0.0, 64.0], [16.0, 0.0], [16.0, 4.0]]]
         """
+        import numpy as np
+
         check_closed(self.parameters)
         batch = self._batch(sequences, targets)
-        found = batch.backend.per_step(batch.packed)
-        return [[self._by_variables(list(map(float, row))) for row in rows] for rows in found]
+        found = batch.backend.per_step(batch.packed, self.objective.numbers)
+        return [self._by_variables(np.array(rows)).tolist() for rows in found]
 
-    def _by_variables(self, gradient: list[float]) -> list[float]:
-        """The gradient, 0 by constants as everywhere."""
-        for place in self._constant:
-            gradient[place] = 0.0
+    def _by_variables(self, gradient: Any) -> Any:
+        """The gradient, 0 by what is a constant now."""
+        if places := constant_places(self.parameters):
+            gradient[..., places] = 0.0
         return gradient
+
+    def _checked(self, numbers: Any) -> Any:
+        import numpy as np
+
+        found = numbers
+        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
+            found = np.array(as_floats(numbers, "numbers"))
+        found = np.ascontiguousarray(found)
+        if found.shape != (len(self.parameters),):
+            raise ArgumentValueError(
+                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
+                f"shape {found.shape}."
+            )
+        return found
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""
@@ -196,6 +264,8 @@ class CompiledStep:
         return self._own(sequences)
 
     def _own(self, batch: Batch) -> Batch:
+        if batch.backend is None:
+            return self.prepare(batch)
         if batch.backend not in self._made.values():
             raise ArgumentValueError(
                 "the batch was prepared by another step: prepare it by this one."
@@ -204,14 +274,19 @@ class CompiledStep:
 
     def _backend(self, batch: Batch) -> Backend:
         """The backend for batches with vectors of these sizes, made for the first of them."""
-        x, y = batch.sequences[0][0], None if batch.targets is None else batch.targets[0][0]
-        key = (len(x), None if y is None else len(y))
+        targets = batch.targets
+        key = (batch.inputs.shape[1], None if targets is None else targets.shape[1])
         if key not in self._made:
+            x = batch.inputs[batch.starts[0]].tolist()
+            y = None if targets is None else targets[batch.goals[0]].tolist()
             given = (self.objective, x, y)
             self._made[key] = self.kind(*given, exact=self.exact, devices=self.devices)
         return self._made[key]
 
 
-def _number_or_list(entries: Iterable[float]) -> Output:
-    numbers = [float(entry) for entry in entries]
-    return numbers[0] if len(numbers) == 1 else numbers
+def _check_batch(batch: object) -> Batch:
+    if not isinstance(batch, Batch):
+        raise ArgumentTypeError(
+            f"batch must be a Batch, as `prepare` gives it, not {type(batch).__name__}."
+        )
+    return batch

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..arguments import as_float
 from ..engine.contexts import Context
+from ..engine.leaves import assign_numbers
 from ..engine.points import keeping_graphs, opened_parameters
 from ..engine.reverse import gradients
 from ..engine.value import Value, compiled
@@ -15,9 +16,9 @@ from ..errors import BranchChanged
 from ..graph.sweep import recorded_slopes, terms
 from ..graph.walk import swept
 from ..loading import advise_to_compile
-from .backend import Backend
+from .backend import Backend, Result
 from .batch import Batch
-from .objective import Objective, check_closed
+from .objective import Objective, as_entries, check_closed
 
 
 class Eager(Backend):
@@ -28,43 +29,59 @@ class Eager(Backend):
 
     def pack(self, batch: Batch) -> Any:
         """Pairs of a sequence and its targets."""
-        return list(zip(batch.sequences, batch.targets or [()] * len(batch), strict=True))
+        return batch.pairs()
 
-    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        total, sums = 0.0, [0.0] * len(self.objective.parameters)
+    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
+        import numpy as np
+
+        total, sums, rows = 0.0, np.zeros(len(numbers)), []
+        self.read(numbers)
         for place, (xs, ys) in enumerate(packed):
             try:
-                loss, *slopes = self.differentiate(xs, ys)
+                loss, slopes, found = self.differentiate(xs, ys)
             except BranchChanged as error:
                 raise BranchChanged(f"sequences[{place}]: {error}") from None
             total += loss
-            sums = [a + b for a, b in zip(sums, slopes, strict=True)]
-        return total, sums
+            with np.errstate(all="ignore"):
+                sums += slopes
+            rows += found
+        return Result(total, sums, np.array(rows) if outputs else None)
 
-    def differentiate(self, xs: Any, ys: Any) -> Sequence[float]:
-        """The loss of a sequence, and its gradient."""
+    def read(self, numbers: Any) -> None:
+        """Take over the numbers of the parameters, before a run."""
+        if numbers.tobytes() != self.objective.numbers.tobytes():
+            assign_numbers(self.objective.parameters, numbers)
         if not compiled:
             advise_to_compile()
+
+    def differentiate(self, xs: Any, ys: Any) -> tuple[float, Sequence[float], list[list[float]]]:
+        """The loss of a sequence, its gradient, and the outputs that have a target."""
         parameters = self.objective.parameters
         with _open(parameters):
-            loss, _ = self.objective.unrolled(parameters, _leaves(xs), _leaves(ys))
+            loss, outputs = self.objective.unrolled(parameters, _leaves(xs), _leaves(ys))
+        rows = self._rows(outputs)
         if not isinstance(loss, Value):
-            return [as_float(loss, "the loss"), *[0.0] * len(parameters)]
+            return as_float(loss, "the loss"), [0.0] * len(parameters), rows
         check_closed([loss])
-        return [loss.data, *gradients(loss, parameters, create_graph=False)]
+        return loss.data, gradients(loss, parameters, create_graph=False), rows
 
-    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        if not compiled:
-            advise_to_compile()
-        objective, found = self.objective, []
+    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
+        import numpy as np
+
+        Eager.read(self, numbers)
+        objective, rows = self.objective, []
         for xs, _ in packed:
             with _open(objective.parameters):
                 _, outputs = objective.unrolled(objective.parameters, _leaves(xs), ())
-            entries = [_numbers(output) for output in outputs]
-            found.append(entries if objective.every else entries[-1])
-        return found
+            rows += self._rows(outputs)
+        return np.array(rows)
 
-    def per_step(self, packed: Any) -> Sequence[Any]:
+    def _rows(self, outputs: Sequence[Any]) -> list[list[float]]:
+        """The entries of the outputs that have a target."""
+        return [_numbers(output) for output in self.objective.aimed(outputs)]
+
+    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
+        Eager.read(self, numbers)
         parameters, found = self.objective.parameters, []
         places = {parameter: place for place, parameter in enumerate(parameters)}
         for xs, ys in packed:
@@ -125,6 +142,6 @@ def _leaves(vectors: Any) -> list[tuple[Value, ...]]:
 
 def _numbers(output: Any) -> list[float]:
     """The entries of an output as floats."""
-    entries = output if isinstance(output, tuple | list) else [output]
+    entries = as_entries(output)
     check_closed([one for one in entries if isinstance(one, Value)])
     return [one.data if isinstance(one, Value) else as_float(one, "the output") for one in entries]

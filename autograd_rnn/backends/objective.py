@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from ..engine.leaves import read_numbers
 from ..engine.points import is_open
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
@@ -28,9 +29,17 @@ class Objective(NamedTuple):
     every: bool
 
     @property
-    def numbers(self) -> list[float]:
-        """The numbers of the parameters, as they are now."""
-        return [parameter.data for parameter in self.parameters]
+    def numbers(self) -> Any:
+        """The numbers of the parameters as they are now, in an array."""
+        import numpy as np
+
+        numbers = np.empty(len(self.parameters))
+        read_numbers(self.parameters, numbers)
+        return numbers
+
+    def aimed(self, outputs: Sequence[Any]) -> Sequence[Any]:
+        """Of the outputs at each step those that have a target."""
+        return outputs if self.every else outputs[-1:]
 
     @property
     def names(self) -> dict[Value, str]:
@@ -90,3 +99,8 @@ def check_closed(values: Sequence[Value]) -> None:
 def constants(vectors: Any) -> list[tuple[Value, ...]]:
     """The vectors, such as inputs and targets, as Values that no sweep goes to."""
     return [tuple([constant(float(entry)) for entry in vector]) for vector in vectors]
+
+
+def as_entries(output: Any) -> Sequence[Any]:
+    """The entries of an output, which is a tuple of them or a single one."""
+    return output if isinstance(output, tuple | list) else [output]

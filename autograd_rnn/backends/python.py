@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from ..engine.value import Value
 from ..program.recorder import recording
 from .eager import Eager
+from .objective import as_entries
 
 
 class Python(Eager):
@@ -19,19 +21,29 @@ class Python(Eager):
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self.programs: dict[tuple[int, int, int], Callable[..., Sequence[float]]] = {}
+        self.numbers: list[float] = []
 
-    def differentiate(self, xs: Any, ys: Any) -> Sequence[float]:
-        entries = [float(entry) for vector in (*xs, *ys) for entry in vector]
-        given = [*self.objective.numbers, *self.objective.state, *entries]
+    def read(self, numbers: Any) -> None:
+        self.numbers = numbers.tolist()
+
+    def differentiate(self, xs: Any, ys: Any) -> tuple[float, Sequence[float], list[list[float]]]:
+        given = [*self.numbers, *self.objective.state, *chain.from_iterable([*xs, *ys])]
         key = (len(xs), len(xs[0]), len(ys[0]))
         if key not in self.programs:
             self.programs[key] = self.record(given, *key)
-        return self.programs[key](*given)
+        loss, *found = self.programs[key](*given)
+        slopes, entries = found[: len(self.numbers)], found[len(self.numbers) :]
+        count = len(self.objective.aimed(xs))
+        size = len(entries) // count
+        return loss, slopes, [entries[k * size : (k + 1) * size] for k in range(count)]
 
     def record(
         self, given: Sequence[float], steps: int, inputs: int, targets: int
     ) -> Callable[..., Sequence[float]]:
-        """The loss and gradient of a sequence, by parameters, initial state, inputs and targets."""
+        """The loss, its gradient and the outputs of a sequence as a function of all its numbers.
+
+        These are the parameters, the initial state, inputs and targets.
+        """
         parameters = self.objective.parameters
         entries = given[len(parameters) :]
         values = [Value(number, f"x_{place}") for place, number in enumerate(entries, 1)]
@@ -41,7 +53,11 @@ class Python(Eager):
         goals = steps if self.objective.every else 1
         ys = [[next(rest) for _ in range(targets)] for _ in range(goals)]
         with recording(values, parameters) as recorder:
-            loss, _ = self.objective.unrolled(parameters, xs, ys, state)
+            loss, outputs = self.objective.unrolled(parameters, xs, ys, state)
         names = self.objective.names | {value: value.name for value in values}
-        program = recorder.program([loss], [*names], names).gradient()
-        return program.select(*range(1 + len(parameters)))
+        results = [as_entries(output) for output in self.objective.aimed(outputs)]
+        program = recorder.program([loss, *chain.from_iterable(results)], [*names], names)
+        gradient = program.with_gradient()
+        count = len(program.outputs)
+        slopes = range(count, count + len(parameters))
+        return gradient.select(0, *slopes, *range(1, count))

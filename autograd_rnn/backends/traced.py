@@ -88,6 +88,23 @@ def trace_step(
     return TracedStep(program, len(parameters), *map(len, given), checks=checks)
 
 
+def carried_states(traced: TracedStep) -> list[int]:
+    """The places of the states through which later losses depend on a step."""
+    found: set[int] = set()
+    while True:
+        more = found | states_read(
+            traced, [traced.loss, *[traced.states[place] for place in found]]
+        )
+        if more == found:
+            return sorted(found)
+        found = more
+
+
+def states_read(traced: TracedStep, results: Sequence[int]) -> set[int]:
+    """The places of the states that a sweep from the results comes to."""
+    return {n - traced.state for n in traced.swept(results) if traced.state <= n < traced.input}
+
+
 # --- the operands that rules of the table read ---------------------------------------------------
 
 

@@ -9,6 +9,9 @@ cdef double CONSTANT
 cpdef Py_ssize_t first_result(list[Value] values) except? -2
 
 @cython.locals(place=Py_ssize_t, value=Value)
+cpdef list constant_places(list[Value] values)
+
+@cython.locals(place=Py_ssize_t, value=Value)
 cpdef void read_numbers(list[Value] values, double[::1] into) except *
 
 @cython.locals(place=Py_ssize_t, value=Value)

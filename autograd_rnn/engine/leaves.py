@@ -30,6 +30,22 @@ def first_result(values: list[Value]) -> int:
     return -1
 
 
+def constant_places(values: list[Value]) -> list[int]:
+    """The places of the Values that are constants.
+
+    >>> from autograd_rnn import Value
+    >>> from autograd_rnn.engine.value import constant
+    >>> constant_places([Value(2), constant(3)])
+    [1]
+    """
+    places = []
+    for place in range(len(values)):
+        value = values[place]
+        if value._mark == CONSTANT:
+            places.append(place)
+    return places
+
+
 def read_numbers(values: list[Value], into: Floats) -> None:
     """Copy the `data` of each Value into an array of as many floats.
 

@@ -141,6 +141,14 @@ def _hits_class(logits: Sequence[float], goals: Sequence[float]) -> bool:
     return _largest(logits) == (goals[0] if len(goals) == 1 else _largest(goals))
 
 
+def _all_sides(logits: Any, goals: Any) -> Any:
+    return ((logits > 0.0) == (goals > 0.5)).all(axis=1)
+
+
+def _all_classes(logits: Any, goals: Any) -> Any:
+    return logits.argmax(axis=1) == (goals[:, 0] if goals.shape[1] == 1 else goals.argmax(axis=1))
+
+
 def _largest(numbers: Sequence[float]) -> int:
     return max(range(len(numbers)), key=numbers.__getitem__)
 
@@ -156,7 +164,7 @@ class Loss:
     `check(target, outputs, argument)` raises a `ValueError` naming `argument` where the entries of
     a target do not fit this number of outputs; without it all numbers are allowed.
     `hit(output, target)` says whether an output, a list of floats, agrees with its target; without
-    it there is no accuracy.
+    it there is no accuracy.  `hits` says the same, faster, of many in an array with a row for each.
 
     >>> from autograd_rnn import maximum
     >>> def hinge(output, target):
@@ -170,11 +178,12 @@ class Loss:
     function: LossFunction
     check: Callable[[Sequence[float], int, str], None] | None = None
     hit: Callable[[Sequence[float], Sequence[float]], bool] | None = None
+    hits: Callable[[Any, Any], Any] | None = None
 
     def __post_init__(self) -> None:
         as_text(self.name, "name")
         as_function(self.function, "function")
-        for name in ("check", "hit"):
+        for name in ("check", "hit", "hits"):
             if getattr(self, name) is not None:
                 as_function(getattr(self, name), name)
 
@@ -187,8 +196,8 @@ LOSSES: Final[dict[str, Loss]] = {
     loss.name: loss
     for loss in (
         Loss("squared_error", squared_error, _check_size),
-        Loss("binary_cross_entropy", binary_cross_entropy, _check_sides, _hits_sides),
-        Loss("cross_entropy", cross_entropy, _check_class, _hits_class),
+        Loss("binary_cross_entropy", binary_cross_entropy, _check_sides, _hits_sides, _all_sides),
+        Loss("cross_entropy", cross_entropy, _check_class, _hits_class, _all_classes),
     )
 }
 
@@ -220,6 +229,20 @@ def is_hit(loss: Loss, output: Any, target: Any) -> bool | None:
     if loss.hit is None:
         return None
     return bool(loss.hit(_entries(output, "output"), _entries(target, "target")))
+
+
+def count_hits(loss: Loss, outputs: Any, targets: Any) -> int:
+    """How many outputs are right about their targets: arrays with a row for each.
+
+    >>> import numpy as np
+    >>> logits = np.array([[0.5, 2.0], [2.0, 0.5]])
+    >>> count_hits(LOSSES["cross_entropy"], logits, np.array([[1.0], [1.0]]))
+    1
+    """
+    if loss.hits is not None:
+        return int(loss.hits(outputs, targets).sum())
+    pairs = zip(outputs.tolist(), targets.tolist(), strict=True)
+    return sum([is_hit(loss, *pair) is True for pair in pairs])
 
 
 def check_target(loss: Loss, target: Any, outputs: int, argument: str) -> int:

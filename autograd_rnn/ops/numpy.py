@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,7 @@ def on_arrays(op: Op) -> Callable[..., Any]:
     array([0., 2.])
     """
     if op.arrays is not None:
-        rule = op.arrays
-        return lambda *operands: rule(np, *operands)
+        return partial(op.arrays, np)
     one_by_one = np.frompyfunc(op.value, op.arity, 1)
     return lambda *operands: np.asarray(one_by_one(*operands), dtype=float)
 
@@ -43,7 +42,19 @@ class Elements(Tracer):
         return cls(cls.function(op)(*given))
 
 
+@lru_cache(maxsize=1000)
+def _quiet(op: Op) -> Callable[..., Any]:
+    """The op on arrays, of which no overflow is warned: the result is right, as by IEEE."""
+    function = on_arrays(op)
+
+    def quiet(*operands: Any) -> Any:
+        with np.errstate(over="ignore"):
+            return function(*operands)
+
+    return quiet
+
+
 def __getattr__(name: str) -> Callable[..., Any]:
     if name in TABLE:
-        return on_arrays(TABLE[name])
+        return _quiet(TABLE[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -34,9 +34,11 @@ class Op:
     """A primitive: its entry in the table, callable on numbers and on anything with `_apply_op`.
 
     Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
-    code for the value and the slope at once, and `operator` is Python's), `arity`, the number of
-    operands, `flat`, which says that every partial is `nothing`, and `chooses`, which says that
-    the result is the first operand or, depending on the second, nothing.
+    code for the value and the slope at once, `arrays_slope` gives the slope on arrays from the
+    result, and the difference by which it loses digits where that is small, and `operator` is
+    Python's), `arity`, the number of operands, `flat`, which says that every partial is `nothing`,
+    and `chooses`, which says that the result is the first operand or, depending on the second,
+    nothing.
 
     >>> from autograd_rnn import tanh
     >>> tanh(0.0)
@@ -56,6 +58,7 @@ class Op:
         latex: str = "",
         python: str = "",
         arrays: Callable[..., Any] | None = None,
+        arrays_slope: Callable[..., Any] | None = None,
         llvm: str | None = None,
         llvm_slope: str | None = None,
         binds: int = CALL,
@@ -63,7 +66,8 @@ class Op:
         chooses: bool = False,
     ) -> None:
         self.name, self.value, self.partials = name, value, partials
-        self.arrays, self.llvm, self.llvm_slope = arrays, llvm, llvm_slope
+        self.arrays, self.arrays_slope = arrays, arrays_slope
+        self.llvm, self.llvm_slope = llvm, llvm_slope
         self.binds, self.operator, self.chooses = binds, operator, chooses
         self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)
         self.symbol = symbol or name

@@ -137,6 +137,7 @@ tanh: Op = Op(
     partials=(lambda x, z: 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),),
     latex=r"\tanh\left({}\right)",
     arrays=lambda np, x: np.tanh(x),
+    arrays_slope=lambda z: (1.0 - z * z,) * 2,
     llvm="%z = call {v} @lanes_tanh({v} %x)",
     llvm_slope="""%both = call {p} @lanes_tanh_and_slope({v} %x)
     %z = extractvalue {p} %both, 0
@@ -150,6 +151,7 @@ sigmoid: Op = Op(
     symbol="σ",
     latex=r"\sigma\left({}\right)",
     arrays=lambda np, x: _sigmoid(np, x),
+    arrays_slope=lambda z: (z * (1.0 - z), 1.0 - z),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
     %z = extractvalue {p} %both, 0
@@ -367,8 +369,7 @@ arccosh: Op = _elementary(
     "arccosh", ieee.arccosh, lambda x, z: div(div(1.0, sqrt(x + 1.0)), sqrt(x - 1.0))
 )
 arctanh: Op = _elementary("arctanh", ieee.arctanh, lambda x, z: div(1.0, 0.0 - _square_less_one(x)))
-# At (0, 0) there is no slope: NaN.  Where the distance overflows or is subnormal, so is 1 / it;
-# and so it is for hypot.
+# NaN at (0, 0).  Where the distance overflows or is subnormal, so is 1 / it, for hypot as well.
 arctan2: Op = _elementary(
     *("arctan2", math.atan2),
     lambda y, x, z: div(div(x, hypot(y, x)), hypot(y, x)),
@@ -441,9 +442,8 @@ def _square_less_one(x: Any) -> Any:
 
 
 def _sigmoid(np: Any, x: Any) -> Any:
-    """σ of arrays: e**-|x| never overflows."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+    """σ of arrays: where e**-x overflows, σ is 0, or next to it."""
+    return 1.0 / (1.0 + np.exp(-x))
 
 
 def _maximum(np: Any, x: Any, y: Any) -> Any:

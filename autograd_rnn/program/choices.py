@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import add, mul, neg, sub
 from typing import Any
 
 from ..ops import table as ops
@@ -62,7 +63,7 @@ def separated(program: Any) -> Any:
     """The program in which what enters a branch passes through a `when` of its own.
 
     That stops whatever comes back from a branch that was not taken.  Results and slopes are the
-    same otherwise.
+    same otherwise: what is compared, or is a condition, has its own number in any case.
     """
     writer, first = Writer(program.inputs, share=False), program.first_line
     for constant in program.constants:
@@ -73,14 +74,33 @@ def separated(program: Any) -> Any:
     if not conditions:
         return program
     now = list(range(first + len(program.lines)))  # the number of each value within its branch
+    # Sums of inputs and of their products, which may be affine groups: what reads them is the door.
+    open_sums = set(range(len(program.inputs)))
     for number, (op, operands, name) in enumerate(program.lines, first):
+        if op.flat:
+            continue
         condition = conditions.get(number)
         inside = [now[operand] for operand in operands]
-        if condition is not None and not op.flat:
-            for place, operand in enumerate(operands):
-                if conditions.get(operand, condition) is not condition:
-                    entering = Ref(writer, inside[place])
-                    inside[place] = ops.when(entering, condition).number
+        if op.chooses and operands[1] in conditions:
+            decides, own = operands[1], Ref(writer, now[operands[1]])
+            taken_here = op.partials[0](*[Ref(writer, operand) for operand in operands], None)
+            inside[1] = (
+                ops.when(own, taken_here)
+                + ops.stop_gradient(ops.unless(Ref(writer, decides), taken_here))
+            ).number
+        if condition is not None:
+            entering = [conditions.get(operand, condition) is not condition for operand in operands]
+            sums = [n in open_sums and not e for n, e in zip(operands, entering, strict=True)]
+            if op.operator is mul and min(operands) < len(program.inputs):
+                entering = [operand == max(operands) for operand in operands]
+                open_sums.add(number)
+            elif op.operator not in (add, sub, neg):
+                entering = [a or b for a, b in zip(entering, sums, strict=True)]
+            elif any(sums):
+                open_sums.add(number)
+            for place in range(len(operands)):
+                if entering[place]:
+                    inside[place] = ops.when(Ref(writer, inside[place]), condition).number
         if inside != list(operands):
             now[number] = writer.line(op, tuple(inside), name)
     outputs = [now[number] for number in program.outputs]

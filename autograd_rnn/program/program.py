@@ -176,14 +176,18 @@ class Program:
                 f"the program has {len(self.outputs)} outputs: choose one, as in "
                 f"program.select(0).gradient()."
             )
+        return self.with_gradient()
+
+    def with_gradient(self) -> Program:
+        """The program of all outputs, and then of the derivative of the first by each input."""
         writer = Writer(self.inputs, share=False)
         for constant in self.constants:
             writer.constant(constant)
         for line in self.lines:
             writer.line(*line)
-        (output,) = self.outputs
-        adjoints = self._adjoints(writer, output)
-        results = [Ref(writer, output), *[adjoints.get(n, 0.0) for n in range(len(self.inputs))]]
+        adjoints = self._adjoints(writer, self.outputs[0])
+        results = [Ref(writer, output) for output in self.outputs]
+        results += [adjoints.get(number, 0.0) for number in range(len(self.inputs))]
         return Program(*writer.parts([writer.number(result) for result in results], self.guards))
 
     def _adjoints(self, writer: Writer, output: int) -> dict[int, Any]:
@@ -201,7 +205,10 @@ class Program:
                         def term(adjoint: Any, position: int = position) -> Any:
                             return op.term(position, adjoint, *refs, Ref(writer, number))
 
-                        if condition is None or conditions[operand] is condition:
+                        if op.chooses and position == 1:
+                            own = op.partials[0](*refs, None)
+                            yield position, operand, lambda a, t=term, own=own: when(t(a), own)
+                        elif condition is None or conditions[operand] is condition:
                             yield position, operand, term
                         else:
                             yield position, operand, lambda a, t=term: when(t(a), condition)

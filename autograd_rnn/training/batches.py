@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
-from array import array
 from collections.abc import Collection
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from ..arguments import as_list, many
-from ..data.dataset import Dataset, as_sequence
+from ..backends.batch import Batch, as_batch
+from ..data.dataset import as_sequence
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, check_target
 
@@ -32,32 +32,6 @@ class WithTargets(Protocol):
 Data: TypeAlias = WithTargets | tuple[Collection[Inputs], Collection[Target]]
 
 
-class Examples(NamedTuple):
-    """One or more sequences, and a target for each."""
-
-    sequences: list[Any]
-    targets: list[Any]
-
-    def fingerprint(self) -> str:
-        """A short text that differs if the data differ."""
-        digest = hashlib.sha256()
-        for part in self:
-            digest.update(b"part")
-            for entry in part:
-                numbers = array("d")
-                _flatten(entry, numbers)
-                digest.update(len(numbers).to_bytes(8, "little") + numbers.tobytes())
-        return digest.hexdigest()[:16]
-
-
-def _flatten(entry: Any, numbers: array[float]) -> None:
-    if hasattr(entry, "__len__"):
-        for one in entry:
-            _flatten(one, numbers)
-    else:
-        numbers.append(float(entry))
-
-
 def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
     """The batches of an epoch, as places of examples; the seed and the epoch decide the order.
 
@@ -71,10 +45,18 @@ def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
     return [order[start : start + size] for start in range(0, count, size)]
 
 
+def fingerprint(batch: Batch) -> str:
+    """A short text that differs if the data differ."""
+    digest = hashlib.sha256()
+    for array in (batch.inputs, batch.starts, batch.targets, batch.goals):
+        digest.update(f"{array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()[:16]
+
+
 def as_examples(
     data: Data, argument: str, *, inputs: int, outputs: int, loss: Loss, every: bool
-) -> Examples:
-    """The examples of a pair (sequences, targets), or of an object that has both as attributes.
+) -> Batch:
+    """The batch of a pair (sequences, targets), or of an object that has both as attributes.
 
     `ValueError` with the place of an empty sequence, a vector of another size, or a target that
     does not fit the loss.
@@ -94,18 +76,41 @@ def as_examples(
             f"{argument} must have as many sequences as targets, and one or more: there are "
             f"{len(sequences)} and {len(targets)}."
         )
+    names = (sequences, targets, argument)
+    try:
+        batch = as_batch(sequences, targets, every=every)
+        for goals in {*map(tuple, batch.targets[1:].tolist())}:
+            check_target(loss, goals, outputs, argument)
+    except (TypeError, ValueError):
+        _refuse(*names, inputs=inputs, outputs=outputs, loss=loss, every=every)
+        raise
+    if batch.inputs.shape[1] != inputs:
+        _refuse(*names, inputs=inputs, outputs=outputs, loss=loss, every=every)
+    return batch
+
+
+def _refuse(
+    sequences: list[Any],
+    targets: list[Any],
+    argument: str,
+    *,
+    inputs: int,
+    outputs: int,
+    loss: Loss,
+    every: bool,
+) -> None:
+    """Raise the error that names the first place where the data do not fit."""
     sizes: set[int] = set()
     for place, (sequence, target) in enumerate(zip(sequences, targets, strict=True)):
         name = f"{argument}: sequences[{place}]"
-        # The numbers of a Dataset have been checked.
-        steps = sequence if isinstance(data, Dataset) else as_sequence(sequence, name)
+        steps = as_sequence(_listed(sequence), name)
         for k, x in enumerate(steps):
             if len(x) != inputs:
                 raise ArgumentValueError(
                     f"{name}[{k}] has {len(x)} entries, but the model has {many(inputs, 'input')}."
                 )
         name = f"{argument}: targets[{place}]"
-        goals = as_list(target, name) if every else [target]
+        goals = as_list(_listed(target), name) if every else [_listed(target)]
         if every and len(goals) != len(steps):
             raise ArgumentValueError(
                 f"{name} has {len(goals)} entries for {len(steps)} steps: at='every' needs a "
@@ -117,9 +122,8 @@ def as_examples(
                 raise ArgumentValueError(
                     f"{name} is not like the targets before: the sizes {sorted(sizes)} are mixed."
                 )
-        # An array stays one: its numbers are packed much faster.
-        if not hasattr(sequence, "__len__"):
-            sequences[place] = steps
-        if every:
-            targets[place] = goals
-    return Examples(sequences, targets)
+
+
+def _listed(numbers: Any) -> Any:
+    """The numbers of an array as lists, or what is none as it is."""
+    return numbers.tolist() if hasattr(numbers, "tolist") else numbers

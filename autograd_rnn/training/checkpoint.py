@@ -21,17 +21,17 @@ class Best(NamedTuple):
 
     epoch: int
     loss: float
-    weights: list[float]
+    weights: Any
 
 
 class Moment(NamedTuple):
     """The state of a training after a batch: `epoch` epochs, and `batch` batches of the next, done.
 
-    `sequences`, `loss`, `hits`, `judged` (the outputs that were judged) and `seconds` are sums over
-    those batches.
+    `weights` is an array, and `optimiser` what an optimiser keeps.  `sequences`, `loss`, `hits`,
+    `judged` (the outputs that were judged) and `seconds` are sums over those batches.
     """
 
-    weights: list[float]
+    weights: Any
     optimiser: dict[str, Any]
     epoch: int = 0
     batch: int = 0
@@ -84,14 +84,19 @@ def read_checkpoint(
 
 def _parts(content: Any, weights: int) -> tuple[dict[str, Any], Moment, History]:
     """The settings, the moment and the history in the content of a checkpoint, checked."""
+    import numpy as np
+
     if content["kind"] != KIND:
         raise ValueError(f"its kind is {content['kind']!r}")
     settings, columns = content["settings"], content["history"]
     moment, history = Moment(**content["moment"]), History(**columns)
     best = Best(0, 0.0, moment.weights) if moment.best is None else Best(*moment.best)
+    arrays = []
     for numbers in (moment.weights, best.weights):
         if len(as_floats(numbers, "its weights")) != weights:
             raise ValueError(f"it has {len(numbers)} weights, not {weights}")
+        arrays.append(np.array(numbers, dtype=float))
+    moment, best = moment._replace(weights=arrays[0]), best._replace(weights=arrays[1])
     counts = (moment.epoch, moment.batch, moment.sequences, moment.hits, moment.judged, best.epoch)
     for count in counts:
         as_integer(count, "its counts", least=0)

@@ -7,18 +7,18 @@ import os
 import time
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from typing import Any, Final, Protocol
 
 from ..arguments import as_choice, as_integer
-from ..backends.backend import Devices, backend_names
+from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
 from ..backends.compile_step import AT, CompiledStep
+from ..engine.leaves import assign_numbers, first_result, read_numbers
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
-from ..ops.losses import Loss, LossFunction, as_loss, is_hit
-from .batches import Data, Examples, as_examples, batches
+from ..ops.losses import Loss, LossFunction, as_loss, count_hits
+from .batches import Data, as_examples, batches, fingerprint
 from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
 from .history import History
 from .nonfinite import find_fault
@@ -130,31 +130,36 @@ class _Training:
         self.data = examples(data, "data")
         self.validation = None if validation is None else examples(validation, "validation")
         self.parameters = as_values(model.parameters(), "model.parameters()")
+        if (place := first_result(self.parameters)) >= 0:
+            raise ArgumentValueError(
+                f"model.parameters()[{place}] is a result: only leaves can learn."
+            )
         self.at, self.every = at, every
         # Only if they are given: other models need not know of devices.
         others: dict[str, Any] = {} if devices is None else {"devices": devices}
         self.compiled = model.compile(self.loss.function, at=at, backend=engine, **others)
-        self.held_out: Batch | None = None
         self.checkpoint = checkpoint
         self.history = History()
 
     # --- the loop -------------------------------------------------------------------------------
 
     def run(self, progress: bool) -> History:
-        moment, settings = Moment(self.weights(), self.optimiser.state), {}
+        moment, settings = Moment(self.weights(), self.optimiser.kept), {}
         if self.checkpoint is not None:
             settings = self.settings()
             found = read_checkpoint(self.checkpoint, settings, len(self.parameters))
             if found is not None:
                 moment, self.history = found
-        size, of_an_epoch = self.batch_size, -(-len(self.data.sequences) // self.batch_size)
+        size, of_an_epoch = self.batch_size, -(-len(self.data) // self.batch_size)
         try:
             self.put_back(moment)
             with progress_bar(progress, self.epochs, of_an_epoch) as tell:
                 while moment.epoch < self.epochs and not self.is_over(moment):
-                    order = batches(len(self.data.sequences), size, self.seed, moment.epoch)
-                    for places in order[moment.batch :]:
-                        moment = self.after_a_batch(moment, places)
+                    order = batches(len(self.data), size, self.seed, moment.epoch)[moment.batch :]
+                    left = self.data.take([place for places in order for place in places])
+                    parts = self.compiled.prepare_parts(left, size)
+                    for places, batch in zip(order, parts, strict=True):
+                        moment = self.after_a_batch(moment, places, batch)
                         done = moment.epoch * of_an_epoch + moment.batch
                         tell(done, moment.mean, moment.accuracy)
                     moment = self.after_an_epoch(moment)
@@ -170,29 +175,24 @@ class _Training:
             raise
         return self.history
 
-    def after_a_batch(self, moment: Moment, places: Sequence[int]) -> Moment:
+    def after_a_batch(self, moment: Moment, places: Sequence[int], batch: Batch) -> Moment:
         """The moment after one more batch, of the sequences at the places."""
         start = time.perf_counter()
-        sequences = [self.data.sequences[place] for place in places]
-        targets = [self.data.targets[place] for place in places]
-        batch = self.compiled.prepare(sequences, targets)
-        hits, judged = self.hits(batch, targets)
-        loss, slopes = self.compiled.loss_and_gradients(batch, threads=self.threads)
-        if not are_finite(loss, *slopes):
+        found, hits, judged = self.measure(moment, batch)
+        if not are_finite(found.loss, found.gradient):
             self.fail(moment, self.data, places)
-        self.optimiser.step(self.parameters, slopes)
-        weights = self.weights()
-        if not are_finite(*weights):
+        weights = self.optimiser.updated(moment.weights, found.gradient)
+        if not are_finite(0.0, weights):
             raise TrainingError(
                 f"epoch {moment.epoch + 1}: the step after batch {moment.batch + 1} makes a weight "
                 f"infinite, though its gradient is finite. {WAY_OUT}"
             )
         return moment._replace(
             weights=weights,
-            optimiser=self.optimiser.state,
+            optimiser=self.optimiser.kept,
             batch=moment.batch + 1,
             sequences=moment.sequences + len(places),
-            loss=moment.loss + loss * len(places),
+            loss=moment.loss + found.loss * len(places),
             hits=moment.hits + hits,
             judged=moment.judged + judged,
             seconds=moment.seconds + time.perf_counter() - start,
@@ -201,18 +201,16 @@ class _Training:
     def after_an_epoch(self, moment: Moment) -> Moment:
         """The moment before the next epoch; the history has an entry more."""
         start, best = time.perf_counter(), moment.best
+        self.assign(moment.weights)
         entry: dict[str, float | None] = {"loss": moment.mean, "accuracy": moment.accuracy}
         if self.validation is not None:
-            if self.held_out is None:
-                self.held_out = self.compiled.prepare(*self.validation)
-            loss, _ = self.compiled.loss_and_gradients(self.held_out, threads=self.threads)
-            if not are_finite(loss):
-                self.fail(moment, self.validation, range(len(self.validation.sequences)))
-            hits, judged = self.hits(self.held_out, self.validation.targets)
-            entry["validation_loss"] = loss
+            found, hits, judged = self.measure(moment, self.validation)
+            if not math.isfinite(found.loss):
+                self.fail(moment, self.validation, range(len(self.validation)))
+            entry["validation_loss"] = found.loss
             entry["validation_accuracy"] = hits / judged if judged else None
-            if self.patience is not None and (best is None or loss < best.loss):
-                best = Best(moment.epoch + 1, loss, moment.weights)
+            if self.patience is not None and (best is None or found.loss < best.loss):
+                best = Best(moment.epoch + 1, found.loss, moment.weights)
         entry["seconds"] = moment.seconds + time.perf_counter() - start
         for name, number in entry.items():
             if number is not None:
@@ -225,28 +223,30 @@ class _Training:
             return False
         return moment.epoch - moment.best.epoch >= self.patience
 
-    def hits(self, batch: Batch, targets: Sequence[Any]) -> tuple[int, int]:
-        """The numbers of hits and of outputs that were judged: 0 and 0 if the loss has no hits."""
-        if self.loss.hit is None:
-            return 0, 0
-        both: list[Any] = [self.compiled.predict(batch, threads=self.threads), targets]
-        outputs, goals = map(chain.from_iterable, both) if self.every else both
-        found = [is_hit(self.loss, z, goal) for z, goal in zip(outputs, goals, strict=True)]
-        return found.count(True), len(found)
+    def measure(self, moment: Moment, batch: Batch) -> tuple[Result, int, int]:
+        """The loss, its gradient, and the numbers of hits and of outputs that were judged.
 
-    def fail(self, moment: Moment, examples: Examples, places: Sequence[int]) -> None:
+        These are 0 if the loss has no hits.
+        """
+        judge = self.loss.hit is not None
+        found = self.compiled.run(batch, moment.weights, outputs=judge, threads=self.threads)
+        if not judge:
+            return found, 0, 0
+        return found, count_hits(self.loss, found.outputs, batch.aims()), len(found.outputs)
+
+    def fail(self, moment: Moment, data: Batch, places: Sequence[int]) -> None:
         """Raise the error that names the first sequence of a batch with a number not finite."""
-        learning, epoch = examples is self.data, f"epoch {moment.epoch + 1}"
+        learning, epoch = data is self.data, f"epoch {moment.epoch + 1}"
         argument = "data" if learning else "validation"
+        self.assign(moment.weights)
         for place in places:
-            sequence, target = examples.sequences[place], examples.targets[place]
-            batch = self.compiled.prepare([sequence], [target])
-            loss, slopes = self.compiled.loss_and_gradients(batch)
-            if not are_finite(loss, *(slopes if learning else [])):
-                assert batch.targets is not None
-                given = (self.compiled.objective, batch.sequences[0], batch.targets[0])
-                fault = find_fault(*given) or "the engine itself finds none."
-                what = "a gradient that is not finite" if are_finite(loss) else f"the loss {loss!r}"
+            batch = data.take([place])
+            loss, slopes, _ = self.compiled.run(batch)
+            if not are_finite(loss, slopes if learning else ()):
+                fault = find_fault(self.compiled.objective, *batch.pairs()[0])
+                fault = fault or "the engine itself finds none."
+                what = "a gradient that is not finite"
+                what = what if math.isfinite(loss) else f"the loss {loss!r}"
                 raise TrainingError(
                     f"{epoch}: sequences[{place}] of {argument} has {what}: {fault} {WAY_OUT}"
                 )
@@ -257,12 +257,15 @@ class _Training:
 
     # --- what a moment holds --------------------------------------------------------------------
 
-    def weights(self) -> list[float]:
-        return [parameter.data for parameter in self.parameters]
+    def weights(self) -> Any:
+        import numpy as np
 
-    def assign(self, weights: Sequence[float]) -> None:
-        for parameter, weight in zip(self.parameters, weights, strict=True):
-            parameter.data = weight
+        numbers = np.empty(len(self.parameters))
+        read_numbers(self.parameters, numbers)
+        return numbers
+
+    def assign(self, weights: Any) -> None:
+        assign_numbers(self.parameters, weights)
 
     def put_back(self, moment: Moment) -> None:
         """Restore the model, the optimiser and the history of the moment."""
@@ -274,10 +277,12 @@ class _Training:
         """What a checkpoint must have in common with the training that resumes from it."""
         given = {name: getattr(self, name) for name in ("at", "batch_size", "seed", "patience")}
         data = {"data": self.data, "validation": self.validation}
-        prints = {name: one and one.fingerprint() for name, one in data.items()}
+        prints = {name: one and fingerprint(one) for name, one in data.items()}
         return {"loss": self.loss.name, "optimiser": repr(self.optimiser), **given, **prints}
 
 
-def are_finite(*numbers: float) -> bool:
-    """Whether none of the numbers is NaN or infinite."""
-    return all(map(math.isfinite, numbers))
+def are_finite(loss: float, numbers: Any) -> bool:
+    """Whether neither a loss nor any of the numbers in an array is NaN or infinite."""
+    import numpy as np
+
+    return math.isfinite(loss) and bool(np.isfinite(numbers).all())

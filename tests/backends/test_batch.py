@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from autograd_rnn import RNN
+from autograd_rnn.backends import Backend
 
-from .steps import batch
+from .steps import agree, batch, flat
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
@@ -42,6 +43,44 @@ def test_a_batch_is_prepared_once(backend: str) -> None:
     ]:
         with pytest.raises(error, match=words):
             call()
+
+
+@pytest.mark.parametrize("at", ["last", "every"])
+@pytest.mark.parametrize("backend", sorted(Backend.kinds))
+def test_a_part_of_a_batch_in_one_pass(backend: str, at: str) -> None:
+    for package in Backend.kinds[backend].requires:
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    rnn = RNN.random(3, 2, seed=1)
+    compiled = rnn.compile("squared_error", at=at, backend=backend)
+    sequences, goals = batch(4, 20, 2, 3, at == "every")
+    places = [7, 3, 19, 0, 3, 11, 2, 5, 1]
+    chosen = [sequences[place] for place in places], [goals[place] for place in places]
+    data = compiled.prepare(sequences, goals)
+    part = data.take(places)
+    assert len(part) == 9
+    expected = compiled.loss_and_gradients(*chosen)
+    assert compiled.loss_and_gradients(part) == expected
+    assert compiled.loss_and_gradients(data) == compiled.loss_and_gradients(sequences, goals)
+    found = compiled.run(part, outputs=True)
+    assert compiled.run(part).outputs is None
+    agree((found.loss, found.gradient.tolist()), expected)
+    assert flat(found.outputs.tolist()) == pytest.approx(
+        flat(compiled.predict(chosen[0])), rel=1e-12
+    )
+    aims = part.aims().tolist()
+    assert aims == (chosen[1] if at == "last" else [one for goal in chosen[1] for one in goal])
+    # Numbers that are not those of the Values.
+    others = [weight.data / 2 for weight in rnn.parameters()]
+    halves = compiled.run(part, others)
+    for weight, number in zip(rnn.parameters(), others, strict=True):
+        weight.data = number
+    assert compiled.loss_and_gradients(part) == (halves.loss, halves.gradient.tolist())
+    with pytest.raises(
+        ValueError, match=r"one for each of the 18 parameters, not the shape \(2,\)"
+    ):
+        compiled.run(part, [1.0, 2.0])
+    with pytest.raises(IndexError):
+        data.take([20])
 
 
 def test_sequences_may_be_arrays_numbers_or_fractions() -> None:

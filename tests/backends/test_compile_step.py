@@ -5,10 +5,10 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, Value, compile_step, copies, ops
+from autograd_rnn import RNN, Value, compile_step, copies, ops, where
 from autograd_rnn.backends.llvm.vector_math import definition
 from autograd_rnn.backends.traced import find_groups, trace_step
 from autograd_rnn.ops.op import CALL
@@ -41,6 +41,9 @@ ANY_NUMBER += [-math.inf, math.nan, 709.5, -745.1, 40.0, -3.0]
 
 
 @given(st.integers(0, 2**32), st.booleans())
+@example(3594, False)  # a condition, and weights, that only what is not chosen depends on
+@example(69, False)  # a choice that is the condition of another
+@example(427, True)  # a weight that is a condition, and more
 @settings(max_examples=12)
 def test_exact_code_has_the_bits_of_the_engine_for_any_numbers(seed: int, every: bool) -> None:
     plan, chance = Plan(seed, tuple(ops.TABLE)), random.Random(seed + 1)
@@ -65,6 +68,31 @@ def test_exact_code_has_the_bits_of_the_engine_for_any_numbers(seed: int, every:
             assert (exact, str(error)[:24]) == (True, "exact=True cannot be had")  # noqa: PT017
             continue
         assert bits(found[:3]) == bits(expected[:3]), backend
+
+
+@pytest.mark.parametrize(("backend", "exact"), [*CLOSE, *BIT_FOR_BIT])
+def test_nan_in_what_is_masked_harms_no_weight(backend: str, exact: bool) -> None:
+    """Also where the weights are of the masked branch alone, and its matrix product remains."""
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        rows = [w[3 * k] + w[3 * k + 1] * x[1] + w[3 * k + 2] * state[0] for k in range(3)]
+        loss = where(x[0], rows[0].exp() + rows[1].tanh() * rows[2], 0.0)
+        return (state[0] + loss,), loss
+
+    def mean(output: Any, target: Any) -> Any:
+        return output
+
+    weights = [Value(number / 8) for number in range(9)]
+    given = (step, mean, weights, [0.5])
+    batch = ([[[1, 0.5], [0, math.nan]], [[0, math.inf], [1, 2]]], [[0, 0], [0, 0]])
+    compiled = compile_step(*given, at="every", backend=backend, exact=exact)
+    found = compiled.loss_and_gradients(*batch)
+    expected = compile_step(*given, at="every", backend="eager").loss_and_gradients(*batch)
+    assert all(map(math.isfinite, flat(expected)))
+    agree(found, expected)
+    if not exact and backend != "python":
+        (group,) = trace_step(compiled.objective, [1, 2], [0]).groups
+        assert len(group.rows) == 3
 
 
 @given(st.integers(0, 2**32), st.booleans())

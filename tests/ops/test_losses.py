@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ from autograd_rnn import (
     softmax,
     squared_error,
 )
-from autograd_rnn.ops.losses import LOSSES, as_loss, check_target, is_hit
+from autograd_rnn.ops.losses import LOSSES, as_loss, check_target, count_hits, is_hit
 
 logits = st.floats(-1000, 1000)
 
@@ -135,6 +136,30 @@ def test_hits() -> None:
     assert is_hit(LOSSES["cross_entropy"], [0.5, 2.0, 1.0], [0.2, 0.5, 0.3]) is True
     assert is_hit(LOSSES["squared_error"], 1.0, 1.0) is None
     assert is_hit(as_loss(lambda z, t: z), 1.0, 1.0) is None
+
+
+@given(st.data())
+def test_hits_of_arrays_are_those_of_each_output(data: st.DataObject) -> None:
+    count, size = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4))
+    number = st.sampled_from([-2.0, -0.5, 0.0, 0.25, 0.5, 3.0])
+
+    def rows(width: int, entry: st.SearchStrategy[float]) -> Any:
+        row = st.lists(entry, min_size=width, max_size=width)
+        return np.array(data.draw(st.lists(row, min_size=count, max_size=count)))
+
+    outputs = rows(size, number)
+    for name, loss in LOSSES.items():
+        if loss.hit is None:
+            continue
+        several = [rows(size, st.sampled_from([0.0, 0.5, 0.75, 1.0]))]
+        if name == "cross_entropy":
+            several.append(rows(1, st.integers(0, size - 1).map(float)))
+        for targets in several:
+            alone = Loss(name, loss.function, hit=loss.hit)
+            found = count_hits(loss, outputs, targets)
+            assert found == count_hits(alone, outputs, targets)
+            pairs = zip(outputs.tolist(), targets.tolist(), strict=True)
+            assert found == sum(bool(is_hit(loss, *pair)) for pair in pairs)
 
 
 def test_refusals() -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..backend import Result
 from ..batch import Batch
-from ..numpy import NumPy
+from ..numpy.backend import NumPy
 
 if TYPE_CHECKING:
     from .shared import SharedScan
@@ -20,7 +21,7 @@ class JAX(NumPy):
     """
 
     name = "jax"
-    requires = ("jax", "numpy")
+    requires = ("jax",)
     devices = True
     speed = 0
 
@@ -44,20 +45,18 @@ class JAX(NumPy):
         """The sequences side by side, on their devices: see `Packed`."""
         from .shared import pack
 
-        return pack(batch, self.objective.every, self.mesh)
+        return pack(batch, self.mesh)
 
-    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        loss, gradient, wrong = self.scan("gradient", self.objective.numbers, packed)
-        self.refuse(packed.batch, wrong.nonzero()[0], with_loss=True)
-        return float(loss), gradient
+    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
+        name = "both" if outputs else "gradient"
+        loss, gradient, wrong, *found = self.scan(name, numbers, packed)
+        self.refuse(packed.batch, numbers, wrong.nonzero()[0], loss=True)
+        return Result(float(loss), gradient, packed.in_order(found[0]) if outputs else None)
 
-    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        outputs, wrong = self.scan("outputs", self.objective.numbers, packed)
-        self.refuse(packed.batch, wrong.nonzero()[0], with_loss=False)
-        if not self.objective.every:
-            return list(outputs[0].T[: len(packed.batch)])
-        sequences = enumerate(packed.batch.sequences)
-        return [outputs[len(outputs) - len(xs) :, :, place] for place, xs in sequences]
+    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
+        outputs, wrong = self.scan("outputs", numbers, packed)
+        self.refuse(packed.batch, numbers, wrong.nonzero()[0], loss=False)
+        return packed.in_order(outputs)
 
-    def per_step(self, packed: Any) -> Sequence[Any]:
-        return super().per_step(super().pack(packed.batch))
+    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
+        return super().per_step(super().pack(packed.batch), numbers)

@@ -80,17 +80,18 @@ class Scan:
 
     def loss(
         self, numbers: Any, inputs: Any, targets: Any, sizes: Any, *, ragged: bool
-    ) -> tuple[Any, Any]:
-        """The sum of the losses, and for each sequence whether a guard fails.
+    ) -> tuple[Any, tuple[Any, Any]]:
+        """The sum of the losses, and for each sequence whether a guard fails, with the outputs.
 
         The loss of a sequence is that of its last step, or the mean over its steps if `every`.
         """
         given = (numbers, inputs, targets, sizes if ragged else None)
-        found, wrong = self._scanned(*given, [self.traced.loss], loss=True)
-        losses = found.sum(axis=0)[0]
+        results = [self.traced.loss, *self.traced.output]
+        found, wrong = self._scanned(*given, results, loss=True)
+        losses = found[:, 0].sum(axis=0)
         if self.every:
             losses = losses / jnp.maximum(sizes, 1)
-        return jnp.where(sizes > 0, losses, 0.0).sum(), wrong
+        return jnp.where(sizes > 0, losses, 0.0).sum(), (wrong, found[:, 1:])
 
     def outputs(self, numbers: Any, inputs: Any, sizes: Any, *, ragged: bool) -> tuple[Any, Any]:
         """The outputs, steps by entries by sequences, of one step unless `every`; and as above."""

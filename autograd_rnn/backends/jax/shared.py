@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +25,13 @@ class Packed(NamedTuple):
     arrays: tuple[Any, Any, Any]  # inputs, targets, sizes
     ragged: bool
     batch: Batch
+
+    def in_order(self, outputs: Any) -> Any:
+        """The outputs, steps by entries by sequences, as rows: those of each sequence in turn."""
+        if not self.batch.every:
+            return outputs[0].T[: len(self.batch)]
+        parts = enumerate(self.batch.lengths)
+        return np.concatenate([outputs[len(outputs) - size :, :, k] for k, size in parts])
 
 
 def rounded(number: int) -> int:
@@ -63,7 +69,7 @@ def as_mesh(devices: Any) -> Mesh:
     return mesh
 
 
-def pack(batch: Batch, every: bool, mesh: Mesh | None) -> Packed:
+def pack(batch: Batch, mesh: Mesh | None) -> Packed:
     """The sequences side by side, padded to one of few shapes, on their devices.
 
     Only a common length is kept.  The batch is padded with copies of the first sequence, which
@@ -72,21 +78,25 @@ def pack(batch: Batch, every: bool, mesh: Mesh | None) -> Packed:
     given, shards = len(batch), 1 if mesh is None else mesh.size
     count = shards * rounded(-(-given // shards))
     sizes = np.zeros(count, dtype=np.int32)
-    sizes[:given] = [len(xs) for xs in batch.sequences]
+    sizes[:given] = batch.lengths
     most = int(sizes.max())
     ragged = given == 1 or bool((sizes[:given] < most).any())
     steps = rounded(most) if ragged else most
 
-    def spread(vectors: Sequence[Any], steps: int) -> Any:
-        array = np.zeros((count, steps, len(vectors[0][0])))
-        for row, part in zip_longest(array, vectors, fillvalue=vectors[0]):
-            row[steps - len(part) :] = part
-        return np.ascontiguousarray(array.transpose(1, 2, 0))
+    # What fills the batch is a copy of the first sequence; a step before the first one is 0.
+    who = np.arange(count)
+    who[given:] = 0
+    first = (batch.starts + batch.lengths)[who] - steps
+    rows = first + np.arange(steps)[:, None]
+    rows[rows < batch.starts[who]] = 0
+
+    def spread(vectors: Any, rows: Any) -> Any:
+        return np.ascontiguousarray(np.moveaxis(vectors[rows], -1, -2))
 
     targets = None
     if batch.targets is not None:
-        targets = spread(batch.targets, steps) if every else spread(batch.targets, 1)[0]
-    arrays = spread(batch.sequences, steps), targets, sizes
+        targets = spread(batch.targets, rows if batch.every else batch.goals[who])
+    arrays = spread(batch.inputs, rows), targets, sizes
     with jax.enable_x64(True):
         placed = None
         if mesh is not None:
@@ -110,7 +120,7 @@ class SharedScan:
         self.compiled: dict[tuple[str, bool], Any] = {}
 
     def __call__(self, name: str, parameters: Sequence[float], packed: Packed) -> Any:
-        """The results of the function "gradient" or "outputs"."""
+        """The results of the function "gradient", "outputs" or "both"."""
         numbers = np.array(parameters, dtype=float)
         key = (name, packed.ragged)
         with jax.enable_x64(True):
@@ -120,12 +130,16 @@ class SharedScan:
 
     def made(self, name: str, ragged: bool, arrays: Any) -> Any:
         """The function of that name, which JAX compiles once for each shape of a batch."""
-        functions: Any = {"gradient": self._gradient, "outputs": self._outputs}
+        functions: Any = {"gradient": self._gradient, "both": self._both, "outputs": self._outputs}
         function, mesh = partial(functions[name], ragged), self.mesh
         if mesh is None:
             return function
         whole, last = PartitionSpec(), spec(mesh, 1)
-        results = {"gradient": (whole, whole, last), "outputs": (spec(mesh, 3), last)}
+        results = {
+            "gradient": (whole, whole, last),
+            "both": (whole, whole, last, spec(mesh, 3)),
+            "outputs": (spec(mesh, 3), last),
+        }
         return jax.shard_map(
             function,
             mesh=mesh,
@@ -136,11 +150,14 @@ class SharedScan:
         )
 
     def _gradient(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
+        return self._both(ragged, numbers, *arrays)[:3]
+
+    def _both(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
         function = jax.value_and_grad(partial(self.scan.loss, ragged=ragged), has_aux=True)
-        (loss, wrong), slopes = function(numbers, *arrays)
+        (loss, (wrong, outputs)), slopes = function(numbers, *arrays)
         if self.mesh is not None:
             loss, slopes = jax.lax.psum((loss, slopes), self.mesh.axis_names)
-        return loss, slopes, wrong
+        return loss, slopes, wrong, outputs
 
     def _outputs(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
         inputs, _, sizes = arrays

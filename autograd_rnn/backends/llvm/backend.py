@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from ..backend import Result
 from ..batch import Batch
-from ..numpy import NumPy
+from ..numpy.backend import NumPy
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -20,36 +21,37 @@ class Native(NumPy):
     """
 
     name = "native"
-    requires = ("llvmlite", "numpy")
+    requires = ("llvmlite",)
     exact = True
     speed = 3
 
     @cached_property
     def kernel(self) -> Callable[..., Kernel]:
-        """The machine code for gradients, or with `predict` for outputs, compiled once."""
+        """The machine code for a `gradient`, for `outputs`, or for both, compiled once."""
         from .kernel import Kernel
 
-        options = {"every": self.objective.every, "exact": self.bit_for_bit}
-        return cache(partial(Kernel, self.traced, **options))
+        given, every = (self.traced, self.objective.state), self.objective.every
+        return cache(partial(Kernel, *given, every=every, exact=self.bit_for_bit))
 
     def pack(self, batch: Batch) -> Any:
         """The sequences in blocks: see `Blocks`."""
+        return self.pack_all([batch])[0]
+
+    def pack_all(self, batches: Sequence[Batch]) -> Sequence[Any]:
         from .jit import host_lanes
         from .kernel import make_blocks
 
-        return make_blocks(batch, host_lanes(), self.objective.every)
+        return make_blocks(batches, host_lanes())
 
-    def run(self, packed: Any, threads: int) -> tuple[float, Sequence[float]]:
-        given = (packed, self.objective.numbers, self.objective.state, threads)
-        loss, gradient, flagged = self.kernel(predict=False).run(*given)
-        self.refuse(packed.batch, flagged, with_loss=True)
-        return loss, gradient
+    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
+        found, flagged = self.kernel(gradient=True, outputs=outputs).run(packed, numbers, threads)
+        self.refuse(packed.batch, numbers, flagged, loss=True)
+        return found
 
-    def predict(self, packed: Any, threads: int) -> Sequence[Any]:
-        given = (packed, self.objective.numbers, self.objective.state, threads)
-        outputs, flagged = self.kernel(predict=True).predict(*given)
-        self.refuse(packed.batch, flagged, with_loss=False)
-        return outputs
+    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
+        found, flagged = self.kernel(gradient=False, outputs=True).run(packed, numbers, threads)
+        self.refuse(packed.batch, numbers, flagged, loss=False)
+        return found.outputs
 
-    def per_step(self, packed: Any) -> Sequence[Any]:
-        return super().per_step(super().pack(packed.batch))
+    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
+        return super().per_step(super().pack(packed.batch), numbers)

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from ...ops.op import Op
 from ...program.writer import Guard
-from ..traced import TracedStep, read_by_rules
+from ..traced import TracedStep, carried_states, read_by_rules
 from .builder import Builder, Lane
 from .layout import TILE, Layout
-from .orders import carried_states, sweep_orders
+from .orders import sweep_orders
 from .products import add_outer_products, find_run, multiply, multiply_transposed
 from .vector_math import definition, support
 
@@ -83,25 +83,26 @@ class StepCode:
             return w.load(self.record, layout.rows[g] + j)
         return w.load(self.record, layout.saved[number])
 
-    def forward(self, t: str, last: bool, outputs: str = "") -> None:
-        """The values of the step, its record, the state after it, and its loss.
+    def forward(self, t: str, last: bool, gradient: bool, outputs: str) -> None:
+        """The values of the step, and the state after it.
 
-        With a pointer to `outputs`, these are stored there in place of a record and a loss.
+        For a `gradient`, these are a record and the loss; the outputs are stored where the pointer
+        to `outputs` is, unless that is empty.
         """
-        w, traced, predict = self.w, self.traced, bool(outputs)
+        w, traced = self.w, self.traced
         self._begin(t, last)
-        guards = traced.guards(loss=self.has_loss and not predict)
-        wanted = (traced.output if predict else (traced.loss,)) if self.has_loss else ()
-        results = [*([] if last else traced.states), *wanted]
-        self._compute(traced.needed(results, guards), keep=not predict)
+        has_loss = self.has_loss and gradient
+        shown = traced.output if self.has_loss and outputs else ()
+        guards = traced.guards(loss=has_loss)
+        results = [*([] if last else traced.states), *([traced.loss] if has_loss else []), *shown]
+        self._compute(traced.needed(results, guards), keep=gradient)
         for guard in guards:
             self._check(guard)
-        if predict:
-            if self.every:
-                outputs = w.at(outputs, w.integer("mul", t, max(1, len(wanted))))
-            for place, number in enumerate(wanted):
-                w.store(self._get(number), outputs, place)
-        elif self.has_loss:
+        if shown and self.every:
+            outputs = w.at(outputs, w.integer("mul", t, len(shown)))
+        for place, number in enumerate(shown):
+            w.store(self._get(number), outputs, place)
+        if has_loss:
             loss = w.select(self.active, self._get(traced.loss), self.neutral)
             w.store(w.let(f"fadd {w.vector} {w.load(self.loss)}, {loss}"), self.loss)
         if not last:
@@ -259,22 +260,29 @@ class StepCode:
 
 ARRAYS: Final = (
     *("packed", "parameters", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
-    *("shares", "initial", "gradient", "tape", "scratch", "losses", "all_flags"),
+    *("shares", "initial", "gradient", "tape", "scratch", "losses", "all_flags", "all_outputs"),
 )
 
 
 def emit(
-    traced: TracedStep, lanes: int, *, every: bool, exact: bool = False, predict: bool = False
+    traced: TracedStep,
+    lanes: int,
+    *,
+    every: bool,
+    exact: bool = False,
+    gradient: bool = True,
+    outputs: bool = False,
 ) -> tuple[str, Layout]:
-    """The LLVM text of `run`, which adds up losses and gradients over blocks of sequences.
+    """The LLVM text of `run`, which goes over blocks of sequences.
 
-    A block has a sequence per lane, all ending at the same step.  Only the last step has a loss, or
-    with `every` each step, and their mean counts.  With `exact`, each block has a gradient of its
-    own, and nothing is fused or reordered; with `predict`, outputs are in the place of gradients.
+    A block has a sequence per lane, all ending at the same step.  For a `gradient`, losses and
+    gradients are added up; `outputs` are stored.  Only the last step has a loss and an output, or
+    with `every` each step, and the mean of the losses counts.  With `exact`, each block has a
+    gradient of its own, and nothing is fused or reordered.
     """
     layout = Layout(traced, [] if exact else traced.groups, exact=exact)
     w = Builder(lanes, exact)
-    step = StepCode(w, layout, every, exact and not predict)
+    step = StepCode(w, layout, every, exact and gradient)
     arrays = ", ".join([f"ptr noalias %{name}" for name in ARRAYS])
     w.text.append(f"define void @run({arrays}, i64 %first, i64 %end) #0 {{")
     w.label("entry")
@@ -291,16 +299,17 @@ def emit(
         step.targets = w.at("%all_targets", w.integer("mul", row, max(1, traced.targets)))
         for place in range(traced.state_count):
             w.store(w.load("%initial", place), "%tape", place)
-        if exact and not predict:
+        if exact and gradient:
             step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.gradient)))
-        outputs = ""
-        if predict:
-            outputs = w.at("%gradient", w.integer("mul", row, max(1, len(traced.output))))
+        shown = ""
+        if outputs:
+            shown = w.at("%all_outputs", w.integer("mul", row, max(1, len(traced.output))))
         before_last = w.integer("sub", length, 1)
-        forward = partial(step.forward, last=False, outputs=outputs)
-        w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, forward))
-        step.forward(before_last, True, outputs)
-        if predict:
+        forward = partial(step.forward, gradient=gradient, outputs=shown)
+        inner = partial(forward, last=False)
+        w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, inner))
+        forward(before_last, last=True)
+        if not gradient:
             return
         step.backward(before_last, last=True)
         second_last = w.integer("sub", length, 2)

@@ -1,28 +1,12 @@
-"""The order of a backward sweep over the lines of a step, and the states it goes through."""
+"""The order of a backward sweep over the lines of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ...errors import ArgumentValueError
 from ...graph.walk import depth_first
-from ..traced import TracedStep
-
-
-def carried_states(traced: TracedStep) -> list[int]:
-    """The places of the states through which later losses depend on a step."""
-    found: set[int] = set()
-    while True:
-        more = found | _read(traced, [traced.loss, *[traced.states[place] for place in found]])
-        if more == found:
-            return sorted(found)
-        found = more
-
-
-def _read(traced: TracedStep, results: Sequence[int]) -> set[int]:
-    """The places of the states that a sweep from the results comes to."""
-    return {n - traced.state for n in traced.swept(results) if traced.state <= n < traced.input}
+from ..traced import TracedStep, carried_states, states_read
 
 
 def sweep_orders(traced: TracedStep, every: bool) -> tuple[list[int], list[int]]:
@@ -59,8 +43,8 @@ def sweep_orders(traced: TracedStep, every: bool) -> tuple[list[int], list[int]]
             for position, operand in enumerate(operands(node) if node[0] else ()):
                 sums.setdefault(operand, []).append((node, position))
     alike = all(order == inner for order in orders[:-1]) and both[0] == both[1]
-    first = _read(traced, [traced.loss])
-    after = _read(traced, [*[traced.states[k] for k in first], *[traced.loss] * every])
+    first = states_read(traced, [traced.loss])
+    after = states_read(traced, [*[traced.states[k] for k in first], *[traced.loss] * every])
     if not alike or len(set(lines)) < len(lines) or not first == after == set(carried):
         raise ArgumentValueError(
             "exact=True cannot be had for this step in native code: the engine does not sweep it "

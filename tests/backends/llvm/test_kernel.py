@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autograd_rnn import RNN
@@ -24,20 +25,23 @@ def test_lanes_of_any_width(lanes: int, every: bool, exact: bool) -> None:
     eager = rnn.compile("squared_error", at="every" if every else "last", backend="eager")
     sequences, goals = batch(5, 13, 2, 5, every)
     traced = trace_step(eager.objective, sequences[0][0], [0.0] * 5, share=not exact)
-    kernel = Kernel(traced, every=every, lanes=lanes, exact=exact)
-    blocks = make_blocks(as_batch(sequences, goals, every=every, arrays=True), lanes, every)
-    numbers = [w.data for w in rnn.parameters()]
-    total, slopes, flagged = kernel.run(blocks, numbers, [0.0] * 5, 2)
+    (blocks,) = make_blocks([as_batch(sequences, goals, every=every)], lanes)
+    numbers = np.array([w.data for w in rnn.parameters()])
     loss, gradient = eager.loss_and_gradients(sequences, goals)
-    assert total / 13 == pytest.approx(loss, rel=1e-12)
-    assert slopes / 13 == pytest.approx(gradient, rel=1e-9, abs=1e-13)
-    assert not exact or list(slopes / 13) == gradient
-    assert flagged == []
-    forward = Kernel(traced, every=every, lanes=lanes, predict=True)
-    outputs, flagged = forward.predict(blocks, numbers, [0.0] * 5, 2)
-    assert flat([one.tolist() for one in outputs]) == pytest.approx(
-        flat(eager.predict(sequences)), rel=1e-12
-    )
+    expected = flat(eager.predict(sequences))
+    for outputs in (False, True):
+        options = {"every": every, "lanes": lanes, "exact": exact, "outputs": outputs}
+        kernel = Kernel(traced, [0.0] * 5, **options)
+        (total, slopes, shown), flagged = kernel.run(blocks, numbers, 2)
+        assert total / 13 == pytest.approx(loss, rel=1e-12)
+        assert slopes / 13 == pytest.approx(gradient, rel=1e-9, abs=1e-13)
+        assert not exact or list(slopes / 13) == gradient
+        assert flagged == []
+        if outputs:
+            assert flat(shown.tolist()) == pytest.approx(expected, rel=1e-12)
+    forward = Kernel(traced, [0.0] * 5, every=every, lanes=lanes, gradient=False, outputs=True)
+    (_, _, shown), flagged = forward.run(blocks, numbers, 2)
+    assert flat(shown.tolist()) == pytest.approx(expected, rel=1e-12)
 
 
 def test_several_threads_at_once() -> None:

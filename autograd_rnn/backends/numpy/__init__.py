@@ -1,0 +1,1 @@
+"""The step as source for NumPy, over all sequences at once."""

@@ -1,0 +1,110 @@
+"""Batches of sequences as arrays with a column for each sequence at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import BranchChanged
+from ...program.printing import in_words
+from ...program.program import Program
+from ...program.writer import Guard
+from ..batch import Batch
+
+
+class Columns(NamedTuple):
+    """Sequences side by side, the longest first, all ending together, so that none is padded.
+
+    `inputs` and `targets` have a row per entry, and a column for each sequence at each step: at
+    step t those in `spans[t]`, from the first to before the last, for sequences that have begun.
+    `targets` has only the columns of the last step unless there is one at every step.  `order` has
+    the place of each sequence, `lengths` its steps; `who` the sequence of a column in that order,
+    and `rows` the place of each column among the steps of the sequences one after the other.
+    """
+
+    spans: list[tuple[int, int]]
+    inputs: Any
+    targets: Any
+    order: Any
+    lengths: Any
+    who: Any
+    rows: Any
+
+    @property
+    def sequences(self) -> int:
+        """The number of sequences."""
+        return len(self.order)
+
+    @property
+    def total(self) -> int:
+        """The number of columns."""
+        return len(self.who)
+
+    def in_order(self, rows: Any) -> Any:
+        """Rows of the columns, or of those of the last step, in the order of the sequences."""
+        return in_place(rows, self.rows if len(rows) == self.total else self.order)
+
+    def by_sequence(self, rows: Any) -> list[Any]:
+        """The rows of the columns of each sequence."""
+        ends = np.cumsum(in_place(self.lengths, self.order))
+        return np.split(in_place(rows, self.rows), ends[:-1])
+
+    def check(
+        self, program: Program, guards: Sequence[Guard], pairs: Sequence[Any], first: int
+    ) -> None:
+        """`BranchChanged` for the first column, from `first` on, in which a guard fails."""
+        found = []
+        for guard, pair in zip(guards, pairs, strict=True):
+            both = [np.broadcast_to(np.ravel(one), self.total - first) for one in pair]
+            wrong = np.flatnonzero(guard.fails(*both))
+            if len(wrong):
+                x, y = [float(one[wrong[0]]) for one in both]
+                found.append((int(wrong[0]), in_words(program, guard, "step", x, y)))
+        if not found:
+            return
+        place, said = min(found)
+        column = int(self.who[first + place])
+        t = next(t for t, (_, end) in enumerate(self.spans) if first + place < end)
+        step = t - len(self.spans) + int(self.lengths[column]) + 1
+        raise BranchChanged(
+            f"sequences[{self.order[column]}], step {step}: {said}. Write it with maximum, relu or "
+            f"step, which need no comparison, or choose backend='eager'."
+        )
+
+
+def longest_first(batch: Batch) -> tuple[Any, Any]:
+    """The places of the sequences, sorted by length, and their lengths in that order."""
+    order = np.argsort(-batch.lengths, kind="stable")
+    return order, batch.lengths[order]
+
+
+def in_place(rows: Any, order: Any) -> Any:
+    """The rows, which are in this order, in the order of their places."""
+    found = np.empty_like(rows)
+    found[order] = rows
+    return found
+
+
+def pack(batch: Batch) -> Columns:
+    """The sequences of a batch side by side, and their targets."""
+    order, lengths = longest_first(batch)
+    steps = int(lengths[0])
+    active = np.searchsorted(-lengths, np.arange(steps) - steps, "right")
+    ends = np.cumsum(active)
+    times = np.repeat(np.arange(steps), active)
+    who = np.arange(ends[-1]) - (ends - active)[times]
+
+    def places(starts: Any) -> Any:
+        """The place of each step, if the sequences have theirs from these starts on."""
+        return (starts[order] + lengths - steps)[who] + times
+
+    index, rows = places(batch.starts), places(np.cumsum(batch.lengths) - batch.lengths)
+    goals = np.empty((0, len(order)))
+    if batch.targets is not None:
+        chosen = index if batch.every else batch.goals[order]
+        goals = np.ascontiguousarray(batch.targets.take(chosen, axis=0).T)
+    inputs = np.ascontiguousarray(batch.inputs.take(index, axis=0).T)
+    spans = [*zip((ends - active).tolist(), ends.tolist(), strict=True)]
+    return Columns(spans, inputs, goals, order, lengths, who, rows)

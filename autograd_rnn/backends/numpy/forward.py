@@ -1,0 +1,254 @@
+"""The source of a step over a batch of sequences by NumPy: its values, its losses and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .phases import CONSTANTS, PARAMETERS, TARGETS, Operation, Phases, Piece, Product, Wave
+
+
+class Forward:
+    """The source in the making.
+
+    B are blocks at all steps, a column for each sequence at each step, b those of a step or of the
+    last one, and T lists of these; x are the states after a step, I the initial ones; M are the
+    matrices of products, and R the rest of their rows.  The columns of a step are those from lo to
+    hi.  P are the parameters as a column, N as a vector with a 0 at its end, C the constants, and Y
+    the targets.
+    """
+
+    def __init__(self, phases: Phases, state: Sequence[float]) -> None:
+        self.phases = phases
+        self.names: dict[str, Any] = {"np": np, "inf": np.inf, "nan": np.nan}
+        self.names["constants"] = np.array(phases.traced.constants)[:, None]
+        for block, run in zip(phases.state_blocks, phases.states, strict=True):
+            self.names[f"I{block}"] = np.array([state[place] for place in run])[:, None]
+        #: Lines before the steps, those in a step with the block that they end, and those after.
+        self.head: list[str] = []
+        self.loop: list[tuple[int, str]] = []
+        self.rest: list[str] = []
+        self.during = {*phases.state_blocks, *[one.block for one in phases.during]}
+        self.late_blocks = {one.block for one in phases.after}
+        #: Blocks of steps that are kept, those that are joined, and blocks read by the steps.
+        self.taped: set[int] = set()
+        self.whole: set[int] = set()
+        self.read: set[int] = set()
+
+    def bind(self, thing: Any) -> str:
+        name = f"k{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+    # --- values ---------------------------------------------------------------------------------
+
+    def block(self, block: int, kind: str) -> str:
+        """A block: b of a step, B at all steps, L at all that have a loss."""
+        if block == PARAMETERS:
+            return "P"
+        if block == CONSTANTS:
+            return "C"
+        if block == TARGETS:
+            return "Y"
+        if block in self.late_blocks:
+            return f"b{block}"
+        if kind == "L":
+            if self.phases.every:
+                return self.block(block, "B")
+            return f"b{block}" if block in self.during else f"B{block}[:, first:]"
+        if block not in self.during:
+            if kind == "b":
+                self.read.add(block)
+            return f"{kind}{block}"
+        if kind == "B":
+            self.whole.add(block)
+            self.taped.add(block)
+        return f"{kind}{block}"
+
+    def rows(self, name: str, rows: Any) -> str:
+        if rows is None:
+            return name
+        if isinstance(rows, slice):
+            return f"{name}[{rows.start}:{rows.stop}]"
+        return f"{name}[{self.bind(rows)}]"
+
+    def value(self, operand: Any, kind: str) -> str:
+        if isinstance(operand, Piece):
+            return self.rows(self.block(operand.block, kind), operand.rows)
+        return self.bind(operand)
+
+    def vector(self, pieces: Sequence[Piece], kind: str, width: str) -> str:
+        if len(pieces) == 1:
+            return self.value(pieces[0], kind)
+        parts = [
+            f"np.broadcast_to({self.value(one, kind)}, ({one.size}, {width}))"
+            if is_narrow(one)
+            else self.value(one, kind)
+            for one in pieces
+        ]
+        return f"np.concatenate(({', '.join(parts)},))"
+
+    # --- forward --------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        phases = self.phases
+        every = phases.every
+        for one in phases.before:
+            self.head += self.compute(one, "B", "total")
+        for product in phases.during:
+            if isinstance(product, Product):
+                self.head += self.outer(product)
+        for one in phases.during:
+            for line in self.step(one):
+                self.loop.append((-1, line))
+            self.loop.append((one.block, ""))
+        width = "total" if every else "count"
+        for one in phases.after:
+            self.rest += self.compute(one, "L", width)
+        self.check(phases.guards, "B", "0")
+        self.check(phases.guards_of_loss, "L", "first")
+        self.rest.append("losses = gradient = outputs = None")
+        if phases.has_loss:
+            row = f"np.broadcast_to({self.vector(phases.loss, 'L', width)}, (1, {width}))[0]"
+            self.rest.append(f"losses = {row}")
+            if every:
+                self.rest.append("losses = np.bincount(who, losses, count) / lengths")
+        if phases.output:
+            rows = self.vector(phases.output, "L", width)
+            self.rest.append(
+                f"outputs = np.broadcast_to({rows}, ({len(phases.traced.output)}, {width})).T"
+            )
+        if phases.has_loss:
+            self.backward(width)
+        return self.assembled()
+
+    def compute(self, one: Operation, kind: str, width: str) -> list[str]:
+        """The lines that compute an operation before or after time."""
+        name = f"{'B' if kind == 'B' else 'b'}{one.block}"
+        if isinstance(one, Wave):
+            lines = [f"{name} = {self.call(one, kind, width)}"]
+            narrow = all(map(is_narrow, one.operands))
+        else:
+            lines, narrow = self.offsets(one), all(map(is_narrow, one.vector))
+            lines.append(f"{name} = M{one.block} @ {self.vector(one.vector, kind, width)}")
+            lines.append(
+                f"{name} += R{one.block}" if not narrow else f"{name} = {name} + R{one.block}"
+            )
+            lines.insert(0, f"M{one.block} = N.take({self.bind(one.weights)})")
+        if narrow:
+            lines.append(f"{name} = np.broadcast_to({name}, ({one.size}, {width}))")
+        return lines
+
+    def call(self, wave: Wave, kind: str, width: str) -> str:
+        """The rows of a wave."""
+        given = ", ".join([self.value(operand, kind) for operand in wave.operands])
+        found = f"{self.bind(wave.function)}({given})"
+        if wave.size > 1 and all(getattr(one, "spread", True) for one in wave.operands):
+            return f"np.broadcast_to({found}, ({wave.size}, {width}))"  # its lines are all alike
+        return found
+
+    def offsets(self, product: Product) -> list[str]:
+        """The offsets of a product as a column."""
+        index = np.empty(product.size, dtype=int)
+        for part in product.parts:
+            index[slice(None) if part.rows is None else part.rows] = part.biases
+        return [f"R{product.block} = N.take({self.bind(index[:, None])})"]
+
+    def outer(self, product: Product) -> list[str]:
+        """The matrix of a product, and the part of its rows that comes from no state."""
+        name = f"R{product.block}"
+        lines = [f"M{product.block} = N.take({self.bind(product.weights)})"]
+        if len(product.parts) == 1 and product.parts[0].vector:
+            (part,) = product.parts
+            matrix = f"N.take({self.bind(part.weights)})"
+            lines.append(f"{name} = {matrix} @ {self.vector(part.vector, 'B', 'total')}")
+            lines.append(f"{name} += N.take({self.bind(part.biases[:, None])})")
+            return lines
+        lines += self.offsets(product)
+        if any(part.vector for part in product.parts):
+            lines.append(f"{name} = {name}.repeat(total, 1)")
+        for part in product.parts:
+            if part.vector:
+                matrix = f"N.take({self.bind(part.weights)})"
+                found = f"{matrix} @ {self.vector(part.vector, 'B', 'total')}"
+                lines.append(f"{self.rows(name, part.rows)} += {found}")
+        return lines
+
+    def step(self, one: Operation) -> list[str]:
+        """The lines of an operation at a step."""
+        if isinstance(one, Wave):
+            return [f"b{one.block} = {self.call(one, 'b', 'hi - lo')}"]
+        name = f"b{one.block}"
+        wide = any(part.vector for part in one.parts)
+        return [
+            f"{name} = M{one.block} @ {self.vector(one.vector, 'b', 'hi - lo')}",
+            f"{name} += R{one.block}[:, lo:hi]" if wide else f"{name} += R{one.block}",
+        ]
+
+    def check(self, guards: Any, kind: str, first: str) -> None:
+        if not guards:
+            return
+        places = self.phases.places
+        pairs = []
+        for guard in guards:
+            x, y = [self.value(places.piece([number]), kind) for number in guard.operands]
+            pairs.append(f"({x}, {y})")
+        self.rest.append(
+            f"columns.check({self.bind(self.phases.traced.program)}, {self.bind(guards)}, "
+            f"[{', '.join(pairs)}], {first})"
+        )
+
+    def backward(self, width: str) -> None:
+        """Add the lines of the gradient."""
+        raise NotImplementedError
+
+    # --- all together ---------------------------------------------------------------------------
+
+    def assembled(self) -> str:
+        phases = self.phases
+        body = [
+            "P, N = numbers[:, None], np.append(numbers, 0.0)",
+            "C, Y, B2 = constants, columns.targets, columns.inputs",
+            "spans, who, lengths = columns.spans, columns.who, columns.lengths",
+            "total, count = columns.total, columns.sequences",
+            f"first = {'0' if phases.every else 'total - count'}",
+            *self.head,
+        ]
+        pairs = zip(phases.state_blocks, phases.next_states, phases.states, strict=True)
+        states = [(block, pieces, len(run)) for block, pieces, run in pairs]
+        body += [f"T{block} = []" for block in sorted(self.taped)]
+        body.append("begun = 0")
+        body += [f"x{block} = np.empty(({size}, 0))" for block, _, size in states]
+        after: list[str] = []
+        for block, pieces, size in states:
+            found = self.vector(pieces, "b", "hi - lo")
+            if len(pieces) != 1 or is_narrow(pieces[0]):
+                found = f"np.broadcast_to({found}, ({size}, hi - lo))"
+            after.append(f"x{block} = {found}")
+        body.append("for lo, hi in spans:")
+        step = ["new = hi - lo - begun", "if new:", "    begun += new"]
+        for block, _, _ in states:
+            step.append(f"    x{block} = np.concatenate((x{block}, I{block}.repeat(new, 1)), 1)")
+        for block, _, _ in states:
+            step.append(f"b{block} = x{block}")
+            if block in self.taped:
+                step.append(f"T{block}.append(b{block})")
+        step += [f"b{block} = B{block}[:, lo:hi]" for block in sorted(self.read)]
+        for block, line in self.loop:
+            if line:
+                step.append(line)
+            elif block in self.taped:
+                step.append(f"T{block}.append(b{block})")
+        step += after
+        body += [f"    {line}" for line in step]
+        body += [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(self.whole)]
+        body += self.rest
+        body.append("return losses, gradient, outputs")
+        return "\n".join(["def run(numbers, columns):", *[f"    {line}" for line in body]]) + "\n"
+
+
+def is_narrow(operand: Any) -> bool:
+    """Whether an operand is the same for all sequences and steps."""
+    return not isinstance(operand, Piece) or operand.block in (PARAMETERS, CONSTANTS)

@@ -1,0 +1,168 @@
+"""The source of a step for NumPy."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    BranchChanged,
+    Model,
+    Stack,
+    Value,
+    compile_step,
+    ops,
+    primitive,
+    where,
+)
+from autograd_rnn.backends.numpy.phases import Phases, Product, Wave, selector
+from autograd_rnn.backends.numpy.source import LEAST_DIFFERENCE, Source, slope
+from autograd_rnn.backends.traced import trace_step
+from autograd_rnn.ops.numpy import on_arrays
+
+from ..steps import agree, check_beside_the_engine
+
+
+def test_ops_from_outside_whose_rules_divide_and_raise_to_powers() -> None:
+    inverse = primitive("inverse_here", lambda x: 1.0 / x, lambda x, z: -(z / x) * (x / x) ** 2)
+    power = primitive("power_here", lambda x: 2.0**x, lambda x, z: z * 2.0 / 2.0**x * 2.0**x)
+    weights = [Value(0.5), Value(1.5)]
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        return (inverse(w[0] + x[0]) + state[0],), power(w[1] * state[0])
+
+    try:
+        found = [
+            compile_step(step, "squared_error", weights, [1.0], backend=backend)
+            for backend in ("python", "numpy")
+        ]
+        batches = ([[1, 2, 3], [4, 5]], [1, 2])
+        agree(found[1].loss_and_gradients(*batches), found[0].loss_and_gradients(*batches))
+    finally:
+        del ops.TABLE["inverse_here"], ops.TABLE["power_here"]
+
+
+def test_a_product_with_a_vector_that_depends_on_weights_alone() -> None:
+    weights = [Value(number) for number in (0.5, -0.25, 0.75, 0.125)]
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        total = w[0] * w[1].tanh() + w[2] * w[3].tanh()
+        return (total * x[0],), total * state[0]
+
+    eager, numpy, native = [
+        compile_step(step, "squared_error", weights, [1.0], backend=backend)
+        for backend in ("eager", "numpy", "native")
+    ]
+    batch = ([[1, 2, 3], [4, 5]], [1, 2])
+    for other in (numpy, native):
+        agree(other.loss_and_gradients(*batch), eager.loss_and_gradients(*batch))
+
+
+def test_nothing_comes_back_through_what_was_not_chosen() -> None:
+    """The slope of log at 0 is infinite: 0 times it would be NaN."""
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        q = where(x[0].step(), (w[0] * x[0]).log(), w[0] * x[0]) + w[1] * state[0]
+        return (q,), where((q - 0.5).step(), q.sqrt(), w[1])
+
+    given = (step, "squared_error", [Value(0.5), Value(0.25)], [1.0])
+    batch = ([[1, 0, 2], [0, 3], [0]], [1, 2, 3])
+    for at in ("last", "every"):
+        targets = batch[1] if at == "last" else [[1] * len(xs) for xs in batch[0]]
+        eager, numpy = [compile_step(*given, at=at, backend=one) for one in ("eager", "numpy")]
+        found = numpy.loss_and_gradients(batch[0], targets)
+        agree(found, eager.loss_and_gradients(batch[0], targets))
+        assert np.isfinite(found[1]).all()
+
+
+@given(st.integers(0, 2**32), st.booleans())
+def test_any_step_beside_the_engine(seed: int, every: bool) -> None:
+    check_beside_the_engine(seed, every, [("numpy", False)])
+
+
+def phases_of(model: Model, *, every: bool = False) -> Phases:
+    compiled = model.compile("squared_error", at="every" if every else "last", backend="numpy")
+    traced = trace_step(compiled.objective, [0.5] * model.inputs, [0.5] * model.outputs)
+    return Phases(traced, every, True, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "products", "waves"),
+    [(RNN, 1, 1), (LSTM, 1, 7), (GRU, 1, 8)],
+    ids=["RNN", "LSTM", "GRU"],
+)
+def test_a_step_has_one_product_and_few_waves(kind: type[Model], products: int, waves: int) -> None:
+    stack = Stack([kind.random(5, 3, seed=1), RNN.random(2, 5, seed=2)])
+    alone, first = phases_of(kind.random(5, 3, seed=1)), phases_of(stack)
+    for phases, layers in ((alone, 1), (first, 2)):
+        found = [sum(isinstance(one, type_) for one in phases.during) for type_ in (Product, Wave)]
+        assert found == [products + layers - 1, waves + layers - 1]
+    # What no state is in is a product over all steps, and no step looks up rows one by one.
+    text = Source(alone, [0.0] * alone.traced.state_count, by_step=False).text()
+    steps = text[text.index("for lo, hi in spans:") : text.index("losses =")]
+    assert "[k" not in steps
+    assert steps.count("@") - steps.count("M") == 0
+
+
+def test_the_source_is_one_for_all_lengths() -> None:
+    """Sequences of one step, of one length and of many, by the same function."""
+    chance = np.random.default_rng(0)
+    for kind in (RNN, LSTM, GRU):
+        model = kind.random(4, 2, seed=3)
+        for at in ("last", "every"):
+            python, arrays = [
+                model.compile("squared_error", at=at, backend=backend)
+                for backend in ("python", "numpy")
+            ]
+            for lengths in ([1], [1, 1], [5, 5, 5], [1, 4, 2, 4]):
+                xs = [chance.normal(size=(length, 2)) for length in lengths]
+                ys = [chance.normal(size=(len(x), 4) if at == "every" else 4) for x in xs]
+                agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
+
+
+def test_a_comparison_that_fails_is_placed() -> None:
+    def step(state: Any, x: Any, w: Any) -> Any:
+        after = w[0] * x[0] if x[0] > 0 else -x[0] * w[0]
+        return (after + state[0] * w[1],), after
+
+    compiled = compile_step(
+        *(step, "squared_error", [Value(0.5), Value(0.25)], [0.0]), at="last", backend="numpy"
+    )
+    with pytest.raises(BranchChanged, match=r"sequences\[2\], step 1: x_1 > 0.0 was True"):
+        compiled.loss_and_gradients([[1, 2, 3], [1], [-1, 1], [1, 1, -1]], [1, 1, 1, 1])
+
+
+def test_an_infinity_that_no_loss_reaches_harms_no_slope() -> None:
+    """At the last step, the state after it counts for nothing: its slope is infinite there."""
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        return ((w[0] * x[0]).sqrt() + state[0],), w[1] * state[0]
+
+    given = (step, "squared_error", [Value(0.5), Value(0.25)], [1.0])
+    python, arrays = [compile_step(*given, backend=backend) for backend in ("python", "numpy")]
+    batch = ([[1, 2, 0], [3, 0], [0]], [1, 2, 3])
+    agree(arrays.loss_and_gradients(*batch), python.loss_and_gradients(*batch))
+
+
+def test_rows_side_by_side_are_a_slice() -> None:
+    assert selector([0, 1, 2], 3) is None
+    assert selector([1, 2], 3) == slice(1, 3)
+    assert selector([2, 1], 3).tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays_slope is not None])
+@given(st.floats(-800, 800))
+def test_a_slope_from_the_result_is_as_good_as_the_rules(name: str, x: float) -> None:
+    op = ops.TABLE[name]
+    operand = np.array([x])
+    with np.errstate(over="ignore"):
+        result = on_arrays(op)(operand)
+    found, difference = op.arrays_slope(result)
+    if difference[0] >= LEAST_DIFFERENCE:
+        wanted = slope(op.partials[0], operand, result)
+        np.testing.assert_allclose(found, wanted, rtol=1e-14)
