@@ -11,7 +11,17 @@ from .derivation.derive import Derivation, derive
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
-from .engine.reverse import grad, gradients, hessian, jacobian, value_and_grad, vjp, zero_grad
+from .engine.reverse import (
+    freeze,
+    grad,
+    gradients,
+    hessian,
+    jacobian,
+    unfreeze,
+    value_and_grad,
+    vjp,
+    zero_grad,
+)
 from .engine.value import Value, compiled
 from .errors import (
     AnomalyError,
@@ -144,6 +154,7 @@ __all__ = [
     "exp2",
     "expm1",
     "fit",
+    "freeze",
     "from_torch",
     "grad",
     "gradients",
@@ -188,6 +199,7 @@ __all__ = [
     "to_torch",
     "tomita",
     "topological",
+    "unfreeze",
     "value_and_grad",
     "vjp",
     "where",

@@ -40,18 +40,25 @@ def pytest_report_header() -> str:
 
 
 OPS: dict[str, object] = {}
+KINDS: dict[str, dict[str, object]] = {}
 
 
 def pytest_collection_finish() -> None:
     OPS.update(importlib.import_module("autograd_rnn.ops").TABLE)
+    KINDS.update(kinds())
 
 
 @pytest.fixture(autouse=True)
 def table() -> Iterator[None]:
-    """The table of ops as it was collected: what a test or a docstring registers goes with it."""
+    """The ops and kinds of model as they were collected: a test's own go with it."""
     restore()
     yield
     restore()
+
+
+def kinds() -> dict[str, dict[str, object]]:
+    found = importlib.import_module("autograd_rnn.networks.serialise").KINDS
+    return {kind: dict(modules) for kind, modules in found.items()}
 
 
 def restore() -> None:
@@ -59,6 +66,10 @@ def restore() -> None:
     if ops != OPS:
         ops.clear()
         ops.update(OPS)
+    if kinds() != KINDS:
+        models = importlib.import_module("autograd_rnn.networks.serialise").KINDS
+        models.clear()
+        models.update({kind: dict(modules) for kind, modules in KINDS.items()})
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -278,7 +278,7 @@ PARTIALS = {
     "arccos": (lambda x: divide(-1.0, sqrt(-square_less_one(x) + 0.0)),),
     "arctan": (lambda x: divide(1.0, 1 + x * x),),
     "arcsinh": (lambda x: divide(1.0, distance(x, 1.0)),),
-    "arccosh": (lambda x: divide(1.0, sqrt(square_less_one(x))),),
+    "arccosh": (lambda x: divide(divide(1.0, sqrt(x + 1.0)), sqrt(x - 1.0)),),
     "arctanh": (lambda x: divide(1.0, -square_less_one(x) + 0.0),),
     "arctan2": (
         lambda y, x: divide(divide(x, distance(y, x)), distance(y, x)),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, Unrolled, Value, ops
+from autograd_rnn import RNN, Unrolled, Value, ops, testing
 from autograd_rnn.engine.value import constant
 
 from . import reference
@@ -33,7 +33,7 @@ def smooth_operands(op: ops.Op) -> st.SearchStrategy[tuple[float, ...]]:
 
 
 numbers_around_one = st.floats(min_value=-3, max_value=3).map(lambda x: round(x, 3))
-any_numbers = st.floats() | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, math.inf])
+any_numbers = testing.numbers(nonfinite=True)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Pair:
         self.nodes.append(reference.Node(data=data, constant=is_constant, name=name))
         self.leaves += 1
 
-    def add_result(self, op: str, operands: list[int]) -> None:
+    def add_result(self, op: str, operands: Sequence[int]) -> None:
         self.values.append(ops.TABLE[op](*[self.values[i] for i in operands]))
         self.nodes.append(reference.Node(op, tuple([self.nodes[i] for i in operands])))
 
@@ -70,11 +70,9 @@ def pairs(
     pair = Pair([], [], 0)
     for _ in range(draw(st.integers(1, 3))):
         pair.add_leaf(draw(numbers), constants and draw(st.integers(0, 3)) == 0)
-    for _ in range(draw(st.integers(1, most_ops))):
-        op = draw(st.sampled_from(names))
-        operands = st.integers(0, len(pair.values) - 1)
-        arity = ops.TABLE[op].arity
-        pair.add_result(op, draw(st.lists(operands, min_size=arity, max_size=arity)))
+    shape = testing.expressions(pair.leaves, ops=names, most_constants=0, most_ops=most_ops)
+    for op, operands in draw(shape).lines:
+        pair.add_result(op, operands)
     return pair
 
 

@@ -215,6 +215,9 @@ def test_the_reference_has_every_public_name_once() -> None:
         # A module may be named like what it has: the reference would show the module.
         assert not isinstance(sys.modules.get(f"{module}.{name}"), ModuleType)
         thing, folder = getattr(importlib.import_module(module), name), module.split(".")[1:2]
+        if folder == ["testing"]:
+            assert thing.__doc__  # public by its module, which needs Hypothesis
+            continue
         if folder and not hasattr(autograd_rnn, name):
             # Public by its folder, such as what others are derived from.
             assert name in importlib.import_module(f"autograd_rnn.{folder[0]}").__all__

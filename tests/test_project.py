@@ -33,6 +33,8 @@ FOLDERS = [
 # A file is read in one sitting, and a folder seen at a glance.
 MOST_LINES = 450
 MOST_FILES = 10
+# Files beside the folders that import from any of them.
+ANYTHING = ("__init__", "__main__", "comparison", "testing")
 # What is named like an op, but is none: a picture with a card for each step, the smallest set.
 NAMESAKES = {("draw", "step"), ("derive", "minimum"), ("exercise", "minimum")}
 # A reader of the table and the operators of Value; whose rules a test holds equal to the table.
@@ -64,7 +66,7 @@ def folder_of(module: str) -> str | None:
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_imports_point_down_the_list_of_folders(path: Path) -> None:
-    if path.parent == PACKAGE and path.stem in ("__init__", "__main__"):
+    if path.parent == PACKAGE and path.stem in ANYTHING:
         return
     own = folder_of(dotted(path))
     above = FOLDERS[: FOLDERS.index(own) + 1] if own else []

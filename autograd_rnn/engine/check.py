@@ -222,14 +222,14 @@ class _Checked:
         if not _alike(graphs):
             return f"{self.name} is computed in another way within {h:.3g} of {x!r}"
         gap, step = abs(gradient - wide.slope), h / SHRINK
-        least = min(gap, abs(wide.slope)) / 4.0
         for _ in range(MOST_STEPS if math.isfinite(gap) else 0):
             step /= SHRINK
-            if is_lost(x, step) or noise > least * step:
+            if is_lost(x, step) or noise > gap / 4.0 * step:
                 break
             closer = central_difference(lambda moved: self.at(place, moved), x, step).slope
             agrees = abs(closer - gradient) <= gap / 2.0
-            if agrees or not abs(closer - wide.slope) <= abs(wide.slope) / 2.0:
+            is_clear = noise <= abs(wide.slope) / 4.0 * step
+            if agrees or (is_clear and not abs(closer - wide.slope) <= abs(wide.slope) / 2.0):
                 return f"a step of {h:.3g} is too large: one of {step:.3g} gives {closer:.6g}"
         for nodes in zip(*graphs, strict=True):
             if _is_sharp(*nodes):
@@ -315,6 +315,8 @@ def _is_sharp(below: Value, centre: Value, above: Value) -> bool:
     if centre.op is None:
         return False
     op, numbers = operation(centre), [operand.data for operand in centre.parents]
+    if op.chooses and len({node.parents[1].data == 0.0 for node in (below, centre, above)}) > 1:
+        return True
     for position, x in enumerate(numbers):
 
         def moved(number: float, position: int = position) -> float:

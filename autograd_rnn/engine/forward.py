@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from ..arguments import as_float, as_function, as_list
+from ..arguments import as_function, as_list
 from ..errors import ArgumentValueError
 from ..graph.sweep import carry, tangent_at, times
 from . import walks
-from .points import Call, Scalar, call_at, keeping_graphs, returned, wants_graph
+from .points import (
+    Argument,
+    Call,
+    Scalar,
+    as_scalars,
+    call_at,
+    in_shapes,
+    keeping_graphs,
+    returned,
+    shapes_of,
+    wants_graph,
+)
 from .reverse import as_output, differentiate, slopes_by_rule
 from .shared import WATCH
 from .value import Value, compiled
@@ -16,8 +28,8 @@ from .value import Value, compiled
 
 def jvp(
     f: Callable[..., Scalar],
-    primals: Iterable[Scalar],
-    tangents: Iterable[Scalar],
+    primals: Iterable[Argument],
+    tangents: Iterable[Argument],
     *,
     create_graph: bool | None = None,
 ) -> tuple[Scalar, Scalar]:
@@ -25,8 +37,8 @@ def jvp(
 
     `f` takes a Value per primal and returns one.  Every node's tangent is the sum of its partials
     times its operands' tangents, from the inputs on, without a backward sweep.  Inputs with a
-    tangent of 0 are left out.  Both results are Values where `grad` gives Values.  `ValueError` for
-    lists that differ in length.
+    tangent of 0 are left out.  Both results are Values where `grad` gives Values.  Primals that are
+    arrays have arrays as tangents.  `ValueError` for lists or arrays that differ in size.
 
     >>> jvp(lambda x, y: x * y, [2, 5], [1, 0])
     (10.0, 5.0)
@@ -46,11 +58,11 @@ def jvp(
 
 def hvp(
     f: Callable[..., Scalar],
-    point: Iterable[Scalar],
-    vector: Iterable[Scalar],
+    point: Iterable[Argument],
+    vector: Iterable[Argument],
     *,
     create_graph: bool | None = None,
-) -> tuple[Scalar, ...]:
+) -> tuple[Any, ...]:
     """The product of the matrix of second derivatives of `f` at the point with the vector.
 
     How the gradient changes in the direction of the vector, by a forward sweep and a backward one,
@@ -71,35 +83,37 @@ def hvp(
             carry(call.order(output), found, slopes_by_rule(found), times)
             tangent = as_output(found.get(output, 0.0))
             results = differentiate(tangent, call.points, graph=graph, call=call)
-    return returned(results, given)
+    return tuple(in_shapes(returned(results, given), call.shapes))
 
 
 def _start(
     f: Callable[..., Scalar],
-    point: Iterable[Scalar],
-    direction: Iterable[Scalar],
+    point: Iterable[Argument],
+    direction: Iterable[Argument],
     names: tuple[str, str],
 ) -> tuple[Call, Value, dict[Value, Scalar], list[Scalar]]:
     """The call of `f`, its output, the tangents of the points that move, and all that was given."""
     as_function(f, "f")
-    given = as_list(point, names[0], "numbers")
+    at = as_list(point, names[0], "numbers")
     moves = as_list(direction, names[1], "numbers")
-    tangents = [
-        move if isinstance(move, Value) else as_float(move, f"{names[1]}[{place}]")
-        for place, move in enumerate(moves)
-    ]
-    if len(given) != len(tangents):
+    if len(at) != len(moves):
         raise ArgumentValueError(
-            f"{names[1]} must have as many numbers as {names[0]}, {len(given)}, "
-            f"not {len(tangents)}."
+            f"{names[1]} must have as many numbers as {names[0]}, {len(at)}, not {len(moves)}."
         )
-    call = call_at(f, given, names[0])
+    for place, (wanted, found) in enumerate(zip(shapes_of(at), shapes_of(moves), strict=True)):
+        if found != wanted:
+            raise ArgumentValueError(
+                f"{names[1]}[{place}] must have the shape of {names[0]}[{place}], {wanted}, "
+                f"not {found}."
+            )
+    tangents = as_scalars(moves, names[1])
+    call = call_at(f, at, names[0])
     moving = {
         x: tangent
         for x, tangent in zip(call.points, tangents, strict=True)
         if isinstance(tangent, Value) or tangent != 0.0
     }
-    return call, as_output(call.result), moving, [*given, *tangents]
+    return call, as_output(call.result), moving, [*call.given, *tangents]
 
 
 def _numbers(tangents: dict[Value, Scalar]) -> list[float]:

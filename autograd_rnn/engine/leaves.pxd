@@ -3,6 +3,8 @@ from autograd_rnn.engine.shared cimport Sweeps
 from autograd_rnn.engine.value cimport Value
 
 cdef Sweeps SWEEPS
+cdef double CONSTANT
+cdef double VARIABLE
 
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef Py_ssize_t first_result(list[Value] values) except? -2
@@ -21,3 +23,6 @@ cpdef void assign_numbers(list[Value] leaves, double[::1] numbers) except *
 
 @cython.locals(value=Value)
 cpdef void clear_gradients(list[Value] values) except *
+
+@cython.locals(place=Py_ssize_t, leaf=Value)
+cpdef Py_ssize_t mark_leaves(list[Value] leaves, double mark) except? -2

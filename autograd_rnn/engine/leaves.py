@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .shared import CONSTANT, SWEEPS, WATCH, tell
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, tell
 from .value import Value
 
 
@@ -41,7 +41,7 @@ def constant_places(values: list[Value]) -> list[int]:
     places = []
     for place in range(len(values)):
         value = values[place]
-        if value._mark == CONSTANT:
+        if value._mark > VARIABLE:
             places.append(place)
     return places
 
@@ -90,3 +90,17 @@ def _tell(values: list[Value], what: str) -> None:
     if WATCH.open:
         for value in values:
             tell("read", value, what)
+
+
+def mark_leaves(leaves: list[Value], mark: float) -> int:
+    """Mark each leaf as a variable or as frozen, and clear its `grad`.
+
+    The place of the first Value that cannot be marked, a result or a plain number, or -1.
+    """
+    for place in range(len(leaves)):
+        leaf = leaves[place]
+        if leaf._op is not None or leaf._mark == CONSTANT:
+            return place
+    for leaf in leaves:
+        leaf._mark, leaf._grad = mark, 0.0
+    return -1

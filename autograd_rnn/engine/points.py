@@ -7,18 +7,28 @@ one derivative is never confused with another, in whatever thread it is taken.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, NamedTuple, TypeAlias
+from itertools import islice
+from math import prod
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from ..arguments import as_float
 from ..graph.walk import check_fresh
-from .shared import SWEEPS, WATCH, WATCHERS, detached, is_followed, unwatched, watchers
+from .shared import SWEEPS, WATCH, WATCHERS, detached, is_followed, told, unwatched, watchers
 from .sweep import begin, number_in, reaches, read, results_since
 from .value import Value, constant
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 Scalar: TypeAlias = Value | float
+#: What a function is differentiated by: a number, a Value, or an array of them.
+Argument: TypeAlias = "Scalar | NDArray[Any]"
+Shape: TypeAlias = tuple[int, ...]
+Entry = TypeVar("Entry")
 
 OPEN: Final[set[Value]] = set()
 _starts: Final[list[float]] = []
@@ -28,35 +38,113 @@ _PARAMETERS: Final[ContextVar[tuple[tuple[set[Value], float], ...]]] = ContextVa
 
 
 class Call(NamedTuple):
-    """A call of a function on points of its own: its result, its points, and when it began."""
+    """A call of a function on points of its own: what it gave, and what it was given and when.
+
+    `given` are the numbers and Values, one by one, `points` what stands for each in the function,
+    and `shapes` those of the arguments: () for a number.
+    """
 
     result: Any
+    given: list[Scalar]
     points: list[Value]
+    shapes: list[Shape]
     start: float
     assigned: float
 
     def order(self, output: Value) -> list[Value]:
         """The results of the call that the output depends on, inputs first, once they are fresh."""
-        order = results_since(self.start, output)
+        order = ordered(output, self.start)
         if SWEEPS.assigned != self.assigned:
             with unwatched():
                 check_fresh(order)
         return order
 
 
-def call_at(f: Callable[..., Any], inputs: Iterable[Scalar], argument: str) -> Call:
-    """The call of `f` on a point per input: a leaf, or for a Value its product with 1.
+def call_at(f: Callable[..., Any], inputs: Iterable[Argument], argument: str) -> Call:
+    """The call of `f` on a point per number: a leaf, or for a Value its product with 1.
 
     So what a function makes of the caller's Value besides, as a closure over it, is not taken for
-    its argument.
+    its argument.  For an array `f` gets an array of points.
     """
     start, assigned = begin(), SWEEPS.assigned
-    points = [
-        x * 1.0 if isinstance(x, Value) else Value(as_float(x, f"{argument}[{place}]"))
-        for place, x in enumerate(inputs)
-    ]
+    listed = list(inputs)
+    given, shapes = as_scalars(listed, argument), shapes_of(listed)
+    points = [x * 1.0 if isinstance(x, Value) else Value(x) for x in given]
     with opened(points, start):
-        return Call(f(*points), points, start, assigned)
+        result = f(*in_shapes(points, shapes))
+    return Call(result, given, points, shapes, start, assigned)
+
+
+# --- arrays --------------------------------------------------------------------------------------
+
+
+def shapes_of(arguments: Sequence[Argument]) -> list[Shape]:
+    """The shape of each argument: () for a number, and of an array its own."""
+    numpy = sys.modules.get("numpy")  # without which there are no arrays
+    if numpy is None:
+        return [()] * len(arguments)
+    return [x.shape if isinstance(x, numpy.ndarray) else () for x in arguments]
+
+
+def as_scalars(arguments: Sequence[Any], argument: str) -> list[Scalar]:
+    """The Values and floats in these arguments, one by one; `TypeError` names any other thing."""
+    found: list[Scalar] = []
+    for place, (thing, shape) in enumerate(zip(arguments, shapes_of(arguments), strict=True)):
+        name, entries = f"{argument}[{place}]", thing.reshape(-1) if shape else [thing]
+        found += [x if isinstance(x, Value) else as_float(x, name) for x in entries]
+    return found
+
+
+def in_groups(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[list[Entry]]:
+    """The entries in lists, of as many as there are in each shape."""
+    left = iter(entries)
+    return [list(islice(left, prod(shape))) for shape in shapes]
+
+
+def in_shapes(entries: Iterable[Scalar], shapes: Sequence[Shape]) -> list[Any]:
+    """The entries as numbers and arrays of these shapes."""
+    return list(map(_shaped, in_groups(entries, shapes), shapes))
+
+
+def in_blocks(
+    table: Iterable[Sequence[Scalar]], rows: Sequence[Shape], columns: Sequence[Shape]
+) -> tuple[tuple[Any, ...], ...]:
+    """The table in blocks, each of the shape of its rows and then of its columns."""
+    blocks = []
+    for row, lines in zip(rows, in_groups(table, rows), strict=True):
+        groups = [in_groups(line, columns) for line in lines]
+        parts = [[x for line in groups for x in line[place]] for place in range(len(columns))]
+        blocks.append(tuple(map(_shaped, parts, [row + column for column in columns])))
+    return tuple(blocks)
+
+
+def _shaped(entries: list[Scalar], shape: Shape) -> Any:
+    if not shape:
+        return entries[0]
+    import numpy
+
+    kind = object if any(isinstance(x, Value) for x in entries) else float
+    array = numpy.empty(len(entries), kind)
+    array[:] = entries
+    return array.reshape(shape)
+
+
+def ordered(output: Value, start: float = 0.0) -> list[Value]:
+    """The results since the start that the output depends on, inputs first.
+
+    A recording keeps as guards which branches those were: there is no sweep through the others.
+    """
+    order = results_since(start, output)
+    if WATCH.open:
+        operands = [operand for node in order for operand in node.parents]
+        for node in dict.fromkeys([output, *order, *operands]):
+            if node.op is not None and node.op.chooses:
+                condition = node.parents[1]
+                told("!=", condition, 0.0, number_in(condition) != 0.0)
+    return order
+
+
+# --- what comes out ------------------------------------------------------------------------------
 
 
 @contextmanager

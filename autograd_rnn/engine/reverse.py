@@ -7,13 +7,26 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 from ..arguments import as_float, as_function, as_integer, as_list
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, terms, times
 from ..graph.walk import check_fresh, downstream, topological
-from .leaves import clear_gradients
-from .points import Call, Scalar, call_at, keeping_graphs, returned, wants_graph
-from .shared import WATCH, is_followed, unwatched, watchers
-from .sweep import results_since
+from .leaves import clear_gradients, mark_leaves
+from .points import (
+    Argument,
+    Call,
+    Scalar,
+    as_scalars,
+    call_at,
+    in_blocks,
+    in_groups,
+    in_shapes,
+    keeping_graphs,
+    ordered,
+    returned,
+    shapes_of,
+    wants_graph,
+)
+from .shared import FROZEN, VARIABLE, WATCH, is_followed, unwatched, watchers
 from .value import Value, constant
 
 # A function of Values that returns one, or a number.  So does the gradient of a function of one
@@ -97,7 +110,7 @@ def gradient_graphs(
     if call is None:
         with unwatched():
             check_fresh(topological(output))
-    order = results_since(0.0, output) if call is None else call.order(output)
+    order = ordered(output) if call is None else call.order(output)
     found: dict[Value, Scalar] = {} if output.constant else {output: seed}
     deque(terms(order, found, slopes_by_rule(downstream(order, inputs)), times), maxlen=0)
     return tuple([as_output(found.get(node, 0.0)) for node in inputs])
@@ -141,6 +154,8 @@ def grad(
     gradient is made of Values where an argument is one, and inside a function that is being
     differentiated or recorded, if it depends on its arguments; so gradients nest to any depth, over
     closures too.  `create_graph=True` asks for Values, to call `backward` through captured weights.
+    For an argument that is a NumPy array, `f` gets an array of Values, and the gradient by it is an
+    array of that shape.
 
     >>> grad(lambda x, y: x * y)(2, 5)
     (5.0, 2.0)
@@ -149,7 +164,7 @@ def grad(
     """
     both = value_and_grad(f, argnums=argnums, has_aux=has_aux, create_graph=create_graph)
 
-    def gradient(*inputs: Scalar) -> Any:
+    def gradient(*inputs: Argument) -> Any:
         value, found = both(*inputs)
         return (found, value[1]) if has_aux else found
 
@@ -170,17 +185,18 @@ def value_and_grad(
     """
     as_function(f, "f")
 
-    def value_and_gradient(*inputs: Scalar) -> tuple[Any, Gradient]:
+    def value_and_gradient(*inputs: Argument) -> tuple[Any, Gradient]:
         places = _places(argnums, len(inputs))
         with keeping_graphs():
             call = call_at(f, inputs, "inputs")
             result, aux = _pair(call.result) if has_aux else (call.result, None)
             output = as_output(result)
-            graph = wants_graph(create_graph, inputs, [output])
-            points = [call.points[place] for place in places]
+            graph = wants_graph(create_graph, call.given, [output])
+            groups = in_groups(call.points, call.shapes)
+            points = [x for place in places for x in groups[place]]
             found = differentiate(output, points, graph=graph, call=call)
-            value: Scalar = output if graph else output.data
-        value, *slopes = returned([value, *found], inputs)
+        value, *slopes = returned([output if graph else output.data, *found], call.given)
+        slopes = in_shapes(slopes, [call.shapes[place] for place in places])
         one = len(inputs) == 1 if argnums is None else isinstance(argnums, int)
         return ((value, aux) if has_aux else value), slopes[0] if one else tuple(slopes)
 
@@ -203,7 +219,7 @@ def _pair(result: object) -> tuple[Any, Any]:
     return result
 
 
-def vjp(f: Callable[..., Scalar], *primals: Scalar) -> tuple[Scalar, Callable[[Scalar], Any]]:
+def vjp(f: Callable[..., Scalar], *primals: Argument) -> tuple[Scalar, Callable[[Scalar], Any]]:
     """The value of `f` at the primals, and the function that takes ∂L/∂value to ∂L/∂primals.
 
     >>> value, pull_back = vjp(lambda x, y: x * y, 2, 5)
@@ -214,36 +230,38 @@ def vjp(f: Callable[..., Scalar], *primals: Scalar) -> tuple[Scalar, Callable[[S
     with keeping_graphs():
         call = call_at(f, primals, "primals")
         output = as_output(call.result)
-        live = wants_graph(None, primals, [output])
+        live = wants_graph(None, call.given, [output])
 
-    def pull_back(cotangent: Scalar) -> tuple[Scalar, ...]:
+    def pull_back(cotangent: Scalar) -> tuple[Any, ...]:
         seed = cotangent if isinstance(cotangent, Value) else as_float(cotangent, "cotangent")
         with keeping_graphs():
             graph = live or wants_graph(None, [seed], [output])
             found = differentiate(output, call.points, seed, graph=graph, call=call)
-        return returned(found, [*primals, seed])
+        return tuple(in_shapes(returned(found, [*call.given, seed]), call.shapes))
 
-    (value,) = returned([output if live else output.data], primals)
+    (value,) = returned([output if live else output.data], call.given)
     return value, pull_back
 
 
 @overload
 def hessian(
-    function: Callable[..., Scalar], inputs: Iterable[Scalar], *, create_graph: bool | None = None
-) -> tuple[tuple[float, ...], ...]: ...
+    function: Callable[..., Scalar], inputs: Iterable[Argument], *, create_graph: bool | None = None
+) -> tuple[tuple[Any, ...], ...]: ...
 @overload
 def hessian(
     function: Value, inputs: Iterable[Value], *, create_graph: bool | None = None
 ) -> tuple[tuple[float, ...], ...]: ...
 def hessian(
     function: Value | Callable[..., Scalar],
-    inputs: Iterable[Scalar],
+    inputs: Iterable[Argument],
     *,
     create_graph: bool | None = None,
-) -> tuple[tuple[Scalar, ...], ...]:
+) -> tuple[tuple[Any, ...], ...]:
     """The second derivatives, a row per input: of a function at a point, or of a result.
 
     One gradient graph, and a sweep through it per row.  Values where `gradients` gives Values.
+    Where inputs of a function are arrays, so are the second derivatives: of the shape of the one
+    input, and then of the other.
 
     >>> a, b = Value(2), Value(5)
     >>> hessian(a * a * b, [a, b])
@@ -252,42 +270,47 @@ def hessian(
     ((10.0, 4.0), (4.0, 0.0))
     """
     with keeping_graphs():
-        (output,), points, given, call = _at(function, inputs, several=False)
-        rows = gradient_graphs(output, points, call=call)
-        graph = wants_graph(create_graph, given, [output])
-        table = [differentiate(row, points, graph=graph, call=call) for row in rows]
-    return tuple([returned(row, given) for row in table])
+        call = _at(function, inputs)
+        output = as_output(call.result) if callable(function) else as_value(function, "output")
+        rows = gradient_graphs(output, call.points, call=call)
+        graph = wants_graph(create_graph, call.given, [output])
+        table = [differentiate(row, call.points, graph=graph, call=call) for row in rows]
+    return in_blocks([returned(row, call.given) for row in table], call.shapes, call.shapes)
 
 
 def jacobian(
     function: Iterable[Value] | Callable[..., Iterable[Scalar]],
-    inputs: Iterable[Scalar],
+    inputs: Iterable[Argument],
     *,
     create_graph: bool | None = None,
-) -> tuple[tuple[Scalar, ...], ...]:
+) -> tuple[Any, ...]:
     """The first derivatives, a row per output: of a function at a point, or of results.
+
+    Where inputs of a function are arrays, so are the derivatives by them.  For a function that
+    gives an array there is one row, of arrays of its shape and then of the input's.
 
     >>> jacobian(lambda a, b: [a * b, a + b], [2, 5])
     ((5.0, 2.0), (1.0, 1.0))
     """
     with keeping_graphs():
-        outputs, points, given, call = _at(function, inputs, several=True)
-        graph = wants_graph(create_graph, given, outputs)
-        table = [differentiate(output, points, graph=graph, call=call) for output in outputs]
-    return tuple([returned(row, given) for row in table])
+        call = _at(function, inputs)
+        name = "the result of f" if callable(function) else "outputs"
+        (shape,) = shapes_of([call.result])
+        results = as_scalars([call.result], name) if shape else as_list(call.result, name, "Values")
+        outputs = list(map(as_output, results)) if callable(function) else as_values(results, name)
+        graph = wants_graph(create_graph, call.given, outputs)
+        table = [differentiate(output, call.points, graph=graph, call=call) for output in outputs]
+    rows = [returned(row, call.given) for row in table]
+    blocks = in_blocks(rows, [shape] if shape else [()] * len(rows), call.shapes)
+    return blocks[0] if shape else blocks
 
 
-def _at(
-    function: Any, inputs: Iterable[Scalar], *, several: bool
-) -> tuple[list[Value], list[Value], list[Scalar], Call | None]:
-    """The outputs, what to differentiate them by, and for a function its point and the call."""
-    if not callable(function):
-        outputs = as_values(function, "outputs") if several else [as_value(function, "output")]
-        return outputs, as_values(inputs, "inputs"), [], None
-    given = as_list(inputs, "inputs", "numbers")
-    call = call_at(function, given, "inputs")
-    results = as_list(call.result, "the result of f", "Values") if several else [call.result]
-    return list(map(as_output, results)), call.points, given, call
+def _at(function: Any, inputs: Iterable[Argument]) -> Call:
+    """The call of a function at the inputs, or what stands for it if a graph is given."""
+    if callable(function):
+        return call_at(function, as_list(inputs, "inputs", "numbers"), "inputs")
+    points = as_values(inputs, "inputs")
+    return Call(function, [], points, [()] * len(points), 0.0, -1.0)
 
 
 def zero_grad(*values: Value) -> None:
@@ -300,6 +323,43 @@ def zero_grad(*values: Value) -> None:
     0.0
     """
     clear_gradients(as_values(values, "values"))
+
+
+def freeze(*leaves: Value) -> None:
+    """Make each leaf a constant for now: it has no gradient, and `fit` leaves it as it is.
+
+    Its `grad` is 0.  `unfreeze` makes it a variable again.  `ValueError` for a result, and for a
+    constant that was a plain number.
+
+    >>> w, x = Value(3, "w"), Value(2, "x")
+    >>> freeze(w)
+    >>> (w * x).backward()
+    >>> w.grad, x.grad, w.constant
+    (0.0, 3.0, True)
+    """
+    _mark(leaves, FROZEN)
+
+
+def unfreeze(*leaves: Value) -> None:
+    """Make each leaf that `freeze` made a constant a variable again.
+
+    >>> w = Value(3, "w")
+    >>> freeze(w)
+    >>> unfreeze(w)
+    >>> w.constant
+    False
+    """
+    _mark(leaves, VARIABLE)
+
+
+def _mark(leaves: tuple[Value, ...], mark: float) -> None:
+    listed = as_values(leaves, "leaves")
+    place = mark_leaves(listed, mark)
+    if place >= 0:
+        raise ArgumentValueError(
+            f"leaves[{place}] must be a variable, such as a weight, not {listed[place]!r}: "
+            f"a result depends on leaves, and a plain number is always a constant."
+        )
 
 
 def as_value(value: object, argument: str) -> Value:

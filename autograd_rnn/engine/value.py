@@ -106,7 +106,7 @@ class Value:
     @grad.setter
     def grad(self, grad: object) -> None:
         number = as_float(grad, "grad")
-        if self._mark == CONSTANT and number != 0.0:
+        if self._mark > VARIABLE and number != 0.0:
             raise AssignmentError(f"grad of a constant ({self!r}) stays 0: it is not a variable.")
         self._grad = number
 
@@ -129,8 +129,8 @@ class Value:
 
     @property
     def constant(self) -> bool:
-        """Whether this is only drawn and printed: a plain number, or the result of a comparison."""
-        return self._mark == CONSTANT
+        """Whether this is never differentiated: a plain number, a comparison, or frozen."""
+        return self._mark > VARIABLE
 
     @property
     def op(self) -> Op | None:
@@ -149,10 +149,10 @@ class Value:
         """The local derivatives by each operand, from the time this result was made."""
         if self._x is None or sweep.read(self, "partials")._x is None:
             return ()
-        dx = 0.0 if self._x._mark == CONSTANT else self._dx
+        dx = 0.0 if self._x._mark > VARIABLE else self._dx
         if self._y is None:
             return (dx,)
-        return dx, 0.0 if self._y._mark == CONSTANT else self._dy
+        return dx, 0.0 if self._y._mark > VARIABLE else self._dy
 
     # --- operators: those of the table's hottest entries state their rules here ------------------
     # Any stands for NotImplemented, which a compiled method of type Value could not return.
@@ -338,7 +338,7 @@ class Value:
     def __repr__(self) -> str:
         name = "" if self._name is None else f", name={self._name!r}"
         op = "" if self._op is None else f", op={self._op.name!r}"
-        kind = ", constant" if self._mark == CONSTANT else ""
+        kind = ", constant" if self._mark > VARIABLE else ""
         return f"Value({self._data}, grad={self._grad}{name}{op}{kind})"
 
     def __format__(self, spec: str) -> str:
@@ -350,7 +350,7 @@ class Value:
                 f"a result ({self!r}) is not pickled, since its graph would have to come along: "
                 f"pickle the leaves or save the network (RNN.save), and compute again."
             )
-        return _restore_leaf, (self.data, self._name, self._grad, self._mark == CONSTANT)
+        return _restore_leaf, (self.data, self._name, self._grad, self._mark)
 
     def __copy__(self) -> Value:
         return _twin(self, self._x, self._y)
@@ -377,7 +377,7 @@ class Value:
         start = as_float(seed, "seed")
         if sweep.read(self, "backward")._op is not None and self._mark != CONSTANT:
             sweep.sweep_back(self, start)
-        elif self._mark != CONSTANT:
+        elif self._mark == VARIABLE:
             self._grad += start
 
 
@@ -414,9 +414,9 @@ def _twin(value: Value, x: Value | None, y: Value | None) -> Value:
     return twin
 
 
-def _restore_leaf(data: float, name: Any, grad: float, is_constant: bool) -> Value:
-    leaf: Value = constant(data, name) if is_constant else Value(data, name)
-    leaf._grad = grad
+def _restore_leaf(data: float, name: Any, grad: float, mark: float) -> Value:
+    leaf: Value = Value(data, name)
+    leaf._grad, leaf._mark = grad, mark
     return leaf
 
 

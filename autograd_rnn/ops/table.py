@@ -365,7 +365,9 @@ arccos: Op = _elementary(
 )
 arctan: Op = _elementary("arctan", math.atan, lambda x, z: div(1.0, 1.0 + x * x))
 arcsinh: Op = _elementary("arcsinh", math.asinh, lambda x, z: div(1.0, hypot(x, 1.0)))
-arccosh: Op = _elementary("arccosh", ieee.arccosh, lambda x, z: div(1.0, sqrt(_square_less_one(x))))
+arccosh: Op = _elementary(
+    "arccosh", ieee.arccosh, lambda x, z: div(div(1.0, sqrt(x + 1.0)), sqrt(x - 1.0))
+)
 arctanh: Op = _elementary("arctanh", ieee.arctanh, lambda x, z: div(1.0, 0.0 - _square_less_one(x)))
 # At (0, 0) there is no slope: NaN.  Where the distance overflows or is subnormal, so is 1 / it;
 # and so it is for hypot.

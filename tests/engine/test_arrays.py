@@ -1,11 +1,29 @@
 """NumPy arrays of Values, and NumPy scalars on either side of one."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from autograd_rnn import Value, copies, gradients, maximum, ops
+from autograd_rnn import (
+    Value,
+    copies,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    maximum,
+    no_grad,
+    ops,
+    value_and_grad,
+    vjp,
+)
 
 #: NumPy's functions of one number that are ops: all that have a method by their name.
 FUNCTIONS = [
@@ -168,3 +186,112 @@ def test_copies_through_a_matrix_product(array: np.ndarray) -> None:
     a = array[0, 0]
     total = (array @ array).sum()
     assert sum(copy.grad for copy in copies(a, total)) == gradients(total, [a])[0]
+
+
+# --- arrays as arguments of functions that are differentiated ------------------------------------
+
+#: A function of an array, a number and an array, and the same of single numbers.
+SHAPES: list[tuple[int, ...]] = [(2, 2), (), (3,)]
+
+
+def of_arrays(a: Any, b: Any, c: Any) -> Any:
+    assert (a.shape, c.shape) == ((2, 2), (3,))
+    return (a @ a).sum() * b + (a[0] * c[:2]).sum() * c[2] ** 2
+
+
+def of_numbers(*entries: Any) -> Any:
+    # As an array of one row would be, so that it works for Values and floats alike.
+    return of_arrays(*arranged(entries))
+
+
+def arranged(entries: Sequence[Any]) -> list[Any]:
+    """The entries in the shapes of the arguments."""
+    parts = [entries[:4], entries[4:5], entries[5:]]
+    return [
+        np.array(part, object).reshape(shape) if shape else part[0]
+        for part, shape in zip(parts, SHAPES, strict=True)
+    ]
+
+
+points = st.lists(st.integers(-4, 4).map(float), min_size=8, max_size=8)
+
+
+def as_arguments(entries: Sequence[float], kind: type) -> list[Any]:
+    return [x.astype(kind) if isinstance(x, np.ndarray) else x for x in arranged(entries)]
+
+
+@given(points, points, st.sampled_from([float, int, np.float32, object]))
+def test_arrays_as_arguments_are_their_entries(
+    entries: list[float], moves: list[float], kind: type
+) -> None:
+    given_, direction = as_arguments(entries, kind), as_arguments(moves, kind)
+
+    def same(found: Sequence[Any], wanted: Sequence[float]) -> None:
+        for part, shape in zip(found, SHAPES, strict=True):
+            assert (part.shape, part.dtype) == (shape, float) if shape else type(part) is float
+        assert [x for part in found for x in np.ravel(part)] == list(wanted)
+
+    value, slopes = value_and_grad(of_arrays)(*given_)
+    assert value == of_numbers(*entries)
+    same(slopes, grad(of_numbers)(*entries))
+    same(grad(of_arrays)(*given_), grad(of_numbers)(*entries))
+    same(vjp(of_arrays, *given_)[1](2.0), vjp(of_numbers, *entries)[1](2.0))
+    same(hvp(of_arrays, given_, direction), hvp(of_numbers, entries, moves))
+    assert jvp(of_arrays, given_, direction) == jvp(of_numbers, entries, moves)
+    one = grad(of_arrays, argnums=-1)(*given_)
+    assert list(one) == list(slopes[2])
+    last, first = grad(of_arrays, argnums=[2, 0])(*given_)
+    assert (list(last), first.tolist()) == (list(slopes[2]), slopes[0].tolist())
+    rows = hessian(of_arrays, given_)
+    for row, above in zip(rows, SHAPES, strict=True):
+        assert [np.shape(block) for block in row] == [above + beside for beside in SHAPES]
+    sizes = (4, 1, 3)
+    flat = [
+        [np.reshape(block, (n, -1)) for block in row] for row, n in zip(rows, sizes, strict=True)
+    ]
+    assert np.block(flat).tolist() == [list(row) for row in hessian(of_numbers, entries)]
+
+
+def test_jacobians_of_arrays() -> None:
+    a, b = np.array([1.0, 2.0]), 3.0
+    by_a, by_b = jacobian(lambda a, b: np.outer(a, a) * b, [a, b])
+    assert (by_a.shape, by_b.shape) == ((2, 2, 2), (2, 2))
+    assert by_a[0].tolist() == [[6, 0], [6, 3]]
+    assert by_b.tolist() == [[1, 2], [2, 4]]
+    first, second = jacobian(lambda a, b: [a[0] * b, a[1] * a[1]], [a, b])
+    assert (first[0].tolist(), first[1]) == ([3, 0], 1)
+    assert (second[0].tolist(), second[1]) == ([0, 4], 0)
+    assert jacobian(lambda a, b: np.array([a * b, a + b]), [2, 5])[0].tolist() == [5, 1]
+    (empty,) = jacobian(lambda a: a, [np.zeros((0, 2))])
+    assert empty.shape == (0, 2, 0, 2)
+
+
+def test_arrays_of_values_give_arrays_of_values() -> None:
+    w = Value(3.0)
+    given_ = np.array([w, 2.0], object)
+    slopes: Any = grad(lambda a: (a * a * a).sum())(given_)
+    assert all(isinstance(slope, Value) for slope in slopes)
+    assert gradients(slopes.sum(), [w]) == (18,)
+    # And so do arrays of numbers, inside of a function that is differentiated.
+    assert grad(lambda x: grad(lambda a: (a * a).sum() * x)(np.array([1.0, 2.0]))[1])(3.0) == 4
+    with no_grad():
+        constants: Any = grad(lambda a: (a * a).sum())(given_)
+    assert [(slope.data, slope.constant) for slope in constants] == [(6, True), (4, True)]
+
+
+def test_refused_arrays() -> None:
+    a = np.array([1.0, 2.0])
+    for wrong, said in [
+        (np.array([True]), r"inputs\[0\] must be a real number, not bool"),
+        (np.array(["a"]), r"inputs\[0\] must be a real number, not str_"),
+        (np.array([1j]), r"inputs\[0\] must be a real number, not complex128"),
+        (np.array([None]), r"inputs\[0\] must be a real number, not NoneType"),
+    ]:
+        with pytest.raises(TypeError, match=said):
+            grad(lambda a: a.sum())(wrong)
+    with pytest.raises(ValueError, match=r"tangents\[0\] must have the shape of primals\[0\]"):
+        jvp(lambda a: a.sum(), [a], [1.0])
+    with pytest.raises(ValueError, match=r"vector\[0\] .* point\[0\], \(2,\), not \(1, 2\)"):
+        hvp(lambda a: a.sum(), [a], [a.reshape(1, 2)])
+    with pytest.raises(TypeError, match="the result of f must be a real number, not ndarray"):
+        grad(lambda a: a)(a)

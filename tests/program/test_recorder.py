@@ -30,11 +30,14 @@ from autograd_rnn import (
     draw,
     grad,
     gradients,
+    greater,
     hessian,
+    hvp,
     jvp,
     no_grad,
     record,
     value_and_grad,
+    where,
 )
 from autograd_rnn.engine.leaves import assign_numbers, read_gradients, read_numbers
 from autograd_rnn.engine.shared import WATCH
@@ -421,3 +424,25 @@ def test_other_threads_may_work_on_values_of_their_own() -> None:
 
     compiled = compile_step(step, "squared_error", [w], [], backend="python")
     assert compiled.loss_and_gradients([[1]], [1]) == (0.25, [-1.0])
+
+
+def test_a_derivative_inside_is_guarded_by_the_branch_that_it_went_through() -> None:
+    def f(y: Any) -> Any:
+        return where(greater(y, 1.0), y * y, y)
+
+    assert record(f, 0.0).gradient()(2.0) == (4.0, 4.0)
+    for place, derivative in enumerate(
+        (
+            grad(f),
+            lambda x: jvp(f, [x], [1.0])[1],
+            lambda x: hvp(f, [x], [1.0])[0],
+            lambda x: hessian(f, [x])[0][0],
+            lambda x: gradients(f(x), [x])[0],
+        )
+    ):
+        program = record(derivative, 3.0)
+        assert program(2.0) == (2.0 if place in (2, 3) else 4.0)
+        with pytest.raises(BranchChanged):
+            program(0.0)
+        with pytest.raises(BranchChanged):
+            record(derivative, 0.0)(2.0)
