@@ -4,6 +4,7 @@ from autograd_rnn.engine.value cimport Value
 
 cdef Sweeps SWEEPS
 cdef double CONSTANT
+cdef double VARIABLE
 
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef Py_ssize_t first_result(list[Value] values) except? -2

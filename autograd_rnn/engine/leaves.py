@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .shared import CONSTANT, SWEEPS, WATCH, tell
+from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, tell
 from .value import Value
 
 
@@ -41,7 +41,7 @@ def constant_places(values: list[Value]) -> list[int]:
     places = []
     for place in range(len(values)):
         value = values[place]
-        if value._mark == CONSTANT:
+        if value._mark > VARIABLE:
             places.append(place)
     return places
 

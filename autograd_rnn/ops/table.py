@@ -12,10 +12,8 @@ and second derivatives.  An example:
         partials=(lambda x, z: div(0.5, z),),   # one per operand
         symbol="√",                             # in the badge of a drawn node
         text="√({})",                           # how an expression is written: in a picture,
-        latex=r"\\sqrt{{{}}}",                  # in LaTeX,
-        python="sqrt({})",                      # and in Python, the functions being this file's
+        latex=r"\\sqrt{{{}}}",                  # in LaTeX, and by `python` in Python
         arrays=lambda np, x: np.sqrt(x),        # on whole arrays, by numpy or jax.numpy
-        binds=CALL,                             # how tightly it binds: when to parenthesise
     )
 
 How an op is drawn and written is made from its name unless the entry says so.
@@ -442,8 +440,9 @@ def _square_less_one(x: Any) -> Any:
 
 
 def _sigmoid(np: Any, x: Any) -> Any:
-    """σ of arrays: where e**-x overflows, σ is 0, or next to it."""
-    return 1.0 / (1.0 + np.exp(-x))
+    """σ of arrays: e**-|x| never overflows."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
 
 
 def _maximum(np: Any, x: Any, y: Any) -> Any:

@@ -13,7 +13,7 @@ from ..arguments import as_choice, as_integer
 from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
 from ..backends.compile_step import AT, CompiledStep
-from ..engine.leaves import assign_numbers, first_result, read_numbers
+from ..engine.leaves import assign_numbers, constant_places, first_result, read_numbers
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
@@ -22,7 +22,7 @@ from .batches import Data, as_examples, batches, fingerprint
 from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
 from .history import History
 from .nonfinite import find_fault
-from .optimisers import Optimiser
+from .optimisers import Optimiser, hold
 from .progress import progress_bar
 
 MOST_EPOCHS: Final = 1_000_000
@@ -64,6 +64,7 @@ def fit(
     and `compile` as they do.  `data` and `validation` are pairs (sequences, targets), or have both
     as attributes, as a `Dataset` does.  `loss` is the name of one of ours, a function, or a `Loss`,
     which may have an accuracy too; `optimiser` is `SGD`, `Adam` or an `Optimiser` of your own.
+    Weights that are frozen (`freeze`) stay as they are.
     There is a target per sequence, or with `at="every"` per step.  `engine` is a backend of
     `compile_step`, with this number of `threads`, or for "jax" these `devices`.  An epoch passes
     over the data once, in batches, in an order that the seed and the epoch decide.
@@ -138,6 +139,7 @@ class _Training:
         # Only if they are given: other models need not know of devices.
         others: dict[str, Any] = {} if devices is None else {"devices": devices}
         self.compiled = model.compile(self.loss.function, at=at, backend=engine, **others)
+        self.constants: list[int] = []
         self.checkpoint = checkpoint
         self.history = History()
 
@@ -155,6 +157,7 @@ class _Training:
             self.put_back(moment)
             with progress_bar(progress, self.epochs, of_an_epoch) as tell:
                 while moment.epoch < self.epochs and not self.is_over(moment):
+                    self.constants = constant_places(self.parameters)
                     order = batches(len(self.data), size, self.seed, moment.epoch)[moment.batch :]
                     left = self.data.take([place for places in order for place in places])
                     parts = self.compiled.prepare_parts(left, size)
@@ -182,6 +185,7 @@ class _Training:
         if not are_finite(found.loss, found.gradient):
             self.fail(moment, self.data, places)
         weights = self.optimiser.updated(moment.weights, found.gradient)
+        hold(weights, moment.weights, self.constants)
         if not are_finite(0.0, weights):
             raise TrainingError(
                 f"epoch {moment.epoch + 1}: the step after batch {moment.batch + 1} makes a weight "

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
-from ..engine.leaves import assign_numbers, first_result, read_gradients, read_numbers
+from ..engine.leaves import (
+    assign_numbers,
+    constant_places,
+    first_result,
+    read_gradients,
+    read_numbers,
+)
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
@@ -89,8 +95,9 @@ class Optimiser(ABC):
     def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
 
-        The gradients are the parameters' `grad`, unless others are given.  `ValueError` for another
-        number of gradients, or of parameters than in the steps before.
+        Those that are constant stay where they are.  The gradients are the parameters' `grad`,
+        unless others are given.  `ValueError` for another number of gradients, or of parameters
+        than in the steps before.
 
         >>> w = Value(3.0)
         >>> (w * w).backward()
@@ -109,7 +116,9 @@ class Optimiser(ABC):
         if gradients is None:
             gradients = np.empty(len(leaves))
             read_gradients(leaves, gradients)
-        assign_numbers(leaves, self.updated(weights, gradients))
+        after = self.updated(weights, gradients)
+        hold(after, weights, constant_places(leaves))
+        assign_numbers(leaves, after)
 
     def updated(self, weights: Numbers, gradients: Numbers) -> Array:
         """The weights after a step from these, as a new array; the `state` is that of the step.
@@ -228,6 +237,13 @@ class Adam(Optimiser):
         root = math.sqrt(1.0 - keep_square**steps)
         moves = -size * (means / (np.sqrt(squares) / root + self.eps))
         return moves, {"steps": steps, "means": means, "squares": squares}
+
+
+def hold(after: Array, before: Array, places: Sequence[int]) -> None:
+    """Undo what a step did to the weights at the places, which are constant."""
+    if places:
+        index = list(places)
+        after[index] = before[index]
 
 
 def _as_array(numbers: object, argument: str) -> Array:

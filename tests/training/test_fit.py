@@ -17,6 +17,8 @@ from autograd_rnn import (
     bits,
     cross_entropy,
     fit,
+    freeze,
+    unfreeze,
 )
 from autograd_rnn.backends import Backend
 from autograd_rnn.ops.losses import LOSSES
@@ -226,3 +228,44 @@ def test_refusals() -> None:
         with pytest.raises((ValueError, TypeError), match=words):
             call()
     assert math.isfinite(attempt(([[1]], [1]))().loss[0])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_frozen_weights_stay_and_have_no_gradient(engine: str) -> None:
+    """Also for a step that was compiled before, or one for which they are variables again."""
+    for package in Backend.kinds[engine].requires:
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    sequences, targets = parity(6, at="last")
+    model = network(1)
+    leaves, places = model.parameters(), [0, 2]
+    optimiser = SGD(0.3, 0.9, clip_norm=0.5)
+    settings: dict[str, Any] = {"loss": "squared_error", "optimiser": optimiser, "batch_size": 4}
+    compiled = model.compile("squared_error", backend=engine)
+    first = compiled.loss_and_gradients(sequences, targets)[1]
+    fit(model, (sequences, targets), epochs=1, engine=engine, **settings)
+    freeze(*[leaves[place] for place in places])
+    before = weights(model)
+    slopes = compiled.loss_and_gradients(sequences, targets)[1]
+    later = model.compile("squared_error", backend=engine)
+    assert later.loss_and_gradients(sequences, targets)[1] == slopes
+    terms = compiled.gradients_per_step(sequences, targets)
+    for place in range(len(leaves)):
+        assert (slopes[place] == 0.0) == (place in places)
+        assert any(row[place] for rows in terms for row in rows) == (place not in places)
+    # The velocity of the epoch before does not move them.
+    fit(model, (sequences, targets), epochs=2, engine=engine, **settings)
+    optimiser.step(leaves)
+    moved = [place for place, number in enumerate(weights(model)) if number != before[place]]
+    assert moved == [place for place in range(len(leaves)) if place not in places]
+    unfreeze(*[leaves[place] for place in places])
+    for one in (compiled, later):
+        slopes = one.loss_and_gradients(sequences, targets)[1]
+        assert all(slopes)
+        assert slopes != first
+
+
+def test_a_step_leaves_constants_where_they_are() -> None:
+    w, v = Value(1.0), Value(2.0)
+    freeze(v)
+    SGD(0.5).step([w, v], [1.0, 1.0])
+    assert (w.data, v.data) == (0.5, 2.0)
