@@ -275,7 +275,7 @@ stop_gradient: Op = Op(
 when: Op = Op(
     "when",
     value=lambda x, c: x if c < 0.0 or c > 0.0 else -0.0 if c == 0.0 else math.nan,
-    partials=(lambda x, c, z: 1.0 - equal(c, 0.0), nothing),
+    partials=(lambda x, c, z: 1.0 - equal(c, 0.0), lambda x, c, z: 0.0 * equal(c, 0.0)),
     text="{} when {}",
     latex=r"{} \text{{ when }} {}",
     arrays=lambda np, x, c: np.where(c == 0.0, -0.0, np.where(c == c, x, np.nan)),
@@ -289,7 +289,7 @@ when: Op = Op(
 unless: Op = Op(
     "unless",
     value=lambda x, c: x if c == 0.0 else -0.0 if c < 0.0 or c > 0.0 else math.nan,
-    partials=(lambda x, c, z: equal(c, 0.0), nothing),
+    partials=(lambda x, c, z: equal(c, 0.0), lambda x, c, z: 0.0 * equal(c, 0.0)),
     text="{} unless {}",
     latex=r"{} \text{{ unless }} {}",
     arrays=lambda np, x, c: np.where(c == 0.0, x, np.where(c == c, -0.0, np.nan)),
