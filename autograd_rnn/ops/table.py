@@ -150,7 +150,7 @@ sigmoid: Op = Op(
     partials=(lambda x, z: z * sigmoid(-x),),
     symbol="σ",
     latex=r"\sigma\left({}\right)",
-    arrays=lambda np, x: _sigmoid(np, x),
+    arrays=lambda np, x: 1.0 / (1.0 + np.exp(-x)),  # 0 where e**-x overflows
     arrays_slope=lambda z: (z * (1.0 - z), 1.0 - z),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
@@ -440,11 +440,6 @@ def _square_less_one(x: Any) -> Any:
     """x² - 1, with what rounding took from it where it is small: (x - 1)·(x + 1) keeps that."""
     near = maximum(minimum(x, 2.0), -2.0)
     return x * x - 1.0 + stop_gradient((near - 1.0) * (near + 1.0) - (near * near - 1.0))
-
-
-def _sigmoid(np: Any, x: Any) -> Any:
-    """σ of arrays: where e**-x overflows, σ is 0, or next to it."""
-    return 1.0 / (1.0 + np.exp(-x))
 
 
 def _maximum(np: Any, x: Any, y: Any) -> Any:
