@@ -150,7 +150,7 @@ sigmoid: Op = Op(
     partials=(lambda x, z: z * sigmoid(-x),),
     symbol="σ",
     latex=r"\sigma\left({}\right)",
-    arrays=lambda np, x: 1.0 / (1.0 + np.exp(-x)),  # 0 where e**-x overflows
+    arrays=lambda np, x: np.maximum(e := np.exp(np.minimum(x, -x)), np.sign(x)) / (1.0 + e),
     arrays_slope=lambda z: (z * (1.0 - z), 1.0 - z),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
@@ -369,8 +369,7 @@ arccosh: Op = _elementary(
     "arccosh", ieee.arccosh, lambda x, z: div(div(1.0, sqrt(x + 1.0)), sqrt(x - 1.0))
 )
 arctanh: Op = _elementary("arctanh", ieee.arctanh, lambda x, z: div(1.0, 0.0 - _square_less_one(x)))
-# At (0, 0) there is no slope: NaN.  Where the distance overflows or is subnormal, so is 1 / it;
-# and so it is for hypot.
+# NaN at (0, 0).  Where the distance overflows or is subnormal, so is 1 / it, for hypot as well.
 arctan2: Op = _elementary(
     *("arctan2", math.atan2),
     lambda y, x, z: div(div(x, hypot(y, x)), hypot(y, x)),
