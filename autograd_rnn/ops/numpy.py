@@ -42,19 +42,7 @@ class Elements(Tracer):
         return cls(cls.function(op)(*given))
 
 
-@lru_cache(maxsize=1000)
-def _quiet(op: Op) -> Callable[..., Any]:
-    """The op on arrays, of which no overflow is warned: the result is right, as by IEEE."""
-    function = on_arrays(op)
-
-    def quiet(*operands: Any) -> Any:
-        with np.errstate(over="ignore"):
-            return function(*operands)
-
-    return quiet
-
-
 def __getattr__(name: str) -> Callable[..., Any]:
     if name in TABLE:
-        return _quiet(TABLE[name])
+        return on_arrays(TABLE[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -148,7 +148,7 @@ sigmoid: Op = Op(
     partials=(lambda x, z: z * sigmoid(-x),),
     symbol="σ",
     latex=r"\sigma\left({}\right)",
-    arrays=lambda np, x: _sigmoid(np, x),
+    arrays=lambda np, x: np.maximum(e := np.exp(np.minimum(x, -x)), np.sign(x)) / (1.0 + e),
     arrays_slope=lambda z: (z * (1.0 - z), 1.0 - z),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
@@ -437,12 +437,6 @@ def _square_less_one(x: Any) -> Any:
     """x² - 1, with what rounding took from it where it is small: (x - 1)·(x + 1) keeps that."""
     near = maximum(minimum(x, 2.0), -2.0)
     return x * x - 1.0 + stop_gradient((near - 1.0) * (near + 1.0) - (near * near - 1.0))
-
-
-def _sigmoid(np: Any, x: Any) -> Any:
-    """σ of arrays: e**-|x| never overflows."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
 
 
 def _maximum(np: Any, x: Any, y: Any) -> Any:

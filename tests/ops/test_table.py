@@ -73,6 +73,12 @@ def test_values_on_arrays_are_those_on_floats(op: Op, data: st.DataObject) -> No
         assert same(z, wanted) or (close and z != 0.0 != wanted), (operands, z, wanted)
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "tanh"])
+def test_no_warning_of_what_overflows_on_the_way(name: str) -> None:
+    with np.errstate(all="raise", under="ignore"):
+        on_arrays(TABLE[name])(np.array([-1e4, -710.0, -0.0, 0.0, 710.0, 1e4]))
+
+
 # The derivative that stop_gradient states is not that of its value: so it is meant.
 @pytest.mark.parametrize("op", [one for one in EVERY_OP if one.id != "stop_gradient"])
 @given(data=st.data())
