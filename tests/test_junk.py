@@ -397,13 +397,17 @@ def correct_calls() -> dict[str, Call]:
         "from_torch": call(from_torch, {"weight": [[1.0, 2.0]], "bias": [1.0]}, activation="relu"),
         "grad": call(grad, f, argnums=[0, -1], has_aux=False, create_graph=True),
         "gradients": call(gradients, z, [x, y], seed=2.0, create_graph=True),
-        "hessian": call(hessian, z, [x, y], create_graph=True),
-        "hessian (at a point)": call(hessian, f, [2, 3], create_graph=None),
+        "hessian": call(hessian, z, [x, y], argnums=0, has_aux=False, create_graph=True),
+        "hessian (at a point)": call(
+            hessian, f, [2, 3], argnums=[1], has_aux=False, create_graph=None
+        ),
         "hvp": call(hvp, f, [2, 3], [1, 0], create_graph=True),
-        "jacobian": call(jacobian, lambda x, y: [x * y], [2, 3], create_graph=None),
-        "vjp": call(vjp, f, 2, 3),
+        "jacobian": call(
+            jacobian, lambda x, y: [x * y], [2, 3], argnums=None, has_aux=False, create_graph=None
+        ),
+        "vjp": call(vjp, f, 2, 3, has_aux=False, create_graph=None),
         "in_family": call(in_family, "GATTACAG", "G", 2),
-        "jvp": call(jvp, f, [2, 3], [1, 0], create_graph=None),
+        "jvp": call(jvp, f, [2, 3], [1, 0], has_aux=False, create_graph=None),
         "load_model": call(load_model, "stack.json"),
         "logsumexp": call(logsumexp, [x, 1.0]),
         "no_grad": call(no_grad),

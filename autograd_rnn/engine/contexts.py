@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, ClassVar, Final, ParamSpec, Self, TypeVar, cast
 
-from ..errors import AnomalyError, ArgumentValueError
+from ..errors import AnomalyError, ArgumentTypeError, ArgumentValueError
 from ..graph.walk import describe, swept
 from .shared import WATCH, WATCHERS, tell, unwatched, watchers
 from .sweep import number_in
@@ -36,9 +36,15 @@ class Context:
 
     #: Whether results keep what they were computed from.
     keeps_graph: ClassVar[bool] = True
+    _entered = 0
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """The function, which runs with this context open."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise ArgumentTypeError(
+                f"{type(self).__name__}() decorates functions and coroutines. A generator runs in "
+                f"pieces: write `with {type(self).__name__}():` inside it."
+            )
         if inspect.iscoroutinefunction(function):
             coroutine = cast("Callable[P, Awaitable[Any]]", function)
 
@@ -60,16 +66,20 @@ class Context:
         WATCHERS.set((*watchers(), self))
         with _counting:
             WATCH.open += 1
+            self._entered = self._entered + 1
         return self
 
     def __exit__(self, *error: object) -> None:
         # The innermost of this object's entries: others may be open around it.
         open_here = watchers()
         places = [place for place, context in enumerate(open_here) if context is self]
-        if not places:
-            raise ArgumentValueError(f"this {type(self).__name__} is not open here.")
-        WATCHERS.set(open_here[: places[-1]] + open_here[places[-1] + 1 :])
+        if places:
+            WATCHERS.set(open_here[: places[-1]] + open_here[places[-1] + 1 :])
         with _counting:
+            if not self._entered:
+                raise ArgumentValueError(f"this {type(self).__name__} is not open here.")
+            # It may have been opened where it cannot be closed: in a task that a generator left.
+            self._entered -= 1
             WATCH.open -= 1
 
     def made(self, value: Value) -> Value:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..arguments import as_function, as_list
+from ..arguments import as_function
 from ..errors import ArgumentValueError
-from ..graph.sweep import carry, tangent_at, times
+from ..graph.sweep import carry, recorded_slopes, tangent_at, times
 from . import walks
 from .points import (
     Argument,
     Call,
+    Outputs,
     Scalar,
+    as_arguments,
     as_scalars,
     call_at,
     in_shapes,
@@ -21,39 +23,53 @@ from .points import (
     shapes_of,
     wants_graph,
 )
-from .reverse import as_output, differentiate, slopes_by_rule
-from .shared import WATCH
+from .reverse import as_output, as_pair, differentiate, slopes_by_rule
+from .shared import SWEEPS, WATCH, watchers
 from .value import Value, compiled
 
 
 def jvp(
-    f: Callable[..., Scalar],
+    f: Callable[..., Any],
     primals: Iterable[Argument],
     tangents: Iterable[Argument],
     *,
+    has_aux: bool = False,
     create_graph: bool | None = None,
-) -> tuple[Scalar, Scalar]:
+) -> tuple[Any, ...]:
     """The value of `f` at the primals, and its derivative in the direction of the tangents.
 
-    `f` takes a Value per primal and returns one.  Every node's tangent is the sum of its partials
-    times its operands' tangents, from the inputs on, without a backward sweep.  Inputs with a
-    tangent of 0 are left out.  Both results are Values where `grad` gives Values.  Primals that are
-    arrays have arrays as tangents.  `ValueError` for lists or arrays that differ in size.
+    `f` takes a Value per primal and returns one, an array, or a list of them; so is the derivative.
+    Every node's tangent is the sum of its partials times its operands' tangents, from the inputs
+    on, without a backward sweep.  Inputs with a tangent of 0 are left out.  All results are Values
+    where `grad` gives Values.  Primals that are arrays have arrays as tangents.  With `has_aux`,
+    `f` gives a pair, and what it gives besides its value comes third.  `ValueError` for lists or
+    arrays that differ in size.
 
     >>> jvp(lambda x, y: x * y, [2, 5], [1, 0])
     (10.0, 5.0)
     """
     with keeping_graphs():
-        call, output, found, given = _start(f, primals, tangents, ("primals", "tangents"))
-        graph = wants_graph(create_graph, given, [output])
-        tangent: Scalar
-        if graph:
-            carry(call.order(output), found, slopes_by_rule(found), times)
-            tangent = as_output(found.get(output, 0.0))
+        call, found, given = _start(f, primals, tangents, ("primals", "tangents"))
+        result, aux = as_pair(call.result) if has_aux else (call.result, None)
+        outputs = Outputs.of(result)
+        values: list[Scalar] = [*outputs.values]
+        moved: list[Scalar] = []
+        if wants_graph(create_graph, given, outputs.values):
+            for output in outputs.values:
+                carry(call.order(output), found, slopes_by_rule(found), times)
+                moved.append(as_output(found.get(output, 0.0)))
         else:
-            tangent = tangent_at(output, list(found), _numbers(found))
-    value, slope = returned([output if graph else output.data, tangent], given)
-    return value, slope
+            values = [output.data for output in outputs.values]
+            if WATCH.open:
+                _tell(call, outputs.values, found)
+            sources, numbers = list(found), _numbers(found)
+            moved += [tangent_at(output, sources, numbers) for output in outputs.values]
+    all_results = returned([*values, *moved], given)
+    value, tangent = (
+        outputs.together(all_results[: len(values)]),
+        outputs.together(all_results[len(values) :]),
+    )
+    return (value, tangent, aux) if has_aux else (value, tangent)
 
 
 def hvp(
@@ -73,17 +89,20 @@ def hvp(
     (10.0, 4.0)
     """
     with keeping_graphs():
-        call, output, found, given = _start(f, point, vector, ("point", "vector"))
+        call, found, given = _start(f, point, vector, ("point", "vector"))
+        output = as_output(call.result)
         graph = wants_graph(create_graph, given, [output])
         results: Sequence[Scalar]
-        if compiled and not graph and not WATCH.open:
+        fresh = SWEEPS.assigned == call.assigned
+        if compiled and fresh and not graph and not WATCH.open:
             results = walks.adjoint_tangents_at(output, call.points, list(found), _numbers(found))
         else:
             # By the gradient of the derivative in the direction of the vector.
             carry(call.order(output), found, slopes_by_rule(found), times)
             tangent = as_output(found.get(output, 0.0))
             results = differentiate(tangent, call.points, graph=graph, call=call)
-    return tuple(in_shapes(returned(results, given), call.shapes))
+    products = in_shapes(returned(results, given), call.shapes)
+    return products[0] if as_arguments(point, "point")[1] else tuple(products)
 
 
 def _start(
@@ -91,11 +110,11 @@ def _start(
     point: Iterable[Argument],
     direction: Iterable[Argument],
     names: tuple[str, str],
-) -> tuple[Call, Value, dict[Value, Scalar], list[Scalar]]:
-    """The call of `f`, its output, the tangents of the points that move, and all that was given."""
+) -> tuple[Call, dict[Value, Scalar], list[Scalar]]:
+    """The call of `f`, the tangents of the points that move, and all that was given."""
     as_function(f, "f")
-    at = as_list(point, names[0], "numbers")
-    moves = as_list(direction, names[1], "numbers")
+    at, _ = as_arguments(point, names[0])
+    moves, _ = as_arguments(direction, names[1])
     if len(at) != len(moves):
         raise ArgumentValueError(
             f"{names[1]} must have as many numbers as {names[0]}, {len(at)}, not {len(moves)}."
@@ -113,8 +132,18 @@ def _start(
         for x, tangent in zip(call.points, tangents, strict=True)
         if isinstance(tangent, Value) or tangent != 0.0
     }
-    return call, as_output(call.result), moving, [*call.given, *tangents]
+    return call, moving, [*call.given, *tangents]
 
 
 def _numbers(tangents: dict[Value, Scalar]) -> list[float]:
     return [one.data if isinstance(one, Value) else one for one in tangents.values()]
+
+
+def _tell(call: Call, outputs: Iterable[Value], tangents: dict[Value, Scalar]) -> None:
+    """Tell the contexts that are open here of each tangent."""
+    found: dict[Value, Any] = dict(zip(tangents, _numbers(tangents), strict=True))
+    for output in outputs:
+        carry(call.order(output), found, recorded_slopes)
+    for watcher in watchers():
+        for node, tangent in found.items():
+            watcher.swept(node, tangent)

@@ -3,7 +3,7 @@ from autograd_rnn.engine.shared cimport Sweeps
 from autograd_rnn.engine.value cimport Value
 
 cdef Sweeps SWEEPS
-cdef double CONSTANT
+cdef double CONSTANT, FROZEN
 cdef double VARIABLE
 
 @cython.locals(place=Py_ssize_t, value=Value)
@@ -26,3 +26,5 @@ cpdef void clear_gradients(list[Value] values) except *
 
 @cython.locals(place=Py_ssize_t, leaf=Value)
 cpdef Py_ssize_t mark_leaves(list[Value] leaves, double mark) except? -2
+
+cpdef bint is_frozen(Value value) except *

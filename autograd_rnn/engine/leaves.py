@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, tell
+from .shared import CONSTANT, FROZEN, SWEEPS, VARIABLE, WATCH, tell
 from .value import Value
 
 
@@ -104,3 +104,8 @@ def mark_leaves(leaves: list[Value], mark: float) -> int:
     for leaf in leaves:
         leaf._mark, leaf._grad = mark, 0.0
     return -1
+
+
+def is_frozen(value: Value) -> bool:
+    """Whether `freeze` made the Value a constant."""
+    return value._mark == FROZEN

@@ -15,9 +15,10 @@ from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
-from ..arguments import as_float
+from ..arguments import as_float, as_list
+from ..errors import ArgumentValueError
 from ..graph.walk import check_fresh
-from .shared import SWEEPS, WATCH, WATCHERS, detached, is_followed, told, unwatched, watchers
+from .shared import OPEN, SWEEPS, WATCH, WATCHERS, detached, is_followed, told, unwatched, watchers
 from .sweep import begin, number_in, reaches, read, results_since
 from .value import Value, constant
 
@@ -30,7 +31,6 @@ Argument: TypeAlias = "Scalar | NDArray[Any]"
 Shape: TypeAlias = tuple[int, ...]
 Entry = TypeVar("Entry")
 
-OPEN: Final[set[Value]] = set()
 _starts: Final[list[float]] = []
 _PARAMETERS: Final[ContextVar[tuple[tuple[set[Value], float], ...]]] = ContextVar(
     "PARAMETERS", default=()
@@ -86,11 +86,18 @@ def shapes_of(arguments: Sequence[Argument]) -> list[Shape]:
     return [x.shape if isinstance(x, numpy.ndarray) else () for x in arguments]
 
 
+def as_arguments(inputs: Any, argument: str) -> tuple[list[Any], bool]:
+    """The arguments of a function in a list, and whether they are one array."""
+    alone = shapes_of([inputs]) != [()]
+    return [inputs] if alone else as_list(inputs, argument, "numbers"), alone
+
+
 def as_scalars(arguments: Sequence[Any], argument: str) -> list[Scalar]:
     """The Values and floats in these arguments, one by one; `TypeError` names any other thing."""
     found: list[Scalar] = []
-    for place, (thing, shape) in enumerate(zip(arguments, shapes_of(arguments), strict=True)):
-        name, entries = f"{argument}[{place}]", thing.reshape(-1) if shape else [thing]
+    for place, thing in enumerate(arguments):
+        name = f"{argument}[{place}]"
+        entries = thing.reshape(-1) if hasattr(thing, "reshape") else [thing]
         found += [x if isinstance(x, Value) else as_float(x, name) for x in entries]
     return found
 
@@ -142,6 +149,46 @@ def ordered(output: Value, start: float = 0.0) -> list[Value]:
                 condition = node.parents[1]
                 told("!=", condition, 0.0, number_in(condition) != 0.0)
     return order
+
+
+class Outputs(NamedTuple):
+    """What a function gave, one by one, and how results in their places are put together."""
+
+    values: list[Value]
+    shapes: list[Shape]
+    kind: type[list[Any] | tuple[Any, ...]] | None
+
+    @classmethod
+    def of(cls, result: Any) -> Outputs:
+        """The outputs in a number, an array, or a list or tuple of them."""
+        kind = list if isinstance(result, list) else tuple if isinstance(result, tuple) else None
+        shapes = shapes_of([result] if kind is None else result)
+        if kind is None and shapes == [()]:
+            known = isinstance(result, Value)
+            value = result if known else constant(as_float(result, "the result of f"))
+            return cls([value], shapes, None)
+        entries = as_scalars([result] if kind is None else result, "the result of f")
+        if not entries:
+            raise ArgumentValueError("f gave an empty list: it must give one number or more.")
+        values = [x if isinstance(x, Value) else constant(x) for x in entries]
+        return cls(values, shapes, kind)
+
+    def together(self, entries: Iterable[Scalar]) -> Any:
+        """The entries in the form of the result."""
+        parts = in_shapes(entries, self.shapes)
+        return parts[0] if self.kind is None else self.kind(parts)
+
+    def alike(self, given: Any, argument: str) -> list[Scalar]:
+        """The numbers of what must have the form of the result."""
+        if self.kind is None and self.shapes == [()]:
+            return [given if isinstance(given, Value) else as_float(given, argument)]
+        parts = [given] if self.kind is None else as_list(given, argument, "numbers")
+        if shapes_of(parts) != self.shapes:
+            raise ArgumentValueError(
+                f"{argument} must have the form of the result of f: {len(self.shapes)} of the "
+                f"shapes {self.shapes}, not {len(parts)} of {shapes_of(parts)}."
+            )
+        return as_scalars(parts, argument)
 
 
 # --- what comes out ------------------------------------------------------------------------------

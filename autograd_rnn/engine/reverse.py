@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias, overload
+from operator import index
+from typing import Any, Literal, SupportsIndex, TypeAlias, TypeGuard, overload
 
 from ..arguments import as_float, as_function, as_integer, as_list
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, terms, times
 from ..graph.walk import check_fresh, downstream, topological
+from ..ops.functions import summed
 from .leaves import clear_gradients, mark_leaves
 from .points import (
     Argument,
     Call,
+    Outputs,
     Scalar,
+    Shape,
+    as_arguments,
     as_scalars,
     call_at,
     in_blocks,
@@ -48,8 +53,12 @@ def gradients(
     output: Value, inputs: Iterable[Value], *, seed: float = 1.0, create_graph: None = None
 ) -> tuple[float, ...]: ...
 def gradients(
-    output: Value, inputs: Iterable[Value], *, seed: Scalar = 1.0, create_graph: bool | None = None
-) -> tuple[Scalar, ...]:
+    output: Value | Function,
+    inputs: Iterable[Argument],
+    *,
+    seed: Scalar = 1.0,
+    create_graph: bool | None = None,
+) -> Any:
     """∂output/∂input, times the seed, for each input in order, leaving every `grad` alone.
 
     Inputs may be leaves or results and may repeat; 0 for what the output does not depend on, and
@@ -57,22 +66,27 @@ def gradients(
     can be differentiated again, any number of times; then a graph in which a leaf was assigned
     since it was recorded is a `StaleGraphError`.  They are Values, too, if the seed is one, and
     inside a function that is being differentiated or recorded, if the output depends on its
-    arguments; `create_graph=False` gives floats even then.
+    arguments; `create_graph=False` gives floats even then.  Instead of an output there may be a
+    function and the point to call it at.
 
     >>> a, b = Value(2), Value(5)
     >>> gradients(a * b, [a, b])
+    (5.0, 2.0)
+    >>> gradients(lambda a, b: a * b, [2, 5])
     (5.0, 2.0)
     >>> (slope,) = gradients(a**3, [a], create_graph=True)
     >>> slope.data, gradients(slope, [a])
     (12.0, (12.0,))
     """
-    as_value(output, "output")
-    wanted = as_values(inputs, "inputs")
     start = seed if isinstance(seed, Value) else as_float(seed, "seed")
     with keeping_graphs():
-        graph = wants_graph(create_graph, [start], [output])
-        found = differentiate(output, wanted, start, graph=graph)
-    return returned(found, found)
+        call, alone = _at(output, inputs)
+        result = as_output(call.result) if callable(output) else as_value(output, "output")
+        given = [*call.given, start]
+        graph = wants_graph(create_graph, given, [result])
+        found = differentiate(result, call.points, start, graph=graph, call=call)
+    slopes = in_shapes(returned(found, given if callable(output) else found), call.shapes)
+    return slopes[0] if alone else tuple(slopes)
 
 
 def differentiate(
@@ -107,7 +121,7 @@ def gradient_graphs(
     output: Value, inputs: Sequence[Value], seed: Scalar = 1.0, call: Call | None = None
 ) -> tuple[Value, ...]:
     """The gradients as Values: the same sums in the same order, of the same rules."""
-    if call is None:
+    if call is None or call.assigned < 0.0:  # a graph of the caller's
         with unwatched():
             check_fresh(topological(output))
     order = ordered(output) if call is None else call.order(output)
@@ -186,18 +200,17 @@ def value_and_grad(
     as_function(f, "f")
 
     def value_and_gradient(*inputs: Argument) -> tuple[Any, Gradient]:
-        places = _places(argnums, len(inputs))
+        _places(argnums, len(inputs))  # refused before f is called
         with keeping_graphs():
             call = call_at(f, inputs, "inputs")
-            result, aux = _pair(call.result) if has_aux else (call.result, None)
+            result, aux = as_pair(call.result) if has_aux else (call.result, None)
             output = as_output(result)
             graph = wants_graph(create_graph, call.given, [output])
-            groups = in_groups(call.points, call.shapes)
-            points = [x for place in places for x in groups[place]]
+            points, shapes = _chosen(call, argnums)
             found = differentiate(output, points, graph=graph, call=call)
         value, *slopes = returned([output if graph else output.data, *found], call.given)
-        slopes = in_shapes(slopes, [call.shapes[place] for place in places])
-        one = len(inputs) == 1 if argnums is None else isinstance(argnums, int)
+        slopes = in_shapes(slopes, shapes)
+        one = len(inputs) == 1 if argnums is None else _is_index(argnums)
         return ((value, aux) if has_aux else value), slopes[0] if one else tuple(slopes)
 
     return value_and_gradient
@@ -207,61 +220,77 @@ def _places(argnums: int | Sequence[int] | None, count: int) -> list[int]:
     """The places of the arguments to differentiate by; negative ones count from the end."""
     if argnums is None:
         return list(range(count))
-    chosen = [argnums] if isinstance(argnums, int) else as_list(argnums, "argnums", "ints")
-    for place in chosen:
-        as_integer(place, "argnums", least=-count, most=count - 1)
-    return [place % count for place in chosen]
+    chosen = [argnums] if _is_index(argnums) else as_list(argnums, "argnums", "ints")
+    # NumPy's integers are others than Python's.
+    places = [index(place) if _is_index(place) else place for place in chosen]
+    return [as_integer(place, "argnums", -count, count - 1) % count for place in places]
 
 
-def _pair(result: object) -> tuple[Any, Any]:
+def _is_index(number: object) -> TypeGuard[SupportsIndex]:
+    known = hasattr(number, "__index__") and not hasattr(number, "__len__")
+    return known and not isinstance(number, bool)
+
+
+def as_pair(result: object) -> tuple[Any, Any]:
+    """What a function gives with `has_aux`: its value, and the rest."""
     if not isinstance(result, tuple) or len(result) != 2:
         raise ArgumentTypeError("f must give a pair with has_aux=True: its value, and the rest.")
     return result
 
 
-def vjp(f: Callable[..., Scalar], *primals: Argument) -> tuple[Scalar, Callable[[Scalar], Any]]:
+def vjp(
+    f: Callable[..., Any],
+    *primals: Argument,
+    has_aux: bool = False,
+    create_graph: bool | None = None,
+) -> tuple[Any, ...]:
     """The value of `f` at the primals, and the function that takes ∂L/∂value to ∂L/∂primals.
+
+    `f` gives a number, an array, or a list of them, and the function takes as much.  With
+    `has_aux`, `f` gives a pair, and what it gives besides its value comes third.
 
     >>> value, pull_back = vjp(lambda x, y: x * y, 2, 5)
     >>> value, pull_back(1.0), pull_back(10.0)
     (10.0, (5.0, 2.0), (50.0, 20.0))
+    >>> vjp(lambda x, y: [x * y, x + y], 2, 5)[1]([1.0, 10.0])
+    (15.0, 12.0)
     """
     as_function(f, "f")
     with keeping_graphs():
         call = call_at(f, primals, "primals")
-        output = as_output(call.result)
-        live = wants_graph(None, call.given, [output])
+        result, aux = as_pair(call.result) if has_aux else (call.result, None)
+        outputs = Outputs.of(result)
+        live = wants_graph(create_graph, call.given, outputs.values)
 
-    def pull_back(cotangent: Scalar) -> tuple[Any, ...]:
-        seed = cotangent if isinstance(cotangent, Value) else as_float(cotangent, "cotangent")
+    def pull_back(cotangent: Any) -> tuple[Any, ...]:
+        seeds = outputs.alike(cotangent, "cotangent")
         with keeping_graphs():
-            graph = live or wants_graph(None, [seed], [output])
+            graph = live or wants_graph(create_graph, seeds, outputs.values)
+            output, seed = outputs.values[0], seeds[0]
+            if len(seeds) > 1:
+                output, seed = as_output(summed(list(map(times, outputs.values, seeds)))), 1.0
             found = differentiate(output, call.points, seed, graph=graph, call=call)
-        return tuple(in_shapes(returned(found, [*call.given, seed]), call.shapes))
+        return tuple(in_shapes(returned(found, [*call.given, *seeds]), call.shapes))
 
-    (value,) = returned([output if live else output.data], call.given)
-    return value, pull_back
+    numbers = outputs.values if live else [output.data for output in outputs.values]
+    value = outputs.together(returned(numbers, call.given))
+    return (value, pull_back, aux) if has_aux else (value, pull_back)
 
 
-@overload
 def hessian(
-    function: Callable[..., Scalar], inputs: Iterable[Argument], *, create_graph: bool | None = None
-) -> tuple[tuple[Any, ...], ...]: ...
-@overload
-def hessian(
-    function: Value, inputs: Iterable[Value], *, create_graph: bool | None = None
-) -> tuple[tuple[float, ...], ...]: ...
-def hessian(
-    function: Value | Callable[..., Scalar],
+    function: Value | Callable[..., Any],
     inputs: Iterable[Argument],
     *,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
     create_graph: bool | None = None,
-) -> tuple[tuple[Any, ...], ...]:
+) -> Any:
     """The second derivatives, a row per input: of a function at a point, or of a result.
 
-    One gradient graph, and a sweep through it per row.  Values where `gradients` gives Values.
-    Where inputs of a function are arrays, so are the second derivatives: of the shape of the one
-    input, and then of the other.
+    One gradient graph, and a sweep through it per row.  `argnums` and `has_aux` are as for `grad`,
+    Values come where `gradients` gives Values.  Where inputs of a function are arrays, so are the
+    second derivatives: of the shape of the one input, and then of the other.  One array instead of
+    a list gives one array.
 
     >>> a, b = Value(2), Value(5)
     >>> hessian(a * a * b, [a, b])
@@ -270,47 +299,71 @@ def hessian(
     ((10.0, 4.0), (4.0, 0.0))
     """
     with keeping_graphs():
-        call = _at(function, inputs)
-        output = as_output(call.result) if callable(function) else as_value(function, "output")
-        rows = gradient_graphs(output, call.points, call=call)
+        call, alone = _at(function, inputs)
+        result, aux = as_pair(call.result) if has_aux else (call.result, None)
+        output = as_output(result) if callable(function) else as_value(function, "output")
+        points, shapes = _chosen(call, argnums)
+        rows = gradient_graphs(output, points, call=call)
         graph = wants_graph(create_graph, call.given, [output])
-        table = [differentiate(row, call.points, graph=graph, call=call) for row in rows]
-    return in_blocks([returned(row, call.given) for row in table], call.shapes, call.shapes)
+        table = [differentiate(row, points, graph=graph, call=call) for row in rows]
+    blocks: Any = in_blocks([returned(row, call.given) for row in table], shapes, shapes)
+    blocks = blocks[0][0] if alone or _is_index(argnums) else blocks
+    return (blocks, aux) if has_aux else blocks
 
 
 def jacobian(
-    function: Iterable[Value] | Callable[..., Iterable[Scalar]],
+    function: Iterable[Value] | Callable[..., Any],
     inputs: Iterable[Argument],
     *,
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
     create_graph: bool | None = None,
-) -> tuple[Any, ...]:
+) -> Any:
     """The first derivatives, a row per output: of a function at a point, or of results.
 
-    Where inputs of a function are arrays, so are the derivatives by them.  For a function that
-    gives an array there is one row, of arrays of its shape and then of the input's.
+    `argnums` and `has_aux` are as for `grad`.  Where inputs of a function are arrays, so are the
+    derivatives by them.  For a function that gives an array there is one row, of arrays of its
+    shape and then of the input's.
 
     >>> jacobian(lambda a, b: [a * b, a + b], [2, 5])
     ((5.0, 2.0), (1.0, 1.0))
     """
     with keeping_graphs():
-        call = _at(function, inputs)
+        call, alone = _at(function, inputs)
         name = "the result of f" if callable(function) else "outputs"
-        (shape,) = shapes_of([call.result])
-        results = as_scalars([call.result], name) if shape else as_list(call.result, name, "Values")
+        result, aux = as_pair(call.result) if has_aux else (call.result, None)
+        (shape,) = shapes_of([result])
+        results = as_scalars([result], name) if shape else as_list(result, name, "Values")
         outputs = list(map(as_output, results)) if callable(function) else as_values(results, name)
+        points, shapes = _chosen(call, argnums)
         graph = wants_graph(create_graph, call.given, outputs)
-        table = [differentiate(output, call.points, graph=graph, call=call) for output in outputs]
+        table = [differentiate(output, points, graph=graph, call=call) for output in outputs]
     rows = [returned(row, call.given) for row in table]
-    blocks = in_blocks(rows, [shape] if shape else [()] * len(rows), call.shapes)
-    return blocks[0] if shape else blocks
+    blocks: Any = in_blocks(rows, [shape] if shape else [()] * len(rows), shapes)
+    if alone or _is_index(argnums):
+        blocks = tuple([row[0] for row in blocks])
+    blocks = blocks[0] if shape else blocks
+    return (blocks, aux) if has_aux else blocks
 
 
-def _at(function: Any, inputs: Iterable[Argument]) -> Call:
-    """The call of a function at the inputs, or what stands for it if a graph is given."""
+def _chosen(call: Call, argnums: int | Sequence[int] | None) -> tuple[list[Value], list[Shape]]:
+    """The points of the arguments to differentiate with respect to, and their shapes."""
+    places, groups = _places(argnums, len(call.shapes)), in_groups(call.points, call.shapes)
+    points = [point for place in places for point in groups[place]]
+    return points, [call.shapes[place] for place in places]
+
+
+def _at(function: Any, inputs: Iterable[Argument]) -> tuple[Call, bool]:
+    """The call of a function at the inputs, or what stands for it if a graph is given.
+
+    And whether the inputs are one array.
+    """
+    arguments, alone = as_arguments(inputs, "inputs")
     if callable(function):
-        return call_at(function, as_list(inputs, "inputs", "numbers"), "inputs")
-    points = as_values(inputs, "inputs")
-    return Call(function, [], points, [()] * len(points), 0.0, -1.0)
+        return call_at(function, arguments, "inputs"), alone
+    shapes = shapes_of(arguments)
+    points = as_values(as_scalars(arguments, "inputs") if any(shapes) else arguments, "inputs")
+    return Call(function, [], points, shapes, 0.0, -1.0), alone
 
 
 def zero_grad(*values: Value) -> None:

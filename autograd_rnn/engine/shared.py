@@ -35,6 +35,8 @@ class Sweeps:
 
 
 SWEEPS: Final = Sweeps()
+#: The points of all functions that are being differentiated or recorded now: see `points.py`.
+OPEN: Final[set[Any]] = set()
 
 
 class Watch:

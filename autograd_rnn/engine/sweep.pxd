@@ -11,6 +11,8 @@ cpdef double number_in(Value node)
 cpdef Value read(Value node, str what)
 cpdef double begin()
 
+cpdef bint is_point(Value node) except *
+
 @cython.locals(order=list[Value], path=list[Value], met=set, node=Value, x=Value, y=Value)
 cpdef list results_since(double start, Value output)
 

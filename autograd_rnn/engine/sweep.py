@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from .shared import CONSTANT, SWEEPS, VARIABLE, WATCH, tell, watchers
+from .shared import CONSTANT, OPEN, SWEEPS, VARIABLE, WATCH, tell, watchers
 
 
 class Linked(Protocol):
@@ -42,6 +42,11 @@ def begin() -> float:
     """The mark of what is made from now on: results keep it, or a higher one of a later sweep."""
     start = SWEEPS.latest = SWEEPS.latest + 1.0
     return start
+
+
+def is_point(node: Linked) -> bool:
+    """Whether a function is being differentiated with respect to the node right now."""
+    return node in OPEN
 
 
 def results_since(start: float, output: SomeNode) -> list[SomeNode]:

@@ -57,7 +57,6 @@ class Value:
 
     #: What `help` shows: a compiled class has no signature of its own.
     __signature__ = signature(lambda data, name=None: None)
-
     __slots__ = ("_data", "_dx", "_dy", "_grad", "_mark", "_name", "_op", "_x", "_y")
 
     _walks = walks if compiled else None
@@ -70,6 +69,9 @@ class Value:
     _y: Value | None
     _dy: float
     _mark: float
+
+    def __cinit__(self) -> None:  # `__new__` alone calls it too
+        self._mark = VARIABLE
 
     def __init__(self, data: object, name: object = None) -> None:
         self._data, self._name = as_float(data, "data"), None if name is None else as_name(name)
@@ -276,8 +278,7 @@ class Value:
         """A new leaf with the same number: gradients stop there.
 
         >>> x = Value(3)
-        >>> y = x * x.detach()
-        >>> y.backward()
+        >>> (x * x.detach()).backward()
         >>> x.grad
         3.0
         """
@@ -353,24 +354,23 @@ class Value:
         return _restore_leaf, (self.data, self._name, self._grad, self._mark)
 
     def __copy__(self) -> Value:
-        return _twin(self, self._x, self._y)
+        return self if sweep.is_point(self) else _twin(self, self._x, self._y)
 
     def __deepcopy__(self, memo: dict[int, Value]) -> Value:
         node: Value
         for node in topological(self):
             if id(node) not in memo:
-                memo[id(node)] = _twin(node, memo.get(id(node._x)), memo.get(id(node._y)))
+                x, y = memo.get(id(node._x)), memo.get(id(node._y))
+                memo[id(node)] = node if sweep.is_point(node) else _twin(node, x, y)
         return memo[id(self)]
 
     def backward(self, seed: object = 1.0) -> None:
         """Add ∂self/∂leaf, times the seed, to the `grad` of every leaf that this depends on.
 
-        Every op node's `grad` is set to this call's adjoint, and the graph is kept: a second call
-        adds the same amounts again.  Two calls into the same leaf from two threads need a lock of
-        the caller's.  After an interruption (Ctrl-C), clear the leaves' `grad` and call again.
+        The `grad` of every result is set, and the graph is kept: a second call adds the same again.
+        Threads that share leaves need a lock.  After Ctrl-C, clear the leaves' `grad`.
 
-        >>> w = Value(3)
-        >>> loss = w * w
+        >>> loss = (w := Value(3)) * w
         >>> loss.backward(), loss.backward(), w.grad
         (None, None, 12.0)
         """

@@ -70,13 +70,18 @@ def where(condition: Operand | float | bool, x: Entry, y: Other) -> Entry | Othe
     A condition holds where it is True or a number that is not 0; NaN gives NaN.  The one that was
     not taken adds an exact 0 to gradients, even where its slopes are infinite or NaN, in any order.
     A comparison by an operator, such as `x > 0`, is a guard of a recorded program; one by an op,
-    `greater(x, 0.0)`, is computed anew for each input.
+    `greater(x, 0.0)`, is computed anew for each input.  Arrays are taken entry by entry.
 
     >>> from autograd_rnn import Value, greater, gradients, sqrt
     >>> x = Value(0.0)
     >>> gradients(where(greater(x, 0.0), sqrt(x), 3.0 * x), [x])
     (3.0,)
     """
+    if any(hasattr(thing, "reshape") and hasattr(thing, "__len__") for thing in (condition, x, y)):
+        import numpy
+
+        chosen_of_each: Any = numpy.frompyfunc(where, 3, 1)
+        return chosen_of_each(condition, x, y)  # type: ignore[no-any-return]
     held = as_scalar(truth(condition), "condition")
     chosen, other = as_scalar(x, "x"), as_scalar(y, "y")
     if type(held) is float and held == held:

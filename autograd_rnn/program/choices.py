@@ -42,7 +42,7 @@ def taken(program: Any, writer: Writer) -> dict[int, Ref | None]:
             given = [Ref(writer, operand) for operand in operands]
             own = once((op.name, operands[1]), partial(op.partials[0], *given, None))
             if condition is not None:
-                own = once((condition.number, own.number), partial(ops.mul, condition, own))
+                own = once((condition.number, own.number), partial(ops.when, own, condition))
             condition = own
         for operand in operands:
             if operand in writer.known or (operand >= first and lines[operand - first].op.flat):

@@ -6,12 +6,13 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..arguments import as_float, as_integer, many
-from ..engine.points import Scalar
+from ..engine.points import Scalar, is_open
 from ..engine.reverse import as_output, as_values
+from ..engine.shared import OPEN
 from ..engine.value import Value
-from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged
+from ..errors import ArgumentTypeError, ArgumentValueError, BranchChanged, RecordingError
 from ..graph.sweep import Slope, terms
-from ..graph.walk import check_fresh, depth_first, topological
+from ..graph.walk import check_fresh, depth_first, describe, topological
 from ..ops.table import choose, stop_gradient, when
 from .choices import separated, taken
 from .printing import in_source, in_text, in_words
@@ -321,6 +322,11 @@ def write_program(
             own_name = None if node.name == sources[node].name else node.name
             numbers[node] = writer.line(stop_gradient, below, own_name)
         elif node.op is None or node in held:
+            if node in OPEN or (node.op is not None and is_open([node])):
+                raise RecordingError(
+                    f"{describe(node)} is a variable of a derivative that is being taken, and a "
+                    f"program would keep its number: make it an input of the program."
+                )
             numbers[node] = writer.constant(node.data)
         else:
             numbers[node] = writer.line(node.op, below, node.name)

@@ -9,9 +9,10 @@ from typing import Any, Final, NoReturn, Self
 
 from ..arguments import as_float, as_function
 from ..engine.contexts import Context
-from ..engine.points import OPEN, Scalar, keeping_graphs, opened, opened_parameters
+from ..engine.leaves import is_frozen
+from ..engine.points import Scalar, keeping_graphs, opened, opened_parameters
 from ..engine.reverse import as_output, as_values
-from ..engine.shared import RECORDERS, unwatched
+from ..engine.shared import OPEN, RECORDERS, unwatched
 from ..engine.sweep import begin
 from ..engine.value import Value
 from ..errors import ArgumentValueError, RecordingError
@@ -132,7 +133,7 @@ class Recorder(Context):
         found = self.depends.get(value)
         if found is not None:
             return found
-        if value.op is None and value.constant:
+        if value.op is None and value.constant and not is_frozen(value):
             return False
         # It was not made in this context: no more than constants may be behind it.
         for node in depth_first([value], self._not_met):
@@ -140,7 +141,8 @@ class Recorder(Context):
                 self._refuse_older(value, node)
             if node not in self.depends and node in OPEN:
                 self._refuse_variable(node, value, OUTSIDE)
-            if node not in self.depends and node.op is None and not node.constant:
+            varies = not node.constant or is_frozen(node)
+            if node not in self.depends and node.op is None and varies:
                 self._refuse_variable(
                     node, value, f"a variable that is not recorded: {self.otherwise}"
                 )

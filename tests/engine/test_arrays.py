@@ -23,7 +23,9 @@ from autograd_rnn import (
     ops,
     value_and_grad,
     vjp,
+    where,
 )
+from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 #: NumPy's functions of one number that are ops: all that have a method by their name.
 FUNCTIONS = [
@@ -295,3 +297,67 @@ def test_refused_arrays() -> None:
         hvp(lambda a: a.sum(), [a], [a.reshape(1, 2)])
     with pytest.raises(TypeError, match="the result of f must be a real number, not ndarray"):
         grad(lambda a: a)(a)
+
+
+def test_functions_of_several_outputs() -> None:
+    def f(x: Any, y: Any) -> list[Any]:
+        return [x * y, x + y]
+
+    value, pull_back = vjp(f, 2.0, 5.0)
+    assert value == [10.0, 7.0]
+    assert pull_back([1.0, 10.0]) == (15.0, 12.0)
+    assert jvp(f, [2.0, 5.0], [1.0, 0.0]) == ([10.0, 7.0], [5.0, 1.0])
+    assert grad(lambda w: vjp(lambda x: [w * x * x, w * x], 3.0)[1]([1.0, 1.0])[0])(2.0) == 7.0
+    assert grad(lambda w: jvp(lambda x: [w * x * x, x], [3.0], [1.0])[1][0])(2.0) == 6.0
+    array = np.array([1.0, 2.0, 3.0])
+    squares, pull_back = vjp(lambda a: a * a, array)
+    assert squares.tolist() == [1.0, 4.0, 9.0]
+    assert pull_back(np.array([1.0, 1.0, 2.0]))[0].tolist() == [2.0, 4.0, 12.0]
+    with pytest.raises(ArgumentTypeError, match=r"cotangent must be a list of numbers"):
+        vjp(f, 2.0, 5.0)[1](1.0)
+    with pytest.raises(ArgumentValueError, match=r"cotangent must have the form of the result"):
+        vjp(f, 2.0, 5.0)[1]([1.0])
+    with pytest.raises(ArgumentValueError, match=r"f gave an empty list"):
+        jvp(lambda x: [], [1.0], [1.0])
+
+
+def test_one_array_is_one_argument() -> None:
+    array = np.array([1.0, 2.0])
+    assert hessian(lambda a: (a * a * a).sum(), array).tolist() == [[6.0, 0.0], [0.0, 12.0]]
+    assert jacobian(lambda a: a * a, array).tolist() == [[2.0, 0.0], [0.0, 4.0]]
+    assert jacobian(lambda a: [a.sum()], array)[0].tolist() == [1.0, 1.0]
+    assert hvp(lambda a: (a**3).sum(), array, array).tolist() == [6.0, 24.0]
+    assert gradients(lambda a: (a * a).sum(), array).tolist() == [2.0, 4.0]
+    assert grad(lambda x: x * x)(np.array(3.0)) == 6.0
+    weights = np.array([Value(1.0), Value(2.0)], dtype=object)
+    loss = (weights * weights).sum()
+    assert gradients(loss, [weights])[0].tolist() == gradients(loss, weights).tolist() == [2.0, 4.0]
+
+
+def test_argnums_and_has_aux_everywhere() -> None:
+    def f(x: Any, y: Any) -> tuple[Any, str]:
+        return x * x * y, "aux"
+
+    assert hessian(f, [2.0, 5.0], argnums=0, has_aux=True) == (10.0, "aux")
+    assert hessian(f, [2.0, 5.0], argnums=[1, 0], has_aux=True)[0] == ((0.0, 4.0), (4.0, 10.0))
+    assert jacobian(lambda x, y: ([x * y], "aux"), [2.0, 5.0], argnums=1, has_aux=True) == (
+        (2.0,),
+        "aux",
+    )
+    assert jvp(f, [2.0, 5.0], [1.0, 0.0], has_aux=True) == (20.0, 20.0, "aux")
+    value, pull_back, aux = vjp(f, 2.0, 5.0, has_aux=True)
+    assert (value, pull_back(1.0), aux) == (20.0, (20.0, 4.0), "aux")
+
+
+def test_where_takes_arrays_entry_by_entry() -> None:
+    array = np.array([-1.0, 4.0])
+    (slopes,) = gradients(lambda a: where(array > 0, a * a, 3.0 * a).sum(), [array])
+    assert slopes.tolist() == [3.0, 8.0]
+
+
+def test_a_generator_is_not_decorated() -> None:
+    with pytest.raises(ArgumentTypeError, match=r"A generator runs in pieces: write `with no_grad"):
+
+        @no_grad()
+        def pieces() -> Any:
+            yield 1

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import copy
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_rnn import (
+    AnomalyError,
+    Program,
+    RecordingError,
+    StaleGraphError,
     Value,
+    detect_anomaly,
     grad,
     gradients,
     hessian,
@@ -25,7 +33,7 @@ from autograd_rnn import (
     value_and_grad,
     vjp,
 )
-from autograd_rnn.engine.points import OPEN
+from autograd_rnn.engine.shared import OPEN, WATCH
 
 # --- every way to take a derivative, nested at random, beside polynomials -------------------------
 
@@ -438,3 +446,58 @@ def test_a_particle_among_charges(inner: Any) -> None:
     assert expected == pytest.approx(-19.4046, abs=1e-4)
     assert grad(miss)(0.0) == pytest.approx(expected, rel=1e-6)
     assert jvp(miss, [0.0], [1.0])[1] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_copy_of_a_point_is_the_point() -> None:
+    assert grad(lambda x: copy.copy(x) * x)(3.0) == 6.0
+    assert grad(lambda x: copy.deepcopy([x])[0] * x)(3.0) == 6.0
+    assert grad(lambda x: copy.deepcopy(x * x) * x)(3.0) == 27.0
+    w = Value(3.0)
+    assert copy.copy(w) is not w
+
+
+def test_a_program_holds_no_point() -> None:
+    """As a constant it would drop the outer derivative."""
+    for f in (
+        lambda x: record(lambda y: x * y, 1.0, constants=[x])(3.0),
+        lambda x: (lambda c: record(lambda y: c * y, 1.0, constants=[c])(3.0))(x * x),
+        lambda x: (lambda y: Program.of(x * y, [y])(x))(Value(1.0)),
+    ):
+        with pytest.raises(RecordingError, match=r"a program would keep its number"):
+            grad(f)(2.0)
+
+
+def test_a_leaf_that_the_function_assigns() -> None:
+    w = Value(2.0)
+
+    def f(x: Any) -> Any:
+        y = x**w
+        w.data = 4.0
+        return y
+
+    with pytest.raises(StaleGraphError):
+        hvp(f, [3.0], [1.0])
+
+
+def test_a_context_closed_elsewhere_leaves_nothing_behind() -> None:
+    def pieces() -> Any:
+        with no_grad():
+            yield 1
+
+    made = pieces()
+    contextvars.copy_context().run(next, made)
+    made.close()
+    assert WATCH.open == 0
+
+
+def test_anomalies_of_tangents() -> None:
+    with detect_anomaly(), pytest.raises(AnomalyError):
+        jvp(sqrt, [0.0], [1.0])
+
+
+def test_argnums_of_numpy() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x * y
+
+    assert grad(f, argnums=np.int64(1))(2.0, 5.0) == 2.0
+    assert grad(f, argnums=np.array([1, 0]))(2.0, 5.0) == (2.0, 5.0)

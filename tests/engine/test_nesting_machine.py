@@ -33,8 +33,7 @@ from autograd_rnn import (
     value_and_grad,
     vjp,
 )
-from autograd_rnn.engine.points import OPEN
-from autograd_rnn.engine.shared import WATCH
+from autograd_rnn.engine.shared import OPEN, WATCH
 
 MOST_NODES = 30
 MOST_LEVELS = 3

@@ -419,7 +419,7 @@ def test_other_refusals_name_the_argument() -> None:
         x.grad = None
     with pytest.raises(ArgumentTypeError, match="seed must be a real number, not str"):
         (x * x).backward("1")
-    with pytest.raises(ArgumentTypeError, match=r"inputs must be a list of Values.*write \[x\]"):
+    with pytest.raises(ArgumentTypeError, match=r"inputs must be a list of numbers.*write \[x\]"):
         gradients(x * x, x)
     with pytest.raises(ArgumentTypeError, match=r"inputs\[1\] must be a Value, not int"):
         gradients(x * x, [x, 1])
@@ -810,3 +810,9 @@ def test_a_result_that_is_initialised_again_in_vain_keeps_its_number() -> None:
     with pytest.raises(TypeError, match="name must be a str or None"):
         y.__init__(5.0, 3)  # type: ignore[misc]
     assert y.data == 6.0
+
+
+@pytest.mark.skipif(not engine.compiled, reason="only the compiled class has fields without this")
+def test_a_value_without_init_is_a_leaf() -> None:
+    x = Value.__new__(Value)
+    assert gradients(x * 2.0, [x]) == (2.0,)

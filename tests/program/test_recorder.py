@@ -28,6 +28,7 @@ from autograd_rnn import (
     copies,
     detect_anomaly,
     draw,
+    freeze,
     grad,
     gradients,
     greater,
@@ -446,3 +447,31 @@ def test_a_derivative_inside_is_guarded_by_the_branch_that_it_went_through() -> 
             program(0.0)
         with pytest.raises(BranchChanged):
             record(derivative, 0.0)(2.0)
+
+
+def test_a_frozen_weight_is_listed_or_refused() -> None:
+    w, v = Value(2.0, "w"), Value(3.0, "v")
+    freeze(w)
+
+    def step(state: Any, x: Any, weights: Any) -> Any:
+        return (w * v * x[0],), (w * v * x[0],)
+
+    for backend in ("python", "numpy"):
+        with pytest.raises(RecordingError, match=r"w = 2\.0"):
+            compile_step(step, "squared_error", [v], [0.0], backend=backend).predict([[1.0]])
+        compiled = compile_step(step, "squared_error", [w, v], [0.0], backend=backend)
+        assert compiled.loss_and_gradients([[1.0]], [1.0]) == (25.0, [0.0, 20.0])
+        w.data = 4.0
+        assert compiled.loss_and_gradients([[1.0]], [1.0]) == (121.0, [0.0, 88.0])
+        w.data = 2.0
+
+
+def test_powers_whose_slope_is_a_number() -> None:
+    w = Value(2.0)
+
+    def step(state: Any, x: Any, weights: Any) -> Any:
+        return (), w**0 * x[0] + w**1 * x[0]
+
+    for backend in ("python", "numpy"):
+        compiled = compile_step(step, "squared_error", [w], [], backend=backend)
+        assert compiled.loss_and_gradients([[1.0]], [0.0]) == (9.0, [6.0])

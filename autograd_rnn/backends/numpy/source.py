@@ -204,6 +204,8 @@ class Source(Forward):
                 if isinstance(operand, Piece):
                     given[place] = Text(self, self.value(operand, kind), is_narrow(operand))
             made = rule(*given)
+            if isinstance(made, float):  # such as 1, the slope of x**1
+                made = Text(self, repr(made), True)
             found, name = made.text, name.lower() if made.narrow else name
             if any(getattr(operands[place], "spread", False) for place in read):
                 width = "1" if made.narrow else "total" if kind == "B" else "total - first"
