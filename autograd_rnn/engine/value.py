@@ -146,7 +146,7 @@ class Value:
 
     @property
     def partials(self) -> tuple[float, ...]:
-        """The local derivatives by each operand, from the time this result was made."""
+        """The local derivative with respect to each operand, from the time this result was made."""
         if self._x is None or sweep.read(self, "partials")._x is None:
             return ()
         dx = 0.0 if self._x._mark > VARIABLE else self._dx
@@ -330,9 +330,9 @@ class Value:
 
     def __float__(self) -> float:
         raise ArgumentTypeError(
-            "a Value is not turned into a float by itself, since that would drop its gradient in "
-            "silence: for exp, log, tanh, ... use the functions of autograd_rnn (autograd_rnn.exp) "
-            "or the methods of Value, and for the plain number .data."
+            "a Value is not turned into a float by itself, since that would silently drop its "
+            "gradient: for exp, log, tanh, ... use the functions of autograd_rnn "
+            "(autograd_rnn.exp) or the methods of Value, and for the plain number .data."
         )
 
     def __repr__(self) -> str:
@@ -366,8 +366,8 @@ class Value:
         """Add ∂self/∂leaf, times the seed, to the `grad` of every leaf that this depends on.
 
         Every op node's `grad` is set to this call's adjoint, and the graph is kept: a second call
-        adds the same amounts again.  Two calls into the same leaf from two threads need a lock of
-        the caller's.  After an interruption (Ctrl-C), clear the leaves' `grad` and call again.
+        adds the same amounts again.  Two threads that call this for the same leaf need a lock.
+        After an interruption (Ctrl-C), clear the leaves' `grad` and call again.
 
         >>> w = Value(3)
         >>> loss = w * w
