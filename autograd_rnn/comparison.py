@@ -1,4 +1,4 @@
-"""A function and its derivatives, computed in every way that there is, and compared."""
+"""A function and its derivatives, computed in every available way, and compared."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ WIDEST: Final = 1e4
 MOST_COMBINATIONS: Final = 16
 
 Function: TypeAlias = Callable[..., Any]
-#: What a way of computing gives: its numbers, or the error with which it refuses.
+#: The outcome of one way of computing: its numbers, or the error that it raises.
 Outcome: TypeAlias = list[float] | Exception
 
 
 class Comparison:
     """A function at a point, whose derivatives are computed in many ways.
 
-    Those of order k are by each input, of the derivative of order k - 1 along a direction.
+    Order k is the gradient, with respect to the inputs, of order k - 1 along a direction.
     """
 
     def __init__(self, f: Function, point: list[float], backends: list[str]) -> None:
@@ -98,7 +98,7 @@ class Comparison:
             check(order, self.names, ("reverse mode", expected), (name, found), sizes)
 
     def compare_combinations(self, order: int) -> None:
-        """The derivatives by some inputs, while the others are plain numbers, or Values."""
+        """The derivatives with respect to some inputs, beside plain numbers or Values."""
         for mask in self.combinations():
             chosen = [place for place, moves in enumerate(mask) if moves]
             if 0 < len(chosen) < len(mask):
@@ -141,12 +141,12 @@ class Comparison:
                     check(order, self.names, ("reverse mode", expected), (here, found), sizes)
 
     def compare_with_differences(self, order: int) -> None:
-        """The derivatives beside slopes of the function itself, which use no rule."""
+        """Compare the derivatives with slopes of the function itself, which use no rule."""
         f, point, v = along(self.f, self.direction, order - 1, forward), self.point, self.direction
         expected, sizes = self.expected(order, point)
         if isinstance(expected, Exception):
             return
-        moves = {f"the direction {v}": (v, dot(v, expected))}
+        moves = {f"a step along {v}": (v, dot(v, expected))}
         if order == 1:
             sides = zip(units(len(point)), expected, strict=True)
             moves = dict(zip(self.names, sides, strict=True))
@@ -158,11 +158,11 @@ class Comparison:
             if not math.isfinite(size):
                 reason = f"reverse mode gives {exact!r}"
             elif not width <= WIDEST:
-                reason = f"a number of the size {width:.3g} cannot be moved by little"
+                reason = f"a number of size {width:.3g} is too large for a small step"
             elif not reason and slope != exact and allowed > 0.01 * max(largest, abs(exact)):
                 reason = "f is too rough"
             if reason:
-                self.skip(order, f"by {name}: no difference to compare with, as {reason}")
+                self.skip(order, f"with respect to {name}: no numerical comparison, as {reason}")
             else:
                 ways = ("reverse mode", [exact]), ("the numerical derivative", [slope])
                 check(order, [name], *ways, [allowed / ROUNDING])
@@ -170,7 +170,7 @@ class Comparison:
     # --- what they share ------------------------------------------------------------------------
 
     def expected(self, order: int, at: list[float]) -> tuple[Outcome, list[float]]:
-        """The derivatives by reverse mode, and what is added up in each."""
+        """The derivatives in reverse mode, and what is added up in each."""
         given = (self.f, at, self.direction, order)
         return attempt(derivatives, *given), sizes_of(*given)
 
@@ -231,7 +231,7 @@ def derivatives(
 def by_graph(
     f: Function, point: Sequence[float], direction: Sequence[float], order: int
 ) -> list[float]:
-    """The derivatives by `backward`, of a graph made by `gradients`."""
+    """The derivatives from `backward`, of a graph made by `gradients`."""
     call = call_at(f, point, "point")
     output, leaves = as_output(call.result), call.points
     for _ in range(order - 1):
@@ -300,7 +300,7 @@ class Slope(NamedTuple):
 
 
 def slope_of(at: Callable[[float], float], width: float) -> tuple[Slope, str]:
-    """The slope of a function at 0, and why it is none, if so."""
+    """The slope of a function at 0, and why there is none, if so."""
     right, left = one_sided(at, 0.137 * width), one_sided(at, -0.137 * width)
     error, largest = right.error + left.error, max(right.largest, left.largest)
     both = Slope(0.5 * (right.slope + left.slope), error, largest)
@@ -351,7 +351,7 @@ def one_sided(at: Callable[[float], float], step: float) -> Slope:
 
 
 def attempt(way: Callable[..., Any], *arguments: Any) -> Any:
-    """What a way gives, or the error with which it refuses."""
+    """The result of one way of computing, or the error that it raises."""
     try:
         return way(*arguments)
     except Exception as error:
@@ -367,7 +367,7 @@ def check(
 ) -> None:
     """Refuse two outcomes that differ: `GradientError` says where, and by how much."""
     (way, expected), (other, found) = first, second
-    what = f"order {order}, by " if order else "the value of "
+    what = f"order {order}, with respect to " if order else "the value of "
     if isinstance(expected, Exception) or isinstance(found, Exception):
         if type(expected) is not type(found):
             said = [f"{name} {_told(one)}" for name, one in (first, second)]

@@ -98,7 +98,7 @@ class DerivationError(AutogradError, ArithmeticError):
 
 
 class BranchChanged(AutogradError, RuntimeError):
-    """A comparison had another outcome than when the program was recorded.
+    """A comparison came out differently from when the program was recorded.
 
     >>> from autograd_rnn import record
     >>> program = record(lambda x: x if x > 0 else -x, 2.0)
@@ -110,7 +110,7 @@ class BranchChanged(AutogradError, RuntimeError):
 
 
 class RecordingError(AutogradError, RuntimeError):
-    """A function cannot be recorded as a program; the message says what it uses, and the way out.
+    """A function cannot be recorded as a program; the message says what to write instead.
 
     >>> from autograd_rnn import Value, record
     >>> w = Value(3, "w")

@@ -1,6 +1,6 @@
 """Strategies and one assertion for property-based tests of functions, ops, layers and losses.
 
-The strategies are Hypothesis's: `pip install "autograd_rnn[testing]"` brings it.
+The strategies need Hypothesis: `pip install ".[testing]"` installs it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ try:
     from hypothesis import strategies as st
 except ImportError as error:
     raise LibraryNotFound(
-        "autograd_rnn.testing needs Hypothesis, which is not installed: "
-        'pip install "autograd_rnn[testing]"'
+        'autograd_rnn.testing needs Hypothesis, which is not installed: pip install ".[testing]"'
     ) from error
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -45,9 +44,9 @@ AWKWARD: Final = (
 def numbers(
     least: float | None = None, most: float | None = None, *, nonfinite: bool = False
 ) -> st.SearchStrategy[float]:
-    """Floats from `least` to `most`, of which the awkward ones are common.
+    """Floats from `least` to `most`, with awkward values drawn often.
 
-    These are zeros of both signs, subnormal and huge numbers, and numbers beside 1; with
+    These are zeros of both signs, subnormal and huge numbers, and numbers next to 1; with
     `nonfinite` also infinities and NaN.
 
     >>> from hypothesis import find
@@ -187,7 +186,7 @@ def _layer(draw: st.DrawFn, kind: type[Model], inputs: int, outputs: int) -> Mod
 def sequences(
     model: Model, *, entries: st.SearchStrategy[float] | None = None, most_steps: int = 4
 ) -> st.SearchStrategy[list[list[float]]]:
-    """Sequences of inputs for the model, from one step on."""
+    """Sequences of inputs for the model, of one or more steps."""
     size = model.inputs
     vector = st.lists(entries or numbers(-2, 2), min_size=size, max_size=size)
     return st.lists(vector, min_size=1, max_size=most_steps)
@@ -265,19 +264,19 @@ def assert_gradients(
     backends: Iterable[str] | None = None,
     differences: bool = True,
 ) -> tuple[str, ...]:
-    """What could not be compared, once all ways to compute `f` and its derivatives agree.
+    """Check that all ways of computing `f` and its derivatives agree; return what was not compared.
 
     `f` takes a number or an array per input and returns a number; it has to work on Values, on
     plain numbers, and on both at once.  Compared are the value, and the derivatives up to the
-    order (1 to 3) by each input, those of order 2 and 3 along one direction more: by reverse mode,
-    forward mode, both nested in both orders, `backward`, `hessian`, `hvp`, `jacobian` and `vjp`;
-    of each combination of Values and plain numbers; as a recorded program and on each of the
-    `backends`, by default all that can run here, at these inputs and at others, where branches
+    order (1 to 3) with respect to each input, where orders 2 and 3 first go along one direction: in
+    reverse mode, forward mode, both nested in both orders, `backward`, `hessian`, `hvp`, `jacobian`
+    and `vjp`; of each combination of Values and plain numbers; as a recorded program and on each of
+    the `backends`, by default all that can run here, at these inputs and at others, where branches
     may change; and with numerical `differences`, which use no rule.
 
-    `GradientError`, an `AssertionError`, names two ways that differ, where and by how much.  Where
-    one way refuses the inputs, all have to, by an error of the same type: it is then raised.  What
-    has no numerical derivative, as at a kink, is not compared with it, but reported.
+    `GradientError`, an `AssertionError`, names two ways that differ, where and by how much.  If one
+    way refuses the inputs, all must raise an error of the same type, which is then raised.  Where
+    no numerical derivative exists, such as at a kink, the result says so.
 
     >>> from autograd_rnn import stop_gradient, tanh
     >>> assert_gradients(lambda x, y: tanh(x * y), 0.5, 2.0, backends=["python"])
@@ -285,7 +284,7 @@ def assert_gradients(
     >>> assert_gradients(lambda x: x * stop_gradient(x), 3.0, backends=["python"])
     Traceback (most recent call last):
         ...
-    autograd_rnn.errors.GradientError: order 1, by inputs[0]: reverse mode gives 3.0, but ...
+    autograd_rnn.errors.GradientError: order 1, with respect to inputs[0]: reverse mode ...
     """
     as_function(f, "f")
     as_integer(orders, "orders", least=1, most=3)

@@ -122,7 +122,7 @@ def points(op: Op, order: int, count: int, chance: Random) -> Iterator[Point]:
 
 
 def truth(op: Op, point: Point, by: Sequence[int]) -> Any:
-    """The derivative of the op by the operands at these places, as a number of mpmath."""
+    """The derivative of the op with respect to these operands, as a number of mpmath."""
     if by:
         return true_derivative(
             op, point, tuple([by.count(place) for place in range(op.arity)]), 400

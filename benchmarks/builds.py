@@ -121,7 +121,7 @@ def time_training(value: Any, steps: int) -> float:
 
 
 def check_gradients(builds: list[type], build: Build) -> None:
-    """Exit where the builds differ in the gradient by a leaf."""
+    """Exit where the builds differ in the gradient with respect to a leaf."""
     found = []
     for value in builds:
         work = build(value)

@@ -33,7 +33,7 @@ def sigmoid(z: Any) -> Any:
 
 
 def close(h: Any, targets: Any, readout: Any) -> tuple[float, Any, Any]:
-    """The loss of the readout of h, and its slopes by h and by the readout."""
+    """The loss of the readout of h, and its slopes with respect to h and the readout."""
     z = h @ readout[1:, 0] + readout[0, 0]
     loss = (np.maximum(z, 0.0) - targets * z + np.log1p(np.exp(-np.abs(z)))).mean()
     d = (sigmoid(z) - targets) / len(z)
@@ -57,7 +57,7 @@ def rnn(weights: Any, readout: Any, xs: Any, targets: Any) -> Result:
 
 
 def gradient(hs: Any, xs: Any, ds: Any) -> Any:
-    """The gradient by weights in rows [1; H; X], from all steps at once."""
+    """The gradient of the weights in rows [1; H; X], from all steps at once."""
     flat = ds.reshape(-1, ds.shape[-1])
     parts = [hs.reshape(-1, hs.shape[-1]).T @ flat, xs.reshape(-1, INPUTS).T @ flat]
     return np.concatenate([flat.sum(axis=0)[None], *parts])

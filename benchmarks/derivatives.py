@@ -134,7 +134,7 @@ def check(name: str, found: Sequence[float], wanted: Sequence[float]) -> None:
     """Exit with 1 where a gradient differs from ours."""
     for place, (x, y) in enumerate(zip(found, wanted, strict=True)):
         if not math.isclose(float(x), y, rel_tol=TOLERANCE, abs_tol=1e-12):
-            sys.exit(f"The gradients by number {place} differ: ours {y!r}, {name} {x!r}.")
+            sys.exit(f"Gradient {place} differs: ours {y!r}, {name} {x!r}.")
 
 
 def in_turns(

@@ -107,7 +107,7 @@ def train(run: Engine, steps: int, clock: Clock) -> float:
 
 
 def compare_gradients(engines: list[Engine], build: Build) -> None:
-    """Exit with 1 where an engine differs from ours in the gradient by a leaf."""
+    """Exit with 1 where an engine differs from ours in a leaf's gradient."""
     found = []
     for run in engines:
         work = build(run.leaf, run.relu)
@@ -118,7 +118,7 @@ def compare_gradients(engines: list[Engine], build: Build) -> None:
     for run, gradients in zip(engines, found, strict=True):
         for i, (x, y) in enumerate(zip(found[0], gradients, strict=True)):
             if not math.isclose(x, y, rel_tol=TOLERANCE):
-                sys.exit(f"The gradients by leaf {i} differ: {OURS.name} {x!r}, {run.name} {y!r}.")
+                sys.exit(f"The gradients at leaf {i} differ: {OURS.name} {x!r}, {run.name} {y!r}.")
     alive = sum(x != 0.0 for x in found[0])
     print(f"gradients equal within a relative {TOLERANCE:g}: {len(found[0])}, {alive} not 0")
 

@@ -134,7 +134,7 @@ class Torch:
         return self.readout(last)[:, 0]
 
     def loss_and_gradient(self, places: Any) -> tuple[float, list[float]]:
-        """The loss, and its gradient by the readout, the same for any form of the layer below."""
+        """The loss and its gradient with respect to the readout, whatever the layer below."""
         loss = self.loss(self.outputs(places), self.targets[places])
         slopes = torch.autograd.grad(loss, [self.readout.bias, self.readout.weight])
         return loss.item(), [x for slope in slopes for x in slope.flatten().tolist()]

@@ -19,7 +19,7 @@ Relu = Function
 
 
 class Workload(NamedTuple):
-    """A function to be differentiated, and the leaves it is differentiated by."""
+    """A function to be differentiated, and its leaves, the variables."""
 
     leaves: list[Scalar]
     loss: Callable[[], Scalar]

@@ -341,7 +341,7 @@ def edges(node: Node, output: Node) -> list[tuple[Node, int]]:
 
 
 def matters(node: Node, output: Node) -> bool:
-    """Whether a path of nodes that are no constants leads from the node to the output."""
+    """Whether a path of nodes that are not constants leads from the node to the output."""
     if node.constant or node is output:
         return not node.constant
     return any(matters(consumer, output) for consumer, _ in edges(node, output))

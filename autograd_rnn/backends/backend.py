@@ -101,7 +101,7 @@ class Backend(ABC):
 
     @abstractmethod
     def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
-        """For each sequence and step, its term of the gradient by each parameter."""
+        """For each sequence and step, its term of the gradient with respect to each parameter."""
 
     # --- the choice -----------------------------------------------------------------------------
 

@@ -83,8 +83,8 @@ class CompiledStep:
     A sequence is a list of inputs, a number or a list of numbers each, or an array of steps by
     inputs; sequences may differ in length.  Each has a target, or with `at="every"` one per step.
     `ValueError` naming the place of an empty sequence, and for a wrong number of targets;
-    `BranchChanged` where a comparison of Values in the step or the loss has another outcome than
-    for the first sequence, on which it was recorded.
+    `BranchChanged` where a comparison of Values in the step or the loss comes out differently
+    from the first sequence, on which it was recorded.
 
     >>> from autograd_rnn import RNN
     >>> RNN.random(2, 1).compile("squared_error", backend="python")
@@ -181,7 +181,7 @@ class CompiledStep:
     def loss_and_gradients(
         self, sequences: Sequences | Batch, targets: Targets | None = None, *, threads: int = 1
     ) -> tuple[float, list[float]]:
-        """The mean loss over the sequences, and its gradient by each parameter, in their order.
+        """The mean loss over the sequences, and its gradient with respect to each parameter.
 
         A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
         """
@@ -216,7 +216,7 @@ class CompiledStep:
     ) -> list[list[list[float]]]:
         """For each sequence and step, ∂loss of the sequence/∂the step's copy of each parameter.
 
-        The sum over the steps is the gradient by the parameter itself.
+        The sum over the steps is the gradient with respect to the parameter.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -232,7 +232,7 @@ class CompiledStep:
         return [self._by_variables(np.array(rows)).tolist() for rows in found]
 
     def _by_variables(self, gradient: Any) -> Any:
-        """The gradient, 0 by what is a constant now."""
+        """The gradient, with 0 for parameters that are constants now."""
         if places := constant_places(self.parameters):
             gradient[..., places] = 0.0
         return gradient

@@ -130,13 +130,13 @@ class _Watched(Context):
 
 @contextmanager
 def _open(parameters: Sequence[Value]) -> Iterator[None]:
-    """A context in which steps are differentiated by the parameters, whatever is open outside."""
+    """A context that differentiates with respect to the parameters, whatever is open outside."""
     with keeping_graphs(), opened_parameters(parameters):
         yield
 
 
 def _leaves(vectors: Any) -> list[tuple[Value, ...]]:
-    """The vectors as variables, by which a step may take derivatives."""
+    """The vectors as variables, so that a step may differentiate."""
     return [tuple([Value(float(entry)) for entry in vector]) for vector in vectors]
 
 

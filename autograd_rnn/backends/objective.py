@@ -85,14 +85,15 @@ class Objective(NamedTuple):
 
 
 def check_closed(values: Sequence[Value]) -> None:
-    """`ValueError` if a derivative is being taken outside by what these Values depend on.
+    """`ValueError` if these Values depend on a variable of an outer derivative.
 
     It would be lost, as a compiled step gives floats.
     """
     if is_open(values):
         raise ArgumentValueError(
-            "a compiled step gives floats, but here it depends on a variable by which a derivative "
-            "is being taken outside, which would be lost: unroll the model in that function."
+            "a compiled step gives floats, but here it depends on a variable of an outer "
+            "derivative, which would be lost: unroll the model in the function that is "
+            "differentiated."
         )
 
 

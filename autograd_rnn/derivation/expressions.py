@@ -147,7 +147,7 @@ class Applied(Compound):
 
 
 class Product(Compound):
-    """A number times powers of expressions that are no products."""
+    """A number times powers of expressions that are not products."""
 
     def __init__(self, coefficient: float, factors: Sequence[tuple[Expression, int]]) -> None:
         self.coefficient, self.factors = coefficient, tuple(factors)
@@ -192,7 +192,7 @@ class Product(Compound):
 
 
 class Sum(Compound):
-    """A sum of expressions that are no sums."""
+    """A sum of expressions that are not sums."""
 
     def __init__(self, terms: Sequence[Expression]) -> None:
         self.parts, self.operations = tuple(terms), len(terms) - 1

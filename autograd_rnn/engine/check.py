@@ -36,12 +36,12 @@ Graphs: TypeAlias = tuple[list[Value], list[Value], list[Value]]
 
 
 class CheckedInput(NamedTuple):
-    """What `check_gradients` found of one input.
+    """What `check_gradients` found about one input.
 
     `position` counts from 0, `gradient` is the engine's, `difference` the central difference;
     `checked` says whether they were compared, and `reason` why not (empty where they were).
-    `slope_of` has the positions of the inputs by which `f` was differentiated before: it is empty
-    for the gradient of `f`, and `(0,)` for that of ∂f/∂inputs[0].
+    `slope_of` has the positions of the inputs with respect to which `f` was differentiated before:
+    it is empty for the gradient of `f`, and `(0,)` for that of ∂f/∂inputs[0].
     """
 
     position: int
@@ -69,12 +69,12 @@ def check_gradients(
     rtol: float = 1e-5,
     order: int = 1,
 ) -> tuple[CheckedInput, ...]:
-    """A `CheckedInput` for each input of `f`, once the gradients agree with central differences.
+    """Compare the gradients of `f` with central differences; return a `CheckedInput` per input.
 
     `f` takes a Value per input and returns one.  An input x is moved by h = eps·max(1, |x|) and
     less to both sides.  Gradient and difference may differ by rtol·|difference|, by atol·max(1,
-    |f|), which is at most atol·10⁴ times the larger of the two, and by what the difference
-    itself may be off by, which is estimated.  So a rule that is wrong by a factor of 1.0005 never
+    |f|), which is at most atol·10⁴ times the larger of the two, and by the estimated error of the
+    difference.  So a rule that is wrong by a factor of 1.0005 never
     passes, whatever it is added to or multiplied by: `GradientError` names the input and both
     numbers, or the input is not checked.
 
@@ -84,9 +84,9 @@ def check_gradients(
     finite.  A difference that is far from the gradient proves nothing where a smaller step gives
     another one, or where an op on the way has a kink: that is then the reason.
 
-    With `order=2` the second derivatives by the rules are compared as well, with differences of
-    the gradient: after the reports of `f` come those of ∂f/∂inputs[0], and so on; with 3 those of
-    the second derivatives, and so on to 4.
+    `order=2` also compares second derivatives with finite differences of the gradient: after the
+    reports of `f` come those of ∂f/∂inputs[0], and so on; with 3 those of the second derivatives,
+    and so on to 4.
 
     >>> check_gradients(lambda x, y: x * y, [2, 5])[0].checked
     True
@@ -257,7 +257,7 @@ def _product_of_sizes(adjoint: float, slope: float) -> float:
 def _rounding(graphs: Graphs, slopes: dict[Value, float]) -> float:
     """What rounding may do to the difference of the outputs on both sides.
 
-    That is a unit in the last place of each result, times the slope of the output by it.
+    That is a unit in the last place of each result, times the slope of the output there.
     """
     if not _alike(graphs):
         return max(
@@ -298,7 +298,7 @@ def _is_same(node: Value, left: Value, right: Value) -> bool:
 
 
 def _total_of_units(nodes: list[Nodes], slopes: dict[Value, float]) -> float:
-    """A unit in the last place of each of these results, times the slope of the output by it."""
+    """A unit in the last place of each of these results, times the slope of the output there."""
     total = 0.0
     for below, node, above in nodes:
         slope = slopes.get(node, 0.0)

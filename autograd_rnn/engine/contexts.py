@@ -118,8 +118,9 @@ class no_grad(Context):  # noqa: N801 - torch's name for it
     >>> y.data, y.constant, y.parents
     (9.0, True, ())
 
-    It decorates functions, too: `@no_grad()`.  A derivative that is taken inside, as by `grad`, is
-    right: its function runs as if the context were not open, and the result is a constant.
+    It decorates functions, too: `@no_grad()`.  A derivative taken inside, such as by `grad`, is
+    right: its function runs as if the context were not open.  The result is a float, or a constant
+    if an argument was a Value.
     """
 
     keeps_graph = False
@@ -138,6 +139,7 @@ class detect_anomaly(Context):  # noqa: N801 - torch's name for it
     `AnomalyError` names the node, its op, its operands, and the line that computed it.  Partials
     may be infinite (the slope of a root at 0) as long as no adjoint is.  The context keeps every
     result it has seen alive until it closes, so open it around one step, not around a training.
+    It decorates functions, too: `@detect_anomaly()`.
 
     >>> x = Value(0, "x")
     >>> with detect_anomaly():

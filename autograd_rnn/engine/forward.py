@@ -81,9 +81,10 @@ def hvp(
 ) -> tuple[Any, ...]:
     """The product of the matrix of second derivatives of `f` at the point with the vector.
 
-    How the gradient changes in the direction of the vector, by a forward sweep and a backward one,
-    which takes about as long as a gradient, however many inputs there are.  Values where `grad`
-    gives Values.
+    How the gradient changes in the direction of the vector, by a forward sweep and a backward one.
+    For usual functions this takes one to four times as long as a gradient, however many inputs
+    there are, and more where many powers have variable exponents.  Values where `grad` gives
+    Values.
 
     >>> hvp(lambda x, y: x * x * y, [2, 5], [1, 0])
     (10.0, 4.0)

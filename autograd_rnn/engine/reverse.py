@@ -163,12 +163,12 @@ def grad(
     """The function of the same arguments that gives the gradient of `f`.
 
     `f` takes Values and gives one.  The gradient is a float for one argument and a tuple for
-    several; by the arguments at the places `argnums` if that is given, an int for one.  With
+    several; with respect to the arguments at positions `argnums`, if given, an int for one.  With
     `has_aux`, `f` gives a pair of its value and anything else, and so does the result.  The
     gradient is made of Values where an argument is one, and inside a function that is being
     differentiated or recorded, if it depends on its arguments; so gradients nest to any depth, over
     closures too.  `create_graph=True` asks for Values, to call `backward` through captured weights.
-    For an argument that is a NumPy array, `f` gets an array of Values, and the gradient by it is an
+    For an argument that is a NumPy array, `f` gets an array of Values, and its gradient is an
     array of that shape.
 
     >>> grad(lambda x, y: x * y)(2, 5)
@@ -321,9 +321,9 @@ def jacobian(
 ) -> Any:
     """The first derivatives, a row per output: of a function at a point, or of results.
 
-    `argnums` and `has_aux` are as for `grad`.  Where inputs of a function are arrays, so are the
-    derivatives by them.  For a function that gives an array there is one row, of arrays of its
-    shape and then of the input's.
+    `argnums` and `has_aux` are as for `grad`.  Where inputs of a function are arrays, so are their
+    derivatives.  For a function that gives an array there is one row, of arrays of its shape and
+    then of the input's.
 
     >>> jacobian(lambda a, b: [a * b, a + b], [2, 5])
     ((5.0, 2.0), (1.0, 1.0))

@@ -13,8 +13,8 @@ Leaf = TypeVar("Leaf")
 
 # `_mark` is VARIABLE on a leaf, CONSTANT on what is never differentiated (a leaf that was a plain
 # number, or the result of a comparison), and on other results the number of the last sweep there:
-# of the latest sweep anywhere, for a new one.  FROZEN is a variable that is a constant for now: the
-# partials by it are recorded, so that it may be a variable again.
+# of the latest sweep anywhere, for a new one.  FROZEN is a variable that is a constant for now: its
+# partials are recorded, so that it may be a variable again.
 # A leaf has no operands: it keeps the total of a sweep in `_dx`, and the sweep's number in `_dy`.
 # A sweep that was interrupted leaves older numbers and nothing to clean up.  All are floats, which
 # count exactly to 2**53.

@@ -148,7 +148,7 @@ class Value:
 
     @property
     def partials(self) -> tuple[float, ...]:
-        """The local derivatives by each operand, from the time this result was made."""
+        """The local derivative with respect to each operand, from the time this result was made."""
         if self._x is None or sweep.read(self, "partials")._x is None:
             return ()
         dx = 0.0 if self._x._mark > VARIABLE else self._dx
@@ -331,9 +331,9 @@ class Value:
 
     def __float__(self) -> float:
         raise ArgumentTypeError(
-            "a Value is not turned into a float by itself, since that would drop its gradient in "
-            "silence: for exp, log, tanh, ... use the functions of autograd_rnn (autograd_rnn.exp) "
-            "or the methods of Value, and for the plain number .data."
+            "a Value is not turned into a float by itself, since that would silently drop its "
+            "gradient: for exp, log, tanh, ... use the functions of autograd_rnn "
+            "(autograd_rnn.exp) or the methods of Value, and for the plain number .data."
         )
 
     def __repr__(self) -> str:

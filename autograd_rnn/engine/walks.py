@@ -1,7 +1,8 @@
 # cython: annotation_typing=False, boundscheck=False, wraparound=False
 """The walks and sweeps of `graph` over Values, in C, without sets and dicts: see `walks.pxd`.
 
-They agree with those in Python to the bit, and raise `TypeError` for nodes that are no Values.
+They agree with those in Python to the last bit, except for the products of `hvp`, which agree up to
+rounding.  They raise `TypeError` for nodes that are not Values.
 """
 # ruff: noqa: F401, F821
 # mypy: disable-error-code="name-defined, no-any-return"
@@ -44,7 +45,7 @@ def adjoint_tangents_at(
 
 
 def _kinds(op: Any) -> tuple[int, ...]:
-    """What an op's slope by each operand is: operand 0 or 1, the result (2), or another (3).
+    """What an op's slope for each operand is: operand 0 or 1, the result (2), or another (3).
 
     Or 4, if the slope does not change where it has a derivative.
     """

@@ -76,7 +76,7 @@ def _solved(node: SomeNode, leaf: SomeNode, known: dict[SomeNode, float | None])
 
 
 def _slope_now(node: SomeNode, leaf: SomeNode, known: dict[SomeNode, float | None]) -> float:
-    """The slope of a result by a leaf, at the number that the leaf has now."""
+    """The slope of a result with respect to a leaf, at the number that the leaf has now."""
     operands, op = _operands(node, {**known, leaf: leaf.data}), operation(node)
     rules = [rule for rule, parent in zip(op.partials, node.parents, strict=True) if parent is leaf]
     slope: float = sum([rule(*operands, op.value(*operands)) for rule in rules])

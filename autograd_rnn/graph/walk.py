@@ -11,7 +11,7 @@ from ..ops.op import Op
 
 
 class Node(Protocol):
-    """A node of a graph, such as a Value: a number, its operands, and its partials by each."""
+    """A node of a graph, such as a Value: a number, its operands, and a partial for each."""
 
     @property
     def data(self) -> float: ...
@@ -64,7 +64,7 @@ class Run(Protocol):
 
 
 def is_node(thing: object) -> bool:
-    """Whether a thing is a node of a graph, such as a Value."""
+    """Whether an object is a node of a graph, such as a Value."""
     return hasattr(thing, "parents") and hasattr(thing, "partials")
 
 

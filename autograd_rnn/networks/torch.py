@@ -125,7 +125,7 @@ def _recurrent(tables: Mapping[str, Any], place: int, activation: str) -> RNN | 
         both[n] = of_x[n]
         return GRU([both, *rows], of_h[n])
     raise ArgumentValueError(
-        f"source: 'weight_hh_l{place}' has {count} rows for {states} states, which is no RNN "
+        f"source: 'weight_hh_l{place}' has {count} rows for {states} states, which is not an RNN "
         f"(one per state), no GRU (three) and no LSTM (four)."
     )
 

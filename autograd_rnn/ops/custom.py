@@ -1,4 +1,4 @@
-"""Ops of one's own: `primitive` tries a value and its rules, and enters them in the table."""
+"""User-defined ops: `primitive` tries a value and its rules, and enters them in the table."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def primitive(
 ) -> Op:
     """A new op, registered under `name`: a function of one or two numbers or Values.
 
-    `value` maps floats to a float.  Where it raises for want of one, the result is that of IEEE
-    arithmetic, as far as nearby values show it: ±inf where they grow beyond all bounds, 0 where
-    they vanish, and NaN elsewhere.
+    `value` maps floats to a float.  Where it raises because there is none, the result is that of
+    IEEE arithmetic, as far as nearby values show it: ±inf where they grow beyond all bounds, 0
+    where they vanish, and NaN elsewhere.
 
     `partials` has a rule per operand, a function of the operands and the result, written in
     operators and functions of this package: so it serves floats and Values, and derivatives of any
@@ -51,9 +51,10 @@ def primitive(
     the op.  `llvm` is LLVM code over vectors `{v}` of `{n}` doubles, such as
     `"%z = fadd {flags}{v} %x, %y"`; without it native code refuses the op.
 
-    `ValueError` for a name that is taken or no identifier, and for other than one or two rules;
-    `TypeError` for a value or rule that is no function, or fails when it is tried at a few numbers
-    (a rule also on what replaces a number, unless it names an op that is yet to be defined).
+    `ValueError` for a name that is taken or not an identifier, and unless there are 1 or 2 rules;
+    `TypeError` for a value or rule that is not a function, or fails when it is tried at a few
+    numbers; rules are also tried on the tracers that stand in for numbers, unless they name an op
+    that is yet to be defined.
     `check_gradients` checks that the rules are right.
 
     >>> from autograd_rnn import Value, primitive, sigmoid
@@ -120,7 +121,7 @@ def _template(template: object, argument: str, arity: int) -> str:
 
 
 def _ieee_value(value: Callable[..., Any], what: str) -> Callable[..., float]:
-    """The value as a float, also where it raises for want of one."""
+    """The value as a float, also where it raises because there is none."""
 
     def ieee_value(*operands: float) -> float:
         try:

@@ -65,10 +65,10 @@ def softmax(zs: Iterable[Entry]) -> list[Entry]:
 
 
 def where(condition: Operand | float | bool, x: Entry, y: Other) -> Entry | Other:
-    """x where the condition holds, else y, as `numpy.where`; of the other nothing comes back.
+    """x where the condition holds, else y, as `numpy.where`; no gradient flows into the other.
 
-    A condition holds where it is True or a number that is not 0; NaN gives NaN.  The one that was
-    not taken adds an exact 0 to gradients, even where its slopes are infinite or NaN, in any order.
+    A condition holds where it is True or a number that is not 0; NaN gives NaN.  The branch not
+    taken adds an exact 0 to gradients, even where its slopes are infinite or NaN, in any order.
     A comparison by an operator, such as `x > 0`, is a guard of a recorded program; one by an op,
     `greater(x, 0.0)`, is computed anew for each input.  Arrays are taken entry by entry.
 

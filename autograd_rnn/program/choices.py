@@ -60,7 +60,7 @@ def taken(program: Any, writer: Writer) -> dict[int, Ref | None]:
 
 
 def separated(program: Any) -> Any:
-    """The program in which what enters a branch passes through a `when` of its own.
+    """The program in which what enters a branch passes through its own `when`.
 
     That stops whatever comes back from a branch that was not taken.  Results and slopes are the
     same otherwise: what is compared, or is a condition, has its own number in any case.

@@ -43,9 +43,11 @@ def in_text(program: Any) -> str:
 def in_words(program: Any, guard: Any, recorded: str, x: float, y: float) -> str:
     """Which guard of a recorded program or step fails, and for which numbers."""
     a, b = [_named(program, number) for number in guard.operands]
+    named = {a: x, b: y}.items()
+    given = [f"{name} = {number!r}" for name, number in named if name != repr(number)]
     return (
         f"{a} {guard.comparison} {b} was {guard.outcome} when the {recorded} was recorded, and is "
-        f"not for {x!r} and {y!r}"
+        f"{not guard.outcome} for {' and '.join(given)}"
     )
 
 
@@ -72,7 +74,7 @@ def in_source(program: Any, name: str, arrays: str | None = None) -> str:
     """Python source of a function of that name, of floats or of a library's arrays.
 
     Guards raise `BranchChanged`, but in JAX, which has no errors, they make the results NaN.
-    `ValueError` for a name that is no identifier.
+    `ValueError` for a name that is not an identifier.
     """
     if not _is_identifier(name):
         raise ArgumentValueError(f"name must be an identifier, such as 'f', not {shown(name)}.")

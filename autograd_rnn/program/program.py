@@ -163,7 +163,7 @@ class Program:
         return Program(*writer.parts([moved[number] for number in self.outputs], guards))
 
     def gradient(self) -> Program:
-        """The program of the output and of its derivative by each input.
+        """The program of the output and of its derivative with respect to each input.
 
         Both agree with the engine bit for bit.  `ValueError` for a program of several outputs:
         `select` one.
@@ -180,7 +180,7 @@ class Program:
         return self.with_gradient()
 
     def with_gradient(self) -> Program:
-        """The program of all outputs, and then of the derivative of the first by each input."""
+        """The program of all outputs, then of the gradient of the first one."""
         writer = Writer(self.inputs, share=False)
         for constant in self.constants:
             writer.constant(constant)

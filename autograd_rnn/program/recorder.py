@@ -28,8 +28,8 @@ INSTEAD: Final = {
 }
 
 OUTSIDE: Final = (
-    "by which another derivative is being taken outside of this recording: pass it to the function "
-    "as an input."
+    "a variable of an outer derivative, outside of this recording: pass it to the function as an "
+    "input."
 )
 
 
@@ -74,8 +74,8 @@ class Recorder(Context):
             with unwatched():
                 said = describe(self._lost)
             raise RecordingError(
-                f"{said} is used in another thread than that of the recording, which does "
-                f"not see it: compute it in the same thread."
+                f"{said} is used in a thread other than the recording one, which does not "
+                f"see it: compute it in the same thread."
             )
         outputs = list(map(as_output, results))
         for output in outputs:
@@ -135,7 +135,7 @@ class Recorder(Context):
             return found
         if value.op is None and value.constant and not is_frozen(value):
             return False
-        # It was not made in this context: no more than constants may be behind it.
+        # It was not made in this context, so it may depend on constants only.
         for node in depth_first([value], self._not_met):
             if self.depends.get(node):
                 self._refuse_older(value, node)
@@ -222,7 +222,8 @@ def record(
     All that `f` uses is an input, a plain number, or one of the `constants`, Values whose numbers
     are held as they are now.  `RecordingError` for any other variable, and where a number leaves
     the recording: `data`, `grad` and `partials` of what depends on the inputs, and `backward`.
-    What is no Value (a random number, an attribute that changes later) is recorded as it is now.
+    Anything that is not a Value (a random number, an attribute that changes later) is recorded as
+    it is now.
 
     >>> program = record(lambda x: x * 2 if x > 0 else -x, 3)
     >>> program(5.0)

@@ -125,5 +125,5 @@ def _refuse(
 
 
 def _listed(numbers: Any) -> Any:
-    """The numbers of an array as lists, or what is none as it is."""
+    """An array as lists of its numbers; anything else as it is."""
     return numbers.tolist() if hasattr(numbers, "tolist") else numbers

@@ -2,7 +2,7 @@
 
 
 class Value:
-    """A number, the Values it was computed from, and its partial derivative by each of them."""
+    """A number, the Values it was computed from, and its partial derivatives."""
 
     def __init__(self, data, parents=(), partials=()):
         self.data, self.parents, self.partials = data, parents, partials

@@ -1,4 +1,4 @@
-"""One sweep from the output back to the inputs gives the gradient by every node."""
+"""One sweep from the output back to the inputs gives the gradient with respect to every node."""
 
 from rung1_value import Value
 

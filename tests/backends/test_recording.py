@@ -259,7 +259,7 @@ def test_a_compiled_step_drops_no_variable_of_a_derivative_outside(backend: str)
         return step.predict([[2]])[0][1]
 
     for f in (listed, captured, predicted, predicted_with_others):
-        with pytest.raises((ValueError, RecordingError), match="by which .*is being taken outside"):
+        with pytest.raises((ValueError, RecordingError), match="a variable of an outer derivative"):
             grad(f)(3.0)
     closed = compile_step(
         lambda q, x, p: (q, p[0] * x[0]), "squared_error", [Value(3.0)], [], backend=backend

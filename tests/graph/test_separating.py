@@ -32,7 +32,7 @@ from ..strategies import Pair, name_some, pairs, runs, whole_pairs
 
 
 def edges_out(output: Value) -> dict[Value, list[tuple[Value, int]]]:
-    """The uses of each node by consumers that are no constants."""
+    """The uses of each node by consumers that are not constants."""
     out: dict[Value, list[tuple[Value, int]]] = {}
     for node in swept(output):
         if not node.constant:

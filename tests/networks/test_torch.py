@@ -126,7 +126,7 @@ def test_without_torch_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             lambda: from_torch({"weight_ih_l0": [[1]] * 2, "weight_hh_l0": [[1], [2]]}),
             ArgumentValueError,
-            "2 rows for 1 states, which is no RNN",
+            "2 rows for 1 states, which is not an RNN",
         ),
         (
             lambda: from_torch({"weight_ih_l1": [[1]], "weight_hh_l1": [[1]]}),

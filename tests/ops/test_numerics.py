@@ -20,7 +20,7 @@ from autograd_rnn.ops.op import TABLE, Op
 EVERY_OP = [pytest.param(op, id=name) for name, op in TABLE.items()]
 TINY, MAX, INF, NAN = 5e-324, sys.float_info.max, math.inf, math.nan
 NORMAL = sys.float_info.min
-BEYOND = mpf(2) ** 1024  # the first power of two that is no float
+BEYOND = mpf(2) ** 1024  # the first power of two that is not a float
 
 # --- the truth ------------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ HARD: dict[str, list[Any]] = {
         *[(-1.0602574293219789, 8.361338240546406)],
     ],
     "pow": [
-        # The slope by x has the sign of x to an odd power, and keeps it where it overflows.
+        # The slope in x has the sign of x to an odd power, and keeps it where it overflows.
         *[
             (1.0000000000000446, 1.5068715338023556e16),
             (-2.0, 1e16),
@@ -436,6 +436,6 @@ def test_no_finite_number_of_its_domain_gives_nan(op: Op) -> None:
         z = op(*operands)
         assert not math.isnan(z), operands
         for position, rule in enumerate(op.partials):
-            # Around a negative x there is no power but of whole y, so no slope by y.
+            # Around a negative x there is no power but of whole y, so no slope in y.
             if (op.name, position) != ("pow", 1) or operands[0] >= 0:
                 assert not math.isnan(rule(*operands, z)), (operands, position)

@@ -55,7 +55,7 @@ COMPLEX: dict[str, Callable[..., complex]] = {
     "hypot": lambda x, y: cmath.sqrt(x * x + y * y),
     "mod": lambda x, y: x - y * math.floor(complex(x).real / complex(y).real),
 }
-#: Ops made of pieces, which are no function of a complex number.
+#: Ops made of pieces, which are not functions of a complex number.
 IN_PIECES = {"relu", "step", "abs", "maximum", "minimum", "greater", "equal", "when", "unless"}
 #: What says that it has no slope, and has one.
 STOPS = {"stop_gradient"}

@@ -204,7 +204,7 @@ def test_guards_compare_as_the_engine_does(
 def test_equality_is_guarded_wherever_python_asks_for_it() -> None:
     sinc = record(lambda x: 1.0 if x == 0 else x.sin() / x, 0.0)
     assert sinc(0.0) == sinc(-0.0) == 1.0
-    with pytest.raises(BranchChanged, match=r"x_1 == 0\.0 was True when the program was recorded"):
+    with pytest.raises(BranchChanged, match=r"x_1 == 0\.0 was True when .* False for x_1 = 0\.5: "):
         sinc(0.5)
     inside = record(lambda x: x * 2 if x in [1, 2.0] else x, 2)
     assert [(g.comparison, g.outcome) for g in inside.guards] == [("==", False), ("==", True)]
@@ -379,7 +379,7 @@ def test_constants_are_held_as_they_are() -> None:
 
 
 def test_what_another_derivative_is_taken_by_is_an_input() -> None:
-    words = r"by which another derivative is being taken outside.*pass it to the function as an in"
+    words = r"a variable of an outer derivative, outside.*pass it to the function as an input"
     for outer in (
         lambda: grad(lambda x: record(lambda y: x * y, 2.0)(3.0))(4.0),
         lambda: grad(lambda x: record(lambda y: x * y, 2.0)(3.0))(Value(4.0)),
@@ -411,7 +411,7 @@ def test_what_another_thread_computes_is_refused(use: Callable[[Any], Any]) -> N
         with ThreadPoolExecutor() as pool:
             return pool.submit(use, x * 1.0).result() * x
 
-    with pytest.raises(RecordingError, match=r"in another thread|in the same thread"):
+    with pytest.raises(RecordingError, match=r"in a thread other than|in the same thread"):
         record(by_a_thread, 3.0)
 
 

@@ -63,6 +63,6 @@ class NumPy(Backend):
             return
         (NumPy.run if loss else NumPy.predict)(self, NumPy.pack(self, batch), numbers)
         raise BranchChanged(
-            f"sequences[{flagged[0]}]: a comparison in the step came out otherwise than when it "
-            f"was recorded, by a rounding. Choose backend='eager' for a step that compares."
+            f"sequences[{flagged[0]}]: a comparison in the step came out differently from when "
+            f"it was recorded, due to rounding. Choose backend='eager' for a step that compares."
         )

@@ -300,7 +300,7 @@ class Source(Forward):
     # --- the gradient ---------------------------------------------------------------------------
 
     def count(self, lines: list[str], index: Any, term: str, columns: str) -> None:
-        """Add rows of terms to the gradient by parameters."""
+        """Add rows of terms to the gradient with respect to parameters."""
         if self.by_step:
             lines.append(f"put(terms[{columns}].T, {self.bind(index)}, {term})")
             return
@@ -324,7 +324,7 @@ class Source(Forward):
     def weights(
         self, lines: list[str], back: Back, name: str, kind: str, now: str, columns: str
     ) -> None:
-        """The gradient by weights and offsets, and the adjoints of what comes from no state."""
+        """The gradient of weights and offsets, and the adjoints of what no state enters."""
         product: Any = back.operation
         width = f"{name}.shape[1]"
         weights = product.weights if back.rows is None else product.weights[back.rows]
