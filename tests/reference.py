@@ -8,13 +8,14 @@ through a separating set are each written down once more, in the most obvious wa
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from mpmath import mp, mpf
 
-INF, NAN = math.inf, math.nan
+INF, NAN, MAX = math.inf, math.nan, sys.float_info.max
 
 
 @dataclass(eq=False)
@@ -218,7 +219,7 @@ def power_by_base(x: float, y: float) -> float:
     rounded = not math.isfinite(y) or Fraction(y - 1) != Fraction(y) - 1
     if rounded and z != 0 != x and math.isfinite(x):
         return divide(y * z, x)
-    return y * power(x, y - 1)
+    return max(-MAX, min(y, MAX)) * power(x, y - 1)
 
 
 def power_by_exponent(x: float, y: float) -> float:
@@ -226,12 +227,27 @@ def power_by_exponent(x: float, y: float) -> float:
         return NAN
     if x == 0:
         return 0.0 if y >= 0 else -INF
-    return power(x, y) * log(x)
+    return 0.0 if x == INF and y < 0 else power(x, y) * log(x)
 
 
 def square_less_one(x: float) -> float:
     """x² - 1, without cancellation where it is small."""
     return (x - 1) * (x + 1) + 0.0 if abs(x) < 2 else x * x - 1
+
+
+def cube_root_slope(x: float) -> float:
+    """z / x / 3, for a root z made better by one Newton step."""
+    if x == 0 or math.isinf(x):
+        return INF if x == 0 else 0.0
+    z = math.cbrt(x)
+    return (z - (z - x / z / z) / 3) / x / 3
+
+
+def cosine_of(x: float, y: float) -> float:
+    """x / hypot(x, y), the limit for an infinite x beside a finite y."""
+    if math.isinf(x):
+        return math.copysign(1, x) if math.isfinite(y) else NAN
+    return divide(x, distance(x, y))
 
 
 def share(x: float, y: float) -> float:
@@ -270,7 +286,7 @@ PARTIALS = {
     "log1p": (lambda x: divide(1.0, 1 + x),),
     "exp2": (lambda x: math.log(2) * VALUES["exp2"](x),),
     "expm1": (exp,),
-    "cbrt": (lambda x: INF if x == 0 else divide(math.cbrt(x), 3 * x),),
+    "cbrt": (cube_root_slope,),
     "tan": (lambda x: 1 + tangent(x) * tangent(x),),
     "sinh": (lambda x: rises(math.cosh, x),),
     "cosh": (lambda x: rises(math.sinh, x),),
@@ -281,10 +297,10 @@ PARTIALS = {
     "arccosh": (lambda x: divide(divide(1.0, sqrt(x + 1.0)), sqrt(x - 1.0)),),
     "arctanh": (lambda x: divide(1.0, -square_less_one(x) + 0.0),),
     "arctan2": (
-        lambda y, x: divide(divide(x, distance(y, x)), distance(y, x)),
-        lambda y, x: divide(divide(-y, distance(y, x)), distance(y, x)),
+        lambda y, x: divide(cosine_of(x, y), distance(y, x)),
+        lambda y, x: divide(-cosine_of(y, x), distance(y, x)),
     ),
-    "hypot": (lambda x, y: divide(x, distance(x, y)), lambda x, y: divide(y, distance(x, y))),
+    "hypot": (cosine_of, lambda x, y: cosine_of(y, x)),
     "mod": (lambda x, y: 1.0, lambda x, y: divide(modulo(x, y), y) - divide(x, y)),
 }
 

@@ -9,12 +9,14 @@ does not: each is within 4 units in the last place of the true value for every f
 from __future__ import annotations
 
 import math
+import sys
 from functools import cache
 from math import inf, nan
 from typing import Final
 
 # Enough for the multiple of π/2 nearest to any float, with a hundred bits to spare.
 PI_BITS: Final = 1300
+MAX: Final = sys.float_info.max
 
 
 def same_bits(x: float, y: float) -> bool:
@@ -67,7 +69,8 @@ def power_slope(x: float, y: float, z: float) -> float:
     rounded = (y - 1.0) + 1.0 != y or not -(2.0**53) < y <= 2.0**53
     if rounded and z != 0.0 and x != 0.0 and math.isfinite(x):
         return y * z / x
-    return y * power(x, y - 1.0)
+    # The power falls faster than y grows, so an infinite y times 0 is 0.
+    return max(-MAX, min(y, MAX)) * power(x, y - 1.0)
 
 
 def exponent_slope(x: float, y: float, z: float) -> float:
@@ -76,6 +79,8 @@ def exponent_slope(x: float, y: float, z: float) -> float:
         return y
     if x == 0.0:
         return 0.0 if y >= 0.0 else -inf
+    if x == inf and y < 0.0:
+        return 0.0
     return z * log(x)
 
 

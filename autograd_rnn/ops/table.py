@@ -16,9 +16,8 @@ and second derivatives.  An example:
         arrays=lambda np, x: np.sqrt(x),        # on whole arrays, by numpy or jax.numpy
     )
 
-How an op is drawn and written is made from its name unless the entry says so.
-
-Arithmetic is IEEE throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
+How an op is drawn and written is made from its name unless the entry says so.  Arithmetic is IEEE
+throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
 the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are
 `nothing`, zero whatever the operands, so their results are constants: no sweep goes through them.
 So is that of `stop_gradient`, on purpose.  A rule is the slope of its op in a neighbourhood, not
@@ -192,7 +191,7 @@ abs: Op = Op(
     arrays=lambda np, x: np.abs(x),
     llvm="%z = call {v} @llvm.fabs.v{n}f64({v} %x)",
 )
-# Where the operands are equal, each has half of the derivative.
+# Where the operands are equal, each has half of the derivative; NumPy's of 0 and -0 is either.
 maximum: Op = Op(
     "maximum",
     value=ieee.maximum,
@@ -202,7 +201,7 @@ maximum: Op = Op(
     ),
     symbol="max",
     latex=r"\max\left({}, {}\right)",
-    arrays=lambda np, x, y: _maximum(np, x, y),
+    arrays=lambda np, x, y: np.where(x == y, np.where(x == 0.0, x + y, x), np.maximum(x, y)),
     llvm="""%c = fcmp ogt {v} %x, %y
     %d = fcmp ogt {v} %y, %x
     %p = select {m} %c, {v} %x, {v} %y
@@ -224,7 +223,7 @@ minimum: Op = Op(
     ),
     symbol="min",
     latex=r"\min\left({}, {}\right)",
-    arrays=lambda np, x, y: -_maximum(np, -x, -y),
+    arrays=lambda np, x, y: np.where(x == y, np.where(x == 0.0, -(-x - y), x), np.minimum(x, y)),
     llvm="""%c = fcmp olt {v} %x, %y
     %d = fcmp olt {v} %y, %x
     %p = select {m} %c, {v} %x, {v} %y
@@ -315,9 +314,6 @@ weighted: Op = Op(
 )
 
 
-# --- the elementary functions, under NumPy's names -----------------------------------------------
-
-
 def _elementary(name: str, value: Rule, *partials: Rule, latex: str = "") -> Op:
     """An op that NumPy and JAX have too, and the C library with a for arc."""
     operands = ", ".join(["{v} %x", "{v} %y"][: len(partials)])
@@ -331,49 +327,55 @@ def _elementary(name: str, value: Rule, *partials: Rule, latex: str = "") -> Op:
     )
 
 
-exp: Op = _elementary("exp", ieee.exp, lambda x, z: z, latex=r"\exp\left({}\right)")
-log: Op = _elementary("log", ieee.log, lambda x, z: div(1.0, x), latex=r"\log\left({}\right)")
-sin: Op = _elementary("sin", ieee.sin, lambda x, z: cos(x), latex=r"\sin\left({}\right)")
-cos: Op = _elementary("cos", ieee.cos, lambda x, z: -sin(x), latex=r"\cos\left({}\right)")
+def _share(x: Any, y: Any, z: Any) -> Any:
+    """x / z for z = hypot(x, y): ±1 for an infinite x beside a finite y."""
+    far = equal(abs(x), math.inf)
+    return div(choose(far, _within(x, 1.0), x), choose(far, 1.0 + 0.0 * y, z))
+
+
+def _by_cube(x: Any, z: Any) -> Any:
+    """1/3/z/z, whose slopes are quotients by z too; added is what z/x/3 has for a better root z."""
+    quotient = div(div(1.0 / 3.0, z), z)
+    root = z - div(z - div(div(x, z), z), 3.0)  # by one Newton step
+    return quotient + stop_gradient(unless(div(div(root, x), 3.0) - quotient, equal(x, x + x)))
+
+
+_OF = r"\left({}\right)"
+exp: Op = _elementary("exp", ieee.exp, lambda x, z: z, latex=r"\exp" + _OF)
+log: Op = _elementary("log", ieee.log, lambda x, z: div(1.0, x), latex=r"\log" + _OF)
+sin: Op = _elementary("sin", ieee.sin, lambda x, z: cos(x), latex=r"\sin" + _OF)
+cos: Op = _elementary("cos", ieee.cos, lambda x, z: -sin(x), latex=r"\cos" + _OF)
 log2: Op = _elementary(
-    "log2", ieee.log2, lambda x, z: div(1.0 / math.log(2.0), x), latex=r"\log_2\left({}\right)"
+    "log2", ieee.log2, lambda x, z: div(1.0 / math.log(2.0), x), latex=r"\log_2" + _OF
 )
 log10: Op = _elementary(
-    *("log10", ieee.log10, lambda x, z: div(1.0 / math.log(10.0), x)),
-    latex=r"\log_{{10}}\left({}\right)",
+    "log10", ieee.log10, lambda x, z: div(1.0 / math.log(10.0), x), latex=r"\log_{{10}}" + _OF
 )
 log1p: Op = _elementary("log1p", ieee.log1p, lambda x, z: div(1.0, 1.0 + x))
-exp2: Op = _elementary(
-    "exp2", ieee.exp2, lambda x, z: math.log(2.0) * z, latex=r"\exp_2\left({}\right)"
-)
+exp2: Op = _elementary("exp2", ieee.exp2, lambda x, z: math.log(2.0) * z, latex=r"\exp_2" + _OF)
 # Not z + 1, which cancels.
 expm1: Op = _elementary("expm1", ieee.expm1, lambda x, z: exp(x))
-# z / (3·x) loses less than 1 / (3·z²), and is made inf at 0.
-cbrt: Op = _elementary(
-    "cbrt", math.cbrt, lambda x, z: div(z + equal(x, 0.0), 3.0 * x + 0.0), latex=r"\sqrt[3]{{{}}}"
-)
+cbrt: Op = _elementary("cbrt", math.cbrt, _by_cube, latex=r"\sqrt[3]{{{}}}")
 tan: Op = _elementary("tan", ieee.tan, lambda x, z: 1.0 + z * z)
 sinh: Op = _elementary("sinh", ieee.sinh, lambda x, z: cosh(x))
 cosh: Op = _elementary("cosh", ieee.cosh, lambda x, z: sinh(x))
-arcsin: Op = _elementary(
-    "arcsin", ieee.arcsin, lambda x, z: div(1.0, sqrt(0.0 - _square_less_one(x)))
+arcsin: Op = _elementary("arcsin", ieee.arcsin, lambda x, z: div(1.0, sqrt(_one_less_square(x))))
+arccos: Op = _elementary("arccos", ieee.arccos, lambda x, z: div(-1.0, sqrt(_one_less_square(x))))
+arctan: Op = _elementary(
+    "arctan", math.atan, lambda x, z: div(1.0, 1.0 + _within(x, 1e155) * _within(x, 1e155))
 )
-arccos: Op = _elementary(
-    "arccos", ieee.arccos, lambda x, z: div(-1.0, sqrt(0.0 - _square_less_one(x)))
-)
-arctan: Op = _elementary("arctan", math.atan, lambda x, z: div(1.0, 1.0 + x * x))
 arcsinh: Op = _elementary("arcsinh", math.asinh, lambda x, z: div(1.0, hypot(x, 1.0)))
 arccosh: Op = _elementary(
     "arccosh", ieee.arccosh, lambda x, z: div(div(1.0, sqrt(x + 1.0)), sqrt(x - 1.0))
 )
-arctanh: Op = _elementary("arctanh", ieee.arctanh, lambda x, z: div(1.0, 0.0 - _square_less_one(x)))
+arctanh: Op = _elementary("arctanh", ieee.arctanh, lambda x, z: div(1.0, _one_less_square(x)))
 # NaN at (0, 0).  Where the distance overflows or is subnormal, so is 1 / it, for hypot as well.
 arctan2: Op = _elementary(
     *("arctan2", math.atan2),
-    lambda y, x, z: div(div(x, hypot(y, x)), hypot(y, x)),
-    lambda y, x, z: div(div(-y, hypot(y, x)), hypot(y, x)),
+    lambda y, x, z: div(_share(x, y, hypot(y, x)), hypot(y, x)),
+    lambda y, x, z: div(-_share(y, x, hypot(y, x)), hypot(y, x)),
 )
-hypot: Op = _elementary("hypot", ieee.hypot, lambda x, y, z: div(x, z), lambda x, y, z: div(y, z))
+hypot: Op = _elementary("hypot", ieee.hypot, _share, lambda x, y, z: _share(y, x, z))
 # With the sign of y.  Its slope by y is -floor(x / y), which is flat.
 mod: Op = Op(
     "mod",
@@ -412,9 +414,9 @@ def _by_base(x: Any, y: Any, z: Any) -> Any:
     base, other = choose(divided, 1.0, x), choose(divided, x, 1.0)
     origin = equal(x, 0.0) * equal(y, 0.0)  # all slopes there are 0
     power = unless(pow(choose(origin, 1.0, base), y - 1.0), origin)
-    # At x = 0 < y < 1 the slope by y is that of x**(y-1), -inf; the other term would be +inf.
-    edge = weighted(greater(y, 0.0) * greater(1.0, y), equal(x, 0.0))
-    factor = choose(edge, stop_gradient(y), y)
+    # At x = 0 and y < 1 the slope by y is that of x**(y-1) alone; the other term may be opposite.
+    edge = weighted(greater(1.0, y) * (1.0 - equal(y, 0.0)), equal(x, 0.0))
+    factor = _within(choose(edge, stop_gradient(y), y), ieee.MAX)  # inf · 0 is 0 here
     return choose(divided, div(y * pow(other, y), other), weighted(factor, power))
 
 
@@ -424,8 +426,11 @@ def _by_exponent(x: Any, y: Any, z: Any) -> Any:
         return ieee.exponent_slope(x, y, pow(x, y))
     flat = equal(x, 0.0) * (1.0 - greater(0.0, y))
     base = choose(flat, 1.0, x) + 0.0  # -0 becomes 0
-    there = pow(when(x, flat), when(y, flat)) * (2.0 * greater(1.0, y) - 1.0)
-    return pow(base, y) * log(base) - (there - stop_gradient(there))
+    # For an infinite x, 1 / x is no slope, and where x**y or its slope is 0 the product is 0.
+    far, steep = equal(x, math.inf), 1.0 - greater(1.0, y) + equal(y, 0.0)
+    logarithm = unless(log(base), far) + when(1.0, far) - when(-math.inf, far * steep)
+    there = pow(when(x, flat) + 0.0, when(y, flat)) * (2.0 * greater(1.0, y) - 1.0)
+    return pow(base, y) * logarithm - (there - stop_gradient(there))
 
 
 def choose(condition: Any, x: Any, y: Any) -> Any:
@@ -433,12 +438,13 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     return when(x, condition) + unless(y, condition)
 
 
-def _square_less_one(x: Any) -> Any:
-    """x² - 1, with what rounding took from it where it is small: (x - 1)·(x + 1) keeps that."""
-    near = maximum(minimum(x, 2.0), -2.0)
-    return x * x - 1.0 + stop_gradient((near - 1.0) * (near + 1.0) - (near * near - 1.0))
+def _within(x: Any, limit: float) -> Any:
+    """The number nearest to x of those from -limit to limit."""
+    return maximum(minimum(x, limit), -limit)
 
 
-def _maximum(np: Any, x: Any, y: Any) -> Any:
-    """The larger of two arrays, 0 of 0 and -0: NumPy's is either."""
-    return np.where(x == y, np.where(x == 0.0, x + y, x), np.maximum(x, y))
+def _one_less_square(x: Any) -> Any:
+    """1 - x², with what rounding took from it where it is small: (x - 1)·(x + 1) keeps that."""
+    near = _within(x, 2.0)
+    lost = (near - 1.0) * (near + 1.0) - (near * near - 1.0)
+    return 0.0 - (x * x - 1.0 + stop_gradient(lost))
