@@ -245,7 +245,7 @@ class _Training:
         self.assign(moment.weights)
         for place in places:
             batch = data.take([place])
-            loss, slopes, _ = self.compiled.run(batch)
+            loss, slopes, *_ = self.compiled.run(batch)
             if not are_finite(loss, slopes if learning else ()):
                 fault = find_fault(self.compiled.objective, *batch.pairs()[0])
                 fault = fault or "the engine itself finds none."
