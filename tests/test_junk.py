@@ -400,7 +400,7 @@ def correct_calls() -> dict[str, Call]:
             **{"loss": "squared_error", "optimiser": SGD(1e-9), "epochs": 2, "batch_size": 1},
             **{"validation": ([[1]], [3]), "seed": 0, "engine": "eager", "progress": False},
             **{"at": "last", "patience": 1, "checkpoint": "checkpoint.json", "threads": 1},
-            devices=None,
+            **{"devices": None, "truncate": 2, "streams": False},
         ),
         "from_torch": call(from_torch, {"weight": [[1.0, 2.0]], "bias": [1.0]}, activation="relu"),
         "grad": call(grad, f, argnums=[0, -1], has_aux=False, create_graph=True),

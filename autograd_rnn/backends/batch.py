@@ -88,6 +88,23 @@ class Batch:
             for part in parts
         ]
 
+    def window(self, start: int, size: int) -> tuple[Any, Batch]:
+        """The steps from `start` on, up to so many, of the sequences that are longer than it.
+
+        With their places; each step has a target.
+
+        >>> batch = as_batch([[1, 2, 3], [4]], [[1, 2, 3], [4]], every=True)
+        >>> places, rest = batch.window(1, 2)
+        >>> places.tolist(), rest.pairs()
+        ([0], [([[2.0], [3.0]], [[2.0], [3.0]])])
+        """
+        import numpy as np
+
+        places = np.flatnonzero(self.lengths > start)
+        lengths = np.minimum(self.lengths[places] - start, size)
+        starts, goals = self.starts[places] + start, self.goals[places] + start
+        return places, Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
+
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
         """The vectors of each sequence, and its targets, as lists."""
         found = []
