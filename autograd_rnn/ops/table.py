@@ -12,10 +12,8 @@ and second derivatives.  An example:
         partials=(lambda x, z: div(0.5, z),),   # one per operand
         symbol="√",                             # in the badge of a drawn node
         text="√({})",                           # how an expression is written: in a picture,
-        latex=r"\\sqrt{{{}}}",                  # in LaTeX,
-        python="sqrt({})",                      # and in Python, the functions being this file's
+        latex=r"\\sqrt{{{}}}",                  # in LaTeX, and by `python` in Python
         arrays=lambda np, x: np.sqrt(x),        # on whole arrays, by numpy or jax.numpy
-        binds=CALL,                             # how tightly it binds: when to parenthesise
     )
 
 How an op is drawn and written is made from its name unless the entry says so.
@@ -277,7 +275,7 @@ stop_gradient: Op = Op(
 when: Op = Op(
     "when",
     value=lambda x, c: x if c < 0.0 or c > 0.0 else -0.0 if c == 0.0 else math.nan,
-    partials=(lambda x, c, z: 1.0 - equal(c, 0.0), nothing),
+    partials=(lambda x, c, z: 1.0 - equal(c, 0.0), lambda x, c, z: 0.0 * equal(c, 0.0)),
     text="{} when {}",
     latex=r"{} \text{{ when }} {}",
     arrays=lambda np, x, c: np.where(c == 0.0, -0.0, np.where(c == c, x, np.nan)),
@@ -291,7 +289,7 @@ when: Op = Op(
 unless: Op = Op(
     "unless",
     value=lambda x, c: x if c == 0.0 else -0.0 if c < 0.0 or c > 0.0 else math.nan,
-    partials=(lambda x, c, z: equal(c, 0.0), nothing),
+    partials=(lambda x, c, z: equal(c, 0.0), lambda x, c, z: 0.0 * equal(c, 0.0)),
     text="{} unless {}",
     latex=r"{} \text{{ unless }} {}",
     arrays=lambda np, x, c: np.where(c == 0.0, x, np.where(c == c, -0.0, np.nan)),

@@ -144,22 +144,32 @@ def test_a_training_that_fails_leaves_the_model_that_was_there(run: Runner, tmp_
     assert path.read_text() == "precious"
 
 
+def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a package count as not installed."""
+    found = "importlib.util.find_spec"
+    monkeypatch.setattr(found, lambda name: None if name == package else name)
+
+
 def test_warnings_are_a_line(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "numpy" else name)
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "llvmlite" else name
+    )
     result = run("train", "parity", "--epochs", 1, "--states", 1)
     assert result.code == 0
     (line,) = result.err.splitlines()
-    assert line.startswith("autograd-rnn: backend='auto' takes 'python', since numpy is not")
+    assert line.startswith("autograd-rnn: backend='auto' takes 'numpy', since llvmlite is not")
 
 
 def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "numpy" else name)
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "llvmlite" else name
+    )
     monkeypatch.setattr("autograd_rnn.cli.train.fit", interrupted)
     warned, end = run("train", "parity", "--epochs", 1, "--states", 1).err.splitlines()
-    assert "backend='auto' takes 'python'" in warned
+    assert "backend='auto' takes 'numpy'" in warned
     assert "interrupted" in end
 
 

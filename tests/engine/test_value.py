@@ -110,9 +110,7 @@ def is_smooth(node: reference.Node) -> bool:
     if node.op == "stop_gradient":
         return False
     operands = [reference.value(operand) for operand in node.operands]
-    if ops.TABLE[node.op].chooses and operands[1] == 0.0:
-        return False  # beside a condition of 0 the other branch is taken
-    z = reference.value(node)
+    z, total = reference.value(node), 0.0
     for position, x in enumerate(operands):
         slopes = []
         for h in (1e-6, -1e-6):
@@ -120,7 +118,10 @@ def is_smooth(node: reference.Node) -> bool:
             slopes.append((reference.VALUES[node.op](*moved) - z) / h)
         if not abs(slopes[0] - slopes[1]) < 1e-2 * max(1.0, *map(abs, slopes)) < 100:
             return False
-    return True
+        total += slopes[0]
+    # Where x is chosen by a condition and both are 0, only moving both shows the jump.
+    together = (reference.VALUES[node.op](*[x + 1e-6 for x in operands]) - z) / 1e-6
+    return abs(together - total) < 1e-2 * max(1.0, abs(total))
 
 
 @given(pairs(numbers=numbers_around_one, constants=False))
