@@ -194,9 +194,9 @@ class CompiledStep:
         batch = self._batch(_check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
         given = self.objective.numbers if numbers is None else self._checked(numbers)
-        states = self._states(state, batch)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
-        found = batch.backend.run(batch.packed, given, states, **options)
+        options["states"] = self._states(state, batch)
+        found = batch.backend.run(batch.packed, given, **options)
         count = len(batch)
         gradient = self._by_variables(found.gradient / count)
         return Result(float(found.loss) / count, gradient, found.outputs, found.states)
@@ -267,8 +267,8 @@ class CompiledStep:
         as_integer(threads, "threads", least=1, most=1024)
         check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
-        given = (batch.packed, self.objective.numbers, self._states(state, batch))
-        result = batch.backend.predict(*given, after=return_state, threads=threads)
+        options = {"states": self._states(state, batch), "after": return_state, "threads": threads}
+        result = batch.backend.predict(batch.packed, self.objective.numbers, **options)
         found = result.outputs
         outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
         if self.objective.every:
