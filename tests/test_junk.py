@@ -273,7 +273,8 @@ def correct_calls() -> dict[str, Call]:
         "RNN": call(RNN, [[4], [1]], "relu", bias=False, names=[["a"], ["b"]]),
         "RNN.__call__": call(rnn, [[1], [0]]),
         "RNN.compile": call(
-            *(rnn.compile, "squared_error"), at="every", backend="python", exact=False, devices=None
+            *(rnn.compile, "squared_error"),
+            **{"at": "every", "backend": "python", "exact": False, "devices": None, "truncate": 2},
         ),
         "RNN.load": call(RNN.load, "rnn.json"),
         "RNN.random": call(RNN.random, 2, 1, activation="tanh", seed=0),
@@ -314,7 +315,7 @@ def correct_calls() -> dict[str, Call]:
         "Stack.__call__": call(stack, [[1], [0]]),
         "Stack.compile": call(
             *(stack.compile, "squared_error"),
-            **{"at": "every", "backend": "python", "exact": False, "devices": None},
+            **{"at": "every", "backend": "python", "exact": False, "devices": None, "truncate": 2},
         ),
         "Stack.from_dict": call(Stack.from_dict, stack.to_dict()),
         "Stack.load": call(Stack.load, "stack.json"),
@@ -353,17 +354,24 @@ def correct_calls() -> dict[str, Call]:
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
                 **{"at": "last", "backend": backend, "exact": exact, "devices": None},
+                **{"truncate": None if exact else 2},
             )
             for backend, exact in (("python", False), ("numpy", False), ("native", True))
         },
         "CompiledStep.gradients_per_step": call(compiled.gradients_per_step, [[1]], [2]),
-        "CompiledStep.loss_and_gradients": call(compiled.loss_and_gradients, [[1]], [2], threads=1),
-        "CompiledStep.predict": call(compiled.predict, [[1]], threads=1),
+        "CompiledStep.loss_and_gradients": call(
+            *(compiled.loss_and_gradients, [[1]], [2]),
+            **{"state": [[0]], "return_state": False, "threads": 1},
+        ),
+        "CompiledStep.predict": call(
+            *(compiled.predict, [[1]]), **{"state": [[0]], "return_state": False, "threads": 1}
+        ),
         "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
         "CompiledStep.prepare_parts": call(compiled.prepare_parts, compiled.prepare([[1]], [2]), 1),
         "CompiledStep.run": call(
             *(compiled.run, compiled.prepare([[1]], [2])),
             **{"numbers": [1.0, 2.0], "outputs": True, "threads": 1},
+            **{"state": [[0]], "return_state": True},
         ),
         "copies": call(copies, w, loss, run),
         "counter": call(counter, "G", 2, "ACGT"),
@@ -392,7 +400,7 @@ def correct_calls() -> dict[str, Call]:
             **{"loss": "squared_error", "optimiser": SGD(1e-9), "epochs": 2, "batch_size": 1},
             **{"validation": ([[1]], [3]), "seed": 0, "engine": "eager", "progress": False},
             **{"at": "last", "patience": 1, "checkpoint": "checkpoint.json", "threads": 1},
-            devices=None,
+            **{"devices": None, "truncate": 2, "streams": False},
         ),
         "from_torch": call(from_torch, {"weight": [[1.0, 2.0]], "bias": [1.0]}, activation="relu"),
         "grad": call(grad, f, argnums=[0, -1], has_aux=False, create_graph=True),

@@ -24,12 +24,13 @@ class Result(NamedTuple):
     """What one pass over a batch gives: sums over its sequences, and the outputs if asked for.
 
     `gradient` is an array in the order of the parameters.  `outputs` has a row for each target, as
-    `Batch.aims` has.
+    `Batch.aims` has, and `states` one for each sequence: the state after it.
     """
 
     loss: float
     gradient: Any
     outputs: Any = None
+    states: Any = None
 
 
 class Backend(ABC):
@@ -52,6 +53,9 @@ class Backend(ABC):
     exact: ClassVar[bool] = False
     #: Whether it can share a batch among devices.
     devices: ClassVar[bool] = False
+    #: Whether it cuts gradients itself where the objective says `truncate`; for others that is
+    #: done by `Windows`.
+    truncates: ClassVar[bool] = False
     #: Its rank for "auto", which takes the fastest that can run, and never one of speed 0.
     speed: ClassVar[int] = 0
 
@@ -89,18 +93,26 @@ class Backend(ABC):
         return [self.pack(batch) for batch in batches]
 
     @abstractmethod
-    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
-        """The sums of the losses and of their gradients, and the outputs if they are asked for.
+    def run(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        outputs: bool = False, after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
+        """The sums of the losses and of their gradients.
 
-        `numbers` is an array of the numbers of the parameters.
+        And the outputs, and the states `after` the sequences, if they are asked for.  `numbers` is
+        an array of the numbers of the parameters, and `states` one with a row for each sequence:
+        the state it starts from, if that is not the objective's.
         """
 
     @abstractmethod
-    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
-        """The outputs alone: an array with a row for each sequence, or with `every` each step."""
+    def predict(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
+        """The outputs: a row for each sequence, or with `every` each step; and states as above."""
 
     @abstractmethod
-    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
+    def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
         """For each sequence and step, its term of the gradient with respect to each parameter."""
 
     # --- the choice -----------------------------------------------------------------------------

@@ -24,7 +24,8 @@ class Batch:
     `inputs` has a row for each step of all sequences, and `targets`, None in a batch for
     `predict`, one for each target; the first row of either is zeros.  Sequence k has `lengths[k]`
     steps, in the rows from `starts[k]`; its targets are in the rows from `goals[k]`, one or with
-    `every` as many.  `packed` is the form in which the `backend` takes them.
+    `every` as many, and then the sum of its losses is divided by `counts[k]`.  `packed` is the form
+    in which the `backend` takes them.
 
     `take` gives some of the sequences as a batch that shares these arrays: so whole data are
     checked once, and a batch of a training is an index.
@@ -38,13 +39,18 @@ class Batch:
     (0.0, [0.0, 0.0])
     """
 
-    __slots__ = ("backend", "every", "goals", "inputs", "lengths", "packed", "starts", "targets")
+    __slots__ = (
+        *("backend", "counts", "every", "goals", "inputs", "lengths", "packed", "starts"),
+        "targets",
+    )
 
     def __init__(
-        self, inputs: Any, starts: Any, lengths: Any, targets: Any, goals: Any, *, every: bool
-    ) -> None:
+        self, inputs: Any, starts: Any, lengths: Any, targets: Any, goals: Any, *,
+        every: bool, counts: Any = None,
+    ) -> None:  # fmt: skip
         self.inputs, self.starts, self.lengths = inputs, starts, lengths
         self.targets, self.goals, self.every = targets, goals, every
+        self.counts = lengths if counts is None else counts
         self.backend: Any = None
         self.packed: Any = None
 
@@ -56,10 +62,11 @@ class Batch:
         import numpy as np
 
         index = np.asarray(places) if len(places) else np.zeros(0, dtype=int)
-        starts, lengths, goals = [
-            array.take(index) for array in (self.starts, self.lengths, self.goals)
+        starts, lengths, goals, counts = [
+            array.take(index) for array in (self.starts, self.lengths, self.goals, self.counts)
         ]
-        return Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
+        given = (self.inputs, starts, lengths, self.targets, goals)
+        return Batch(*given, every=self.every, counts=counts)
 
     def cut(self, size: int) -> list[Batch]:
         """Parts of so many sequences, in turn; the last may have fewer.
@@ -76,9 +83,27 @@ class Batch:
                 self.targets,
                 self.goals[part],
                 every=self.every,
+                counts=self.counts[part],
             )
             for part in parts
         ]
+
+    def window(self, start: int, size: int) -> tuple[Any, Batch]:
+        """The steps from `start` on, up to so many, of the sequences that are longer than it.
+
+        With their places; each step has a target.
+
+        >>> batch = as_batch([[1, 2, 3], [4]], [[1, 2, 3], [4]], every=True)
+        >>> places, rest = batch.window(1, 2)
+        >>> places.tolist(), rest.pairs()
+        ([0], [([[2.0], [3.0]], [[2.0], [3.0]])])
+        """
+        import numpy as np
+
+        places = np.flatnonzero(self.lengths > start)
+        lengths = np.minimum(self.lengths[places] - start, size)
+        starts, goals = self.starts[places] + start, self.goals[places] + start
+        return places, Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
 
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
         """The vectors of each sequence, and its targets, as lists."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
-from ..arguments import as_choice, as_floats, as_function, as_integer
+from ..arguments import as_choice, as_floats, as_function, as_integer, as_list
 from ..engine.leaves import constant_places
 from ..engine.reverse import as_values
 from ..engine.value import Value
@@ -15,10 +15,18 @@ from ..ops.losses import Loss, LossFunction, as_loss
 from .backend import Backend, Devices, Result, choose_backend
 from .batch import Batch, Sequences, Targets, as_batch
 from .objective import Objective, StepFunction, check_closed
+from .windows import Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 AT: Final = ("last", "every")
 #: How many parts of a batch are packed at once.
 AT_ONCE: Final = 16
+#: A vector for each sequence.
+States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 #: An output: a number, or a list for one of several entries.
 Output: TypeAlias = float | list[float]
 
@@ -33,6 +41,7 @@ def compile_step(
     backend: str = "auto",
     exact: bool = False,
     devices: Devices | None = None,
+    truncate: int | None = None,
 ) -> CompiledStep:
     """The step as a function of batches of sequences: their mean loss and its gradients.
 
@@ -56,6 +65,9 @@ def compile_step(
       `jax.sharding.Mesh`, each has a part of the sequences;
     - "auto", "native" if llvmlite is installed, else "numpy", or with `exact` "python".
 
+    With `truncate`, the steps of each sequence are cut into windows of that many, and no gradient
+    goes back from one to the one before, as in `unroll`.
+
     "numpy", "native" and "jax" agree with the engine within 1e-12 of the same sums taken over
     absolute values.
 
@@ -72,7 +84,14 @@ def compile_step(
         raise ArgumentValueError("parameters has a Value twice: list each parameter once.")
     as_choice(at, "at", AT)
     kind = choose_backend(backend, exact=bool(exact))
-    given = Objective(step, chosen, leaves, initial, at == "every")
+    if truncate is not None:
+        as_integer(truncate, "truncate", least=1)
+        if exact and not kind.truncates:
+            raise ArgumentValueError(
+                f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
+                f"backend='python'."
+            )
+    given = Objective(step, chosen, leaves, initial, at == "every", truncate)
     mesh = None if devices is None else kind.as_devices(devices)
     return CompiledStep(given, kind, bool(exact), mesh)
 
@@ -154,12 +173,14 @@ class CompiledStep:
         return parts()
 
     def run(
-        self, batch: Batch, numbers: Any = None, *, outputs: bool = False, threads: int = 1
-    ) -> Result:
-        """The mean loss, its gradient as an array, and the outputs, from one pass over a batch.
+        self, batch: Batch, numbers: Any = None, *, outputs: bool = False,
+        state: States | None = None, return_state: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
+        """The mean loss, its gradient as an array, outputs and states, from one pass over a batch.
 
         `numbers` is an array of the numbers of the parameters, if they are not to be read from the
-        Values.  The outputs are an array with a row for each target of the batch.
+        Values.  The outputs are an array with a row for each target of the batch, and the states
+        one with a row for each sequence; `state` as in `loss_and_gradients`.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -173,28 +194,70 @@ class CompiledStep:
         batch = self._batch(_check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
         given = self.objective.numbers if numbers is None else self._checked(numbers)
-        found = batch.backend.run(batch.packed, given, outputs=outputs, threads=threads)
+        options = {"outputs": outputs, "after": return_state, "threads": threads}
+        options["states"] = self._states(state, batch)
+        found = batch.backend.run(batch.packed, given, **options)
         count = len(batch)
         gradient = self._by_variables(found.gradient / count)
-        return Result(float(found.loss) / count, gradient, found.outputs)
+        return Result(float(found.loss) / count, gradient, found.outputs, found.states)
+
+    @overload
+    def loss_and_gradients(
+        self, sequences: Sequences | Batch, targets: Targets | None = None, *,
+        state: States | None = None, return_state: Literal[False] = False, threads: int = 1,
+    ) -> tuple[float, list[float]]: ...  # fmt: skip
+
+    @overload
+    def loss_and_gradients(
+        self, sequences: Sequences | Batch, targets: Targets | None = None, *,
+        state: States | None = None, return_state: Literal[True], threads: int = 1,
+    ) -> tuple[float, list[float], Any]: ...  # fmt: skip
 
     def loss_and_gradients(
-        self, sequences: Sequences | Batch, targets: Targets | None = None, *, threads: int = 1
-    ) -> tuple[float, list[float]]:
+        self, sequences: Sequences | Batch, targets: Targets | None = None, *,
+        state: States | None = None, return_state: bool = False, threads: int = 1,
+    ) -> tuple[float, list[float]] | tuple[float, list[float], Any]:  # fmt: skip
         """The mean loss over the sequences, and its gradient with respect to each parameter.
 
         A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
+
+        `state` has a vector for each sequence, which it starts from instead of the initial one.
+        With `return_state`, an array with a row for each comes last: the state after it.
+
+        >>> from autograd_rnn import RNN
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> compiled = rnn.compile("squared_error", backend="python")
+        >>> *_, state = compiled.loss_and_gradients([[1, 0]], [15], return_state=True)
+        >>> compiled.loss_and_gradients([[1]], [15], state=state)
+        (4.0, [16.0, 4.0])
         """
         check_closed(self.parameters)
-        found = self.run(self._batch(sequences, targets), threads=threads)
+        batch = self._batch(sequences, targets)
+        found = self.run(batch, state=state, return_state=return_state, threads=threads)
+        if return_state:
+            return found.loss, found.gradient.tolist(), found.states
         return found.loss, found.gradient.tolist()
 
+    @overload
     def predict(
-        self, sequences: Sequences | Batch, *, threads: int = 1
-    ) -> list[Output] | list[list[Output]]:
+        self, sequences: Sequences | Batch, *, state: States | None = None,
+        return_state: Literal[False] = False, threads: int = 1,
+    ) -> list[Output] | list[list[Output]]: ...  # fmt: skip
+
+    @overload
+    def predict(
+        self, sequences: Sequences | Batch, *, state: States | None = None,
+        return_state: Literal[True], threads: int = 1,
+    ) -> tuple[list[Output] | list[list[Output]], Any]: ...  # fmt: skip
+
+    def predict(
+        self, sequences: Sequences | Batch, *, state: States | None = None,
+        return_state: bool = False, threads: int = 1,
+    ) -> Any:  # fmt: skip
         """The output for each sequence: a float, or a list for an output of several entries.
 
-        Where every step has a target, a list of the outputs at each step.
+        Where every step has a target, a list of the outputs at each step.  `state` and
+        `return_state` are those of `loss_and_gradients`: with the latter, a pair with the states.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -204,12 +267,14 @@ class CompiledStep:
         as_integer(threads, "threads", least=1, most=1024)
         check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
-        found = batch.backend.predict(batch.packed, self.objective.numbers, threads=threads)
+        options = {"states": self._states(state, batch), "after": return_state, "threads": threads}
+        result = batch.backend.predict(batch.packed, self.objective.numbers, **options)
+        found = result.outputs
         outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
-        if not self.objective.every:
-            return list(outputs)
-        rest = iter(outputs)
-        return [[*islice(rest, length)] for length in batch.lengths.tolist()]
+        if self.objective.every:
+            rest = iter(outputs)
+            outputs = [[*islice(rest, length)] for length in batch.lengths.tolist()]
+        return (outputs, result.states) if return_state else outputs
 
     def gradients_per_step(
         self, sequences: Sequences | Batch, targets: Targets | None = None
@@ -251,6 +316,24 @@ class CompiledStep:
             )
         return found
 
+    def _states(self, state: Any, batch: Batch) -> Any:
+        """The states as an array with a row for each sequence, or None for the initial one."""
+        import numpy as np
+
+        if state is None:
+            return None
+        found, shape = state, (len(batch), len(self.objective.state))
+        if not isinstance(state, np.ndarray) or state.dtype != np.float64:
+            found = as_list(state, "state")
+            found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
+            found = np.array(found).reshape(-1, len(found[0]) if found else 0)
+        if found.shape != shape:
+            raise ArgumentValueError(
+                f"state must have a vector of size {shape[1]} for each of the {shape[0]} "
+                f"sequences, not the shape {found.shape}."
+            )
+        return found
+
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""
         if not isinstance(sequences, Batch):
@@ -280,7 +363,10 @@ class CompiledStep:
             x = batch.inputs[batch.starts[0]].tolist()
             y = None if targets is None else targets[batch.goals[0]].tolist()
             given = (self.objective, x, y)
-            self._made[key] = self.kind(*given, exact=self.exact, devices=self.devices)
+            made = self.kind(*given, exact=self.exact, devices=self.devices)
+            truncate = self.objective.truncate
+            cut = truncate is not None and not self.kind.truncates
+            self._made[key] = Windows(made, truncate or 0) if cut else made
         return self._made[key]
 
 

@@ -26,26 +26,34 @@ class Eager(Backend):
 
     name = "eager"
     exact = True
+    truncates = True
 
     def pack(self, batch: Batch) -> Any:
         """Pairs of a sequence and its targets."""
         return batch.pairs()
 
-    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
+    def run(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        outputs: bool = False, after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
         import numpy as np
 
-        total, sums, rows = 0.0, np.zeros(len(numbers)), []
+        total, sums, rows, ends = 0.0, np.zeros(len(numbers)), [], []
         self.read(numbers)
         for place, (xs, ys) in enumerate(packed):
+            state = self.objective.state if states is None else states[place].tolist()
             try:
-                loss, slopes, found = self.differentiate(xs, ys)
+                loss, slopes, found, end = self.differentiate(xs, ys, state)
             except BranchChanged as error:
                 raise BranchChanged(f"sequences[{place}]: {error}") from None
             total += loss
             with np.errstate(all="ignore"):
                 sums += slopes
             rows += found
-        return Result(total, sums, np.array(rows) if outputs else None)
+            ends.append(end)
+        return Result(
+            total, sums, np.array(rows) if outputs else None, np.array(ends) if after else None
+        )
 
     def read(self, numbers: Any) -> None:
         """Take over the numbers of the parameters, before a run."""
@@ -54,41 +62,51 @@ class Eager(Backend):
         if not compiled:
             advise_to_compile()
 
-    def differentiate(self, xs: Any, ys: Any) -> tuple[float, Sequence[float], list[list[float]]]:
-        """The loss of a sequence, its gradient, and the outputs that have a target."""
+    def differentiate(
+        self, xs: Any, ys: Any, state: Sequence[float]
+    ) -> tuple[float, Sequence[float], list[list[float]], list[float]]:
+        """The loss of a sequence, its gradient, the outputs that have a target, and the state."""
         parameters = self.objective.parameters
         with _open(parameters):
-            loss, outputs = self.objective.unrolled(parameters, _leaves(xs), _leaves(ys))
-        rows = self._rows(outputs)
+            given = (parameters, _leaves(xs), _leaves(ys), state)
+            loss, outputs, end = self.objective.unrolled(*given)
+        rows, after = self._rows(outputs), _numbers(end)
         if not isinstance(loss, Value):
-            return as_float(loss, "the loss"), [0.0] * len(parameters), rows
+            return as_float(loss, "the loss"), [0.0] * len(parameters), rows, after
         check_closed([loss])
-        return loss.data, gradients(loss, parameters, create_graph=False), rows
+        return loss.data, gradients(loss, parameters, create_graph=False), rows, after
 
-    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
+    def predict(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
         import numpy as np
 
         Eager.read(self, numbers)
-        objective, rows = self.objective, []
-        for xs, _ in packed:
+        objective, rows, ends = self.objective, [], []
+        for place, (xs, _) in enumerate(packed):
+            state = None if states is None else states[place]
             with _open(objective.parameters):
-                _, outputs = objective.unrolled(objective.parameters, _leaves(xs), ())
+                given = (objective.parameters, _leaves(xs), (), state)
+                _, outputs, end = objective.unrolled(*given)
             rows += self._rows(outputs)
-        return np.array(rows)
+            ends.append(_numbers(end))
+        return Result(0.0, None, np.array(rows), np.array(ends) if after else None)
 
     def _rows(self, outputs: Sequence[Any]) -> list[list[float]]:
         """The entries of the outputs that have a target."""
         return [_numbers(output) for output in self.objective.aimed(outputs)]
 
-    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
+    def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
         Eager.read(self, numbers)
         parameters, found = self.objective.parameters, []
         places = {parameter: place for place, parameter in enumerate(parameters)}
-        for xs, ys in packed:
+        for place, (xs, ys) in enumerate(packed):
+            state = None if states is None else states[place]
             watched = _Watched(self.objective)
             with _open(parameters), watched:
                 objective = self.objective._replace(step=watched.step, loss=watched.loss)
-                loss, _ = objective.unrolled(parameters, _leaves(xs), _leaves(ys))
+                loss, *_ = objective.unrolled(parameters, _leaves(xs), _leaves(ys), state)
             rows = [[0.0] * len(parameters) for _ in xs]
             if isinstance(loss, Value) and not loss.constant:
                 for node, _, operand, term in terms(swept(loss), {loss: 1.0}, recorded_slopes):

@@ -10,6 +10,7 @@ from ..engine.points import is_open
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import LossFunction
+from ..ops.table import stop_gradient
 
 
 class StepFunction(Protocol):
@@ -20,13 +21,17 @@ class StepFunction(Protocol):
 
 
 class Objective(NamedTuple):
-    """A step, a loss at `every` step or the last, the parameters and the initial state."""
+    """A step, a loss at `every` step or the last, the parameters and the initial state.
+
+    With `truncate`, no gradient goes back from a window of so many steps to the one before.
+    """
 
     step: StepFunction
     loss: LossFunction
     parameters: list[Value]
     state: list[float]
     every: bool
+    truncate: int | None = None
 
     @property
     def numbers(self) -> Any:
@@ -69,19 +74,23 @@ class Objective(NamedTuple):
 
     def unrolled(
         self, parameters: Sequence[Any], xs: Any, ys: Any, state: Sequence[Any] | None = None
-    ) -> tuple[Any, list[Any]]:
-        """The loss of a sequence, or None without `ys`, and the output at each step."""
+    ) -> tuple[Any, list[Any], Sequence[Any]]:
+        """The loss of a sequence, or None without `ys`, the output at each step, and the state."""
         if state is None:
-            state = [Value(entry) for entry in self.state]
+            state = self.state
+        state = [entry if isinstance(entry, Value) else Value(float(entry)) for entry in state]
         total: Any = None
         outputs = []
         for k, x in enumerate(xs):
+            if self.truncate is not None and k and k % self.truncate == 0:
+                state = [stop_gradient(entry) for entry in state]
             state, output = self.call(tuple(state), tuple(x), tuple(parameters))
             outputs.append(output)
             if len(ys) and (self.every or k == len(xs) - 1):
                 loss = self.loss_of(output, ys[k if self.every else 0])
                 total = loss if total is None else total + loss
-        return (total / float(len(xs)) if self.every and len(ys) else total), outputs
+        loss = total / float(len(xs)) if self.every and len(ys) else total
+        return loss, outputs, state
 
 
 def check_closed(values: Sequence[Value]) -> None:

@@ -26,21 +26,24 @@ class Python(Eager):
     def read(self, numbers: Any) -> None:
         self.numbers = numbers.tolist()
 
-    def differentiate(self, xs: Any, ys: Any) -> tuple[float, Sequence[float], list[list[float]]]:
-        given = [*self.numbers, *self.objective.state, *chain.from_iterable([*xs, *ys])]
+    def differentiate(
+        self, xs: Any, ys: Any, state: Sequence[float]
+    ) -> tuple[float, Sequence[float], list[list[float]], list[float]]:
+        given = [*self.numbers, *state, *chain.from_iterable([*xs, *ys])]
         key = (len(xs), len(xs[0]), len(ys[0]))
         if key not in self.programs:
             self.programs[key] = self.record(given, *key)
         loss, *found = self.programs[key](*given)
-        slopes, entries = found[: len(self.numbers)], found[len(self.numbers) :]
+        slopes, rest = found[: len(self.numbers)], found[len(self.numbers) :]
+        after, entries = rest[: len(state)], rest[len(state) :]
         count = len(self.objective.aimed(xs))
         size = len(entries) // count
-        return loss, slopes, [entries[k * size : (k + 1) * size] for k in range(count)]
+        return loss, slopes, [entries[k * size : (k + 1) * size] for k in range(count)], after
 
     def record(
         self, given: Sequence[float], steps: int, inputs: int, targets: int
     ) -> Callable[..., Sequence[float]]:
-        """The loss, its gradient and the outputs of a sequence as a function of all its numbers.
+        """The loss, its gradient, the state and the outputs of a sequence, by all its numbers.
 
         These are the parameters, the initial state, inputs and targets.
         """
@@ -53,10 +56,11 @@ class Python(Eager):
         goals = steps if self.objective.every else 1
         ys = [[next(rest) for _ in range(targets)] for _ in range(goals)]
         with recording(values, parameters) as recorder:
-            loss, outputs = self.objective.unrolled(parameters, xs, ys, state)
+            loss, outputs, after = self.objective.unrolled(parameters, xs, ys, state)
         names = self.objective.names | {value: value.name for value in values}
         results = [as_entries(output) for output in self.objective.aimed(outputs)]
-        program = recorder.program([loss, *chain.from_iterable(results)], [*names], names)
+        results = [[loss], after, *results]
+        program = recorder.program([*chain.from_iterable(results)], [*names], names)
         gradient = program.with_gradient()
         count = len(program.outputs)
         slopes = range(count, count + len(parameters))

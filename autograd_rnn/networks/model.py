@@ -362,10 +362,12 @@ class Model:
         backend: str = "auto",
         exact: bool = False,
         devices: Devices | None = None,
+        truncate: int | None = None,
     ) -> CompiledStep:
         """The model as a function of batches of sequences; see `compile_step`.
 
-        `loss` is the name of one of ours, a function of an output and a target, or a `Loss`.
+        `loss` is the name of one of ours, a function of an output and a target, or a `Loss`;
+        `truncate` is that of `unroll`.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -374,7 +376,8 @@ class Model:
         (4.0, [32.0, 68.0])
         """
         given = (self.step, loss, self.parameters(), self.initial)
-        return compile_step(*given, at=at, backend=backend, exact=exact, devices=devices)
+        options: Any = {"exact": exact, "devices": devices, "truncate": truncate}
+        return compile_step(*given, at=at, backend=backend, **options)
 
     # --- files ----------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ class Best(NamedTuple):
 class Moment(NamedTuple):
     """The state of a training after a batch: `epoch` epochs, and `batch` batches of the next, done.
 
-    `weights` is an array, and `optimiser` what an optimiser keeps.  `sequences`, `loss`, `hits`,
+    `weights` is an array, and `optimiser` what an optimiser keeps; `states` has a row for each of
+    the streams that are being learnt, if there are.  `sequences`, `loss`, `hits`,
     `judged` (the outputs that were judged) and `seconds` are sums over those batches.
     """
 
@@ -41,6 +42,7 @@ class Moment(NamedTuple):
     judged: int = 0
     seconds: float = 0.0
     best: Best | None = None
+    states: Any = None
 
     @property
     def mean(self) -> float:
@@ -96,6 +98,9 @@ def _parts(content: Any, weights: int) -> tuple[dict[str, Any], Moment, History]
         if len(as_floats(numbers, "its weights")) != weights:
             raise ValueError(f"it has {len(numbers)} weights, not {weights}")
         arrays.append(np.array(numbers, dtype=float))
+    if moment.states is not None:
+        rows = [as_floats(row, "its states") for row in moment.states]
+        moment = moment._replace(states=np.array(rows, dtype=float).reshape(len(rows), -1))
     moment, best = moment._replace(weights=arrays[0]), best._replace(weights=arrays[1])
     counts = (moment.epoch, moment.batch, moment.sequences, moment.hits, moment.judged, best.epoch)
     for count in counts:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from ..arguments import as_choice, as_integer
 from ..backends.backend import Devices, Result, backend_names
@@ -27,6 +27,19 @@ from .progress import progress_bar
 
 MOST_EPOCHS: Final = 1_000_000
 WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
+
+
+class Part(NamedTuple):
+    """A batch of a training, of the sequences at these `places` of the data.
+
+    Of streams it is a window that begins after step `start`; the states of those that are still
+    going are in these `rows` of the states of all.
+    """
+
+    batch: Batch
+    places: Sequence[int]
+    start: int = 0
+    rows: Any = None
 
 
 class Trainable(Protocol):
@@ -57,6 +70,8 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     threads: int = 1,
     devices: Devices | None = None,
+    truncate: int | None = None,
+    streams: bool = False,
 ) -> History:
     """The history of a training of the model on the data, which changes the model's weights.
 
@@ -68,6 +83,11 @@ def fit(
     There is a target per sequence, or with `at="every"` per step.  `engine` is a backend of
     `compile_step`, with this number of `threads`, or for "jax" these `devices`.  An epoch passes
     over the data once, in batches, in an order that the seed and the epoch decide.
+
+    With `truncate`, no gradient goes back from a window of so many steps to the one before, as in
+    `unroll`.  With `streams` too, the weights move after each of these windows, from which the
+    states go on to the next: so long texts are learnt, several side by side in a batch.  That needs
+    `at="every"`; the loss is the mean over windows.
 
     With `patience` the training ends when the validation loss has not fallen for that many epochs,
     and the weights of the best epoch are restored.  With `checkpoint`, a path, everything is
@@ -91,7 +111,7 @@ def fit(
     """
     return _Training(
         model, data, loss, optimiser, epochs, batch_size, validation, seed, engine, at, patience,
-        checkpoint, threads, devices,
+        checkpoint, threads, devices, truncate, streams,
     ).run(bool(progress))  # fmt: skip
 
 
@@ -102,7 +122,7 @@ class _Training:
         self, model: Trainable, data: Data, loss: str | Loss | LossFunction, optimiser: Optimiser,
         epochs: int, batch_size: int, validation: Data | None, seed: int, engine: str, at: str,
         patience: int | None, checkpoint: str | os.PathLike[str] | None, threads: int,
-        devices: Devices | None,
+        devices: Devices | None, truncate: int | None, streams: bool,
     ) -> None:  # fmt: skip
         for name in ("inputs", "outputs", "parameters", "compile"):
             if not hasattr(model, name):
@@ -125,6 +145,13 @@ class _Training:
             raise ArgumentValueError("patience needs validation data: without, there is no best.")
         as_choice(engine, "engine", backend_names())
         every = as_choice(at, "at", AT) == "every"
+        self.truncate = None if truncate is None else as_integer(truncate, "truncate", least=1)
+        self.streams = bool(streams)
+        if self.streams and (truncate is None or not every):
+            raise ArgumentValueError(
+                "streams needs truncate, the number of steps after which the weights move, and "
+                "at='every'."
+            )
         inputs = as_integer(model.inputs, "model.inputs", least=0)
         outputs = as_integer(model.outputs, "model.outputs", least=1)
         examples = partial(as_examples, inputs=inputs, outputs=outputs, loss=self.loss, every=every)
@@ -138,6 +165,8 @@ class _Training:
         self.at, self.every = at, every
         # Only if they are given: other models need not know of devices.
         others: dict[str, Any] = {} if devices is None else {"devices": devices}
+        if truncate is not None and not self.streams:
+            others["truncate"] = truncate
         self.compiled = model.compile(self.loss.function, at=at, backend=engine, **others)
         self.constants: list[int] = []
         self.checkpoint = checkpoint
@@ -152,17 +181,16 @@ class _Training:
             found = read_checkpoint(self.checkpoint, settings, len(self.parameters))
             if found is not None:
                 moment, self.history = found
-        size, of_an_epoch = self.batch_size, -(-len(self.data) // self.batch_size)
+        of_an_epoch = -(-len(self.data) // self.batch_size)
+        if self.streams:
+            of_an_epoch *= -(-int(self.data.lengths.max()) // (self.truncate or 1))
         try:
             self.put_back(moment)
             with progress_bar(progress, self.epochs, of_an_epoch) as tell:
                 while moment.epoch < self.epochs and not self.is_over(moment):
                     self.constants = constant_places(self.parameters)
-                    order = batches(len(self.data), size, self.seed, moment.epoch)[moment.batch :]
-                    left = self.data.take([place for places in order for place in places])
-                    parts = self.compiled.prepare_parts(left, size)
-                    for places, batch in zip(order, parts, strict=True):
-                        moment = self.after_a_batch(moment, places, batch)
+                    for part in self.windows(moment) if self.streams else self.parts(moment):
+                        moment = self.after_a_batch(moment, part)
                         done = moment.epoch * of_an_epoch + moment.batch
                         tell(done, moment.mean, moment.accuracy)
                     moment = self.after_an_epoch(moment)
@@ -178,12 +206,40 @@ class _Training:
             raise
         return self.history
 
-    def after_a_batch(self, moment: Moment, places: Sequence[int], batch: Batch) -> Moment:
-        """The moment after one more batch, of the sequences at the places."""
-        start = time.perf_counter()
-        found, hits, judged = self.measure(moment, batch)
+    def parts(self, moment: Moment) -> Iterator[Part]:
+        """The batches of an epoch that are left."""
+        count, size = len(self.data), self.batch_size
+        order = batches(count, size, self.seed, moment.epoch)[moment.batch :]
+        left = self.data.take([place for places in order for place in places])
+        parts = self.compiled.prepare_parts(left, size)
+        for places, batch in zip(order, parts, strict=True):
+            yield Part(batch, places)
+
+    def windows(self, moment: Moment) -> Iterator[Part]:
+        """The windows of the batches of an epoch that are left."""
+        order = batches(len(self.data), self.batch_size, self.seed, moment.epoch)
+        size, done = self.truncate or 1, 0
+        for places in order:
+            batch = self.data.take(places)
+            for start in range(0, int(batch.lengths.max()), size):
+                done += 1
+                if done > moment.batch:
+                    rows, window = batch.window(start, size)
+                    window = self.compiled.prepare(window)
+                    yield Part(window, [places[row] for row in rows], start, rows)
+
+    def after_a_batch(self, moment: Moment, part: Part) -> Moment:
+        """The moment after one more batch."""
+        start, places, states = time.perf_counter(), part.places, moment.states
+        own = states[part.rows] if part.start else None
+        found, hits, judged = self.measure(moment, part.batch, own, streams=self.streams)
         if not are_finite(found.loss, found.gradient):
-            self.fail(moment, self.data, places)
+            self.fail(moment, part, own)
+        if part.start:
+            states = states.copy()
+            states[part.rows] = found.states
+        else:
+            states = found.states
         weights = self.optimiser.updated(moment.weights, found.gradient)
         hold(weights, moment.weights, self.constants)
         if not are_finite(0.0, weights):
@@ -195,6 +251,7 @@ class _Training:
             weights=weights,
             optimiser=self.optimiser.kept,
             batch=moment.batch + 1,
+            states=states,
             sequences=moment.sequences + len(places),
             loss=moment.loss + found.loss * len(places),
             hits=moment.hits + hits,
@@ -210,7 +267,7 @@ class _Training:
         if self.validation is not None:
             found, hits, judged = self.measure(moment, self.validation)
             if not math.isfinite(found.loss):
-                self.fail(moment, self.validation, range(len(self.validation)))
+                self.fail(moment, Part(self.validation, range(len(self.validation))))
             entry["validation_loss"] = found.loss
             entry["validation_accuracy"] = hits / judged if judged else None
             if self.patience is not None and (best is None or found.loss < best.loss):
@@ -227,32 +284,42 @@ class _Training:
             return False
         return moment.epoch - moment.best.epoch >= self.patience
 
-    def measure(self, moment: Moment, batch: Batch) -> tuple[Result, int, int]:
+    def measure(
+        self, moment: Moment, batch: Batch, states: Any = None, *, streams: bool = False
+    ) -> tuple[Result, int, int]:
         """The loss, its gradient, and the numbers of hits and of outputs that were judged.
 
         These are 0 if the loss has no hits.
         """
         judge = self.loss.hit is not None
-        found = self.compiled.run(batch, moment.weights, outputs=judge, threads=self.threads)
+        options: Any = {"outputs": judge, "threads": self.threads}
+        if streams:
+            options |= {"state": states, "return_state": True}
+        found = self.compiled.run(batch, moment.weights, **options)
         if not judge:
             return found, 0, 0
         return found, count_hits(self.loss, found.outputs, batch.aims()), len(found.outputs)
 
-    def fail(self, moment: Moment, data: Batch, places: Sequence[int]) -> None:
+    def fail(self, moment: Moment, part: Part, states: Any = None) -> None:
         """Raise the error that names the first sequence of a batch with a number not finite."""
-        learning, epoch = data is self.data, f"epoch {moment.epoch + 1}"
+        learning, epoch = part.batch is not self.validation, f"epoch {moment.epoch + 1}"
         argument = "data" if learning else "validation"
         self.assign(moment.weights)
-        for place in places:
-            batch = data.take([place])
-            loss, slopes, _ = self.compiled.run(batch)
+        for k, place in enumerate(part.places):
+            batch, state = part.batch.take([k]), None if states is None else states[k : k + 1]
+            loss, slopes, *_ = self.compiled.run(batch, state=state)
             if not are_finite(loss, slopes if learning else ()):
-                fault = find_fault(self.compiled.objective, *batch.pairs()[0])
+                objective = self.compiled.objective
+                if state is not None:
+                    objective = objective._replace(state=state[0].tolist())
+                fault = find_fault(objective, *batch.pairs()[0])
                 fault = fault or "the engine itself finds none."
                 what = "a gradient that is not finite"
                 what = what if math.isfinite(loss) else f"the loss {loss!r}"
+                where = f", in the window after step {part.start}," if part.start else ""
                 raise TrainingError(
-                    f"{epoch}: sequences[{place}] of {argument} has {what}: {fault} {WAY_OUT}"
+                    f"{epoch}: sequences[{place}] of {argument}{where} has {what}: {fault} "
+                    f"{WAY_OUT}"
                 )
         raise TrainingError(
             f"{epoch}: each sequence of a batch of {argument} is finite, but their sum is not. "
@@ -279,7 +346,8 @@ class _Training:
 
     def settings(self) -> dict[str, Any]:
         """What a checkpoint must have in common with the training that resumes from it."""
-        given = {name: getattr(self, name) for name in ("at", "batch_size", "seed", "patience")}
+        names = ("at", "batch_size", "seed", "patience", "truncate", "streams")
+        given = {name: getattr(self, name) for name in names}
         data = {"data": self.data, "validation": self.validation}
         prints = {name: one and fingerprint(one) for name, one in data.items()}
         return {"loss": self.loss.name, "optimiser": repr(self.optimiser), **given, **prints}

@@ -19,7 +19,7 @@ def find_fault(objective: Objective, xs: Sequence[Any], ys: Sequence[Any]) -> st
     try:
         _go_forward(objective, inputs, goals)
         with detect_anomaly():
-            loss, _ = objective.unrolled(objective.parameters, inputs, goals)
+            loss, *_ = objective.unrolled(objective.parameters, inputs, goals)
             slopes = gradients(loss, objective.parameters) if isinstance(loss, Value) else ()
     except AnomalyError as error:
         return str(error)

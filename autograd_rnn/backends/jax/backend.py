@@ -31,8 +31,8 @@ class JAX(NumPy):
         from .scan import Scan
         from .shared import SharedScan
 
-        scan = Scan(self.traced, self.objective.state, every=self.objective.every)
-        return SharedScan(scan, self.mesh)
+        scan = Scan(self.traced, every=self.objective.every)
+        return SharedScan(scan, self.objective.state, self.mesh)
 
     @classmethod
     def as_devices(cls, devices: Any) -> Any:
@@ -47,16 +47,24 @@ class JAX(NumPy):
 
         return pack(batch, self.mesh)
 
-    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
+    def run(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        outputs: bool = False, after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
         name = "both" if outputs else "gradient"
-        loss, gradient, wrong, *found = self.scan(name, numbers, packed)
-        self.refuse(packed.batch, numbers, wrong.nonzero()[0], loss=True)
-        return Result(float(loss), gradient, packed.in_order(found[0]) if outputs else None)
+        loss, gradient, wrong, end, *found = self.scan(name, numbers, packed, states)
+        self.refuse(packed.batch, numbers, states, wrong.nonzero()[0], loss=True)
+        shown = packed.in_order(found[0]) if outputs else None
+        return Result(float(loss), gradient, shown, end.T[: len(packed.batch)] if after else None)
 
-    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
-        outputs, wrong = self.scan("outputs", numbers, packed)
-        self.refuse(packed.batch, numbers, wrong.nonzero()[0], loss=False)
-        return packed.in_order(outputs)
+    def predict(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
+        outputs, wrong, end = self.scan("outputs", numbers, packed, states)
+        self.refuse(packed.batch, numbers, states, wrong.nonzero()[0], loss=False)
+        last = end.T[: len(packed.batch)] if after else None
+        return Result(0.0, None, packed.in_order(outputs), last)
 
-    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
-        return super().per_step(super().pack(packed.batch), numbers)
+    def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
+        return super().per_step(super().pack(packed.batch), numbers, states)

@@ -67,47 +67,51 @@ class Scan:
     """The traced step over sequences that end together, as functions that JAX can transform.
 
     `inputs` are steps by entries by sequences, and so are `targets` if `every` step has one, else
-    entries by sequences.  `sizes` has the steps of each sequence, 0 for padding; if not `ragged`,
-    all begin at the first step.
+    entries by sequences; `initial` are the states that they start from, entries by sequences.
+    `sizes` has the steps of each sequence, 0 for padding, and `counts` is as in `Batch`; if not
+    `ragged`, all begin at the first step.
     """
 
-    def __init__(self, traced: TracedStep, state: Sequence[float], *, every: bool) -> None:
-        self.traced, self.state, self.every = traced, state, every
+    def __init__(self, traced: TracedStep, *, every: bool) -> None:
+        self.traced, self.every = traced, every
         for line in traced.lines:
             on_jax(line.op)  # refuses an op that cannot run here
         # Every shape needs the same plans, which take long for a large step.
         self.plan = cache(partial(find_waves, traced))
 
     def loss(
-        self, numbers: Any, inputs: Any, targets: Any, sizes: Any, *, ragged: bool
-    ) -> tuple[Any, tuple[Any, Any]]:
-        """The sum of the losses, and for each sequence whether a guard fails, with the outputs.
+        self, numbers: Any, inputs: Any, targets: Any, sizes: Any, counts: Any, initial: Any, *,
+        ragged: bool,
+    ) -> tuple[Any, tuple[Any, Any, Any]]:  # fmt: skip
+        """The sum of the losses; for each sequence whether a guard fails, state and outputs.
 
         The loss of a sequence is that of its last step, or the mean over its steps if `every`.
         """
-        given = (numbers, inputs, targets, sizes if ragged else None)
+        given = (numbers, inputs, targets, sizes if ragged else None, initial)
         results = [self.traced.loss, *self.traced.output]
-        found, wrong = self._scanned(*given, results, loss=True)
+        found, wrong, after = self._scanned(*given, results, loss=True)
         losses = found[:, 0].sum(axis=0)
         if self.every:
-            losses = losses / jnp.maximum(sizes, 1)
-        return jnp.where(sizes > 0, losses, 0.0).sum(), (wrong, found[:, 1:])
+            losses = losses / counts
+        return jnp.where(sizes > 0, losses, 0.0).sum(), (wrong, after, found[:, 1:])
 
-    def outputs(self, numbers: Any, inputs: Any, sizes: Any, *, ragged: bool) -> tuple[Any, Any]:
+    def outputs(
+        self, numbers: Any, inputs: Any, sizes: Any, initial: Any, *, ragged: bool
+    ) -> tuple[Any, Any, Any]:
         """The outputs, steps by entries by sequences, of one step unless `every`; and as above."""
-        given = (numbers, inputs, None, sizes if ragged else None)
+        given = (numbers, inputs, None, sizes if ragged else None, initial)
         return self._scanned(*given, self.traced.output, loss=False)
 
     def _scanned(
-        self, numbers: Any, inputs: Any, targets: Any, sizes: Any, results: Any, *, loss: bool
-    ) -> tuple[Any, Any]:
-        """The results at each step, or at the last one, and in which sequences a guard fails.
+        self, numbers: Any, inputs: Any, targets: Any, sizes: Any, initial: Any, results: Any, *,
+        loss: bool,
+    ) -> tuple[Any, Any, Any]:  # fmt: skip
+        """The results at each step, or at the last one; which guards fail, and the states after.
 
         The last step is not in the scan, so that no sweep goes through a loss or a state that does
         not count.
         """
         traced, (steps, _, count) = self.traced, inputs.shape
-        initial = jnp.array(self.state, dtype=float)[:, None]
         constants = jnp.array(traced.constants, dtype=float)[:, None]
 
         def stepper(shown: Sequence[int], loss: bool) -> Any:
@@ -131,12 +135,13 @@ class Scan:
 
         goals = targets if self.every and loss else jnp.zeros((steps, 0, count))
         before = (jnp.arange(steps - 1), inputs[:-1], goals[:-1])
-        carry = (jnp.broadcast_to(initial, (len(initial), count)), jnp.zeros(count, dtype=bool))
+        carry = (initial, jnp.zeros(count, dtype=bool))
         inner = stepper(results if self.every else [], loss and self.every)
         carry, found = jax.lax.scan(inner, carry, before)
         goal = goals[-1] if self.every or not loss else targets
-        (_, wrong), last = stepper(results, loss)(carry, (steps - 1, inputs[-1], goal))
-        return jnp.concatenate([found, last[None]]) if self.every else last[None], wrong
+        (after, wrong), last = stepper(results, loss)(carry, (steps - 1, inputs[-1], goal))
+        entries = jnp.concatenate([found, last[None]]) if self.every else last[None]
+        return entries, wrong, after
 
     def _products(self, plan: Plan, numbers: Any) -> list[tuple[Any, Any]]:
         """The matrices and the biases of the groups."""

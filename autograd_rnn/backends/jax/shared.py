@@ -22,7 +22,7 @@ class Packed(NamedTuple):
     the first step.
     """
 
-    arrays: tuple[Any, Any, Any]  # inputs, targets, sizes
+    arrays: tuple[Any, Any, Any, Any]  # inputs, targets, sizes, counts
     ragged: bool
     batch: Batch
 
@@ -79,6 +79,8 @@ def pack(batch: Batch, mesh: Mesh | None) -> Packed:
     count = shards * rounded(-(-given // shards))
     sizes = np.zeros(count, dtype=np.int32)
     sizes[:given] = batch.lengths
+    counts = np.ones(count)
+    counts[:given] = batch.counts
     most = int(sizes.max())
     ragged = given == 1 or bool((sizes[:given] < most).any())
     steps = rounded(most) if ragged else most
@@ -96,7 +98,7 @@ def pack(batch: Batch, mesh: Mesh | None) -> Packed:
     targets = None
     if batch.targets is not None:
         targets = spread(batch.targets, rows if batch.every else batch.goals[who])
-    arrays = spread(batch.inputs, rows), targets, sizes
+    arrays = spread(batch.inputs, rows), targets, sizes, counts
     with jax.enable_x64(True):
         placed = None
         if mesh is not None:
@@ -115,18 +117,28 @@ class SharedScan:
     With a mesh, each of its devices has a part of the sequences, and the gradients are added up.
     """
 
-    def __init__(self, scan: Scan, mesh: Mesh | None) -> None:
-        self.scan, self.mesh = scan, mesh
+    def __init__(self, scan: Scan, state: Sequence[float], mesh: Mesh | None) -> None:
+        self.scan, self.state, self.mesh = scan, np.array(state, dtype=float), mesh
         self.compiled: dict[tuple[str, bool], Any] = {}
 
-    def __call__(self, name: str, parameters: Sequence[float], packed: Packed) -> Any:
+    def __call__(self, name: str, parameters: Any, packed: Packed, states: Any) -> Any:
         """The results of the function "gradient", "outputs" or "both"."""
         numbers = np.array(parameters, dtype=float)
         key = (name, packed.ragged)
         with jax.enable_x64(True):
+            arrays = self.arrays(packed, states)
             if key not in self.compiled:
-                self.compiled[key] = jax.jit(self.made(*key, packed.arrays))
-            return jax.tree.map(np.asarray, self.compiled[key](numbers, *packed.arrays))
+                self.compiled[key] = jax.jit(self.made(*key, arrays))
+            return jax.tree.map(np.asarray, self.compiled[key](numbers, *arrays))
+
+    def arrays(self, packed: Packed, states: Any = None) -> Any:
+        """The arrays of a batch, and the states that it starts from."""
+        initial = self.state[:, None].repeat(len(packed.arrays[2]), 1)
+        if states is not None:
+            initial[:] = states[:1].T  # the first sequence fills the batch
+            initial[:, : len(states)] = states.T
+        placed = None if self.mesh is None else NamedSharding(self.mesh, spec(self.mesh, 2))
+        return *packed.arrays, jax.device_put(initial, placed)
 
     def made(self, name: str, ragged: bool, arrays: Any) -> Any:
         """The function of that name, which JAX compiles once for each shape of a batch."""
@@ -136,9 +148,9 @@ class SharedScan:
             return function
         whole, last = PartitionSpec(), spec(mesh, 1)
         results = {
-            "gradient": (whole, whole, last),
-            "both": (whole, whole, last, spec(mesh, 3)),
-            "outputs": (spec(mesh, 3), last),
+            "gradient": (whole, whole, last, spec(mesh, 2)),
+            "both": (whole, whole, last, spec(mesh, 2), spec(mesh, 3)),
+            "outputs": (spec(mesh, 3), last, spec(mesh, 2)),
         }
         return jax.shard_map(
             function,
@@ -150,15 +162,15 @@ class SharedScan:
         )
 
     def _gradient(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
-        return self._both(ragged, numbers, *arrays)[:3]
+        return self._both(ragged, numbers, *arrays)[:4]
 
     def _both(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
         function = jax.value_and_grad(partial(self.scan.loss, ragged=ragged), has_aux=True)
-        (loss, (wrong, outputs)), slopes = function(numbers, *arrays)
+        (loss, (wrong, after, outputs)), slopes = function(numbers, *arrays)
         if self.mesh is not None:
             loss, slopes = jax.lax.psum((loss, slopes), self.mesh.axis_names)
-        return loss, slopes, wrong, outputs
+        return loss, slopes, wrong, after, outputs
 
     def _outputs(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
-        inputs, _, sizes = arrays
-        return self.scan.outputs(numbers, inputs, sizes, ragged=ragged)
+        inputs, _, sizes, _, initial = arrays
+        return self.scan.outputs(numbers, inputs, sizes, initial, ragged=ragged)

@@ -27,7 +27,7 @@ class Native(NumPy):
 
     @cached_property
     def kernel(self) -> Callable[..., Kernel]:
-        """The machine code for a `gradient`, for `outputs`, or for both, compiled once."""
+        """The machine code for a `gradient`, `outputs`, the states `after`: compiled once each."""
         from .kernel import Kernel
 
         given, every = (self.traced, self.objective.state), self.objective.every
@@ -43,15 +43,23 @@ class Native(NumPy):
 
         return make_blocks(batches, host_lanes())
 
-    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
-        found, flagged = self.kernel(gradient=True, outputs=outputs).run(packed, numbers, threads)
-        self.refuse(packed.batch, numbers, flagged, loss=True)
+    def run(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        outputs: bool = False, after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
+        kernel = self.kernel(gradient=True, outputs=outputs, after=after)
+        found, flagged = kernel.run(packed, numbers, states, threads)
+        self.refuse(packed.batch, numbers, states, flagged, loss=True)
         return found
 
-    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
-        found, flagged = self.kernel(gradient=False, outputs=True).run(packed, numbers, threads)
-        self.refuse(packed.batch, numbers, flagged, loss=False)
-        return found.outputs
+    def predict(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
+        kernel = self.kernel(gradient=False, outputs=True, after=after)
+        found, flagged = kernel.run(packed, numbers, states, threads)
+        self.refuse(packed.batch, numbers, states, flagged, loss=False)
+        return found
 
-    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
-        return super().per_step(super().pack(packed.batch), numbers)
+    def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
+        return super().per_step(super().pack(packed.batch), numbers, states)

@@ -44,7 +44,7 @@ class StepCode:
             self.orders = sweep_orders(self.traced, every)
         # In the code of a block: when its lanes start, the share of a step, and pointers.
         self.started = self.share = self.inputs = self.targets = self.loss = self.flags = ""
-        self.gradient = "%gradient"
+        self.gradient, self.initial = "%gradient", ""
 
     def _begin(self, t: str, last: bool) -> None:
         w, layout = self.w, self.layout
@@ -83,18 +83,19 @@ class StepCode:
             return w.load(self.record, layout.rows[g] + j)
         return w.load(self.record, layout.saved[number])
 
-    def forward(self, t: str, last: bool, gradient: bool, outputs: str) -> None:
+    def forward(self, t: str, last: bool, gradient: bool, outputs: str, after: str) -> None:
         """The values of the step, and the state after it.
 
-        For a `gradient`, these are a record and the loss; the outputs are stored where the pointer
-        to `outputs` is, unless that is empty.
+        For a `gradient`, these are a record and the loss.  The outputs, and the state after the
+        last step, are stored where the pointers `outputs` and `after` are, unless they are empty.
         """
         w, traced = self.w, self.traced
         self._begin(t, last)
         has_loss = self.has_loss and gradient
         shown = traced.output if self.has_loss and outputs else ()
         guards = traced.guards(loss=has_loss)
-        results = [*([] if last else traced.states), *([traced.loss] if has_loss else []), *shown]
+        states = [] if last and not after else traced.states
+        results = [*states, *([traced.loss] if has_loss else []), *shown]
         self._compute(traced.needed(results, guards), keep=gradient)
         for guard in guards:
             self._check(guard)
@@ -107,6 +108,8 @@ class StepCode:
             w.store(w.let(f"fadd {w.vector} {w.load(self.loss)}, {loss}"), self.loss)
         if not last:
             self._enter_next()
+        for place, number in enumerate(states if last else ()):
+            w.store(self._get(number), after, place)
 
     def _compute(self, needed: set[int], keep: bool) -> None:
         w, layout = self.w, self.layout
@@ -145,7 +148,7 @@ class StepCode:
         following = w.at(self.record, self.layout.size)
         values = [self._get(state) for state in self.traced.states]
         for place, value in enumerate(values):
-            w.store(w.select(self.active, value, w.load("%initial", place)), following, place)
+            w.store(w.select(self.active, value, w.load(self.initial, place)), following, place)
 
     def _product(self, g: int) -> None:
         """The rows of a group, on the record after its vector."""
@@ -260,7 +263,8 @@ class StepCode:
 
 ARRAYS: Final = (
     *("packed", "parameters", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
-    *("shares", "initial", "gradient", "tape", "scratch", "losses", "all_flags", "all_outputs"),
+    *("shares", "all_initial", "gradient", "tape", "scratch", "losses", "all_flags"),
+    *("all_outputs", "all_after"),
 )
 
 
@@ -272,13 +276,14 @@ def emit(
     exact: bool = False,
     gradient: bool = True,
     outputs: bool = False,
+    after: bool = False,
 ) -> tuple[str, Layout]:
     """The LLVM text of `run`, which goes over blocks of sequences.
 
     A block has a sequence per lane, all ending at the same step.  For a `gradient`, losses and
-    gradients are added up; `outputs` are stored.  Only the last step has a loss and an output, or
-    with `every` each step, and the mean of the losses counts.  With `exact`, each block has a
-    gradient of its own, and nothing is fused or reordered.
+    gradients are added up; `outputs`, and states `after` the last step, are stored.  Only the last
+    step has a loss and an output, or with `every` each step, and the mean of the losses counts.
+    With `exact`, each block has a gradient of its own, and nothing is fused or reordered.
     """
     layout = Layout(traced, [] if exact else traced.groups, exact=exact)
     w = Builder(lanes, exact)
@@ -297,15 +302,18 @@ def emit(
         step.inputs = w.at("%all_inputs", w.integer("mul", offset, max(1, traced.inputs)))
         row = offset if every else index
         step.targets = w.at("%all_targets", w.integer("mul", row, max(1, traced.targets)))
+        first = w.integer("mul", index, max(1, traced.state_count))
+        step.initial = w.at("%all_initial", first)
         for place in range(traced.state_count):
-            w.store(w.load("%initial", place), "%tape", place)
+            w.store(w.load(step.initial, place), "%tape", place)
+        ends = w.at("%all_after", first) if after else ""
         if exact and gradient:
             step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.gradient)))
         shown = ""
         if outputs:
             shown = w.at("%all_outputs", w.integer("mul", row, max(1, len(traced.output))))
         before_last = w.integer("sub", length, 1)
-        forward = partial(step.forward, gradient=gradient, outputs=shown)
+        forward = partial(step.forward, gradient=gradient, outputs=shown, after=ends)
         inner = partial(forward, last=False)
         w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, inner))
         forward(before_last, last=True)

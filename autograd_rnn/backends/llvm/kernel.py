@@ -76,9 +76,9 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     count = [*map(len, parts)]
     of_a_part = -(-count[0] // lanes)
     blocks = of_a_part * (len(parts) - 1) - (-count[-1] // lanes)
-    starts, sizes, goals = [
+    starts, sizes, goals, counts = [
         np.concatenate([getattr(part, name) for part in parts])
-        for name in ("starts", "lengths", "goals")
+        for name in ("starts", "lengths", "goals", "counts")
     ]
     who = np.arange(len(sizes)) // count[0]
     order = np.lexsort((-sizes, who))
@@ -103,7 +103,8 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     )
     # A lane begins at this step, or never.
     lane[0].view(np.int64)[:] = np.where(used > 0, lengths[:, None] - used, NEVER)
-    lane[1] = 1.0 / np.maximum(used, 1)
+    lane[1] = 1.0
+    lane[1].put(slots, 1.0 / counts.take(order))
     # The row of the data for each step of the blocks, and each lane: the first one is zeros.
     rows = (ends - ends_of_blocks[:, None]).repeat(lengths, axis=0)
     rows += np.arange(total)[:, None]
@@ -135,6 +136,12 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     return found
 
 
+def by_lane(found: Any, blocks: Blocks) -> Any:
+    """The entries of each block, by lane, as a row for each sequence."""
+    flat = found.transpose(0, 2, 1).reshape(-1, found.shape[1])
+    return in_place(flat[: len(blocks.order)], blocks.order)
+
+
 class Workspace:
     """The arrays that one thread writes: a gradient, the tape of a run, adjoints between steps."""
 
@@ -154,7 +161,7 @@ class Workspace:
 
 
 class Kernel:
-    """A step as machine code, which gives a `gradient`, the `outputs`, or both."""
+    """A step as machine code, which gives a `gradient`, the `outputs`, or the states `after`."""
 
     def __init__(
         self,
@@ -166,51 +173,71 @@ class Kernel:
         exact: bool = False,
         gradient: bool = True,
         outputs: bool = False,
+        after: bool = False,
     ) -> None:
         self.traced, self.every, self.exact = traced, every, exact
-        self.with_gradient, self.with_outputs = gradient, outputs
+        self.with_gradient, self.with_outputs, self.with_after = gradient, outputs, after
         self.lanes = host_lanes() if lanes is None else lanes
         options = {"every": every, "exact": exact, "gradient": gradient, "outputs": outputs}
-        text, self.layout = emit(traced, self.lanes, **options)
+        text, self.layout = emit(traced, self.lanes, **options, after=after)
         self.code = load(kept_code(text))
         kinds = [ctypes.c_void_p] * len(ARRAYS) + [ctypes.c_int64] * 2
         self.call = ctypes.CFUNCTYPE(None, *kinds)(self.code.get_function_address("run"))
         self.packed = np.array([*self.layout.packed, traced.parameters], dtype=np.int64)
         #: The place of each parameter's gradient among those that the code adds up.
         self.places = np.argsort(np.array(self.layout.gradient, dtype=np.int64))
-        self.initial = aligned(len(state) + 1, self.lanes)
-        self.initial[:-1] = np.array(state).reshape(-1, 1)
+        self.state, self.initial = np.array(state).reshape(-1, 1), aligned(0)
         self.spare: list[Workspace] = []
 
     @np.errstate(all="ignore")
-    def run(self, blocks: Blocks, parameters: Any, threads: int) -> tuple[Result, list[int]]:
-        """The sums and outputs of a batch, and the sequences with a failed guard."""
+    def run(
+        self, blocks: Blocks, parameters: Any, states: Any, threads: int
+    ) -> tuple[Result, list[int]]:
+        """The sums, outputs and states of a batch, and the sequences with a failed guard."""
         count, number = len(blocks.order), len(blocks.lengths)
         rows, guarded = 0, bool(self.traced.program.guards)
         if self.with_outputs:
             rows = int(blocks.lengths.sum()) if self.every else number
-        (losses, flags, outputs), addresses = aligned_all(
+        initial = self._initial(blocks, states)
+        size = max(1, len(self.state))
+        (losses, flags, outputs, ends), addresses = aligned_all(
             (number, self.lanes),
             (number if guarded else 0, self.lanes),
             (rows, max(1, len(self.traced.output)), self.lanes),
+            (number if self.with_after else 0, size, self.lanes),
         )
         losses[:] = -0.0
         slopes = None
         if self.exact and self.with_gradient:
             slopes = aligned(number, max(1, len(self.places)), self.lanes)
             slopes[:] = -0.0
-        spaces = self._call(blocks, parameters, threads, addresses, slopes)
+        spaces = self._call(blocks, parameters, initial, threads, addresses, slopes)
         total = self._total(blocks, spaces, slopes) if self.with_gradient else None
         self.spare += spaces
         found = losses.reshape(-1)[:count]
         if self.every:
-            found = found / blocks.sizes
+            found = found / blocks.batch.counts.take(blocks.order)
         loss = found.sum()
         if self.exact:
             loss = np.add.accumulate(in_place(found, blocks.order))[-1] + 0.0
         shown = self._in_order(blocks, outputs) if self.with_outputs else None
         wrong = np.flatnonzero(flags.reshape(-1)[:count]) if guarded else ()
-        return Result(loss, total, shown), [int(blocks.order[column]) for column in wrong]
+        after = by_lane(ends, blocks)[:, : len(self.state)] if self.with_after else None
+        return Result(loss, total, shown, after), [int(blocks.order[column]) for column in wrong]
+
+    def _initial(self, blocks: Blocks, states: Any) -> Any:
+        """The states that the lanes of the blocks start from."""
+        number, size = len(blocks.lengths), len(self.state)
+        if states is not None:
+            found = aligned(number, max(1, size), self.lanes)
+            slots = np.zeros((number * self.lanes, size))
+            slots[: len(states)] = states.take(blocks.order, 0)
+            found[:, :size] = slots.reshape(number, self.lanes, size).transpose(0, 2, 1)
+            return found
+        if len(self.initial) < number:
+            self.initial = aligned(number, max(1, size), self.lanes)
+            self.initial[:, :size] = self.state
+        return self.initial
 
     def _total(self, blocks: Blocks, spaces: Sequence[Workspace], slopes: Any) -> Any:
         """The sum of the gradients in the workspaces, or of those of each lane, if there are."""
@@ -231,22 +258,23 @@ class Kernel:
         if self.every:
             rows, lanes = blocks.rows(self.lanes)
             return found[rows, :, lanes]
-        flat = found.transpose(0, 2, 1).reshape(-1, found.shape[1])
-        return in_place(flat[: len(blocks.order)], blocks.order)
+        return by_lane(found, blocks)
 
     def _call(
-        self, blocks: Blocks, parameters: Any, threads: int, results: list[int], gradient: Any
-    ) -> list[Workspace]:
+        self, blocks: Blocks, parameters: Any, initial: Any, threads: int, results: list[int],
+        gradient: Any,
+    ) -> list[Workspace]:  # fmt: skip
         """The workspaces, in which gradients are added up if `gradient` is None.
 
-        `results` are the addresses of the losses, the flags of failed guards, and the outputs.
+        `results` are the addresses of the losses, the flags of failed guards, the outputs and the
+        states.
         """
         numbers = np.append(parameters, 0.0)
         packed, number = numbers.take(self.packed), len(blocks.lengths)
         parts = min(threads, number)
         bounds = [number * part // parts for part in range(parts + 1)]
         spaces = [self.spare.pop() if self.spare else Workspace(self) for _ in range(parts)]
-        given = [address(packed), address(numbers), *blocks.addresses, address(self.initial)]
+        given = [address(packed), address(numbers), *blocks.addresses, address(initial)]
 
         def work(part: int) -> None:
             begin, end = bounds[part], bounds[part + 1]

@@ -35,15 +35,26 @@ class NumPy(Backend):
 
         return pack(batch)
 
-    def run(self, packed: Any, numbers: Any, *, outputs: bool = False, threads: int = 1) -> Result:
-        losses, gradient, found = self._written(True, outputs, False)(numbers, packed)
-        return Result(losses.sum(), gradient, packed.in_order(found) if outputs else None)
+    def run(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        outputs: bool = False, after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
+        given = (numbers, packed, packed.initial(states, self.objective.state))
+        losses, gradient, found, end = self._written(True, outputs, False)(*given)
+        shown = packed.in_order(found) if outputs else None
+        return Result(losses.sum(), gradient, shown, packed.after(end) if after else None)
 
-    def predict(self, packed: Any, numbers: Any, *, threads: int = 1) -> Any:
-        return packed.in_order(self._written(False, True, False)(numbers, packed)[2])
+    def predict(
+        self, packed: Any, numbers: Any, states: Any = None, *,
+        after: bool = False, threads: int = 1,
+    ) -> Result:  # fmt: skip
+        given = (numbers, packed, packed.initial(states, self.objective.state))
+        *_, found, end = self._written(False, True, False)(*given)
+        return Result(0.0, None, packed.in_order(found), packed.after(end) if after else None)
 
-    def per_step(self, packed: Any, numbers: Any) -> Sequence[Any]:
-        found: list[Any] = packed.by_sequence(self._written(True, False, True)(numbers, packed)[1])
+    def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
+        given = (numbers, packed, packed.initial(states, self.objective.state))
+        found: list[Any] = packed.by_sequence(self._written(True, False, True)(*given)[1])
         return found
 
     @cached_property
@@ -51,17 +62,19 @@ class NumPy(Backend):
         """The functions for the loss, for outputs, and for terms by step, each made once."""
         from .source import write
 
-        given = (self.traced, self.objective.state, self.objective.every)
+        given = (self.traced, self.objective.every)
         return cache(partial(write, *given))
 
-    def refuse(self, batch: Batch, numbers: Any, flagged: Sequence[int], *, loss: bool) -> None:
+    def refuse(
+        self, batch: Batch, numbers: Any, states: Any, flagged: Sequence[int], *, loss: bool
+    ) -> None:
         """`BranchChanged` if any sequences are flagged, as those in which a guard fails.
 
         A run by NumPy finds which one it is.
         """
         if not len(flagged):
             return
-        (NumPy.run if loss else NumPy.predict)(self, NumPy.pack(self, batch), numbers)
+        (NumPy.run if loss else NumPy.predict)(self, NumPy.pack(self, batch), numbers, states)
         raise BranchChanged(
             f"sequences[{flagged[0]}]: a comparison in the step came out differently from when "
             f"it was recorded, due to rounding. Choose backend='eager' for a step that compares."

@@ -20,8 +20,9 @@ class Columns(NamedTuple):
     `inputs` and `targets` have a row per entry, and a column for each sequence at each step: at
     step t those in `spans[t]`, from the first to before the last, for sequences that have begun.
     `targets` has only the columns of the last step unless there is one at every step.  `order` has
-    the place of each sequence, `lengths` its steps; `who` the sequence of a column in that order,
-    and `rows` the place of each column among the steps of the sequences one after the other.
+    the place of each sequence, `lengths` its steps, `counts` as in `Batch`; `who` the sequence of a
+    column in that order, and `rows` the place of each column among the steps of the sequences one
+    after the other.
     """
 
     spans: list[tuple[int, int]]
@@ -29,6 +30,7 @@ class Columns(NamedTuple):
     targets: Any
     order: Any
     lengths: Any
+    counts: Any
     who: Any
     rows: Any
 
@@ -45,6 +47,16 @@ class Columns(NamedTuple):
     def in_order(self, rows: Any) -> Any:
         """Rows of the columns, or of those of the last step, in the order of the sequences."""
         return in_place(rows, self.rows if len(rows) == self.total else self.order)
+
+    def initial(self, states: Any, default: Sequence[float]) -> Any:
+        """The states that the sequences start from, a column for each in the order of `who`."""
+        if states is None:
+            return np.array(default, dtype=float)[:, None].repeat(self.sequences, 1)
+        return states.take(self.order, 0).T
+
+    def after(self, rows: Any) -> Any:
+        """The rows of the sequences in their own order."""
+        return in_place(rows, self.order)
 
     def by_sequence(self, rows: Any) -> list[Any]:
         """The rows of the columns of each sequence."""
@@ -107,4 +119,4 @@ def pack(batch: Batch) -> Columns:
         goals = np.ascontiguousarray(batch.targets.take(chosen, axis=0).T)
     inputs = np.ascontiguousarray(batch.inputs.take(index, axis=0).T)
     spans = [*zip((ends - active).tolist(), ends.tolist(), strict=True)]
-    return Columns(spans, inputs, goals, order, lengths, who, rows)
+    return Columns(spans, inputs, goals, order, lengths, batch.counts[order], who, rows)

@@ -20,12 +20,10 @@ class Forward:
     the targets.
     """
 
-    def __init__(self, phases: Phases, state: Sequence[float]) -> None:
+    def __init__(self, phases: Phases) -> None:
         self.phases = phases
         self.names: dict[str, Any] = {"np": np, "inf": np.inf, "nan": np.nan}
         self.names["constants"] = np.array(phases.traced.constants)[:, None]
-        for block, run in zip(phases.state_blocks, phases.states, strict=True):
-            self.names[f"I{block}"] = np.array([state[place] for place in run])[:, None]
         #: Lines before the steps, those in a step with the block that they end, and those after.
         self.head: list[str] = []
         self.loop: list[tuple[int, str]] = []
@@ -114,7 +112,7 @@ class Forward:
             row = f"np.broadcast_to({self.vector(phases.loss, 'L', width)}, (1, {width}))[0]"
             self.rest.append(f"losses = {row}")
             if every:
-                self.rest.append("losses = np.bincount(who, losses, count) / lengths")
+                self.rest.append("losses = np.bincount(who, losses, count) / counts")
         if phases.output:
             rows = self.vector(phases.output, "L", width)
             self.rest.append(
@@ -211,7 +209,7 @@ class Forward:
         body = [
             "P, N = numbers[:, None], np.append(numbers, 0.0)",
             "C, Y, B2 = constants, columns.targets, columns.inputs",
-            "spans, who, lengths = columns.spans, columns.who, columns.lengths",
+            "spans, who, counts = columns.spans, columns.who, columns.counts",
             "total, count = columns.total, columns.sequences",
             f"first = {'0' if phases.every else 'total - count'}",
             *self.head,
@@ -221,6 +219,8 @@ class Forward:
         body += [f"T{block} = []" for block in sorted(self.taped)]
         body.append("begun = 0")
         body += [f"x{block} = np.empty(({size}, 0))" for block, _, size in states]
+        for block, run in zip(phases.state_blocks, phases.states, strict=True):
+            body.append(f"I{block} = initial[{run[0]}:{run[0] + len(run)}]")
         after: list[str] = []
         for block, pieces, size in states:
             found = self.vector(pieces, "b", "hi - lo")
@@ -230,7 +230,8 @@ class Forward:
         body.append("for lo, hi in spans:")
         step = ["new = hi - lo - begun", "if new:", "    begun += new"]
         for block, _, _ in states:
-            step.append(f"    x{block} = np.concatenate((x{block}, I{block}.repeat(new, 1)), 1)")
+            joined = f"(x{block}, I{block}[:, begun - new:begun])"
+            step.append(f"    x{block} = np.concatenate({joined}, 1)")
         for block, _, _ in states:
             step.append(f"b{block} = x{block}")
             if block in self.taped:
@@ -245,8 +246,11 @@ class Forward:
         body += [f"    {line}" for line in step]
         body += [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(self.whole)]
         body += self.rest
-        body.append("return losses, gradient, outputs")
-        return "\n".join(["def run(numbers, columns):", *[f"    {line}" for line in body]]) + "\n"
+        ends = "".join([f"x{block}, " for block, _, _ in states])
+        body.append(f"end = np.concatenate(({ends})).T" if ends else "end = np.empty((count, 0))")
+        body.append("return losses, gradient, outputs, end")
+        head = "def run(numbers, columns, initial):"
+        return "\n".join([head, *[f"    {line}" for line in body]]) + "\n"
 
 
 def is_narrow(operand: Any) -> bool:

@@ -21,29 +21,23 @@ LEAST_DIFFERENCE: Final = 1.0 / 16.0
 NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
 
 
-Written: TypeAlias = Callable[[Any, Columns], tuple[Any, Any, Any]]
+Written: TypeAlias = Callable[[Any, Columns, Any], tuple[Any, Any, Any, Any]]
 
 
-def write(
-    traced: TracedStep,
-    state: Sequence[float],
-    every: bool,
-    loss: bool,
-    outputs: bool,
-    by_step: bool,
-) -> Written:
-    """A function of the numbers of the parameters and a batch, made from its source.
+def write(traced: TracedStep, every: bool, loss: bool, outputs: bool, by_step: bool) -> Written:
+    """A function of the numbers of the parameters, a batch and its states, made from its source.
 
     It gives, if they are asked for, the losses of the sequences and the gradient of their sum, or
-    `by_step` its terms, a row for each column of the batch, and the outputs.
+    `by_step` its terms, a row for each column of the batch, and the outputs; and a row for the
+    state after each sequence.  These are in the order of the columns.
     """
-    source = Source(Phases(traced, every, loss, outputs), state, by_step=by_step)
+    source = Source(Phases(traced, every, loss, outputs), by_step=by_step)
     exec(compile(source.text(), "<the numpy backend>", "exec"), source.names)
     run = source.names["run"]
 
-    def quietly(numbers: Any, columns: Columns) -> tuple[Any, Any, Any]:
+    def quietly(numbers: Any, columns: Columns, initial: Any) -> tuple[Any, Any, Any, Any]:
         with np.errstate(all="ignore"):
-            found: tuple[Any, Any, Any] = run(numbers, columns)
+            found: tuple[Any, Any, Any, Any] = run(numbers, columns, initial)
         return found
 
     return quietly
@@ -57,8 +51,8 @@ class Source(Forward):
     gradient.
     """
 
-    def __init__(self, phases: Phases, state: Sequence[float], *, by_step: bool) -> None:
-        super().__init__(phases, state)
+    def __init__(self, phases: Phases, *, by_step: bool) -> None:
+        super().__init__(phases)
         self.by_step = by_step
         self.names |= {"quick": quick, "put": put}
         self.slopes: dict[tuple[int, int], str] = {}
@@ -75,7 +69,7 @@ class Source(Forward):
     def backward(self, width: str) -> None:
         phases, lines = self.phases, self.rest
         last, inner = phases.last, phases.inner
-        seed = "(1.0 / lengths)[who][None]" if phases.every else "np.ones((1, count))"
+        seed = "(1.0 / counts)[who][None]" if phases.every else "np.ones((1, count))"
         late: dict[int, bool] = {}
         lines.append(f"seed = {seed}")
         self.add(lines, late, phases.loss, "seed", width, "first:total", "g")

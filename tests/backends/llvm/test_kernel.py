@@ -32,7 +32,7 @@ def test_lanes_of_any_width(lanes: int, every: bool, exact: bool) -> None:
     for outputs in (False, True):
         options = {"every": every, "lanes": lanes, "exact": exact, "outputs": outputs}
         kernel = Kernel(traced, [0.0] * 5, **options)
-        (total, slopes, shown), flagged = kernel.run(blocks, numbers, 2)
+        (total, slopes, shown, _), flagged = kernel.run(blocks, numbers, None, 2)
         assert total / 13 == pytest.approx(loss, rel=1e-12)
         assert slopes / 13 == pytest.approx(gradient, rel=1e-9, abs=1e-13)
         assert not exact or list(slopes / 13) == gradient
@@ -40,7 +40,7 @@ def test_lanes_of_any_width(lanes: int, every: bool, exact: bool) -> None:
         if outputs:
             assert flat(shown.tolist()) == pytest.approx(expected, rel=1e-12)
     forward = Kernel(traced, [0.0] * 5, every=every, lanes=lanes, gradient=False, outputs=True)
-    (_, _, shown), flagged = forward.run(blocks, numbers, 2)
+    (_, _, shown, _), flagged = forward.run(blocks, numbers, None, 2)
     assert flat(shown.tolist()) == pytest.approx(expected, rel=1e-12)
 
 

@@ -103,7 +103,7 @@ def test_a_step_has_one_product_and_few_waves(kind: type[Model], products: int, 
         found = [sum(isinstance(one, type_) for one in phases.during) for type_ in (Product, Wave)]
         assert found == [products + layers - 1, waves + layers - 1]
     # What no state is in is a product over all steps, and no step looks up rows one by one.
-    text = Source(alone, [0.0] * alone.traced.state_count, by_step=False).text()
+    text = Source(alone, by_step=False).text()
     steps = text[text.index("for lo, hi in spans:") : text.index("losses =")]
     assert "[k" not in steps
     assert steps.count("@") - steps.count("M") == 0
