@@ -414,9 +414,10 @@ def _by_base(x: Any, y: Any, z: Any) -> Any:
     base, other = choose(divided, 1.0, x), choose(divided, x, 1.0)
     origin = equal(x, 0.0) * equal(y, 0.0)  # all slopes there are 0
     power = unless(pow(choose(origin, 1.0, base), y - 1.0), origin)
-    # At x = 0 and y < 1 the slope by y is that of x**(y-1) alone; the other term may be opposite.
+    # At x = 0 and y < 1 the slope by y is that of x**(y-1) alone: the other may be opposite.
     edge = weighted(greater(1.0, y) * (1.0 - equal(y, 0.0)), equal(x, 0.0))
-    factor = _within(choose(edge, stop_gradient(y), y), ieee.MAX)  # inf · 0 is 0 here
+    far = equal(y, math.inf) - equal(y, -math.inf)  # where inf · 0 is 0
+    factor = choose(far, far * ieee.MAX, choose(edge, stop_gradient(y), y))
     return choose(divided, div(y * pow(other, y), other), weighted(factor, power))
 
 
@@ -426,7 +427,6 @@ def _by_exponent(x: Any, y: Any, z: Any) -> Any:
         return ieee.exponent_slope(x, y, pow(x, y))
     flat = equal(x, 0.0) * (1.0 - greater(0.0, y))
     base = choose(flat, 1.0, x) + 0.0  # -0 becomes 0
-    # For an infinite x, 1 / x is no slope, and where x**y or its slope is 0 the product is 0.
     far, steep = equal(x, math.inf), 1.0 - greater(1.0, y) + equal(y, 0.0)
     logarithm = unless(log(base), far) + when(1.0, far) - when(-math.inf, far * steep)
     there = pow(when(x, flat) + 0.0, when(y, flat)) * (2.0 * greater(1.0, y) - 1.0)

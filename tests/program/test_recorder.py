@@ -458,7 +458,9 @@ def test_a_frozen_weight_is_listed_or_refused() -> None:
 
     for backend in ("python", "numpy"):
         with pytest.raises(RecordingError, match=r"w = 2\.0"):
-            compile_step(step, "squared_error", [v], [0.0], backend=backend).predict([[1.0]])
+            compile_step(step, "squared_error", [v], [0.0], backend=backend).loss_and_gradients(
+                [[1.0]], [1.0]
+            )
         compiled = compile_step(step, "squared_error", [w, v], [0.0], backend=backend)
         assert compiled.loss_and_gradients([[1.0]], [1.0]) == (25.0, [0.0, 20.0])
         w.data = 4.0
