@@ -87,14 +87,16 @@ from .program.program import Program
 from .program.recorder import record
 from .training.fit import fit
 from .training.history import History
-from .training.optimisers import SGD, Adam, Optimiser
+from .training.optimisers import SGD, Adagrad, Adam, AdamW, Optimiser
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "AnomalyError",
     "AutogradError",
     "BranchChanged",

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from ..arguments import as_choice, as_text
+from ..engine.points import opened_parameters
+from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .batch import Batch
-from .objective import Objective
+from .objective import Objective, as_entries
 
 if TYPE_CHECKING:
     import jax
@@ -110,6 +112,14 @@ class Backend(ABC):
         after: bool = False, threads: int = 1,
     ) -> Result:  # fmt: skip
         """The outputs: a row for each sequence, or with `every` each step; and states as above."""
+
+    @property
+    def outputs(self) -> int:
+        """The number of entries of an output."""
+        objective = self.objective
+        with opened_parameters(objective.parameters):
+            state, x = [tuple(map(Value, entries)) for entries in (objective.state, self.x)]
+            return len(as_entries(objective.call(state, x, tuple(objective.parameters))[1]))
 
     @abstractmethod
     def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:

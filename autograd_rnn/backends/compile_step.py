@@ -11,7 +11,7 @@ from ..engine.leaves import constant_places
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import Loss, LossFunction, as_loss
+from ..ops.losses import Loss, LossFunction, as_loss, check_target
 from .backend import Backend, Devices, Result, choose_backend
 from .batch import Batch, Sequences, Targets, as_batch
 from .objective import Objective, StepFunction, check_closed
@@ -78,7 +78,7 @@ def compile_step(
     (4.0, [32.0, 68.0])
     """
     as_function(step, "step")
-    chosen = as_loss(loss).function
+    chosen = as_loss(loss)
     leaves, initial = as_values(parameters, "parameters"), as_floats(state, "state")
     if len(set(leaves)) < len(leaves):
         raise ArgumentValueError("parameters has a Value twice: list each parameter once.")
@@ -91,9 +91,9 @@ def compile_step(
                 f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
                 f"backend='python'."
             )
-    given = Objective(step, chosen, leaves, initial, at == "every", truncate)
+    given = Objective(step, chosen.function, leaves, initial, at == "every", truncate)
     mesh = None if devices is None else kind.as_devices(devices)
-    return CompiledStep(given, kind, bool(exact), mesh)
+    return CompiledStep(given, chosen, kind, bool(exact), mesh)
 
 
 class CompiledStep:
@@ -111,9 +111,11 @@ class CompiledStep:
     """
 
     def __init__(
-        self, objective: Objective, kind: type[Backend], exact: bool, devices: Devices | None
-    ) -> None:
-        self.objective, self.kind, self.exact, self.devices = objective, kind, exact, devices
+        self, objective: Objective, loss: Loss, kind: type[Backend], exact: bool,
+        devices: Devices | None,
+    ) -> None:  # fmt: skip
+        self.objective, self.loss = objective, loss
+        self.kind, self.exact, self.devices = kind, exact, devices
         self._made: dict[tuple[int, int | None], Backend] = {}
 
     @property
@@ -141,6 +143,7 @@ class CompiledStep:
         """
         if not isinstance(sequences, Batch):
             batch = as_batch(sequences, targets, every=self.objective.every)
+            self._check_targets(batch)
         elif sequences.backend is None:
             batch = sequences
         else:
@@ -315,6 +318,21 @@ class CompiledStep:
                 f"shape {found.shape}."
             )
         return found
+
+    def _check_targets(self, batch: Batch) -> None:
+        """`ValueError` for the first target that the loss does not take."""
+        if batch.targets is None or self.loss.check is None:
+            return
+        size, rows = self._backend(batch).outputs, batch.targets[1:].tolist()
+        try:
+            for goals in {*map(tuple, rows)}:
+                check_target(self.loss, goals, size, "targets")
+        except (TypeError, ValueError):
+            for place, (_, ys) in enumerate(batch.pairs()):
+                for k, entries in enumerate(ys):
+                    name = f"targets[{place}]" + f"[{k}]" * self.objective.every
+                    check_target(self.loss, entries, size, name)
+            raise
 
     def _states(self, state: Any, batch: Batch) -> Any:
         """The states as an array with a row for each sequence, or None for the initial one."""

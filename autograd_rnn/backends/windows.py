@@ -29,6 +29,10 @@ class Windows(Backend):
     def __init__(self, backend: Backend, truncate: int) -> None:
         self.backend, self.truncate = backend, truncate
 
+    @property
+    def outputs(self) -> int:
+        return self.backend.outputs
+
     def pack(self, batch: Batch) -> tuple[Batch, list[Window]]:
         import numpy as np
 

@@ -36,12 +36,15 @@ def binary_cross_entropy(output: Vector[Entry], target: Vector[Operand | float])
 
     The outputs are logits, any real numbers, and a target is from 0 to 1.  Computed without
     overflow, as target·softplus(−z) + (1 − target)·softplus(z).  `ValueError` for vectors that
-    differ in size.
+    differ in size, and for a number that is no such target.
 
     >>> binary_cross_entropy(-1000.0, 1)
     1000.0
     """
-    terms = [goal * softplus(-z) + (1.0 - goal) * softplus(z) for z, goal in _pairs(output, target)]
+    pairs = _pairs(output, target)
+    goals = [goal for _, goal in pairs]
+    _check_sides([goal for goal in goals if type(goal) is float], None, "target")
+    terms = [goal * softplus(-z) + (1.0 - goal) * softplus(z) for z, goal in pairs]
     loss: Entry = summed(terms)
     return loss
 
@@ -51,7 +54,7 @@ def cross_entropy(outputs: Vector[Entry], target: Vector[Operand | float]) -> En
 
     The outputs are logits, one per class, two or more.  The target is the number of a class, from
     0, or a probability per class: log Σ exp(zᵢ) − Σ tᵢ·zᵢ.  `ValueError` for another number of
-    probabilities.
+    probabilities, and for numbers that are no such target.
 
     >>> cross_entropy([1000.0, -1000.0], 1)
     2000.0
@@ -62,10 +65,13 @@ def cross_entropy(outputs: Vector[Entry], target: Vector[Operand | float]) -> En
             "outputs must be two or more logits, one per class: for the logit of yes or no, take "
             "binary_cross_entropy."
         )
+    if len(goals) > 1:
+        _check_sizes(logits, goals)
+    if all(type(goal) is float for goal in goals):
+        _check_class(goals, len(logits), "target")
     if len(goals) == 1:
         # By an op of the table, so that a recorded program is right for every class.
         goals = [equal(goals[0], float(place)) for place in range(len(logits))]
-    _check_sizes(logits, goals)
     loss: Entry = logsumexp(logits) - dot(goals, logits)
     return loss
 
@@ -108,8 +114,9 @@ def _check_size(goals: Sequence[float], outputs: int, argument: str) -> None:
         )
 
 
-def _check_sides(goals: Sequence[float], outputs: int, argument: str) -> None:
-    _check_size(goals, outputs, argument)
+def _check_sides(goals: Sequence[float], outputs: int | None, argument: str) -> None:
+    if outputs is not None:
+        _check_size(goals, outputs, argument)
     for goal in goals:
         if not 0.0 <= goal <= 1.0:
             raise ArgumentValueError(

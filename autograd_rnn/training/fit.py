@@ -78,7 +78,7 @@ def fit(
     `model` is a `Model`, such as an `RNN` or a `Stack`, or has `inputs`, `outputs`, `parameters()`
     and `compile` as they do.  `data` and `validation` are pairs (sequences, targets), or have both
     as attributes, as a `Dataset` does.  `loss` is the name of one of ours, a function, or a `Loss`,
-    which may have an accuracy too; `optimiser` is `SGD`, `Adam` or your own `Optimiser`.
+    which may have an accuracy too; `optimiser` is `SGD`, `Adam`, or another `Optimiser`.
     Weights that are frozen (`freeze`) stay as they are.
     There is a target per sequence, or with `at="every"` per step.  `engine` is a backend of
     `compile_step`, with this number of `threads`, or for "jax" these `devices`.  An epoch passes

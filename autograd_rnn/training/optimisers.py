@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
@@ -29,12 +29,39 @@ if TYPE_CHECKING:
 CLIP_EPS: Final = 1e-6
 
 
+def _positive(number: object, argument: str) -> float:
+    found = as_float(number, argument)
+    if not 0.0 < found < math.inf:
+        raise ArgumentValueError(f"{argument} must be over 0 and finite, not {found!r}.")
+    return found
+
+
+def _share(number: object, argument: str) -> float:
+    found = as_float(number, argument)
+    if not 0.0 <= found < 1.0:
+        raise ArgumentValueError(f"{argument} must be from 0 to below 1, not {found!r}.")
+    return found
+
+
+def _positive_or_none(number: object, argument: str) -> float | None:
+    return None if number is None else _positive(number, argument)
+
+
+def _betas(numbers: object, argument: str) -> tuple[float, float]:
+    both = as_floats(numbers, argument)
+    if len(both) != 2:
+        raise ArgumentValueError(f"{argument} must be two numbers, not {len(both)}.")
+    return _share(both[0], f"{argument}[0]"), _share(both[1], f"{argument}[1]")
+
+
 class Optimiser(ABC):
     """The rule by which `fit` moves the parameters; a class derived from it is a rule.
 
     It defines `moves`, and names in `parts` what it keeps in `state` from step to step.  Its
-    settings are attributes, and a checkpoint fits only the same settings.  With `clip_norm`,
-    gradients whose norm over all parameters is larger are scaled down to it.
+    settings are attributes, and a checkpoint fits only the same settings.  With `clip_value`, each
+    gradient is clipped to that size; with `clip_norm`, gradients whose norm over all parameters is
+    larger are then scaled down to it.  With `weight_decay`, each step first shrinks every weight by
+    the learning rate times it.
 
     >>> import numpy as np
     >>> class SignDescent(Optimiser):
@@ -49,10 +76,30 @@ class Optimiser(ABC):
     #: The parts of a state: arrays of a number per parameter, and `steps`, the number of steps.
     parts: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, learning_rate: float, clip_norm: float | None = None) -> None:
-        self.learning_rate = _positive(learning_rate, "learning_rate")
-        self.clip_norm = None if clip_norm is None else _positive(clip_norm, "clip_norm")
+    # What each setting must be, checked whenever it is assigned.
+    _checks: ClassVar[Mapping[str, Callable[[object, str], Any]]] = {
+        **dict.fromkeys(("learning_rate", "eps"), _positive),
+        **dict.fromkeys(("clip_norm", "clip_value"), _positive_or_none),
+        **dict.fromkeys(("momentum", "weight_decay"), _share),
+        "betas": _betas,
+    }
+
+    learning_rate: float
+    clip_norm: float | None
+    clip_value: float | None = None
+    weight_decay: float = 0.0
+
+    def __init__(
+        self, learning_rate: float, clip_norm: float | None = None, clip_value: float | None = None
+    ) -> None:
+        self.learning_rate, self.clip_norm = learning_rate, clip_norm
+        if clip_value is not None:
+            self.clip_value = clip_value
         self._kept: dict[str, Any] = {}
+
+    def __setattr__(self, name: str, setting: object) -> None:
+        check = self._checks.get(name)
+        super().__setattr__(name, setting if check is None else check(setting, name))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -144,6 +191,8 @@ class Optimiser(ABC):
                 )
         with np.errstate(all="ignore"):
             scale = 1.0
+            if self.clip_value is not None:
+                slopes = np.clip(slopes, -self.clip_value, self.clip_value)
             if self.clip_norm is not None:
                 # NumPy's norm overflows where this does not.
                 norm = math.hypot(*slopes.tolist())
@@ -156,6 +205,8 @@ class Optimiser(ABC):
                 raise ArgumentValueError(
                     f"{what} has {len(moves)} moves for {len(before)} parameters."
                 )
+            if self.weight_decay:
+                before = before * (1.0 - self.learning_rate * self.weight_decay)
             after: Array = before + moves
         self.state = state
         return after
@@ -172,8 +223,9 @@ class Optimiser(ABC):
 class SGD(Optimiser):
     """Gradient descent with momentum: p ← p − learning_rate·v, v ← momentum·v + gradient.
 
-    With `clip_norm`, larger gradients are scaled down to that norm.  `ValueError` for a rate or a
-    norm that is not positive, or a momentum that is not from 0 to 1.
+    With `clip_value` and `clip_norm`, larger gradients are clipped to that size, and scaled down to
+    that norm.  `ValueError` for a rate or a norm that is not positive, or a momentum that is not
+    from 0 to 1, also when it is assigned.
 
     >>> w = Value(1.0)
     >>> SGD(0.5).step([w], [4.0])
@@ -184,10 +236,15 @@ class SGD(Optimiser):
     parts = ("velocity",)
 
     def __init__(
-        self, learning_rate: float, momentum: float = 0.0, *, clip_norm: float | None = None
+        self,
+        learning_rate: float,
+        momentum: float = 0.0,
+        *,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
-        super().__init__(learning_rate, clip_norm)
-        self.momentum = _share(momentum, "momentum")
+        super().__init__(learning_rate, clip_norm, clip_value)
+        self.momentum = momentum
 
     def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
         velocity = self.momentum * self.kept.get("velocity", 0.0) + gradients
@@ -199,8 +256,8 @@ class Adam(Optimiser):
     """Adam: p ← p − learning_rate·m̂ / (√v̂ + eps), means of the gradients and of their squares.
 
     m and v decay by the factors `betas` per step, and m̂ and v̂ are corrected for their start at 0
-    (Kingma and Ba, 2015, algorithm 1).  With `clip_norm`, larger gradients are scaled down to that
-    norm.  `ValueError` for settings outside their ranges.
+    (Kingma and Ba, 2015, algorithm 1).  `clip_value` and `clip_norm` are those of `SGD`.
+    `ValueError` for settings outside their ranges.
 
     >>> w = Value(1.0)
     >>> Adam(0.5).step([w], [4.0])
@@ -217,13 +274,10 @@ class Adam(Optimiser):
         eps: float = 1e-8,
         *,
         clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
-        super().__init__(learning_rate, clip_norm)
-        both = as_floats(betas, "betas")
-        if len(both) != 2:
-            raise ArgumentValueError(f"betas must be two numbers, not {len(both)}.")
-        self.betas = (_share(both[0], "betas[0]"), _share(both[1], "betas[1]"))
-        self.eps = _positive(eps, "eps")
+        super().__init__(learning_rate, clip_norm, clip_value)
+        self.betas, self.eps = betas, eps
 
     def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
         import numpy as np
@@ -237,6 +291,65 @@ class Adam(Optimiser):
         root = math.sqrt(1.0 - keep_square**steps)
         moves = -size * (means / (np.sqrt(squares) / root + self.eps))
         return moves, {"steps": steps, "means": means, "squares": squares}
+
+
+class AdamW(Adam):
+    """Adam with weights that decay: before each step, p ← p − learning_rate·weight_decay·p.
+
+    The decay is apart from the gradients and their means (Loshchilov and Hutter, 2019).  Offsets
+    decay too.  The other settings are those of `Adam`.
+
+    >>> w = Value(1.0)
+    >>> AdamW(0.5, weight_decay=0.1).step([w], [4.0])
+    >>> round(w.data, 6)
+    0.45
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        *,
+        weight_decay: float = 0.01,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        super().__init__(learning_rate, betas, eps, clip_norm=clip_norm, clip_value=clip_value)
+        self.weight_decay = weight_decay
+
+
+class Adagrad(Optimiser):
+    """Adagrad: p ← p − learning_rate·gradient / (√s + eps), s ← s + gradient².
+
+    So a weight moves less, the more it has moved (Duchi and others, 2011).  `clip_value` and
+    `clip_norm` are those of `SGD`.  `ValueError` for a setting that is not positive.
+
+    >>> w = Value(1.0)
+    >>> Adagrad(0.5).step([w], [4.0])
+    >>> w.data
+    0.5
+    """
+
+    parts = ("squares",)
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        eps: float = 1e-10,
+        *,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        super().__init__(learning_rate, clip_norm, clip_value)
+        self.eps = eps
+
+    def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
+        import numpy as np
+
+        squares = self.kept.get("squares", 0.0) + gradients * gradients
+        moves = -self.learning_rate * (gradients / (np.sqrt(squares) + self.eps))
+        return moves, {"squares": squares}
 
 
 def hold(after: Array, before: Array, places: Sequence[int]) -> None:
@@ -253,17 +366,3 @@ def _as_array(numbers: object, argument: str) -> Array:
     if isinstance(numbers, np.ndarray) and numbers.ndim == 1 and numbers.dtype == np.float64:
         return numbers
     return np.array(as_floats(numbers, argument))
-
-
-def _positive(number: object, argument: str) -> float:
-    found = as_float(number, argument)
-    if not 0.0 < found < math.inf:
-        raise ArgumentValueError(f"{argument} must be over 0 and finite, not {found!r}.")
-    return found
-
-
-def _share(number: object, argument: str) -> float:
-    found = as_float(number, argument)
-    if not 0.0 <= found < 1.0:
-        raise ArgumentValueError(f"{argument} must be from 0 to below 1, not {found!r}.")
-    return found

@@ -1,11 +1,12 @@
 """What comes in: sequences, targets, and batches prepared once."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
-from autograd_rnn import RNN
+from autograd_rnn import RNN, Loss
 from autograd_rnn.backends import Backend
 
 from .steps import agree, batch, flat
@@ -92,3 +93,26 @@ def test_sequences_may_be_arrays_numbers_or_fractions() -> None:
         assert compiled.loss_and_gradients(np.ones((2, 1, 1)), np.array([[1], [1]]))[0] == 0.0
         half = Fraction(1, 2)
         assert compiled.loss_and_gradients([[half]], [half]) == (0.0, [0.0, -0.0])
+
+
+@pytest.mark.parametrize("backend", sorted(Backend.kinds))
+def test_targets_that_the_loss_does_not_take_are_placed(backend: str) -> None:
+    for package in Backend.kinds[backend].requires:
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    rnn, given = RNN.random(3, 2, seed=1), ([[[1, 0]], [[0, 1], [1, 1]]], [2, 3])
+    for at, targets, words in (
+        ("last", given[1], r"targets\[1\] must be the number of a class from 0 to 2"),
+        ("every", [[0], [1, 0.5]], r"targets\[1\]\[1\] must be the number of a class"),
+    ):
+        compiled = rnn.compile("cross_entropy", at=at, backend=backend)
+        for call in (compiled.prepare, compiled.loss_and_gradients, compiled.gradients_per_step):
+            with pytest.raises(ValueError, match=words):
+                call(given[0], targets)
+    own = Loss("own", lambda z, t: (z[0] - t[0]) ** 2, check=refuse)
+    with pytest.raises(ValueError, match=r"targets\[0\] is odd, for 3 outputs"):
+        rnn.compile(own, backend=backend).loss_and_gradients([[[1, 0]]], [3])
+
+
+def refuse(goals: Any, outputs: int, argument: str) -> None:
+    if goals[0] % 2:
+        raise ValueError(f"{argument} is odd, for {outputs} outputs")

@@ -282,3 +282,17 @@ def test_what_is_no_loss() -> None:
             junk()
     assert as_loss("cross_entropy") is as_loss(cross_entropy) is as_loss(LOSSES["cross_entropy"])
     assert as_loss(hinge) == Loss("hinge", hinge)
+
+
+@pytest.mark.parametrize("target", [3, -1, -100, 0.5, math.nan, math.inf, [1, 1, 1], [2, -1, 0]])
+def test_a_number_that_is_no_class_is_refused(target: Any) -> None:
+    for logits in ([1.0, 2.0, 3.0], [Value(1), Value(2), Value(3)]):
+        with pytest.raises(ValueError, match="target must be the number of a class"):
+            cross_entropy(logits, target)
+
+
+@pytest.mark.parametrize("target", [2, -0.1, math.nan])
+def test_a_number_that_is_no_share_is_refused(target: float) -> None:
+    for logit in (1.0, Value(1.0)):
+        with pytest.raises(ValueError, match="target must be from 0 to 1"):
+            binary_cross_entropy(logit, target)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, SGD, Adam, Optimiser, Value, bits, fit
+from autograd_rnn import RNN, SGD, Adagrad, Adam, AdamW, Optimiser, Value, bits, fit
 
 from ..strategies import any_numbers
 
@@ -152,18 +152,25 @@ def test_it_is_what_torch_does(
     torch = pytest.importorskip("torch", reason="torch is not installed: no second opinion")
     size = len(gradients[0])
     start = [0.5 * place - 0.3 for place in range(size)]
-    for ours, theirs in [
-        (SGD(rate, momentum, clip_norm=clip_norm), {"lr": rate, "momentum": momentum}),
-        (Adam(rate, (0.8, 0.99), 1e-6, clip_norm=clip_norm), None),
+    clip: Any = {"clip_norm": clip_norm, "clip_value": None if clip_norm == 0.5 else 2.0}
+    adam = {"lr": rate, "betas": (0.8, 0.99), "eps": 1e-6}
+    for ours, theirs, options in [
+        (SGD(rate, momentum, **clip), torch.optim.SGD, {"lr": rate, "momentum": momentum}),
+        (Adam(rate, (0.8, 0.99), 1e-6, **clip), torch.optim.Adam, adam),
+        (
+            AdamW(rate, (0.8, 0.99), 1e-6, weight_decay=momentum, **clip),
+            torch.optim.AdamW,
+            adam | {"weight_decay": momentum},
+        ),
+        (Adagrad(rate, 1e-6, **clip), torch.optim.Adagrad, {"lr": rate, "eps": 1e-6}),
     ]:
         tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in start]
-        if theirs is None:
-            torch_one = torch.optim.Adam(tensors, lr=rate, betas=(0.8, 0.99), eps=1e-6)
-        else:
-            torch_one = torch.optim.SGD(tensors, **theirs)
+        torch_one = theirs(tensors, **options)
         for row in gradients:
             for tensor, slope in zip(tensors, row, strict=True):
                 tensor.grad = torch.tensor(slope, dtype=torch.float64)
+            if clip["clip_value"] is not None:
+                torch.nn.utils.clip_grad_value_(tensors, clip["clip_value"])
             if clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(tensors, clip_norm)
             torch_one.step()
@@ -174,7 +181,7 @@ def test_it_is_what_torch_does(
 @given(rows, st.integers(0, 5))
 def test_a_state_goes_on_where_it_was_read(gradients: list[list[float]], after: int) -> None:
     start = [0.5] * len(gradients[0])
-    for make in (lambda: SGD(0.1, 0.9), lambda: Adam(0.1)):
+    for make in (lambda: SGD(0.1, 0.9), lambda: Adam(0.1), lambda: Adagrad(0.1)):
         whole = walk(make(), start, gradients)
         first, second = make(), make()
         middle = walk(first, start, gradients[:after])
@@ -210,6 +217,9 @@ def test_refusals() -> None:
         (lambda: Adam(eps=0), "eps must be over 0"),
         (lambda: Adam(betas=(0.9, 1)), r"betas\[1\] must be from 0 to below 1"),
         (lambda: Adam(betas=(0.9,)), "betas must be two numbers, not 1"),
+        (lambda: Adagrad(eps=0), "eps must be over 0"),
+        (lambda: SGD(0.1, clip_value=-1), "clip_value must be over 0"),
+        (lambda: AdamW(weight_decay=1), "weight_decay must be from 0 to below 1"),
     ]:
         with pytest.raises(ValueError, match=words):
             call()
@@ -224,6 +234,25 @@ def test_refusals() -> None:
         with pytest.raises((ValueError, TypeError), match=words):
             optimiser.state = junk
     assert repr(SGD(0.1, clip_norm=2)) == "SGD(learning_rate=0.1, clip_norm=2.0, momentum=0.0)"
+
+
+def test_settings_are_checked_when_they_are_assigned() -> None:
+    optimiser = AdamW(0.1, clip_norm=1.0)
+    junk: Any
+    for name, junk, words in [
+        ("learning_rate", -1, "learning_rate must be over 0 and finite, not -1.0"),
+        ("learning_rate", math.nan, "learning_rate must be over 0 and finite, not nan"),
+        ("clip_norm", 0, "clip_norm must be over 0"),
+        ("betas", (0.9, 1.5), r"betas\[1\] must be from 0 to below 1"),
+        ("weight_decay", 2.0, "weight_decay must be from 0 to below 1"),
+        ("eps", "small", "eps must be a real number"),
+    ]:
+        before = getattr(optimiser, name)
+        with pytest.raises((ValueError, TypeError), match=words):
+            setattr(optimiser, name, junk)
+        assert getattr(optimiser, name) == before
+    optimiser.learning_rate, optimiser.clip_norm = 1, None
+    assert (optimiser.learning_rate, optimiser.clip_norm) == (1.0, None)
 
 
 class Signum(Optimiser):

@@ -29,6 +29,10 @@ class NumPy(Backend):
         """The step, traced at its first run."""
         return trace_step(self.objective, self.x, self.y, share=not self.bit_for_bit)
 
+    @property
+    def outputs(self) -> int:
+        return len(self.traced.output)
+
     def pack(self, batch: Batch) -> Columns | Any:
         """The sequences side by side: see `Columns`."""
         from .columns import pack
