@@ -38,6 +38,10 @@ from .value import Value, constant
 # argument; that of several returns a tuple, and types do not know how many arguments there are.
 Gradient: TypeAlias = Scalar | tuple[Scalar, ...]
 Function: TypeAlias = Callable[..., Gradient]
+# A tuple, or an array for one array, or a pair of it and what else the function gave.
+Derivatives: TypeAlias = Any
+# A function of Values that returns one, an array, or a list of them; or a pair with `has_aux`.
+Outcome: TypeAlias = Callable[..., Any]
 
 
 @overload
@@ -58,7 +62,7 @@ def gradients(
     *,
     seed: Scalar = 1.0,
     create_graph: bool | None = None,
-) -> Any:
+) -> Derivatives:
     """∂output/∂input, times the seed, for each input in order, leaving every `grad` alone.
 
     Inputs may be leaves or results and may repeat; 0 for what the output does not depend on, and
@@ -278,13 +282,13 @@ def vjp(
 
 
 def hessian(
-    function: Value | Callable[..., Any],
+    function: Value | Outcome,
     inputs: Iterable[Argument],
     *,
     argnums: int | Sequence[int] | None = None,
     has_aux: bool = False,
     create_graph: bool | None = None,
-) -> Any:
+) -> Derivatives:
     """The second derivatives, a row per input: of a function at a point, or of a result.
 
     One gradient graph, and a sweep through it per row.  `argnums` and `has_aux` are as for `grad`,
@@ -312,13 +316,13 @@ def hessian(
 
 
 def jacobian(
-    function: Iterable[Value] | Callable[..., Any],
+    function: Iterable[Value] | Outcome,
     inputs: Iterable[Argument],
     *,
     argnums: int | Sequence[int] | None = None,
     has_aux: bool = False,
     create_graph: bool | None = None,
-) -> Any:
+) -> Derivatives:
     """The first derivatives, a row per output: of a function at a point, or of results.
 
     `argnums` and `has_aux` are as for `grad`.  Where inputs of a function are arrays, so are their
