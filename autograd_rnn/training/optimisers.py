@@ -327,7 +327,7 @@ class Adagrad(Optimiser):
 
     >>> w = Value(1.0)
     >>> Adagrad(0.5).step([w], [4.0])
-    >>> w.data
+    >>> round(w.data, 9)
     0.5
     """
 

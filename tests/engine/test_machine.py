@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -232,6 +233,13 @@ def interrupt(call: Callable[[float], None], seed: float, lines: int) -> None:
         sys.settrace(tracing)
 
 
+def copied(node: Twin, **changes: Any) -> Twin:
+    """The node again: what it was when it was made, whatever was assigned since."""
+    made = replace(node, **changes)
+    made.constant = node.constant
+    return made
+
+
 class Log(Context):
     """The nodes that a sweep goes through, in its order."""
 
@@ -329,14 +337,14 @@ class Machine(RuleBasedStateMachine):
     @rule(target=nodes, node=nodes, how=st.sampled_from([copy.copy, copy.deepcopy, through_pickle]))
     def copy(self, node: Twin, how: Callable[[Value], Value]) -> Twin | MultipleResults[Twin]:
         if how is copy.copy:
-            return self.keep(replace(node), how(node.value))
+            return self.keep(copied(node), how(node.value))
         order = reference.topological(node)
         if len(self.twins) + len(order) > MOST_NODES or (how is through_pickle and node.op):
             return multiple()
         new: dict[Twin, Twin] = {}
         for old, value in zip(order, topological(how(node.value)), strict=True):
             operands = tuple([new[operand] for operand in old.operands])
-            new[old] = self.keep(replace(old, operands=operands), value)
+            new[old] = self.keep(copied(old, operands=operands), value)
         return new[node]
 
     # --- assigning --------------------------------------------------------------------------
