@@ -14,7 +14,7 @@ from .engine.points import call_at
 from .engine.reverse import as_output, grad, gradients, hessian, jacobian, vjp
 from .engine.value import Value
 from .errors import ArgumentValueError, BranchChanged, GradientError
-from .graph.sweep import adjoints_by, recorded_slopes
+from .graph.sweep import adjoints, adjoints_by, recorded_slopes
 from .graph.walk import topological
 from .ops.functions import dot
 from .program.recorder import record
@@ -278,17 +278,36 @@ def on_backend(
 # --- numerical derivatives -----------------------------------------------------------------------
 
 
-def on_line(f: Function, point: list[float], move: list[float]) -> Callable[[float], float]:
+class Reading(NamedTuple):
+    """The number of a function, and what rounding may have done to it."""
+
+    number: float
+    rounding: float
+
+
+def on_line(f: Function, point: list[float], move: list[float]) -> Callable[[float], Reading]:
     """The function along the line through the point, NaN where it refuses."""
 
-    def at(t: float) -> float:
+    def at(t: float) -> Reading:
         moved = [
             Value(x + t * step) if step else Value(x) for x, step in zip(point, move, strict=True)
         ]
-        found = attempt(lambda: as_floats([f(*moved)])[0])
-        return math.nan if isinstance(found, Exception) else float(found)
+        found = attempt(lambda: as_output(f(*moved)))
+        if isinstance(found, Exception):
+            return Reading(math.nan, math.nan)
+        return Reading(found.data, rounding_of(found))
 
     return at
+
+
+def rounding_of(output: Value) -> float:
+    """A few units in the last place of each result, times the slope of the output by it."""
+    units = [
+        abs(adjoint) * math.ulp(node.data)
+        for node, adjoint in adjoints(output).items()
+        if node.op is not None and math.isfinite(adjoint) and math.isfinite(node.data)
+    ]
+    return 2.0 * sum(units)
 
 
 class Slope(NamedTuple):
@@ -299,7 +318,7 @@ class Slope(NamedTuple):
     largest: float
 
 
-def slope_of(at: Callable[[float], float], width: float) -> tuple[Slope, str]:
+def slope_of(at: Callable[[float], Reading], width: float) -> tuple[Slope, str]:
     """The slope of a function at 0, and why there is none, if so."""
     right, left = one_sided(at, 0.137 * width), one_sided(at, -0.137 * width)
     error, largest = right.error + left.error, max(right.largest, left.largest)
@@ -314,7 +333,7 @@ def slope_of(at: Callable[[float], float], width: float) -> tuple[Slope, str]:
     return both, ""
 
 
-def one_sided(at: Callable[[float], float], step: float) -> Slope:
+def one_sided(at: Callable[[float], Reading], step: float) -> Slope:
     """Richardson's extrapolation of difference quotients on one side of 0.
 
     The steps shrink by 4, and each column of a row removes one more power of the step.
@@ -324,8 +343,9 @@ def one_sided(at: Callable[[float], float], step: float) -> Slope:
     row: list[float] = []
     for _ in range(14):
         there = at(step)
-        noise = 2.0**-50 * (abs(there) + abs(centre)) / abs(step)
-        quotients.append((there - centre) / step)
+        noise = 2.0**-50 * (abs(there.number) + abs(centre.number)) / abs(step)
+        noise = max(noise, (there.rounding + centre.rounding) / abs(step))
+        quotients.append((there.number - centre.number) / step)
         if not math.isfinite(quotients[-1]):
             row, quotients = [], []  # the step leads out of where the function is defined
         else:

@@ -96,9 +96,15 @@ class Backend(ABC):
 
     @abstractmethod
     def run(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        outputs: bool = False, after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        outputs: bool = False,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         """The sums of the losses and of their gradients.
 
         And the outputs, and the states `after` the sequences, if they are asked for.  `numbers` is
@@ -108,9 +114,14 @@ class Backend(ABC):
 
     @abstractmethod
     def predict(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         """The outputs: a row for each sequence, or with `every` each step; and states as above."""
 
     @property

@@ -45,9 +45,16 @@ class Batch:
     )
 
     def __init__(
-        self, inputs: Any, starts: Any, lengths: Any, targets: Any, goals: Any, *,
-        every: bool, counts: Any = None,
-    ) -> None:  # fmt: skip
+        self,
+        inputs: Any,
+        starts: Any,
+        lengths: Any,
+        targets: Any,
+        goals: Any,
+        *,
+        every: bool,
+        counts: Any = None,
+    ) -> None:
         self.inputs, self.starts, self.lengths = inputs, starts, lengths
         self.targets, self.goals, self.every = targets, goals, every
         self.counts = lengths if counts is None else counts

@@ -111,9 +111,13 @@ class CompiledStep:
     """
 
     def __init__(
-        self, objective: Objective, loss: Loss, kind: type[Backend], exact: bool,
+        self,
+        objective: Objective,
+        loss: Loss,
+        kind: type[Backend],
+        exact: bool,
         devices: Devices | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.objective, self.loss = objective, loss
         self.kind, self.exact, self.devices = kind, exact, devices
         self._made: dict[tuple[int, int | None], Backend] = {}
@@ -176,9 +180,15 @@ class CompiledStep:
         return parts()
 
     def run(
-        self, batch: Batch, numbers: Any = None, *, outputs: bool = False,
-        state: States | None = None, return_state: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        batch: Batch,
+        numbers: Any = None,
+        *,
+        outputs: bool = False,
+        state: States | None = None,
+        return_state: bool = False,
+        threads: int = 1,
+    ) -> Result:
         """The mean loss, its gradient as an array, outputs and states, from one pass over a batch.
 
         `numbers` is an array of the numbers of the parameters, if they are not to be read from the
@@ -206,20 +216,35 @@ class CompiledStep:
 
     @overload
     def loss_and_gradients(
-        self, sequences: Sequences | Batch, targets: Targets | None = None, *,
-        state: States | None = None, return_state: Literal[False] = False, threads: int = 1,
-    ) -> tuple[float, list[float]]: ...  # fmt: skip
+        self,
+        sequences: Sequences | Batch,
+        targets: Targets | None = None,
+        *,
+        state: States | None = None,
+        return_state: Literal[False] = False,
+        threads: int = 1,
+    ) -> tuple[float, list[float]]: ...
 
     @overload
     def loss_and_gradients(
-        self, sequences: Sequences | Batch, targets: Targets | None = None, *,
-        state: States | None = None, return_state: Literal[True], threads: int = 1,
-    ) -> tuple[float, list[float], Any]: ...  # fmt: skip
+        self,
+        sequences: Sequences | Batch,
+        targets: Targets | None = None,
+        *,
+        state: States | None = None,
+        return_state: Literal[True],
+        threads: int = 1,
+    ) -> tuple[float, list[float], Any]: ...
 
     def loss_and_gradients(
-        self, sequences: Sequences | Batch, targets: Targets | None = None, *,
-        state: States | None = None, return_state: bool = False, threads: int = 1,
-    ) -> tuple[float, list[float]] | tuple[float, list[float], Any]:  # fmt: skip
+        self,
+        sequences: Sequences | Batch,
+        targets: Targets | None = None,
+        *,
+        state: States | None = None,
+        return_state: bool = False,
+        threads: int = 1,
+    ) -> tuple[float, list[float]] | tuple[float, list[float], Any]:
         """The mean loss over the sequences, and its gradient with respect to each parameter.
 
         A `Batch` serves in place of both arguments.  Native code shares it among `threads`.
@@ -243,20 +268,32 @@ class CompiledStep:
 
     @overload
     def predict(
-        self, sequences: Sequences | Batch, *, state: States | None = None,
-        return_state: Literal[False] = False, threads: int = 1,
-    ) -> list[Output] | list[list[Output]]: ...  # fmt: skip
+        self,
+        sequences: Sequences | Batch,
+        *,
+        state: States | None = None,
+        return_state: Literal[False] = False,
+        threads: int = 1,
+    ) -> list[Output] | list[list[Output]]: ...
 
     @overload
     def predict(
-        self, sequences: Sequences | Batch, *, state: States | None = None,
-        return_state: Literal[True], threads: int = 1,
-    ) -> tuple[list[Output] | list[list[Output]], Any]: ...  # fmt: skip
+        self,
+        sequences: Sequences | Batch,
+        *,
+        state: States | None = None,
+        return_state: Literal[True],
+        threads: int = 1,
+    ) -> tuple[list[Output] | list[list[Output]], Any]: ...
 
     def predict(
-        self, sequences: Sequences | Batch, *, state: States | None = None,
-        return_state: bool = False, threads: int = 1,
-    ) -> Any:  # fmt: skip
+        self,
+        sequences: Sequences | Batch,
+        *,
+        state: States | None = None,
+        return_state: bool = False,
+        threads: int = 1,
+    ) -> Any:
         """The output for each sequence: a float, or a list for an output of several entries.
 
         Where every step has a target, a list of the outputs at each step.  `state` and

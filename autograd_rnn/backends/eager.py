@@ -33,9 +33,15 @@ class Eager(Backend):
         return batch.pairs()
 
     def run(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        outputs: bool = False, after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        outputs: bool = False,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         import numpy as np
 
         total, sums, rows, ends = 0.0, np.zeros(len(numbers)), [], []
@@ -77,9 +83,14 @@ class Eager(Backend):
         return loss.data, gradients(loss, parameters, create_graph=False), rows, after
 
     def predict(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         import numpy as np
 
         Eager.read(self, numbers)

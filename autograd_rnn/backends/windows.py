@@ -58,9 +58,15 @@ class Windows(Backend):
         return batch, windows
 
     def run(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        outputs: bool = False, after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        outputs: bool = False,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         import numpy as np
 
         total, gradient = 0.0, np.zeros(len(numbers))
@@ -76,9 +82,14 @@ class Windows(Backend):
         return Result(total, gradient, shown if outputs else None, ends if after else None)
 
     def predict(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         options: Any = {"after": True, "threads": threads}
 
         def scored(window: Window, own: Any) -> Result:
@@ -103,9 +114,13 @@ class Windows(Backend):
         return rows
 
     def _through(
-        self, packed: Any, numbers: Any, states: Any, scored: Callable[[Window, Any], Result],
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any,
+        scored: Callable[[Window, Any], Result],
         options: Any,
-    ) -> tuple[Any, Any]:  # fmt: skip
+    ) -> tuple[Any, Any]:
         """The outputs and the states after the sequences, from a walk through the windows."""
         import numpy as np
 

@@ -137,10 +137,18 @@ def train(
         with _warnings_in_a_line():
             compiled = model.compile(chosen.loss, backend=engine)
             history = fit(
-                model, parts.train, loss=chosen.loss, optimiser=optimiser, epochs=settings.epochs,
-                batch_size=batch_size, validation=parts.validation, seed=seed, engine=engine,
-                patience=NEVER if patience is None else patience, checkpoint=checkpoint,
-            )  # fmt: skip
+                model,
+                parts.train,
+                loss=chosen.loss,
+                optimiser=optimiser,
+                epochs=settings.epochs,
+                batch_size=batch_size,
+                validation=parts.validation,
+                seed=seed,
+                engine=engine,
+                patience=NEVER if patience is None else patience,
+                checkpoint=checkpoint,
+            )
     except KeyboardInterrupt:
         raise typer.Exit(complain(_interrupted(checkpoint), code=130)) from None
     if save is not None and checkpoint is not None:

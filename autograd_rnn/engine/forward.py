@@ -64,11 +64,8 @@ def jvp(
                 _tell(call, outputs.values, found)
             sources, numbers = list(found), _numbers(found)
             moved += [tangent_at(output, sources, numbers) for output in outputs.values]
-    all_results = returned([*values, *moved], given)
-    value, tangent = (
-        outputs.together(all_results[: len(values)]),
-        outputs.together(all_results[len(values) :]),
-    )
+    results, count = returned([*values, *moved], given), len(values)
+    value, tangent = outputs.together(results[:count]), outputs.together(results[count:])
     return (value, tangent, aux) if has_aux else (value, tangent)
 
 

@@ -32,6 +32,8 @@ Shape: TypeAlias = tuple[int, ...]
 Entry = TypeVar("Entry")
 
 _starts: Final[list[float]] = []
+#: Of nodes that are known to depend on an open point: the point.
+_known: Final[dict[Value, Value]] = {}
 _PARAMETERS: Final[ContextVar[tuple[tuple[set[Value], float], ...]]] = ContextVar(
     "PARAMETERS", default=()
 )
@@ -73,6 +75,21 @@ def call_at(f: Callable[..., Any], inputs: Iterable[Argument], argument: str) ->
     with opened(points, start):
         result = f(*in_shapes(points, shapes))
     return Call(result, given, points, shapes, start, assigned)
+
+
+def ordered(output: Value, start: float = 0.0) -> list[Value]:
+    """The results since the start that the output depends on, inputs first.
+
+    A recording keeps as guards which branches those were: there is no sweep through the others.
+    """
+    order = results_since(start, output)
+    if WATCH.open:
+        operands = [operand for node in order for operand in node.parents]
+        for node in dict.fromkeys([output, *order, *operands]):
+            if node.op is not None and node.op.chooses:
+                condition = node.parents[1]
+                told("!=", condition, 0.0, number_in(condition) != 0.0)
+    return order
 
 
 # --- arrays --------------------------------------------------------------------------------------
@@ -136,21 +153,6 @@ def _shaped(entries: list[Scalar], shape: Shape) -> Any:
     return array.reshape(shape)
 
 
-def ordered(output: Value, start: float = 0.0) -> list[Value]:
-    """The results since the start that the output depends on, inputs first.
-
-    A recording keeps as guards which branches those were: there is no sweep through the others.
-    """
-    order = results_since(start, output)
-    if WATCH.open:
-        operands = [operand for node in order for operand in node.parents]
-        for node in dict.fromkeys([output, *order, *operands]):
-            if node.op is not None and node.op.chooses:
-                condition = node.parents[1]
-                told("!=", condition, 0.0, number_in(condition) != 0.0)
-    return order
-
-
 class Outputs(NamedTuple):
     """What a function gave, one by one, and how results in their places are put together."""
 
@@ -191,7 +193,7 @@ class Outputs(NamedTuple):
         return as_scalars(parts, argument)
 
 
-# --- what comes out ------------------------------------------------------------------------------
+# --- what is open --------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -204,6 +206,8 @@ def opened(points: Sequence[Value], start: float) -> Iterator[None]:
     finally:
         OPEN.difference_update(points)
         _starts.remove(start)
+        if not OPEN:
+            _known.clear()
 
 
 @contextmanager
@@ -246,7 +250,7 @@ def wants_graph(
     if any(isinstance(x, Value) for x in given):
         return True
     groups, found = _PARAMETERS.get(), list(outputs)
-    return is_open(found) or any(reaches(output, *group) for group in groups for output in found)
+    return is_open(found) or any(reaches(x, *group, {}) for group in groups for x in found)
 
 
 def is_open(outputs: Iterable[Value]) -> bool:
@@ -254,7 +258,7 @@ def is_open(outputs: Iterable[Value]) -> bool:
     if not (OPEN or WATCH.open):
         return False  # at once, as there may be thousands of outputs
     start = min(_starts, default=0.0)
-    return any(is_followed(output) or reaches(output, OPEN, start) for output in outputs)
+    return any(is_followed(output) or reaches(output, OPEN, start, _known) for output in outputs)
 
 
 def returned(results: Iterable[Scalar], given: Iterable[Scalar]) -> tuple[Scalar, ...]:

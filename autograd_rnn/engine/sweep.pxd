@@ -17,7 +17,7 @@ cpdef bint is_point(Value node) except *
 cpdef list results_since(double start, Value output)
 
 @cython.locals(path=list[Value], met=set, node=Value, x=Value, y=Value)
-cpdef bint reaches(Value output, set points, double start) except *
+cpdef bint reaches(Value output, set points, double start, dict known) except *
 
 @cython.locals(order=list[Value], leaves=list[Value], node=Value, leaf=Value, x=Value, y=Value)
 @cython.locals(sweep=double, grad=double, mark=double)

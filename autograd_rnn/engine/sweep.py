@@ -76,22 +76,33 @@ def results_since(start: float, output: SomeNode) -> list[SomeNode]:
     return order
 
 
-def reaches(output: SomeNode, points: set[SomeNode], start: float) -> bool:
-    """Whether the output depends on one of the points, which were made since the start."""
+def reaches(
+    output: SomeNode, points: set[SomeNode], start: float, known: dict[SomeNode, SomeNode]
+) -> bool:
+    """Whether the output depends on one of the points, which were made since the start.
+
+    The nodes on the way to it are kept in `known`, each with the point, so that a walk from what is
+    computed next ends there: else a loop of inner derivatives would take quadratic time.
+    """
     path: list[Any] = [output]
     met: set[Any] = {output}
     while path:
-        node = path.pop()
-        if node in points:
-            return bool(node._mark != CONSTANT)
+        node = path[len(path) - 1]
+        point = node if node in points else known.get(node)
+        if point is not None and point in points:
+            known.update(dict.fromkeys(path, point))
+            return True
         x = node._x
         if x is not None and start <= x._mark < CONSTANT and x not in met:
             met.add(x)
             path.append(x)
+            continue
         y = node._y
         if y is not None and start <= y._mark < CONSTANT and y not in met:
             met.add(y)
             path.append(y)
+            continue
+        path.pop()
     return False
 
 

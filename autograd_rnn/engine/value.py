@@ -30,12 +30,12 @@ ADD, SUB, MUL, DIV, POW = ops.add, ops.sub, ops.mul, ops.div, ops.pow
 def _method(op: Op, words: str) -> Callable[[Value], Value]:
     """The method that applies an op of one operand, with these words for its docstring."""
 
-    @cython.binding(True)  # type: ignore[untyped-decorator]
+    @cython.binding(True)  # type: ignore[untyped-decorator]  # Cython has no types
     def apply(self: Value) -> Value:
         return _unary(op, self)
 
     apply.__name__, apply.__doc__ = op.name, words
-    return apply  # type: ignore[no-any-return]
+    return apply  # type: ignore[no-any-return]  # made untyped by the decorator
 
 
 # Operands are older than their result, so there are no cycles for the collector to look for.

@@ -4,6 +4,7 @@
 They agree with those in Python to the last bit, except for the products of `hvp`, which agree up to
 rounding.  They raise `TypeError` for nodes that are not Values.
 """
+# What is called here is in `walks.pxd`, which linters do not read: this file runs only compiled.
 # ruff: noqa: F401, F821
 # mypy: disable-error-code="name-defined, no-any-return"
 

@@ -167,6 +167,9 @@ def arctanh(x: float) -> float:
 
 def hypot(x: float, y: float) -> float:
     """The size of a complex number, which is the C library's hypot; `math` has another one."""
+    if math.isnan(x) or math.isnan(y):
+        # `abs` may take an error that an earlier function of C left behind for its own.
+        return inf if math.isinf(x) or math.isinf(y) else nan
     try:
         return abs(complex(x, y))
     except OverflowError:

@@ -110,20 +110,47 @@ def fit(
     ([1.0, 1.0], 40)
     """
     return _Training(
-        model, data, loss, optimiser, epochs, batch_size, validation, seed, engine, at, patience,
-        checkpoint, threads, devices, truncate, streams,
-    ).run(bool(progress))  # fmt: skip
+        model,
+        data,
+        loss,
+        optimiser,
+        epochs,
+        batch_size,
+        validation,
+        seed,
+        engine,
+        at,
+        patience,
+        checkpoint,
+        threads,
+        devices,
+        truncate,
+        streams,
+    ).run(bool(progress))
 
 
 class _Training:
     """One call of `fit`: its arguments, and the history so far."""
 
     def __init__(
-        self, model: Trainable, data: Data, loss: str | Loss | LossFunction, optimiser: Optimiser,
-        epochs: int, batch_size: int, validation: Data | None, seed: int, engine: str, at: str,
-        patience: int | None, checkpoint: str | os.PathLike[str] | None, threads: int,
-        devices: Devices | None, truncate: int | None, streams: bool,
-    ) -> None:  # fmt: skip
+        self,
+        model: Trainable,
+        data: Data,
+        loss: str | Loss | LossFunction,
+        optimiser: Optimiser,
+        epochs: int,
+        batch_size: int,
+        validation: Data | None,
+        seed: int,
+        engine: str,
+        at: str,
+        patience: int | None,
+        checkpoint: str | os.PathLike[str] | None,
+        threads: int,
+        devices: Devices | None,
+        truncate: int | None,
+        streams: bool,
+    ) -> None:
         for name in ("inputs", "outputs", "parameters", "compile"):
             if not hasattr(model, name):
                 raise ArgumentTypeError(

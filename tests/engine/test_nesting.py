@@ -33,7 +33,9 @@ from autograd_rnn import (
     value_and_grad,
     vjp,
 )
+from autograd_rnn.engine import points
 from autograd_rnn.engine.shared import OPEN, WATCH
+from autograd_rnn.engine.value import compiled
 
 # --- every way to take a derivative, nested at random, beside polynomials -------------------------
 
@@ -501,3 +503,32 @@ def test_argnums_of_numpy() -> None:
 
     assert grad(f, argnums=np.int64(1))(2.0, 5.0) == 2.0
     assert grad(f, argnums=np.array([1, 0]))(2.0, 5.0) == (2.0, 5.0)
+
+
+def test_a_loop_of_derivatives_of_what_the_last_ones_gave() -> None:
+    """Each finds that it depends on w by what the one before knew: a walk of a few nodes."""
+
+    def after(w: Any, steps: int) -> Any:
+        q = w
+        for _ in range(steps):
+            q = q - 0.25 * grad(lambda p, q=q: p * p * q)(1.0)
+        return q
+
+    def walked(steps: int) -> int:
+        count = 0
+
+        class Counting(dict):  # type: ignore[type-arg]
+            def get(self, *given: Any) -> Any:
+                nonlocal count
+                count += 1
+                return super().get(*given)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("autograd_rnn.engine.points._known", Counting())
+            assert grad(lambda w: after(w, steps))(1.0) == 0.5**steps
+        return count
+
+    if not compiled:  # the compiled walk takes a dict alone
+        assert walked(40) < 3 * walked(20)
+    assert grad(lambda w: after(w, 20))(1.0) == 0.5**20
+    assert not points._known

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from autograd_rnn import Value, topological
+from autograd_rnn.ops import ieee
 from autograd_rnn.ops.ieee import same_bits as same
 from autograd_rnn.ops.op import TABLE, Op
 
@@ -439,3 +440,13 @@ def test_no_finite_number_of_its_domain_gives_nan(op: Op) -> None:
             # Around a negative x there is no power but of whole y, so no slope in y.
             if (op.name, position) != ("pow", 1) or operands[0] >= 0:
                 assert not math.isnan(rule(*operands, z)), (operands, position)
+
+
+def test_hypot_of_nan_is_no_error_of_an_earlier_function() -> None:
+    for earlier in (lambda: ieee.exp(1e3), lambda: ieee.sinh(-1e3), lambda: ieee.power(1e300, 2.0)):
+        for x in (0.0, 1.0, -2.5, 1e300):
+            earlier()
+            assert math.isnan(ieee.hypot(x, math.nan))
+            earlier()
+            assert math.isnan(ieee.hypot(math.nan, x))
+    assert ieee.hypot(math.inf, math.nan) == math.inf

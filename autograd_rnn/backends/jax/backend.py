@@ -48,9 +48,15 @@ class JAX(NumPy):
         return pack(batch, self.mesh)
 
     def run(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        outputs: bool = False, after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        outputs: bool = False,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         name = "both" if outputs else "gradient"
         loss, gradient, wrong, end, *found = self.scan(name, numbers, packed, states)
         self.refuse(packed.batch, numbers, states, wrong.nonzero()[0], loss=True)
@@ -58,9 +64,14 @@ class JAX(NumPy):
         return Result(float(loss), gradient, shown, end.T[: len(packed.batch)] if after else None)
 
     def predict(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         outputs, wrong, end = self.scan("outputs", numbers, packed, states)
         self.refuse(packed.batch, numbers, states, wrong.nonzero()[0], loss=False)
         last = end.T[: len(packed.batch)] if after else None

@@ -80,9 +80,16 @@ class Scan:
         self.plan = cache(partial(find_waves, traced))
 
     def loss(
-        self, numbers: Any, inputs: Any, targets: Any, sizes: Any, counts: Any, initial: Any, *,
+        self,
+        numbers: Any,
+        inputs: Any,
+        targets: Any,
+        sizes: Any,
+        counts: Any,
+        initial: Any,
+        *,
         ragged: bool,
-    ) -> tuple[Any, tuple[Any, Any, Any]]:  # fmt: skip
+    ) -> tuple[Any, tuple[Any, Any, Any]]:
         """The sum of the losses; for each sequence whether a guard fails, state and outputs.
 
         The loss of a sequence is that of its last step, or the mean over its steps if `every`.
@@ -103,9 +110,16 @@ class Scan:
         return self._scanned(*given, self.traced.output, loss=False)
 
     def _scanned(
-        self, numbers: Any, inputs: Any, targets: Any, sizes: Any, initial: Any, results: Any, *,
+        self,
+        numbers: Any,
+        inputs: Any,
+        targets: Any,
+        sizes: Any,
+        initial: Any,
+        results: Any,
+        *,
         loss: bool,
-    ) -> tuple[Any, Any, Any]:  # fmt: skip
+    ) -> tuple[Any, Any, Any]:
         """The results at each step, or at the last one; which guards fail, and the states after.
 
         The last step is not in the scan, so that no sweep goes through a loss or a state that does

@@ -44,18 +44,29 @@ class Native(NumPy):
         return make_blocks(batches, host_lanes())
 
     def run(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        outputs: bool = False, after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        outputs: bool = False,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         kernel = self.kernel(gradient=True, outputs=outputs, after=after)
         found, flagged = kernel.run(packed, numbers, states, threads)
         self.refuse(packed.batch, numbers, states, flagged, loss=True)
         return found
 
     def predict(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         kernel = self.kernel(gradient=False, outputs=True, after=after)
         found, flagged = kernel.run(packed, numbers, states, threads)
         self.refuse(packed.batch, numbers, states, flagged, loss=False)

@@ -261,9 +261,14 @@ class Kernel:
         return by_lane(found, blocks)
 
     def _call(
-        self, blocks: Blocks, parameters: Any, initial: Any, threads: int, results: list[int],
+        self,
+        blocks: Blocks,
+        parameters: Any,
+        initial: Any,
+        threads: int,
+        results: list[int],
         gradient: Any,
-    ) -> list[Workspace]:  # fmt: skip
+    ) -> list[Workspace]:
         """The workspaces, in which gradients are added up if `gradient` is None.
 
         `results` are the addresses of the losses, the flags of failed guards, the outputs and the

@@ -40,18 +40,29 @@ class NumPy(Backend):
         return pack(batch)
 
     def run(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        outputs: bool = False, after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        outputs: bool = False,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         given = (numbers, packed, packed.initial(states, self.objective.state))
         losses, gradient, found, end = self._written(True, outputs, False)(*given)
         shown = packed.in_order(found) if outputs else None
         return Result(losses.sum(), gradient, shown, packed.after(end) if after else None)
 
     def predict(
-        self, packed: Any, numbers: Any, states: Any = None, *,
-        after: bool = False, threads: int = 1,
-    ) -> Result:  # fmt: skip
+        self,
+        packed: Any,
+        numbers: Any,
+        states: Any = None,
+        *,
+        after: bool = False,
+        threads: int = 1,
+    ) -> Result:
         given = (numbers, packed, packed.initial(states, self.objective.state))
         *_, found, end = self._written(False, True, False)(*given)
         return Result(0.0, None, packed.in_order(found), packed.after(end) if after else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from .phases import CONSTANTS, PARAMETERS, TARGETS, Operation, Phases, Piece, Product, Wave
 
 
-class Forward:
+class Forward(ABC):
     """The source in the making.
 
     B are blocks at all steps, a column for each sequence at each step, b those of a step or of the
@@ -198,9 +199,9 @@ class Forward:
             f"[{', '.join(pairs)}], {first})"
         )
 
+    @abstractmethod
     def backward(self, width: str) -> None:
         """Add the lines of the gradient."""
-        raise NotImplementedError
 
     # --- all together ---------------------------------------------------------------------------
 

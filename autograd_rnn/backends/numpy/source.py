@@ -118,9 +118,15 @@ class Source(Forward):
         return adjoints
 
     def sweep(
-        self, lines: list[str], backs: Sequence[Back], adjoints: dict[int, bool],
-        kind: str, width: str, columns: str, letter: str,
-    ) -> None:  # fmt: skip
+        self,
+        lines: list[str],
+        backs: Sequence[Back],
+        adjoints: dict[int, bool],
+        kind: str,
+        width: str,
+        columns: str,
+        letter: str,
+    ) -> None:
         """Go back through operations, from the adjoints of their rows to those of operands."""
         now = "" if kind == "L" else f"[:, {columns}]"
         for back in backs:
@@ -210,9 +216,16 @@ class Source(Forward):
         return name
 
     def add(
-        self, lines: list[str], adjoints: dict[int, bool], pieces: Sequence[Piece], term: str,
-        width: str, columns: str, letter: str, factor: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        lines: list[str],
+        adjoints: dict[int, bool],
+        pieces: Sequence[Piece],
+        term: str,
+        width: str,
+        columns: str,
+        letter: str,
+        factor: str = "",
+    ) -> None:
         """Add terms, whose rows are those of the pieces in turn, to adjoints."""
         start = 0
         whole = f"{term} * {factor}" if factor else term
@@ -335,9 +348,15 @@ class Source(Forward):
                     self.add(lines, {}, part.vector, "t", width, columns, "d")
 
     def outer_product(
-        self, lines: list[str], weights: Any, rows: str, vector: Sequence[Piece],
-        kind: str, now: str, columns: str,
-    ) -> None:  # fmt: skip
+        self,
+        lines: list[str],
+        weights: Any,
+        rows: str,
+        vector: Sequence[Piece],
+        kind: str,
+        now: str,
+        columns: str,
+    ) -> None:
         narrow = all(map(is_narrow, vector))
         width = "total" if kind == "B" or self.phases.every else "count"
         values = f"{self.vector(vector, kind, width)}{'' if narrow else now}"
