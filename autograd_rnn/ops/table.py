@@ -36,7 +36,7 @@ import operator
 from typing import Any
 
 from . import ieee
-from .op import POWER, PRODUCT, QUOTIENT, SIGN, SUM, TABLE, Op, Rule, nothing
+from .op import ATOM, POWER, PRODUCT, QUOTIENT, SIGN, SUM, TABLE, Op, Rule, nothing
 
 add: Op = Op(
     "add",
@@ -275,10 +275,10 @@ when: Op = Op(
     "when",
     value=lambda x, c: x if c < 0.0 or c > 0.0 else -0.0 if c == 0.0 else math.nan,
     partials=(lambda x, c, z: 1.0 - equal(c, 0.0), lambda x, c, z: 0.0 * equal(c, 0.0)),
-    text="{} when {}",
-    latex=r"{} \text{{ when }} {}",
+    text="({} when {})",
+    latex=r"\left({} \text{{ when }} {}\right)",
     arrays=lambda np, x, c: np.where(c == 0.0, -0.0, np.where(c == c, x, np.nan)),
-    binds=SUM,
+    binds=ATOM,
     chooses=True,
     llvm="""%off = fcmp oeq {v} %y, {zero}
     %u = fcmp uno {v} %y, %y
@@ -289,10 +289,10 @@ unless: Op = Op(
     "unless",
     value=lambda x, c: x if c == 0.0 else -0.0 if c < 0.0 or c > 0.0 else math.nan,
     partials=(lambda x, c, z: equal(c, 0.0), lambda x, c, z: 0.0 * equal(c, 0.0)),
-    text="{} unless {}",
-    latex=r"{} \text{{ unless }} {}",
+    text="({} unless {})",
+    latex=r"\left({} \text{{ unless }} {}\right)",
     arrays=lambda np, x, c: np.where(c == 0.0, x, np.where(c == c, -0.0, np.nan)),
-    binds=SUM,
+    binds=ATOM,
     chooses=True,
     llvm="""%on = fcmp oeq {v} %y, {zero}
     %u = fcmp uno {v} %y, %y
