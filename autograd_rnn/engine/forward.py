@@ -7,7 +7,8 @@ from typing import Any
 
 from ..arguments import as_function
 from ..errors import ArgumentValueError
-from ..graph.sweep import carry, recorded_slopes, tangent_at, times
+from ..graph.sweep import carry, recorded_slopes, tangent_at
+from ..ops.op import times
 from . import walks
 from .points import (
     Argument,

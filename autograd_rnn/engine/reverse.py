@@ -9,9 +9,10 @@ from typing import Any, Literal, SupportsIndex, TypeAlias, TypeGuard, overload
 
 from ..arguments import as_float, as_function, as_integer, as_list
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, terms, times
+from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, terms
 from ..graph.walk import check_fresh, downstream, topological
 from ..ops.functions import summed
+from ..ops.op import times
 from .leaves import clear_gradients, mark_leaves
 from .points import (
     Argument,

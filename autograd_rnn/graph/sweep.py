@@ -50,13 +50,6 @@ def terms(
                 yield node, position, operand, term
 
 
-def times(adjoint: Any, slope: Any) -> Any:
-    """adjoint · slope, without the factors of 1 that any graph is full of."""
-    if isinstance(adjoint, float) and adjoint == 1.0:
-        return slope
-    return adjoint if isinstance(slope, float) and slope == 1.0 else adjoint * slope
-
-
 def adjoints_by(
     output: SomeNode, seed: Any, slopes: Slopes[Any], product: Callable[[Any, Any], Any] = mul
 ) -> dict[Any, Any]:

@@ -36,7 +36,7 @@ def binary_cross_entropy(output: Vector[Entry], target: Vector[Operand | float])
 
     The outputs are logits, any real numbers, and a target is from 0 to 1.  Computed without
     overflow, as target·softplus(−z) + (1 − target)·softplus(z).  `ValueError` for vectors that
-    differ in size, and for a number that is no such target.
+    differ in size, and for a number that is not such a target.
 
     >>> binary_cross_entropy(-1000.0, 1)
     1000.0
@@ -54,7 +54,7 @@ def cross_entropy(outputs: Vector[Entry], target: Vector[Operand | float]) -> En
 
     The outputs are logits, one per class, two or more.  The target is the number of a class, from
     0, or a probability per class: log Σ exp(zᵢ) − Σ tᵢ·zᵢ.  `ValueError` for another number of
-    probabilities, and for numbers that are no such target.
+    probabilities, and for numbers that are not such a target.
 
     >>> cross_entropy([1000.0, -1000.0], 1)
     2000.0

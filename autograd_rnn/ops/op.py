@@ -111,10 +111,14 @@ class Op:
         """
         if self.chooses and place == 0:
             return self(adjoint, operands[1])
-        slope = self.partials[place](*operands)
-        if type(adjoint) is float and adjoint == 1.0:
-            return slope
-        return adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
+        return times(adjoint, self.partials[place](*operands))
+
+
+def times(adjoint: Any, slope: Any) -> Any:
+    """adjoint · slope, without the factors of 1 that any graph is full of."""
+    if type(adjoint) is float and adjoint == 1.0:
+        return slope
+    return adjoint if type(slope) is float and slope == 1.0 else adjoint * slope
 
 
 def nothing(*operands: Any) -> float:
