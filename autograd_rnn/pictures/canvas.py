@@ -46,6 +46,35 @@ def cornered(*corners: Point) -> list[Point]:
     return curve
 
 
+def rounded_corners(corners: Sequence[Point], radius: float = 14.0) -> list[Point]:
+    """Straight lines from corner to corner, each but the ends rounded, as Bézier curves."""
+    curve = [corners[0]]
+    for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
+        turn = min(radius, math.dist(before, corner) / 2, math.dist(corner, after) / 2)
+        if turn == 0.0:
+            continue
+        start = along(corner, before, turn / math.dist(before, corner))
+        end = along(corner, after, turn / math.dist(corner, after))
+        around = [along(point, corner, 0.55) for point in (start, end)]
+        curve += [curve[-1], start, start, *around, end]
+    return [*curve, curve[-1], corners[-1], corners[-1]]
+
+
+def sideways(start: Point, end: Point) -> list[Point]:
+    """From side to side, level at both ends."""
+    (x0, y0), (x1, y1) = start, end
+    last = x1 - ARROW_HEAD
+    middle = max(x0, last - 40.0) / 2 + last / 2
+    return [(x0, y0), (max(x0, middle), y0), (max(x0, middle - 10), y1), (last, y1), (x1, y1)]
+
+
+def downwards(start: Point, end: Point) -> list[Point]:
+    """From top to bottom, upright at both ends."""
+    (x0, y0), (x1, y1) = start, end
+    last = y1 + ARROW_HEAD
+    return [(x0, y0), (x0, (y0 + last) / 2), (x1, (y0 + last) / 2), (x1, last), (x1, y1)]
+
+
 class Canvas:
     """A picture in the making: where each node is, its size, and its title.
 

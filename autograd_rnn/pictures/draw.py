@@ -11,17 +11,20 @@ from ..graph.notation import written_with
 from ..graph.walk import Node, check_node, check_run, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
-from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights
-from .network import draw_network, has_neurons
+from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
 from .step_cards import draw_cards
 from .theme import Theme, as_theme
+from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
+from .unrolled.neurons import layers_of
 
 MOST_NODES: Final = 300
-# What can be read: boxes of a whole graph, steps with a box for each number, circles, ledgers.
+# What can be read: boxes of a whole graph, steps with a box for each number, numbers in a step's
+# boxes and in those of all steps, ledgers.
 MOST_SCALARS: Final = 60
 MOST_UNFOLDED: Final = 120
 MOST_COLUMNS: Final = 8
-MOST_NEURONS: Final = 80
+MOST_IN_STEP: Final = 30
+MOST_IN_BOXES: Final = 200
 MOST_LEDGERS: Final = 2
 
 
@@ -66,17 +69,29 @@ def _draw_scalars(request: Request) -> Drawing:
 
 
 def _scalars_suit(request: Request) -> bool:
-    if request.run is not None and request.weights:
-        return len(request.run.steps) <= MOST_COLUMNS
-    return request.run is None or len(topological(request.output)) <= MOST_SCALARS
+    run = request.run
+    if run is None:
+        return True
+    if request.edges is None and any(len(step.q) != 1 for step in run.steps):
+        return False
+    if request.weights and len(run.steps) > MOST_COLUMNS:
+        return False
+    return len(topological(request.output)) <= (MOST_NODES if request.weights else MOST_SCALARS)
 
 
 def _draw_neurons(request: Request) -> Drawing:
-    return draw_network(request.run, theme=request.theme.name, title=request.title)
+    return draw_neurons(request.output, request.run, request.weights, request.theme, request.title)
 
 
 def _neurons_suit(request: Request) -> bool:
-    return has_neurons(request.run) and len(request.run.q) * len(request.run.steps) <= MOST_NEURONS
+    steps = request.run.steps
+    numbers = [len(ones) for step in steps[:1] for layer in layers_of(step) for ones in layer]
+    shown = sum(map(len, shorten(steps)[::2]))
+    return (
+        len(request.weights) <= MOST_WEIGHTS
+        and sum(numbers) <= MOST_IN_STEP
+        and sum(numbers) * shown <= MOST_IN_BOXES
+    )
 
 
 def _draw_cards(request: Request) -> Drawing:
@@ -90,7 +105,7 @@ KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind("scalar", _draw_scalars, ("focus", "edges", "precision"), False, _scalars_suit),
-        Kind("neuron", _draw_neurons, (), True, _neurons_suit),
+        Kind("neuron", _draw_neurons, ("focus", "precision"), True, _neurons_suit),
         Kind("step", _draw_cards, ("focus", "precision"), True, lambda request: True),
     )
 }
@@ -137,15 +152,16 @@ def draw(
     graph was computed; a leaf that was assigned since shows `3 → 2.4`, or `? → 2.4` where nothing
     tells what it was, and so does one that may have been assigned.
 
-    `detail` is "scalar", a box for each number; "neuron", a circle for each state, or "step", a
-    card for each step, which need `run`; "auto" is the most detailed that has room and shows what
-    is asked for.  `edges` is "local", with the local derivatives on the arrows, or "plain"; unless
-    given, local for a whole network of one state.  `theme` is "light", which turns dark on dark
+    `detail` is "scalar", a box for each number; "neuron", a box for each neuron of each step, or
+    "step", a card for each step, which need `run`; "auto" is the most detailed that has room and
+    shows what is asked for.  `edges` is "local", with the local derivatives on the arrows, or "plain"; unless
+    given, local for a whole network of one state.  `theme` is "light", which turns dark on
+    dark
     screens, or "dark".  `precision` is the number of significant digits, 4 unless given and 17 at
     most; `subscripts=False` writes w_1 for w₁, and `accents=False` writes w₁⁽²⁾ for ẅ₁.
 
     `ValueError` where the output does not depend on `focus`, or a detail cannot show what is asked
-    for: circles show no focus and no precision, and neither they nor cards local derivatives.
+    for: only "scalar" shows local derivatives.
     `GraphTooLarge` (likewise) above `max_nodes` boxes.
 
     >>> from autograd_rnn import Value

@@ -162,6 +162,14 @@ class Reading:
         short = is_inside(None, 1, written, LONGEST_EXPRESSION)
         return written if short else self.texts[node].text
 
+    def sum_of_terms(self, weight: Any) -> str:
+        """The gradient of a weight as the sum of what its copies add, `16 + 16 = 32`."""
+        if not self.known:
+            return "–"
+        terms = [number(use.grad) for use in self.uses[weight]]
+        total = number(self.adjoint.get(weight, 0.0))
+        return terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
+
     def weight_names(self) -> str:
         """The weights whose copies are apart, in a sentence."""
         return listed([self.texts[weight].text for weight in self.weights])
@@ -201,7 +209,7 @@ class GraphView(Reading):
         self.ids: dict[Any, str] = {}
         for place, weight in enumerate(weights, 1):
             self.ids[weight] = f"p{place}"
-            self._add(weight, Box(f"p{place}", "parameter", grad=self._sum_of_terms(weight)))
+            self._add(weight, Box(f"p{place}", "parameter", grad=self.sum_of_terms(weight)))
         for place, node in enumerate(self.order, 1):
             if node in self.kept:
                 self._add_result(node, f"n{place}")
@@ -212,13 +220,6 @@ class GraphView(Reading):
                 self._join(self.copy_id(use), self.copy_id(following), "cut")
 
     # --- boxes and arrows -----------------------------------------------------------------------
-
-    def _sum_of_terms(self, weight: Any) -> str:
-        if not self.known:
-            return "–"
-        terms = [number(use.grad) for use in self.uses[weight]]
-        total = number(self.adjoint.get(weight, 0.0))
-        return terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
 
     def _add_leaf(self, leaf: Any, id: str) -> None:
         role = "constant" if leaf.constant else "state" if leaf in self.states else "parameter"

@@ -1,0 +1,149 @@
+"""How wide and high the boxes of neurons are, and which steps go into which row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, inf
+from typing import Any, Final, NamedTuple
+
+from ...graph.copies import Copy
+from .. import html_labels as html
+from ..canvas import Canvas, Point
+from ..graph_view import shorten
+from .neurons import Neuron
+from .words import KEY_HEIGHT, LAST, ROW_HEIGHT, WORDS_POINTS, View
+
+MARGIN: Final = 16.0
+LANE: Final = 18.0  # between the panel's edge and its boxes, for the arrows of copies
+GAP: Final = 58.0
+LAYER_GAP: Final = 44.0
+MORE: Final = 96.0  # the width of the place of the steps that are left out
+
+
+class Column(NamedTuple):
+    """A place from left to right: a step, the steps left out, or the output."""
+
+    id: str
+    steps: Sequence[Any]
+    width: float
+
+
+class Measures:
+    """The sizes of a picture, in points, and its columns."""
+
+    def __init__(self, view: View, canvas: Canvas, room: float) -> None:
+        self.view, self.canvas, self.room, self.theme = view, canvas, room, canvas.theme
+        self.widths = {layer: self._layer_widths(layer) for layer in view.layers}
+        tight = room < inf
+        self.gap, self.lane, self.margin = (40.0, 15.0, 11.0) if tight else (GAP, LANE, MARGIN)
+        self.heights: dict[tuple[int, int], int] = {}
+        for neuron, rows in view.rows.items():
+            at = neuron.layer, neuron.place
+            height = KEY_HEIGHT + ROW_HEIGHT * len(rows) + LAST
+            self.heights[at] = max(self.heights.get(at, 0), height)
+        self.copies = {use: view.copy_box(use) for uses in view.uses.values() for use in uses}
+        sizes = [html.box_size(box) for box in self.copies.values()]
+        self.copy_width = max([width for width, _ in sizes], default=0.0)
+        self.copy_height = max([height for _, height in sizes], default=0.0)
+        factors = [html.text_width(view.factor(use), html.SMALL_POINTS) for use in self.copies]
+        self.copy_pitch = max(self.copy_width, *factors, 0.0) + 14.0
+        self.parameters = [
+            view.parameter_box(weight, f"p{i}", in_full=not tight)
+            for i, weight in enumerate(view.weights, 1)
+        ]
+        self.terms = {
+            k: [
+                html.Box(
+                    f"t{k}_{i}",
+                    "output",
+                    view.name(one.node),
+                    view.data(one.node),
+                    view.shown(view.adjoint[one.node]),
+                )
+                for i, one in enumerate(found)
+            ]
+            for k in {one.step for one in view.terms}
+            for found in [[one for one in view.terms if one.step == k]]
+        }
+        self.x_of = self._inner_columns()
+        self._met: set[str] = set()
+        self._into: list[tuple[str, list[Point]]] = []
+
+    # --- sizes -----------------------------------------------------------------------------------
+
+    def _layer_widths(self, layer: int) -> tuple[int, int, int]:
+        view, told = self.view, []
+        for neuron, rows in view.rows.items():
+            if neuron.layer == layer:
+                told += [(view.name(node), view.data(node), view.grad(node)) for node in rows]
+        words = max(html.text_width(name, WORDS_POINTS, bold=True) for name, _, _ in told) + 16
+        data = max([26.0, *[html.text_width(data, html.VALUE_POINTS) for _, data, _ in told]]) + 14
+        grads = [html.text_width(grad, html.VALUE_POINTS, bold=True) for *_, grad in told]
+        return ceil(max(words, 34)), ceil(data), ceil(max([26.0, *grads])) + 14
+
+    def _inner_columns(self) -> dict[int, float]:
+        """Where in a panel the boxes of each layer begin."""
+        x, found = self.margin + self.lane, {}
+        for layer in self.view.layers:
+            found[layer] = x
+            x += sum(self.widths[layer]) + 4 + LAYER_GAP
+        self.inner = x - LAYER_GAP + self.margin
+        return found
+
+    def _columns(self) -> list[list[Column]]:
+        """The columns of each row."""
+        view = self.view
+        first, middle, last = shorten(view.steps)
+        most = max([1, *[len(self._uses([step])) for step in view.steps]])
+        wide = max(self.inner, 2 * self.margin + most * self.copy_pitch if view.weights else 0.0)
+        terms = [sum(html.box_size(box)[0] + 12 for box in boxes) for boxes in self.terms.values()]
+        wide = max([wide, *terms])
+        columns = [Column(f"s{step.k}", [step], wide) for step in first]
+        if middle:
+            columns.append(Column("more", middle, max(MORE, self.copy_width + 20)))
+        columns += [Column(f"s{step.k}", [step], wide) for step in last]
+        if view.output not in view.of:
+            outside = sum(map(len, view.outside().values()))
+            width = max(html.box_size(self._output())[0], outside * self.copy_pitch)
+            columns.append(Column("output", [], width))
+        rows: list[list[Column]] = []
+        x = 0.0
+        for column in columns:
+            if not rows or x + self.gap + column.width > self.room:
+                rows.append([])
+                x = self._start_width(len(rows) - 1)
+            rows[-1].append(column)
+            x += self.gap + column.width
+        if len(rows) > 1 and [column.id for column in rows[-1]] == ["output"]:
+            rows[-1].insert(0, rows[-2].pop())  # the output is not left alone
+        return rows
+
+    def _start_width(self, index: int) -> float:
+        """The width of the column at the head of a row: of boxes in the first, else of names."""
+        states = [sum(widths) + 4.0 for widths in self.widths.values()]
+        boxes = [html.box_size(box)[0] for box in self.parameters]
+        if index:
+            names = [name for k in range(len(self.view.steps)) for name in self._carried(k + 1)]
+            states = [self.canvas.room_of([name], "state")[0] for _, name in names] or [0.0]
+            boxes = [self.canvas.room_of([box.name], "parameter")[0] for box in self.parameters]
+        return float(max([*states, *boxes]))
+
+    def _carried(self, k: int) -> list[tuple[Neuron, str]]:
+        """The neurons that the step after step k reads, and the names of their states."""
+        view = self.view
+        read = {tail for tail, head in view.arrows() if tail.step == k < head.step}
+        return [
+            (neuron, ", ".join([view.name(q) for q in view.rows[neuron] if q in view.states]))
+            for neuron in sorted(read)
+        ]
+
+    def _output(self) -> html.Box:
+        view = self.view
+        badge = view.badge_of_output()
+        return html.Box(
+            "output", "output", view.output_name(), view.data(view.output), view.shown(1.0), badge
+        )
+
+    def _uses(self, steps: Sequence[Any]) -> list[Copy]:
+        ks = {step.k for step in steps}
+        return [use for uses in self.view.uses.values() for use in uses if use.step in ks]
