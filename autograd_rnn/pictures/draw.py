@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, as_name
@@ -12,9 +13,10 @@ from ..graph.walk import Node, check_node, check_run, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
 from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
-from .step_cards import draw_cards
+from .paper import Paper, as_paper
 from .theme import Theme, as_theme
 from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
+from .unrolled.cards import draw_cards
 from .unrolled.neurons import layers_of
 
 MOST_NODES: Final = 300
@@ -38,6 +40,7 @@ class Request(NamedTuple):
     theme: Theme
     title: str | None
     max_nodes: int
+    room: float
 
     def view(self) -> GraphView:
         """The graph, number by number."""
@@ -80,7 +83,8 @@ def _scalars_suit(request: Request) -> bool:
 
 
 def _draw_neurons(request: Request) -> Drawing:
-    return draw_neurons(request.output, request.run, request.weights, request.theme, request.title)
+    view = request
+    return draw_neurons(view.output, view.run, view.weights, view.theme, view.title, view.room)
 
 
 def _neurons_suit(request: Request) -> bool:
@@ -97,7 +101,7 @@ def _neurons_suit(request: Request) -> bool:
 def _draw_cards(request: Request) -> Drawing:
     output, run = request.output, request.run
     ledgers = request.weights or shared_weights(output, run)[:MOST_LEDGERS]
-    return draw_cards(output, run, ledgers, request.theme, request.title)
+    return draw_cards(output, run, ledgers, request.theme, request.title, request.room)
 
 
 # From the most detail to the least: "auto" takes the first that suits.
@@ -111,12 +115,12 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 
-def _kind(detail: str, request: Request, asked: set[str]) -> Kind:
-    """The kind of a name, or for "auto" the first that suits, if it shows what is asked for."""
+def _kinds(detail: str, request: Request, asked: set[str]) -> list[Kind]:
+    """The kind of a name, or for "auto" those that suit, most detail first, if they show it all."""
     able = [kind for kind in KINDS.values() if asked.issubset(kind.shows)]
     if detail == "auto":
         fit = [kind for kind in able if request.run is not None or not kind.needs_run]
-        return next((kind for kind in fit if kind.suits(request)), fit[0])
+        return [kind for kind in fit if kind.suits(request)] or fit[:1]
     kind = KINDS[detail]
     if kind.needs_run and request.run is None:
         raise ArgumentValueError(f"detail={detail!r} needs run=, the unrolled network.")
@@ -126,7 +130,16 @@ def _kind(detail: str, request: Request, asked: set[str]) -> Kind:
         raise ArgumentValueError(
             f"detail={detail!r} cannot show {dropped}: choose {ways}, or leave it out."
         )
-    return kind
+    return [kind]
+
+
+def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
+    """The drawing of the first kind that the paper has room for."""
+    *others, last = kinds
+    for kind in others:
+        with suppress(GraphTooLarge):
+            return paper.fit(kind.draw(request))
+    return paper.fit(last.draw(request))
 
 
 def draw(
@@ -136,7 +149,8 @@ def draw(
     run: DrawnRun | None = None,
     detail: str = "auto",
     edges: str | None = None,
-    theme: str = "light",
+    theme: str = "auto",
+    width: float | str | None = None,
     title: str | None = None,
     max_nodes: int = MOST_NODES,
     precision: int | None = None,
@@ -154,15 +168,19 @@ def draw(
 
     `detail` is "scalar", a box for each number; "neuron", a box for each neuron of each step, or
     "step", a card for each step, which need `run`; "auto" is the most detailed that has room and
-    shows what is asked for.  `edges` is "local", with the local derivatives on the arrows, or "plain"; unless
-    given, local for a whole network of one state.  `theme` is "light", which turns dark on
-    dark
-    screens, or "dark".  `precision` is the number of significant digits, 4 unless given and 17 at
-    most; `subscripts=False` writes w_1 for w₁, and `accents=False` writes w₁⁽²⁾ for ẅ₁.
+    shows what is asked for.  `edges` is "local", with the local derivatives on the arrows, or
+    "plain"; unless given, local for a whole network of one state.  `precision` is the number of
+    significant digits, 4 unless given and 17 at most; `subscripts=False` writes w_1 for w₁, and
+    `accents=False` writes w₁⁽²⁾ for ẅ₁.
+
+    `theme` is "light", "dark", or "auto", which is light and turns dark on dark screens.  `width`
+    is that of the picture in points, or "a4" or "slide": the steps of a network are wrapped into
+    rows, and no text is smaller than 7 points.
 
     `ValueError` where the output does not depend on `focus`, or a detail cannot show what is asked
-    for: only "scalar" shows local derivatives.
-    `GraphTooLarge` (likewise) above `max_nodes` boxes.
+    for, as only "scalar" shows local derivatives.
+    `GraphTooLarge` (likewise) above `max_nodes` boxes, where the
+    text would be too small for `width`, and for a graph of more than 200,000 nodes.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -177,10 +195,11 @@ def draw(
     if precision is not None:
         as_integer(precision, "precision", least=1, most=17)
     given = {"focus": weights, "edges": edges == "local", "precision": precision}
-    request = Request(output, weights, run, edges, colours, title, max_nodes)
-    kind = _kind(detail, request, {name for name, value in given.items() if value})
+    paper = as_paper(width)
+    request = Request(output, weights, run, edges, colours, title, max_nodes, paper.room)
+    kinds = _kinds(detail, request, {name for name, value in given.items() if value})
     with written_with(precision, subscripts, accents):
-        drawing = kind.draw(request)
+        drawing = _fitting(kinds, request, paper)
         if drawing.view is None and len(topological(output)) <= MOST_NODES:
             # Every number goes inside, where that can be followed on a page.
             view = request.view()

@@ -8,7 +8,7 @@ import pytest
 
 from autograd_rnn import Drawing, Value, draw
 from autograd_rnn.errors import FolderNotFound, FormatError, RenderError
-from autograd_rnn.pictures.render import FORMATS, render
+from autograd_rnn.pictures.rendering.render import FORMATS, render
 
 from .exercise import exercise, texts
 

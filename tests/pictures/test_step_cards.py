@@ -15,8 +15,8 @@ from autograd_rnn import LSTM, RNN, Value, bits, copies, draw, no_grad
 from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
-from autograd_rnn.pictures.render import render
-from autograd_rnn.pictures.step_cards import draw_cards
+from autograd_rnn.pictures.rendering.render import render
+from autograd_rnn.pictures.unrolled.cards import draw_cards
 from autograd_rnn.pictures.theme import DARK, LIGHT
 
 from ..strategies import runs

@@ -101,16 +101,14 @@ class _Sheet(Measures):
         y -= self.margin + (self.copy_height + COPY_GAP if sources else 0.0)
         self.ys, y = self._bands(y)
         self.foot = y - PANEL_LABEL + BOX_GAP - 6.0
-        shown = [column for column in columns if column.id.startswith("s")]
-        before = shown[0].steps[0].k - 1 if shown else view.steps[-1].k
-        if columns[0].id == "more":
-            before = columns[0].steps[0].k - 1
+        steps = columns[0].steps
+        before = steps[0].k - 1 if steps else view.steps[-1].k
         lefts, x = {}, start
         for column in columns:
             lefts[column.id] = x + self.gap
             x += self.gap + column.width
         self.right = x
-        self._start(before, mark, start)
+        self._start(before, mark, start, not steps)
         for column in columns:
             if column.id == "more":
                 self._more(column, lefts["more"], sources)
@@ -120,7 +118,7 @@ class _Sheet(Measures):
         self._join_copies()
         low = self._terms(columns, lefts, final)
         if columns[-1].id == "output":
-            self._finish(columns[-1], lefts["output"], low, sources)
+            self._finish(columns[-1], lefts["output"], mark, sources)
         canvas.corners += [(0.0, top), (self.right, low)]
         return low
 
@@ -155,17 +153,19 @@ class _Sheet(Measures):
         )
         self.canvas.node(id, at, (sum(widths) + 4, height), text, words, role)
 
-    def _start(self, before: int, mark: str, right: float) -> None:
-        """The states before the first step of a row."""
+    def _start(self, before: int, mark: str, right: float, output: bool) -> None:
+        """The states before the first step of a row, or before the output."""
         canvas = self.canvas
-        for neuron, names in self._carried(before):
-            if not before:
-                self._box(neuron, right - sum(self.widths[neuron.layer]) - 4)
+        for neuron, names in self._carried(before, output):
+            wide = sum(self.widths[neuron.layer]) + 4.0
+            if not before and wide <= right:
+                self._box(neuron, right - wide)
                 continue
             id = f"{mark}q{before}_{neuron.layer}_{neuron.place}"
             wide = canvas.room_of([names], "state")[0]
             at = right - wide / 2, self.ys[neuron.layer, neuron.place]
-            canvas.box(id, at, [names], f"{names}, from the row above", "state")
+            words = f"{names}, from the row above" if before else names
+            canvas.box(id, at, [names], words, "state")
 
     def _step(self, column: Column, left: float, sources: Any, mark: str) -> None:
         view, canvas, (step,) = self.view, self.canvas, column.steps
@@ -390,7 +390,7 @@ class _Sheet(Measures):
             )
         return rail - 8.0
 
-    def _finish(self, column: Column, left: float, low: float, sources: Any) -> None:
+    def _finish(self, column: Column, left: float, mark: str, sources: Any) -> None:
         """The output, and what it reads of the last steps."""
         view, canvas, theme = self.view, self.canvas, self.theme
         looks = {"color": theme.styles["output"].line, "penwidth": "1.8"}
@@ -402,7 +402,9 @@ class _Sheet(Measures):
         canvas.number(box, (x, y))
         for neuron in dict.fromkeys([view.of[node] for node in view.read]):
             tail = f"q{neuron.step}_{neuron.layer}_{neuron.place}"
-            if tail not in canvas.at:
+            if mark + tail in canvas.at:
+                tail = mark + tail
+            elif tail not in canvas.at or canvas.at[tail][1] > self.panel_top:
                 continue
             start, end = canvas.spot(tail, 1), canvas.spot("output", -1)
             if neuron.step == view.steps[-1].k:

@@ -17,6 +17,7 @@ MARGIN: Final = 16.0
 LANE: Final = 18.0  # between the panel's edge and its boxes, for the arrows of copies
 GAP: Final = 58.0
 LAYER_GAP: Final = 44.0
+ONWARD: Final = 24.0  # for the name of the output, at the end of a row
 MORE: Final = 96.0  # the width of the place of the steps that are left out
 
 
@@ -36,6 +37,7 @@ class Measures:
         self.widths = {layer: self._layer_widths(layer) for layer in view.layers}
         tight = room < inf
         self.gap, self.lane, self.margin = (40.0, 15.0, 11.0) if tight else (GAP, LANE, MARGIN)
+        self.layer_gap = 32.0 if tight else LAYER_GAP
         self.heights: dict[tuple[int, int], int] = {}
         for neuron, rows in view.rows.items():
             at = neuron.layer, neuron.place
@@ -86,14 +88,14 @@ class Measures:
         x, found = self.margin + self.lane, {}
         for layer in self.view.layers:
             found[layer] = x
-            x += sum(self.widths[layer]) + 4 + LAYER_GAP
-        self.inner = x - LAYER_GAP + self.margin
+            x += sum(self.widths[layer]) + 4 + self.layer_gap
+        self.inner = x - self.layer_gap + self.margin
         return found
 
     def _columns(self) -> list[list[Column]]:
         """The columns of each row."""
         view = self.view
-        first, middle, last = shorten(view.steps)
+        first, middle, final = shorten(view.steps)
         most = max([1, *[len(self._uses([step])) for step in view.steps]])
         wide = max(self.inner, 2 * self.margin + most * self.copy_pitch if view.weights else 0.0)
         terms = [sum(html.box_size(box)[0] + 12 for box in boxes) for boxes in self.terms.values()]
@@ -101,41 +103,50 @@ class Measures:
         columns = [Column(f"s{step.k}", [step], wide) for step in first]
         if middle:
             columns.append(Column("more", middle, max(MORE, self.copy_width + 20)))
-        columns += [Column(f"s{step.k}", [step], wide) for step in last]
+        columns += [Column(f"s{step.k}", [step], wide) for step in final]
         if view.output not in view.of:
             outside = sum(map(len, view.outside().values()))
             width = max(html.box_size(self._output())[0], outside * self.copy_pitch)
             columns.append(Column("output", [], width))
         rows: list[list[Column]] = []
-        x = 0.0
+        x, room = 0.0, self.room - (ONWARD if self.terms else 0.0)
         for column in columns:
-            if not rows or x + self.gap + column.width > self.room:
+            if not rows or x + self.gap + column.width > room:
                 rows.append([])
                 x = self._start_width(len(rows) - 1)
             rows[-1].append(column)
             x += self.gap + column.width
-        if len(rows) > 1 and [column.id for column in rows[-1]] == ["output"]:
-            rows[-1].insert(0, rows[-2].pop())  # the output is not left alone
+        *_, before, last = [[], *rows]
+        if [column.id for column in last] == ["output"] and len(before) > 1:
+            last.insert(0, before.pop())  # the output is not left alone
         return rows
 
     def _start_width(self, index: int) -> float:
         """The width of the column at the head of a row: of boxes in the first, else of names."""
-        states = [sum(widths) + 4.0 for widths in self.widths.values()]
         boxes = [html.box_size(box)[0] for box in self.parameters]
         if index:
-            names = [name for k in range(len(self.view.steps)) for name in self._carried(k + 1)]
-            states = [self.canvas.room_of([name], "state")[0] for _, name in names] or [0.0]
             boxes = [self.canvas.room_of([box.name], "parameter")[0] for box in self.parameters]
+        states = [sum(widths) + 4.0 for widths in self.widths.values()]
+        wide = max([*states, *boxes])
+        if index or wide + self.gap + self.inner > self.room:
+            last = len(self.view.steps)
+            names = [name for k in range(last + 1) for _, name in self._carried(k)]
+            names += [name for _, name in self._carried(last, output=True)]
+            states = [self.canvas.room_of([name], "state")[0] for name in names] or [0.0]
         return float(max([*states, *boxes]))
 
-    def _carried(self, k: int) -> list[tuple[Neuron, str]]:
-        """The neurons that the step after step k reads, and the names of their states."""
+    def _carried(self, k: int, output: bool = False) -> list[tuple[Neuron, str]]:
+        """The neurons that the step after step k reads, or the output, and what of them."""
         view = self.view
         read = {tail for tail, head in view.arrows() if tail.step == k < head.step}
-        return [
-            (neuron, ", ".join([view.name(q) for q in view.rows[neuron] if q in view.states]))
-            for neuron in sorted(read)
-        ]
+        if output:
+            read = {view.of[node] for node in view.read if view.of[node].step == k}
+        told = []
+        for neuron in sorted(read):
+            states = [q for q in view.rows[neuron] if q in (view.read if output else view.states)]
+            names = [view.name(q) if k else f"{view.name(q)} = {view.data(q)}" for q in states]
+            told.append((neuron, ", ".join(names)))
+        return told
 
     def _output(self) -> html.Box:
         view = self.view
