@@ -12,6 +12,7 @@ from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, points
 from .drawing import WHOLE, Drawing
 from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
+from .grid import Grid, path_in_grid, place_in_grid
 from .theme import Theme
 
 MOST_APART: Final = 4
@@ -45,13 +46,17 @@ def view_graph(
         whole = GraphView(output, weights, run, fold=False, notes=edges != "plain", known=known)
         if place(whole) is not None:
             return whole
-    return GraphView(output, [], run, fold=False, notes=local, known=known)
+    again = run is not None and not known
+    return GraphView(output, [], run, fold=False, notes=local, known=known, again=again)
 
 
 def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawing:
-    """The drawing of a view: in columns where its states form a chain, else laid out by `dot`."""
+    """The drawing of a view: in columns of steps, or without any, laid out by `dot`."""
     placement, title = place(view), view.title if title is None else title
     if placement is None:
+        grid = place_in_grid(view)
+        if grid is not None:
+            return _draw_grid(view, grid, theme, title).drawing(view.summary(), view)
         return _draw_flowing(view, theme, title).drawing(view.summary(), view)
     return _draw_placed(view, placement, theme, title).drawing(view.summary(), view)
 
@@ -255,6 +260,28 @@ def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str
     canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
     for arrow in view.arrows:
         path, at = _path(arrow, canvas)
+        looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
+        _draw_arrow(canvas, view, arrow, looks, path)
+    return canvas
+
+
+def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
+    canvas, panels = Canvas(theme, layout="nop2", outputorder="edgesfirst"), view.panels
+    canvas.corners += grid.corners
+    places = Placement(grid.centres, grid.panels, grid.corners)
+    centres = grid.centres | _over_their_fans(view, places)
+    for step, (low, high) in grid.panels.items():
+        if step in view.cuts:
+            canvas.cut(step, low[0] - PANEL_GAP / 2, (high[1] - 6.0, low[1]))
+        with canvas.panel(step, panels[step], low, high):
+            _draw_boxes(canvas, view, step, centres)
+    _draw_boxes(canvas, view, None, centres)
+    canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
+    for arrow in view.arrows:
+        own = arrow.role in ("fan", "cut")
+        if arrow.role == "cut" and centres[arrow.tail][1] != centres[arrow.head][1]:
+            continue
+        path, at = _path(arrow, canvas) if own else path_in_grid(grid, arrow, canvas)
         looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
         _draw_arrow(canvas, view, arrow, looks, path)
     return canvas

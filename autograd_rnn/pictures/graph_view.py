@@ -126,6 +126,7 @@ class Reading:
                     f"output does not depend on focus ({weight!r}): there is nothing to draw apart."
                 )
         self.accents = max(map(len, self.uses.values()), default=0) <= 4
+        self.run = run
         self.initial: Sequence[Any] = () if run is None else run.state
         self.steps: Sequence[Any] = () if run is None else run.steps
         self.cuts: Collection[int] = () if run is None else run.cuts
@@ -183,7 +184,7 @@ class GraphView(Reading):
     """The boxes and arrows of a picture, with the copies of some weights apart.
 
     With `fold`, what does not depend on the weights becomes constants; with `notes`, arrows carry
-    the local derivatives.
+    the local derivatives; with `again`, leaves are drawn again beside each use.
     """
 
     def __init__(
@@ -195,9 +196,10 @@ class GraphView(Reading):
         fold: bool,
         notes: bool,
         known: bool = False,
+        again: bool = False,
     ) -> None:
         super().__init__(output, weights, run, known)
-        self.fold, self.notes = fold, notes
+        self.fold, self.notes, self.again = fold, notes, again
         apart = [use for uses in self.uses.values() for use in uses]
         self.use_at = {(use.consumer, use.position): use for use in apart}
         self.texts = write_inside(self.order, LONGEST_EXPRESSION)
@@ -213,13 +215,21 @@ class GraphView(Reading):
         for place, node in enumerate(self.order, 1):
             if node in self.kept:
                 self._add_result(node, f"n{place}")
-            elif not fold and node not in self.uses and (node is output or not absorbed(node)):
+            elif self._stands_alone(node):
                 self._add_leaf(node, f"n{place}")
         for uses in self.uses.values():
             for use, following in pairwise(uses):
                 self._join(self.copy_id(use), self.copy_id(following), "cut")
 
     # --- boxes and arrows -----------------------------------------------------------------------
+
+    def _stands_alone(self, leaf: Any) -> bool:
+        """Whether a leaf has one box, whatever uses it."""
+        if self.fold or leaf in self.uses:
+            return False
+        if self.again and leaf not in self.initial:
+            return leaf is self.output
+        return leaf is self.output or not absorbed(leaf)
 
     def _add_leaf(self, leaf: Any, id: str) -> None:
         role = "constant" if leaf.constant else "state" if leaf in self.states else "parameter"
@@ -239,8 +249,9 @@ class GraphView(Reading):
                 self._add_copy(use, step)
                 self._join(self.copy_id(use), id, "flow", note=note)
             elif parent in self.ids or not absorbed(parent):
-                tail = self.ids.get(parent) or self._add_folded(
-                    parent, step, f"{id}_{position + 1}"
+                beside = f"{id}_{position + 1}"
+                tail = self.ids.get(parent) or (self._add_folded if self.fold else self._add_again)(
+                    parent, step, beside
                 )
                 role = "state" if parent in self.states else "flow"
                 self._join(tail, id, role, note=None if parent.constant else note)
@@ -272,6 +283,12 @@ class GraphView(Reading):
             self._add(node, Box(id, "state", grad=self._grad(node)))
         else:
             self._add(node, Box(id, "constant", step=self.step_of.get(node, step)))
+        return id
+
+    def _add_again(self, leaf: Any, step: int | None, id: str) -> str:
+        """A leaf beside one of its uses."""
+        role = "constant" if leaf.constant else "parameter"
+        self._add(leaf, Box(id, role, grad=self._grad(leaf), step=step))
         return id
 
     def _add(self, node: Any, box: Box, words: str = "") -> None:

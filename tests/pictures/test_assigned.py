@@ -4,7 +4,18 @@ import re
 
 import pytest
 
-from autograd_rnn import RNN, StaleGraphError, Unrolled, Value, bits, derive, draw, hessian, play
+from autograd_rnn import (
+    RNN,
+    StaleGraphError,
+    Unrolled,
+    Value,
+    bits,
+    derive,
+    draw,
+    draw_network,
+    hessian,
+    play,
+)
 
 NOTE = "→ marks a number assigned since; the rest is as it was computed"
 

@@ -122,6 +122,8 @@ class _Layout:
         self.story, self.canvas, self.room = story, canvas, room
         self.cards, (self.start, self.output) = story.cards(), story.ends()
         self.flows = story.flows(self.cards)
+        if room < inf:
+            self.output = self.output._replace(badge=None)
         self.ledgers = [story.ledger(weight, self.cards) for weight in story.uses]
         self.columns = _columns(self.cards)
         self.width = sum(self.columns) + 2.0

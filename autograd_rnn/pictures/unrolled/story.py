@@ -185,14 +185,16 @@ class Story(Reading):
             name, data, grad = self._told(nodes, k)
             cut = k is not None and k < last.k and k + 1 in self.cuts  # nothing runs back over it
             told.append((name, data, "–" if cut else grad))
-        broken = self.tight or any(
-            max(len(data), len(grad)) > LONGEST_NUMBER for _, data, grad in told
-        )
-        equals, slope = "\n" if broken else " = ", f"∂{self._text(self.output)}/∂"
-        return [
-            (f"{name}{equals}{data}", f"{slope}{name}{equals}{grad}" if grad != "–" else "")
-            for name, data, grad in told
-        ]
+        longest = max(len(written) for _, *numbers in told for written in numbers)
+        equals = "\n" if self.tight or longest > LONGEST_NUMBER else " = "
+        slope, flows = f"∂{self._text(self.output)}/∂", []
+        for name, data, grad in told:
+            # Where there is little room, the numbers of several states are on the cards alone.
+            brief = self.tight and data.startswith("[")
+            forward = name if brief else f"{name}{equals}{data}"
+            back = f"{slope}{name}" if brief else f"{slope}{name}{equals}{grad}"
+            flows.append((forward, back if grad != "–" else ""))
+        return flows
 
     def _told(self, nodes: Sequence[Any], k: int | None = None) -> tuple[str, str, str]:
         """The name, data and gradients of one node, of all states Q of step k, or of a few."""
@@ -216,7 +218,8 @@ class Story(Reading):
 
     def ledger(self, weight: Any, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """The fields of a weight: its number, a term per card, and the sum."""
-        fields = [("", f"{self.texts[weight].text} = {self.data(weight)}")]
+        name = self.texts[weight].text
+        fields = [("", name if self.tight else f"{name} = {self.data(weight)}")]
         for card in cards:
             uses = self._uses_in(card, weight)
             names = [self.copy_name(use) for use in [*uses[:1], *uses[1:][-1:]]]

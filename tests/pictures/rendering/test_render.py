@@ -14,7 +14,7 @@ from autograd_rnn.errors import RendererNotFound, RenderError
 from autograd_rnn.pictures.rendering import render as rendering
 from autograd_rnn.pictures.rendering.render import WARM, render
 
-from .exercise import exercise
+from ..exercise import exercise
 
 
 def test_without_a_font_a_png_is_refused_and_an_svg_made(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_dot_program_serves_where_pygraphviz_does_not_load(
         exercise().svg()
 
 
-# --- the process that renders ----------------------------------------------------------------------
+# --- the process that renders ---------------------------------------------------------------------
 
 PLAIN = "digraph { a -> b }"
 

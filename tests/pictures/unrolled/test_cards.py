@@ -16,11 +16,11 @@ from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
 from autograd_rnn.pictures.rendering.render import render
-from autograd_rnn.pictures.unrolled.cards import draw_cards
 from autograd_rnn.pictures.theme import DARK, LIGHT
+from autograd_rnn.pictures.unrolled.cards import draw_cards
 
-from ..strategies import runs
-from .exercise import HOSTILE
+from ...strategies import runs
+from ..exercise import HOSTILE
 
 
 def exercise(bit_string: str = "101", backward: bool = True) -> tuple[Value, Any, list[Value]]:
@@ -346,7 +346,8 @@ def test_any_name_can_be_drawn(name: str) -> None:
 
 def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
     code = (
-        "from tests.pictures.test_step_cards import cards, exercise; figure = cards(*exercise()); "
+        "from tests.pictures.unrolled.test_cards import cards, exercise; "
+        "figure = cards(*exercise()); "
         "print(figure.dot, sorted(figure.titles.items()), end='')"
     )
     figure = cards(*exercise())
