@@ -79,9 +79,10 @@ from .ops.table import (
     tan,
     tanh,
 )
+from .pictures.cells.draw_cell import draw_cell
 from .pictures.draw import draw
 from .pictures.drawing import Drawing
-from .pictures.network import draw_cell, draw_network, draw_weights
+from .pictures.network import draw_network, draw_weights
 from .pictures.play.page import Page, play
 from .program.program import Program
 from .program.recorder import record

@@ -218,8 +218,8 @@ class Canvas:
         looks = {**self.panel_looks(words), "bb": points(low, high), "lp": points(at)}
         return self.part(f"cluster_{step}", **looks)
 
-    def frame(self, title: str, subtitle: str, legend: str = "") -> None:
-        """The heading over all that is there, and the legend under it."""
+    def frame(self, title: str, subtitle: str, legend: str = "", room: float = LEGEND_ROOM) -> None:
+        """The heading over all that is there, and the legend under it, which takes that room."""
         xs, ys = zip(*self.corners, strict=True)
         top, bottom, middle = max(ys), min(ys), (min(xs) + max(xs)) / 2
         heading = html.text_width(title, html.TITLE_POINTS, bold=True)
@@ -227,9 +227,9 @@ class Canvas:
         label = html.title_label(title, subtitle, self.theme)
         self.graph.node("heading", label=label, pos=points((middle, top + TITLE_ROOM / 2)))
         if legend:
-            at = (middle, bottom - LEGEND_ROOM / 2)
+            at = (middle, bottom - room / 2)
             self.graph.node("legend", label=legend, pos=points(at))
-            bottom -= LEGEND_ROOM
+            bottom -= room
         self.graph.attr(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
         self.titles[WHOLE] = title
 
