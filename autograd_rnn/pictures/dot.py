@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
-from ..graph.walk import downstream
+from ..graph.walk import downstream, topological
 from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, points
 from .drawing import WHOLE, Drawing
@@ -16,6 +16,8 @@ from .grid import Grid, path_in_grid, place_in_grid
 from .theme import Theme
 
 MOST_APART: Final = 4
+MOST_PATIENT: Final = 100
+MOST_TOGETHER: Final = 60  # boxes of a graph in which each leaf has but one
 COLUMN_GAP: Final = 26.0
 ROW_GAP: Final = 44.0
 MARGIN: Final = 16.0
@@ -46,7 +48,7 @@ def view_graph(
         whole = GraphView(output, weights, run, fold=False, notes=edges != "plain", known=known)
         if place(whole) is not None:
             return whole
-    again = run is not None and not known
+    again = not known and (run is not None or len(topological(output)) > MOST_TOGETHER)
     return GraphView(output, [], run, fold=False, notes=local, known=known, again=again)
 
 
@@ -85,7 +87,9 @@ def _draw_arrow(
 
 
 def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
-    canvas = Canvas(theme, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5")
+    # Of many boxes, the last few crossings fewer take most of the time.
+    quick = {"nslimit": "1", "mclimit": "0.3"} if len(view.boxes) > MOST_PATIENT else {}
+    canvas = Canvas(theme, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", **quick)
     canvas.titles[WHOLE], panels = title, view.panels
     looks = {"labelloc": "b", "label": html.legend_label(view.legend, theme)} if view.legend else {}
     canvas.graph.attr(splines="spline", **looks)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from ..arguments import as_choice, as_integer, as_name
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import written_with
-from ..graph.walk import Node, check_node, check_run, topological
+from ..graph.walk import Node, check_node, check_run, is_larger, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
 from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
@@ -20,6 +20,7 @@ from .unrolled.cards import draw_cards
 from .unrolled.neurons import layers_of
 
 MOST_NODES: Final = 300
+MOST_READ: Final = 100_000
 # What can be read: boxes of a whole graph, steps with a box for each number, numbers in a step's
 # boxes and in those of all steps, ledgers.
 MOST_SCALARS: Final = 60
@@ -180,7 +181,7 @@ def draw(
     `ValueError` where the output does not depend on `focus`, or a detail cannot show what is asked
     for, as only "scalar" shows local derivatives.
     `GraphTooLarge` (likewise) above `max_nodes` boxes, where the
-    text would be too small for `width`, and for a graph of more than 200,000 nodes.
+    text would be too small for `width`, and for a graph of more than 100,000 nodes.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -197,6 +198,12 @@ def draw(
     given = {"focus": weights, "edges": edges == "local", "precision": precision}
     paper = as_paper(width)
     request = Request(output, weights, run, edges, colours, title, max_nodes, paper.room)
+    if is_larger(output, MOST_READ):
+        raise GraphTooLarge(
+            f"output is computed from more than {MOST_READ:,} nodes, too many for a picture to "
+            f"read: draw a part of it, such as a run of fewer steps; copies() and gradients() read "
+            f"graphs of any size."
+        )
     kinds = _kinds(detail, request, {name for name, value in given.items() if value})
     with written_with(precision, subscripts, accents):
         drawing = _fitting(kinds, request, paper)

@@ -21,6 +21,7 @@ from .theme import AUTO, DARK, THEMES, dark_style
 
 FILE_FORMATS: Final = (*FORMATS, "html")
 COLUMN: Final = 720  # the width of a notebook's column in points
+LONGEST_TITLE: Final = 8000
 WHOLE: Final = "autograd_rnn"  # the id of the whole picture
 SVG: Final = "{http://www.w3.org/2000/svg}"
 ElementTree.register_namespace("", SVG[1:-1])
@@ -111,7 +112,7 @@ def svg_tree(drawing: Drawing) -> ElementTree.Element:
             if words is None:
                 group.remove(title)
             else:
-                title.text = clean(words)
+                title.text = clean(words, LONGEST_TITLE)
     if drawing.theme == AUTO.name:
         style = ElementTree.Element(f"{SVG}style")
         style.text, style.tail = dark_style(), "\n"

@@ -25,7 +25,7 @@ from ..graph.notation import (
 from ..graph.quantities import is_inside, write_inside
 from ..graph.sweep import adjoints
 from ..graph.walk import Node, Run, downstream, operation, steps_of, topological
-from .html_labels import Box
+from .html_labels import Box, clean
 
 LEGEND: Final = {
     "parameter": "shared parameter",
@@ -38,6 +38,7 @@ MOST_STEPS: Final = 12
 FIRST_STEPS: Final = 4
 LAST_STEPS: Final = 3
 LONGEST_EXPRESSION: Final = 24
+LONGEST_NAME: Final = 32
 LONGEST_SUBTITLE: Final = 100
 
 
@@ -299,7 +300,8 @@ class GraphView(Reading):
         if node in self.assigned:
             exact = f"{data}, assigned since to {exact}"
         full = f"{words or name}: data {exact}{grad}"
-        self.boxes[box.id] = box._replace(name=name, data=data, description=full)
+        short = clean(name, LONGEST_NAME).replace("\n", " ")
+        self.boxes[box.id] = box._replace(name=short, data=data, description=full)
         self.nodes[box.id] = node
 
     def _join(self, tail: str, head: str, role: str, **words: str | None) -> None:

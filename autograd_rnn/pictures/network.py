@@ -12,7 +12,7 @@ from ..graph.assigned import assigned_since
 from ..graph.notation import label, number
 from ..graph.walk import topological
 from . import html_labels as html
-from .canvas import ARROW_HEAD, LINE_HEIGHT, RADIUS, Canvas, Point, along
+from .canvas import ARROW_HEAD, LEGEND_ROOM, LINE_HEIGHT, RADIUS, Canvas, Point, along
 from .drawing import Drawing
 from .graph_view import left_out, shorten
 from .paper import as_paper
@@ -66,6 +66,8 @@ def activated(rnn: RNN, pi: str) -> str:
 class Wiring(Canvas):
     """A canvas on which the arrows are the weights of an RNN."""
 
+    more_legend = 0.0  # the room of a second line of the legend
+
     def __init__(self, rnn: RNN, theme: str) -> None:
         if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
             raise ArgumentTypeError(
@@ -93,7 +95,8 @@ class Wiring(Canvas):
     def finish(self, title: str | None, what: str, formula: str = "", legend: str = "") -> Drawing:
         """All of it, under a title, or what it is, and over a legend."""
         heading, rnn = as_name(title, "title") or what, self.rnn
-        self.frame(heading, formula or _formula(rnn), legend or self._legend())
+        told, room = legend or self._legend(), LEGEND_ROOM + self.more_legend
+        self.frame(heading, formula or _formula(rnn), told, room)
         summary = f"{heading}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
         return self.drawing(f"{summary}, {rnn.activation}")
 
@@ -192,6 +195,8 @@ def has_neurons(run: Any) -> bool:
 
 class _Columns(Wiring):
     """The picture of a run, made from left to right, and from row to row."""
+
+    more_legend = 26.0
 
     def __init__(self, run: Unrolled, theme: str, inputs: list[str]) -> None:
         super().__init__(run.rnn, theme)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ...networks.model import Model
 
 PITCH: Final = 104.0  # between operations on the way of the state
-LEAF: Final = 102.0  # the room of a gate
+LEAF: Final = 98.0  # the room of a gate
 ROW: Final = 84.0
-GATE_WIDTH: Final = 86
+GATE_WIDTH: Final = 84
 GATE_HEIGHT: Final = 30
 SMALL: Final = 20.0
 BUS: Final = 56.0
