@@ -9,7 +9,7 @@ from .data.languages import Language
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
 from .derivation.derive import Derivation, derive
 from .engine.check import check_gradients
-from .engine.contexts import detect_anomaly, no_grad
+from .engine.contexts import Steps, detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
 from .engine.reverse import (
     freeze,
@@ -118,6 +118,7 @@ __all__ = [
     "RecordingError",
     "Stack",
     "StaleGraphError",
+    "Steps",
     "TrainingError",
     "Unrolled",
     "Value",

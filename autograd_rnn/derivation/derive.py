@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from ..arguments import as_list
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
+from ..graph.quantities import names_of
 from ..graph.separating import Member, escape, key_of, separating_set
 from ..graph.walk import Node, Run, check_fresh, describe, topological
 from .chain_rule import ChainRule, Term
@@ -80,7 +81,8 @@ def derive(
     The steps are those of panels 11-16: forward pass, copies, chain rule through the separating
     set, backpropagation, general formula, substitution.  `through` is the set: a list of Values and
     Copies, or "minimum" for a smallest set of nodes; unless given, the copies of the parameter.
-    With `run`, the unrolled network, the copies know their steps, and the activation is called a.
+    With `run`, the unrolled network or the `Steps` of a loop, the copies know their steps, and the
+    activation is called a.
     The sides of every printed equation have been evaluated, and agree.
 
     Raises `ValueError` where the output does not depend on the parameter, for a set that does not
@@ -110,9 +112,10 @@ def derive(
     _check_finite(order)
     members = _members(output, parameter, through, uses)
     by_copies = {key_of(member) for member in members} == {key_of(use) for use in uses}
-    rule = ChainRule(output, parameter, members, by_copies, run)
-    value = rule.general.value + 0.0
-    return Derivation(rule.asked.text.text, value, tuple(rule.terms()), rule.sections())
+    with names_of(run):
+        rule = ChainRule(output, parameter, members, by_copies, run)
+        value = rule.general.value + 0.0
+        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), rule.sections())
 
 
 def _members(output: Node, parameter: Node, through: Through, uses: Sequence[Copy]) -> list[Member]:
