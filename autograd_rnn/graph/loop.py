@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from .notation import accent, has_accent, label, without_digits
 from .walk import Node, depth_first, operation
@@ -15,6 +15,8 @@ from .walk import Node, depth_first, operation
 LETTERS: Final = ("q", "s", "h", "z")
 SUM: Final = "π"
 NONE: Final[Mapping[Node, Node]] = MappingProxyType({})
+#: What a result is in its step: the place of its kind, or itself where it is the only one.
+Role: TypeAlias = int | Node
 
 
 class LoopStep(NamedTuple):
@@ -89,14 +91,14 @@ class Loop:
         found = {operand} if operand in self.step_of else self._behind[operand]
         return [node for node in found if self.step_of[node] != k]
 
-    def _find_roles(self) -> dict[Node, Hashable]:
+    def _find_roles(self) -> dict[Node, Role]:
         """What each result is in its step: equal for results that were made alike.
 
         That is its place, as long as the ops from the first on are those of the second step.
         """
         made = list(self._results.values())
         pattern = [node.op for node in made[min(1, len(made) - 1)]] if made else []
-        roles: dict[Node, Hashable] = {}
+        roles: dict[Node, Role] = {}
         for nodes in made:
             alike = True
             for place, node in enumerate(nodes):
@@ -104,14 +106,10 @@ class Loop:
                 roles[node] = place if alike else node
         return roles
 
-    def _find_states(self) -> tuple[list[Hashable], dict[Node, Hashable]]:
+    def _find_states(self) -> tuple[list[Role], dict[Node, Role]]:
         """The roles of states in the order of use, and the leaves that are initial states."""
-        role, uses, sums = (
-            self._role,
-            dict[tuple[Hashable, int], Hashable](),
-            dict[Hashable, None](),
-        )
-        states: dict[Hashable, None] = {}
+        role, uses, sums = (self._role, dict[tuple[Role, int], Role](), dict[Role, None]())
+        states: dict[Role, None] = {}
         for node, k in self.step_of.items():
             adds = operation(node).operator is add
             for position, parent in enumerate(node.parents):
@@ -174,7 +172,7 @@ class Loop:
         """Whether all that step k takes from others are constants."""
         uses = [(parent, node) for node in self._results[k] for parent in node.parents]
         taken = [use for use in uses if self._carried(use[0], k)]
-        sources = [self._detached.get(operand) for operand, _ in uses]
+        sources = [self._detached[operand] for operand, _ in uses if operand in self._detached]
         if any(not operand.constant and not node.constant for operand, node in taken):
             return False
         return bool(taken) or any(self.step_of.get(source, k) != k for source in sources)
