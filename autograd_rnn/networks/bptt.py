@@ -37,7 +37,8 @@ class Layer:
     `above` the part from the layer above.  `slopes` are the activations' a′(π), by the key of π.
     `terms` has for each step what it adds to `gradient`, both of the shape of the weights, and the
     same for `extra_terms` and `extra`, parameters besides them.  `direct_weights` is the part of
-    the gradient that goes through no step.  `cuts` are the steps that no gradient leaves backward.
+    the gradient that goes through no step.  `nodes` are the Values themselves.
+    `cuts` are the steps that no gradient leaves backward.
     """
 
     structure: Structure
@@ -53,6 +54,7 @@ class Layer:
     extra_terms: Array
     extra: Array
     direct_weights: Array
+    nodes: dict[str, list[list[Value]]]
     cuts: frozenset[int]
 
     @property
@@ -149,7 +151,7 @@ def _layer(
         values[key] = np.broadcast_to(_value(node, memory, blocks), (len(steps), size))
     found = _recorded(model, steps, direct, known)
     recorded = {key: numbers for key, numbers in found if key in values}
-    for key, (data, _, _) in recorded.items():
+    for key, (data, *_) in recorded.items():
         if not np.allclose(values[key], data, rtol=1e-9, atol=1e-12):
             raise structure.refusal("mixes the entries of a vector")
     zeros = np.zeros((len(steps), size))
@@ -193,16 +195,17 @@ def _layer(
                     into_x[t] += target
                 elif term.target is not None:
                     later[term.target.letter] += target
-    for key, (_, swept, _) in recorded.items():
+    for key, (_, swept, *_) in recorded.items():
         most = TOLERANCE * max(1e-300, np.abs(swept).max(), np.abs(delta[key]).max())
         if np.abs(delta[key] - swept).max() > most:
             raise structure.refusal("mixes the entries of a vector")
     own = np.array([[direct.get(weight, 0.0) for weight in row] for row in model.weights])
     more = np.array([direct.get(weight, 0.0) for weight in extra])
     a = {key: slopes[slope] for key, slope in structure.activations().items() if slope in slopes}
+    nodes = {key: numbers[3] for key, numbers in recorded.items()}
     return Layer(
         structure, values, before, x, delta, directs, aboves, a, terms, terms.sum(0) + own,
-        extra_terms, extra_terms.sum(0) + more, own, cuts,
+        extra_terms, extra_terms.sum(0) + more, own, nodes, cuts,
     ), into_x  # fmt: skip
 
 
@@ -234,8 +237,8 @@ def _blocks(
 
 def _recorded(
     model: Model, steps: Sequence[Step], direct: Mapping[Value, float], known: Mapping[Value, float]
-) -> Iterator[tuple[str, tuple[Array, Array, Array]]]:
-    """For each vector of the steps: its numbers, its δ by the sweep over the graph, and ∂⁺."""
+) -> Iterator[tuple[str, tuple[Array, Array, Array, list[list[Value]]]]]:
+    """For each vector of the steps: its numbers, its δ by the sweep over the graph, ∂⁺, itself."""
     import numpy as np
 
     size = model.outputs
@@ -249,7 +252,7 @@ def _recorded(
                 data = [[entry.data for entry in vector] for vector in own]
                 swept = [[known.get(entry, 0.0) for entry in vector] for vector in own]
                 alone = [[direct.get(entry, 0.0) for entry in vector] for vector in own]
-                yield key, (np.array(data), np.array(swept), np.array(alone))
+                yield key, (np.array(data), np.array(swept), np.array(alone), own)
 
 
 def _slopes(structure: Structure) -> list[Factor]:
