@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from keyword import iskeyword
 from typing import Any, Final, NamedTuple
 
-from ..arguments import many
+from ..arguments import as_text, many, shown
 from ..engine.value import Value
-from ..errors import GraphTooLarge
+from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import (
     LATEX,
     TEXT,
@@ -24,8 +25,7 @@ from ..graph.notation import (
 from ..graph.walk import depth_first
 from ..networks.bptt import Layer, backpropagate
 from ..networks.model import Model, Unrolled
-from ..ops.op import Op
-from ..program.displays import Grid, Lines, in_latex
+from ..program.displays import STYLES, Grid, Lines, applied, derivative, enclosed, transposed
 from ..program.formulas import ANY, Formula, Writer, primed, slope_in_words
 from ..program.numpy_source import backward_source
 from ..program.structure import Structure
@@ -34,7 +34,6 @@ from .expressions import Expression
 
 MOST_ROWS: Final = 400  # of all tables
 LONGEST_LOSS: Final = 60
-STYLES: Final = (TEXT, LATEX)
 
 
 class StepTerm(NamedTuple):
@@ -75,6 +74,11 @@ class MatrixRule:
 
     def source(self, name: str) -> str:
         """The backward pass as the source of a NumPy function."""
+        as_text(name, "name")
+        if not (name.isidentifier() and not iskeyword(name)):
+            raise ArgumentValueError(
+                f"name must be an identifier, such as 'backward', not {shown(name)}."
+            )
         layers = [(w.structure, w.read) for w in self.writers]
         weights = any(layer.direct_weights.any() for layer in self.layers)
         return backward_source(name, layers, cuts=bool(self.run.cuts), weights=weights)
@@ -164,9 +168,9 @@ class MatrixRule:
                 continue
             slope = slope_in_words(op, writer)
             if op is writer.a:
-                told.append((_apply(writer.called(op), pi), _apply(op, pi)))
+                told.append((applied(writer.called(op), pi), applied(op, pi)))
             if slope is not None:
-                told.append((primed(writer.called(op)) + _enclosed(pi), slope))
+                told.append((primed(writer.called(op)) + enclosed(pi), slope))
         if told:
             yield Sentence("with")
             yield Lines(*told)
@@ -182,7 +186,7 @@ class MatrixRule:
         yield self._matrix(writer, layer, weights, writer.weights_alone())
         extra = layer.model.parameters()[layer.gradient.size :]
         if extra:
-            yield Lines((writer.extra(), _vector([weight.data for weight in extra])))
+            yield Lines((writer.extra(), bracketed([weight.data for weight in extra])))
 
     def _matrix(self, writer: Writer, layer: Layer, numbers: Any, corner: Formula) -> Grid:
         """A matrix of the shape of the weights, a row per operand; of several gates, transposed."""
@@ -191,8 +195,8 @@ class MatrixRule:
                 [name.text, *map(number, row)]
                 for name, row in zip(_columns_of(layer), zip(*numbers, strict=True), strict=True)
             ]
-            head = [Formula(name, _latex(name)) for name in _rows_of(layer)]
-            return Grid([_transposed(corner), *head], rows, 1)
+            head = [symbol(name) for name in _rows_of(layer)]
+            return Grid([transposed(corner), *head], rows, 1)
         rows = [
             [name, *map(number, row)] for name, row in zip(_rows_of(layer), numbers, strict=True)
         ]
@@ -213,7 +217,7 @@ class MatrixRule:
         if sources is not None:
             deltas = [number(x) for key in sources for x in layer.delta[key][t].tolist()]
             rows.insert(0, ["δ", "", *deltas])
-        corner = _over(_copy(writer, self.ks[t]))
+        corner = derivative(_copy(writer, self.ks[t]))
         return Grid([corner, Formula("", ""), *_columns_of(layer)], rows, 2)
 
     def _loss(self) -> Iterator[Any]:
@@ -235,7 +239,7 @@ class MatrixRule:
         columns = [(writer.named(key, None), layer.values[key]) for key in layer.structure.vectors]
         sums = [key.startswith("pi_") for key in layer.structure.vectors]
         short = [column for column, is_sum in zip(columns, sums, strict=True) if not is_sum]
-        return _first_that_fits(self._by_step(layer, columns), self._by_step(layer, short))
+        return first_that_fits(self._by_step(layer, columns), self._by_step(layer, short))
 
     def _by_step(
         self, layer: Layer, columns: Sequence[tuple[Formula, Any]], back: bool = False
@@ -266,8 +270,8 @@ class MatrixRule:
         yield from each
         lines = []
         for writer in self.writers:
-            one = _over(writer.weights_alone())
-            part = _over(writer.weights_alone(0))
+            one = derivative(writer.weights_alone())
+            part = derivative(writer.weights_alone(0))
             total = Formula(f"Σₖ {part.text}", rf"\sum_{{k}} {part.latex}")
             lines.append((one, total))
         yield Lines(*lines)
@@ -280,7 +284,7 @@ class MatrixRule:
         shown = [key for key in writer.shown() if not key.startswith("pi_")]
         if len(shown) < len(writer.shown()):
             shown.append(f"pi_{ANY}")
-        deltas = [writer.delta(key) + " = " + _over(writer.named(key)) for key in shown]
+        deltas = [writer.delta(key) + " = " + derivative(writer.named(key)) for key in shown]
         yield Sentence("With ", *_listed(deltas), ":")
         yield Lines(*lines)
         if layer.model.letters:
@@ -300,14 +304,14 @@ class MatrixRule:
         slopes = []
         for key, array in layer.slopes.items():
             name = primed(writer.called(layer.structure.activations()[key].of.op))
-            slopes.append((name + _enclosed(writer.named(key, None)), array))
+            slopes.append((name + enclosed(writer.named(key, None)), array))
         read = [key for key in layer.structure.vectors if key in writer.read]
         direct = [(writer.direct(key, None), layer.direct[key]) for key in read]
         shown = writer.shown()
         deltas = [(writer.delta(key, None), layer.delta[key]) for key in shown]
         others = [one for one, key in zip(deltas, shown, strict=True) if not key.startswith("pi_")]
         candidates = ([*slopes, *direct, *deltas], [*direct, *deltas], [*direct, *others])
-        return _first_that_fits(*[self._by_step(layer, one, back=True) for one in candidates])
+        return first_that_fits(*[self._by_step(layer, one, back=True) for one in candidates])
 
     def _added(self, writer: Writer, layer: Layer) -> Iterator[Any]:
         if writer.several:
@@ -329,27 +333,19 @@ class MatrixRule:
                 name = label(f"u_{j}") if len(extra) > 1 else "u"
                 rows.append(["", name, number(entry), *[""] * (len(operands) - 1)])
         head = [Formula("k", "k"), Formula("", "")]
-        return Grid([*head, *[Formula(name, _latex(name)) for name in operands]], rows, 2)
+        return Grid([*head, *[symbol(name) for name in operands]], rows, 2)
 
     def _result(self, writer: Writer, layer: Layer) -> Iterator[Any]:
         whole = writer.weights_alone()
         if layer.direct_weights.any():
             yield Sentence("The loss uses weights directly, too, which adds:")
-            yield self._matrix(writer, layer, layer.direct_weights, _over(whole, "⁺", "^{+}"))
+            yield self._matrix(writer, layer, layer.direct_weights, derivative(whole, "⁺", "^{+}"))
         if writer.several:
-            yield Sentence("The sums, in the rows Σ, are ", Inline(_over(whole)), ".")
+            yield Sentence("The sums, in the rows Σ, are ", Inline(derivative(whole)), ".")
             return
-        yield self._matrix(writer, layer, layer.gradient, _over(whole))
+        yield self._matrix(writer, layer, layer.gradient, derivative(whole))
         if layer.extra.size:
-            yield Lines((_over(writer.extra()), _vector(layer.extra.tolist())))
-
-
-def _first_that_fits(*grids: Grid) -> Grid:
-    return next((grid for grid in grids if grid.fits()), grids[-1])
-
-
-def _latex(name: str) -> str:
-    return latex_name(name) if name[0].isalpha() else name
+            yield Lines((derivative(writer.extra()), bracketed(layer.extra.tolist())))
 
 
 # --- words and names ------------------------------------------------------------------------------
@@ -371,21 +367,6 @@ def _listed(formulas: Sequence[Formula]) -> list[str | Expression]:
     for formula in formulas:
         parts += [*([", "] if parts else []), Inline(formula)]
     return parts
-
-
-def _apply(op: Op, operand: Formula) -> Formula:
-    pairs = zip(operand, STYLES, strict=True)
-    return Formula(*[write(op, Text(text), style=style).text for text, style in pairs])
-
-
-def _enclosed(formula: Formula) -> Formula:
-    return Formula(f"({formula.text})", rf"\left({formula.latex}\right)")
-
-
-def _over(under: Formula, text: str = "", latex: str = "") -> Formula:
-    """∂L/∂name."""
-    over = rf"\frac{{\partial{latex} L}}{{\partial {under.latex}}}"
-    return Formula(f"∂{text}L/∂{under.text}", over)
 
 
 def _copy(writer: Writer, k: int, letter: str = "W") -> Formula:
@@ -440,29 +421,17 @@ def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
         gate, source = structure.model.gates[0], sources[0]
         if writer.several:
             gate, source = ANY, f"pi_{ANY}"
-        row = _transposed(writer.delta(source))
-        yield _over(writer.weights(gate, 0)), writer.column() + " " + row
+        delta = transposed(writer.delta(source))
+        yield derivative(writer.weights(gate, 0)), writer.column() + " " + delta
         return
     for term in structure.terms:
         if term.block is not None:
-            under, row = writer.block(term.block, 0), writer.weighted(term)
+            under, delta = writer.block(term.block, 0), writer.weighted(term)
             if term.target is None:
-                yield _over(under), row
+                yield derivative(under), delta
             else:
                 target = writer.target(term.target)
-                yield _over(under), target + " " + _transposed(row)
-
-
-def _transposed(formula: Formula) -> Formula:
-    bare = " " not in formula.text
-    text = formula.text if bare else f"({formula.text})"
-    latex = rf"{{{formula.latex}}}" if bare else rf"\left({formula.latex}\right)"
-    return Formula(f"{text}ᵀ", rf"{latex}^{{\top}}")
-
-
-def _vector(entries: Sequence[float]) -> Formula:
-    written = ", ".join(map(number, entries))
-    return Formula(f"[{written}]", rf"\left[{in_latex(written)}\right]")
+                yield derivative(under), target + " " + transposed(delta)
 
 
 def _loss_formula(output: Value, names: Mapping[Any, Formula], style: Style) -> str:

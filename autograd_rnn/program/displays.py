@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from ..graph.notation import latex_name
+from ..graph.notation import LATEX, TEXT, Text, latex_name, number, write
+from ..ops.op import Op
 from .formulas import Formula
 
 WIDTH: Final = 74
+STYLES: Final = (TEXT, LATEX)
 SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 BETWEEN: Final = 2  # places between the columns of a table
 
@@ -178,3 +180,44 @@ def _shown(formula: Formula, write: Callable[[str], str]) -> str:
 
 def _cell(text: str) -> str:
     return text if not text or text[0] in "-−0123456789" else latex_name(text)
+
+
+def applied(op: Op, operand: Formula) -> Formula:
+    """An op of one operand, written."""
+    pairs = zip(operand, STYLES, strict=True)
+    return Formula(*[write(op, Text(text), style=style).text for text, style in pairs])
+
+
+def enclosed(formula: Formula) -> Formula:
+    """The formula in parentheses."""
+    return Formula(f"({formula.text})", rf"\left({formula.latex}\right)")
+
+
+def derivative(under: Formula, text: str = "", latex: str = "") -> Formula:
+    """∂L/∂name."""
+    over = rf"\frac{{\partial{latex} L}}{{\partial {under.latex}}}"
+    return Formula(f"∂{text}L/∂{under.text}", over)
+
+
+def transposed(formula: Formula) -> Formula:
+    """The formula with a T above."""
+    bare = " " not in formula.text
+    text = formula.text if bare else f"({formula.text})"
+    latex = rf"{{{formula.latex}}}" if bare else rf"\left({formula.latex}\right)"
+    return Formula(f"{text}ᵀ", rf"{latex}^{{\top}}")
+
+
+def bracketed(entries: Sequence[float]) -> Formula:
+    """Numbers in brackets."""
+    written = ", ".join(map(number, entries))
+    return Formula(f"[{written}]", rf"\left[{in_latex(written)}\right]")
+
+
+def symbol(name: str) -> Formula:
+    """A name as it is shown, Q₁; or a number."""
+    return Formula(name, latex_name(name) if name[0].isalpha() else name)
+
+
+def first_that_fits(*grids: Grid) -> Grid:
+    """The first table that is not cut into parts, or else the last one."""
+    return next((grid for grid in grids if grid.fits()), grids[-1])

@@ -6,10 +6,12 @@ from collections.abc import Collection, Sequence
 from operator import add
 from typing import Any, Final
 
-from ..ops.op import TABLE
+from ..graph.notation import Style, Text, write
+from ..ops.op import CALL, PRODUCT, SIGN, SUM
 from .structure import INPUT, OFFSET, STATE, Block, Result, Slope, Structure, Symbol, Term
 
 INDENT: Final = "    "
+PYTHON: Final = Style("python", " * ", "-")
 
 
 def backward_source(
@@ -58,7 +60,7 @@ def _driver(name: str, sources: Sequence[_Source]) -> list[str]:
         own = [f"W{i}", *[f"u{i}"] * s.extra, entry, *[f"{state}{i}" for state in s.initial]]
         lines.append(f"{INDENT}Y{i}, back_{i} = layer_{i}({', '.join(own)})")
         entry = f"Y{i}"
-    above = "0"
+    above = f"np.zeros(np.shape(Y{len(sources)}))"
     for i, s in reversed(numbered):
         own = [above, *[f"{one}{i}" for one in s.read_names], *[o.split("=")[0] for o in s.options]]
         lines.append(f"{INDENT}dW{i}, dX{i} = back_{i}({', '.join(own)})")
@@ -81,6 +83,11 @@ class _Source:
         self.cuts, self.weights = cuts, weights
         self.initial = list(self.model.letters)
         self.extra = any(block.gate is None for block in structure.blocks)
+        #: Whether it goes on to another layer.
+        self.chain = False
+        self.inside = _inside_others(structure)
+        taken = {*map(self.name, structure.vectors), *self.model.letters, "x", "u"}
+        self.column = next(one for one in "zvyw" if one not in taken)
         self.kept: set[str] = set()  # the names that the way back needs of each step
         self.needed = {node for node in map(self._needed_sum, structure.terms) if node}
 
@@ -100,38 +107,30 @@ class _Source:
 
     # --- expressions ------------------------------------------------------------------------------
 
-    def _written(self, node: Any, top: bool = False, back: bool = False) -> str:
+    def _written(self, node: Any, top: bool = False, back: bool = False) -> Text:
         if isinstance(node, float | int):
-            return repr(float(node))
+            return Text(repr(float(node)))
         if isinstance(node, Block):
-            return self.block(node)
+            return Text(self.block(node), CALL)
         if isinstance(node, Symbol):
             name = "x" if node.letter == "x" else f"{node.letter}_before" if back else node.letter
             if back:
                 self.kept.add(name)
-            return name
+            return Text(name)
         if not top and (key := self.structure.keys.get(node)) is not None and not self._inside(key):
             if back:
                 self.kept.add(self.name(key))
-            return self.name(key)
+            return Text(self.name(key))
         if node.dense:
             block, z = node.operands
-            return f"{self._fit(self._written(z, back=back))} @ {self.block(block)}"
-        if node.op.operator is add and (gate := self._whole(node)) is not None:
-            return gate
+            left = PYTHON.fit(self._written(z, back=back), CALL)
+            return Text(f"{left} @ {self.block(block)}", PRODUCT)
+        if node.op.operator is add and (whole := self._whole(node)) is not None:
+            return Text(whole, PRODUCT)
         operands = [self._written(operand, back=back) for operand in node.operands]
-        loose = node.op.operator is not None
-        written = node.op.python.format(*[self._fit(o) if loose else o for o in operands])
-        if f"{node.op.name}(" in node.op.python and TABLE.get(node.op.name) is node.op:
+        if f"{node.op.name}(" in node.op.python:
             self.called.add(node.op.name)
-        return written
-
-    @staticmethod
-    def _fit(written: str) -> str:
-        """In parentheses, unless it is a name or a call."""
-        closed = written.isidentifier() or (written.endswith(")") and written.count("(") == 1)
-        number = written.replace(".", "").isdigit()
-        return written if (closed and not written.startswith("(")) or number else f"({written})"
+        return write(node.op, *operands, style=PYTHON)
 
     def _whole(self, node: Result) -> str | None:
         """z @ W_i for the whole sum of a gate."""
@@ -147,7 +146,7 @@ class _Source:
                 return None
             gate = block.gate
         own = [block for block in self.structure.blocks if block.gate == gate]
-        return f"z @ {self.matrix(str(gate))}" if len(own) == len(addends) else None
+        return f"{self.column} @ {self.matrix(str(gate))}" if len(own) == len(addends) else None
 
     def matrix(self, gate: str) -> str:
         """The whole weights of a gate."""
@@ -169,32 +168,34 @@ class _Source:
         return key in self.structure.activations()
 
     def _slope(self, factor: Any) -> str:
-        if not isinstance(factor, Slope):
-            return self._fit(self._written(factor, back=True))
-        op, node = factor.of.op, factor.of
-        if op.arrays_slope is not None and op.arity == 1:
-            return self._fit(self._written(op.arrays_slope(node)[0], back=True))
-        return self._fit(
-            self._written(op.partials[factor.position](*node.operands, node), back=True)
-        )
+        if isinstance(factor, Slope):
+            op, node = factor.of.op, factor.of
+            known = op.arrays_slope if op.arity == 1 else None
+            rule = op.partials[factor.position]
+            factor = rule(*node.operands, node) if known is None else known(node)[0]
+        return PYTHON.fit(self._written(factor, back=True), PRODUCT)
 
-    def _term(self, term: Term) -> str:
-        """The factors times δ, without the block."""
+    def _term(self, term: Term) -> Text:
+        """The factors times δ, by the block if it is a matrix."""
         parts = [self._slope(factor) for factor in term.factors]
-        parts.append(f"δ_{self.delta(term.source)}")
-        sign = "-" if term.coefficient < 0 else ""
         if abs(term.coefficient) != 1.0:
             parts.insert(0, repr(abs(term.coefficient)))
-        return sign + " * ".join(parts)
+        inner = self._parts_of(term.source) if term.source in self.inside else []
+        delta = Text(f"δ_{self.delta(term.source)}")
+        if inner:
+            delta = Text(_sum(inner), SUM) if len(inner) > 1 else Text(inner[0], PRODUCT)
+        parts.append(PYTHON.fit(delta, CALL if "@" in delta.text else PRODUCT))
+        written = delta if parts == [delta.text] else Text(" * ".join(parts), PRODUCT)
+        if term.block is not None and term.target is not None:
+            written = Text(f"{self.block(term.block)} @ {PYTHON.fit(written, CALL)}", PRODUCT)
+        if term.coefficient < 0:
+            written = Text(f"-{PYTHON.fit(written, PRODUCT)}", SIGN)
+        return written
 
     def delta(self, key: str) -> str:
         """What stands under δ: i for the sums of gate i, else the vector's name."""
         base, _, below = key.partition("_")
-        inside = {slope_key for slope_key in self.structure.activations()}
-        if base == "pi":
-            return below or "π"
-        used = {k.partition("_")[2] for k in inside if k.startswith("pi_")}
-        return f"{key}_" if key in used else key.replace("'", "_")
+        return (below or "π") if base == "pi" else self.name(key)
 
     # --- lines ------------------------------------------------------------------------------------
 
@@ -206,9 +207,10 @@ class _Source:
         return [f"{names} = np.split(W, {len(gates)}, axis=1)"]
 
     def _column(self) -> str:
+        """[1; H; X], what the whole weights multiply."""
         parts = ["[1.0]"] * self.model.bias + list(self.model.letters[:1])
         parts += ["x"] * (self.model.inputs > 0)
-        return f"z = np.concatenate([{', '.join(parts)}])" if len(parts) > 1 else f"z = {parts[0]}"
+        return f"np.concatenate([{', '.join(parts)}])" if len(parts) > 1 else parts[0]
 
     def _forward(self) -> list[str]:
         """The body of the loop over the steps."""
@@ -216,156 +218,159 @@ class _Source:
         renamed = dict(zip(self.structure.states, self.model.letters, strict=True))
         for key, node in self.structure.vectors.items():
             if not self._inside(key):
-                lines.append(f"{self.name(key)} = {self._written(node, top=True)}")
+                lines.append(f"{self.name(key)} = {self._written(node, top=True).text}")
         for key, letter in renamed.items():
             if key != letter:
                 lines.append(f"{letter} = {self.name(key)}")
         return lines
 
-    def _back(self) -> list[str]:
-        """The body of the loop back."""
-        structure, lines = self.structure, []
+    def _parts_of(self, target: str | Symbol) -> list[str]:
+        """The terms of δ of a vector, of what goes to the step before, or to the inputs."""
+        structure = self.structure
         states = dict(zip(structure.states, self.model.letters, strict=True))
-        for key in reversed(structure.vectors):
-            parts = [f"from_{states[key]}"] if key in states else []
-            for term in structure.terms:
-                if term.target == key:
-                    inner = self._term(term)
-                    if term.block is not None:
-                        inner = f"{self.block(term.block)} @ {self._fit(inner)}"
-                    parts.append(inner)
-            if key == structure.passed_up and self.above:
-                parts.append("above[k]")
-            if key in self.read:
-                parts.append(f"d_{self.name(key)}[k]")
-            lines.append(f"δ_{self.delta(key)} = {_sum(parts or ['0.0'])}")
-        return lines
+        parts = [f"from_{states[target]}"] if target in states else []
+        parts += [self._term(term).text for term in structure.terms if term.target == target]
+        if target == structure.passed_up and self.chain:
+            parts.append("above[k]")
+        if target in self.read:
+            parts.append(f"d_{self.name(str(target))}[k]")
+        return parts
 
-    above = False
+    def _back(self) -> list[str]:
+        """The δ of each vector, the last one first."""
+        shown = [key for key in reversed(self.structure.vectors) if key not in self.inside]
+        return [f"δ_{self.delta(key)} = {_sum(self._parts_of(key) or ['0.0'])}" for key in shown]
 
     def _gradients(self) -> list[str]:
-        """What a step adds."""
-        structure, lines = self.structure, []
-        sources = []
-        for gate in self.model.gates:
+        """What a step adds: by the whole weights of gates, or else by blocks."""
+        structure, size, lines = self.structure, self.model.outputs, []
+        together: list[str] = []
+        count = len(self.model.gates)
+
+        def flush(last: int) -> None:
+            if together:
+                self.kept.add(self.column)
+                row = together[0]
+                if len(together) > 1:
+                    row = f"np.concatenate([{', '.join(together)}])"
+                columns = f"[:, {(last - len(together)) * size}:{last * size}]"
+                place = "" if len(together) == count else columns
+                lines.append(f"dW{place} += np.outer({self.column}, {row})")
+                together.clear()
+
+        for number, gate in enumerate(self.model.gates):
             terms = [t for t in structure.terms if t.block is not None and t.block.gate == gate]
             plain = all(not t.factors and t.coefficient == 1.0 for t in terms)
             inner = any(isinstance(t.target, str) for t in terms)
-            if len({t.source for t in terms}) != 1 or not plain or inner:
-                break
-            sources.append(f"δ_{self.delta(terms[0].source)}")
-        else:
-            self.kept.add("z")
-            row = sources[0] if len(sources) == 1 else f"np.concatenate([{', '.join(sources)}])"
-            return [f"dW += np.outer(z, {row})"]
-        size = self.model.outputs
-        for term in structure.terms:
-            if term.block is None:
+            if len({t.source for t in terms}) == 1 and plain and not inner:
+                together.append(f"δ_{self.delta(terms[0].source)}")
                 continue
-            row = self._term(term)
-            if term.block.gate is None:
-                lines.append(f"du += {row}")
-                continue
-            place = list(self.model.gates).index(term.block.gate)
-            rows = self.block(term.block).partition("[")[2][:-1]
-            target = f"dW[{rows}, {place * size}:{(place + 1) * size}]"
-            if term.target is None:
-                lines.append(f"{target} += {row}")
-            else:
-                z = structure.vectors.get(str(term.target), term.target)
-                name = self._written(z, back=True)
-                lines.append(f"{target} += np.outer({name}, {row})")
-        return lines
+            flush(number)
+            columns = "" if count == 1 else f", {number * size}:{(number + 1) * size}"
+            for term in terms:
+                assert term.block is not None
+                row = self._term(term._replace(block=None)).text
+                rows = self.block(term.block).partition("[")[2][:-1]
+                if term.target is not None:
+                    z = structure.vectors.get(str(term.target), term.target)
+                    row = f"np.outer({self._written(z, back=True).text}, {row})"
+                lines.append(f"dW[{rows}{columns}] += {row}")
+        flush(count)
+        extra = [t for t in structure.terms if t.block is not None and t.block.gate is None]
+        return [*lines, *[f"du += {self._term(term).text}" for term in extra]]
 
     def _carried(self) -> list[str]:
         """What goes to the step before, and to the inputs."""
         lines = []
         for letter, state in self.structure.state.items():
-            parts = self._parts_of(state)
-            lines.append(f"from_{letter} = {_sum(parts or ['0.0'])}")
-        if self.cuts and self.model.letters:
-            lines.append("if k + 1 in cuts:")
-            lines.append(
-                INDENT + " = ".join([f"from_{one}" for one in self.model.letters]) + " = 0.0"
-            )
-        if self.above_inputs:
+            total = _sum(self._parts_of(state) or ["0.0"])
+            kept = f"({total}) * (k + 1 not in cuts)"
+            lines.append(f"from_{letter} = {kept if self.cuts else total}")
+        if self.chain:
             lines.append(f"dX[k] = {_sum(self._parts_of(self.structure.x) or ['0.0'])}")
         return lines
-
-    above_inputs = False
-
-    def _parts_of(self, target: Symbol) -> list[str]:
-        parts = []
-        for term in self.structure.terms:
-            if term.target is target:
-                inner = self._term(term)
-                if term.block is not None:
-                    inner = f"{self.block(term.block)} @ {self._fit(inner)}"
-                parts.append(inner)
-        return parts
 
     def _body(self) -> tuple[list[str], list[str]]:
         """The two loops."""
         back = [*self._back(), *self._gradients(), *self._carried()]
+        lines = self._forward()
         kept = sorted(self.kept)
-        before = [one for one in self.model.letters if f"{one}_before" in kept]
-        forward = [
-            f"{', '.join([f'{one}_before' for one in before])} = {', '.join(before)}"
-        ] * bool(before)
-        if "z" in kept or any("z @" in line for line in self._forward()):
-            forward.append(self._column())
+        first = [f"{one}_before" for one in self.model.letters if f"{one}_before" in kept]
+        values = [one.removesuffix("_before") for one in first]
+        if self.column in kept or any(f"{self.column} @" in line for line in lines):
+            first.append(self.column)
+            values.append(self._column())
         stored = ", ".join(kept) + ("," if len(kept) == 1 else "")
-        forward += [*self._forward(), f"steps.append(({stored}))"]
-        unpack = f"{stored} = steps[k]" if kept else ""
-        loop = ["for k in reversed(range(len(X))):"]
-        loop += [INDENT + line for line in (*([unpack] if unpack else []), *back)]
+        forward = [f"{', '.join(first)} = {', '.join(values)}"] * bool(first)
+        forward += [*lines, f"steps.append(({stored}))"]
+        loop = [f"for k, ({stored}) in reversed(list(enumerate(steps))):"]
+        loop += [INDENT + line for line in back]
         return ["steps = []", "for x in X:", *[INDENT + line for line in forward]], loop
 
     def _zeros(self) -> list[str]:
+        """Where the sums of the way back start."""
+        given = ["W", *["u"] * self.extra, *["X"] * self.chain]
+        names = ", ".join([f"d{one}" for one in given])
+        zeros = f"[np.zeros(np.shape(one)) for one in ({', '.join(given)})]"
+        lines = [f"{names} = {zeros}" if given[1:] else "dW = np.zeros(W.shape)"]
+        lines += ["dW += d_W"] * self.weights
         states = [f"from_{one}" for one in self.model.letters]
-        first = "dW = np.array(d_W, dtype=float)" if self.weights else "dW = np.zeros(W.shape)"
-        lines = [first, *["du = np.zeros(u.shape)"] * self.extra]
-        return [*lines, *[" = ".join(states) + " = 0.0"] * bool(states)]
+        zero = [" = ".join(states) + " = 0.0"] * (bool(states) and not self.chain)
+        return [*lines, *zero]
 
     def _given(self) -> list[str]:
         return ["W", *["u"] * self.extra, "X", *self.initial]
 
-    def words(self, given: Sequence[str]) -> list[str]:
+    def _words(self) -> list[str]:
         """The docstring: the layout of each argument."""
         rows = ["1"] * self.model.bias + [one.upper() for one in self.model.letters[:1]]
         rows += ["X"] * (self.model.inputs > 0)
         columns = f", gates {', '.join(self.model.gates)}" if len(self.model.gates) > 1 else ""
-        lines = [
-            f'"""∂L/∂W{" and ∂L/∂u" if self.extra else ""}.  W has rows [{"; ".join(rows)}]{columns}.'
+        of = "∂L/∂W and ∂L/∂u" if self.extra else "∂L/∂W"
+        starts = f"start {', '.join(self.initial)}; " if self.initial else ""
+        if self.chain:
+            return [
+                f'"""The outputs Y, and the way back; W has rows [{"; ".join(rows)}]{columns}."""'
+            ]
+        return [
+            f'"""{of}; W has rows [{"; ".join(rows)}]{columns}, a column per state.',
+            f'X has a row per step; {starts}d_v[k] is what L has of v directly."""',
         ]
-        starts = f"; {', '.join(self.initial)} start" if self.initial else ""
-        lines += ["", f"X has a row per step{starts}; d_v[k] is ∂⁺L/∂v in step k.", '"""']
-        return lines
 
     def whole(self, name: str) -> list[str]:
         """The function of a network of one layer."""
         forward, back = self._body()
         given = [*self._given(), *self.read_names, *self.options]
         result = "return dW, du" if self.extra else "return dW"
-        body = [*self.words(given), *self._head(), *forward, *self._zeros(), *back, result]
+        body = [*self._words(), *self._head(), *forward, *self._zeros(), *back, result]
         return [f"def {name}({', '.join(given)}):", *[(INDENT + line).rstrip() for line in body]]
 
     def chained(self, name: str) -> list[str]:
         """The function of a layer of several: its outputs, and a function that goes back."""
-        self.above = self.above_inputs = True
+        self.chain = True
         forward, back = self._body()
         up = self.name(self.structure.passed_up)
         forward.append(f"{INDENT}Y.append({up})")
-        inner = [*self._zeros(), "dX = np.zeros(np.shape(X))", *back]
+        inner = [*self._zeros(), *back]
         result = "np.concatenate([dW.ravel(), du])" if self.extra else "dW"
-        given = ", ".join(["above", *self.read_names, *self.options])
-        if self.above:
-            inner.insert(0, "above = np.broadcast_to(above, np.shape(Y))")
-        body = [*self.words([]), *self._head(), "Y = []", *forward, f"def back({given}):"]
+        states = [f"from_{one}=0.0" for one in self.initial]
+        given = ", ".join(["above", *self.read_names, *self.options, *states])
+        forward[0] = "steps, Y = [], []"
+        body = [*self._words(), *self._head(), *forward, f"def back({given}):"]
         body += [INDENT + line for line in (*inner, f"return {result}, dX")]
         body.append("return Y, back")
         head = f"def {name}({', '.join(self._given())}):"
         return [head, *[(INDENT + line).rstrip() for line in body]]
+
+
+def _inside_others(structure: Structure) -> set[str]:
+    """The vectors that are only an op of another, whose δ is written inside the other's."""
+    found = set()
+    for key in structure.vectors:
+        terms = [term for term in structure.terms if term.source == key]
+        if len(terms) == 1 and isinstance(terms[0].target, str) and terms[0].block is None:
+            found.add(key)
+    return found
 
 
 def _sum(parts: Sequence[str]) -> str:
