@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from keyword import iskeyword
 from typing import Any, Final, NamedTuple
 
@@ -11,7 +11,6 @@ from ..engine.value import Value
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import (
     LATEX,
-    TEXT,
     Style,
     Text,
     accent,
@@ -19,16 +18,26 @@ from ..graph.notation import (
     latex_name,
     number,
     superscript,
-    write,
     write_number,
 )
-from ..graph.walk import depth_first
 from ..networks.bptt import Layer, backpropagate
 from ..networks.model import Model, Unrolled
-from ..program.displays import STYLES, Grid, Lines, applied, derivative, enclosed, transposed
+from ..program.displays import (
+    STYLES,
+    Grid,
+    Lines,
+    applied,
+    bracketed,
+    derivative,
+    enclosed,
+    first_that_fits,
+    symbol,
+    transposed,
+    written_out,
+)
 from ..program.formulas import ANY, Formula, Writer, primed, slope_in_words
 from ..program.numpy_source import backward_source
-from ..program.structure import Structure
+from ..program.structure import INPUT, OFFSET, STATE, Block, Structure
 from .document import Section, Sentence
 from .expressions import Expression
 
@@ -175,14 +184,18 @@ class MatrixRule:
             yield Sentence("with")
             yield Lines(*told)
         weights = [[weight.data for weight in row] for row in layer.model.weights]
-        parts = ""
+        parts: list[str | Expression] = []
         if writer.several:
-            letter = layer.model.letters[0].upper()
-            parts = f"; of W_{ANY}, U_{ANY} are the rows of {letter}, V_{ANY} those of X"
-        told = Sentence(
-            "and the weights, a row for each entry of ", Inline(writer.column()), parts, ":"
-        )
-        yield told
+            parts = ["; of ", *_listed([writer.weights(ANY)])]
+            for rows in dict.fromkeys([block.rows for block in layer.structure.blocks]):
+                words = {
+                    OFFSET: " the first is ",
+                    STATE: ", those of H are ",
+                    INPUT: ", those of X ",
+                }
+                parts += [words[rows], Inline(writer.block(Block(ANY, rows)))]
+        words = "and the weights, a row for each entry of "
+        yield Sentence(words, Inline(writer.column()), *parts, ":")
         yield self._matrix(writer, layer, weights, writer.weights_alone())
         extra = layer.model.parameters()[layer.gradient.size :]
         if extra:
@@ -227,7 +240,7 @@ class MatrixRule:
                 for k, vector in zip(self.ks, entries, strict=True):
                     for j, node in enumerate(vector, 1):
                         names[node] = writer.entry(key, j, k)
-        text, latex = [_loss_formula(self.output, names, style) for style in STYLES]
+        text, latex = [written_out(self.output, names, style) for style in STYLES]
         name = Formula("L", "L")
         value = Formula(*[write_number(self.output.data, style).text for style in STYLES])
         if text and len(text) <= LONGEST_LOSS:
@@ -256,24 +269,19 @@ class MatrixRule:
         return Grid([*fixed, *[name for name, _ in columns]], rows, len(fixed))
 
     def _copies(self) -> Iterator[Any]:
-        each: list[Any] = []
-        for writer in self.writers:
-            w = writer.weights_alone()
-            copies = [_copy(writer, k) for k in self.ks]
-            if len(copies) > 4:
-                copies = [*copies[:2], Formula("…", r"\dots"), copies[-1]]
-            each.append(Lines((copies[0], *copies[1:], w)))
         yield Sentence(
             "Every step uses the same weights. Give each step a copy of its own: the copies "
             "separate the weights from L, so their derivatives add up."
         )
-        yield from each
-        lines = []
+        lines: list[Sequence[Formula]] = []
         for writer in self.writers:
-            one = derivative(writer.weights_alone())
+            copies = [_copy(writer, k) for k in self.ks]
+            if len(copies) > 4:
+                copies = [*copies[:2], Formula("…", r"\dots"), copies[-1]]
+            lines.append((*copies, writer.weights_alone()))
             part = derivative(writer.weights_alone(0))
             total = Formula(f"Σₖ {part.text}", rf"\sum_{{k}} {part.latex}")
-            lines.append((one, total))
+            lines.append((derivative(writer.weights_alone()), total))
         yield Lines(*lines)
 
     def _recursion(self, writer: Writer, layer: Layer, place: int) -> Iterator[Any]:
@@ -432,22 +440,3 @@ def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
             else:
                 target = writer.target(term.target)
                 yield derivative(under), target + " " + transposed(delta)
-
-
-def _loss_formula(output: Value, names: Mapping[Any, Formula], style: Style) -> str:
-    """The formula of the loss in the network's numbers; nothing where it is long."""
-    written: dict[Any, Text] = {}
-    order = depth_first([output], lambda node: () if node in names else node.parents)
-    for node in order:
-        if node in names:
-            written[node] = Text(names[node][0 if style is TEXT else 1])
-        elif node.op is None:
-            name = node.name
-            shown = None if name is None else label(name) if style is TEXT else latex_name(name)
-            written[node] = write_number(node.data, style) if shown is None else Text(shown)
-        else:
-            operands = [written[parent] for parent in node.parents]
-            written[node] = write(node.op, *operands, style=style)
-        if len(written[node].text) > 4 * LONGEST_LOSS:
-            return ""
-    return written[output].text

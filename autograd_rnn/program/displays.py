@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Final
+from typing import Any, Final
 
-from ..graph.notation import LATEX, TEXT, Text, latex_name, number, write
+from ..graph.notation import (
+    LATEX,
+    TEXT,
+    Style,
+    Text,
+    label,
+    latex_name,
+    number,
+    write,
+    write_number,
+)
+from ..graph.walk import depth_first
 from ..ops.op import Op
 from .formulas import Formula
 
 WIDTH: Final = 74
+LONGEST: Final = 240  # characters of LaTeX
 STYLES: Final = (TEXT, LATEX)
 SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 BETWEEN: Final = 2  # places between the columns of a table
@@ -221,3 +233,22 @@ def symbol(name: str) -> Formula:
 def first_that_fits(*grids: Grid) -> Grid:
     """The first table that is not cut into parts, or else the last one."""
     return next((grid for grid in grids if grid.fits()), grids[-1])
+
+
+def written_out(output: Any, names: Mapping[Any, Formula], style: Style) -> str:
+    """A result as a formula of some nodes with names; nothing where that is long."""
+    written: dict[Any, Text] = {}
+    order = depth_first([output], lambda node: () if node in names else node.parents)
+    for node in order:
+        if node in names:
+            written[node] = Text(names[node][0 if style is TEXT else 1])
+        elif node.op is None:
+            name = node.name
+            shown = None if name is None else label(name) if style is TEXT else latex_name(name)
+            written[node] = write_number(node.data, style) if shown is None else Text(shown)
+        else:
+            operands = [written[parent] for parent in node.parents]
+            written[node] = write(node.op, *operands, style=style)
+        if len(written[node].text) > LONGEST:
+            return ""
+    return written[output].text
