@@ -7,9 +7,9 @@ from .data.encoding import bits, one_hot
 from .data.fasta import promoters, read_fasta, windows
 from .data.languages import Language
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
-from .derivation.derive import Derivation, derive
+from .derivation.derive import Derivation, MatrixDerivation, derive
 from .engine.check import check_gradients
-from .engine.contexts import detect_anomaly, no_grad
+from .engine.contexts import Steps, detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
 from .engine.reverse import (
     freeze,
@@ -112,6 +112,7 @@ __all__ = [
     "Language",
     "Linear",
     "Loss",
+    "MatrixDerivation",
     "Model",
     "Optimiser",
     "Page",
@@ -119,6 +120,7 @@ __all__ = [
     "RecordingError",
     "Stack",
     "StaleGraphError",
+    "Steps",
     "TrainingError",
     "Unrolled",
     "Value",

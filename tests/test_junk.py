@@ -45,6 +45,7 @@ from autograd_rnn import (
     Optimiser,
     Program,
     Stack,
+    Steps,
     Unrolled,
     Value,
     adding,
@@ -255,6 +256,7 @@ def instances() -> dict[str, object]:
         "Stack": Stack([GRU.random(1, 1), Linear.random(1, 1)]),
         "Dataset": Dataset([[1], [0], [1, 0]], [1, 0, 1], symbols=["1", "0", "10"]),
         "Language": tomita(4),
+        "Steps": Steps(),
     }
 
 
@@ -347,6 +349,8 @@ def correct_calls() -> dict[str, Call]:
         ),
         "Adam.step": call(made["Adam"].step, [x], [0.5]),
         "Adam.updated": call(made["Adam"].updated, np.array([2.0]), np.array([0.5])),
+        "Steps": call(Steps),
+        "Steps.step": call(Steps().step, 1),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps, run.cuts),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),

@@ -146,8 +146,9 @@ def draw_network(
         )
     if not has_neurons(run):
         raise ArgumentValueError(
-            "run has more to a state than one neuron (gates, or layers over layers), and only an "
-            "RNN is drawn by its neurons: choose draw(..., detail='neuron') or detail='step'."
+            "run has more to a state than one neuron (gates, or layers over layers), or is a loop "
+            "of one's own, and only an RNN is drawn by its neurons: choose "
+            "draw(..., detail='neuron') or detail='step'."
         )
     paper = as_paper(width)
     columns, right = _Columns(run, theme, named_inputs(run.rnn, inputs)), RADIUS

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ...errors import ArgumentValueError
 from ...graph.copies import Copy
 from ...graph.notation import is_not_finite, label
-from ...graph.quantities import write_inside
+from ...graph.quantities import called, write_inside
 from .. import html_labels as html
 from ..graph_view import LEGEND, LONGEST_EXPRESSION, DrawnRun, badge
 from ..theme import Theme
@@ -37,8 +37,9 @@ class View(Neurons):
     def output_name(self) -> str:
         """What the output is called."""
         node = self.output
-        if node.name is not None:
-            return label(node.name)
+        given = called(node)
+        if given is not None:
+            return label(given)
         return "L" if self.is_loss else self.texts[node].text
 
     def told(self) -> str:

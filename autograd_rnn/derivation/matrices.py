@@ -1,0 +1,442 @@
+"""∂L/∂W by matrices: the recursion of δ, tables of its numbers, and a term per step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from keyword import iskeyword
+from typing import Any, Final, NamedTuple
+
+from ..arguments import as_text, many, shown
+from ..engine.value import Value
+from ..errors import ArgumentValueError, GraphTooLarge
+from ..graph.notation import (
+    LATEX,
+    Style,
+    Text,
+    accent,
+    label,
+    latex_name,
+    number,
+    superscript,
+    write_number,
+)
+from ..networks.bptt import Layer, backpropagate
+from ..networks.model import Model, Unrolled
+from ..program.displays import (
+    STYLES,
+    Grid,
+    Lines,
+    applied,
+    bracketed,
+    derivative,
+    enclosed,
+    first_that_fits,
+    symbol,
+    transposed,
+    written_out,
+)
+from ..program.formulas import ANY, Formula, Writer, primed, slope_in_words
+from ..program.numpy_source import backward_source
+from ..program.structure import INPUT, OFFSET, STATE, Block, Structure
+from .document import Section, Sentence
+from .expressions import Expression
+
+MOST_ROWS: Final = 400  # of all tables
+LONGEST_LOSS: Final = 60
+
+
+class StepTerm(NamedTuple):
+    """What a step adds to ∂L/∂W of a layer: a matrix of the shape of its weights."""
+
+    name: str
+    layer: int
+    k: int
+    grad: tuple[tuple[float, ...], ...]
+
+
+class MatrixRule:
+    """The sections of ∂L/∂W of a model, layer by layer, with its value and its terms."""
+
+    def __init__(self, output: Value, model: Model, run: Unrolled) -> None:
+        self.output, self.run = output, run
+        self.layers = backpropagate(output, model, run)
+        several = len(self.layers) > 1
+        self.writers = [
+            Writer(layer.structure, place if several else None)
+            for place, layer in enumerate(self.layers, 1)
+        ]
+        self.ks = [step.k for step in run.steps]
+        rows = sum(
+            [len(self.ks) * (layer.model.outputs + len(layer.gradient)) for layer in self.layers]
+        )
+        if rows > MOST_ROWS:
+            raise GraphTooLarge(
+                f"the derivation would have tables of {rows} rows, more than {MOST_ROWS}: derive a "
+                f"shorter run, or a smaller network."
+            )
+        for place, (writer, layer) in enumerate(zip(self.writers, self.layers, strict=True)):
+            writer.read = frozenset([key for key, part in layer.direct.items() if part.any()])
+            if place + 1 < len(self.layers):
+                writer.above = tuple(self.writers[place + 1].into_x())
+        self.value = [entry for layer in self.layers for entry in layer.flat()]
+        self.title = "∂L/∂W"
+
+    def source(self, name: str) -> str:
+        """The backward pass as the source of a NumPy function."""
+        as_text(name, "name")
+        if not (name.isidentifier() and not iskeyword(name)):
+            raise ArgumentValueError(
+                f"name must be an identifier, such as 'backward', not {shown(name)}."
+            )
+        layers = [(w.structure, w.read) for w in self.writers]
+        weights = any(layer.direct_weights.any() for layer in self.layers)
+        return backward_source(name, layers, cuts=bool(self.run.cuts), weights=weights)
+
+    def arguments(self) -> dict[str, Any]:
+        """What that function takes for this run, by name."""
+        import numpy as np
+
+        found: dict[str, Any] = {"X": self.layers[0].x.copy()}
+        for place, (writer, layer) in enumerate(zip(self.writers, self.layers, strict=True), 1):
+            end = str(place) if len(self.layers) > 1 else ""
+            model = layer.model
+            found[f"W{end}"] = np.array([[w.data for w in row] for row in model.weights])
+            if layer.extra.size:
+                found[f"u{end}"] = np.array(
+                    [w.data for w in model.parameters()][-layer.extra.size :]
+                )
+            found |= {f"{letter}{end}": array[0] for letter, array in layer.before.items()}
+            for key in writer.read:
+                name = key.replace("pi", "π", 1) if key.startswith("pi") else key
+                found[f"d_{name}{end}"] = layer.direct[key]
+        if self.run.cuts:
+            found["cuts"] = self.run.cuts
+        if any(layer.direct_weights.any() for layer in self.layers):
+            found["d_W"] = self.layers[0].direct_weights
+        return found
+
+    def terms(self) -> Iterator[StepTerm]:
+        """What each step adds, the first layer first."""
+        for place, layer in enumerate(self.layers, 1):
+            for k, term in zip(self.ks, layer.terms, strict=True):
+                rows = tuple([tuple(row) for row in term.tolist()])
+                yield StepTerm(accent("W", k), place, k, rows)
+
+    def sections(self) -> list[Section]:
+        """The steps of the derivation; what goes back does so from the last layer down."""
+        pairs = list(zip(self.writers, self.layers, strict=True))
+        network: list[Any] = []
+        forward: list[Any] = []
+        for place, (writer, layer) in enumerate(pairs):
+            network += [*self._title(place), *self._network(writer, layer, place)]
+            forward += [*self._title(place), self._forward(writer, layer)]
+        network += self._loss()
+        back: list[Any] = []
+        tables: list[Any] = []
+        added: list[Any] = []
+        for place, (writer, layer) in reversed(list(enumerate(pairs))):
+            back += [*self._title(place), *self._recursion(writer, layer, place)]
+            tables += [*self._title(place), self._deltas(writer, layer)]
+        for place, (writer, layer) in enumerate(pairs):
+            added += [
+                *self._title(place),
+                *self._added(writer, layer),
+                *self._result(writer, layer),
+            ]
+        added.append(Sentence("Each number equals that of a sweep over the graph of all numbers."))
+        return [
+            Section("The network", network),
+            Section("The forward pass", forward),
+            Section("The copies of the weights", self._copies()),
+            Section("Backpropagation through time", back),
+            Section("The numbers, from the last step to the first", tables),
+            Section("What each step adds, and the gradient", added),
+        ]
+
+    def _title(self, place: int) -> list[Any]:
+        if len(self.layers) == 1:
+            return []
+        model = self.layers[place].model
+        size = many(model.outputs, "state" if model.states else "output")
+        return [Sentence(f"Layer {place + 1}, {type(model).__name__} of {size}:")]
+
+    def _network(self, writer: Writer, layer: Layer, place: int) -> Iterator[Any]:
+        lines = writer.definitions()
+        if place:
+            below = self.writers[place - 1]
+            lines.insert(0, (writer.x(), below.named(below.structure.passed_up)))
+        yield Lines(*lines)
+        ops = dict.fromkeys(
+            [s.of.op for s in layer.structure.activations().values()]
+            + [f.of.op for t in layer.structure.terms for f in t.factors if hasattr(f, "of")]
+        )
+        told: list[Sequence[Formula]] = []
+        pi = Formula("π", r"\pi")
+        for op in ops:
+            if op.arity != 1:
+                continue
+            slope = slope_in_words(op, writer)
+            if op is writer.a:
+                told.append((applied(writer.called(op), pi), applied(op, pi)))
+            if slope is not None:
+                told.append((primed(writer.called(op)) + enclosed(pi), slope))
+        if told:
+            yield Sentence("with")
+            yield Lines(*told)
+        weights = [[weight.data for weight in row] for row in layer.model.weights]
+        parts: list[str | Expression] = []
+        if writer.several:
+            parts = ["; of ", *_listed([writer.weights(ANY)])]
+            for rows in dict.fromkeys([block.rows for block in layer.structure.blocks]):
+                words = {
+                    OFFSET: " the first is ",
+                    STATE: ", those of H are ",
+                    INPUT: ", those of X ",
+                }
+                parts += [words[rows], Inline(writer.block(Block(ANY, rows)))]
+        words = "and the weights, a row for each entry of "
+        yield Sentence(words, Inline(writer.column()), *parts, ":")
+        yield self._matrix(writer, layer, weights, writer.weights_alone())
+        extra = layer.model.parameters()[layer.gradient.size :]
+        if extra:
+            yield Lines((writer.extra(), bracketed([weight.data for weight in extra])))
+
+    def _matrix(self, writer: Writer, layer: Layer, numbers: Any, corner: Formula) -> Grid:
+        """A matrix of the shape of the weights, a row per operand; of several gates, transposed."""
+        if writer.several:
+            rows = [
+                [name.text, *map(number, row)]
+                for name, row in zip(_columns_of(layer), zip(*numbers, strict=True), strict=True)
+            ]
+            head = [symbol(name) for name in _rows_of(layer)]
+            return Grid([transposed(corner), *head], rows, 1)
+        rows = [
+            [name, *map(number, row)] for name, row in zip(_rows_of(layer), numbers, strict=True)
+        ]
+        return Grid([corner, *_columns_of(layer)], rows, 1)
+
+    def _outer(self, writer: Writer, layer: Layer, t: int) -> Grid:
+        """What a step adds: the column of operands, the row of δ, and their product."""
+        model = layer.model
+        operands = [1.0] * model.bias
+        for letter in model.letters[:1]:
+            operands += layer.before[letter][t].tolist()
+        operands += layer.x[t].tolist()
+        rows = [
+            [name, number(operand), *map(number, row)]
+            for name, operand, row in zip(_rows_of(layer), operands, layer.terms[t], strict=True)
+        ]
+        sources = _sources(layer.structure)
+        if sources is not None:
+            deltas = [number(x) for key in sources for x in layer.delta[key][t].tolist()]
+            rows.insert(0, ["δ", "", *deltas])
+        corner = derivative(_copy(writer, self.ks[t]))
+        return Grid([corner, Formula("", ""), *_columns_of(layer)], rows, 2)
+
+    def _loss(self) -> Iterator[Any]:
+        names: dict[Any, Formula] = {}
+        for writer, layer in zip(self.writers, self.layers, strict=True):
+            for key, entries in layer.nodes.items():
+                for k, vector in zip(self.ks, entries, strict=True):
+                    for j, node in enumerate(vector, 1):
+                        names[node] = writer.entry(key, j, k)
+        text, latex = [written_out(self.output, names, style) for style in STYLES]
+        name = Formula("L", "L")
+        value = Formula(*[write_number(self.output.data, style).text for style in STYLES])
+        if text and len(text) <= LONGEST_LOSS:
+            yield Lines((name, Formula(text, latex), value))
+        else:
+            yield Lines((name, value))
+
+    def _forward(self, writer: Writer, layer: Layer) -> Grid:
+        columns = [(writer.named(key, None), layer.values[key]) for key in layer.structure.vectors]
+        sums = [key.startswith("pi_") for key in layer.structure.vectors]
+        short = [column for column, is_sum in zip(columns, sums, strict=True) if not is_sum]
+        return first_that_fits(self._by_step(layer, columns), self._by_step(layer, short))
+
+    def _by_step(
+        self, layer: Layer, columns: Sequence[tuple[Formula, Any]], back: bool = False
+    ) -> Grid:
+        """A row for each step and entry, with the entries of some vectors."""
+        size = layer.model.outputs
+        fixed = [Formula("k", "k"), *[Formula("j", "j")] * (size > 1)]
+        rows = []
+        order = list(enumerate(self.ks))
+        for t, k in reversed(order) if back else order:
+            for j in range(size):
+                place = [str(k) if j == 0 else "", *[str(j + 1)] * (size > 1)]
+                rows.append([*place, *[number(float(array[t][j])) for _, array in columns]])
+        return Grid([*fixed, *[name for name, _ in columns]], rows, len(fixed))
+
+    def _copies(self) -> Iterator[Any]:
+        yield Sentence(
+            "Every step uses the same weights. Give each step a copy of its own: the copies "
+            "separate the weights from L, so their derivatives add up."
+        )
+        lines: list[Sequence[Formula]] = []
+        for writer in self.writers:
+            copies = [_copy(writer, k) for k in self.ks]
+            if len(copies) > 4:
+                copies = [*copies[:2], Formula("…", r"\dots"), copies[-1]]
+            lines.append((*copies, writer.weights_alone()))
+            part = derivative(writer.weights_alone(0))
+            total = Formula(f"Σₖ {part.text}", rf"\sum_{{k}} {part.latex}")
+            lines.append((derivative(writer.weights_alone()), total))
+        yield Lines(*lines)
+
+    def _recursion(self, writer: Writer, layer: Layer, place: int) -> Iterator[Any]:
+        lines = []
+        for key in writer.shown():
+            above = writer.above if key == layer.structure.passed_up else ()
+            lines.append((writer.delta(key), writer.backward(key, above, key in writer.read)))
+        shown = [key for key in writer.shown() if not key.startswith("pi_")]
+        if len(shown) < len(writer.shown()):
+            shown.append(f"pi_{ANY}")
+        deltas = [writer.delta(key) + " = " + derivative(writer.named(key)) for key in shown]
+        yield Sentence("With ", *_listed(deltas), ":")
+        yield Lines(*lines)
+        if layer.model.letters:
+            yield Sentence("from the last step to the first; what would come after it is 0.")
+            if self.run.cuts:
+                steps = ", ".join(map(str, sorted(self.run.cuts)))
+                yield Sentence(
+                    f"Truncated: the state that step {steps} takes counts as a constant, so "
+                    f"nothing of a later step is added in the step before."
+                )
+        if writer.above:
+            yield Sentence(f"The terms with the weights of layer {place + 2} come down from there.")
+        yield Sentence("A step's part of the gradient is a column times a row:")
+        yield Lines(*_outer_products(writer))
+
+    def _deltas(self, writer: Writer, layer: Layer) -> Grid:
+        slopes = []
+        for key, array in layer.slopes.items():
+            name = primed(writer.called(layer.structure.activations()[key].of.op))
+            slopes.append((name + enclosed(writer.named(key, None)), array))
+        read = [key for key in layer.structure.vectors if key in writer.read]
+        direct = [(writer.direct(key, None), layer.direct[key]) for key in read]
+        shown = writer.shown()
+        deltas = [(writer.delta(key, None), layer.delta[key]) for key in shown]
+        others = [one for one, key in zip(deltas, shown, strict=True) if not key.startswith("pi_")]
+        candidates = ([*slopes, *direct, *deltas], [*direct, *deltas], [*direct, *others])
+        return first_that_fits(*[self._by_step(layer, one, back=True) for one in candidates])
+
+    def _added(self, writer: Writer, layer: Layer) -> Iterator[Any]:
+        if writer.several:
+            yield self._ledger(writer, layer)
+            return
+        for t in range(len(self.ks)):
+            yield self._outer(writer, layer, t)
+
+    def _ledger(self, writer: Writer, layer: Layer) -> Grid:
+        """Of several gates: a row for each step and column of the weights, and at last the sums."""
+        names = [name.text for name in _columns_of(layer)]
+        operands = _rows_of(layer)
+        rows = []
+        for k, term in [*zip(map(str, self.ks), layer.terms, strict=True), ("Σ", layer.gradient)]:
+            for place, (name, row) in enumerate(zip(names, term.T, strict=True)):
+                rows.append([k if place == 0 else "", name, *map(number, row)])
+            extra = layer.extra if k == "Σ" else layer.extra_terms[self.ks.index(int(k))]
+            for j, entry in enumerate(extra, 1):
+                name = label(f"u_{j}") if len(extra) > 1 else "u"
+                rows.append(["", name, number(entry), *[""] * (len(operands) - 1)])
+        head = [Formula("k", "k"), Formula("", "")]
+        return Grid([*head, *[symbol(name) for name in operands]], rows, 2)
+
+    def _result(self, writer: Writer, layer: Layer) -> Iterator[Any]:
+        whole = writer.weights_alone()
+        if layer.direct_weights.any():
+            yield Sentence("The loss uses weights directly, too, which adds:")
+            yield self._matrix(writer, layer, layer.direct_weights, derivative(whole, "⁺", "^{+}"))
+        if writer.several:
+            yield Sentence("The sums, in the rows Σ, are ", Inline(derivative(whole)), ".")
+            return
+        yield self._matrix(writer, layer, layer.gradient, derivative(whole))
+        if layer.extra.size:
+            yield Lines((derivative(writer.extra()), bracketed(layer.extra.tolist())))
+
+
+# --- words and names ------------------------------------------------------------------------------
+
+
+class Inline(Expression):
+    """A formula within a sentence."""
+
+    def __init__(self, formula: Formula) -> None:
+        self.formula, self.value = formula, 0.0
+
+    def write(self, style: Style, numbers: bool = False) -> Text:
+        return Text(self.formula.latex if style is LATEX else self.formula.text)
+
+
+def _listed(formulas: Sequence[Formula]) -> list[str | Expression]:
+    """Formulas with commas between them."""
+    parts: list[str | Expression] = []
+    for formula in formulas:
+        parts += [*([", "] if parts else []), Inline(formula)]
+    return parts
+
+
+def _copy(writer: Writer, k: int, letter: str = "W") -> Formula:
+    """The copy of the weights in step k."""
+    layer = "" if writer.layer is None else str(superscript(str(writer.layer)))
+    copy = accent(letter, k)
+    if not layer:
+        return Formula(copy, latex_name(copy))
+    latex = f"{letter}^{{{writer.layer}({k})}}"
+    return Formula(f"{letter}{layer}{superscript(f'({k})')}", latex)
+
+
+def _rows_of(layer: Layer) -> list[str]:
+    """What each row of the weights multiplies: 1, a state or an input."""
+    model = layer.model
+    names = ["1"] * model.bias
+    letters = [key.upper() for key in model.letters[:1]]
+    for letter, size in (*[(letter, model.states) for letter in letters], ("X", model.inputs)):
+        names += [label(f"{letter}_{i}" if size > 1 else letter) for i in range(1, size + 1)]
+    return names
+
+
+def _columns_of(layer: Layer) -> list[Formula]:
+    """The names of the columns of the weights: gates, and the numbers of states."""
+    size, gates = layer.model.outputs, layer.model.gates
+    if len(gates) == 1:
+        return [
+            Formula(f"{j}", f"{j}") if size > 1 else Formula("", "") for j in range(1, size + 1)
+        ]
+    below = [f"_{j}" if size > 1 else "" for j in range(1, size + 1)]
+    return [Formula(label(gate + j), gate + j) for gate in gates for j in below]
+
+
+def _sources(structure: Structure) -> list[str] | None:
+    """The vectors whose δ each gate's columns are multiplied by; None where rows of it differ."""
+    found = []
+    for gate in structure.model.gates:
+        terms = [t for t in structure.terms if t.block is not None and t.block.gate == gate]
+        plain = all(not t.factors and t.coefficient == 1.0 for t in terms)
+        own = {t.target for t in terms if isinstance(t.target, str)}
+        if len({t.source for t in terms}) != 1 or not plain or own:
+            return None
+        found.append(terms[0].source)
+    return found
+
+
+def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
+    """∂L/∂W⁽ᵏ⁾ = [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾] δ⁽ᵏ⁾ᵀ, by gates, and by blocks where these have other δ."""
+    structure = writer.structure
+    sources = _sources(structure)
+    if sources is not None:
+        gate, source = structure.model.gates[0], sources[0]
+        if writer.several:
+            gate, source = ANY, f"pi_{ANY}"
+        delta = transposed(writer.delta(source))
+        yield derivative(writer.weights(gate, 0)), writer.column() + " " + delta
+        return
+    for term in structure.terms:
+        if term.block is not None:
+            under, delta = writer.block(term.block, 0), writer.weighted(term)
+            if term.target is None:
+                yield derivative(under), delta
+            else:
+                target = writer.target(term.target)
+                yield derivative(under), target + " " + transposed(delta)
