@@ -84,6 +84,7 @@ from .pictures.draw import draw
 from .pictures.drawing import Drawing
 from .pictures.network import draw_network, draw_weights
 from .pictures.play.page import Page, play
+from .pictures.unrolled.flow import draw_flow
 from .program.program import Program
 from .program.recorder import record
 from .training.fit import fit
@@ -151,6 +152,7 @@ __all__ = [
     "dot",
     "draw",
     "draw_cell",
+    "draw_flow",
     "draw_network",
     "draw_weights",
     "equal",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, as_name
 from ..errors import ArgumentValueError, GraphTooLarge
@@ -18,7 +18,11 @@ from .paper import Paper, as_paper
 from .theme import Theme, as_theme
 from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
 from .unrolled.cards import draw_cards
+from .unrolled.matrix import draw_matrices
 from .unrolled.neurons import layers_of
+
+if TYPE_CHECKING:
+    from ..networks.model import Model
 
 MOST_NODES: Final = 300
 MOST_READ: Final = 100_000
@@ -147,7 +151,7 @@ def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
 def draw(
     output: DrawnNode,
     *,
-    focus: Node | Sequence[Node] | None = None,
+    focus: Node | Sequence[Node] | Model | None = None,
     run: DrawnRun | None = None,
     detail: str = "auto",
     edges: str | None = None,
@@ -163,10 +167,11 @@ def draw(
 
     With `focus`, a weight or several, their copies are drawn apart, one per use, as the set that
     separates them from the output, and what does not depend on them is folded into constants
-    (panels 10-12).  With `run`, the unrolled network or the `Steps` of a loop, each step has a
-    panel.  Gradients are ∂output/∂node, shown as `–` as long as no `backward` has reached the output.  All is as the
-    graph was computed; a leaf that was assigned since shows `3 → 2.4`, or `? → 2.4` where nothing
-    tells what it was, and so does one that may have been assigned.
+    (panels 10-12); with a model, W and its copies are matrices, and each step adds an outer product
+    to ∂output/∂W.  With `run`, the unrolled network or the `Steps` of a loop, each step has a
+    panel.  Gradients are ∂output/∂node, shown as `–` as long as no `backward` has reached the
+    output.  All is as the graph was computed; a leaf that was assigned since shows `3 → 2.4`, or
+    `? → 2.4` where nothing tells what it was, and so does one that may have been assigned.
 
     `detail` is "scalar", a box for each number; "neuron", a box for each neuron of each step, or
     "step", a card for each step, which need `run`; "auto" is the most detailed that has room and
@@ -189,6 +194,9 @@ def draw(
     >>> draw(w * w + 1, focus=w)
     <Drawing: w·w + 1 = 10, 5 boxes, 2 copies of w>
     """
+    if hasattr(focus, "parameters"):
+        asked = {"edges": edges is not None, "detail": detail != "auto", "precision": precision}
+        return _draw_model(output, focus, run, asked, theme, width, title)
     weights = check_graph(output, focus, run, title, max_nodes)
     colours = as_theme(theme)
     if edges is not None:
@@ -214,6 +222,26 @@ def draw(
             if len(view.boxes) <= MOST_UNFOLDED:
                 drawing.inside = draw_view(view, colours)
         return drawing
+
+
+def _draw_model(
+    output: Any, model: Any, run: Any, asked: dict[str, Any], theme: str, width: Any, title: Any
+) -> Drawing:
+    """The picture of a model's weights as matrices."""
+    check_node(output, "output")
+    check_run(run)
+    if run is None:
+        raise ArgumentValueError("focus=, a model, needs run=, the model unrolled.")
+    for name, given in asked.items():
+        if given:
+            raise ArgumentValueError(
+                f"the picture of a whole model cannot show {name}=: leave it out, or focus on one "
+                f"weight, as in focus=model.parameters()[0]."
+            )
+    paper = as_paper(width)
+    return paper.fit(
+        draw_matrices(output, model, run, as_theme(theme), as_name(title, "title"), paper.room)
+    )
 
 
 def check_graph(output: Any, focus: Any, run: Any, title: Any, max_nodes: Any) -> list[Any]:
