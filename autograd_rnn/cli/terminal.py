@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
 LONGEST_SHOWN: Final = 44
@@ -15,6 +19,23 @@ LONGEST_SHOWN: Final = 44
 def windowed(title: str, window: int | None) -> str:
     """The title of a table of records, with how they were cut."""
     return f"{title}, {'whole records' if window is None else f'windows of {window}'}"
+
+
+@contextmanager
+def progress_of_bytes(path: Path) -> Iterator[Callable[[int], object]]:
+    """A bar on the error stream, if that is a terminal, of the bytes of a file that are read.
+
+    How much there is to read is not known of standard input, and of what is packed.
+    """
+    packed = str(path) == "-" or path.suffix == ".gz"
+    stderr = Console(stderr=True)
+    columns = BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(
+        *columns, console=stderr, transient=True, disable=not stderr.is_terminal
+    ) as progress:
+        size = None if packed or not path.is_file() else path.stat().st_size
+        bar = progress.add_task("Reading", total=size)
+        yield lambda read: progress.advance(bar, read)
 
 
 def percent(part: int, whole: int) -> str:
