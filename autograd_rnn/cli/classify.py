@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,12 +22,12 @@ from .terminal import (
     complain,
     make_table,
     percent,
+    print_json,
     print_table,
     progress_of_bytes,
     shorten,
     windowed,
 )
-
 
 # Windows shorter than this go through arrays, many side by side.
 SHORT: Final = 4096
@@ -167,7 +166,7 @@ def classify(
         agree, content, table, remarks = _classify_sequences(family, sequences or [])
     if as_json:
         about = {"base": family.base, "at_least": at_least, **content, "agree": agree}
-        print(json.dumps(about, indent=2))
+        print_json(about)
     else:
         print_table(table, *remarks)
     if not agree:

@@ -33,7 +33,7 @@ def test_an_interruption_is_no_traceback(run: Runner, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(classify, "in_family", interrupt)
     result = run("classify", "GGG")
-    assert (result.code, result.err) == (130, "")
+    assert (result.code, result.err) == (130, "autograd-rnn: interrupted.\n")
 
 
 def test_no_command_shows_the_help(run: Runner) -> None:
