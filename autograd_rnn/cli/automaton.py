@@ -1,4 +1,4 @@
-"""A network with finitely many states as a table: it reads a genome as fast as the disk gives it."""
+"""A network with finitely many states as a table, which reads genomes fast."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Family:
 
 
 class Reading:
-    """A record that is read in pieces: the verdicts so far, and the window that is not yet whole."""
+    """A record that is read in pieces: the verdicts so far, and the window not yet whole."""
 
     def __init__(self, family: Family, name: str, window: int | None) -> None:
         self.family, self.window = family, window
@@ -91,7 +91,7 @@ class Reading:
             if self.window is not None:
                 end = min(end, start + self.window - self.read)
             self.state = self.family.automaton.after(letters, self.state, start, end)
-            # The lecture's program says that a sequence is in the family once it has counted enough.
+            # The lecture's program says yes once it has counted enough.
             self.count += letters.count(self.family.base, start, end)
             if not self.ambiguous:
                 self.ambiguous = any(letters.find(x, start, end) >= 0 for x in AMBIGUOUS)

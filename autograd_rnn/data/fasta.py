@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import zlib
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
-from typing import BinaryIO, Final, NamedTuple, TypeAlias
+from typing import BinaryIO, Final, NamedTuple, TypeAlias, cast
 
 from ..arguments import as_integer
 from ..errors import ArgumentTypeError, ArgumentValueError, FastaError
@@ -202,15 +203,11 @@ def _next_line_with_a_mark(block: bytes, place: int) -> int:
 def _blocks(path: Source, file: object) -> Iterator[bytes]:
     """The bytes of a file, unpacked, in blocks whose lines end with a line feed."""
     with ExitStack() as stack:
-        # Another file than one with `read` has to be opened, and closed again.
-        source = path if hasattr(path, "read") else stack.enter_context(Path(path).open("rb"))
-        start = source.read(2)
+        source: io.BufferedReader | gzip.GzipFile = _opened(path, stack)
+        if source.peek(2).startswith(b"\x1f\x8b"):
+            source = stack.enter_context(gzip.GzipFile(fileobj=source, mode="rb"))
         try:
-            if start == b"\x1f\x8b":
-                source = stack.enter_context(gzip.GzipFile(fileobj=_Joined(start, source)))
-                start = b""
-            start += source.read(max(3 - len(start), 0))
-            block = start.removeprefix(b"\xef\xbb\xbf")
+            block = source.read(3).removeprefix(b"\xef\xbb\xbf")
             ended = b""
             while True:
                 more = source.read(BLOCK)
@@ -226,15 +223,15 @@ def _blocks(path: Source, file: object) -> Iterator[bytes]:
             raise FastaError(f"{file}: the gzip data is damaged ({error}).") from None
 
 
-class _Joined:
-    """A file that begins with bytes that have been read from it already."""
-
-    def __init__(self, start: bytes, file: BinaryIO) -> None:
-        self.start, self.file = start, file
-
-    def read(self, size: int = -1) -> bytes:
-        start, self.start = self.start, b""
-        return start or self.file.read(size)
+def _opened(path: Source, stack: ExitStack) -> io.BufferedReader:
+    """A file that can be looked into; the stack closes it if it was not open before."""
+    if isinstance(path, str | os.PathLike):
+        return stack.enter_context(Path(path).open("rb"))
+    if isinstance(path, io.BufferedReader):
+        return path
+    reader = io.BufferedReader(cast(io.RawIOBase, path))
+    stack.callback(reader.detach)  # else the caller's file would be closed with it
+    return reader
 
 
 def _decoded(content: bytes) -> str:

@@ -5,6 +5,7 @@ import io
 import re
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -77,9 +78,11 @@ def read_by_lines(content: bytes) -> list[Record]:
         if line.startswith(">"):
             records.append(Record(line[1:].strip() or f"record {len(records) + 1}", ""))
         elif not line.startswith(";") and (letters := re.sub(r"\s", "", line).upper()):
-            assert records and set(letters) <= set("ACGT")
+            assert records
+            assert set(letters) <= set("ACGT")
             records[-1] = Record(records[-1].name, records[-1].sequence + letters)
-    assert records and all(sequence for _, sequence in records)
+    assert records
+    assert all(sequence for _, sequence in records)
     return records
 
 
@@ -110,21 +113,27 @@ class Endless(io.RawIOBase):
     """A file of so many megabytes, all alike, none of them on disk."""
 
     def __init__(self, start: bytes, byte: bytes, megabytes: int) -> None:
-        self.start, self.block, self.left = start, byte * (1 << 20), megabytes
+        self.start, self.byte, self.left = start, byte, megabytes << 20
 
-    def read(self, size: int = -1) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
         if self.start:
-            found, self.start = self.start[:size], self.start[size:]
-            return found
-        self.left -= 1
-        return self.block if self.left >= 0 else b""
+            size = len(self.start)
+            buffer[:size], self.start = self.start, b""
+            return size
+        size = min(len(buffer), self.left)
+        buffer[:size] = self.byte * size
+        self.left -= size
+        return size
 
 
 @pytest.mark.parametrize("byte", [b"\n", b"A", b" ", b"\r"])
 def test_memory_is_bounded_whatever_the_lines(byte: bytes) -> None:
     tracemalloc.start()
     try:
-        for piece in read_pieces(Endless(b">x\nA", byte, 100)):  # type: ignore[arg-type]
+        for piece in read_pieces(Endless(b">x\nA", byte, 100)):
             assert piece.record == 0
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
