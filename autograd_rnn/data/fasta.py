@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
-from typing import BinaryIO, Final, NamedTuple, TypeAlias, cast
+from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias, cast
 
 from ..arguments import as_integer
 from ..errors import ArgumentTypeError, ArgumentValueError, FastaError
@@ -229,7 +229,7 @@ def _opened(path: Source, stack: ExitStack) -> io.BufferedReader:
         return stack.enter_context(Path(path).open("rb"))
     if isinstance(path, io.BufferedReader):
         return path
-    reader = io.BufferedReader(cast(io.RawIOBase, path))
+    reader = io.BufferedReader(cast(Any, path))
     stack.callback(reader.detach)  # else the caller's file would be closed with it
     return reader
 
