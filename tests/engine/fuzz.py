@@ -92,7 +92,7 @@ class Fuzzer:
                 lambda: delattr(value, name),
                 lambda: copy.copy(value),
                 lambda: copy.deepcopy(arguments),
-                lambda: pickle.loads(pickle.dumps(value)),  # noqa: S301 - its own
+                lambda: pickle.loads(pickle.dumps(value)),
                 lambda: Value.__new__(Value),
                 lambda: object.__new__(Value),
                 lambda: object.__reduce_ex__(value, self.random.randrange(6)),
@@ -169,5 +169,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    __name__ = "tests.engine.fuzz"  # noqa: A001 - for the processes
+    __name__ = "tests.engine.fuzz"
     main()

@@ -9,6 +9,9 @@ from autograd_rnn import compiled
 from .fuzz import Fuzzer, in_processes
 
 
+pytestmark = pytest.mark.skipif(not compiled, reason="plain Python hides nothing: only compiled")
+
+
 def test_some_random_calls() -> None:
     Fuzzer(seed=1).run(3_000)
 
