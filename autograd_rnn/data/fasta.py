@@ -101,6 +101,12 @@ def read_pieces(
     unpacked, have been read since it was told last.  Errors as in `read_fasta`, but those of a
     record come after its pieces.
     """
+    if not isinstance(path, str | os.PathLike) and (
+        not hasattr(path, "read") or isinstance(path, io.TextIOBase)
+    ):
+        raise ArgumentTypeError(
+            f"path must be a path, or a file open for reading bytes, not {type(path).__name__}."
+        )
     if not isinstance(alphabet, str):
         raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
     as_integer(most_bases, "most_bases", least=1)
