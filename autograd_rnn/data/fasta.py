@@ -101,9 +101,7 @@ def read_pieces(
     unpacked, have been read since it was told last.  Errors as in `read_fasta`, but those of a
     record come after its pieces.
     """
-    if not isinstance(path, str | os.PathLike) and (
-        not hasattr(path, "read") or isinstance(path, io.TextIOBase)
-    ):
+    if not isinstance(path, str | os.PathLike) and not hasattr(path, "readinto"):
         raise ArgumentTypeError(
             f"path must be a path, or a file open for reading bytes, not {type(path).__name__}."
         )
