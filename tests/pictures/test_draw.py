@@ -141,3 +141,36 @@ def test_a_kind_of_picture_is_added_from_outside(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ValueError, match=r"choose one of auto, scalar, neuron, step, number"):
         draw(x * 1, detail="numbers")
     assert draw(x * 1).summary == "x·1 = 0.3333, 2 boxes"  # auto takes it only where it suits
+
+
+# --- size ----------------------------------------------------------------------------------------
+
+
+def test_a_graph_that_is_too_large_is_refused_before_it_is_read() -> None:
+    w = Value(1.0, "w")
+    y = Value(0.0)
+    for _ in range(60_000):
+        y = y + w * w
+    with pytest.raises(GraphTooLarge, match=r"more than 100,000 nodes.*copies\(\) and gradients\("):
+        draw(y, focus=w)
+
+
+def test_long_names_are_cut_and_whole_in_the_tooltip() -> None:
+    x = Value(2.0, "a" * 3000)
+    drawing = draw(x * 3, focus=x)
+    assert max(map(len, texts(drawing.svg()))) <= 100
+    assert "a" * 3000 in drawing.svg()
+
+
+def test_a_leaf_of_a_large_graph_stands_beside_each_use() -> None:
+    def chain(count: int) -> Value:
+        x = [Value(0.1 * i, f"x_{i}") for i in range(1, 13)]
+        y = x[0]
+        for k in range(count):
+            y = y * x[7 * k % 12] + x[k % 12]
+        return y
+
+    small, large = draw(chain(5)), draw(chain(40))
+    assert len({name for name, _, _ in boxes(small, "parameter")}) == len(boxes(small, "parameter"))
+    assert len(boxes(large, "parameter")) == 81
+    assert "nslimit" in large.dot

@@ -93,3 +93,12 @@ def test_jupyter_shows_a_wide_picture_whole_and_a_small_one_in_its_size() -> Non
     assert shown.get("width") is None
     assert shown.get("viewBox")
     assert small._repr_mimebundle_()["image/svg+xml"] == small.svg()
+
+
+def test_a_light_picture_stays_light_and_auto_follows_the_screen() -> None:
+    x = Value(1) * 2
+    for theme, follows in [("auto", True), ("light", False), ("dark", False)]:
+        drawing = draw(x, theme=theme)
+        assert ("prefers-color-scheme" in drawing.svg()) is follows
+        assert ("prefers-color-scheme" in drawing.html()) is follows
+    assert draw(x).theme == "auto"

@@ -30,6 +30,7 @@ BETWEEN: Final = 106.0
 WIDE: Final = 940.0
 PITCH: Final = 96.0
 FACTOR_ROOM: Final = 50.0
+NUMBERS: Final = 64.0  # the pitch from which bars have numbers
 LABEL_ROOM: Final = 30.0
 
 
@@ -247,7 +248,7 @@ class _Chart:
         elif self.pitch > 30:
             self.canvas.text(id, (x, base + 8), "0", html.KEY_POINTS, ink)
         words = _brief(size)
-        if high and html.text_width(words, html.KEY_POINTS) < self.pitch / 2:
+        if high and self.pitch > NUMBERS and html.text_width(words, 10) < self.pitch / 2:
             self.canvas.text(f"{id}_n", (x, base + high + 8), words, html.KEY_POINTS, ink)
 
     def _axis(self, row: int, base: float) -> None:
