@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import pairwise, zip_longest
 from typing import Final
 
@@ -12,6 +12,7 @@ from ..graph.notation import is_not_finite
 from . import html_labels as html
 from .drawing import WHOLE, Drawing
 from .graph_view import GraphView
+from .rendering.dot_text import DotText
 from .theme import Theme
 
 Point = tuple[float, float]
@@ -82,15 +83,13 @@ class Canvas:
     """
 
     def __init__(self, theme: Theme, edges: Mapping[str, str] | None = None, **looks: str) -> None:
-        import graphviz
-
         self.theme = theme
         self.pinned = "layout" in looks
-        self.graph = graphviz.Digraph(
+        self.graph = DotText(
             WHOLE,
-            graph_attr={"bgcolor": theme.paper, "fontname": html.FONTS, "pad": "0.3", **looks},
-            node_attr={"shape": "plain", "fontname": html.FONTS},
-            edge_attr={"arrowsize": "0.7", "fontname": html.FONTS, **(edges or {})},
+            {"bgcolor": theme.paper, "fontname": html.FONTS, "pad": "0.3", **looks},
+            node={"shape": "plain", "fontname": html.FONTS},
+            edge={"arrowsize": "0.7", "fontname": html.FONTS, **(edges or {})},
         )
         self.titles: dict[str, str] = {}
         self.at: dict[str, Point] = {}
@@ -98,13 +97,9 @@ class Canvas:
         self.corners: list[Point] = []
         self.arrows = 0
 
-    @contextmanager
-    def part(self, name: str | None = None, **looks: str) -> Iterator[None]:
+    def part(self, name: str | None = None, **looks: str) -> AbstractContextManager[None]:
         """A part of the graph, to which all goes that is drawn meanwhile."""
-        whole = self.graph
-        with whole.subgraph(name=name, graph_attr=looks) as self.graph:
-            yield
-        self.graph = whole
+        return self.graph.part(name, looks)
 
     def node(
         self, id: str, at: Point | None, room: Point, label: str, said: str, role: str, **looks: str
@@ -118,7 +113,7 @@ class Canvas:
             self.titles[id] = said
         if role:
             looks["class"] = role
-        self.graph.node(id, label=label, id=id, **looks)
+        self.graph.node(id, label, id=id, **looks)
 
     def text(self, id: str, at: Point, text: str, size: float, ink: str, side: int = 0) -> None:
         """A line of text around its point, or on the left of it (-1)."""
@@ -174,7 +169,7 @@ class Canvas:
             *curve, tip = path or self.straight(*ends.split())
             pointed = looks.get("dir") != "none"
             looks["pos"] = f"e,{points(tip)} {spline(curve)}" if pointed else spline(path)
-        self.graph.edge(*ends.split(), id=id, **looks)
+        self.graph.edge(*ends.split(), {"id": id, **looks})
         if words:
             self.titles[id] = words
 
@@ -202,7 +197,8 @@ class Canvas:
         looks = {"color": self.theme.gradient, "style": "dotted", "penwidth": "2.2", "dir": "none"}
         for part, (top, low) in enumerate([(high - 9.0, parts[0][1]), *parts[1:]]):
             line = spline(cornered((x, top), (x, low)))
-            self.graph.edge(*[f"cut_{step}"] * 2, id=f"e0_{step}_{part}", pos=line, **looks)
+            own = {"id": f"e0_{step}_{part}", "pos": line}
+            self.graph.edge(*[f"cut_{step}"] * 2, looks | own)
 
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""
@@ -230,9 +226,9 @@ class Canvas:
             at = (middle, bottom - room / 2)
             self.graph.node("legend", label=legend, pos=points(at))
             bottom -= room
-        self.graph.attr(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
+        self.graph.attributes(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
         self.titles[WHOLE] = title
 
     def drawing(self, summary: str, view: GraphView | None = None) -> Drawing:
         """All that is there."""
-        return Drawing(str(self.graph.source), summary, self.titles, self.theme.name, view)
+        return Drawing(str(self.graph), summary, self.titles, self.theme.name, view)

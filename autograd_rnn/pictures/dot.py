@@ -92,7 +92,7 @@ def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
     canvas = Canvas(theme, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", **quick)
     canvas.titles[WHOLE], panels = title, view.panels
     looks = {"labelloc": "b", "label": html.legend_label(view.legend, theme)} if view.legend else {}
-    canvas.graph.attr(splines="spline", **looks)
+    canvas.graph.attributes(splines="spline", **looks)
     looks = {"labelloc": "t", "peripheries": "0", "margin": "8"}
     with canvas.part("cluster_all", label=html.title_label(title, view.subtitle, theme), **looks):
         _draw_boxes(canvas, view, None)

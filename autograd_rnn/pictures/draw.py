@@ -69,9 +69,10 @@ class Kind(NamedTuple):
 
 def _draw_scalars(request: Request) -> Drawing:
     view = request.view()
-    if len(view.boxes) > request.max_nodes:
+    count = len(view.boxes) - view.repeats
+    if count > request.max_nodes:
         raise GraphTooLarge(
-            f"the picture would have {len(view.boxes)} boxes, more than {request.max_nodes}: draw "
+            f"the picture would have {count} boxes, more than {request.max_nodes}: draw "
             f"one weight with focus=, a network with detail='step', or raise max_nodes=."
         )
     return draw_view(view, request.theme, request.title)

@@ -174,7 +174,7 @@ class Reading:
 
     def weight_names(self) -> str:
         """The weights whose copies are apart, in a sentence."""
-        return listed([self.texts[weight].text for weight in self.weights])
+        return listed([clean(self.texts[one].text, LONGEST_NAME) for one in self.weights])
 
     def copy_name(self, use: Copy) -> str:
         """The name of a copy, `ẅ₁`."""
@@ -201,6 +201,8 @@ class GraphView(Reading):
     ) -> None:
         super().__init__(output, weights, run, known)
         self.fold, self.notes, self.again = fold, notes, again
+        self.repeats = 0  # boxes of leaves that have another one
+        self._beside: set[Any] = set()
         apart = [use for uses in self.uses.values() for use in uses]
         self.use_at = {(use.consumer, use.position): use for use in apart}
         self.texts = write_inside(self.order, LONGEST_EXPRESSION)
@@ -290,6 +292,8 @@ class GraphView(Reading):
     def _add_again(self, leaf: Any, step: int | None, id: str) -> str:
         """A leaf beside one of its uses."""
         role = "constant" if leaf.constant else "parameter"
+        self.repeats += leaf in self._beside
+        self._beside.add(leaf)
         self._add(leaf, Box(id, role, grad=self._grad(leaf), step=step))
         return id
 

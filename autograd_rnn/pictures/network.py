@@ -228,22 +228,23 @@ class _Columns(Wiring):
 
     def start(self, k: int = 0) -> None:
         """The states before a row, and the names of the rows."""
-        text, theme, row = self.text, self.theme, f"{self.rows or ''}"
+        text, theme = self.text, self.theme
+        row = f"r{self.rows}_" if self.rows else ""
         self.before = f"b{k}" if self.rows else "q0"
         self.neurons(k, 0.0, self.before)
         words = f"after {k}" if k else "start"
-        text(f"start{row}", (0, self.foot + 15), words, html.SMALL_POINTS, theme.muted)
+        text(f"{row}start", (0, self.foot + 15), words, html.SMALL_POINTS, theme.muted)
         for j, (name, y) in enumerate(zip(self.names, self.ys, strict=True)):
             x, up = -RADIUS - 10, 8 if self.rnn.bias else 0
             ink = theme.styles["state"].ink
-            text(f"n{row}_{j}", (x, y + up), name, html.NAME_POINTS, ink, -1)
+            text(f"{row}n{j}", (x, y + up), name, html.NAME_POINTS, ink, -1)
             if self.rnn.bias:
-                text(f"o{row}_{j}", (x, y - 10), self.offsets[j], 10, theme.muted, -1)
+                text(f"{row}o{j}", (x, y - 10), self.offsets[j], 10, theme.muted, -1)
         if self.inputs and len(self.inputs[0]) > 1:
             for i, name in enumerate(self.input_names):
                 at = (RADIUS + GAP - 6, self.chip - LINE_HEIGHT * (i + 0.5))
                 ink = theme.styles["constant"].ink
-                text(f"i{row}_{i}", at, name, html.VALUE_POINTS, ink, -1)
+                text(f"{row}i{i}", at, name, html.VALUE_POINTS, ink, -1)
 
     def neurons(self, k: int, x: float, column: str = "") -> None:
         """A column of states, greener the larger they are, and the largest in solid green."""
@@ -293,7 +294,8 @@ class _Columns(Wiring):
                 turn = (first[0], 0.4 * first[1] + 0.6 * last[1])
             else:
                 line = hot if len(lines) > 1 else 0
-                first = (x + width / 2, self.chip - LINE_HEIGHT * (line + 0.5))
+                border = (height - LINE_HEIGHT * len(lines)) / 2
+                first = (x + width / 2, self.chip - border - LINE_HEIGHT * (line + 0.5))
                 turn = (first[0] + 34, first[1])
             words = f"what the input of step {k} adds to π of {name}"
             self.weight(f"x{k} q{k}_{j}", w, words, [first, turn, bend, last, tip])

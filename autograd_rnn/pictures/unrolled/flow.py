@@ -230,7 +230,7 @@ class _Chart:
                 canvas.text(f"cut{row}_{k}", (x, base + HEIGHT + 8), "cut", 10, theme.gradient)
                 ends = [f"cut{row}_{k}"] * 2
                 looks |= {"color": theme.gradient, "dir": "none", "pos": line}
-                canvas.graph.edge(*ends, id=f"e0_{row}_{k}", **looks)
+                canvas.graph.edge(*ends, {"id": f"e0_{row}_{k}", **looks})
         if self.pitch >= FACTOR_ROOM:
             self._factors(row, flow, start, base - 34)
 
@@ -266,10 +266,11 @@ class _Chart:
             canvas.text(id, (-8.0, base + high), words, html.KEY_POINTS, theme.muted, -1)
             line = spline(cornered((0.0, base + high), (self.right, base + high)))
             looks = {"color": theme.panel_line, "dir": "none", "penwidth": "1"}
-            canvas.graph.edge(id, id, id=f"e0_y{row}_{place}", pos=line, **looks)
+            canvas.graph.edge(id, id, looks | {"id": f"e0_y{row}_{place}", "pos": line})
         line = spline(cornered((0.0, base), (self.right, base)))
         looks = {"color": theme.line, "dir": "none", "penwidth": "1.4"}
-        canvas.graph.edge(f"y{row}_0", f"y{row}_0", id=f"e0_b{row}", pos=line, **looks)
+        looks |= {"id": f"e0_b{row}", "pos": line}
+        canvas.graph.edge(f"y{row}_0", f"y{row}_0", looks)
         canvas.corners += [(0.0, base - 54.0), (self.right, base + HEIGHT)]
 
     def _factors(self, row: int, flow: Flow, start: float, y: float) -> None:

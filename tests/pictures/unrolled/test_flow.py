@@ -67,7 +67,9 @@ def test_sizes_that_differ_much_are_on_a_logarithmic_axis() -> None:
     rnn = RNN.random(1, 1, seed=5)
     long, short = rnn.unroll([[1.0]] * 30), rnn.unroll([[1.0]] * 2)
     losses = [(1 - run.q[0]) ** 2 for run in (long, short)]
-    written = [draw_flow(one, run=run).svg() for one, run in zip(losses, (long, short))]
+    written = [
+        draw_flow(one, run=run).svg() for one, run in zip(losses, (long, short), strict=True)
+    ]
     assert ["times the one below it" in text for text in written] == [True, False]
 
 
@@ -93,6 +95,6 @@ def test_refusals() -> None:
         draw_flow(Value(1) * 2, run=run)
     with pytest.raises(TypeError, match=r"output must be a node of a graph, .* not int"):
         draw_flow(3, run=run)  # type: ignore[arg-type]
+    long = rnn.unroll([[1.0]] * 401)
     with pytest.raises(ValueError, match="run has 401 steps, more than 400: .*inputs"):
-        long = rnn.unroll([[1.0]] * 401)
         draw_flow(long.q[0], run=long)
