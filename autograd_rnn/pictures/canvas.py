@@ -162,14 +162,14 @@ class Canvas:
     ) -> None:
         """An arrow along a Bézier curve to its last point, or straight; no tip if `dir` is none."""
         self.arrows += 1
-        id = f"e{self.arrows}"
+        id, (tail, head) = f"e{self.arrows}", ends.split()
         if role:
             looks["class"] = role
         if self.pinned:
-            *curve, tip = path or self.straight(*ends.split())
+            *curve, tip = path or self.straight(tail, head)
             pointed = looks.get("dir") != "none"
             looks["pos"] = f"e,{points(tip)} {spline(curve)}" if pointed else spline(path)
-        self.graph.edge(*ends.split(), {"id": id, **looks})
+        self.graph.edge(tail, head, {"id": id, **looks})
         if words:
             self.titles[id] = words
 
@@ -198,7 +198,7 @@ class Canvas:
         for part, (top, low) in enumerate([(high - 9.0, parts[0][1]), *parts[1:]]):
             line = spline(cornered((x, top), (x, low)))
             own = {"id": f"e0_{step}_{part}", "pos": line}
-            self.graph.edge(*[f"cut_{step}"] * 2, looks | own)
+            self.graph.edge(f"cut_{step}", f"cut_{step}", looks | own)
 
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""

@@ -89,7 +89,9 @@ def _draw_arrow(
 def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
     # Of many boxes, the last few crossings fewer take most of the time.
     quick = {"nslimit": "1", "mclimit": "0.3"} if len(view.boxes) > MOST_PATIENT else {}
-    canvas = Canvas(theme, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", **quick)
+    canvas = Canvas(
+        theme, None, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", **quick
+    )
     canvas.titles[WHOLE], panels = title, view.panels
     looks = {"labelloc": "b", "label": html.legend_label(view.legend, theme)} if view.legend else {}
     canvas.graph.attributes(splines="spline", **looks)

@@ -23,9 +23,9 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', r"\"") + '"'
 
 
-def _attributes(looks: Mapping[str, str]) -> str:
-    """The label, which may be long, and then the others by their names."""
-    order = sorted(looks, key=lambda name: (name != "label", name))
+def _attributes(looks: Mapping[str, str], first: str = "") -> str:
+    """The attributes by their names, but one before all others."""
+    order = sorted(looks, key=lambda name: (name != first, name))
     return " ".join([f"{name}={quoted(looks[name])}" for name in order])
 
 
@@ -62,12 +62,12 @@ class DotText:
 
     def node(self, name: str, label: str | None = None, **looks: str) -> None:
         """Add a node."""
-        told = _attributes(looks if label is None else {"label": label, **looks})
+        told = _attributes(looks if label is None else {"label": label, **looks}, "label")
         self._line(f"{quoted(name)} [{told}]" if told else quoted(name))
 
     def edge(self, tail: str, head: str, looks: Mapping[str, str]) -> None:
         """Add an edge; its ends are names of nodes."""
-        self._line(f"{quoted(tail)} -> {quoted(head)} [{_attributes(looks)}]")
+        self._line(f"{quoted(tail)} -> {quoted(head)} [{_attributes(looks, 'label')}]")
 
     @contextmanager
     def part(self, name: str | None, looks: Mapping[str, str]) -> Iterator[None]:

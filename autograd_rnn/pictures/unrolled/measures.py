@@ -17,6 +17,7 @@ MARGIN: Final = 16.0
 LANE: Final = 18.0  # between the panel's edge and its boxes, for the arrows of copies
 GAP: Final = 58.0
 LAYER_GAP: Final = 44.0
+WIDEST_SUM: Final = 210.0  # of the box of a weight, where there is little room
 ONWARD: Final = 24.0  # for the name of the output, at the end of a row
 MORE: Final = 96.0  # the width of the place of the steps that are left out
 
@@ -49,10 +50,12 @@ class Measures:
         self.copy_height = max([height for _, height in sizes], default=0.0)
         factors = [html.text_width(view.factor(use), html.SMALL_POINTS) for use in self.copies]
         self.copy_pitch = max(self.copy_width, *factors, 0.0) + 14.0
-        self.parameters = [
-            view.parameter_box(weight, f"p{i}", in_full=not tight)
-            for i, weight in enumerate(view.weights, 1)
-        ]
+        self.parameters = []
+        for place, weight in enumerate(view.weights, 1):
+            box = view.parameter_box(weight, f"p{place}", in_full=True)
+            if tight and html.box_size(box)[0] > WIDEST_SUM:
+                box = view.parameter_box(weight, f"p{place}", in_full=False)
+            self.parameters.append(box)
         self.terms = {
             k: [
                 html.Box(

@@ -46,7 +46,7 @@ def layers_of(step: Any) -> list[list[list[Any]]]:
 class Neurons(Reading):
     """What the picture of a network's neurons says: the numbers of each, and what reads what."""
 
-    def __init__(self, output: Any, weights: Sequence[Any], run: DrawnRun) -> None:
+    def __init__(self, output: Any, weights: Sequence[Any], run: DrawnRun | None) -> None:
         super().__init__(output, weights, run)
         reached = set(self.order)
         self.rows: dict[Neuron, list[Any]] = {}

@@ -48,7 +48,8 @@ class View(Neurons):
             return "no gradient has run back yet"
         slope = f"∂{self.output_name()}/∂"
         if not self.weights:
-            return f"beside each number its gradient, as in {slope}q"
+            last = next(iter(self.rows.values()))[-1]
+            return f"beside each number its gradient, as in {slope}{self.name(last)}"
         name = self.texts[self.weights[0]].text
         return f"each copy adds {slope}(copy), and the sum of them all is {slope}{name}"
 
