@@ -96,6 +96,21 @@ class Optimiser(ABC):
         if clip_value is not None:
             self.clip_value = clip_value
         self._kept: dict[str, Any] = {}
+        self._epochs, self._trained = 0, list[Value]()
+
+    def epochs_of(self, parameters: Sequence[Value]) -> int:
+        """How many epochs `fit` has made with it on just these parameters.
+
+        >>> SGD(0.1).epochs_of([Value(1.0)])
+        0
+        """
+        both = zip(parameters, self._trained, strict=False)
+        same = len(parameters) == len(self._trained) and all(a is b for a, b in both)
+        return self._epochs if same else 0
+
+    def count_epochs(self, epochs: int, parameters: Sequence[Value]) -> None:
+        """Remember that so many epochs have been made on these parameters."""
+        self._epochs, self._trained = epochs, list(parameters)
 
     def __setattr__(self, name: str, setting: object) -> None:
         check = self._checks.get(name)
@@ -139,12 +154,15 @@ class Optimiser(ABC):
         """
         return self._kept
 
-    def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
+    def step(
+        self, parameters: Iterable[Value], gradients: Numbers | None = None, *, factor: float = 1.0
+    ) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
 
         Those that are constant stay where they are.  The gradients are the parameters' `grad`,
-        unless others are given.  `ValueError` for another number of gradients, or of parameters
-        than in the steps before.
+        unless others are given.  The learning rate of the step is multiplied by the factor, such as
+        a schedule gives.  `ValueError` for another number of gradients, or of parameters than in
+        the steps before.
 
         >>> w = Value(3.0)
         >>> (w * w).backward()
@@ -163,15 +181,15 @@ class Optimiser(ABC):
         if gradients is None:
             gradients = np.empty(len(leaves))
             read_gradients(leaves, gradients)
-        after = self.updated(weights, gradients)
+        after = self.updated(weights, gradients, factor=factor)
         hold(after, weights, constant_places(leaves))
         assign_numbers(leaves, after)
 
-    def updated(self, weights: Numbers, gradients: Numbers) -> Array:
+    def updated(self, weights: Numbers, gradients: Numbers, *, factor: float = 1.0) -> Array:
         """The weights after a step from these, as a new array; the `state` is that of the step.
 
-        `ValueError` for another number of gradients, or of weights than in the steps before; then
-        the state stays as it is.
+        The factor is that of `step`.  `ValueError` for another number of gradients, or of weights
+        than in the steps before; then the state stays as it is.
 
         >>> SGD(0.25).updated([3.0, 1.0], [6.0, 2.0]).tolist()
         [1.5, 0.5]
@@ -189,27 +207,40 @@ class Optimiser(ABC):
                     f"state[{part!r}] is of {len(content)} parameters, not {len(slopes)}: make a "
                     f"new {type(self).__name__} for other parameters."
                 )
-        with np.errstate(all="ignore"):
-            scale = 1.0
-            if self.clip_value is not None:
-                slopes = np.clip(slopes, -self.clip_value, self.clip_value)
-            if self.clip_norm is not None:
-                # NumPy's norm overflows where this does not.
-                norm = math.hypot(*slopes.tolist())
-                scale = min(1.0, self.clip_norm / (norm + CLIP_EPS))
-            # Of an array of its own, whatever a rule keeps of it or does to it.
-            made, state = self.moves(scale * slopes)
-            what = f"what {type(self).__name__}.moves gives"
-            moves = _as_array(made, what)
-            if len(moves) != len(before):
-                raise ArgumentValueError(
-                    f"{what} has {len(moves)} moves for {len(before)} parameters."
-                )
-            if self.weight_decay:
-                before = before * (1.0 - self.learning_rate * self.weight_decay)
-            after: Array = before + moves
+        rate = self.learning_rate
+        scale = as_float(factor, "factor")
+        if not 0.0 <= scale < math.inf:
+            raise ArgumentValueError(f"factor must be 0 or more and finite, not {scale!r}.")
+        try:
+            # Of this step alone; it may be 0, which the setting may not.
+            vars(self)["learning_rate"] = scale * rate
+            with np.errstate(all="ignore"):
+                after, state = self._moved(before, slopes)
+        finally:
+            vars(self)["learning_rate"] = rate
         self.state = state
         return after
+
+    def _moved(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
+        """The weights after a step, and the state."""
+        import numpy as np
+
+        scale = 1.0
+        if self.clip_value is not None:
+            slopes = np.clip(slopes, -self.clip_value, self.clip_value)
+        if self.clip_norm is not None:
+            # NumPy's norm overflows where this does not.
+            norm = math.hypot(*slopes.tolist())
+            scale = min(1.0, self.clip_norm / (norm + CLIP_EPS))
+        # Of an array of its own, whatever a rule keeps of it or does to it.
+        made, state = self.moves(scale * slopes)
+        what = f"what {type(self).__name__}.moves gives"
+        moves = _as_array(made, what)
+        if len(moves) != len(before):
+            raise ArgumentValueError(f"{what} has {len(moves)} moves for {len(before)} parameters.")
+        if self.weight_decay:
+            before = before * (1.0 - self.learning_rate * self.weight_decay)
+        return before + moves, state
 
     @abstractmethod
     def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
