@@ -275,7 +275,8 @@ class _Training:
             states[part.rows] = found.states
         else:
             states = found.states
-        weights = self.optimiser.updated(moment.weights, found.gradient, factor=factor)
+        with self.optimiser.scaled(factor):
+            weights = self.optimiser.updated(moment.weights, found.gradient)
         hold(weights, moment.weights, self.constants)
         if not are_finite(0.0, weights):
             raise TrainingError(

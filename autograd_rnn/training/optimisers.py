@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
@@ -112,6 +113,25 @@ class Optimiser(ABC):
         """Remember that so many epochs have been made on these parameters."""
         self._epochs, self._trained = epochs, list(parameters)
 
+    @contextmanager
+    def scaled(self, factor: float) -> Iterator[None]:
+        """A context in which the learning rate is multiplied by the factor, which may be 0.
+
+        >>> w, optimiser = Value(1.0), SGD(0.5)
+        >>> with optimiser.scaled(0.5):
+        ...     optimiser.step([w], [2.0])
+        >>> w.data, optimiser.learning_rate
+        (0.5, 0.5)
+        """
+        rate, scale = self.learning_rate, as_float(factor, "factor")
+        if not 0.0 <= scale < math.inf:
+            raise ArgumentValueError(f"factor must be 0 or more and finite, not {scale!r}.")
+        vars(self)["learning_rate"] = scale * rate  # not checked: the setting itself may not be 0
+        try:
+            yield
+        finally:
+            vars(self)["learning_rate"] = rate
+
     def __setattr__(self, name: str, setting: object) -> None:
         check = self._checks.get(name)
         super().__setattr__(name, setting if check is None else check(setting, name))
@@ -154,15 +174,12 @@ class Optimiser(ABC):
         """
         return self._kept
 
-    def step(
-        self, parameters: Iterable[Value], gradients: Numbers | None = None, *, factor: float = 1.0
-    ) -> None:
+    def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
 
         Those that are constant stay where they are.  The gradients are the parameters' `grad`,
-        unless others are given.  The learning rate of the step is multiplied by the factor, such as
-        a schedule gives.  `ValueError` for another number of gradients, or of parameters than in
-        the steps before.
+        unless others are given.  `ValueError` for another number of gradients, or of parameters
+        than in the steps before.
 
         >>> w = Value(3.0)
         >>> (w * w).backward()
@@ -181,15 +198,15 @@ class Optimiser(ABC):
         if gradients is None:
             gradients = np.empty(len(leaves))
             read_gradients(leaves, gradients)
-        after = self.updated(weights, gradients, factor=factor)
+        after = self.updated(weights, gradients)
         hold(after, weights, constant_places(leaves))
         assign_numbers(leaves, after)
 
-    def updated(self, weights: Numbers, gradients: Numbers, *, factor: float = 1.0) -> Array:
+    def updated(self, weights: Numbers, gradients: Numbers) -> Array:
         """The weights after a step from these, as a new array; the `state` is that of the step.
 
-        The factor is that of `step`.  `ValueError` for another number of gradients, or of weights
-        than in the steps before; then the state stays as it is.
+        `ValueError` for another number of gradients, or of weights than in the steps before; then
+        the state stays as it is.
 
         >>> SGD(0.25).updated([3.0, 1.0], [6.0, 2.0]).tolist()
         [1.5, 0.5]
@@ -207,17 +224,8 @@ class Optimiser(ABC):
                     f"state[{part!r}] is of {len(content)} parameters, not {len(slopes)}: make a "
                     f"new {type(self).__name__} for other parameters."
                 )
-        rate = self.learning_rate
-        scale = as_float(factor, "factor")
-        if not 0.0 <= scale < math.inf:
-            raise ArgumentValueError(f"factor must be 0 or more and finite, not {scale!r}.")
-        try:
-            # Of this step alone; it may be 0, which the setting may not.
-            vars(self)["learning_rate"] = scale * rate
-            with np.errstate(all="ignore"):
-                after, state = self._moved(before, slopes)
-        finally:
-            vars(self)["learning_rate"] = rate
+        with np.errstate(all="ignore"):
+            after, state = self._moved(before, slopes)
         self.state = state
         return after
 
