@@ -60,8 +60,8 @@ class Python(Eager):
         goals = steps if self.objective.every else 1
         ys = [[next(rest) for _ in range(targets)] for _ in range(goals)]
         with recording(values, parameters) as recorder:
-            count = None if all_count else next(rest)
-            loss, outputs, after = self.objective.unrolled(parameters, xs, ys, state, count)
+            divisor = None if all_count else next(rest)
+            loss, outputs, after = self.objective.unrolled(parameters, xs, ys, state, divisor)
         names = self.objective.names | {value: value.name for value in values}
         results = [as_entries(output) for output in self.objective.aimed(outputs)]
         results = [[loss], after, *results]

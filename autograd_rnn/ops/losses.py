@@ -44,7 +44,8 @@ def binary_cross_entropy(output: Vector[Entry], target: Vector[Operand | float])
     >>> binary_cross_entropy(-1000.0, 1)
     1000.0
     """
-    return _binary_cross_entropy(output, target, None)
+    loss: Entry = _binary_cross_entropy(output, target, None)
+    return loss
 
 
 def _binary_cross_entropy(output: Any, target: Any, weights: Sequence[float] | None) -> Any:
@@ -73,7 +74,8 @@ def cross_entropy(outputs: Vector[Entry], target: Vector[Operand | float]) -> En
     >>> cross_entropy([1000.0, -1000.0], 1)
     2000.0
     """
-    return _cross_entropy(outputs, target, None)
+    loss: Entry = _cross_entropy(outputs, target, None)
+    return loss
 
 
 def _cross_entropy(outputs: Any, target: Any, weights: Sequence[float] | None) -> Any:

@@ -6,20 +6,18 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth
 from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
-from ..backends.compile_step import AT, CompiledStep
+from ..backends.compile_step import AT
 from ..engine.leaves import assign_numbers, constant_places, first_result, read_numbers
 from ..engine.reverse import as_values
-from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits
-from .batches import Data, as_examples, batches, fingerprint
+from .batches import Data, Trainable, as_trainable, batches, compiled_for, fingerprint
 from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
 from .history import History
 from .nonfinite import find_fault
@@ -42,17 +40,6 @@ class Part(NamedTuple):
     places: Sequence[int]
     start: int = 0
     rows: Any = None
-
-
-class Trainable(Protocol):
-    """The model that `fit` takes."""
-
-    @property
-    def inputs(self) -> int: ...
-    @property
-    def outputs(self) -> int: ...
-    def parameters(self) -> list[Value]: ...
-    def compile(self, loss: LossFunction, /, *, at: str, backend: str) -> CompiledStep: ...
 
 
 def fit(
@@ -130,14 +117,7 @@ class _Training:
     """One call of `fit`: the arguments that were `given`, checked, and the history so far."""
 
     def __init__(self, given: Any) -> None:
-        model = given.model
-        for name in ("inputs", "outputs", "parameters", "compile"):
-            if not hasattr(model, name):
-                raise ArgumentTypeError(
-                    f"model must have inputs, outputs, parameters() and compile(), as RNN has: "
-                    f"{type(model).__name__} has no {name}."
-                )
-        self.model, self.loss = model, as_loss(given.loss)
+        self.model, self.loss = as_trainable(given.model), as_loss(given.loss)
         optimiser = self.optimiser = given.optimiser
         if not isinstance(optimiser, Optimiser):
             raise ArgumentTypeError(
@@ -151,10 +131,10 @@ class _Training:
         if self.patience is not None and given.validation is None:
             raise ArgumentValueError("patience needs validation data: without, there is no best.")
         as_choice(given.engine, "engine", backend_names())
-        every = as_choice(given.at, "at", AT) == "every"
+        self.at = as_choice(given.at, "at", AT)
         self.truncate = _or_none(given.truncate, "truncate")
         self.streams = bool(given.streams)
-        if self.streams and (self.truncate is None or not every):
+        if self.streams and (self.truncate is None or self.at != "every"):
             raise ArgumentValueError(
                 "streams needs truncate, the number of steps after which the weights move, and "
                 "at='every'."
@@ -164,26 +144,16 @@ class _Training:
             as_function(self.schedule, "schedule")
         listed = enumerate(as_list(given.callbacks, "callbacks", "functions"))
         self.callbacks = [as_function(one, f"callbacks[{place}]") for place, one in listed]
-        inputs = as_integer(model.inputs, "model.inputs", least=0)
-        outputs = as_integer(model.outputs, "model.outputs", least=1)
-        examples = partial(as_examples, inputs=inputs, outputs=outputs, loss=self.loss, every=every)
-        named = {"data": given.data, "validation": given.validation}
-        known = {name: examples(one, name) for name, one in named.items() if one is not None}
-        self.parameters = as_values(model.parameters(), "model.parameters()")
+        self.parameters = as_values(self.model.parameters(), "model.parameters()")
         if (place := first_result(self.parameters)) >= 0:
             raise ArgumentValueError(
                 f"model.parameters()[{place}] is a result: only leaves can learn."
             )
-        self.at, self.every = given.at, every
-        # Only if they are given: other models need not know of devices.
-        others: dict[str, Any] = {} if given.devices is None else {"devices": given.devices}
-        if self.truncate is not None and not self.streams:
-            others["truncate"] = self.truncate
-        self.compiled = model.compile(self.loss, at=given.at, backend=given.engine, **others)
-        known = {
-            name: self.compiled.arranged(one, f"{name}: targets") for name, one in known.items()
-        }
-        self.data, self.validation = known["data"], known.get("validation")
+        options = {"at": self.at, "engine": given.engine, "devices": given.devices}
+        options["truncate"] = None if self.streams else self.truncate
+        self.compiled, (self.data, self.validation) = compiled_for(
+            self.model, {"data": given.data, "validation": given.validation}, self.loss, **options
+        )
         self.constants: list[int] = []
         self.checkpoint = given.checkpoint
         self.history = History()
@@ -337,7 +307,8 @@ class _Training:
     def rate(self, epoch: int) -> float:
         """The learning rate of the last step of an epoch."""
         count = self.order(epoch)[1]
-        return self.optimiser.learning_rate * self.factor(epoch, count - 1, count)
+        rate: float = self.optimiser.learning_rate * self.factor(epoch, count - 1, count)
+        return rate
 
     def check_rates(self, moment: Moment) -> None:
         """`ValueError` if the schedule had other learning rates in the epochs before."""

@@ -54,11 +54,11 @@ class CSVLog:
     that resumes goes on below its own.  An epoch that was not quite finished when the process died,
     and so is done again, has one row.  `ValueError` for a file that holds something else.
 
-    >>> import os, tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "training.csv")
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "training.csv")
     >>> log = CSVLog(path)
     >>> log(Report(1, loss=0.5, learning_rate=0.1, seconds=0.25))
-    >>> print(open(path).read().strip())
+    >>> print(path.read_text().strip())
     epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,seconds
     1,0.5,,,,0.1,0.25
     """
