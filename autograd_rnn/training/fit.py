@@ -190,8 +190,7 @@ class _Training:
                     finally:
                         if self.checkpoint is not None:
                             write_checkpoint(self.checkpoint, settings, moment, self.history)
-            if moment.best is not None:
-                self.assign(moment.best.weights)
+            self.assign(moment.weights if moment.best is None else moment.best.weights)
         except BaseException as error:
             # A batch is done whole or not at all.
             self.put_back(moment)
