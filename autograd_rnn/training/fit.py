@@ -78,7 +78,8 @@ def fit(
     `model` is a `Model`, such as an `RNN` or a `Stack`, or has `inputs`, `outputs`, `parameters()`
     and `compile` as they do.  `data` and `validation` are pairs (sequences, targets), or have both
     as attributes, as a `Dataset` does.  `loss` is the name of one of ours, a function, or a `Loss`,
-    which may have an accuracy too; `optimiser` is `SGD`, `Adam`, or another `Optimiser`.
+    which may have an accuracy too; `optimiser` is `SGD`, `Adam`, or another `Optimiser`, whose
+    state goes on if it has moved these weights before, and else starts afresh.
     Weights that are frozen (`freeze`) stay as they are.
     There is a target per sequence, or with `at="every"` per step.  `engine` is a backend of
     `compile_step`, with this number of `threads`, or for "jax" these `devices`.  An epoch passes
@@ -202,6 +203,7 @@ class _Training:
     # --- the loop -------------------------------------------------------------------------------
 
     def run(self, progress: bool) -> History:
+        self.optimiser.attach(self.parameters)
         moment, settings = Moment(self.weights(), self.optimiser.kept), {}
         if self.checkpoint is not None:
             settings = self.settings()
@@ -369,6 +371,7 @@ class _Training:
         """Restore the model, the optimiser and the history of the moment."""
         self.assign(moment.weights)
         self.optimiser.state = moment.optimiser
+        self.optimiser.attach(self.parameters)
         self.history.cut(moment.epoch)
 
     def settings(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
@@ -63,6 +64,9 @@ class Optimiser(ABC):
     larger are then scaled down to it.  With `weight_decay`, each step first shrinks every weight by
     the learning rate times it.
 
+    What it keeps belongs to the Values that it moves: for the same ones, by `step` or `fit`, it goes
+    on, and for others it starts afresh.
+
     >>> import numpy as np
     >>> class SignDescent(Optimiser):
     ...     def moves(self, gradients):
@@ -96,6 +100,11 @@ class Optimiser(ABC):
         if clip_value is not None:
             self.clip_value = clip_value
         self._kept: dict[str, Any] = {}
+        # The Values that it is of; None if whichever come next.
+        self._owners: list[Value] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_owners": None}
 
     def __setattr__(self, name: str, setting: object) -> None:
         check = self._checks.get(name)
@@ -105,7 +114,8 @@ class Optimiser(ABC):
     def state(self) -> dict[str, Any]:
         """What is kept between steps, as JSON can hold it: empty before the first one.
 
-        It may be assigned, and so may `kept`.  `ValueError` for anything but such a state.
+        It may be assigned, and is then that of the Values which are moved next.  `ValueError` for
+        anything but such a state.
         """
         return {
             part: content if isinstance(content, int) else content.tolist()
@@ -114,6 +124,10 @@ class Optimiser(ABC):
 
     @state.setter
     def state(self, state: object) -> None:
+        self._keep(state)
+        self._owners = None
+
+    def _keep(self, state: object) -> None:
         if not isinstance(state, dict):
             raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
         if state and set(state) != set(self.parts):
@@ -139,12 +153,38 @@ class Optimiser(ABC):
         """
         return self._kept
 
+    def attach(self, parameters: Sequence[Value]) -> None:
+        """Be of these Values: the state is kept if it is theirs, and forgotten if it is of others.
+
+        `step` and `fit` do that.  `ValueError` if it is of some of them, or of them in another
+        order.
+
+        >>> w, sgd = Value(3.0), SGD(0.25, momentum=0.5)
+        >>> sgd.step([w], [1.0])
+        >>> sgd.attach([w])
+        >>> sgd.state
+        {'velocity': [1.0]}
+        >>> sgd.attach([Value(3.0)])
+        >>> sgd.state
+        {}
+        """
+        leaves, known = as_values(parameters, "parameters"), self._owners
+        if known is not None and not (len(known) == len(leaves) and all(map(is_, known, leaves))):
+            if self._kept and not set(known).isdisjoint(leaves):
+                raise ArgumentValueError(
+                    f"the state is of {len(known)} parameters, of which these {len(leaves)} are "
+                    f"some, or in another order: make a new {type(self).__name__} for each list."
+                )
+            self._kept = {}
+        self._owners = leaves
+
     def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
 
         Those that are constant stay where they are.  The gradients are the parameters' `grad`,
-        unless others are given.  `ValueError` for another number of gradients, or of parameters
-        than in the steps before.
+        unless others are given.  If the steps before moved other Values, the state starts afresh:
+        see `attach`.  `ValueError` for another number of gradients, or of parameters than a state
+        is for that was assigned.
 
         >>> w = Value(3.0)
         >>> (w * w).backward()
@@ -163,7 +203,13 @@ class Optimiser(ABC):
         if gradients is None:
             gradients = np.empty(len(leaves))
             read_gradients(leaves, gradients)
-        after = self.updated(weights, gradients)
+        before = self._kept, self._owners
+        try:
+            self.attach(leaves)
+            after = self.updated(weights, gradients)
+        except BaseException:
+            self._kept, self._owners = before
+            raise
         hold(after, weights, constant_places(leaves))
         assign_numbers(leaves, after)
 
@@ -208,7 +254,7 @@ class Optimiser(ABC):
             if self.weight_decay:
                 before = before * (1.0 - self.learning_rate * self.weight_decay)
             after: Array = before + moves
-        self.state = state
+        self._keep(state)
         return after
 
     @abstractmethod
