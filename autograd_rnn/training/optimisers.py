@@ -64,8 +64,8 @@ class Optimiser(ABC):
     larger are then scaled down to it.  With `weight_decay`, each step first shrinks every weight by
     the learning rate times it.
 
-    What it keeps belongs to the Values that it moves: for the same ones, by `step` or `fit`, it goes
-    on, and for others it starts afresh.
+    What it keeps belongs to the Values that it moves: for the same ones, by `step` or `fit`, it
+    goes on, and for others it starts afresh.
 
     >>> import numpy as np
     >>> class SignDescent(Optimiser):
