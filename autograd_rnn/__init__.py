@@ -35,6 +35,7 @@ from .errors import (
 from .graph.copies import Copies, Copy, copies
 from .graph.separating import escape, separates, separating_set
 from .graph.walk import topological
+from .networks.bidirectional import Bidirectional
 from .networks.gated import GRU, LSTM
 from .networks.model import Model, Unrolled
 from .networks.rnn import RNN, Linear, counter
@@ -85,9 +86,12 @@ from .pictures.network import draw_cell, draw_network, draw_weights
 from .pictures.play.page import Page, play
 from .program.program import Program
 from .program.recorder import record
+from .training.evaluate import Evaluation, evaluate
 from .training.fit import fit
 from .training.history import History
 from .training.optimisers import SGD, Adagrad, Adam, AdamW, Optimiser
+from .training.progress import CSVLog, Report
+from .training.schedules import Constant, CosineDecay, StepDecay, WarmUp
 
 __all__ = [
     "GRU",
@@ -99,13 +103,18 @@ __all__ = [
     "AdamW",
     "AnomalyError",
     "AutogradError",
+    "Bidirectional",
     "BranchChanged",
+    "CSVLog",
     "CompiledStep",
+    "Constant",
     "Copies",
     "Copy",
+    "CosineDecay",
     "Dataset",
     "Derivation",
     "Drawing",
+    "Evaluation",
     "GradientError",
     "History",
     "Language",
@@ -116,11 +125,14 @@ __all__ = [
     "Page",
     "Program",
     "RecordingError",
+    "Report",
     "Stack",
     "StaleGraphError",
+    "StepDecay",
     "TrainingError",
     "Unrolled",
     "Value",
+    "WarmUp",
     "abs",
     "adding",
     "arccos",
@@ -152,6 +164,7 @@ __all__ = [
     "draw_weights",
     "equal",
     "escape",
+    "evaluate",
     "exp",
     "exp2",
     "expm1",

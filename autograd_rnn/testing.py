@@ -18,6 +18,7 @@ from .backends.objective import Objective
 from .comparison import Comparison
 from .engine.points import Argument, Scalar, as_scalars, in_shapes, shapes_of
 from .errors import ArgumentValueError, LibraryNotFound
+from .networks.bidirectional import Bidirectional
 from .networks.model import Model
 from .networks.rnn import activations
 from .networks.serialise import KINDS, kind_called, recurrent_kinds
@@ -139,12 +140,13 @@ def models(
     weights: st.SearchStrategy[float] | None = None,
     most: int = 3,
 ) -> Model:
-    """Models of these kinds: by default of every kind that is registered, and stacks of them.
+    """Models of these kinds: by default of every kind that reads one way, and stacks of them.
 
     With up to `most` states, inputs and outputs, unless `inputs` and `outputs` say how many.  Each
     weight is from `weights`, by default from -2 to 2.  A kind makes its models by its `random`.
     """
-    chosen: list[type[Model]] = list(kinds or map(kind_called, KINDS))
+    known = [kind for kind in map(kind_called, KINDS) if not issubclass(kind, Bidirectional)]
+    chosen: list[type[Model]] = list(kinds or known)
     kind: type[Model] = draw(st.sampled_from(chosen))
     layers = [one for one in chosen if not issubclass(one, Stack)]
     size = st.integers(1, most)

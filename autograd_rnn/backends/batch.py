@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..arguments import as_float
+from ..arguments import as_float, as_floats, as_list
 from ..errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ class Batch:
     `inputs` has a row for each step of all sequences, and `targets`, None in a batch for
     `predict`, one for each target; the first row of either is zeros.  Sequence k has `lengths[k]`
     steps, in the rows from `starts[k]`; its targets are in the rows from `goals[k]`, one or with
-    `every` as many, and then the sum of its losses is divided by `counts[k]`.  `packed` is the form
-    in which the `backend` takes them.
+    `every` as many, and then the sum of its losses is divided by `counts[k]`.  Where some targets
+    do not count, `before` has how many count above each row.  `packed` is the form in which the
+    `backend` takes them.
 
     `take` gives some of the sequences as a batch that shares these arrays: so whole data are
     checked once, and a batch of a training is an index.
@@ -40,8 +41,8 @@ class Batch:
     """
 
     __slots__ = (
-        *("backend", "counts", "every", "goals", "inputs", "lengths", "packed", "starts"),
-        "targets",
+        *("backend", "before", "counts", "every", "goals", "inputs", "lengths", "packed"),
+        *("starts", "targets"),
     )
 
     def __init__(
@@ -54,10 +55,11 @@ class Batch:
         *,
         every: bool,
         counts: Any = None,
+        before: Any = None,
     ) -> None:
         self.inputs, self.starts, self.lengths = inputs, starts, lengths
         self.targets, self.goals, self.every = targets, goals, every
-        self.counts = lengths if counts is None else counts
+        self.counts, self.before = lengths if counts is None else counts, before
         self.backend: Any = None
         self.packed: Any = None
 
@@ -73,7 +75,7 @@ class Batch:
             array.take(index) for array in (self.starts, self.lengths, self.goals, self.counts)
         ]
         given = (self.inputs, starts, lengths, self.targets, goals)
-        return Batch(*given, every=self.every, counts=counts)
+        return Batch(*given, every=self.every, counts=counts, before=self.before)
 
     def cut(self, size: int) -> list[Batch]:
         """Parts of so many sequences, in turn; the last may have fewer.
@@ -91,6 +93,7 @@ class Batch:
                 self.goals[part],
                 every=self.every,
                 counts=self.counts[part],
+                before=self.before,
             )
             for part in parts
         ]
@@ -110,7 +113,51 @@ class Batch:
         places = np.flatnonzero(self.lengths > start)
         lengths = np.minimum(self.lengths[places] - start, size)
         starts, goals = self.starts[places] + start, self.goals[places] + start
-        return places, Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
+        # A window in which no target counts has a loss of 0, whatever that is divided by.
+        counts = lengths if self.before is None else np.maximum(1, self._counted(goals, lengths))
+        options: Any = {"every": self.every, "counts": counts, "before": self.before}
+        return places, Batch(self.inputs, starts, lengths, self.targets, goals, **options)
+
+    def counting(self, counted: Any, argument: str) -> Batch:
+        """The batch, of whose rows of targets only those count that an array of bools says.
+
+        `ValueError` naming `argument` for a sequence of which no target counts.
+
+        >>> batch = as_batch([[1, 2, 3], [4]], [[1, 2, -1], [4]], every=True)
+        >>> batch.counting(batch.targets[:, 0] >= 0, "targets").counts.tolist()
+        [2, 1]
+        """
+        import numpy as np
+
+        self.before = np.concatenate([[0], np.cumsum(counted)])
+        counts = self._counted(self.goals, self.lengths if self.every else 1)
+        if not counts.all():
+            every = "all are to be ignored" if self.every else "it is to be ignored"
+            raise ArgumentValueError(
+                f"{argument}[{counts.argmin()}] leaves nothing to learn from: {every}. Leave the "
+                f"sequence out."
+            )
+        if self.every:
+            self.counts = counts
+        return self
+
+    def _counted(self, goals: Any, lengths: Any) -> Any:
+        """How many of the targets count, so many from each of these rows on."""
+        return self.before[goals + lengths] - self.before[goals]
+
+    def both_ways(self) -> Batch:
+        """The batch with inputs that have those of the same sequence, from its end on, beside them.
+
+        >>> as_batch([[1, 2, 3]], None, every=False).both_ways().pairs()[0][0]
+        [[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]]
+        """
+        import numpy as np
+
+        rows, order = self.steps(), np.zeros(len(self.inputs), dtype=int)
+        order[rows] = (2 * self.starts + self.lengths - 1).repeat(self.lengths) - rows
+        inputs = np.concatenate([self.inputs, self.inputs[order]], axis=1)
+        given = (inputs, self.starts, self.lengths, self.targets, self.goals)
+        return Batch(*given, every=self.every, counts=self.counts, before=self.before)
 
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
         """The vectors of each sequence, and its targets, as lists."""
@@ -143,6 +190,25 @@ def steps_from(starts: Any, lengths: Any) -> Any:
 
     ends = np.cumsum(lengths)
     return np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
+
+
+def as_states(state: Any, batch: Batch, size: int) -> Any:
+    """The states as an array with a row of this size for each sequence; None as it is."""
+    import numpy as np
+
+    if state is None:
+        return None
+    found, shape = state, (len(batch), size)
+    if not isinstance(state, np.ndarray) or state.dtype != np.float64:
+        found = as_list(state, "state")
+        found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
+        found = np.array(found).reshape(-1, len(found[0]) if found else 0)
+    if found.shape != shape:
+        raise ArgumentValueError(
+            f"state must have a vector of size {shape[1]} for each of the {shape[0]} "
+            f"sequences, not the shape {found.shape}."
+        )
+    return found
 
 
 def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
-from ..arguments import as_choice, as_floats, as_function, as_integer, as_list
+from ..arguments import as_choice, as_floats, as_function, as_integer
 from ..engine.leaves import constant_places
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import Loss, LossFunction, as_loss, check_target
+from ..ops.losses import Loss, LossFunction, as_loss, check_target, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch
+from .batch import Batch, Sequences, Targets, as_batch, as_states
 from .objective import Objective, StepFunction, check_closed
 from .windows import Windows
 
@@ -42,6 +42,7 @@ def compile_step(
     exact: bool = False,
     devices: Devices | None = None,
     truncate: int | None = None,
+    both_ways: bool = False,
 ) -> CompiledStep:
     """The step as a function of batches of sequences: their mean loss and its gradients.
 
@@ -66,7 +67,8 @@ def compile_step(
     - "auto", "native" if llvmlite is installed, else "numpy", or with `exact` "python".
 
     With `truncate`, the steps of each sequence are cut into windows of that many, and no gradient
-    goes back from one to the one before, as in `unroll`.
+    goes back from one to the one before, as in `unroll`.  With `both_ways`, step k gets the entries
+    of input k and then those of the one that is k-th from the end, as a `Bidirectional` layer does.
 
     "numpy", "native" and "jax" agree with the engine within 1e-12 of the same sums taken over
     absolute values.
@@ -91,7 +93,13 @@ def compile_step(
                 f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
                 f"backend='python'."
             )
-    given = Objective(step, chosen.function, leaves, initial, at == "every", truncate)
+    if both_ways and at == "every":
+        raise ArgumentValueError(
+            "at='every' cannot be had both ways: at a step before the last one, neither part has "
+            "read the whole sequence. Choose at='last'."
+        )
+    function = chosen.function if chosen.ignore is None else chosen
+    given = Objective(step, function, leaves, initial, at == "every", truncate, bool(both_ways))
     mesh = None if devices is None else kind.as_devices(devices)
     return CompiledStep(given, chosen, kind, bool(exact), mesh)
 
@@ -147,6 +155,7 @@ class CompiledStep:
         """
         if not isinstance(sequences, Batch):
             batch = as_batch(sequences, targets, every=self.objective.every)
+            batch = self.arranged(batch, "targets")
             self._check_targets(batch)
         elif sequences.backend is None:
             batch = sequences
@@ -155,6 +164,12 @@ class CompiledStep:
         batch.backend = self._backend(batch)
         batch.packed = batch.backend.pack(batch)
         return batch
+
+    def arranged(self, batch: Batch, argument: str) -> Batch:
+        """The batch as the step takes it, with targets that are to be ignored, and both ways."""
+        if self.loss.ignore is not None and batch.targets is not None:
+            batch = batch.counting(self.loss.counted(batch.targets), argument)
+        return batch.both_ways() if self.objective.both_ways else batch
 
     def prepare_parts(self, batch: Batch, size: int) -> Iterator[Batch]:
         """Parts of so many sequences of a batch, in turn, each as `prepare` gives it.
@@ -206,9 +221,9 @@ class CompiledStep:
         check_closed(self.parameters)
         batch = self._batch(_check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
-        given = self.objective.numbers if numbers is None else self._checked(numbers)
+        given = self.objective.numbers if numbers is None else self.objective.as_numbers(numbers)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
-        options["states"] = self._states(state, batch)
+        options["states"] = self._states(state, batch, after=return_state)
         found = batch.backend.run(batch.packed, given, **options)
         count = len(batch)
         gradient = self._by_variables(found.gradient / count)
@@ -271,6 +286,7 @@ class CompiledStep:
         self,
         sequences: Sequences | Batch,
         *,
+        probabilities: bool = False,
         state: States | None = None,
         return_state: Literal[False] = False,
         threads: int = 1,
@@ -281,6 +297,7 @@ class CompiledStep:
         self,
         sequences: Sequences | Batch,
         *,
+        probabilities: bool = False,
         state: States | None = None,
         return_state: Literal[True],
         threads: int = 1,
@@ -290,6 +307,7 @@ class CompiledStep:
         self,
         sequences: Sequences | Batch,
         *,
+        probabilities: bool = False,
         state: States | None = None,
         return_state: bool = False,
         threads: int = 1,
@@ -298,6 +316,8 @@ class CompiledStep:
 
         Where every step has a target, a list of the outputs at each step.  `state` and
         `return_state` are those of `loss_and_gradients`: with the latter, a pair with the states.
+        With `probabilities`, these are in place of outputs: σ of the logits for binary cross
+        entropy, softmax for cross entropy, for another loss those that its `Loss` makes.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -305,11 +325,15 @@ class CompiledStep:
         [17.0, 1.0]
         """
         as_integer(threads, "threads", least=1, most=1024)
+        shown = probabilities_of(self.loss) if probabilities else None
         check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
-        options = {"states": self._states(state, batch), "after": return_state, "threads": threads}
+        states = self._states(state, batch, after=return_state)
+        options = {"states": states, "after": return_state, "threads": threads}
         result = batch.backend.predict(batch.packed, self.objective.numbers, **options)
         found = result.outputs
+        if shown is not None:
+            found = shown(found)
         outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
         if self.objective.every:
             rest = iter(outputs)
@@ -342,20 +366,6 @@ class CompiledStep:
             gradient[..., places] = 0.0
         return gradient
 
-    def _checked(self, numbers: Any) -> Any:
-        import numpy as np
-
-        found = numbers
-        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
-            found = np.array(as_floats(numbers, "numbers"))
-        found = np.ascontiguousarray(found)
-        if found.shape != (len(self.parameters),):
-            raise ArgumentValueError(
-                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
-                f"shape {found.shape}."
-            )
-        return found
-
     def _check_targets(self, batch: Batch) -> None:
         """`ValueError` for the first target that the loss does not take."""
         if batch.targets is None or self.loss.check is None:
@@ -371,23 +381,14 @@ class CompiledStep:
                     check_target(self.loss, entries, size, name)
             raise
 
-    def _states(self, state: Any, batch: Batch) -> Any:
-        """The states as an array with a row for each sequence, or None for the initial one."""
-        import numpy as np
-
-        if state is None:
-            return None
-        found, shape = state, (len(batch), len(self.objective.state))
-        if not isinstance(state, np.ndarray) or state.dtype != np.float64:
-            found = as_list(state, "state")
-            found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
-            found = np.array(found).reshape(-1, len(found[0]) if found else 0)
-        if found.shape != shape:
+    def _states(self, state: Any, batch: Batch, *, after: bool = False) -> Any:
+        """The states that the sequences start from, checked; None for the initial one."""
+        if self.objective.both_ways and (after or state is not None):
             raise ArgumentValueError(
-                f"state must have a vector of size {shape[1]} for each of the {shape[0]} "
-                f"sequences, not the shape {found.shape}."
+                "state cannot be carried through a step that reads sequences both ways: what comes "
+                "next is read first by the backward part."
             )
-        return found
+        return as_states(state, batch, len(self.objective.state))
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""

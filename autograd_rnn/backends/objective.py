@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from ..arguments import as_floats
 from ..engine.leaves import read_numbers
 from ..engine.points import is_open
 from ..engine.value import Value, constant
@@ -23,7 +24,8 @@ class StepFunction(Protocol):
 class Objective(NamedTuple):
     """A step, a loss at `every` step or the last, the parameters and the initial state.
 
-    With `truncate`, no gradient goes back from a window of so many steps to the one before.
+    With `truncate`, no gradient goes back from a window of so many steps to the one before.  With
+    `both_ways`, the step takes input k and the one that is k-th from the end, side by side.
     """
 
     step: StepFunction
@@ -32,6 +34,7 @@ class Objective(NamedTuple):
     state: list[float]
     every: bool
     truncate: int | None = None
+    both_ways: bool = False
 
     @property
     def numbers(self) -> Any:
@@ -41,6 +44,21 @@ class Objective(NamedTuple):
         numbers = np.empty(len(self.parameters))
         read_numbers(self.parameters, numbers)
         return numbers
+
+    def as_numbers(self, numbers: Any) -> Any:
+        """The array of numbers, one for each parameter; `ValueError` for others."""
+        import numpy as np
+
+        found = numbers
+        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
+            found = np.array(as_floats(numbers, "numbers"))
+        found = np.ascontiguousarray(found)
+        if found.shape != (len(self.parameters),):
+            raise ArgumentValueError(
+                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
+                f"shape {found.shape}."
+            )
+        return found
 
     def aimed(self, outputs: Sequence[Any]) -> Sequence[Any]:
         """Of the outputs at each step those that have a target."""
@@ -73,9 +91,17 @@ class Objective(NamedTuple):
         return self.loss(output, goal[0] if one and len(goal) == 1 else tuple(goal))
 
     def unrolled(
-        self, parameters: Sequence[Any], xs: Any, ys: Any, state: Sequence[Any] | None = None
+        self,
+        parameters: Sequence[Any],
+        xs: Any,
+        ys: Any,
+        state: Sequence[Any] | None = None,
+        count: Any = None,
     ) -> tuple[Any, list[Any], Sequence[Any]]:
-        """The loss of a sequence, or None without `ys`, the output at each step, and the state."""
+        """The loss of a sequence, or None without `ys`, the output at each step, and the state.
+
+        `count` is what the sum of the losses at `every` step is divided by, if not their number.
+        """
         if state is None:
             state = self.state
         state = [entry if isinstance(entry, Value) else Value(float(entry)) for entry in state]
@@ -89,8 +115,9 @@ class Objective(NamedTuple):
             if len(ys) and (self.every or k == len(xs) - 1):
                 loss = self.loss_of(output, ys[k if self.every else 0])
                 total = loss if total is None else total + loss
-        loss = total / float(len(xs)) if self.every and len(ys) else total
-        return loss, outputs, state
+        if self.every and len(ys):
+            total = total / (float(len(xs)) if count is None else count)
+        return total, outputs, state
 
 
 def check_closed(values: Sequence[Value]) -> None:

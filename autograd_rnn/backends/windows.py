@@ -52,6 +52,7 @@ class Windows(Backend):
                         batch.goals[places] + (start if batch.every else 0),
                         every=batch.every,
                         counts=batch.counts[places],
+                        before=batch.before,
                     )
                     packed = self.backend.pack(part)
                     windows.append(Window(places, start, part, packed, with_loss))

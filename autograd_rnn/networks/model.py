@@ -20,7 +20,6 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
-from .initialise import glorot, orthogonal
 from .serialise import KINDS, as_numbers, fields_of
 from .vectors import (
     Step,
@@ -31,7 +30,9 @@ from .vectors import (
     as_vector,
     as_weights,
     components,
+    glorot,
     name_steps,
+    orthogonal,
     state_names,
 )
 
@@ -193,6 +194,11 @@ class Model:
         return len(self.weights[0]) // len(self.gates)
 
     @property
+    def both_ways(self) -> bool:
+        """Whether a step takes two inputs, one from the start and one from the end."""
+        return False
+
+    @property
     def initial(self) -> list[float]:
         """The state that a run starts from, unless another is given: zeros."""
         return [0.0] * (self.states * len(self.letters))
@@ -272,6 +278,14 @@ class Model:
             )
         return Step(k, x, vectors, q, y)
 
+    def _arranged(self, xs: Iterable[tuple[Value, ...]]) -> Iterable[tuple[Value, ...]]:
+        """The inputs as the steps take them."""
+        return xs
+
+    def _passed_on(self, step: Any) -> Sequence[Any]:
+        """What the next layer reads of a step: the states, or without them the output."""
+        return step.q[: self.states] or step.entries  # type: ignore[no-any-return]
+
     def _layers(self) -> Sequence[Model]:
         """The models whose states are the state, in order."""
         return [self]
@@ -289,7 +303,7 @@ class Model:
         """
         for argument, given, size in (
             ("state", state, len(self.initial)),
-            ("x", x, self.inputs),
+            ("x", x, self.inputs * (1 + self.both_ways)),
             ("parameters", parameters, len(self.parameters())),
         ):
             if not isinstance(given, tuple):
@@ -342,12 +356,16 @@ class Model:
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
         # Where the constructor takes `bias`, it is an attribute of the instance.
         size, if_one_too_many = self.inputs, IF_ONE_TOO_MANY if vars(self).get("bias") else ""
-        for k, vector in enumerate(vectors, 1):
+
+        def read(k: int, vector: object) -> tuple[Value, ...]:
+            names = components("x", size, k)
+            return as_vector(vector, names, f"inputs[{k - 1}]", constant, if_one_too_many)
+
+        xs = self._arranged(read(k, vector) for k, vector in enumerate(vectors, 1))
+        for k, x in enumerate(xs, 1):
             if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
-            names = components("x", size, k)
-            x = as_vector(vector, names, f"inputs[{k - 1}]", constant, if_one_too_many)
             step = self._advance(k, q, x, weights)
             name_steps(self._parts(step), k)
             q = step.q
@@ -377,6 +395,7 @@ class Model:
         """
         given = (self.step, loss, self.parameters(), self.initial)
         options: Any = {"exact": exact, "devices": devices, "truncate": truncate}
+        options["both_ways"] = self.both_ways
         return compile_step(*given, at=at, backend=backend, **options)
 
     # --- files ----------------------------------------------------------------------------------

@@ -55,6 +55,12 @@ class Stack(Model):
                     f"layers[{place}] must be a layer, such as an RNN or a Linear, "
                     f"not {type(layer).__name__}."
                 )
+            if place and (layer.both_ways or (listed[0].both_ways and layer.initial)):
+                raise ArgumentValueError(
+                    f"layers[{place}] cannot be {type(layer).__name__}: a layer that reads both "
+                    f"ways has no output before the last step, so it is the first one, and those "
+                    f"above it have no state, as a Linear."
+                )
         self.layers: tuple[Model, ...] = tuple(listed)
         for place, (below, layer) in enumerate(pairwise(self.layers), 1):
             width = below.states or below.outputs
@@ -115,6 +121,11 @@ class Stack(Model):
         return self.layers[-1].outputs
 
     @property
+    def both_ways(self) -> bool:
+        """Whether the first layer reads sequences both ways."""
+        return self.layers[0].both_ways
+
+    @property
     def initial(self) -> list[float]:
         """The state that a run starts from, unless another is given: zeros."""
         return [entry for layer in self.layers for entry in layer.initial]
@@ -133,16 +144,20 @@ class Stack(Model):
         for layer, own in zip(self.layers, weights, strict=True):
             held = len(layer.initial)
             step = layer._advance(k, state[:held], entry, own)
-            state, entry = state[held:], step.q[: layer.states] or step.entries
+            state, entry = state[held:], layer._passed_on(step)
             steps.append(step)
         q = tuple([value for step in steps for value in step.q])
         return StackStep(k, x, step.vectors, q, step.entries, tuple(steps))
 
+    def _arranged(self, xs: Iterable[tuple[Value, ...]]) -> Iterable[tuple[Value, ...]]:
+        return self.layers[0]._arranged(xs)
+
     def _layers(self) -> Sequence[Model]:
-        return self.layers
+        return [one for layer in self.layers for one in layer._layers()]
 
     def _parts(self, step: StackStep) -> Sequence[Step]:
-        return step.layers
+        pairs = zip(self.layers, step.layers, strict=True)
+        return [part for layer, own in pairs for part in layer._parts(own)]
 
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: what each layer would, as `from_dict` takes it."""

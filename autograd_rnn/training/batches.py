@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from ..arguments import as_list, many
+from ..arguments import as_integer, as_list, many
 from ..backends.batch import Batch, as_batch
+from ..backends.compile_step import CompiledStep
 from ..data.dataset import as_sequence
+from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import Loss, check_target
+from ..ops.losses import Loss, LossFunction, check_target
 
 #: A target of a sequence: a number, a vector, or at every step one of these.
 Target: TypeAlias = float | Collection[float] | Collection[Collection[float]]
@@ -30,6 +32,49 @@ class WithTargets(Protocol):
 
 #: The data of a training.
 Data: TypeAlias = WithTargets | tuple[Collection[Inputs], Collection[Target]]
+
+
+class Trainable(Protocol):
+    """The model that `fit` takes."""
+
+    @property
+    def inputs(self) -> int: ...
+    @property
+    def outputs(self) -> int: ...
+    def parameters(self) -> list[Value]: ...
+    def compile(self, loss: LossFunction, /, *, at: str, backend: str) -> CompiledStep: ...
+
+
+def as_trainable(model: Any) -> Trainable:
+    """The model, as it is; `TypeError` if it lacks what is needed to train it."""
+    for name in ("inputs", "outputs", "parameters", "compile"):
+        if not hasattr(model, name):
+            raise ArgumentTypeError(
+                f"model must have inputs, outputs, parameters() and compile(), as RNN has: "
+                f"{type(model).__name__} has no {name}."
+            )
+    trainable: Trainable = model
+    return trainable
+
+
+def compiled_for(
+    model: Trainable, named: Mapping[str, Any], loss: Loss, *, at: str, engine: str, **options: Any
+) -> tuple[CompiledStep, list[Any]]:
+    """The model compiled, and data by their names, checked and as it takes them; None as it is."""
+    sizes = {
+        "inputs": as_integer(model.inputs, "model.inputs", least=0),
+        "outputs": as_integer(model.outputs, "model.outputs", least=1),
+    }
+    examples = {
+        name: as_examples(one, name, **sizes, loss=loss, every=at == "every")
+        for name, one in named.items()
+        if one is not None
+    }
+    # Only those that are given: other models need not know of devices.
+    given = {name: one for name, one in options.items() if one is not None}
+    compiled = model.compile(loss, at=at, backend=engine, **given)
+    known = {name: compiled.arranged(one, f"{name}: targets") for name, one in examples.items()}
+    return compiled, [known.get(name) for name in named]
 
 
 def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:

@@ -27,6 +27,8 @@ class Best(NamedTuple):
 class Moment(NamedTuple):
     """The state of a training after a batch: `epoch` epochs, and `batch` batches of the next, done.
 
+    It began after the `first` epochs, which an optimiser had made before.  A callback has `stopped`
+    it, or not.
     `weights` is an array, and `optimiser` what an optimiser keeps; `states` has a row for each of
     the streams that are being learnt, if there are.  `sequences`, `loss`, `hits`,
     `judged` (the outputs that were judged) and `seconds` are sums over those batches.
@@ -43,6 +45,8 @@ class Moment(NamedTuple):
     seconds: float = 0.0
     best: Best | None = None
     states: Any = None
+    first: int = 0
+    stopped: bool = False
 
     @property
     def mean(self) -> float:
@@ -103,7 +107,7 @@ def _parts(content: Any, weights: int) -> tuple[dict[str, Any], Moment, History]
         moment = moment._replace(states=np.array(rows, dtype=float).reshape(len(rows), -1))
     moment, best = moment._replace(weights=arrays[0]), best._replace(weights=arrays[1])
     counts = (moment.epoch, moment.batch, moment.sequences, moment.hits, moment.judged, best.epoch)
-    for count in counts:
+    for count in (*counts, moment.first):
         as_integer(count, "its counts", least=0)
     as_floats([moment.loss, moment.seconds, best.loss], "its sums")
     if (moment.batch > 0) != (moment.sequences > 0):
@@ -111,6 +115,6 @@ def _parts(content: Any, weights: int) -> tuple[dict[str, Any], Moment, History]
     lengths = {len(as_floats(column, name)) for name, column in columns.items()} - {0}
     if len(lengths) > 1 or set(columns) != {one.name for one in fields(history)}:
         raise ValueError("its history does not fit together")
-    if len(history) != moment.epoch or not isinstance(settings, dict):
+    if len(history) != moment.epoch - moment.first or not isinstance(settings, dict):
         raise ValueError("its parts do not fit together")
     return settings, moment if moment.best is None else moment._replace(best=best), history

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
@@ -100,11 +101,31 @@ class Optimiser(ABC):
         if clip_value is not None:
             self.clip_value = clip_value
         self._kept: dict[str, Any] = {}
-        # The Values that it is of; None if whichever come next.
+        self._epochs = 0
+        # The Values that all this is of: None if whichever come next.
         self._owners: list[Value] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_owners": None}
+
+    @contextmanager
+    def scaled(self, factor: float) -> Iterator[None]:
+        """A context in which the learning rate is multiplied by the factor, which may be 0.
+
+        >>> w, optimiser = Value(1.0), SGD(0.5)
+        >>> with optimiser.scaled(0.5):
+        ...     optimiser.step([w], [2.0])
+        >>> w.data, optimiser.learning_rate
+        (0.5, 0.5)
+        """
+        rate, scale = self.learning_rate, as_float(factor, "factor")
+        if not 0.0 <= scale < math.inf:
+            raise ArgumentValueError(f"factor must be 0 or more and finite, not {scale!r}.")
+        vars(self)["learning_rate"] = scale * rate  # not checked: the setting itself may not be 0
+        try:
+            yield
+        finally:
+            vars(self)["learning_rate"] = rate
 
     def __setattr__(self, name: str, setting: object) -> None:
         check = self._checks.get(name)
@@ -161,22 +182,33 @@ class Optimiser(ABC):
 
         >>> w, sgd = Value(3.0), SGD(0.25, momentum=0.5)
         >>> sgd.step([w], [1.0])
-        >>> sgd.attach([w])
-        >>> sgd.state
-        {'velocity': [1.0]}
         >>> sgd.attach([Value(3.0)])
         >>> sgd.state
         {}
         """
         leaves, known = as_values(parameters, "parameters"), self._owners
-        if known is not None and not (len(known) == len(leaves) and all(map(is_, known, leaves))):
-            if self._kept and not set(known).isdisjoint(leaves):
+        if not self._is_of(leaves):
+            if self._kept and not set(known or ()).isdisjoint(leaves):
                 raise ArgumentValueError(
-                    f"the state is of {len(known)} parameters, of which these {len(leaves)} are "
-                    f"some, or in another order: make a new {type(self).__name__} for each list."
+                    f"the state is of other parameters, of which these {len(leaves)} are some, or "
+                    f"in another order: make a new {type(self).__name__} for each list."
                 )
-            self._kept = {}
+            self._kept, self._epochs = {}, 0
         self._owners = leaves
+
+    def _is_of(self, leaves: Sequence[Value]) -> bool:
+        """Whether its state is of these Values, or of whichever come next."""
+        known = self._owners
+        return known is None or (len(known) == len(leaves) and all(map(is_, known, leaves)))
+
+    def epochs_of(self, parameters: Sequence[Value]) -> int:
+        """How many epochs `fit` has made with it on just these parameters."""
+        return self._epochs if self._is_of(parameters) else 0
+
+    def count_epochs(self, epochs: int, parameters: Sequence[Value]) -> None:
+        """Remember that so many epochs have been made on these parameters."""
+        self.attach(parameters)
+        self._epochs = epochs
 
     def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
@@ -203,12 +235,12 @@ class Optimiser(ABC):
         if gradients is None:
             gradients = np.empty(len(leaves))
             read_gradients(leaves, gradients)
-        before = self._kept, self._owners
+        before = self._kept, self._epochs, self._owners
         try:
             self.attach(leaves)
             after = self.updated(weights, gradients)
         except BaseException:
-            self._kept, self._owners = before
+            self._kept, self._epochs, self._owners = before
             raise
         hold(after, weights, constant_places(leaves))
         assign_numbers(leaves, after)
@@ -236,26 +268,30 @@ class Optimiser(ABC):
                     f"new {type(self).__name__} for other parameters."
                 )
         with np.errstate(all="ignore"):
-            scale = 1.0
-            if self.clip_value is not None:
-                slopes = np.clip(slopes, -self.clip_value, self.clip_value)
-            if self.clip_norm is not None:
-                # NumPy's norm overflows where this does not.
-                norm = math.hypot(*slopes.tolist())
-                scale = min(1.0, self.clip_norm / (norm + CLIP_EPS))
-            # Of an array of its own, whatever a rule keeps of it or does to it.
-            made, state = self.moves(scale * slopes)
-            what = f"what {type(self).__name__}.moves gives"
-            moves = _as_array(made, what)
-            if len(moves) != len(before):
-                raise ArgumentValueError(
-                    f"{what} has {len(moves)} moves for {len(before)} parameters."
-                )
-            if self.weight_decay:
-                before = before * (1.0 - self.learning_rate * self.weight_decay)
-            after: Array = before + moves
+            after, state = self._moved(before, slopes)
         self._keep(state)
         return after
+
+    def _moved(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
+        """The weights after a step, and the state."""
+        import numpy as np
+
+        scale = 1.0
+        if self.clip_value is not None:
+            slopes = np.clip(slopes, -self.clip_value, self.clip_value)
+        if self.clip_norm is not None:
+            # NumPy's norm overflows where this does not.
+            norm = math.hypot(*slopes.tolist())
+            scale = min(1.0, self.clip_norm / (norm + CLIP_EPS))
+        # Of an array of its own, whatever a rule keeps of it or does to it.
+        made, state = self.moves(scale * slopes)
+        what = f"what {type(self).__name__}.moves gives"
+        moves = _as_array(made, what)
+        if len(moves) != len(before):
+            raise ArgumentValueError(f"{what} has {len(moves)} moves for {len(before)} parameters.")
+        if self.weight_decay:
+            before = before * (1.0 - self.learning_rate * self.weight_decay)
+        return before + moves, state
 
     @abstractmethod
     def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
