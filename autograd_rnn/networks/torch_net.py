@@ -112,7 +112,7 @@ class _Walk:
 
     def is_top(self, key: Any) -> bool:
         """Whether it is the place of the top layer among the states at the end."""
-        return key == -1 or (key == 0 and self.recurrent.num_layers == 1)
+        return bool(key == -1 or (key == 0 and self.recurrent.num_layers == 1))
 
     def is_last_step(self, key: Any) -> bool:
         """Whether it is the place of the last step among the outputs of a recurrent module."""

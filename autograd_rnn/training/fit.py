@@ -18,7 +18,7 @@ from ..engine.reverse import as_values
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits
 from .batches import Data, Trainable, as_trainable, batches, compiled_for, fingerprint
-from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
+from .checkpoint import Best, Moment, identity, read_checkpoint, write_checkpoint
 from .history import History
 from .nonfinite import find_fault
 from .optimisers import Optimiser, hold
@@ -395,10 +395,16 @@ class _Training:
         given = {name: getattr(self, name) for name in names}
         data = {"data": self.data, "validation": self.validation}
         prints = {name: one and fingerprint(one) for name, one in data.items()}
-        loss = self.loss.name
-        if self.loss.ignore is not None:
-            loss += f", ignore {self.loss.ignore!r}"
-        return {"loss": loss, "optimiser": repr(self.optimiser), **given, **prints}
+        fixed = {place: self.parameters[place].data for place in constant_places(self.parameters)}
+        # What an optimiser keeps to itself changes.
+        rule = {name: one for name, one in vars(self.optimiser).items() if name[0] != "_"}
+        own = {
+            "model": identity(self.model),
+            "frozen weights": identity(fixed),
+            "loss": identity(self.loss),
+            "optimiser": {"kind": identity(type(self.optimiser)), **identity(rule)},
+        }
+        return {**own, **given, **prints}
 
 
 def are_finite(loss: float, numbers: Any) -> bool:
