@@ -20,7 +20,6 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
-from .initialise import glorot, orthogonal
 from .serialise import KINDS, as_numbers, fields_of
 from .vectors import (
     Step,
@@ -31,7 +30,9 @@ from .vectors import (
     as_table,
     as_vector,
     as_weights,
+    glorot,
     name_steps,
+    orthogonal,
     state_names,
 )
 

@@ -96,7 +96,7 @@ def fingerprint(batch: Batch) -> str:
     digest = hashlib.sha256()
     for array in (batch.inputs, batch.starts, batch.targets, batch.goals):
         digest.update(f"{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()[:16]
+    return f"{len(batch)} sequences, {digest.hexdigest()[:12]}"
 
 
 def as_examples(

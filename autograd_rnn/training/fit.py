@@ -18,7 +18,7 @@ from ..engine.reverse import as_values
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits
 from .batches import Data, Trainable, as_trainable, batches, compiled_for, fingerprint
-from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
+from .checkpoint import Best, Moment, identity, read_checkpoint, write_checkpoint
 from .history import History
 from .nonfinite import find_fault
 from .optimisers import Optimiser, hold
@@ -70,7 +70,8 @@ def fit(
     and `compile` as they do.  `data` and `validation` are pairs (sequences, targets), or have both
     as attributes, as a `Dataset` does.  `loss` is the name of one of ours, a function, or a `Loss`,
     which may have an accuracy too, weights of classes, and targets to ignore; `optimiser` is `SGD`,
-    `Adam`, or another `Optimiser`.  Weights that are frozen (`freeze`) stay as they are.
+    `Adam`, or another `Optimiser`, whose state goes on if it has moved these weights before, and
+    else starts afresh.  Weights that are frozen (`freeze`) stay as they are.
     There is a target per sequence, or with `at="every"` per step.  `engine` is a backend of
     `compile_step`, with this number of `threads`, or for "jax" these `devices`.
 
@@ -161,6 +162,7 @@ class _Training:
     # --- the loop -------------------------------------------------------------------------------
 
     def run(self) -> History:
+        self.optimiser.attach(self.parameters)
         first, settings = self.optimiser.epochs_of(self.parameters), {}
         moment = Moment(self.weights(), self.optimiser.kept, first, first=first)
         if self.checkpoint is not None:
@@ -393,10 +395,16 @@ class _Training:
         given = {name: getattr(self, name) for name in names}
         data = {"data": self.data, "validation": self.validation}
         prints = {name: one and fingerprint(one) for name, one in data.items()}
-        loss = self.loss.name
-        if self.loss.ignore is not None:
-            loss += f", ignore {self.loss.ignore!r}"
-        return {"loss": loss, "optimiser": repr(self.optimiser), **given, **prints}
+        fixed = {place: self.parameters[place].data for place in constant_places(self.parameters)}
+        # What an optimiser keeps to itself changes.
+        rule = {name: one for name, one in vars(self.optimiser).items() if name[0] != "_"}
+        own = {
+            "model": identity(self.model),
+            "frozen weights": identity(fixed),
+            "loss": identity(self.loss),
+            "optimiser": {"kind": identity(type(self.optimiser)), **identity(rule)},
+        }
+        return {**own, **given, **prints}
 
 
 def are_finite(loss: float, numbers: Any) -> bool:

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
@@ -64,6 +65,9 @@ class Optimiser(ABC):
     larger are then scaled down to it.  With `weight_decay`, each step first shrinks every weight by
     the learning rate times it.
 
+    What it keeps belongs to the Values that it moves: for the same ones, by `step` or `fit`, it
+    goes on, and for others it starts afresh.
+
     >>> import numpy as np
     >>> class SignDescent(Optimiser):
     ...     def moves(self, gradients):
@@ -97,21 +101,12 @@ class Optimiser(ABC):
         if clip_value is not None:
             self.clip_value = clip_value
         self._kept: dict[str, Any] = {}
-        self._epochs, self._trained = 0, list[Value]()
+        self._epochs = 0
+        # The Values that all this is of: None if whichever come next.
+        self._owners: list[Value] | None = None
 
-    def epochs_of(self, parameters: Sequence[Value]) -> int:
-        """How many epochs `fit` has made with it on just these parameters.
-
-        >>> SGD(0.1).epochs_of([Value(1.0)])
-        0
-        """
-        both = zip(parameters, self._trained, strict=False)
-        same = len(parameters) == len(self._trained) and all(a is b for a, b in both)
-        return self._epochs if same else 0
-
-    def count_epochs(self, epochs: int, parameters: Sequence[Value]) -> None:
-        """Remember that so many epochs have been made on these parameters."""
-        self._epochs, self._trained = epochs, list(parameters)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_owners": None}
 
     @contextmanager
     def scaled(self, factor: float) -> Iterator[None]:
@@ -140,7 +135,8 @@ class Optimiser(ABC):
     def state(self) -> dict[str, Any]:
         """What is kept between steps, as JSON can hold it: empty before the first one.
 
-        It may be assigned, and so may `kept`.  `ValueError` for anything but such a state.
+        It may be assigned, and is then that of the Values which are moved next.  `ValueError` for
+        anything but such a state.
         """
         return {
             part: content if isinstance(content, int) else content.tolist()
@@ -149,6 +145,10 @@ class Optimiser(ABC):
 
     @state.setter
     def state(self, state: object) -> None:
+        self._keep(state)
+        self._owners = None
+
+    def _keep(self, state: object) -> None:
         if not isinstance(state, dict):
             raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
         if state and set(state) != set(self.parts):
@@ -174,12 +174,49 @@ class Optimiser(ABC):
         """
         return self._kept
 
+    def attach(self, parameters: Sequence[Value]) -> None:
+        """Be of these Values: the state is kept if it is theirs, and forgotten if it is of others.
+
+        `step` and `fit` do that.  `ValueError` if it is of some of them, or of them in another
+        order.
+
+        >>> w, sgd = Value(3.0), SGD(0.25, momentum=0.5)
+        >>> sgd.step([w], [1.0])
+        >>> sgd.attach([Value(3.0)])
+        >>> sgd.state
+        {}
+        """
+        leaves, known = as_values(parameters, "parameters"), self._owners
+        if not self._is_of(leaves):
+            if self._kept and not set(known or ()).isdisjoint(leaves):
+                raise ArgumentValueError(
+                    f"the state is of other parameters, of which these {len(leaves)} are some, or "
+                    f"in another order: make a new {type(self).__name__} for each list."
+                )
+            self._kept, self._epochs = {}, 0
+        self._owners = leaves
+
+    def _is_of(self, leaves: Sequence[Value]) -> bool:
+        """Whether its state is of these Values, or of whichever come next."""
+        known = self._owners
+        return known is None or (len(known) == len(leaves) and all(map(is_, known, leaves)))
+
+    def epochs_of(self, parameters: Sequence[Value]) -> int:
+        """How many epochs `fit` has made with it on just these parameters."""
+        return self._epochs if self._is_of(parameters) else 0
+
+    def count_epochs(self, epochs: int, parameters: Sequence[Value]) -> None:
+        """Remember that so many epochs have been made on these parameters."""
+        self.attach(parameters)
+        self._epochs = epochs
+
     def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
 
         Those that are constant stay where they are.  The gradients are the parameters' `grad`,
-        unless others are given.  `ValueError` for another number of gradients, or of parameters
-        than in the steps before.
+        unless others are given.  If the steps before moved other Values, the state starts afresh:
+        see `attach`.  `ValueError` for another number of gradients, or of parameters than a state
+        is for that was assigned.
 
         >>> w = Value(3.0)
         >>> (w * w).backward()
@@ -198,7 +235,13 @@ class Optimiser(ABC):
         if gradients is None:
             gradients = np.empty(len(leaves))
             read_gradients(leaves, gradients)
-        after = self.updated(weights, gradients)
+        before = self._kept, self._epochs, self._owners
+        try:
+            self.attach(leaves)
+            after = self.updated(weights, gradients)
+        except BaseException:
+            self._kept, self._epochs, self._owners = before
+            raise
         hold(after, weights, constant_places(leaves))
         assign_numbers(leaves, after)
 
@@ -226,7 +269,7 @@ class Optimiser(ABC):
                 )
         with np.errstate(all="ignore"):
             after, state = self._moved(before, slopes)
-        self.state = state
+        self._keep(state)
         return after
 
     def _moved(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:

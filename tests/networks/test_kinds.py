@@ -277,8 +277,13 @@ OLD = {
         "names": [["w_1"], ["w_2"]],
     },
     "Linear": {"bias": True, "weights": [[1.0], [2.0]], "names": [["a"], ["b"]]},
-    "LSTM": {"weights": [[1.0, 2.0, 3.0, 4.0]] * 2, "names": [list("abcd"), list("efgh")]},
+    "LSTM": {
+        "bias": True,
+        "weights": [[1.0, 2.0, 3.0, 4.0]] * 2,
+        "names": [list("abcd"), list("efgh")],
+    },
     "GRU": {
+        "bias": True,
         "weights": [[1.0, 2.0, 3.0]] * 2,
         "names": [list("abc"), list("def")],
         "recurrent_offset": [0.5],
