@@ -5,8 +5,10 @@ from .backends.compile_step import CompiledStep, compile_step
 from .data.dataset import Dataset
 from .data.encoding import bits, one_hot
 from .data.fasta import promoters, read_fasta, windows
+from .data.generate import generate
 from .data.languages import Language
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
+from .data.text import Text
 from .derivation.derive import Derivation, derive
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
@@ -118,6 +120,7 @@ __all__ = [
     "RecordingError",
     "Stack",
     "StaleGraphError",
+    "Text",
     "TrainingError",
     "Unrolled",
     "Value",
@@ -158,6 +161,7 @@ __all__ = [
     "fit",
     "freeze",
     "from_torch",
+    "generate",
     "grad",
     "gradients",
     "greater",
