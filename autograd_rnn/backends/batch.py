@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..arguments import as_float
 from ..errors import ArgumentTypeError, ArgumentValueError
+from .symbols import joined_symbols, one_hot_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-#: A list of sequences, each of numbers, of lists of numbers, or an array of steps by entries.
+#: A list of sequences, each of numbers, of lists of numbers, of symbols, or an array of steps by
+#: entries.
 Sequences: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 #: A target per sequence, or per step: numbers, or lists of numbers.
 Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
@@ -21,8 +23,9 @@ Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 class Batch:
     """Sequences and their targets, checked and packed once; made by `CompiledStep.prepare`.
 
-    `inputs` has a row for each step of all sequences, and `targets`, None in a batch for
-    `predict`, one for each target; the first row of either is zeros.  Sequence k has `lengths[k]`
+    `inputs` has a row for each step of all sequences, or if there are `symbols`, so many, the whole
+    number of one; `targets`, None in a batch for `predict`, has a row for each target.  The first
+    row of either is zeros.  Sequence k has `lengths[k]`
     steps, in the rows from `starts[k]`; its targets are in the rows from `goals[k]`, one or with
     `every` as many, and then the sum of its losses is divided by `counts[k]`.  `packed` is the form
     in which the `backend` takes them.
@@ -41,7 +44,7 @@ class Batch:
 
     __slots__ = (
         *("backend", "counts", "every", "goals", "inputs", "lengths", "packed", "starts"),
-        "targets",
+        *("symbols", "targets"),
     )
 
     def __init__(
@@ -54,12 +57,53 @@ class Batch:
         *,
         every: bool,
         counts: Any = None,
+        symbols: int = 0,
     ) -> None:
         self.inputs, self.starts, self.lengths = inputs, starts, lengths
         self.targets, self.goals, self.every = targets, goals, every
-        self.counts = lengths if counts is None else counts
+        self.counts, self.symbols = lengths if counts is None else counts, symbols
         self.backend: Any = None
         self.packed: Any = None
+
+    @property
+    def entries(self) -> int:
+        """The number of entries of an input, or of the one-hot vector that it stands for."""
+        return self.symbols or int(self.inputs.shape[1])
+
+    def part(self, starts: Any, lengths: Any, goals: Any, counts: Any) -> Batch:
+        """A batch of other rows of the same arrays."""
+        given = (self.inputs, starts, lengths, self.targets, goals)
+        return Batch(*given, every=self.every, counts=counts, symbols=self.symbols)
+
+    def as_vectors(self) -> Batch:
+        """The batch with one-hot vectors, in rows of their own, in place of symbols.
+
+        >>> batch = as_batch([[2, 0], [1]], None, every=False, symbols=3)
+        >>> batch.inputs.tolist(), batch.as_vectors().pairs()[1][0]
+        ([0, 2, 0, 1], [[0.0, 1.0, 0.0]])
+        """
+        import numpy as np
+
+        if not self.symbols:
+            return self
+        rows, count = self.steps(), self.symbols
+        inputs = np.concatenate([np.zeros((1, count)), one_hot_vectors(self.inputs[rows], count)])
+        starts = 1 + np.cumsum(self.lengths) - self.lengths
+        targets, goals = self.targets, self.goals
+        if self.every:
+            goals = starts
+            if targets is not None:
+                targets = targets[np.concatenate([[0], rows])]
+        given = (inputs, starts, self.lengths, targets, goals)
+        return Batch(*given, every=self.every, counts=self.counts)
+
+    def vectors(self, start: int, length: int) -> list[list[float]]:
+        """So many inputs from a row on, as lists: of symbols the one-hot vectors."""
+        found = self.inputs[start : start + length]
+        vectors: list[list[float]] = (
+            one_hot_vectors(found, self.symbols) if self.symbols else found
+        ).tolist()
+        return vectors
 
     def take(self, places: Sequence[int]) -> Batch:
         """The sequences at the places, which count from 0, in that order.
@@ -69,11 +113,8 @@ class Batch:
         import numpy as np
 
         index = np.asarray(places) if len(places) else np.zeros(0, dtype=int)
-        starts, lengths, goals, counts = [
-            array.take(index) for array in (self.starts, self.lengths, self.goals, self.counts)
-        ]
-        given = (self.inputs, starts, lengths, self.targets, goals)
-        return Batch(*given, every=self.every, counts=counts)
+        arrays = (self.starts, self.lengths, self.goals, self.counts)
+        return self.part(*[array.take(index) for array in arrays])
 
     def cut(self, size: int) -> list[Batch]:
         """Parts of so many sequences, in turn; the last may have fewer.
@@ -82,18 +123,8 @@ class Batch:
         [2, 1]
         """
         parts = [slice(start, start + size) for start in range(0, len(self), size)]
-        return [
-            Batch(
-                self.inputs,
-                self.starts[part],
-                self.lengths[part],
-                self.targets,
-                self.goals[part],
-                every=self.every,
-                counts=self.counts[part],
-            )
-            for part in parts
-        ]
+        arrays = (self.starts, self.lengths, self.goals, self.counts)
+        return [self.part(*[array[part] for array in arrays]) for part in parts]
 
     def window(self, start: int, size: int) -> tuple[Any, Batch]:
         """The steps from `start` on, up to so many, of the sequences that are longer than it.
@@ -110,13 +141,13 @@ class Batch:
         places = np.flatnonzero(self.lengths > start)
         lengths = np.minimum(self.lengths[places] - start, size)
         starts, goals = self.starts[places] + start, self.goals[places] + start
-        return places, Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
+        return places, self.part(starts, lengths, goals, lengths)
 
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
         """The vectors of each sequence, and its targets, as lists."""
         found = []
         for start, length, goal in zip(self.starts, self.lengths, self.goals, strict=True):
-            xs = self.inputs[start : start + length].tolist()
+            xs = self.vectors(start, length)
             count = length if self.every else 1
             ys = [] if self.targets is None else self.targets[goal : goal + count].tolist()
             found.append((xs, ys))
@@ -145,8 +176,11 @@ def steps_from(starts: Any, lengths: Any) -> Any:
     return np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
 
 
-def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
-    """The batch of these sequences and targets."""
+def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> Batch:
+    """The batch of these sequences and targets.
+
+    Whole numbers in place of vectors are symbols, if there are so many, two or more.
+    """
     import numpy as np
 
     for name, given in (("sequences", sequences), ("targets", [] if targets is None else targets)):
@@ -158,21 +192,23 @@ def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
         raise ArgumentValueError(
             f"sequences and targets must be as many: there are {len(sequences)} and {len(targets)}."
         )
-    inputs, lengths = _joined(sequences, "sequences")
+    found = joined_symbols(sequences, symbols) if symbols > 1 else None
+    inputs, lengths = found or _joined(sequences, "sequences")
+    options = {"every": every, "symbols": symbols if found else 0}
     if not lengths.all():
         raise ArgumentValueError(f"sequences[{lengths.argmin()}] is empty: it has no output.")
     starts = 1 + np.cumsum(lengths) - lengths
     if targets is None:
-        return Batch(inputs, starts, lengths, None, starts, every=every)
+        return Batch(inputs, starts, lengths, None, starts, **options)
     goals, counts = _joined(targets if every else [[target] for target in targets], "targets")
     if not every:
-        return Batch(inputs, starts, lengths, goals, np.cumsum(counts), every=False)
+        return Batch(inputs, starts, lengths, goals, np.cumsum(counts), **options)
     if (counts != lengths).any():
         place = (counts != lengths).argmax()
         raise ArgumentValueError(
             f"targets[{place}] has {counts[place]} entries for {lengths[place]} steps."
         )
-    return Batch(inputs, starts, lengths, goals, starts, every=True)
+    return Batch(inputs, starts, lengths, goals, starts, **options)
 
 
 def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:

@@ -42,6 +42,7 @@ def compile_step(
     exact: bool = False,
     devices: Devices | None = None,
     truncate: int | None = None,
+    symbols: int | None = None,
 ) -> CompiledStep:
     """The step as a function of batches of sequences: their mean loss and its gradients.
 
@@ -68,6 +69,11 @@ def compile_step(
     With `truncate`, the steps of each sequence are cut into windows of that many, and no gradient
     goes back from one to the one before, as in `unroll`.
 
+    With `symbols`, how many there are, a sequence may be a list of ints or a whole array of them:
+    k stands for the one-hot vector with so many entries of which entry k is 1.  The step gets that
+    vector; "numpy", "native" and "jax" do not multiply by it, but pick weights.  So an infinite
+    weight or NaN makes no NaN of other symbols, as 0·inf does on the engine, and with `exact`.
+
     "numpy", "native" and "jax" agree with the engine within 1e-12 of the same sums taken over
     absolute values.
 
@@ -91,16 +97,19 @@ def compile_step(
                 f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
                 f"backend='python'."
             )
+    if symbols is not None:
+        as_integer(symbols, "symbols", least=2)
     given = Objective(step, chosen.function, leaves, initial, at == "every", truncate)
     mesh = None if devices is None else kind.as_devices(devices)
-    return CompiledStep(given, chosen, kind, bool(exact), mesh)
+    return CompiledStep(given, chosen, kind, bool(exact), mesh, symbols or 0)
 
 
 class CompiledStep:
     """A step that runs over batches of sequences; made by `compile_step`.
 
     A sequence is a list of inputs, a number or a list of numbers each, or an array of steps by
-    inputs; sequences may differ in length.  Each has a target, or with `at="every"` one per step.
+    inputs; with `symbols`, a list or an array of whole numbers too.  Sequences may differ in
+    length.  Each has a target, or with `at="every"` one per step.
     `ValueError` naming the place of an empty sequence, and for a wrong number of targets;
     `BranchChanged` where a comparison of Values in the step or the loss comes out differently
     from the first sequence, on which it was recorded.
@@ -117,10 +126,11 @@ class CompiledStep:
         kind: type[Backend],
         exact: bool,
         devices: Devices | None,
+        symbols: int = 0,
     ) -> None:
-        self.objective, self.loss = objective, loss
+        self.objective, self.loss, self.symbols = objective, loss, symbols
         self.kind, self.exact, self.devices = kind, exact, devices
-        self._made: dict[tuple[int, int | None], Backend] = {}
+        self._made: dict[tuple[int, int | None, bool], Backend] = {}
 
     @property
     def backend(self) -> str:
@@ -146,14 +156,14 @@ class CompiledStep:
         <Batch: 2 sequences>
         """
         if not isinstance(sequences, Batch):
-            batch = as_batch(sequences, targets, every=self.objective.every)
+            options: Any = {"every": self.objective.every, "symbols": self.symbols}
+            batch = as_batch(sequences, targets, **options)
             self._check_targets(batch)
         elif sequences.backend is None:
             batch = sequences
         else:
             batch = sequences.take(range(len(sequences)))
-        batch.backend = self._backend(batch)
-        batch.packed = batch.backend.pack(batch)
+        self._pack([batch])
         return batch
 
     def prepare_parts(self, batch: Batch, size: int) -> Iterator[Batch]:
@@ -172,10 +182,7 @@ class CompiledStep:
 
         def parts() -> Iterator[Batch]:
             for some in batch.cut(size * AT_ONCE):
-                backend, parts = self._backend(some), some.cut(size)
-                for part, packed in zip(parts, backend.pack_all(parts), strict=True):
-                    part.backend, part.packed = backend, packed
-                    yield part
+                yield from self._pack(some.cut(size))
 
         return parts()
 
@@ -410,15 +417,25 @@ class CompiledStep:
             )
         return batch
 
+    def _pack(self, batches: list[Batch]) -> list[Batch]:
+        """The batches, packed."""
+        backend = self._backend(batches[0])
+        given = batches if backend.gathers else [batch.as_vectors() for batch in batches]
+        for batch, packed in zip(batches, backend.pack_all(given), strict=True):
+            batch.backend, batch.packed = backend, packed
+        return batches
+
     def _backend(self, batch: Batch) -> Backend:
         """The backend for batches with vectors of these sizes, made for the first of them."""
         targets = batch.targets
-        key = (batch.inputs.shape[1], None if targets is None else targets.shape[1])
+        gathers = self.kind.gathers and batch.symbols > 0
+        key = (batch.entries, None if targets is None else targets.shape[1], gathers)
         if key not in self._made:
-            x = batch.inputs[batch.starts[0]].tolist()
+            (x,) = batch.vectors(batch.starts[0], 1)
             y = None if targets is None else targets[batch.goals[0]].tolist()
             given = (self.objective, x, y)
-            made = self.kind(*given, exact=self.exact, devices=self.devices)
+            options: Any = {"symbols": True} if gathers else {}  # others need not know of it
+            made = self.kind(*given, exact=self.exact, devices=self.devices, **options)
             truncate = self.objective.truncate
             cut = truncate is not None and not self.kind.truncates
             self._made[key] = Windows(made, truncate or 0) if cut else made

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, Self
 from ..arguments import as_integer, as_list, as_name, many
 from ..backends.backend import Devices
 from ..backends.compile_step import CompiledStep, compile_step
+from ..backends.symbols import as_input, is_vector
 from ..engine.reverse import zero_grad
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
@@ -316,7 +317,9 @@ class Model:
         """The model over the inputs, one vector per step, with the same weights at every step.
 
         Numbers in the inputs become constants, those in the initial state, zeros unless given,
-        variables.  `ValueError` for a vector of the wrong size.
+        variables.  If the model has two inputs or more, an int k may stand for the one-hot vector
+        whose entry k is 1: the inputs are all such symbols, or all vectors.  `ValueError` for a
+        vector of the wrong size, or a symbol that no input is for.
 
         With `truncate`, the steps are cut into windows of that many, and the states pass from one
         window to the next through `stop_gradient`.  The forward numbers stay the same; the gradient
@@ -329,6 +332,8 @@ class Model:
         >>> rnn.unroll(bits("101"), truncate=2).pi[0].backward()
         >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
         [4.0, 1.0]
+        >>> [x.data for x in RNN.random(1, 3).unroll([2, 0]).steps[0].x]
+        [0.0, 0.0, 1.0]
         """
         given = self.initial if state is None else state
         initial = q = as_vector(given, state_names(self._layers()), "state", Value)
@@ -342,13 +347,18 @@ class Model:
             as_integer(truncate, "truncate", least=1)
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
         # Where the constructor takes `bias`, it is an attribute of the instance.
-        size, if_one_too_many = self.inputs, IF_ONE_TOO_MANY if vars(self).get("bias") else ""
+        symbols, size = False, self.inputs
+        if_one_too_many = IF_ONE_TOO_MANY if vars(self).get("bias") else ""
         for k, vector in enumerate(vectors, 1):
             if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
             names = components("x", size, k)
-            x = as_vector(vector, names, f"inputs[{k - 1}]", constant, if_one_too_many)
+            name, entries = f"inputs[{k - 1}]", vector
+            if size > 1:
+                symbols = not is_vector(vector) if k == 1 else symbols
+                entries = as_input(vector, size, name, symbols=symbols)
+            x = as_vector(entries, names, name, constant, if_one_too_many)
             step = self._advance(k, q, x, weights)
             name_steps(self._parts(step), k)
             q = step.q
@@ -368,7 +378,7 @@ class Model:
         """The model as a function of batches of sequences; see `compile_step`.
 
         `loss` is the name of one of ours, a function of an output and a target, or a `Loss`;
-        `truncate` is that of `unroll`.
+        `truncate` is that of `unroll`.  Inputs may be symbols, as there.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -378,6 +388,7 @@ class Model:
         """
         given = (self.step, loss, self.parameters(), self.initial)
         options: Any = {"exact": exact, "devices": devices, "truncate": truncate}
+        options["symbols"] = self.inputs if self.inputs > 1 else None
         return compile_step(*given, at=at, backend=backend, **options)
 
     # --- files ----------------------------------------------------------------------------------
