@@ -166,7 +166,7 @@ class Text:
             if not 0.0 < weight < 1e100:
                 raise ArgumentValueError(f"shares[{place}] must be positive, not {weight}.")
         total = math.fsum(weights)
-        ends = [round(len(self) * upto / total) for upto in accumulate(weights)]
+        ends = [int(len(self) * upto / total + 0.5) for upto in accumulate(weights)]
         bounds = list(zip([0, *ends], [*ends[:-1], len(self)], strict=False))
         for place, (start, end) in enumerate(bounds):
             if start >= end:
