@@ -364,7 +364,7 @@ def correct_calls() -> dict[str, Call]:
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
                 **{"at": "last", "backend": backend, "exact": exact, "devices": None},
-                **{"truncate": None if exact else 2},
+                **{"truncate": None if exact else 2, "symbols": 2},
             )
             for backend, exact in (("python", False), ("numpy", False), ("native", True))
         },
