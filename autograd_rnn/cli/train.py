@@ -234,7 +234,10 @@ def predict(
 
 
 def _as_trained(content: Any) -> tuple[Model, Task]:
-    return made_of(content, KINDS), task_of(content.get("reading"))
+    model = made_of(content, KINDS)
+    if model.alphabet is not None and "reading" not in content:
+        raise ArgumentValueError("it writes text: `autograd-rnn generate` reads it.")
+    return model, task_of(content.get("reading"))
 
 
 def _texts(sequences: list[str]) -> list[str]:

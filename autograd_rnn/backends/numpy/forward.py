@@ -174,9 +174,8 @@ class Forward(ABC):
                 some += [(part.rows, term) for term in terms]
         offsets = f"R{product.block}"
         if whole:
-            lines.append(f"{name} = {whole[0]}")
+            lines.append(f"{name} = {whole[0]} + {offsets}")  # whose name it may have
             lines += [f"{name} += {term}" for term in whole[1:]]
-            lines.append(f"{name} = {name} + {offsets}")
         elif some:
             lines.append(f"{name} = {offsets}.repeat({width}, 1)")
         else:
