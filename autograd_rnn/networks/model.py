@@ -20,7 +20,7 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
-from .serialise import KINDS, as_numbers, fields_of
+from .serialise import KINDS, Alphabet, as_numbers, fields_of, labelled
 from .vectors import (
     Step,
     Table,
@@ -127,6 +127,7 @@ class Model:
 
     bias: bool = True
     weights: tuple[tuple[Value, ...], ...]
+    alphabet = Alphabet()
 
     def __init_subclass__(cls, *, kind: str | None = None, **others: Any) -> None:
         super().__init_subclass__(**others)
@@ -419,12 +420,14 @@ class Model:
                     f"{type(self).__name__} cannot be saved: it takes {name!r}, but does not keep "
                     f"it as an attribute."
                 )
-        return {"kind": self.kind} | {name: as_numbers(getattr(self, name)) for name in names}
+        return labelled(self, {name: as_numbers(getattr(self, name)) for name in names})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The model that `to_dict` described; `ValueError` if anything is missing or wrong."""
-        return cls(**fields_of(content, cls.kind, *cls._saved()))
+        model = cls(**fields_of(content, cls.kind, *cls._saved()))
+        model.alphabet = content.get("alphabet")
+        return model
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """The path of a JSON file, from which `load` makes the same model; written whole."""

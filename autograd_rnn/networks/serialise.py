@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..arguments import shown
+from ..arguments import check_alphabet, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 
@@ -17,6 +17,32 @@ KINDS: Final[dict[str, dict[str, type[Any]]]] = {}
 def recurrent_kinds() -> list[str]:
     """The names of the kinds of layer that have a state."""
     return [name for name, found in KINDS.items() if any(one.letters for one in found.values())]
+
+
+class Alphabet:
+    """The letters that a model's inputs stand for, in order, or None; its file holds them.
+
+    It is checked when it is assigned: `ValueError` for more or fewer letters than inputs.
+    """
+
+    def __get__(self, model: Any, owner: object = None) -> str | None:
+        return getattr(model, "_alphabet", None)
+
+    def __set__(self, model: Any, alphabet: str | None) -> None:
+        if alphabet is not None:
+            check_alphabet(alphabet)
+            if len(alphabet) != model.inputs:
+                raise ArgumentValueError(
+                    f"alphabet has {many(len(alphabet), 'letter')}, but the model has "
+                    f"{many(model.inputs, 'input')}."
+                )
+        model._alphabet = alphabet
+
+
+def labelled(model: Any, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a model in a file, with its kind, and its alphabet if it has one."""
+    letters = {} if model.alphabet is None else {"alphabet": model.alphabet}
+    return {"kind": model.kind} | fields | letters
 
 
 def fields_of(content: object, kind: str, *keys: str) -> dict[str, Any]:

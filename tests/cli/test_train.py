@@ -167,7 +167,7 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name: None if name == "llvmlite" else name
     )
-    monkeypatch.setattr("autograd_rnn.cli.train.fit", interrupted)
+    monkeypatch.setattr("autograd_rnn.cli.fitting.fit", interrupted)
     warned, end = run("train", "parity", "--epochs", 1, "--states", 1).err.splitlines()
     assert "backend='auto' takes 'numpy'" in warned
     assert "interrupted" in end

@@ -1,0 +1,108 @@
+"""What the commands that train have in common: layers by name, a fit that can be interrupted."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from ..backends.backend import backend_names
+from ..errors import ArgumentValueError
+from ..files import check_folder, write_json
+from ..networks.serialise import recurrent_kinds
+from ..training.batches import Data
+from ..training.fit import Trainable, fit
+from ..training.history import History
+from .options import option
+from .terminal import complain
+
+# More epochs than any training has: it never stops early, but the best weights are put back.
+NEVER = 1_000_000
+
+Engine = Annotated[str, option("NAME", f"The backend: {', '.join(backend_names())}.")]
+
+
+def cells() -> dict[str, str]:
+    """The kinds of recurrent layer, as --cell names them."""
+    return {kind.lower(): kind for kind in sorted(recurrent_kinds())}
+
+
+@contextmanager
+def warnings_in_a_line() -> Iterator[None]:
+    """Print each warning once, as a line on the error stream, when it is raised."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *where: Any, **details: Any) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            complain(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+def check_save(save: Path | None) -> None:
+    """Refuse a file that a model cannot be saved to, before hours of training."""
+    if save is not None and check_folder(save).is_dir():
+        raise ArgumentValueError(f"{save} is a folder: --save takes the name of a file.")
+
+
+def check_unused(given: Mapping[str, object], why: str) -> None:
+    """Refuse the first option that is given, with the reason."""
+    for name, wish in given.items():
+        if wish is not None and wish is not False:
+            raise ArgumentValueError(f"{name} {why}.")
+
+
+class Fitted(NamedTuple):
+    """The history of a training, its checkpoint if it has one, and whether it resumed from it."""
+
+    history: History
+    checkpoint: Path | None
+    resumed: bool
+
+    def save(self, path: Path | None, content: Mapping[str, Any]) -> None:
+        """Write the model to the path, if there is one, in place of the checkpoint."""
+        if path is not None and self.checkpoint is not None:
+            write_json(path, content, indent=2)
+            self.checkpoint.unlink(missing_ok=True)
+
+    def remarks(self, path: Path | None, command: str) -> list[str]:
+        """What to say of the files: a training resumed, and the command that reads the model."""
+        told = [f"Resumed from {self.checkpoint}, now deleted."] if self.resumed else []
+        if path is not None:
+            told.append(f"Model: {path}; to use it: autograd-rnn {command}")
+        return told
+
+
+def fitted(
+    model: Trainable, data: Data, save: Path | None, patience: int | None, **options: Any
+) -> Fitted:
+    """The history of a training whose checkpoint lies beside the file that the model will have.
+
+    Ctrl-C ends the command with a line that says how to resume.  The best weights are put back.
+    """
+    checkpoint = None if save is None else save.with_name(f"{save.name}.checkpoint")
+    resumed = checkpoint is not None and checkpoint.exists()
+    try:
+        history = fit(
+            model,
+            data,
+            patience=NEVER if patience is None else patience,
+            checkpoint=checkpoint,
+            **options,
+        )
+    except KeyboardInterrupt:
+        words = "interrupted; nothing is kept without --save MODEL."
+        if checkpoint is not None and checkpoint.exists():
+            words = f"interrupted; to resume: autograd-rnn {shlex.join(sys.argv[1:])}"
+        raise typer.Exit(complain(words, code=130)) from None
+    return Fitted(history, checkpoint, resumed)
