@@ -5,26 +5,46 @@ from __future__ import annotations
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from ..arguments import as_choice
 from ..backends.backend import backend_names
 from ..errors import ArgumentValueError
 from ..files import check_folder, write_json
 from ..networks.serialise import recurrent_kinds
-from ..training.batches import Data
-from ..training.fit import Trainable, fit
+from ..training.batches import Data, Trainable
+from ..training.fit import fit
 from ..training.history import History
+from ..training.progress import CSVLog
+from ..training.schedules import CosineDecay, Schedule, StepDecay, WarmUp
 from .options import option
 from .terminal import complain
 
 # More epochs than any training has: it never stops early, but the best weights are put back.
 NEVER = 1_000_000
 
+#: The schedules that --schedule names, by the number of epochs.
+SCHEDULES: dict[str, Callable[[int], Schedule] | None] = {
+    "constant": None,
+    "cosine": CosineDecay,
+    "step": lambda epochs: StepDecay(epochs / 3),
+    "warm-up": lambda epochs: WarmUp(epochs / 10, CosineDecay(epochs * 0.9)),
+}
+
+WhichSchedule = Annotated[
+    str,
+    option(
+        "NAME",
+        "How the learning rate goes: constant; cosine, down to 0; step, a tenth after each third; "
+        "warm-up, up from 0 for a tenth, then cosine.",
+    ),
+]
+Log = Annotated[Path | None, option("FILE", "Add a row per epoch to this file, as CSV.")]
 Engine = Annotated[str, option("NAME", f"The backend: {', '.join(backend_names())}.")]
 
 
@@ -84,12 +104,21 @@ class Fitted(NamedTuple):
 
 
 def fitted(
-    model: Trainable, data: Data, save: Path | None, patience: int | None, **options: Any
+    model: Trainable,
+    data: Data,
+    save: Path | None,
+    patience: int | None,
+    schedule: str,
+    log: Path | None,
+    **options: Any,
 ) -> Fitted:
     """The history of a training whose checkpoint lies beside the file that the model will have.
 
     Ctrl-C ends the command with a line that says how to resume.  The best weights are put back.
     """
+    made = SCHEDULES[as_choice(schedule, "--schedule", SCHEDULES)]
+    options["schedule"] = None if made is None else made(options["epochs"])
+    options["callbacks"] = [] if log is None else [CSVLog(log)]
     checkpoint = None if save is None else save.with_name(f"{save.name}.checkpoint")
     resumed = checkpoint is not None and checkpoint.exists()
     try:

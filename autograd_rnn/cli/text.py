@@ -74,6 +74,8 @@ def learn_text(
     file: Path | None,
     given: Mapping[str, Any],
     patience: int | None,
+    schedule: str,
+    log: Path | None,
     seed: int,
     engine: str,
     save: Path | None,
@@ -106,6 +108,8 @@ def learn_text(
             data,
             save,
             patience,
+            schedule,
+            log,
             loss="cross_entropy",
             optimiser=optimiser,
             epochs=epochs,
@@ -172,7 +176,7 @@ def measured(part: str, text: Text, compiled: CompiledStep, data: NextLetters) -
         found = compiled.run(batch, outputs=True, state=state, return_state=True)
         state = found.states
         loss += found.loss * len(ys[0])
-        hits += count_hits(compiled.loss, found.outputs, batch.aims())
+        hits += count_hits(compiled.loss, found.outputs, batch.aims())[0]
     bits = loss / length / math.log(2.0)
     letters = count * length
     return Measured(part, letters, bits, text.entropy(1), text.entropy(), hits / letters)

@@ -22,9 +22,19 @@ from ..networks.model import Model
 from ..networks.rnn import RNN
 from ..networks.serialise import KINDS
 from ..networks.stack import Stack, made_of
+from ..training.evaluate import judged
 from ..training.optimisers import Adam
 from .app import app
-from .fitting import Engine, cells, check_save, check_unused, fitted, warnings_in_a_line
+from .fitting import (
+    Engine,
+    Log,
+    WhichSchedule,
+    cells,
+    check_save,
+    check_unused,
+    fitted,
+    warnings_in_a_line,
+)
 from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
 from .terminal import make_table, percent, print_table, shorten, windowed
 from .text import TEXT, TEXT_FILE, TEXT_TASK, learn_text
@@ -44,14 +54,21 @@ BREAK: Final = "\n\n"
 
 
 class Measured(NamedTuple):
-    """How well a model does on a part of the data; `majority` is the share of the largest class."""
+    """How well a model does on a part of the data.
+
+    `majority` is the share of the largest class; the last four are of yes, against no.
+    """
 
     part: str
     sequences: int
     lengths: tuple[int, int]
     loss: float
     accuracy: float
-    majority: float | None
+    majority: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    auc: float | None = None
 
 
 def _list_tasks(words: str, field: str, between: str = ", ") -> str:
@@ -87,6 +104,8 @@ def train(
     patience: Annotated[
         int | None, option("N", "Stop after N epochs without a lower validation loss.")
     ] = None,
+    schedule: WhichSchedule = "constant",
+    log: Log = None,
     seed: Annotated[int, option("N", "The same seed gives the same model.")] = 0,
     engine: Engine = "auto",
     fasta: Annotated[
@@ -109,7 +128,7 @@ def train(
         others = {"--batch-size": batch_size, "--fasta": fasta, "--skip-ambiguous": skip_ambiguous}
         check_unused(others, "does not go with the task text")
         wishes |= {"layers": layers, "streams": streams, "truncate": truncate}
-        learn_text(file, wishes, patience, seed, engine, save, as_json=as_json)
+        learn_text(file, wishes, patience, schedule, log, seed, engine, save, as_json=as_json)
         return
     check_unused({"--streams": streams, "--truncate": truncate}, "goes with the task text")
     given = {name: wish for name, wish in wishes.items() if wish is not None}
@@ -133,6 +152,8 @@ def train(
             parts.train,
             save,
             patience,
+            schedule,
+            log,
             loss=chosen.loss,
             optimiser=optimiser,
             epochs=settings.epochs,
@@ -170,20 +191,30 @@ def _network(settings: Settings, inputs: int, layers: int | None, seed: int) -> 
 
 def _measure(part: str, compiled: Any, data: Dataset, task: Task) -> Measured:
     batch = compiled.prepare(data.sequences, data.targets)
-    loss, _ = compiled.loss_and_gradients(batch)
+    found = compiled.run(batch, outputs=True)
+    shown = judged(compiled.loss, found.loss, found.outputs, batch.aims())
     goals: Any = data.targets  # each a number
-    accuracy = sum(map(task.is_right, compiled.predict(batch), goals)) / len(data)
-    majority = None if task.within else max(Counter(goals).values()) / len(data)
     lengths = sorted(map(len, data.sequences))
-    return Measured(part, len(data), (lengths[0], lengths[-1]), loss, accuracy, majority)
+    row = (part, len(data), (lengths[0], lengths[-1]), found.loss)
+    if task.within is not None:
+        right = sum(map(task.is_right, found.outputs[:, 0].tolist(), goals))
+        return Measured(*row, right / len(data))
+    majority = max(Counter(goals).values()) / len(data)
+    yes = [one[1] for one in (shown.precision, shown.recall, shown.f1, shown.auc)]
+    return Measured(*row, shown.accuracy or 0.0, majority, *yes)
 
 
 def _print_measured(title: str, rows: list[Measured], task: Task) -> None:
-    right = ["accuracy", "majority"] if task.within is None else [f"within {task.within:g}"]
+    right = ["accuracy", "majority", "AUC"]
+    if task.within is not None:
+        right = [f"within {task.within:g}"]
     table = make_table(title, "data", "sequences", "steps", "loss", *right)
     for row in rows:
         steps = " to ".join([str(length) for length in dict.fromkeys(row.lengths)])
-        shares = [f"{100 * share:.1f} %" for share in row[-2:] if share is not None]
+        percents = [row.accuracy] if row.majority is None else [row.accuracy, row.majority]
+        shares = [f"{100 * share:.1f} %" for share in percents]
+        if task.within is None:
+            shares.append("–" if row.auc is None else f"{row.auc:.3f}")
         table.add_row(row.part, str(row.sequences), steps, f"{row.loss:.4g}", *shares)
     print_table(table)
 
