@@ -177,6 +177,7 @@ class CompiledStep:
 
     def arranged(self, batch: Batch, argument: str) -> Batch:
         """The batch as the step takes it, with targets that are to be ignored, and both ways."""
+        check_batch(batch)
         if self.loss.ignore is not None and batch.targets is not None:
             batch = batch.counting(self.loss.counted(batch.targets), argument)
         return batch.both_ways() if self.objective.both_ways else batch

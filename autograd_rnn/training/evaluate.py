@@ -23,7 +23,7 @@ MOST_ROWS: Final = 20
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` measured: the mean loss, the accuracy, and for each class the rest.
+    """A model's mean loss and accuracy, and the rest for each class; made by `evaluate`.
 
     `count` is the number of outputs that were judged, or for a loss without accuracy that have a
     loss.  `confusion[i][j]` is the number of outputs of class i that were taken for class j; it is
