@@ -325,8 +325,6 @@ def correct_calls() -> dict[str, Call]:
             **{"probabilities": lambda outputs: outputs, "ignore": -1},
             weighted=lambda output, target, weights: output,
         ),
-        "Loss.__call__": call(made["Loss"], [x, 1.0], [1.0, 0.0]),
-        "Loss.counted": call(made["Loss"].counted, np.array([[1.0], [-1.0]])),
         "Loss.of": call(Loss.of, "cross_entropy", weights=[1, 2], ignore=-1),
         "Bidirectional": call(Bidirectional, LSTM.random(1, 2), GRU.random(2, 2)),
         "Bidirectional.from_dict": call(
@@ -360,6 +358,16 @@ def correct_calls() -> dict[str, Call]:
         "Program.select": call(program.select, 0),
         "SGD": call(SGD, 0.1, 0.9, clip_norm=1.0, clip_value=2.0),
         "SGD.step": call(made["SGD"].step, [x], [0.5]),
+        **{
+            key: made_call
+            for name in ("SGD", "Adam")
+            for key, made_call in {
+                f"{name}.attach": call(made[name].attach, [x]),
+                f"{name}.count_epochs": call(made[name].count_epochs, 2, [x]),
+                f"{name}.epochs_of": call(made[name].epochs_of, [x]),
+                f"{name}.scaled": call(made[name].scaled, 0.5),
+            }.items()
+        },
         "SGD.updated": call(made["SGD"].updated, np.array([2.0]), np.array([0.5])),
         "Adagrad": call(Adagrad, 0.1, 1e-8, clip_norm=1.0, clip_value=2.0),
         "Adam": call(Adam, 0.1, (0.9, 0.99), 1e-8, clip_norm=1.0, clip_value=2.0),

@@ -11,7 +11,7 @@ from ..engine.leaves import constant_places
 from ..engine.reverse import as_values
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import Loss, LossFunction, as_loss, check_target, probabilities_of
+from ..ops.losses import Loss, LossFunction, as_loss, check_target, counted_by, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
 from .batch import Batch, Sequences, Targets, as_batch, as_states, check_batch
 from .objective import Objective, StepFunction, check_closed
@@ -179,7 +179,7 @@ class CompiledStep:
         """The batch as the step takes it, with targets that are to be ignored, and both ways."""
         check_batch(batch)
         if self.loss.ignore is not None and batch.targets is not None:
-            batch = batch.counting(self.loss.counted(batch.targets), argument)
+            batch = batch.counting(counted_by(self.loss, batch.targets), argument)
         return batch.both_ways() if self.objective.both_ways else batch
 
     def prepare_parts(self, batch: Batch, size: int) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..arguments import as_choice, as_integer
 from ..backends.backend import Devices, backend_names
 from ..backends.compile_step import AT
-from ..ops.losses import Loss, LossFunction, as_loss, count_hits
+from ..ops.losses import Loss, LossFunction, as_loss, count_hits, counted_by
 from .batches import Data, Trainable, as_trainable, compiled_for
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def evaluate(
 
 def judged(loss: Loss, mean: float, outputs: Any, targets: Any) -> Evaluation:
     """The evaluation of outputs, an array with a row for each, beside their targets."""
-    counted = loss.counted(targets)
+    counted = counted_by(loss, targets)
     outputs, targets = outputs[counted], targets[counted]
     hits, count = count_hits(loss, outputs, targets)
     accuracy = hits / count if count else None

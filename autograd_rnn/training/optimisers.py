@@ -203,12 +203,12 @@ class Optimiser(ABC):
 
     def epochs_of(self, parameters: Sequence[Value]) -> int:
         """How many epochs `fit` has made with it on just these parameters."""
-        return self._epochs if self._is_of(parameters) else 0
+        return self._epochs if self._is_of(as_values(parameters, "parameters")) else 0
 
     def count_epochs(self, epochs: int, parameters: Sequence[Value]) -> None:
         """Remember that so many epochs have been made on these parameters."""
         self.attach(parameters)
-        self._epochs = epochs
+        self._epochs = as_integer(epochs, "epochs", least=0)
 
     def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
