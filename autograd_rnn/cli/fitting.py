@@ -32,7 +32,7 @@ NEVER = 1_000_000
 SCHEDULES: dict[str, Callable[[int], Schedule] | None] = {
     "constant": None,
     "cosine": CosineDecay,
-    "step": lambda epochs: StepDecay(epochs / 3),
+    "stepwise": lambda epochs: StepDecay(epochs / 3),
     "warm-up": lambda epochs: WarmUp(epochs / 10, CosineDecay(epochs * 0.9)),
 }
 
@@ -40,7 +40,7 @@ WhichSchedule = Annotated[
     str,
     option(
         "NAME",
-        "How the learning rate goes: constant; cosine, down to 0; step, a tenth after each third; "
+        "How the learning rate goes: constant; cosine, down to 0; stepwise, a tenth after each third; "
         "warm-up, up from 0 for a tenth, then cosine.",
     ),
 ]
