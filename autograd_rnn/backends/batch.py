@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..arguments import as_float, as_floats, as_list
+from ..arguments import as_float, as_floats, as_list, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Batch:
     do not count, `before` has how many count above each row.  `packed` is the form in which the
     `backend` takes them.
 
+    `number` says whether each target was given as a number, and not as a vector.
+
     `take` gives some of the sequences as a batch that shares these arrays: so whole data are
     checked once, and a batch of a training is an index.
 
@@ -42,7 +45,7 @@ class Batch:
 
     __slots__ = (
         *("backend", "before", "counts", "every", "goals", "inputs", "lengths", "packed"),
-        *("starts", "targets"),
+        *("number", "starts", "targets"),
     )
 
     def __init__(
@@ -56,12 +59,25 @@ class Batch:
         every: bool,
         counts: Any = None,
         before: Any = None,
+        number: bool = True,
     ) -> None:
         self.inputs, self.starts, self.lengths = inputs, starts, lengths
         self.targets, self.goals, self.every = targets, goals, every
         self.counts, self.before = lengths if counts is None else counts, before
+        self.number = number
         self.backend: Any = None
         self.packed: Any = None
+
+    @property
+    def entries(self) -> int:
+        """The number of entries of an input."""
+        return int(self.inputs.shape[1])
+
+    def part(self, starts: Any, lengths: Any, goals: Any, counts: Any) -> Batch:
+        """A batch of other rows of the same arrays."""
+        options: Any = {"every": self.every, "before": self.before, "number": self.number}
+        given = (self.inputs, starts, lengths, self.targets, goals)
+        return Batch(*given, counts=counts, **options)
 
     def take(self, places: Sequence[int]) -> Batch:
         """The sequences at the places, which count from 0, in that order.
@@ -71,11 +87,8 @@ class Batch:
         import numpy as np
 
         index = np.asarray(places) if len(places) else np.zeros(0, dtype=int)
-        starts, lengths, goals, counts = [
-            array.take(index) for array in (self.starts, self.lengths, self.goals, self.counts)
-        ]
-        given = (self.inputs, starts, lengths, self.targets, goals)
-        return Batch(*given, every=self.every, counts=counts, before=self.before)
+        arrays = (self.starts, self.lengths, self.goals, self.counts)
+        return self.part(*[array.take(index) for array in arrays])
 
     def cut(self, size: int) -> list[Batch]:
         """Parts of so many sequences, in turn; the last may have fewer.
@@ -84,19 +97,8 @@ class Batch:
         [2, 1]
         """
         parts = [slice(start, start + size) for start in range(0, len(self), size)]
-        return [
-            Batch(
-                self.inputs,
-                self.starts[part],
-                self.lengths[part],
-                self.targets,
-                self.goals[part],
-                every=self.every,
-                counts=self.counts[part],
-                before=self.before,
-            )
-            for part in parts
-        ]
+        arrays = (self.starts, self.lengths, self.goals, self.counts)
+        return [self.part(*[array[part] for array in arrays]) for part in parts]
 
     def window(self, start: int, size: int) -> tuple[Any, Batch]:
         """The steps from `start` on, up to so many, of the sequences that are longer than it.
@@ -115,8 +117,7 @@ class Batch:
         starts, goals = self.starts[places] + start, self.goals[places] + start
         # A window in which no target counts has a loss of 0, whatever that is divided by.
         counts = lengths if self.before is None else np.maximum(1, self._counted(goals, lengths))
-        options: Any = {"every": self.every, "counts": counts, "before": self.before}
-        return places, Batch(self.inputs, starts, lengths, self.targets, goals, **options)
+        return places, self.part(starts, lengths, goals, counts)
 
     def counting(self, counted: Any, argument: str) -> Batch:
         """The batch, of whose rows of targets only those count that an array of bools says.
@@ -156,8 +157,9 @@ class Batch:
         rows, order = self.steps(), np.zeros(len(self.inputs), dtype=int)
         order[rows] = (2 * self.starts + self.lengths - 1).repeat(self.lengths) - rows
         inputs = np.concatenate([self.inputs, self.inputs[order]], axis=1)
-        given = (inputs, self.starts, self.lengths, self.targets, self.goals)
-        return Batch(*given, every=self.every, counts=self.counts, before=self.before)
+        made = self.part(self.starts, self.lengths, self.goals, self.counts)
+        made.inputs = inputs
+        return made
 
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
         """The vectors of each sequence, and its targets, as lists."""
@@ -230,15 +232,56 @@ def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
     starts = 1 + np.cumsum(lengths) - lengths
     if targets is None:
         return Batch(inputs, starts, lengths, None, starts, every=every)
-    goals, counts = _joined(targets if every else [[target] for target in targets], "targets")
+    parts = targets if every else [[target] for target in targets]
+    goals, counts = _joined(parts, "targets")
+    number = _are_numbers(parts, "targets")
     if not every:
-        return Batch(inputs, starts, lengths, goals, np.cumsum(counts), every=False)
+        firsts = np.cumsum(counts)
+        return Batch(inputs, starts, lengths, goals, firsts, every=False, number=number)
     if (counts != lengths).any():
         place = (counts != lengths).argmax()
         raise ArgumentValueError(
             f"targets[{place}] has {counts[place]} entries for {lengths[place]} steps."
         )
-    return Batch(inputs, starts, lengths, goals, starts, every=True)
+    return Batch(inputs, starts, lengths, goals, starts, every=True, number=number)
+
+
+def check_entries(batch: Batch, inputs: int | None) -> None:
+    """`ValueError` for vectors of another size than there are inputs, saying how they are read.
+
+    >>> check_entries(as_batch([[[1, 2]]], None, every=False), 2)
+    """
+    if inputs is None or batch.entries == inputs:
+        return
+    count, way_out = len(batch), ""
+    if batch.entries == 1 and (batch.lengths == inputs).all():
+        way_out = f" For one sequence of {many(count, 'step')}, write [sequence]."
+    raise ArgumentValueError(
+        f"sequences must have vectors of size {inputs}, as the model has {many(inputs, 'input')}: "
+        f"they are read as {many(count, 'sequence')}, the first of {many(batch.lengths[0], 'step')}"
+        f", each a vector of size {batch.entries}.{way_out}"
+    )
+
+
+def _are_numbers(parts: Sequence[Any], argument: str) -> bool:
+    """Whether the entries of the parts are numbers; `ValueError` if only some of them are."""
+    import numpy as np
+
+    found: set[bool] = set()
+    for part in parts:
+        if hasattr(part, "ndim"):
+            found.add(part.ndim == 1)
+            continue
+        for kind in {*map(type, part)}:
+            # An array of no dimension has a length by its class alone.
+            known = None if hasattr(kind, "ndim") else not hasattr(kind, "__len__")
+            found |= {np.ndim(entry) == 0 for entry in part} if known is None else {known}
+    if len(found) > 1:
+        raise ArgumentValueError(
+            f"{argument} has numbers and lists of numbers: the loss gets a target as it is given, "
+            f"so give all of them alike."
+        )
+    return True in found
 
 
 def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:
@@ -281,17 +324,31 @@ def _vectors(given: Any, argument: str) -> Any:
     """The numbers as vectors of one size: an array of vectors by entries."""
     import numpy as np
 
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}.")
+    if isinstance(given, str) or not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0:
+        way_out = ": write list(...) around it" if hasattr(given, "__next__") else ""
+        if isinstance(given, Real) and argument.startswith("sequences"):
+            way_out = ": for one sequence, write [sequence]"
+        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}{way_out}.")
     try:
         array = np.array(given)
-    except ValueError:  # several sizes, or no numbers: checking the lists finds where
+    except (ValueError, TypeError, RuntimeError):
+        # Several sizes, no numbers, or a tensor that NumPy does not take: lists tell.
         array = np.array("")
     if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or _has_flags(given):
-        array = np.array(_lists(given, argument))
+        array = np.array(_lists(listed(given), argument))
     if not len(array):
         return np.empty((0, 1))
     return array.astype(float) if array.ndim == 2 else array.astype(float)[:, None]
+
+
+def listed(numbers: Any) -> Any:
+    """An array or a tensor as lists of its numbers; anything else as it is.
+
+    >>> import numpy as np
+    >>> listed(np.array([1.0, 2.0])), listed((1, 2))
+    ([1.0, 2.0], (1, 2))
+    """
+    return numbers.tolist() if hasattr(numbers, "tolist") else numbers
 
 
 def _has_flags(given: Any) -> bool:
@@ -309,7 +366,8 @@ def _lists(given: Iterable[Any], argument: str) -> list[list[float]]:
     for entry in given:
         if isinstance(entry, str):
             raise ArgumentTypeError(f"{argument} must hold numbers or lists of them, not str.")
-        entries = entry if hasattr(entry, "__len__") else [entry]
+        entries = listed(entry)
+        entries = entries if hasattr(entries, "__len__") else [entries]
         vectors.append([as_float(one, argument) for one in entries])
     _check_sizes([len(vector) for vector in vectors], argument)
     return vectors

@@ -13,7 +13,7 @@ from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss, check_target, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch, as_states
+from .batch import Batch, Sequences, Targets, as_batch, as_states, check_entries
 from .objective import Objective, StepFunction, check_closed
 from .windows import Windows
 
@@ -49,7 +49,9 @@ def compile_step(
     `step(state, x, parameters) -> (state, output)` is recorded once, on tuples of Values; `state`
     is the initial state, of numbers.  `loss` is a function `loss(output, target)` that gives a
     Value, a `Loss`, or the name of one.  `at="last"` has a target per sequence, `at="every"` one
-    per step, whose losses are averaged.  The numbers of the parameters are read at each call.
+    per step, whose losses are averaged.  The loss gets a target as it was given, of Values, since
+    it is recorded for all of them: a number, whole or not, as a Value, and a list or an array of
+    numbers as a tuple.  The numbers of the parameters are read at each call.
 
     A parameter is one wherever the step or the loss takes it from: an argument, an attribute, a
     closure.  `RecordingError` for any other variable, and where a number leaves the recording, as
@@ -128,7 +130,9 @@ class CompiledStep:
     ) -> None:
         self.objective, self.loss = objective, loss
         self.kind, self.exact, self.devices = kind, exact, devices
-        self._made: dict[tuple[int, int | None], Backend] = {}
+        #: The number of entries of an input, if it is known.
+        self.inputs: int | None = None
+        self._made: dict[tuple[int, tuple[int, bool] | None], Backend] = {}
 
     @property
     def backend(self) -> str:
@@ -155,6 +159,7 @@ class CompiledStep:
         """
         if not isinstance(sequences, Batch):
             batch = as_batch(sequences, targets, every=self.objective.every)
+            check_entries(batch, self.inputs)
             batch = self.arranged(batch, "targets")
             self._check_targets(batch)
         elif sequences.backend is None:
@@ -414,11 +419,11 @@ class CompiledStep:
     def _backend(self, batch: Batch) -> Backend:
         """The backend for batches with vectors of these sizes, made for the first of them."""
         targets = batch.targets
-        key = (batch.inputs.shape[1], None if targets is None else targets.shape[1])
+        key = (batch.entries, None if targets is None else (targets.shape[1], batch.number))
         if key not in self._made:
             x = batch.inputs[batch.starts[0]].tolist()
             y = None if targets is None else targets[batch.goals[0]].tolist()
-            given = (self.objective, x, y)
+            given = (self.objective._replace(number=batch.number), x, y)
             made = self.kind(*given, exact=self.exact, devices=self.devices)
             truncate = self.objective.truncate
             cut = truncate is not None and not self.kind.truncates

@@ -44,15 +44,11 @@ class Windows(Backend):
             for chosen, with_loss in ((left > 0) & ~last, False), (last, True):
                 places = np.flatnonzero(chosen)
                 if len(places):
-                    part = Batch(
-                        batch.inputs,
+                    part = batch.part(
                         batch.starts[places] + start,
                         np.minimum(left[places], size),
-                        batch.targets,
                         batch.goals[places] + (start if batch.every else 0),
-                        every=batch.every,
-                        counts=batch.counts[places],
-                        before=batch.before,
+                        batch.counts[places],
                     )
                     packed = self.backend.pack(part)
                     windows.append(Window(places, start, part, packed, with_loss))

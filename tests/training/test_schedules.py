@@ -106,21 +106,25 @@ def test_one_epoch_in_a_loop_is_not_always_in_one_order() -> None:
 
 
 @pytest.mark.parametrize("steps", [2, 4, 7])
-def test_a_training_with_a_schedule_resumes_bit_for_bit(tmp_path: Path, steps: int) -> None:
+def test_a_training_with_a_schedule_resumes_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
     schedule, path = WarmUp(1, CosineDecay(3)), tmp_path / "training.json"
     whole, history = trained(SGD(0.5, 0.5), schedule=schedule)
 
-    class Interrupted(SGD):
-        def moves(self, gradients: Any) -> Any:
-            nonlocal steps
-            steps -= 1
-            if not steps:
-                raise KeyboardInterrupt
-            return super().moves(gradients)
+    moves = SGD.moves
 
-    Interrupted.__name__ = "SGD"
+    def interrupted(self: SGD, gradients: Any) -> Any:
+        nonlocal steps
+        steps -= 1
+        if not steps:
+            raise KeyboardInterrupt
+        return moves(self, gradients)
+
+    monkeypatch.setattr(SGD, "moves", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        trained(Interrupted(0.5, 0.5), schedule=schedule, checkpoint=path)
+        trained(SGD(0.5, 0.5), schedule=schedule, checkpoint=path)
+    monkeypatch.undo()
     again, found = trained(SGD(0.5, 0.5), schedule=schedule, checkpoint=path)
     assert again == whole
     assert without_seconds(found) == without_seconds(history)
