@@ -1,6 +1,6 @@
 """Strategies and one assertion for property-based tests of functions, ops, layers and losses.
 
-The strategies need Hypothesis: `pip install ".[testing]"` installs it.
+The strategies need Hypothesis: `pip install hypothesis` installs it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ try:
     from hypothesis import strategies as st
 except ImportError as error:
     raise LibraryNotFound(
-        'autograd_rnn.testing needs Hypothesis, which is not installed: pip install ".[testing]"'
+        "autograd_rnn.testing needs Hypothesis, which is not installed: pip install hypothesis"
     ) from error
 
 # --- numbers -------------------------------------------------------------------------------------
