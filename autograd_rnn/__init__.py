@@ -5,8 +5,10 @@ from .backends.compile_step import CompiledStep, compile_step
 from .data.dataset import Dataset
 from .data.encoding import bits, one_hot
 from .data.fasta import promoters, read_fasta, windows
+from .data.generate import generate
 from .data.languages import Language
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
+from .data.text import Text
 from .derivation.derive import Derivation, derive
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
@@ -129,6 +131,7 @@ __all__ = [
     "Stack",
     "StaleGraphError",
     "StepDecay",
+    "Text",
     "TrainingError",
     "Unrolled",
     "Value",
@@ -171,6 +174,7 @@ __all__ = [
     "fit",
     "freeze",
     "from_torch",
+    "generate",
     "grad",
     "gradients",
     "greater",

@@ -45,6 +45,7 @@ from autograd_rnn import (
     Optimiser,
     Program,
     Stack,
+    Text,
     Unrolled,
     Value,
     adding,
@@ -69,6 +70,7 @@ from autograd_rnn import (
     fit,
     freeze,
     from_torch,
+    generate,
     grad,
     gradients,
     hessian,
@@ -225,11 +227,11 @@ def call(function: Callable[..., object], *args: object, **kwargs: object) -> Ca
 
 #: Calls that open files: what the system says of those comes out as it is.
 OPENS = {"Drawing.save", "Page.save", "RNN.load", "RNN.save", "fit", "read_fasta"}
-OPENS |= {"Stack.load", "Stack.save", "load_model", "promoters"}
+OPENS |= {"Stack.load", "Stack.save", "Text.read", "load_model", "promoters"}
 #: Calls that compute as much as a number says, up to a limit.
 SIZED = {"Drawing.png", "RNN.random", "counter", "in_family", "adding", "counting_ones"}
 SIZED |= {"GRU.random", "LSTM.random", "Linear.random", "Stack.random", "dna_family"}
-SIZED |= {"Language.count", "Language.sample", "fit"}
+SIZED |= {"Language.count", "Language.sample", "fit", "generate"}
 
 
 @cache
@@ -255,6 +257,7 @@ def instances() -> dict[str, object]:
         "Stack": Stack([GRU.random(1, 1), Linear.random(1, 1)]),
         "Dataset": Dataset([[1], [0], [1, 0]], [1, 0, 1], symbols=["1", "0", "10"]),
         "Language": tomita(4),
+        "Text": Text("banana"),
     }
 
 
@@ -262,7 +265,7 @@ def correct_calls() -> dict[str, Call]:
     made = instances()
     rnn, run, drawing, page = [made[name] for name in ("RNN", "Unrolled", "Drawing", "Page")]
     program, compiled = made["Program"], made["CompiledStep"]
-    language, data = made["Language"], made["Dataset"]
+    language, data, text = made["Language"], made["Dataset"], made["Text"]
     gru, readout, stack = made["GRU"], made["Linear"], made["Stack"]
     w, loss = rnn.weights[0][0], (15 - run.pi[0]) ** 2
     x, y = Value(2.0, "x"), Value(3.0, "y")
@@ -361,7 +364,7 @@ def correct_calls() -> dict[str, Call]:
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
                 **{"at": "last", "backend": backend, "exact": exact, "devices": None},
-                **{"truncate": None if exact else 2},
+                **{"truncate": None if exact else 2, "symbols": 2},
             )
             for backend, exact in (("python", False), ("numpy", False), ("native", True))
         },
@@ -435,6 +438,18 @@ def correct_calls() -> dict[str, Call]:
             binds=6,
         ),
         "parity": call(parity),
+        "generate": call(
+            *(generate, Linear([[0, 1], [1, 0]], bias=False), "a", 2, 1.0, 0),
+            **{"alphabet": "ab", "backend": "python"},
+        ),
+        "Text": call(Text, "banana", alphabet="abn"),
+        "Text.decode": call(text.decode, [0, 1]),
+        "Text.encode": call(text.encode, "nab"),
+        "Text.entropy": call(text.entropy, before=1),
+        "Text.read": call(Text.read, "text.txt", alphabet="abn"),
+        "Text.split": call(text.split, 1.0),
+        "Text.streams": call(text.streams, 2),
+        "Text.windows": call(text.windows, 2, stride=1),
         "promoters": call(promoters, "promoters.data"),
         "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False),
         "separates": call(separates, [run.pi[0]], w, loss),
@@ -543,6 +558,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Stack([GRU.random(1, 1), Linear.random(1, 1)]).save("stack.json")
     Path("promoters.data").write_text("+,S10,tactag\n-,867,ggatcc\n")
     Path("two.fa").write_text(">one\nGAT\ntaca\n>two\nGG\n")
+    Path("text.txt").write_text("banana")
 
 
 class World:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..arguments import as_float, as_floats, as_list, many
 from ..errors import ArgumentTypeError, ArgumentValueError
+from .symbols import joined_symbols, one_hot_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-#: A list of sequences, each of numbers, of lists of numbers, or an array of steps by entries.
+#: A list of sequences, each of numbers, of lists of numbers, of symbols, or an array of steps by
+#: entries.
 Sequences: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 #: A target per sequence, or per step: numbers, or lists of numbers.
 Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
@@ -22,8 +24,9 @@ Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 class Batch:
     """Sequences and their targets, checked and packed once; made by `CompiledStep.prepare`.
 
-    `inputs` has a row for each step of all sequences, and `targets`, None in a batch for
-    `predict`, one for each target; the first row of either is zeros.  Sequence k has `lengths[k]`
+    `inputs` has a row for each step of all sequences, or if there are `symbols`, so many, the whole
+    number of one; `targets`, None in a batch for `predict`, has a row for each target.  The first
+    row of either is zeros.  Sequence k has `lengths[k]`
     steps, in the rows from `starts[k]`; its targets are in the rows from `goals[k]`, one or with
     `every` as many, and then the sum of its losses is divided by `counts[k]`.  Where some targets
     do not count, `before` has how many count above each row.  `packed` is the form in which the
@@ -45,7 +48,7 @@ class Batch:
 
     __slots__ = (
         *("backend", "before", "counts", "every", "goals", "inputs", "lengths", "packed"),
-        *("number", "starts", "targets"),
+        *("number", "starts", "symbols", "targets"),
     )
 
     def __init__(
@@ -60,24 +63,55 @@ class Batch:
         counts: Any = None,
         before: Any = None,
         number: bool = True,
+        symbols: int = 0,
     ) -> None:
         self.inputs, self.starts, self.lengths = inputs, starts, lengths
         self.targets, self.goals, self.every = targets, goals, every
         self.counts, self.before = lengths if counts is None else counts, before
-        self.number = number
+        self.number, self.symbols = number, symbols
         self.backend: Any = None
         self.packed: Any = None
 
     @property
     def entries(self) -> int:
-        """The number of entries of an input."""
-        return int(self.inputs.shape[1])
+        """The number of entries of an input, or of the one-hot vector that it stands for."""
+        return self.symbols or int(self.inputs.shape[1])
 
     def part(self, starts: Any, lengths: Any, goals: Any, counts: Any) -> Batch:
         """A batch of other rows of the same arrays."""
-        options: Any = {"every": self.every, "before": self.before, "number": self.number}
         given = (self.inputs, starts, lengths, self.targets, goals)
-        return Batch(*given, counts=counts, **options)
+        options: Any = {"before": self.before, "number": self.number, "symbols": self.symbols}
+        return Batch(*given, every=self.every, counts=counts, **options)
+
+    def as_vectors(self) -> Batch:
+        """The batch with one-hot vectors, in rows of their own, in place of symbols.
+
+        >>> batch = as_batch([[2, 0], [1]], None, every=False, symbols=3)
+        >>> batch.inputs.tolist(), batch.as_vectors().pairs()[1][0]
+        ([0, 2, 0, 1], [[0.0, 1.0, 0.0]])
+        """
+        import numpy as np
+
+        if not self.symbols:
+            return self
+        rows, count = self.steps(), self.symbols
+        inputs = np.concatenate([np.zeros((1, count)), one_hot_vectors(self.inputs[rows], count)])
+        starts = 1 + np.cumsum(self.lengths) - self.lengths
+        targets, goals = self.targets, self.goals
+        if self.every:
+            goals = starts
+            if targets is not None:
+                targets = targets[np.concatenate([[0], rows])]
+        given = (inputs, starts, self.lengths, targets, goals)
+        return Batch(*given, every=self.every, counts=self.counts, number=self.number)
+
+    def vectors(self, start: int, length: int) -> list[list[float]]:
+        """So many inputs from a row on, as lists: of symbols the one-hot vectors."""
+        found = self.inputs[start : start + length]
+        vectors: list[list[float]] = (
+            one_hot_vectors(found, self.symbols) if self.symbols else found
+        ).tolist()
+        return vectors
 
     def take(self, places: Sequence[int]) -> Batch:
         """The sequences at the places, which count from 0, in that order.
@@ -154,6 +188,8 @@ class Batch:
         """
         import numpy as np
 
+        if self.symbols:
+            return self.as_vectors().both_ways()
         rows, order = self.steps(), np.zeros(len(self.inputs), dtype=int)
         order[rows] = (2 * self.starts + self.lengths - 1).repeat(self.lengths) - rows
         inputs = np.concatenate([self.inputs, self.inputs[order]], axis=1)
@@ -165,7 +201,7 @@ class Batch:
         """The vectors of each sequence, and its targets, as lists."""
         found = []
         for start, length, goal in zip(self.starts, self.lengths, self.goals, strict=True):
-            xs = self.inputs[start : start + length].tolist()
+            xs = self.vectors(start, length)
             count = length if self.every else 1
             ys = [] if self.targets is None else self.targets[goal : goal + count].tolist()
             found.append((xs, ys))
@@ -194,6 +230,15 @@ def steps_from(starts: Any, lengths: Any) -> Any:
     return np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
 
 
+def check_batch(batch: object) -> Batch:
+    """The batch, as it is; `TypeError` for anything else."""
+    if not isinstance(batch, Batch):
+        raise ArgumentTypeError(
+            f"batch must be a Batch, as `prepare` gives it, not {type(batch).__name__}."
+        )
+    return batch
+
+
 def as_states(state: Any, batch: Batch, size: int) -> Any:
     """The states as an array with a row of this size for each sequence; None as it is."""
     import numpy as np
@@ -213,8 +258,11 @@ def as_states(state: Any, batch: Batch, size: int) -> Any:
     return found
 
 
-def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
-    """The batch of these sequences and targets."""
+def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> Batch:
+    """The batch of these sequences and targets.
+
+    Whole numbers in place of vectors are symbols, if there are so many, two or more.
+    """
     import numpy as np
 
     for name, given in (("sequences", sequences), ("targets", [] if targets is None else targets)):
@@ -226,24 +274,25 @@ def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
         raise ArgumentValueError(
             f"sequences and targets must be as many: there are {len(sequences)} and {len(targets)}."
         )
-    inputs, lengths = _joined(sequences, "sequences")
+    found = joined_symbols(sequences, symbols) if symbols > 1 else None
+    inputs, lengths = found or _joined(sequences, "sequences")
+    options: Any = {"every": every, "symbols": symbols if found else 0}
     if not lengths.all():
         raise ArgumentValueError(f"sequences[{lengths.argmin()}] is empty: it has no output.")
     starts = 1 + np.cumsum(lengths) - lengths
     if targets is None:
-        return Batch(inputs, starts, lengths, None, starts, every=every)
+        return Batch(inputs, starts, lengths, None, starts, **options)
     parts = targets if every else [[target] for target in targets]
     goals, counts = _joined(parts, "targets")
-    number = _are_numbers(parts, "targets")
+    options["number"] = _are_numbers(parts, "targets")
     if not every:
-        firsts = np.cumsum(counts)
-        return Batch(inputs, starts, lengths, goals, firsts, every=False, number=number)
+        return Batch(inputs, starts, lengths, goals, np.cumsum(counts), **options)
     if (counts != lengths).any():
         place = (counts != lengths).argmax()
         raise ArgumentValueError(
             f"targets[{place}] has {counts[place]} entries for {lengths[place]} steps."
         )
-    return Batch(inputs, starts, lengths, goals, starts, every=True, number=number)
+    return Batch(inputs, starts, lengths, goals, starts, **options)
 
 
 def check_entries(batch: Batch, inputs: int | None) -> None:

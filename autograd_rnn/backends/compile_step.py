@@ -13,7 +13,7 @@ from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss, check_target, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch, as_states, check_entries
+from .batch import Batch, Sequences, Targets, as_batch, as_states, check_batch, check_entries
 from .objective import Objective, StepFunction, check_closed
 from .windows import Windows
 
@@ -42,6 +42,7 @@ def compile_step(
     exact: bool = False,
     devices: Devices | None = None,
     truncate: int | None = None,
+    symbols: int | None = None,
     both_ways: bool = False,
 ) -> CompiledStep:
     """The step as a function of batches of sequences: their mean loss and its gradients.
@@ -72,6 +73,11 @@ def compile_step(
     goes back from one to the one before, as in `unroll`.  With `both_ways`, step k gets the entries
     of input k and then those of the one that is k-th from the end, as a `Bidirectional` layer does.
 
+    With `symbols`, how many there are, a sequence may be a list of ints or a whole array of them:
+    k stands for the one-hot vector with so many entries of which entry k is 1.  The step gets that
+    vector; "numpy", "native" and "jax" do not multiply by it, but pick weights.  So an infinite
+    weight or NaN makes no NaN of other symbols, as 0·inf does on the engine, and with `exact`.
+
     "numpy", "native" and "jax" agree with the engine within 1e-12 of the same sums taken over
     absolute values.
 
@@ -95,6 +101,8 @@ def compile_step(
                 f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
                 f"backend='python'."
             )
+    if symbols is not None:
+        as_integer(symbols, "symbols", least=2)
     if both_ways and at == "every":
         raise ArgumentValueError(
             "at='every' cannot be had both ways: at a step before the last one, neither part has "
@@ -103,14 +111,15 @@ def compile_step(
     function = chosen.function if chosen.ignore is None else chosen
     given = Objective(step, function, leaves, initial, at == "every", truncate, bool(both_ways))
     mesh = None if devices is None else kind.as_devices(devices)
-    return CompiledStep(given, chosen, kind, bool(exact), mesh)
+    return CompiledStep(given, chosen, kind, bool(exact), mesh, symbols or 0)
 
 
 class CompiledStep:
     """A step that runs over batches of sequences; made by `compile_step`.
 
     A sequence is a list of inputs, a number or a list of numbers each, or an array of steps by
-    inputs; sequences may differ in length.  Each has a target, or with `at="every"` one per step.
+    inputs; with `symbols`, a list or an array of whole numbers too.  Sequences may differ in
+    length.  Each has a target, or with `at="every"` one per step.
     `ValueError` naming the place of an empty sequence, and for a wrong number of targets;
     `BranchChanged` where a comparison of Values in the step or the loss comes out differently
     from the first sequence, on which it was recorded.
@@ -127,12 +136,13 @@ class CompiledStep:
         kind: type[Backend],
         exact: bool,
         devices: Devices | None,
+        symbols: int = 0,
     ) -> None:
-        self.objective, self.loss = objective, loss
+        self.objective, self.loss, self.symbols = objective, loss, symbols
         self.kind, self.exact, self.devices = kind, exact, devices
         #: The number of entries of an input, if it is known.
         self.inputs: int | None = None
-        self._made: dict[tuple[int, tuple[int, bool] | None], Backend] = {}
+        self._made: dict[tuple[int, tuple[int, bool] | None, bool], Backend] = {}
 
     @property
     def backend(self) -> str:
@@ -158,7 +168,8 @@ class CompiledStep:
         <Batch: 2 sequences>
         """
         if not isinstance(sequences, Batch):
-            batch = as_batch(sequences, targets, every=self.objective.every)
+            options: Any = {"every": self.objective.every, "symbols": self.symbols}
+            batch = as_batch(sequences, targets, **options)
             check_entries(batch, self.inputs)
             batch = self.arranged(batch, "targets")
             self._check_targets(batch)
@@ -166,8 +177,7 @@ class CompiledStep:
             batch = sequences
         else:
             batch = sequences.take(range(len(sequences)))
-        batch.backend = self._backend(batch)
-        batch.packed = batch.backend.pack(batch)
+        self._pack([batch])
         return batch
 
     def arranged(self, batch: Batch, argument: str) -> Batch:
@@ -187,15 +197,12 @@ class CompiledStep:
         >>> [len(part) for part in compiled.prepare_parts(data, 2)]
         [2, 1]
         """
-        _check_batch(batch)
+        check_batch(batch)
         as_integer(size, "size", least=1)
 
         def parts() -> Iterator[Batch]:
             for some in batch.cut(size * AT_ONCE):
-                backend, parts = self._backend(some), some.cut(size)
-                for part, packed in zip(parts, backend.pack_all(parts), strict=True):
-                    part.backend, part.packed = backend, packed
-                    yield part
+                yield from self._pack(some.cut(size))
 
         return parts()
 
@@ -224,7 +231,7 @@ class CompiledStep:
         (0.5, [0.0, 1.0], [[17.0], [1.0]])
         """
         check_closed(self.parameters)
-        batch = self._batch(_check_batch(batch), None)
+        batch = self._batch(check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
         given = self.objective.numbers if numbers is None else self.objective.as_numbers(numbers)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
@@ -416,24 +423,27 @@ class CompiledStep:
             )
         return batch
 
+    def _pack(self, batches: list[Batch]) -> list[Batch]:
+        """The batches, packed."""
+        backend = self._backend(batches[0])
+        given = batches if backend.gathers else [batch.as_vectors() for batch in batches]
+        for batch, packed in zip(batches, backend.pack_all(given), strict=True):
+            batch.backend, batch.packed = backend, packed
+        return batches
+
     def _backend(self, batch: Batch) -> Backend:
         """The backend for batches with vectors of these sizes, made for the first of them."""
         targets = batch.targets
-        key = (batch.entries, None if targets is None else (targets.shape[1], batch.number))
+        gathers = self.kind.gathers and batch.symbols > 0
+        size = None if targets is None else (targets.shape[1], batch.number)
+        key = (batch.entries, size, gathers)
         if key not in self._made:
-            x = batch.inputs[batch.starts[0]].tolist()
+            (x,) = batch.vectors(batch.starts[0], 1)
             y = None if targets is None else targets[batch.goals[0]].tolist()
             given = (self.objective._replace(number=batch.number), x, y)
-            made = self.kind(*given, exact=self.exact, devices=self.devices)
+            options: Any = {"symbols": True} if gathers else {}  # others need not know of it
+            made = self.kind(*given, exact=self.exact, devices=self.devices, **options)
             truncate = self.objective.truncate
             cut = truncate is not None and not self.kind.truncates
             self._made[key] = Windows(made, truncate or 0) if cut else made
         return self._made[key]
-
-
-def _check_batch(batch: object) -> Batch:
-    if not isinstance(batch, Batch):
-        raise ArgumentTypeError(
-            f"batch must be a Batch, as `prepare` gives it, not {type(batch).__name__}."
-        )
-    return batch

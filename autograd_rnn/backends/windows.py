@@ -28,6 +28,7 @@ class Windows(Backend):
 
     def __init__(self, backend: Backend, truncate: int) -> None:
         self.backend, self.truncate = backend, truncate
+        self.gathers = backend.gathers
 
     @property
     def outputs(self) -> int:

@@ -10,7 +10,7 @@ from ..arguments import as_integer, many
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .model import Model
-from .serialise import fields_of, recurrent_kind, recurrent_kinds
+from .serialise import fields_of, labelled, recurrent_kind, recurrent_kinds
 from .stack import StackStep, made_of
 
 
@@ -149,13 +149,15 @@ class Bidirectional(Model):
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: what each layer would, as `from_dict` takes it."""
         both = {"forward": self.forward.to_dict(), "backward": self.backward.to_dict()}
-        return {"kind": self.kind, **both}
+        return labelled(self, both)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The model that `to_dict` described; `ValueError` if anything is missing or wrong."""
         fields = fields_of(content, cls.kind, "forward", "backward")
-        return cls(*[made_of(layer, recurrent_kinds()) for layer in fields.values()])
+        model = cls(*[made_of(layer, recurrent_kinds()) for layer in fields.values()])
+        model.alphabet = content.get("alphabet")
+        return model
 
     def __repr__(self) -> str:
         layers = [f"{type(one).__name__} of {one.states}" for one in self._layers()]

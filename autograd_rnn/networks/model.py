@@ -15,21 +15,21 @@ from ..arguments import as_integer, as_list, as_name, many
 from ..backends.backend import Devices
 from ..backends.compile_step import CompiledStep, compile_step
 from ..engine.reverse import zero_grad
-from ..engine.value import Value, constant
+from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
-from .serialise import KINDS, fields_of, freeze_as_saved, frozen_of, settings_of
+from .serialise import KINDS, Alphabet, fields_of, freeze_as_saved, frozen_of, labelled, settings_of
 from .vectors import (
     Step,
     Table,
     Vector,
+    as_inputs,
     as_rows,
     as_table,
     as_vector,
     as_weights,
-    components,
     glorot,
     name_steps,
     orthogonal,
@@ -127,6 +127,7 @@ class Model:
 
     bias: bool = True
     weights: tuple[tuple[Value, ...], ...]
+    alphabet = Alphabet()
 
     def __init_subclass__(cls, *, kind: str | None = None, **others: Any) -> None:
         super().__init_subclass__(**others)
@@ -329,7 +330,9 @@ class Model:
         """The model over the inputs, one vector per step, with the same weights at every step.
 
         Numbers in the inputs become constants, those in the initial state, zeros unless given,
-        variables.  `ValueError` for a vector of the wrong size.
+        variables.  If the model has two inputs or more, an int k may stand for the one-hot vector
+        whose entry k is 1: the inputs are all such symbols, or all vectors.  `ValueError` for a
+        vector of the wrong size, or a symbol that no input is for.
 
         With `truncate`, the steps are cut into windows of that many, and the states pass from one
         window to the next through `stop_gradient`.  The forward numbers stay the same; the gradient
@@ -342,6 +345,8 @@ class Model:
         >>> rnn.unroll(bits("101"), truncate=2).pi[0].backward()
         >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
         [4.0, 1.0]
+        >>> [x.data for x in RNN.random(1, 3).unroll([2, 0]).steps[0].x]
+        [0.0, 0.0, 1.0]
         """
         given = self.initial if state is None else state
         initial = q = as_vector(given, state_names(self._layers()), "state", Value)
@@ -355,13 +360,8 @@ class Model:
             as_integer(truncate, "truncate", least=1)
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
         # Where the constructor takes `bias`, it is an attribute of the instance.
-        size, if_one_too_many = self.inputs, IF_ONE_TOO_MANY if vars(self).get("bias") else ""
-
-        def read(k: int, vector: object) -> tuple[Value, ...]:
-            names = components("x", size, k)
-            return as_vector(vector, names, f"inputs[{k - 1}]", constant, if_one_too_many)
-
-        xs = self._arranged(read(k, vector) for k, vector in enumerate(vectors, 1))
+        if_one_too_many = IF_ONE_TOO_MANY if vars(self).get("bias") else ""
+        xs = self._arranged(as_inputs(vectors, self.inputs, if_one_too_many))
         for k, x in enumerate(xs, 1):
             if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
@@ -385,7 +385,7 @@ class Model:
         """The model as a function of batches of sequences; see `compile_step`.
 
         `loss` is the name of one of ours, a function of an output and a target, or a `Loss`;
-        `truncate` is that of `unroll`.
+        `truncate` is that of `unroll`.  Inputs may be symbols, as there.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -395,6 +395,7 @@ class Model:
         """
         given = (self.step, loss, self.parameters(), self.initial)
         options: Any = {"exact": exact, "devices": devices, "truncate": truncate}
+        options["symbols"] = self.inputs if self.inputs > 1 else None
         options["both_ways"] = self.both_ways
         compiled = compile_step(*given, at=at, backend=backend, **options)
         compiled.inputs = self.inputs
@@ -416,13 +417,14 @@ class Model:
         >>> RNN([[4], [1]], bias=False).to_dict()["weights"]
         [[4.0], [1.0]]
         """
-        return {"kind": self.kind} | settings_of(self, self._saved()) | frozen_of(self)
+        return labelled(self, settings_of(self, self._saved())) | frozen_of(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The model that `to_dict` described; `ValueError` if anything is missing or wrong."""
         model = cls(**fields_of(content, cls.kind, *cls._saved()))
         freeze_as_saved(model, content)
+        model.alphabet = content.get("alphabet")
         return model
 
     def save(self, path: str | os.PathLike[str]) -> Path:

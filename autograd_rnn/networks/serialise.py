@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..arguments import as_choice, as_integer, as_list, shown
+from ..arguments import as_choice, as_integer, as_list, check_alphabet, many, shown
 from ..engine.leaves import is_frozen
 from ..engine.reverse import freeze
 from ..engine.value import Value
@@ -30,6 +30,32 @@ def recurrent_kind(kind: str | type[Any]) -> type[Any]:
         as_choice(getattr(kind, "kind", None), "kind", recurrent_kinds())
         return kind
     return kind_called(as_choice(kind, "kind", recurrent_kinds()))
+
+
+class Alphabet:
+    """The letters that a model's inputs stand for, in order, or None; its file holds them.
+
+    It is checked when it is assigned: `ValueError` for more or fewer letters than inputs.
+    """
+
+    def __get__(self, model: Any, owner: object = None) -> str | None:
+        return getattr(model, "_alphabet", None)
+
+    def __set__(self, model: Any, alphabet: str | None) -> None:
+        if alphabet is not None:
+            check_alphabet(alphabet)
+            if len(alphabet) != model.inputs:
+                raise ArgumentValueError(
+                    f"alphabet has {many(len(alphabet), 'letter')}, but the model has "
+                    f"{many(model.inputs, 'input')}."
+                )
+        model._alphabet = alphabet
+
+
+def labelled(model: Any, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a model in a file, with its kind, and its alphabet if it has one."""
+    letters = {} if model.alphabet is None else {"alphabet": model.alphabet}
+    return {"kind": model.kind} | fields | letters
 
 
 def fields_of(content: object, kind: str, *keys: str) -> dict[str, Any]:

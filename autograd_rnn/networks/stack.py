@@ -15,7 +15,7 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json
 from .model import Model
 from .rnn import Linear
-from .serialise import KINDS, fields_of, kind_called, recurrent_kind
+from .serialise import KINDS, fields_of, kind_called, labelled, recurrent_kind
 from .vectors import Step
 
 MOST_LAYERS: Final = 100
@@ -168,14 +168,16 @@ class Stack(Model):
 
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: what each layer would, as `from_dict` takes it."""
-        return {"kind": self.kind, "layers": [layer.to_dict() for layer in self.layers]}
+        return labelled(self, {"layers": [layer.to_dict() for layer in self.layers]})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The stack that `to_dict` described; `ValueError` if anything is missing or wrong."""
         layers = as_list(fields_of(content, cls.kind, "layers")["layers"], "layers")
         kinds = [name for name in KINDS if name != cls.kind]
-        return cls([made_of(layer, kinds) for layer in layers])
+        model = cls([made_of(layer, kinds) for layer in layers])
+        model.alphabet = content.get("alphabet")
+        return model
 
     def __repr__(self) -> str:
         layers = [f"{type(one).__name__} of {one.states or one.outputs}" for one in self.layers]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import mul
 from typing import Any, TypeAlias
 
 from ..arguments import as_float, as_list
-from ..engine.value import Value
+from ..backends.symbols import as_input, is_vector
+from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.notation import accent
 
@@ -67,6 +68,23 @@ def as_vector(
             for index, entry in enumerate(entries)
         ]
     )
+
+
+def as_inputs(
+    vectors: Iterable[Any], size: int, if_one_too_many: str = ""
+) -> Iterator[tuple[Value, ...]]:
+    """The vectors of a sequence in turn as constants, named by their step; or symbols as vectors.
+
+    >>> [[x.data for x in step] for step in as_inputs([1, 0], 2)]
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    symbols = False
+    for k, vector in enumerate(vectors, 1):
+        name, entries = f"inputs[{k - 1}]", vector
+        if size > 1:
+            symbols = not is_vector(vector) if k == 1 else symbols
+            entries = as_input(vector, size, name, symbols=symbols)
+        yield as_vector(entries, components("x", size, k), name, constant, if_one_too_many)
 
 
 def as_table(rows: object, argument: str) -> list[list[Any]]:

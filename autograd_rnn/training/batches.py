@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from ..arguments import as_integer, as_list, many
 from ..backends.batch import Batch, as_batch, listed
 from ..backends.compile_step import CompiledStep
+from ..backends.symbols import as_symbols
 from ..data.dataset import as_sequence
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
@@ -17,7 +18,7 @@ from ..ops.losses import Loss, LossFunction, check_target
 
 #: A target of a sequence: a number, a vector, or at every step one of these.
 Target: TypeAlias = float | Collection[float] | Collection[Collection[float]]
-#: A vector per step; a number stands for a vector of one.
+#: A vector per step; a number stands for a vector of one, or is a symbol.
 Inputs: TypeAlias = Collection[float | Collection[float]]
 
 
@@ -130,7 +131,7 @@ def as_examples(
         )
     names = (sequences, targets, argument)
     try:
-        batch = as_batch(sequences, targets, every=every)
+        batch = as_batch(sequences, targets, every=every, symbols=inputs)
         for goals in {*map(tuple, batch.targets[1:].tolist())}:
             check_target(loss, goals, outputs, argument)
     except (TypeError, ValueError):
@@ -174,12 +175,13 @@ def _refuse(
     sizes: set[int] = set()
     for place, (sequence, target) in enumerate(zip(sequences, targets, strict=True)):
         name = f"{argument}: sequences[{place}]"
-        steps = as_sequence(sequence, name)
-        for k, x in enumerate(steps):
-            if len(x) != inputs:
-                raise ArgumentValueError(
-                    f"{name}[{k}] has {len(x)} entries, but the model has {many(inputs, 'input')}."
-                )
+        steps = as_symbols(sequence, inputs, name) if inputs > 1 else None
+        if steps is None or not len(steps):
+            steps = as_sequence(sequence, name)
+            for k, x in enumerate(steps):
+                if len(x) != inputs:
+                    has = f"{name}[{k}] has {len(x)} entries"
+                    raise ArgumentValueError(f"{has}, but the model has {many(inputs, 'input')}.")
         name = f"{argument}: targets[{place}]"
         goals = as_list(listed(target), name) if every else [listed(target)]
         if every and len(goals) != len(steps):

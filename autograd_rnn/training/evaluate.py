@@ -63,7 +63,8 @@ class Evaluation:
         from rich import box
         from rich.table import Table
 
-        table = Table(title=self.headline, title_justify="left", box=box.SIMPLE)
+        close: Any = {"collapse_padding": True, "pad_edge": False}
+        table = Table(title=self.headline, title_justify="left", box=box.SIMPLE, **close)
         table.add_column("class")
         shown = range(len(self.confusion) if len(self.confusion) <= MOST_CONFUSED else 0)
         names = ("outputs", "precision", "recall", "F1", "AUC", *[f"as {k}" for k in shown])
