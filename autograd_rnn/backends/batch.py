@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..arguments import as_float, as_floats, as_list
+from ..arguments import as_float, as_floats, as_list, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .symbols import joined_symbols, one_hot_vectors
 
@@ -31,6 +32,8 @@ class Batch:
     do not count, `before` has how many count above each row.  `packed` is the form in which the
     `backend` takes them.
 
+    `number` says whether each target was given as a number, and not as a vector.
+
     `take` gives some of the sequences as a batch that shares these arrays: so whole data are
     checked once, and a batch of a training is an index.
 
@@ -45,7 +48,7 @@ class Batch:
 
     __slots__ = (
         *("backend", "before", "counts", "every", "goals", "inputs", "lengths", "packed"),
-        *("starts", "symbols", "targets"),
+        *("number", "starts", "symbols", "targets"),
     )
 
     def __init__(
@@ -59,12 +62,13 @@ class Batch:
         every: bool,
         counts: Any = None,
         before: Any = None,
+        number: bool = True,
         symbols: int = 0,
     ) -> None:
         self.inputs, self.starts, self.lengths = inputs, starts, lengths
         self.targets, self.goals, self.every = targets, goals, every
         self.counts, self.before = lengths if counts is None else counts, before
-        self.symbols = symbols
+        self.number, self.symbols = number, symbols
         self.backend: Any = None
         self.packed: Any = None
 
@@ -76,7 +80,7 @@ class Batch:
     def part(self, starts: Any, lengths: Any, goals: Any, counts: Any) -> Batch:
         """A batch of other rows of the same arrays."""
         given = (self.inputs, starts, lengths, self.targets, goals)
-        options: Any = {"before": self.before, "symbols": self.symbols}
+        options: Any = {"before": self.before, "number": self.number, "symbols": self.symbols}
         return Batch(*given, every=self.every, counts=counts, **options)
 
     def as_vectors(self) -> Batch:
@@ -99,7 +103,7 @@ class Batch:
             if targets is not None:
                 targets = targets[np.concatenate([[0], rows])]
         given = (inputs, starts, self.lengths, targets, goals)
-        return Batch(*given, every=self.every, counts=self.counts)
+        return Batch(*given, every=self.every, counts=self.counts, number=self.number)
 
     def vectors(self, start: int, length: int) -> list[list[float]]:
         """So many inputs from a row on, as lists: of symbols the one-hot vectors."""
@@ -189,8 +193,9 @@ class Batch:
         rows, order = self.steps(), np.zeros(len(self.inputs), dtype=int)
         order[rows] = (2 * self.starts + self.lengths - 1).repeat(self.lengths) - rows
         inputs = np.concatenate([self.inputs, self.inputs[order]], axis=1)
-        given = (inputs, self.starts, self.lengths, self.targets, self.goals)
-        return Batch(*given, every=self.every, counts=self.counts, before=self.before)
+        made = self.part(self.starts, self.lengths, self.goals, self.counts)
+        made.inputs = inputs
+        return made
 
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
         """The vectors of each sequence, and its targets, as lists."""
@@ -271,13 +276,15 @@ def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> 
         )
     found = joined_symbols(sequences, symbols) if symbols > 1 else None
     inputs, lengths = found or _joined(sequences, "sequences")
-    options = {"every": every, "symbols": symbols if found else 0}
+    options: Any = {"every": every, "symbols": symbols if found else 0}
     if not lengths.all():
         raise ArgumentValueError(f"sequences[{lengths.argmin()}] is empty: it has no output.")
     starts = 1 + np.cumsum(lengths) - lengths
     if targets is None:
         return Batch(inputs, starts, lengths, None, starts, **options)
-    goals, counts = _joined(targets if every else [[target] for target in targets], "targets")
+    parts = targets if every else [[target] for target in targets]
+    goals, counts = _joined(parts, "targets")
+    options["number"] = _are_numbers(parts, "targets")
     if not every:
         return Batch(inputs, starts, lengths, goals, np.cumsum(counts), **options)
     if (counts != lengths).any():
@@ -286,6 +293,44 @@ def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> 
             f"targets[{place}] has {counts[place]} entries for {lengths[place]} steps."
         )
     return Batch(inputs, starts, lengths, goals, starts, **options)
+
+
+def check_entries(batch: Batch, inputs: int | None) -> None:
+    """`ValueError` for vectors of another size than there are inputs, saying how they are read.
+
+    >>> check_entries(as_batch([[[1, 2]]], None, every=False), 2)
+    """
+    if inputs is None or batch.entries == inputs:
+        return
+    count, way_out = len(batch), ""
+    if batch.entries == 1 and (batch.lengths == inputs).all():
+        way_out = f" For one sequence of {many(count, 'step')}, write [sequence]."
+    raise ArgumentValueError(
+        f"sequences must have vectors of size {inputs}, as the model has {many(inputs, 'input')}: "
+        f"they are read as {many(count, 'sequence')}, the first of {many(batch.lengths[0], 'step')}"
+        f", each a vector of size {batch.entries}.{way_out}"
+    )
+
+
+def _are_numbers(parts: Sequence[Any], argument: str) -> bool:
+    """Whether the entries of the parts are numbers; `ValueError` if only some of them are."""
+    import numpy as np
+
+    found: set[bool] = set()
+    for part in parts:
+        if hasattr(part, "ndim"):
+            found.add(part.ndim == 1)
+            continue
+        for kind in {*map(type, part)}:
+            # An array of no dimension has a length by its class alone.
+            known = None if hasattr(kind, "ndim") else not hasattr(kind, "__len__")
+            found |= {np.ndim(entry) == 0 for entry in part} if known is None else {known}
+    if len(found) > 1:
+        raise ArgumentValueError(
+            f"{argument} has numbers and lists of numbers: the loss gets a target as it is given, "
+            f"so give all of them alike."
+        )
+    return True in found
 
 
 def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:
@@ -328,17 +373,31 @@ def _vectors(given: Any, argument: str) -> Any:
     """The numbers as vectors of one size: an array of vectors by entries."""
     import numpy as np
 
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}.")
+    if isinstance(given, str) or not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0:
+        way_out = ": write list(...) around it" if hasattr(given, "__next__") else ""
+        if isinstance(given, Real) and argument.startswith("sequences"):
+            way_out = ": for one sequence, write [sequence]"
+        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}{way_out}.")
     try:
         array = np.array(given)
-    except ValueError:  # several sizes, or no numbers: checking the lists finds where
+    except (ValueError, TypeError, RuntimeError):
+        # Several sizes, no numbers, or a tensor that NumPy does not take: lists tell.
         array = np.array("")
     if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or _has_flags(given):
-        array = np.array(_lists(given, argument))
+        array = np.array(_lists(listed(given), argument))
     if not len(array):
         return np.empty((0, 1))
     return array.astype(float) if array.ndim == 2 else array.astype(float)[:, None]
+
+
+def listed(numbers: Any) -> Any:
+    """An array or a tensor as lists of its numbers; anything else as it is.
+
+    >>> import numpy as np
+    >>> listed(np.array([1.0, 2.0])), listed((1, 2))
+    ([1.0, 2.0], (1, 2))
+    """
+    return numbers.tolist() if hasattr(numbers, "tolist") else numbers
 
 
 def _has_flags(given: Any) -> bool:
@@ -356,7 +415,8 @@ def _lists(given: Iterable[Any], argument: str) -> list[list[float]]:
     for entry in given:
         if isinstance(entry, str):
             raise ArgumentTypeError(f"{argument} must hold numbers or lists of them, not str.")
-        entries = entry if hasattr(entry, "__len__") else [entry]
+        entries = listed(entry)
+        entries = entries if hasattr(entries, "__len__") else [entries]
         vectors.append([as_float(one, argument) for one in entries])
     _check_sizes([len(vector) for vector in vectors], argument)
     return vectors

@@ -13,7 +13,7 @@ from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss, check_target, counted_by, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch, as_states, check_batch
+from .batch import Batch, Sequences, Targets, as_batch, as_states, check_batch, check_entries
 from .objective import Objective, StepFunction, check_closed
 from .windows import Windows
 
@@ -50,7 +50,9 @@ def compile_step(
     `step(state, x, parameters) -> (state, output)` is recorded once, on tuples of Values; `state`
     is the initial state, of numbers.  `loss` is a function `loss(output, target)` that gives a
     Value, a `Loss`, or the name of one.  `at="last"` has a target per sequence, `at="every"` one
-    per step, whose losses are averaged.  The numbers of the parameters are read at each call.
+    per step, whose losses are averaged.  The loss gets a target as it was given, of Values, since
+    it is recorded for all of them: a number, whole or not, as a Value, and a list or an array of
+    numbers as a tuple.  The numbers of the parameters are read at each call.
 
     A parameter is one wherever the step or the loss takes it from: an argument, an attribute, a
     closure.  `RecordingError` for any other variable, and where a number leaves the recording, as
@@ -138,7 +140,9 @@ class CompiledStep:
     ) -> None:
         self.objective, self.loss, self.symbols = objective, loss, symbols
         self.kind, self.exact, self.devices = kind, exact, devices
-        self._made: dict[tuple[int, int | None, bool], Backend] = {}
+        #: The number of entries of an input, if it is known.
+        self.inputs: int | None = None
+        self._made: dict[tuple[int, tuple[int, bool] | None, bool], Backend] = {}
 
     @property
     def backend(self) -> str:
@@ -166,6 +170,7 @@ class CompiledStep:
         if not isinstance(sequences, Batch):
             options: Any = {"every": self.objective.every, "symbols": self.symbols}
             batch = as_batch(sequences, targets, **options)
+            check_entries(batch, self.inputs)
             batch = self.arranged(batch, "targets")
             self._check_targets(batch)
         elif sequences.backend is None:
@@ -431,11 +436,12 @@ class CompiledStep:
         """The backend for batches with vectors of these sizes, made for the first of them."""
         targets = batch.targets
         gathers = self.kind.gathers and batch.symbols > 0
-        key = (batch.entries, None if targets is None else targets.shape[1], gathers)
+        size = None if targets is None else (targets.shape[1], batch.number)
+        key = (batch.entries, size, gathers)
         if key not in self._made:
             (x,) = batch.vectors(batch.starts[0], 1)
             y = None if targets is None else targets[batch.goals[0]].tolist()
-            given = (self.objective, x, y)
+            given = (self.objective._replace(number=batch.number), x, y)
             options: Any = {"symbols": True} if gathers else {}  # others need not know of it
             made = self.kind(*given, exact=self.exact, devices=self.devices, **options)
             truncate = self.objective.truncate

@@ -25,7 +25,8 @@ class Objective(NamedTuple):
     """A step, a loss at `every` step or the last, the parameters and the initial state.
 
     With `truncate`, no gradient goes back from a window of so many steps to the one before.  With
-    `both_ways`, the step takes input k and the one that is k-th from the end, side by side.
+    `both_ways`, the step takes input k and the one that is k-th from the end, side by side.  Each
+    target is a `number`, or a vector.
     """
 
     step: StepFunction
@@ -35,6 +36,7 @@ class Objective(NamedTuple):
     every: bool
     truncate: int | None = None
     both_ways: bool = False
+    number: bool = False
 
     @property
     def numbers(self) -> Any:
@@ -86,9 +88,8 @@ class Objective(NamedTuple):
         return tuple(state), output
 
     def loss_of(self, output: Any, goal: Sequence[Any]) -> Any:
-        """The loss of an output; a target of one entry is a number if the output is one."""
-        one = not isinstance(output, tuple | list)
-        return self.loss(output, goal[0] if one and len(goal) == 1 else tuple(goal))
+        """The loss of an output, and its target as it was given: a number, or a vector."""
+        return self.loss(output, goal[0] if self.number else tuple(goal))
 
     def unrolled(
         self,

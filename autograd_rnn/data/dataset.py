@@ -203,6 +203,8 @@ def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
     >>> as_sequence([1, [2, 3]], "sequences[0]")
     ((1.0,), (2.0, 3.0))
     """
+    if hasattr(sequence, "tolist"):
+        sequence = sequence.tolist()
     vectors = [
         tuple(as_floats(one, f"{argument}[{k}]"))
         if isinstance(one, Iterable) and not isinstance(one, str)

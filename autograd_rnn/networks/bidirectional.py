@@ -6,11 +6,11 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
-from ..arguments import as_choice, as_integer, many
+from ..arguments import as_integer, many
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .model import Model
-from .serialise import fields_of, kind_called, labelled, recurrent_kinds
+from .serialise import fields_of, labelled, recurrent_kind, recurrent_kinds
 from .stack import StackStep, made_of
 
 
@@ -58,7 +58,7 @@ class Bidirectional(Model):
 
     @classmethod
     def random(  # type: ignore[override]  # the kind comes first, as for a stack
-        cls, kind: str, states: int, inputs: int, *, seed: int = 0
+        cls, kind: str | type[Model], states: int, inputs: int, *, seed: int = 0
     ) -> Self:
         """Two layers of one kind, with so many states each, of random weights by the seed.
 
@@ -67,7 +67,7 @@ class Bidirectional(Model):
         >>> Bidirectional.random("GRU", 4, 2)
         <Bidirectional: 2 inputs, GRU of 4, GRU of 4>
         """
-        layer = kind_called(as_choice(kind, "kind", recurrent_kinds()))
+        layer = recurrent_kind(kind)
         chance = random.Random(as_integer(seed, "seed"))
         first, second = [
             layer.random(states, inputs, seed=chance.randrange(2**32)) for _ in range(2)

@@ -20,7 +20,7 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
-from .serialise import KINDS, Alphabet, as_numbers, fields_of, labelled
+from .serialise import KINDS, Alphabet, fields_of, freeze_as_saved, frozen_of, labelled, settings_of
 from .vectors import (
     Step,
     Table,
@@ -397,7 +397,9 @@ class Model:
         options: Any = {"exact": exact, "devices": devices, "truncate": truncate}
         options["symbols"] = self.inputs if self.inputs > 1 else None
         options["both_ways"] = self.both_ways
-        return compile_step(*given, at=at, backend=backend, **options)
+        compiled = compile_step(*given, at=at, backend=backend, **options)
+        compiled.inputs = self.inputs
+        return compiled
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -409,23 +411,19 @@ class Model:
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: the arguments that make the same model, as `from_dict` takes them.
 
+        And the places of the frozen weights among the `parameters`, if there are any.
+
         >>> from autograd_rnn import RNN
         >>> RNN([[4], [1]], bias=False).to_dict()["weights"]
         [[4.0], [1.0]]
         """
-        names = self._saved()
-        for name in names:
-            if not hasattr(self, name):
-                raise ArgumentTypeError(
-                    f"{type(self).__name__} cannot be saved: it takes {name!r}, but does not keep "
-                    f"it as an attribute."
-                )
-        return labelled(self, {name: as_numbers(getattr(self, name)) for name in names})
+        return labelled(self, settings_of(self, self._saved())) | frozen_of(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The model that `to_dict` described; `ValueError` if anything is missing or wrong."""
         model = cls(**fields_of(content, cls.kind, *cls._saved()))
+        freeze_as_saved(model, content)
         model.alphabet = content.get("alphabet")
         return model
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any, Final, Self
 
-from ..arguments import as_choice, as_integer, as_list, many, shown
+from ..arguments import as_integer, as_list, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json
 from .model import Model
 from .rnn import Linear
-from .serialise import KINDS, fields_of, kind_called, labelled, recurrent_kinds
+from .serialise import KINDS, fields_of, kind_called, labelled, recurrent_kind
 from .vectors import Step
 
 MOST_LAYERS: Final = 100
@@ -71,17 +71,24 @@ class Stack(Model):
 
     @classmethod
     def random(  # type: ignore[override]  # a stack takes more arguments than a layer
-        cls, kind: str, states: int, inputs: int, outputs: int, *, layers: int = 1, seed: int = 0
+        cls,
+        kind: str | type[Model],
+        states: int,
+        inputs: int,
+        outputs: int,
+        *,
+        layers: int = 1,
+        seed: int = 0,
     ) -> Stack:
         """A stack of `layers` of one kind, and a readout on top, of random weights by the seed.
 
-        `kind` is "RNN", "LSTM", "GRU", or that of another `Model` with a state.  The weights are
-        named w_1, w_2, ... through the whole stack.
+        `kind` is "RNN", "LSTM", "GRU", or that of another `Model` with a state, or its class.  The
+        weights are named w_1, w_2, ... through the whole stack.
 
         >>> Stack.random("GRU", 4, 2, 1, layers=2)
         <Stack: 2 inputs, GRU of 4, GRU of 4, Linear of 1>
         """
-        layer = kind_called(as_choice(kind, "kind", recurrent_kinds()))
+        layer = recurrent_kind(kind)
         as_integer(layers, "layers", least=1, most=MOST_LAYERS)
         chance = random.Random(as_integer(seed, "seed"))
         seeds = [chance.randrange(2**32) for _ in range(layers + 1)]

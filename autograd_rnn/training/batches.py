@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from ..arguments import as_integer, as_list, many
-from ..backends.batch import Batch, as_batch
+from ..backends.batch import Batch, as_batch, listed
 from ..backends.compile_step import CompiledStep
 from ..backends.symbols import as_symbols
 from ..data.dataset import as_sequence
@@ -94,6 +94,7 @@ def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
 def fingerprint(batch: Batch) -> str:
     """A short text that differs if the data differ."""
     digest = hashlib.sha256()
+    digest.update(f"{batch.number}".encode())
     for array in (batch.inputs, batch.starts, batch.targets, batch.goals):
         digest.update(f"{array.shape}".encode() + array.tobytes())
     return f"{len(batch)} sequences, {digest.hexdigest()[:12]}"
@@ -115,6 +116,12 @@ def as_examples(
             f"{argument} must be a pair (sequences, targets), or have both as attributes, not "
             f"{type(data).__name__}."
         )
+    for name, part in zip(("sequences", "targets"), pair, strict=True):
+        if hasattr(part, "__next__"):
+            raise ArgumentTypeError(
+                f"{argument}: {name} must be a list, not {type(part).__name__}, which can be read "
+                f"only once: write list(...) around it."
+            )
     sequences = as_list(pair[0], f"{argument}: sequences")
     targets = as_list(pair[1], f"{argument}: targets")
     if not sequences or len(sequences) != len(targets):
@@ -132,7 +139,26 @@ def as_examples(
         raise
     if batch.entries != inputs:
         _refuse(*names, inputs=inputs, outputs=outputs, loss=loss, every=every)
+    _check_finite(batch.inputs, batch.starts, f"{argument}: sequences", steps=True)
+    _check_finite(batch.targets, batch.goals, f"{argument}: targets", steps=every)
     return batch
+
+
+def _check_finite(rows: Any, starts: Any, name: str, *, steps: bool) -> None:
+    """`ValueError` naming the place of the first NaN or infinity in rows of numbers."""
+    import numpy as np
+
+    finite = np.isfinite(rows.reshape(len(rows), -1))
+    if finite.all():
+        return
+    row, entry = np.argwhere(~finite)[0].tolist()
+    place = int(np.searchsorted(starts, row, side="right")) - 1
+    where = f"{name}[{place}]" + f"[{row - starts[place]}]" * steps
+    where += f"[{entry}]" * (finite.shape[1] > 1)
+    raise ArgumentValueError(
+        f"{where} is {float(rows[row].flat[entry])!r}, from which nothing can be learnt: put a "
+        f"number in its place, or leave the sequence out."
+    )
 
 
 def _refuse(
@@ -151,13 +177,13 @@ def _refuse(
         name = f"{argument}: sequences[{place}]"
         steps = as_symbols(sequence, inputs, name) if inputs > 1 else None
         if steps is None or not len(steps):
-            steps = as_sequence(_listed(sequence), name)
+            steps = as_sequence(sequence, name)
             for k, x in enumerate(steps):
                 if len(x) != inputs:
                     has = f"{name}[{k}] has {len(x)} entries"
                     raise ArgumentValueError(f"{has}, but the model has {many(inputs, 'input')}.")
         name = f"{argument}: targets[{place}]"
-        goals = as_list(_listed(target), name) if every else [_listed(target)]
+        goals = as_list(listed(target), name) if every else [listed(target)]
         if every and len(goals) != len(steps):
             raise ArgumentValueError(
                 f"{name} has {len(goals)} entries for {len(steps)} steps: at='every' needs a "
@@ -169,8 +195,3 @@ def _refuse(
                 raise ArgumentValueError(
                     f"{name} is not like the targets before: the sizes {sorted(sizes)} are mixed."
                 )
-
-
-def _listed(numbers: Any) -> Any:
-    """An array as lists of its numbers; anything else as it is."""
-    return numbers.tolist() if hasattr(numbers, "tolist") else numbers

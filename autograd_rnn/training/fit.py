@@ -26,6 +26,7 @@ from .progress import Report, progress_bar
 from .schedules import Schedule, factor_at
 
 MOST_EPOCHS: Final = 1_000_000
+AT_ONCE: Final = "No weight has moved yet: scale the numbers of the data, or the weights."
 WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
 
 
@@ -150,6 +151,12 @@ class _Training:
             raise ArgumentValueError(
                 f"model.parameters()[{place}] is a result: only leaves can learn."
             )
+        for place, weight in enumerate(self.parameters):
+            if not math.isfinite(weight.data):
+                raise ArgumentValueError(
+                    f"model.parameters()[{place}] ({weight.name or 'no name'}) is {weight.data!r}: "
+                    f"a training starts from finite weights."
+                )
         options = {"at": self.at, "engine": given.engine, "devices": given.devices}
         options["truncate"] = None if self.streams else self.truncate
         self.compiled, (self.data, self.validation) = compiled_for(
@@ -353,7 +360,7 @@ class _Training:
             batch, state = part.batch.take([k]), None if states is None else states[k : k + 1]
             loss, slopes, *_ = self.compiled.run(batch, state=state)
             if not are_finite(loss, slopes if learning else ()):
-                objective = self.compiled.objective
+                objective = self.compiled.objective._replace(number=batch.number)
                 if state is not None:
                     objective = objective._replace(state=state[0].tolist())
                 fault = find_fault(objective, *batch.pairs()[0])
@@ -361,9 +368,10 @@ class _Training:
                 what = "a gradient that is not finite"
                 what = what if math.isfinite(loss) else f"the loss {loss!r}"
                 where = f", in the window after step {part.start}," if part.start else ""
+                moved = moment.epoch > moment.first or moment.batch
                 raise TrainingError(
                     f"{epoch}: sequences[{place}] of {argument}{where} has {what}: {fault} "
-                    f"{WAY_OUT}"
+                    f"{WAY_OUT if moved else AT_ONCE}"
                 )
         raise TrainingError(
             f"{epoch}: each sequence of a batch of {argument} is finite, but their sum is not. "

@@ -84,15 +84,13 @@ class History:
     def plot(self) -> Figure:
         """A figure of matplotlib: the losses over the epochs, and below them the accuracies.
 
-        Jupyter shows it, whether or not pyplot was loaded.  `ImportError` where matplotlib, the
-        extra `plot`, is not installed.
+        Jupyter shows it, whether or not pyplot was loaded.  `ImportError` where matplotlib
+        is not installed.
         """
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            raise LibraryNotFound(
-                "History.plot needs matplotlib: pip install 'autograd-rnn[plot]'."
-            ) from None
+            raise LibraryNotFound("History.plot needs matplotlib: pip install matplotlib") from None
 
         class Curves(Figure):
             def _repr_png_(self) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import GRU, RNN, Linear, Stack, Value, from_torch, gradients, to_torch
+from autograd_rnn import GRU, RNN, Adam, Linear, Stack, Value, from_torch, gradients, to_torch
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 from .models import numbers, table
@@ -165,3 +165,26 @@ def test_without_torch_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_refusals_name_the_argument(call: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("cured", [True, False])
+def test_training_is_the_same_with_one_offset_in_torch(kind: str, cured: bool) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed: nothing to compare with")
+    torch.manual_seed(3)
+    body, head = getattr(torch.nn, kind)(2, 3).double(), torch.nn.Linear(3, 1).double()
+    model, n = from_torch([body, head]), 2 * body.hidden_size
+    if cured and kind == "GRU":
+        body.bias_hh_l0.register_hook(lambda g: torch.cat([0 * g[:n], g[n:]]))
+    elif cured:
+        body.bias_hh_l0.requires_grad_(False)
+    xs, ours = table(random.Random(2), 5, 2), Adam(0.1)
+    theirs = torch.optim.Adam([*body.parameters(), *head.parameters()], 0.1)
+    compiled = model.compile("squared_error", backend="python")
+    for _ in range(4):
+        theirs.zero_grad()
+        ((head(body(torch.tensor(xs, dtype=torch.float64))[0])[-1, 0] - 1.0) ** 2).backward()
+        theirs.step()
+        ours.step(model.parameters(), compiled.loss_and_gradients([xs], [1.0])[1])
+    wanted = head(body(torch.tensor(xs, dtype=torch.float64))[0])[-1, 0].item()
+    assert (model(xs).data == pytest.approx(wanted, rel=1e-7)) is cured

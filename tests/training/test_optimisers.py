@@ -289,7 +289,7 @@ def test_an_optimiser_from_outside_trains_and_goes_on_bit_for_bit(tmp_path: Path
 
     def train(epochs: int, path: Path | None, keep: float = 0.9) -> tuple[Any, ...]:
         model, optimiser = RNN.random(2, 1, seed=1), Signum(0.05, keep)
-        loss = lambda z, t: (z[0] - t[0]) ** 2  # noqa: E731
+        loss = lambda z, t: (z[0] - t) ** 2  # noqa: E731
         history = fit(
             *(model, data),
             **{"loss": loss, "optimiser": optimiser, "epochs": epochs, "batch_size": 3},
