@@ -40,8 +40,8 @@ WhichSchedule = Annotated[
     str,
     option(
         "NAME",
-        "How the learning rate goes: constant; cosine, down to 0; stepwise, a tenth after each third; "
-        "warm-up, up from 0 for a tenth, then cosine.",
+        "How the learning rate goes: constant; cosine, down to 0; stepwise, a tenth after each "
+        "third; warm-up, up from 0 for a tenth, then cosine.",
     ),
 ]
 Log = Annotated[Path | None, option("FILE", "Add a row per epoch to this file, as CSV.")]
