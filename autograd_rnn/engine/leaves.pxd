@@ -15,6 +15,9 @@ cpdef list constant_places(list[Value] values)
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef void read_numbers(list[Value] values, double[::1] into) except *
 
+@cython.locals(place=Py_ssize_t)
+cpdef bint read_floats(list numbers, double[::1] into) except -1
+
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef void read_gradients(list[Value] values, double[::1] into) except *
 

@@ -62,6 +62,22 @@ def read_numbers(values: list[Value], into: Floats) -> None:
         into[place] = value._data
 
 
+def read_floats(numbers: list[float], into: Floats) -> bool:
+    """Whether all numbers are floats; if so, they have been copied into an array of as many.
+
+    >>> from array import array
+    >>> numbers = array("d", [0.0, 0.0])
+    >>> read_floats([1.0, 2.0], numbers), numbers, read_floats([1.0, True], numbers)
+    (True, array('d', [1.0, 2.0]), False)
+    """
+    for place in range(len(numbers)):
+        number = numbers[place]
+        if type(number) is not float:
+            return False
+        into[place] = number
+    return True
+
+
 def read_gradients(values: list[Value], into: Floats) -> None:
     """Copy the `grad` of each Value into an array of as many floats."""
     _tell(values, "grad")

@@ -430,8 +430,11 @@ def as_value(value: object, argument: str) -> Value:
 def as_values(values: object, argument: str) -> list[Value]:
     """The Values as a list; `TypeError` naming `argument`, and the place of any other thing."""
     listed = as_list(values, argument, "Values")
-    if set(map(type, listed)) <= {Value}:
-        return listed  # thousands of them, in every step of an optimiser
+    for value in listed:  # thousands of them, in every step of an optimiser
+        if type(value) is not Value:
+            break
+    else:
+        return listed
     return [as_value(value, f"{argument}[{place}]") for place, value in enumerate(listed)]
 
 

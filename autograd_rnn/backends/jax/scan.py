@@ -179,7 +179,9 @@ class Scan:
         for wave in plan.waves:
             if isinstance(wave, Group):
                 biases = [len(numbers) if bias is None else bias for bias in wave.biases]
-                found.append((known[np.array(wave.weights, dtype=int)], known[np.array(biases)][:, None]))
+                found.append(
+                    (known[np.array(wave.weights, dtype=int)], known[np.array(biases)][:, None])
+                )
         return found
 
     def _picked(self, plan: Plan, numbers: Any, symbols: Any) -> list[list[Any]]:
