@@ -1,4 +1,4 @@
-"""Training a character model, beside the loop that is well known: `python benchmarks/characters.py`.
+"""Training a character model, beside the loop that is well known.
 
 An RNN with a readout learns every next letter of texts of 79 letters, several side by side, in
 windows of 25 from the state that the window before left, by Adagrad with gradients clipped to 5, in
@@ -6,9 +6,10 @@ float64, on one thread. The loop has a matrix product per letter, forward and ba
 at once; letters pick columns of its weights, and the gradient is added to these. Ours is native
 code, with symbols as inputs:
 
-- `run`: by hand, the weights in an array: `window` and `prepare` of a batch of the whole texts, `run`
+- `run`: by hand, the weights in an array: `prepare_windows` of a batch of the whole texts, `run`
   with the state, `updated` of an optimiser;
-- `lists`: by hand, from lists of letters: `loss_and_gradients` with the state, `step` of an optimiser;
+- `lists`: by hand, from lists of letters: `loss_and_gradients` with the state, and `step` of an
+  optimiser;
 - `fit` with `streams=True` and `truncate=25`, without its start, which is stated.
 
 torch, if it is installed, has one-hot vectors in its RNN, as its users do. The columns are
@@ -24,6 +25,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 # One thread; this has to be said before NumPy is loaded.
@@ -105,12 +107,10 @@ def by_run(states: int, texts: Any) -> Iterator[Any]:
     numbers = compiled.objective.numbers
     while True:
         state = None
-        for start in range(0, texts.shape[1] - STEPS, STEPS):
-            _, window = data.window(start, STEPS)
-            batch = compiled.prepare(window)
+        for _, batch in compiled.prepare_windows(data, STEPS):
             found = compiled.run(batch, numbers, state=state, return_state=True)
             numbers, state = adagrad.updated(numbers, found.gradient), found.states
-            yield lambda: numbers
+            yield partial(np.array, numbers)
 
 
 def by_lists(states: int, texts: Any) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 from ..arguments import as_choice, as_floats, as_function, as_integer
 from ..engine.leaves import constant_places
 from ..engine.reverse import as_values
+from ..engine.shared import SWEEPS
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss
@@ -132,6 +133,7 @@ class CompiledStep:
         self._made: dict[tuple[int, int | None, bool], Backend] = {}
         #: By the number of entries of an output, targets that the loss takes.
         self._taken: dict[int, set[tuple[float, ...]]] = {}
+        self._marked, self._constant = -1.0, [0]  # which parameters were constants at which mark
 
     @property
     def backend(self) -> str:
@@ -238,7 +240,7 @@ class CompiledStep:
         check_closed(self.parameters)
         batch = self._batch(_check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
-        given = self.objective.numbers if numbers is None else self._checked(numbers)
+        given = self.objective.numbers if numbers is None else self.objective.checked(numbers)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
         options["states"] = as_states(state, len(batch), len(self.objective.state))
         found = batch.backend.run(batch.packed, given, **options)
@@ -371,23 +373,11 @@ class CompiledStep:
 
     def _by_variables(self, gradient: Any) -> Any:
         """The gradient, with 0 for parameters that are constants now."""
-        if places := constant_places(self.parameters):
-            gradient[..., places] = 0.0
+        if self._marked != SWEEPS.marked:
+            self._marked, self._constant = SWEEPS.marked, constant_places(self.parameters)
+        if self._constant:
+            gradient[..., self._constant] = 0.0
         return gradient
-
-    def _checked(self, numbers: Any) -> Any:
-        import numpy as np
-
-        found = numbers
-        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
-            found = np.array(as_floats(numbers, "numbers"))
-        found = np.ascontiguousarray(found)
-        if found.shape != (len(self.parameters),):
-            raise ArgumentValueError(
-                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
-                f"shape {found.shape}."
-            )
-        return found
 
     def _check_targets(self, batch: Batch) -> None:
         """`ValueError` for the first target that the loss does not take."""

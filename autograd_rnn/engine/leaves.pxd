@@ -6,6 +6,9 @@ cdef Sweeps SWEEPS
 cdef double CONSTANT, FROZEN
 cdef double VARIABLE
 
+@cython.locals(place=Py_ssize_t)
+cpdef Py_ssize_t first_other(list things) except? -2
+
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef Py_ssize_t first_result(list[Value] values) except? -2
 

@@ -16,6 +16,19 @@ class Floats(Protocol):
     def __setitem__(self, place: int, number: float, /) -> None: ...
 
 
+def first_other(things: list[Value]) -> int:
+    """The place of the first thing that is no Value, or -1.
+
+    >>> from autograd_rnn import Value
+    >>> first_other([Value(2), 3.0])
+    1
+    """
+    for place in range(len(things)):
+        if type(things[place]) is not Value:
+            return place
+    return -1
+
+
 def first_result(values: list[Value]) -> int:
     """The place of the first Value that is the result of an op, or -1 if all are leaves.
 
@@ -119,6 +132,7 @@ def mark_leaves(leaves: list[Value], mark: float) -> int:
             return place
     for leaf in leaves:
         leaf._mark, leaf._grad = mark, 0.0
+    SWEEPS.marked += 1.0
     return -1
 
 
