@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..arguments import as_float
+from ..arguments import as_float, as_floats, as_list
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.losses import Loss, check_target
 from .symbols import joined_symbols, one_hot_vectors
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 Sequences: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 #: A target per sequence, or per step: numbers, or lists of numbers.
 Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
+
+
+#: How many targets that need no check are remembered.
+MOST_TAKEN: Final = 10_000
 
 
 class Batch:
@@ -209,6 +214,43 @@ def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> 
             f"targets[{place}] has {counts[place]} entries for {lengths[place]} steps."
         )
     return Batch(inputs, starts, lengths, goals, starts, **options)
+
+
+def as_states(state: Any, count: int, size: int) -> Any:
+    """The states as an array with a row of this size for each sequence; None as it is."""
+    import numpy as np
+
+    if state is None:
+        return None
+    found = state
+    if not isinstance(state, np.ndarray) or state.dtype != np.float64:
+        found = as_list(state, "state")
+        found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
+        found = np.array(found).reshape(-1, len(found[0]) if found else 0)
+    if found.shape != (count, size):
+        raise ArgumentValueError(
+            f"state must have a vector of size {size} for each of the {count} sequences, not the "
+            f"shape {found.shape}."
+        )
+    return found
+
+
+def check_targets(batch: Batch, loss: Loss, size: int, taken: set[tuple[float, ...]]) -> None:
+    """`ValueError` for the first target that a loss does not take, for an output of this size.
+
+    Those that it takes are added to the ones that need no check.
+    """
+    if len(taken) > MOST_TAKEN:
+        taken.clear()
+    try:
+        for goals in {*map(tuple, batch.targets[1:].tolist())}.difference(taken):
+            check_target(loss, goals, size, "targets")
+            taken.add(goals)
+    except (TypeError, ValueError):
+        for place, (_, ys) in enumerate(batch.pairs()):
+            for k, entries in enumerate(ys):
+                check_target(loss, entries, size, f"targets[{place}]" + f"[{k}]" * batch.every)
+        raise
 
 
 def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:

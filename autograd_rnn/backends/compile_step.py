@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
-from ..arguments import as_choice, as_floats, as_function, as_integer, as_list
+from ..arguments import as_choice, as_floats, as_function, as_integer
 from ..engine.leaves import constant_places
 from ..engine.reverse import as_values
+from ..engine.shared import SWEEPS
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import Loss, LossFunction, as_loss, check_target
+from ..ops.losses import Loss, LossFunction, as_loss
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch
+from .batch import Batch, Sequences, Targets, as_batch, as_states, check_targets
 from .objective import Objective, StepFunction, check_closed
 from .windows import Windows
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 AT: Final = ("last", "every")
-#: How many parts of a batch are packed at once.
-AT_ONCE: Final = 16
+AT_ONCE: Final = 16  # so many parts of a batch are packed together
 #: A vector for each sequence.
 States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 #: An output: a number, or a list for one of several entries.
@@ -131,6 +131,9 @@ class CompiledStep:
         self.objective, self.loss, self.symbols = objective, loss, symbols
         self.kind, self.exact, self.devices = kind, exact, devices
         self._made: dict[tuple[int, int | None, bool], Backend] = {}
+        #: By the number of entries of an output, targets that the loss takes.
+        self._taken: dict[int, set[tuple[float, ...]]] = {}
+        self._marked, self._constant = -1.0, [0]  # which parameters were constants at which mark
 
     @property
     def backend(self) -> str:
@@ -186,6 +189,30 @@ class CompiledStep:
 
         return parts()
 
+    def prepare_windows(self, batch: Batch, size: int) -> Iterator[tuple[Any, Batch]]:
+        """The windows of so many steps, in turn, each as `Batch.window` and then `prepare` give it.
+
+        Many are packed at once, as by `prepare_parts`.
+
+        >>> from autograd_rnn import RNN
+        >>> compiled = RNN.random(2, 1).compile("squared_error", at="every", backend="python")
+        >>> data = compiled.prepare([[1, 0, 1], [1]], [[[0, 1]] * 3, [[1, 0]]])
+        >>> [(places.tolist(), len(window)) for places, window in compiled.prepare_windows(data, 2)]
+        [([0, 1], 2), ([0], 1)]
+        """
+        _check_batch(batch)
+        as_integer(size, "size", least=1)
+        starts = range(0, int(batch.lengths.max()), size)
+
+        def parts() -> Iterator[tuple[Any, Batch]]:
+            windows = (batch.window(start, size) for start in starts)
+            for _, alike in groupby(windows, lambda window: len(window[0])):
+                while some := [*islice(alike, AT_ONCE)]:
+                    self._pack([window for _, window in some])
+                    yield from some
+
+        return parts()
+
     def run(
         self,
         batch: Batch,
@@ -213,9 +240,9 @@ class CompiledStep:
         check_closed(self.parameters)
         batch = self._batch(_check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
-        given = self.objective.numbers if numbers is None else self._checked(numbers)
+        given = self.objective.numbers if numbers is None else self.objective.checked(numbers)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
-        options["states"] = self._states(state, batch)
+        options["states"] = as_states(state, len(batch), len(self.objective.state))
         found = batch.backend.run(batch.packed, given, **options)
         count = len(batch)
         gradient = self._by_variables(found.gradient / count)
@@ -314,7 +341,8 @@ class CompiledStep:
         as_integer(threads, "threads", least=1, most=1024)
         check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
-        options = {"states": self._states(state, batch), "after": return_state, "threads": threads}
+        given = as_states(state, len(batch), len(self.objective.state))
+        options = {"states": given, "after": return_state, "threads": threads}
         result = batch.backend.predict(batch.packed, self.objective.numbers, **options)
         found = result.outputs
         outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
@@ -345,56 +373,18 @@ class CompiledStep:
 
     def _by_variables(self, gradient: Any) -> Any:
         """The gradient, with 0 for parameters that are constants now."""
-        if places := constant_places(self.parameters):
-            gradient[..., places] = 0.0
+        if self._marked != SWEEPS.marked:
+            self._marked, self._constant = SWEEPS.marked, constant_places(self.parameters)
+        if self._constant:
+            gradient[..., self._constant] = 0.0
         return gradient
-
-    def _checked(self, numbers: Any) -> Any:
-        import numpy as np
-
-        found = numbers
-        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
-            found = np.array(as_floats(numbers, "numbers"))
-        found = np.ascontiguousarray(found)
-        if found.shape != (len(self.parameters),):
-            raise ArgumentValueError(
-                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
-                f"shape {found.shape}."
-            )
-        return found
 
     def _check_targets(self, batch: Batch) -> None:
         """`ValueError` for the first target that the loss does not take."""
         if batch.targets is None or self.loss.check is None:
             return
-        size, rows = self._backend(batch).outputs, batch.targets[1:].tolist()
-        try:
-            for goals in {*map(tuple, rows)}:
-                check_target(self.loss, goals, size, "targets")
-        except (TypeError, ValueError):
-            for place, (_, ys) in enumerate(batch.pairs()):
-                for k, entries in enumerate(ys):
-                    name = f"targets[{place}]" + f"[{k}]" * self.objective.every
-                    check_target(self.loss, entries, size, name)
-            raise
-
-    def _states(self, state: Any, batch: Batch) -> Any:
-        """The states as an array with a row for each sequence, or None for the initial one."""
-        import numpy as np
-
-        if state is None:
-            return None
-        found, shape = state, (len(batch), len(self.objective.state))
-        if not isinstance(state, np.ndarray) or state.dtype != np.float64:
-            found = as_list(state, "state")
-            found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
-            found = np.array(found).reshape(-1, len(found[0]) if found else 0)
-        if found.shape != shape:
-            raise ArgumentValueError(
-                f"state must have a vector of size {shape[1]} for each of the {shape[0]} "
-                f"sequences, not the shape {found.shape}."
-            )
-        return found
+        size = self._backend(batch).outputs
+        check_targets(batch, self.loss, size, self._taken.setdefault(size, set()))
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from ..arguments import as_floats
 from ..engine.leaves import read_numbers
 from ..engine.points import is_open
 from ..engine.value import Value, constant
@@ -41,6 +42,21 @@ class Objective(NamedTuple):
         numbers = np.empty(len(self.parameters))
         read_numbers(self.parameters, numbers)
         return numbers
+
+    def checked(self, numbers: Any) -> Any:
+        """The numbers, one for each parameter, as an array."""
+        import numpy as np
+
+        found = numbers
+        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
+            found = np.array(as_floats(numbers, "numbers"))
+        found = np.ascontiguousarray(found)
+        if found.shape != (len(self.parameters),):
+            raise ArgumentValueError(
+                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
+                f"shape {found.shape}."
+            )
+        return found
 
     def aimed(self, outputs: Sequence[Any]) -> Sequence[Any]:
         """Of the outputs at each step those that have a target."""

@@ -247,13 +247,11 @@ class _Training:
         order = batches(len(self.data), self.batch_size, self.seed, moment.epoch)
         size, done = self.truncate or 1, 0
         for places in order:
-            batch = self.data.take(places)
-            for start in range(0, int(batch.lengths.max()), size):
+            windows = self.compiled.prepare_windows(self.data.take(places), size)
+            for number, (rows, window) in enumerate(windows):
                 done += 1
                 if done > moment.batch:
-                    rows, window = batch.window(start, size)
-                    window = self.compiled.prepare(window)
-                    yield Part(window, [places[row] for row in rows], start, rows)
+                    yield Part(window, [places[row] for row in rows], number * size, rows)
 
     def after_a_batch(self, moment: Moment, part: Part) -> Moment:
         """The moment after one more batch."""

@@ -12,6 +12,7 @@ from ..engine.leaves import (
     assign_numbers,
     constant_places,
     first_result,
+    read_floats,
     read_gradients,
     read_numbers,
 )
@@ -365,4 +366,6 @@ def _as_array(numbers: object, argument: str) -> Array:
 
     if isinstance(numbers, np.ndarray) and numbers.ndim == 1 and numbers.dtype == np.float64:
         return numbers
+    if type(numbers) is list and read_floats(numbers, found := np.empty(len(numbers))):
+        return found
     return np.array(as_floats(numbers, argument))
