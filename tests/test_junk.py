@@ -451,7 +451,7 @@ def correct_calls() -> dict[str, Call]:
         "Text.streams": call(text.streams, 2),
         "Text.windows": call(text.windows, 2, stride=1),
         "promoters": call(promoters, "promoters.data"),
-        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False),
+        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False, most_bases=1000),
         "separates": call(separates, [run.pi[0]], w, loss),
         "separating_set": call(separating_set, w, loss),
         "record": call(record, f, 2, 3),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 import sys
@@ -26,7 +25,7 @@ from ..training.optimisers import Adam
 from .app import app
 from .fitting import Engine, cells, check_save, fitted, warnings_in_a_line
 from .options import AsJson, argument, option
-from .terminal import make_table, print_table
+from .terminal import make_table, print_json, print_table, say, visible
 
 TEXT: Final = "text"
 TEXT_TASK: Final = f"{TEXT}: the next letter of a text"
@@ -128,7 +127,7 @@ def learn_text(
         about = {"task": TEXT, "file": str(file), **wishes._asdict(), "seed": seed}
         about |= {"epochs": len(done.history), "seconds": seconds, "model": save and str(save)}
         parts = [row._asdict() for row in rows]
-        print(json.dumps({**about, "parts": parts, "sample": sample}, indent=2))
+        print_json({**about, "parts": parts, "sample": sample})
         return
     network = f"{wishes.cell} of {wishes.states}"
     if wishes.layers > 1:
@@ -149,7 +148,7 @@ def learn_text(
     )
     for line in sample.split("\n"):
         for part in textwrap.wrap(line, 76, break_on_hyphens=False) or [""]:
-            print(f"    {part}".rstrip())
+            say(f"    {part}".rstrip())
 
 
 def _split(text: Text, streams: int) -> tuple[Text, Text]:
@@ -206,7 +205,9 @@ def generate_text(
     with warnings_in_a_line():
         found = generate(network, prompt, length, temperature, seed, backend=engine)
     if as_json:
-        print(json.dumps({"model": str(model), "prompt": prompt, "text": found}, indent=2))
+        print_json({"model": str(model), "prompt": prompt, "text": found})
+    elif sys.stdout.isatty():
+        print("\t".join(map(visible, (prompt + found).split("\t"))))
     else:
         print(prompt + found)
 
