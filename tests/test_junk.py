@@ -363,8 +363,6 @@ def correct_calls() -> dict[str, Call]:
             for name in ("SGD", "Adam")
             for key, made_call in {
                 f"{name}.attach": call(made[name].attach, [x]),
-                f"{name}.count_epochs": call(made[name].count_epochs, 2, [x]),
-                f"{name}.epochs_of": call(made[name].epochs_of, [x]),
                 f"{name}.scaled": call(made[name].scaled, 0.5),
             }.items()
         },
@@ -491,7 +489,7 @@ def correct_calls() -> dict[str, Call]:
         "Text.streams": call(text.streams, 2),
         "Text.windows": call(text.windows, 2, stride=1),
         "promoters": call(promoters, "promoters.data"),
-        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False),
+        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False, most_bases=1000),
         "separates": call(separates, [run.pi[0]], w, loss),
         "separating_set": call(separating_set, w, loss),
         "record": call(record, f, 2, 3),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..arguments import as_choice, as_integer
 from ..backends.backend import Devices, backend_names
-from ..backends.compile_step import AT
+from ..backends.objective import AT
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits, counted_by
 from .batches import Data, Trainable, as_trainable, compiled_for
 
