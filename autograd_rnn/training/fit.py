@@ -392,6 +392,7 @@ class _Training:
         """Restore the model, the optimiser and the history of the moment."""
         self.assign(moment.weights)
         self.optimiser.state = moment.optimiser
+        self.optimiser.attach(self.parameters)
         self.optimiser.epochs = moment.epoch
         self.history.cut(moment.epoch - moment.first)
 

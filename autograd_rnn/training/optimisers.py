@@ -147,7 +147,7 @@ class Optimiser(ABC):
     @state.setter
     def state(self, state: object) -> None:
         self._keep(state)
-        self._owners = None
+        self._owners, self._epochs = None, 0
 
     def _keep(self, state: object) -> None:
         if not isinstance(state, dict):
