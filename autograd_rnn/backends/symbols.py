@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..arguments import shown
+from ..arguments import many, shown
 from ..errors import ArgumentTypeError, ArgumentValueError
 
 
@@ -75,6 +75,17 @@ def joined_symbols(sequences: Sequence[Any], count: int) -> tuple[Any, Any] | No
 
     `TypeError` and `ValueError` name the sequence and the position of what is no symbol.
     """
+    try:
+        return _joined(sequences, count)
+    except (ArgumentTypeError, ArgumentValueError) as error:
+        if not all(is_vector(one) and len(one) == count for one in sequences):
+            raise
+        steps = many(len(sequences), "step")
+        raise type(error)(f"{error} For one sequence of {steps}, write [sequence].") from None
+
+
+def _joined(sequences: Sequence[Any], count: int) -> tuple[Any, Any] | None:
+    """The same, without the way out for one sequence of vectors in place of several."""
     import numpy as np
 
     arrays = [_symbols(one, count, f"sequences[{k}]") for k, one in enumerate(sequences)]
@@ -129,7 +140,10 @@ def _symbols(sequence: Any, count: int, argument: str) -> Any:
         return np.array(found, dtype=np.int64)
     if isinstance(sequence, str) or not isinstance(sequence, Iterable):
         return None
-    array = np.asarray(sequence)
+    try:
+        array = np.asarray(sequence)
+    except (ValueError, TypeError, RuntimeError):  # a tensor that NumPy does not take
+        array = np.asarray(sequence.tolist() if hasattr(sequence, "tolist") else "")
     if array.ndim != 1 or array.dtype.kind == "O":
         return None
     if array.dtype.kind not in "iu":

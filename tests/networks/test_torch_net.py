@@ -279,8 +279,9 @@ def test_an_embedding_is_a_readout_of_symbols() -> None:
     wanted = outputs_of(modules, torch.tensor([2, 0, 1, 3]))
     model = from_torch(modules)
     rows = [[float(j == k) for j in range(4)] for k in (2, 0, 1, 3)]
-    found = [step.output.data for step in model.unroll(rows).steps]
-    assert found == pytest.approx(wanted[:, 0].tolist(), rel=1e-12)
+    for inputs in (rows, [2, 0, 1, 3]):
+        found = [step.output.data for step in model.unroll(inputs).steps]
+        assert found == pytest.approx(wanted[:, 0].tolist(), rel=1e-12)
     assert isinstance(model, Stack)
     table = model.layers[0].weights
     assert [row[0].constant for row in table] == [False, True, False, False]
