@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
 from numbers import Real
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..arguments import as_float, as_floats, as_list, many
+from ..arguments import as_float, many
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.losses import Loss, check_target
 from .symbols import joined_symbols, one_hot_vectors
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 Sequences: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 #: A target per sequence, or per step: numbers, or lists of numbers.
 Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
+
+
+#: How many targets that need no check are remembered.
+MOST_TAKEN: Final = 10_000
 
 
 class Batch:
@@ -239,25 +244,6 @@ def check_batch(batch: object) -> Batch:
     return batch
 
 
-def as_states(state: Any, batch: Batch, size: int) -> Any:
-    """The states as an array with a row of this size for each sequence; None as it is."""
-    import numpy as np
-
-    if state is None:
-        return None
-    found, shape = state, (len(batch), size)
-    if not isinstance(state, np.ndarray) or state.dtype != np.float64:
-        found = as_list(state, "state")
-        found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
-        found = np.array(found).reshape(-1, len(found[0]) if found else 0)
-    if found.shape != shape:
-        raise ArgumentValueError(
-            f"state must have a vector of size {shape[1]} for each of the {shape[0]} "
-            f"sequences, not the shape {found.shape}."
-        )
-    return found
-
-
 def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> Batch:
     """The batch of these sequences and targets.
 
@@ -331,6 +317,24 @@ def _are_numbers(parts: Sequence[Any], argument: str) -> bool:
             f"so give all of them alike."
         )
     return True in found
+
+
+def check_targets(batch: Batch, loss: Loss, size: int, taken: set[tuple[float, ...]]) -> None:
+    """`ValueError` for the first target that a loss does not take, for an output of this size.
+
+    Those that it takes are added to the ones that need no check.
+    """
+    if len(taken) > MOST_TAKEN:
+        taken.clear()
+    try:
+        for goals in {*map(tuple, batch.targets[1:].tolist())}.difference(taken):
+            check_target(loss, goals, size, "targets")
+            taken.add(goals)
+    except (TypeError, ValueError):
+        for place, (_, ys) in enumerate(batch.pairs()):
+            for k, entries in enumerate(ys):
+                check_target(loss, entries, size, f"targets[{place}]" + f"[{k}]" * batch.every)
+        raise
 
 
 def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
-from ..arguments import as_choice, as_floats, as_function, as_integer
+from ..arguments import as_integer
 from ..engine.leaves import constant_places
-from ..engine.reverse import as_values
+from ..engine.shared import SWEEPS
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import Loss, LossFunction, as_loss, check_target, probabilities_of
+from ..ops.losses import Loss, LossFunction, as_loss, counted_by, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch, as_states, check_batch, check_entries
-from .objective import Objective, StepFunction, check_closed
+from .batch import Batch, Sequences, Targets, as_batch, check_batch, check_entries, check_targets
+from .objective import Objective, StepFunction, as_objective, check_closed
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-AT: Final = ("last", "every")
-#: How many parts of a batch are packed at once.
-AT_ONCE: Final = 16
+AT_ONCE: Final = 16  # so many parts of a batch are packed together
 #: A vector for each sequence.
 States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 #: An output: a number, or a list for one of several entries.
@@ -87,29 +85,15 @@ def compile_step(
     >>> compiled.loss_and_gradients([[1, 0, 1]], [15])
     (4.0, [32.0, 68.0])
     """
-    as_function(step, "step")
-    chosen = as_loss(loss)
-    leaves, initial = as_values(parameters, "parameters"), as_floats(state, "state")
-    if len(set(leaves)) < len(leaves):
-        raise ArgumentValueError("parameters has a Value twice: list each parameter once.")
-    as_choice(at, "at", AT)
-    kind = choose_backend(backend, exact=bool(exact))
-    if truncate is not None:
-        as_integer(truncate, "truncate", least=1)
-        if exact and not kind.truncates:
-            raise ArgumentValueError(
-                f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
-                f"backend='python'."
-            )
+    chosen, kind = as_loss(loss), choose_backend(backend, exact=bool(exact))
+    given = as_objective(step, chosen, parameters, state, at, truncate, both_ways=bool(both_ways))
+    if exact and truncate is not None and not kind.truncates:
+        raise ArgumentValueError(
+            f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
+            f"backend='python'."
+        )
     if symbols is not None:
         as_integer(symbols, "symbols", least=2)
-    if both_ways and at == "every":
-        raise ArgumentValueError(
-            "at='every' cannot be had both ways: at a step before the last one, neither part has "
-            "read the whole sequence. Choose at='last'."
-        )
-    function = chosen.function if chosen.ignore is None else chosen
-    given = Objective(step, function, leaves, initial, at == "every", truncate, bool(both_ways))
     mesh = None if devices is None else kind.as_devices(devices)
     return CompiledStep(given, chosen, kind, bool(exact), mesh, symbols or 0)
 
@@ -143,6 +127,9 @@ class CompiledStep:
         #: The number of entries of an input, if it is known.
         self.inputs: int | None = None
         self._made: dict[tuple[int, tuple[int, bool] | None, bool], Backend] = {}
+        #: By the number of entries of an output, targets that the loss takes.
+        self._taken: dict[int, set[tuple[float, ...]]] = {}
+        self._marked, self._constant = -1.0, [0]  # which parameters were constants at which mark
 
     @property
     def backend(self) -> str:
@@ -182,8 +169,9 @@ class CompiledStep:
 
     def arranged(self, batch: Batch, argument: str) -> Batch:
         """The batch as the step takes it, with targets that are to be ignored, and both ways."""
+        check_batch(batch)
         if self.loss.ignore is not None and batch.targets is not None:
-            batch = batch.counting(self.loss.counted(batch.targets), argument)
+            batch = batch.counting(counted_by(self.loss, batch.targets), argument)
         return batch.both_ways() if self.objective.both_ways else batch
 
     def prepare_parts(self, batch: Batch, size: int) -> Iterator[Batch]:
@@ -203,6 +191,30 @@ class CompiledStep:
         def parts() -> Iterator[Batch]:
             for some in batch.cut(size * AT_ONCE):
                 yield from self._pack(some.cut(size))
+
+        return parts()
+
+    def prepare_windows(self, batch: Batch, size: int) -> Iterator[tuple[Any, Batch]]:
+        """The windows of so many steps, in turn, each as `Batch.window` and then `prepare` give it.
+
+        Many are packed at once, as by `prepare_parts`.
+
+        >>> from autograd_rnn import RNN
+        >>> compiled = RNN.random(2, 1).compile("squared_error", at="every", backend="python")
+        >>> data = compiled.prepare([[1, 0, 1], [1]], [[[0, 1]] * 3, [[1, 0]]])
+        >>> [(places.tolist(), len(window)) for places, window in compiled.prepare_windows(data, 2)]
+        [([0, 1], 2), ([0], 1)]
+        """
+        check_batch(batch)
+        as_integer(size, "size", least=1)
+        starts = range(0, int(batch.lengths.max()), size)
+
+        def parts() -> Iterator[tuple[Any, Batch]]:
+            windows = (batch.window(start, size) for start in starts)
+            for _, alike in groupby(windows, lambda window: len(window[0])):
+                while some := [*islice(alike, AT_ONCE)]:
+                    self._pack([window for _, window in some])
+                    yield from some
 
         return parts()
 
@@ -233,9 +245,9 @@ class CompiledStep:
         check_closed(self.parameters)
         batch = self._batch(check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
-        given = self.objective.numbers if numbers is None else self.objective.as_numbers(numbers)
+        given = self.objective.numbers if numbers is None else self.objective.checked(numbers)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
-        options["states"] = self._states(state, batch, after=return_state)
+        options["states"] = self.objective.states_of(state, len(batch), after=return_state)
         found = batch.backend.run(batch.packed, given, **options)
         count = len(batch)
         gradient = self._by_variables(found.gradient / count)
@@ -340,7 +352,7 @@ class CompiledStep:
         shown = probabilities_of(self.loss) if probabilities else None
         check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
-        states = self._states(state, batch, after=return_state)
+        states = self.objective.states_of(state, len(batch), after=return_state)
         options = {"states": states, "after": return_state, "threads": threads}
         result = batch.backend.predict(batch.packed, self.objective.numbers, **options)
         found = result.outputs
@@ -374,33 +386,18 @@ class CompiledStep:
 
     def _by_variables(self, gradient: Any) -> Any:
         """The gradient, with 0 for parameters that are constants now."""
-        if places := constant_places(self.parameters):
-            gradient[..., places] = 0.0
+        if self._marked != SWEEPS.marked:
+            self._marked, self._constant = SWEEPS.marked, constant_places(self.parameters)
+        if self._constant:
+            gradient[..., self._constant] = 0.0
         return gradient
 
     def _check_targets(self, batch: Batch) -> None:
         """`ValueError` for the first target that the loss does not take."""
         if batch.targets is None or self.loss.check is None:
             return
-        size, rows = self._backend(batch).outputs, batch.targets[1:].tolist()
-        try:
-            for goals in {*map(tuple, rows)}:
-                check_target(self.loss, goals, size, "targets")
-        except (TypeError, ValueError):
-            for place, (_, ys) in enumerate(batch.pairs()):
-                for k, entries in enumerate(ys):
-                    name = f"targets[{place}]" + f"[{k}]" * self.objective.every
-                    check_target(self.loss, entries, size, name)
-            raise
-
-    def _states(self, state: Any, batch: Batch, *, after: bool = False) -> Any:
-        """The states that the sequences start from, checked; None for the initial one."""
-        if self.objective.both_ways and (after or state is not None):
-            raise ArgumentValueError(
-                "state cannot be carried through a step that reads sequences both ways: what comes "
-                "next is read first by the backward part."
-            )
-        return as_states(state, batch, len(self.objective.state))
+        size = self._backend(batch).outputs
+        check_targets(batch, self.loss, size, self._taken.setdefault(size, set()))
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""

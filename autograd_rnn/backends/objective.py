@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from ..arguments import as_floats
+from ..arguments import as_choice, as_floats, as_function, as_integer, as_list
 from ..engine.leaves import read_numbers
 from ..engine.points import is_open
+from ..engine.reverse import as_values
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import LossFunction
+from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
+
+#: Which steps have a target.
+AT: Final = ("last", "every")
 
 
 class StepFunction(Protocol):
@@ -47,8 +51,8 @@ class Objective(NamedTuple):
         read_numbers(self.parameters, numbers)
         return numbers
 
-    def as_numbers(self, numbers: Any) -> Any:
-        """The array of numbers, one for each parameter; `ValueError` for others."""
+    def checked(self, numbers: Any) -> Any:
+        """The numbers, one for each parameter, as an array."""
         import numpy as np
 
         found = numbers
@@ -59,6 +63,32 @@ class Objective(NamedTuple):
             raise ArgumentValueError(
                 f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
                 f"shape {found.shape}."
+            )
+        return found
+
+    def states_of(self, state: Any, count: int, *, after: bool) -> Any:
+        """The states that so many sequences start from, as an array with a row for each, or None.
+
+        `ValueError` if there are others, or if they are carried, or asked for `after`, both ways.
+        """
+        import numpy as np
+
+        if self.both_ways and (after or state is not None):
+            raise ArgumentValueError(
+                "state cannot be carried through a step that reads sequences both ways: what comes "
+                "next is read first by the backward part."
+            )
+        found, size = state, len(self.state)
+        if state is None:
+            return None
+        if not isinstance(state, np.ndarray) or state.dtype != np.float64:
+            found = as_list(state, "state")
+            found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
+            found = np.array(found).reshape(-1, len(found[0]) if found else 0)
+        if found.shape != (count, size):
+            raise ArgumentValueError(
+                f"state must have a vector of size {size} for each of the {count} sequences, not "
+                f"the shape {found.shape}."
             )
         return found
 
@@ -119,6 +149,33 @@ class Objective(NamedTuple):
         if self.every and len(ys):
             total = total / (float(len(xs)) if count is None else count)
         return total, outputs, state
+
+
+def as_objective(
+    step: Any,
+    loss: Loss,
+    parameters: Any,
+    state: Any,
+    at: str,
+    truncate: int | None,
+    *,
+    both_ways: bool,
+) -> Objective:
+    """The objective of a step and a loss, their arguments checked."""
+    as_function(step, "step")
+    leaves, initial = as_values(parameters, "parameters"), as_floats(state, "state")
+    if len(set(leaves)) < len(leaves):
+        raise ArgumentValueError("parameters has a Value twice: list each parameter once.")
+    every = as_choice(at, "at", AT) == "every"
+    if truncate is not None:
+        as_integer(truncate, "truncate", least=1)
+    if both_ways and every:
+        raise ArgumentValueError(
+            "at='every' cannot be had both ways: at a step before the last one, neither part has "
+            "read the whole sequence. Choose at='last'."
+        )
+    function = loss.function if loss.ignore is None else loss
+    return Objective(step, function, leaves, initial, every, truncate, both_ways)
 
 
 def check_closed(values: Sequence[Value]) -> None:

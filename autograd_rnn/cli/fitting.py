@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import typer
-
 from ..arguments import as_choice
 from ..backends.backend import backend_names
 from ..errors import ArgumentValueError
@@ -23,7 +21,7 @@ from ..training.history import History
 from ..training.progress import CSVLog
 from ..training.schedules import CosineDecay, Schedule, StepDecay, WarmUp
 from .options import option
-from .terminal import complain
+from .terminal import Interrupted, complain
 
 # More epochs than any training has: it never stops early, but the best weights are put back.
 NEVER = 1_000_000
@@ -32,7 +30,7 @@ NEVER = 1_000_000
 SCHEDULES: dict[str, Callable[[int], Schedule] | None] = {
     "constant": None,
     "cosine": CosineDecay,
-    "step": lambda epochs: StepDecay(epochs / 3),
+    "stepwise": lambda epochs: StepDecay(epochs / 3),
     "warm-up": lambda epochs: WarmUp(epochs / 10, CosineDecay(epochs * 0.9)),
 }
 
@@ -40,8 +38,8 @@ WhichSchedule = Annotated[
     str,
     option(
         "NAME",
-        "How the learning rate goes: constant; cosine, down to 0; step, a tenth after each third; "
-        "warm-up, up from 0 for a tenth, then cosine.",
+        "How the learning rate goes: constant; cosine, down to 0; stepwise, a tenth after each "
+        "third; warm-up, up from 0 for a tenth, then cosine.",
     ),
 ]
 Log = Annotated[Path | None, option("FILE", "Add a row per epoch to this file, as CSV.")]
@@ -133,5 +131,5 @@ def fitted(
         words = "interrupted; nothing is kept without --save MODEL."
         if checkpoint is not None and checkpoint.exists():
             words = f"interrupted; to resume: autograd-rnn {shlex.join(sys.argv[1:])}"
-        raise typer.Exit(complain(words, code=130)) from None
+        raise Interrupted(words) from None
     return Fitted(history, checkpoint, resumed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 import sys
@@ -26,7 +25,7 @@ from ..training.optimisers import Adam
 from .app import app
 from .fitting import Engine, cells, check_save, fitted, warnings_in_a_line
 from .options import AsJson, argument, option
-from .terminal import make_table, print_table, shorten
+from .terminal import make_table, print_json, print_table, say, visible
 
 TEXT: Final = "text"
 TEXT_TASK: Final = f"{TEXT}: the next letter of a text"
@@ -35,7 +34,7 @@ STANDARD_INPUT: Final = "-"
 #: The temperature unless it is given, and the length of a sample after the training.
 HEAT, SAMPLE = 0.7, 300
 #: As many updates as a small text needs, and the fewest epochs for a large one.
-UPDATES, EPOCHS = 2000, 4
+UPDATES, EPOCHS = 1500, 4
 #: So many letters of each stream are measured at once.
 AT_ONCE: Final = 100
 
@@ -126,16 +125,19 @@ def learn_text(
         measured("training", train, compiled, data),
         measured("validation", validation, compiled, validation.streams(1)),
     ]
-    sample = generate(model, "", SAMPLE, HEAT, seed, backend=engine)
+    sample = generate(compiled, "", SAMPLE, HEAT, seed, alphabet=text.alphabet)
     seconds = sum(done.history.seconds)
     if as_json:
         about = {"task": TEXT, "file": str(file), **wishes._asdict(), "seed": seed}
         about |= {"epochs": len(done.history), "seconds": seconds, "model": save and str(save)}
         parts = [row._asdict() for row in rows]
-        print(json.dumps({**about, "parts": parts, "sample": sample}, indent=2))
+        print_json({**about, "parts": parts, "sample": sample})
         return
-    title = f"{shorten(str(file))}, {many(size, 'letter')}: {wishes.cell} of {wishes.states}, "
-    title += f"{many(len(done.history), 'epoch')}, {seconds:.1f} s"
+    network = f"{wishes.cell} of {wishes.states}"
+    if wishes.layers > 1:
+        network = f"{wishes.layers} layers of {network}"
+    title = f"The next of {size} letters: {network}, {many(len(done.history), 'epoch')}"
+    title += f", {seconds:.1f} s"
     table = make_table(
         title, "bits per letter of", "letters", "network", "pairs", "single", "right"
     )
@@ -144,13 +146,13 @@ def learn_text(
         table.add_row(row.part, str(row.letters), *bits, f"{100 * row.accuracy:.1f} %")
     print_table(
         table,
-        "pairs: the least that any guess from the letter before needs; single: without it.",
+        "pairs: the least that guesses from the letter before need; single: without it.",
         *done.remarks(save, f"generate {shlex.quote(str(save))}"),
         f"A sample, at temperature {HEAT}:",
     )
     for line in sample.split("\n"):
         for part in textwrap.wrap(line, 76, break_on_hyphens=False) or [""]:
-            print(f"    {part}".rstrip())
+            say(f"    {part}".rstrip())
 
 
 def _split(text: Text, streams: int) -> tuple[Text, Text]:
@@ -207,7 +209,9 @@ def generate_text(
     with warnings_in_a_line():
         found = generate(network, prompt, length, temperature, seed, backend=engine)
     if as_json:
-        print(json.dumps({"model": str(model), "prompt": prompt, "text": found}, indent=2))
+        print_json({"model": str(model), "prompt": prompt, "text": found})
+    elif sys.stdout.isatty():
+        print("\t".join(map(visible, (prompt + found).split("\t"))))
     else:
         print(prompt + found)
 

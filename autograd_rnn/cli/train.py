@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections import Counter
@@ -36,7 +35,7 @@ from .fitting import (
     warnings_in_a_line,
 )
 from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
-from .terminal import make_table, percent, print_table, shorten, windowed
+from .terminal import make_table, percent, print_json, print_table, say, shorten, windowed
 from .text import TEXT, TEXT_FILE, TEXT_TASK, learn_text
 
 #: How a table shows the parts of an answer.
@@ -171,12 +170,12 @@ def train(
     if as_json:
         about = {"task": task, "cell": settings.cell, "states": settings.states, "seed": seed}
         about |= {"epochs": len(history), "seconds": seconds, "model": save and str(save)}
-        print(json.dumps({**about, "parts": [row._asdict() for row in rows]}, indent=2))
+        print_json({**about, "parts": [row._asdict() for row in rows]})
         return
     title = f"{chosen.about}: {settings.cell} of {settings.states}, {many(len(history), 'epoch')}"
     _print_measured(f"{title}, {seconds:.1f} s", rows, chosen)
     for line in done.remarks(save, f"predict {shlex.quote(str(save))} ..."):
-        print(f"  {line}")
+        say(f"  {line}")
 
 
 def _network(settings: Settings, inputs: int, layers: int | None, seed: int) -> Stack:
@@ -257,7 +256,7 @@ def predict(
             {**({"record": name} if name else {}), "sequence": text, **answer}
             for name, text, answer in zip(names, texts, answers, strict=True)
         ]
-        print(json.dumps({"model": str(model), "task": task.name, "sequences": rows}, indent=2))
+        print_json({"model": str(model), "task": task.name, "sequences": rows})
     elif fasta is None or task.within is not None:
         _print_answers(task, texts, answers)
     else:

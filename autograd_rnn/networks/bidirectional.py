@@ -38,7 +38,8 @@ class Bidirectional(Model):
     letters = ""
 
     def __init__(self, forward: Model, backward: Model) -> None:
-        for name, layer in (("forward", forward), ("backward", backward)):
+        given: dict[str, object] = {"forward": forward, "backward": backward}
+        for name, layer in given.items():
             if not isinstance(layer, Model) or not layer.letters:
                 raise ArgumentTypeError(
                     f"{name} must be a layer with a state, such as an RNN or an LSTM, not "

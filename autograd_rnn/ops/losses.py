@@ -308,14 +308,6 @@ class Loss:
         """Whether it says which outputs are right."""
         return self.hit is not None or self.classes is not None
 
-    def counted(self, goals: Any) -> Any:
-        """Of targets in an array, a row for each, which ones count: an array of bools."""
-        import numpy as np
-
-        if self.ignore is None:
-            return np.ones(len(goals), dtype=bool)
-        return (goals != self.ignore).any(axis=1)
-
 
 def _weighted(weigh: Any, weights: Sequence[float], output: Any, target: Any) -> Any:
     return weigh(output, target, weights)
@@ -371,6 +363,20 @@ def is_hit(loss: Loss, output: Any, target: Any) -> bool | None:
     return count_hits(loss, np.array([entries]), np.array([goals]))[0] == 1
 
 
+def counted_by(loss: Loss, targets: Any) -> Any:
+    """Of targets in an array, a row for each, which ones are not to be ignored: an array of bools.
+
+    >>> import numpy as np
+    >>> counted_by(Loss.of("cross_entropy", ignore=-1), np.array([[0.0], [-1.0]])).tolist()
+    [True, False]
+    """
+    import numpy as np
+
+    if loss.ignore is None:
+        return np.ones(len(targets), dtype=bool)
+    return (targets != loss.ignore).any(axis=1)
+
+
 def count_hits(loss: Loss, outputs: Any, targets: Any) -> tuple[int, int]:
     """How many outputs are right about their targets, arrays with a row for each, of how many.
 
@@ -384,7 +390,7 @@ def count_hits(loss: Loss, outputs: Any, targets: Any) -> tuple[int, int]:
     if not loss.judges:
         return 0, 0
     if loss.ignore is not None:
-        counted = loss.counted(targets)
+        counted = counted_by(loss, targets)
         outputs, targets = outputs[counted], targets[counted]
     if loss.classes is not None:
         found, right = loss.classes(outputs, targets)

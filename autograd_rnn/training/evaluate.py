@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..arguments import as_choice, as_integer
 from ..backends.backend import Devices, backend_names
-from ..backends.compile_step import AT
-from ..ops.losses import Loss, LossFunction, as_loss, count_hits
+from ..backends.objective import AT
+from ..ops.losses import Loss, LossFunction, as_loss, count_hits, counted_by
 from .batches import Data, Trainable, as_trainable, compiled_for
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MOST_ROWS: Final = 20
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` measured: the mean loss, the accuracy, and for each class the rest.
+    """A model's mean loss and accuracy, and the rest for each class; made by `evaluate`.
 
     `count` is the number of outputs that were judged, or for a loss without accuracy that have a
     loss.  `confusion[i][j]` is the number of outputs of class i that were taken for class j; it is
@@ -134,7 +134,7 @@ def evaluate(
 
 def judged(loss: Loss, mean: float, outputs: Any, targets: Any) -> Evaluation:
     """The evaluation of outputs, an array with a row for each, beside their targets."""
-    counted = loss.counted(targets)
+    counted = counted_by(loss, targets)
     outputs, targets = outputs[counted], targets[counted]
     hits, count = count_hits(loss, outputs, targets)
     accuracy = hits / count if count else None

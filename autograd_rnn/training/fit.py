@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth
 from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
-from ..backends.compile_step import AT
+from ..backends.objective import AT
 from ..engine.leaves import assign_numbers, constant_places, first_result, read_numbers
 from ..engine.reverse import as_values
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
@@ -170,7 +170,7 @@ class _Training:
 
     def run(self) -> History:
         self.optimiser.attach(self.parameters)
-        first, settings = self.optimiser.epochs_of(self.parameters), {}
+        first, settings = self.optimiser.epochs, {}
         moment = Moment(self.weights(), self.optimiser.kept, first, first=first)
         if self.checkpoint is not None:
             settings = self.settings()
@@ -233,13 +233,11 @@ class _Training:
         """The windows of the batches of an epoch that are left."""
         size, done = self.truncate or 1, 0
         for places in order:
-            batch = self.data.take(places)
-            for start in range(0, int(batch.lengths.max()), size):
+            windows = self.compiled.prepare_windows(self.data.take(places), size)
+            for number, (rows, window) in enumerate(windows):
                 done += 1
                 if done > moment.batch:
-                    rows, window = batch.window(start, size)
-                    window = self.compiled.prepare(window)
-                    yield Part(window, [places[row] for row in rows], start, rows)
+                    yield Part(window, [places[row] for row in rows], number * size, rows)
 
     def after_a_batch(self, moment: Moment, part: Part, factor: float) -> Moment:
         """The moment after one more batch, with this factor of the learning rate."""
@@ -293,7 +291,7 @@ class _Training:
             if number is not None:
                 getattr(self.history, name).append(number)
         after = Moment(moment.weights, moment.optimiser, moment.epoch + 1, first=moment.first)
-        self.optimiser.count_epochs(after.epoch, self.parameters)
+        self.optimiser.epochs = after.epoch
         return after._replace(best=best)
 
     def called_back(self, moment: Moment) -> bool:
@@ -394,7 +392,8 @@ class _Training:
         """Restore the model, the optimiser and the history of the moment."""
         self.assign(moment.weights)
         self.optimiser.state = moment.optimiser
-        self.optimiser.count_epochs(moment.epoch, self.parameters)
+        self.optimiser.attach(self.parameters)
+        self.optimiser.epochs = moment.epoch
         self.history.cut(moment.epoch - moment.first)
 
     def settings(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..engine.leaves import (
     assign_numbers,
     constant_places,
     first_result,
+    read_floats,
     read_gradients,
     read_numbers,
 )
@@ -146,7 +147,7 @@ class Optimiser(ABC):
     @state.setter
     def state(self, state: object) -> None:
         self._keep(state)
-        self._owners = None
+        self._owners, self._epochs = None, 0
 
     def _keep(self, state: object) -> None:
         if not isinstance(state, dict):
@@ -187,7 +188,8 @@ class Optimiser(ABC):
         {}
         """
         leaves, known = as_values(parameters, "parameters"), self._owners
-        if not self._is_of(leaves):
+        same = known is None or (len(known) == len(leaves) and all(map(is_, known, leaves)))
+        if not same:
             if self._kept and not set(known or ()).isdisjoint(leaves):
                 raise ArgumentValueError(
                     f"the state is of other parameters, of which these {len(leaves)} are some, or "
@@ -196,19 +198,14 @@ class Optimiser(ABC):
             self._kept, self._epochs = {}, 0
         self._owners = leaves
 
-    def _is_of(self, leaves: Sequence[Value]) -> bool:
-        """Whether its state is of these Values, or of whichever come next."""
-        known = self._owners
-        return known is None or (len(known) == len(leaves) and all(map(is_, known, leaves)))
+    @property
+    def epochs(self) -> int:
+        """How many epochs `fit` has made with it on the Values that its state is of."""
+        return self._epochs
 
-    def epochs_of(self, parameters: Sequence[Value]) -> int:
-        """How many epochs `fit` has made with it on just these parameters."""
-        return self._epochs if self._is_of(parameters) else 0
-
-    def count_epochs(self, epochs: int, parameters: Sequence[Value]) -> None:
-        """Remember that so many epochs have been made on these parameters."""
-        self.attach(parameters)
-        self._epochs = epochs
+    @epochs.setter
+    def epochs(self, epochs: int) -> None:
+        self._epochs = as_integer(epochs, "epochs", least=0)
 
     def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
@@ -447,4 +444,6 @@ def _as_array(numbers: object, argument: str) -> Array:
 
     if isinstance(numbers, np.ndarray) and numbers.ndim == 1 and numbers.dtype == np.float64:
         return numbers
+    if type(numbers) is list and read_floats(numbers, found := np.empty(len(numbers))):
+        return found
     return np.array(as_floats(numbers, argument))

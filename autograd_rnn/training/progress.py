@@ -23,7 +23,7 @@ SECONDS: Final = 0.05
 
 @dataclass(frozen=True)
 class Report:
-    """What a callback of `fit` is told after an epoch: its number from 1, and what was measured.
+    """An epoch as callbacks are told of it: its number from 1, and its measures; made by `fit`.
 
     `loss` and `accuracy` are means over the epoch, as in a `History`; None is what was not
     measured.  `learning_rate` is that of the last step.  `model` has the weights after the epoch.

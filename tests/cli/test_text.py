@@ -167,7 +167,7 @@ def test_generate_prints_the_prompt_and_what_follows(
         (["writer.json", "a", "--engine", "gpu"], "--engine 'gpu' is unknown: choose one of auto"),
         (
             ["plain.json"],
-            f"'plain.json' {HOLDS_NONE} it has no alphabet: assign model.alphabet before you save it.",
+            f"'plain.json' {HOLDS_NONE} it has no alphabet: assign model.alphabet before you save",
         ),
         (
             ["parity.json"],

@@ -361,7 +361,7 @@ def test_the_model_by_hand_is_one_that_counts(saved: Path) -> None:
 def test_a_schedule_and_a_log(run: Runner, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     rates = {}
-    for name in ("constant", "cosine", "step", "warm-up"):
+    for name in ("constant", "cosine", "stepwise", "warm-up"):
         log.unlink(missing_ok=True)
         result = run("train", "parity", *QUICK, "--schedule", name, "--log", log)
         assert (result.code, result.err) == (0, "")
@@ -370,8 +370,8 @@ def test_a_schedule_and_a_log(run: Runner, tmp_path: Path) -> None:
         rates[name] = [float(line[lines[0].index("learning_rate")]) for line in lines[1:]]
     first, last = rates["constant"]
     assert first == last
-    assert all(rates[name][1] < first for name in ("cosine", "step", "warm-up"))
-    words = "--schedule 'linear' is unknown: choose one of constant, cosine, step, warm-up."
+    assert all(rates[name][1] < first for name in ("cosine", "stepwise", "warm-up"))
+    words = "--schedule 'linear' is unknown: choose one of constant, cosine, stepwise, warm-up."
     assert words in complaint(run("train", "parity", *QUICK, "--schedule", "linear"))
     log.write_text("mine")
     words = "is not a log that CSVLog wrote"

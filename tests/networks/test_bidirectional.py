@@ -200,7 +200,10 @@ def test_refusals() -> None:
         (lambda: both.unroll([[1, 2]]), r"inputs\[0\] must have size 1, not 2"),
         (lambda: both.step((0.0,) * 8, (1.0,), (0.0,) * 64), "x must have size 2, not 1"),
         (lambda: both.advance((), (), ()), "forward and backward take the steps"),
-        (lambda: both.compile("squared_error").predict([[[1, 2]]]), "x must have size 2, not 4"),
+        (
+            lambda: both.compile("squared_error").predict([[[1, 2]]]),
+            "vectors of size 1, as the model has",
+        ),
     ]:
         with pytest.raises((ValueError, TypeError), match=words):
             junk()

@@ -416,6 +416,7 @@ def test_one_optimiser_for_several_trainings(make: Callable[[], Optimiser]) -> N
         weight.data = own.data
     second = make()
     second.state = state
-    second.count_epochs(2, other.parameters())
+    second.attach(other.parameters())
+    second.epochs = 2
     assert trained(model, optimiser) == trained(other, second)
     assert optimiser.state == second.state
