@@ -382,13 +382,13 @@ def _vectors(given: Any, argument: str) -> Any:
         if isinstance(given, Real) and argument.startswith("sequences"):
             way_out = ": for one sequence, write [sequence]"
         raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}{way_out}.")
+    given = as_lists(given)
     try:
         array = np.array(given)
-    except (ValueError, TypeError, RuntimeError):
-        # Several sizes, no numbers, or a tensor that NumPy does not take: lists tell.
+    except ValueError:  # several sizes, or no numbers: checking the lists finds where
         array = np.array("")
     if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or _has_flags(given):
-        array = np.array(_lists(listed(given), argument))
+        array = np.array(_lists(given, argument))
     if not len(array):
         return np.empty((0, 1))
     return array.astype(float) if array.ndim == 2 else array.astype(float)[:, None]
@@ -402,6 +402,21 @@ def listed(numbers: Any) -> Any:
     ([1.0, 2.0], (1, 2))
     """
     return numbers.tolist() if hasattr(numbers, "tolist") else numbers
+
+
+def as_lists(given: Any) -> Any:
+    """Tensors of other packages than NumPy as lists, alone or in a list; anything else as it is.
+
+    NumPy does not take all of them, such as those of which torch keeps gradients.
+    """
+    import numpy as np
+
+    if isinstance(given, list | tuple):
+        numbers = (np.ndarray, np.generic)
+        kinds = {kind for kind in {*map(type, given)} if not issubclass(kind, numbers)}
+        if any(hasattr(kind, "tolist") for kind in kinds):
+            return [listed(entry) for entry in given]
+    return given if isinstance(given, np.ndarray) else listed(given)
 
 
 def _has_flags(given: Any) -> bool:

@@ -140,10 +140,9 @@ def _symbols(sequence: Any, count: int, argument: str) -> Any:
         return np.array(found, dtype=np.int64)
     if isinstance(sequence, str) or not isinstance(sequence, Iterable):
         return None
-    try:
-        array = np.asarray(sequence)
-    except (ValueError, TypeError, RuntimeError):  # a tensor that NumPy does not take
-        array = np.asarray(sequence.tolist() if hasattr(sequence, "tolist") else "")
+    if hasattr(sequence, "tolist") and not isinstance(sequence, np.ndarray):
+        sequence = sequence.tolist()  # NumPy does not take all tensors
+    array = np.asarray(sequence)
     if array.ndim != 1 or array.dtype.kind == "O":
         return None
     if array.dtype.kind not in "iu":

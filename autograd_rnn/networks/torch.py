@@ -24,11 +24,11 @@ CELL_KEY: Final = re.compile(r"(?:weight|bias)_(?:ih|hh)")
 WRAPPERS: Final = {"DataParallel": "module", "OptimizedModule": "_orig_mod"}
 ACTIVATIONS: Final = ("tanh", "relu")
 DROPOUTS: Final = ("Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout")
-LINEAR_ABOVE: Final = 40.0  # exp(-40) is no more than the rounding of a number
+LINEAR_ABOVE: Final = 40.0  # exp(-40) is lost in rounding
 ONE_BY_ONE: Final = "give the modules that are called one after the other, as a list."
 #: The layers that torch has too.
 Layer: TypeAlias = RNN | LSTM | GRU | Linear
-#: Tensors, or lists of numbers, by torch's names.
+#: Tensors or lists by torch's names.
 StateDict: TypeAlias = Mapping[str, Any]
 
 
@@ -213,12 +213,13 @@ class _Chain:
     def of_recurrent(self, module: Any) -> None:
         """An RNN, LSTM or GRU."""
         name = type(module).__name__
-        for setting, meaning in (("bidirectional", "two directions"), ("proj_size", "projections")):
-            if getattr(module, setting, False):
-                raise ArgumentValueError(
-                    f"source: {name} has {meaning}, which no layer here has: train one with "
-                    f"{setting}={type(getattr(module, setting))()!r}."
-                )
+        if module.bidirectional:
+            raise ArgumentValueError(
+                f"source: {name} has two directions, whose outputs no layer here has at each step: "
+                f"train one with bidirectional=False, or make a Bidirectional of two layers."
+            )
+        if getattr(module, "proj_size", 0):
+            raise ArgumentValueError(f"source: {name} has projections: train one with proj_size=0.")
         if module.training and module.dropout and module.num_layers > 1:
             raise ArgumentValueError(
                 f"source: {name} is in training, and drops entries between its layers: call eval() "
@@ -278,7 +279,7 @@ class _Chain:
         return [_recurrent(found, place, chosen) for place in range(count)]
 
 
-#: How each kind of torch's modules is read, by the name of its class.
+# By the names of torch's classes.
 READERS: Final[dict[str, Callable[[_Chain, Any], None]]] = {
     **dict.fromkeys(("RNN", "LSTM", "GRU"), _Chain.of_recurrent),
     **dict.fromkeys(("RNNCell", "LSTMCell", "GRUCell"), _Chain.of_cell),
@@ -352,10 +353,7 @@ def _identity(size: int) -> Linear:
 
 
 def _activated(layer: Layer, activation: str) -> list[Layer]:
-    """A layer whose outputs go through the activation, alone or with one more.
-
-    They are the states of an RNN whose recurrent weights are zeros, and stay so.
-    """
+    """A layer, and the activation after it: an RNN whose recurrent weights are frozen zeros."""
     if not isinstance(layer, Linear):
         return [layer, *_activated(_identity(layer.states), activation)]
     first, size = int(layer.bias), layer.outputs
