@@ -274,6 +274,7 @@ def correct_calls() -> dict[str, Call]:
     made = instances()
     rnn, run, drawing, page = [made[name] for name in ("RNN", "Unrolled", "Drawing", "Page")]
     program, compiled = made["Program"], made["CompiledStep"]
+    every = RNN.random(1, 1).compile("squared_error", at="every", backend="numpy")
     language, data, text = made["Language"], made["Dataset"], made["Text"]
     gru, readout, stack = made["GRU"], made["Linear"], made["Stack"]
     w, loss = rnn.weights[0][0], (15 - run.pi[0]) ** 2
@@ -405,6 +406,9 @@ def correct_calls() -> dict[str, Call]:
         "CompiledStep.arranged": call(compiled.arranged, compiled.prepare([[1]], [2]), "targets"),
         "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
         "CompiledStep.prepare_parts": call(compiled.prepare_parts, compiled.prepare([[1]], [2]), 1),
+        "CompiledStep.prepare_windows": call(
+            *(every.prepare_windows, every.prepare([[1, 0], [1]], [[2, 1], [1]]), 1)
+        ),
         "CompiledStep.run": call(
             *(compiled.run, compiled.prepare([[1]], [2])),
             **{"numbers": [1.0, 2.0], "outputs": True, "threads": 1},
