@@ -303,11 +303,14 @@ def correct_calls() -> dict[str, Call]:
         "Dataset.split": call(data.split, 1.0, seed=1),
         "Dataset.subset": call(data.subset, [0]),
         "GRU": call(
-            *(GRU, [[1, 2, 3]] * 3, [0.5]), names=[["a", "b", "c"]] * 3, recurrent_names=["d"]
+            *(GRU, [[1, 2, 3]] * 3, [0.5]),
+            names=[["a", "b", "c"]] * 3,
+            recurrent_names=["d"],
+            bias=True,
         ),
         "GRU.from_dict": call(GRU.from_dict, gru.to_dict()),
         "GRU.random": call(GRU.random, 2, 1, seed=0),
-        "LSTM": call(LSTM, [[1, 2, 3, 4]] * 3, names=[["a", "b", "c", "d"]] * 3),
+        "LSTM": call(LSTM, [[1, 2, 3, 4]] * 3, bias=True, names=[["a", "b", "c", "d"]] * 3),
         "LSTM.from_dict": call(LSTM.from_dict, made["LSTM"].to_dict()),
         "LSTM.random": call(LSTM.random, 2, 1, seed=0),
         "Language": call(Language, "mine", "01", [[0, 1], [1, 0]], [0, 1]),
