@@ -123,7 +123,8 @@ def test_the_page_of_the_command_line_has_every_command_and_task() -> None:
     page, tasks = page.split("\n| task |")
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == shown == commands
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|", tasks, re.MULTILINE)
-    assert rows == [*[(name, task.about) for name, task in TASKS.items()], tuple(TEXT_TASK.split(": "))]
+    known_tasks = [(name, task.about) for name, task in TASKS.items()]
+    assert rows == [*known_tasks, tuple(TEXT_TASK.split(": "))]
 
 
 def test_the_entry_of_an_op_is_shown_as_it_stands() -> None:

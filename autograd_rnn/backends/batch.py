@@ -199,7 +199,7 @@ def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> 
         )
     found = joined_symbols(sequences, symbols) if symbols > 1 else None
     inputs, lengths = found or _joined(sequences, "sequences")
-    options = {"every": every, "symbols": symbols if found else 0}
+    options: Any = {"every": every, "symbols": symbols if found else 0}
     if not lengths.all():
         raise ArgumentValueError(f"sequences[{lengths.argmin()}] is empty: it has no output.")
     starts = 1 + np.cumsum(lengths) - lengths

@@ -91,7 +91,7 @@ def joined_symbols(sequences: Sequence[Any], count: int) -> tuple[Any, Any] | No
     if joined.min() < 0 or joined.max() >= count:
         for place, array in enumerate(arrays):
             as_symbols(array, count, f"sequences[{place}]")
-    return joined, np.array([*map(len, arrays)])  # type: ignore[arg-type]  # as above
+    return joined, np.array([*map(len, arrays)])
 
 
 def as_symbols(sequence: Any, count: int, argument: str) -> Any:

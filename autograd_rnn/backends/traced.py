@@ -224,8 +224,8 @@ def find_groups(traced: TracedStep) -> list[Group]:
         if len(vector) * len(rows) > 1:
             weights = tuple([tuple([weight for weight, _ in chains[row][1]]) for row in rows])
             biases = tuple([chains[row][0] for row in rows])
-            inside = frozenset([number for row in rows for number in chains[row][2]])
-            found.append(Group(vector, tuple(rows), biases, weights, inside))
+            numbers = frozenset([number for row in rows for number in chains[row][2]])
+            found.append(Group(vector, tuple(rows), biases, weights, numbers))
     return [with_tables(group, traced) for group in found] if traced.symbols else found
 
 

@@ -134,7 +134,7 @@ class Forward(ABC):
             narrow = all(map(is_narrow, one.operands))
         else:
             narrow = all(map(is_narrow, one.vector)) and not any(p.tables for p in one.parts)
-            lines, whole = self.offsets(one), []
+            lines, whole = [], []
             if one.vector:
                 lines.append(f"M{one.block} = N.take({self.bind(one.weights)})")
                 whole.append(f"M{one.block} @ {self.vector(one.vector, kind, width)}")
@@ -151,17 +151,17 @@ class Forward(ABC):
             return f"np.broadcast_to({found}, ({wave.size}, {width}))"  # its lines are all alike
         return found
 
-    def offsets(self, product: Product) -> list[str]:
+    def offsets(self, product: Product) -> str:
         """The offsets of a product as a column."""
         index = np.empty(product.size, dtype=int)
         for part in product.parts:
             index[slice(None) if part.rows is None else part.rows] = part.biases
-        return [f"R{product.block} = N.take({self.bind(index[:, None])})"]
+        return f"N.take({self.bind(index[:, None])})"
 
     def summed(
         self, name: str, product: Product, whole: list[str], kind: str, width: str
     ) -> list[str]:
-        """The sum of terms of all rows, of the offsets R, and of what no state enters."""
+        """The sum of terms of all rows, of the offsets, and of what no state enters."""
         lines, some = [], []
         for part in product.parts:
             terms = [self.picked(table, kind) for table in part.tables]
@@ -172,10 +172,10 @@ class Forward(ABC):
                 whole = whole + terms
             else:
                 some += [(part.rows, term) for term in terms]
-        offsets = f"R{product.block}"
+        offsets = self.offsets(product)
         if whole:
-            lines.append(f"{name} = {whole[0]} + {offsets}")  # whose name it may have
-            lines += [f"{name} += {term}" for term in whole[1:]]
+            lines.append(f"{name} = {whole[0]}")
+            lines += [f"{name} += {term}" for term in [*whole[1:], offsets]]
         elif some:
             lines.append(f"{name} = {offsets}.repeat({width}, 1)")
         else:
@@ -194,7 +194,6 @@ class Forward(ABC):
         """The matrix of a product, and the part of its rows that comes from no state."""
         return [
             f"M{product.block} = N.take({self.bind(product.weights)})",
-            *self.offsets(product),
             *self.summed(f"R{product.block}", product, [], "B", "total"),
         ]
 
