@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from ..errors import GraphTooLarge
@@ -124,21 +124,30 @@ class Definitions:
         return found
 
     def partial(self, node: Node, position: int) -> Expression:
-        """∂node/∂operand by the rule of the table, or f′(x) or a number where that is too long."""
-        true = node.partials[position]
+        """∂node/∂operand, written with the names of this derivation."""
         operands = [self.at(node, place) for place in range(len(node.parents))]
-        me = self.forms[node]
-        arguments = [x.value if isinstance(x, Number) else x for x in operands]
-        rule = as_expression(operation(node).partials[position](*arguments, me))
-        if math.isclose(rule.value, true, rel_tol=1e-12, abs_tol=0.0):
-            pinned = isinstance(rule, Number) and rule.pinned
-            cheap = rule.cost({id(x) for x in (*operands, me)}) <= CHEAP[len(operands)]
-            if cheap and not (pinned and len(operands) == 1):
-                return rule
-        if len(operands) == 1:
-            return prime(self.op(node), operands[0].plain(), true, node)
-        under = _as_symbol(operands[position], (node, position, "operand"))
-        return fraction(_as_symbol(me, node), under, true)
+        return partial_of(node, position, operands, self.forms[node], self.op(node))
+
+
+def partial_of(
+    node: Node, position: int, operands: Sequence[Expression], me: Expression, op: Op
+) -> Expression:
+    """∂node/∂operand by the rule of the table, or f′(x), ∂/∂ or a number where that is too long.
+
+    `operands` and `me` are how the operands and the node are written, and `op` is what f is called.
+    """
+    true = node.partials[position]
+    arguments = [x.value if isinstance(x, Number) else x for x in operands]
+    rule = as_expression(operation(node).partials[position](*arguments, me))
+    if math.isclose(rule.value, true, rel_tol=1e-12, abs_tol=0.0):
+        pinned = isinstance(rule, Number) and rule.pinned
+        cheap = rule.cost({id(x) for x in (*operands, me)}) <= CHEAP[len(operands)]
+        if cheap and not (pinned and len(operands) == 1):
+            return rule
+    if len(operands) == 1:
+        return prime(op, operands[0].plain(), true, node)
+    under = _as_symbol(operands[position], (node, position, "operand"))
+    return fraction(_as_symbol(me, node), under, true)
 
 
 def _as_symbol(written: Expression, key: object) -> Symbol:
