@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import RNN, Page, Value, bits, gradients, play
-from autograd_rnn.errors import FolderNotFound
+from autograd_rnn import LSTM, RNN, Page, Steps, Value, bits, gradients, play
+from autograd_rnn.errors import FolderNotFound, GraphTooLarge
 from autograd_rnn.graph.notation import number
 
 from ..strategies import Pair, runs, whole_pairs
@@ -50,19 +51,19 @@ def test_the_exercise_is_told_step_by_step() -> None:
     ]
     assert said(page, "Backward") == [
         "Backward starts at the output: ∂L/∂L = 1.",
-        "∂L/∂(15 − π⃛) = 1 · (−4) = −4",
-        "∂L/∂π⃛ = (−4) · (−1) = 4",
-        "∂L/∂(w⃛₁·q̈) = 4 · 1 = 4",
-        "copy w⃛₁ adds 4 · 4 = 16, ∂L/∂w₁ so far 16",
-        "∂L/∂q̈ = 4 · 4 = 16",
-        "∂L/∂π̈ = 16 · 1 = 16",
-        "∂L/∂(ẅ₁·q̇) = 16 · 1 = 16",
-        "copy ẅ₁ adds 16 · 1 = 16, ∂L/∂w₁ so far 32",
-        "∂L/∂q̇ = 16 · 4 = 64",
-        "∂L/∂π̇ = 64 · 1 = 64",
-        "∂L/∂(ẇ₁·q) = 64 · 1 = 64",
-        "copy ẇ₁ adds 64 · 0 = 0, ∂L/∂w₁ so far 32",
-        "∂L/∂q = 64 · 4 = 256",
+        "∂L/∂(15 − π⃛) = ∂L/∂L · 2(15 − π⃛) = 1·(−4) = −4",
+        "∂L/∂π⃛ = ∂L/∂(15 − π⃛) · (−1) = (−4)·(−1) = 4",
+        "∂L/∂(w⃛₁·q̈) = ∂L/∂π⃛ · 1 = 4·1 = 4",
+        "copy w⃛₁ adds ∂L/∂(w⃛₁·q̈) · q̈ = 4·4 = 16, ∂L/∂w₁ so far 16",
+        "∂L/∂q̈ = ∂L/∂(w⃛₁·q̈) · w⃛₁ = 4·4 = 16",
+        "∂L/∂π̈ = ∂L/∂q̈ · relu′(π̈) = 16·1 = 16",
+        "∂L/∂(ẅ₁·q̇) = ∂L/∂π̈ · 1 = 16·1 = 16",
+        "copy ẅ₁ adds ∂L/∂(ẅ₁·q̇) · q̇ = 16·1 = 16, ∂L/∂w₁ so far 32",
+        "∂L/∂q̇ = ∂L/∂(ẅ₁·q̇) · ẅ₁ = 16·4 = 64",
+        "∂L/∂π̇ = ∂L/∂q̇ · relu′(π̇) = 64·1 = 64",
+        "∂L/∂(ẇ₁·q) = ∂L/∂π̇ · 1 = 64·1 = 64",
+        "copy ẇ₁ adds ∂L/∂(ẇ₁·q) · q = 64·0 = 0, ∂L/∂w₁ so far 32",
+        "∂L/∂q = ∂L/∂(ẇ₁·q) · ẇ₁ = 64·4 = 256",
     ]
 
 
@@ -92,11 +93,110 @@ def test_several_uses_of_an_inner_node_are_summed_in_words() -> None:
     h = x * x
     h.name = "h"
     assert said(play(h * h + h), "Backward")[-4:] == [
-        "h·h adds 1 · 9 = 9, ∂(h·h + h)/∂h so far 10",
-        "h·h adds 1 · 9 = 9, ∂(h·h + h)/∂h so far 19",
-        "∂(h·h + h)/∂x = 19 · 3 = 57",
-        "h adds 19 · 3 = 57, ∂(h·h + h)/∂x so far 114",
+        "h·h adds ∂(h·h + h)/∂(h·h) · h = 1·9 = 9, ∂(h·h + h)/∂h so far 10",
+        "h·h adds ∂(h·h + h)/∂(h·h) · h = 1·9 = 9, ∂(h·h + h)/∂h so far 19",
+        "∂(h·h + h)/∂x = ∂(h·h + h)/∂h · x = 19·3 = 57",
+        "h adds ∂(h·h + h)/∂h · x = 19·3 = 57, ∂(h·h + h)/∂x so far 114",
     ]
+
+
+@pytest.mark.parametrize("loss", [lambda x: x.tanh() * x, lambda x: (x / (1 + x)).exp() - x])
+def test_each_step_asks_for_the_number_that_it_tells(loss: Callable[[Value], Value]) -> None:
+    output = loss(Value(0.5, "x"))
+    for step in film(play(output))["steps"][1:]:
+        question, _, hole = step["ask"].rpartition(" = ")
+        assert hole == "?"
+        assert step["say"].startswith(question.split(" = ")[0])
+        assert f" = {number(float(step['answer']))}" in step["say"]
+        assert not question.endswith(f" = {number(float(step['answer']))}")
+
+
+def sweep_of(page: Page) -> dict[str, Any]:
+    return {box["id"]: box for box in film(page)["boxes"] if box["adjoint"] is not None}
+
+
+@settings(max_examples=25)
+@given(whole_pairs())
+def test_the_order_of_a_sweep_is_any_that_has_all_users_first(pair: Pair) -> None:
+    output = pair.values[-1]
+    page = play(output, max_nodes=0)
+    boxes, done = sweep_of(page), []
+    while len(done) < len(boxes):
+        ready = [id for id in boxes if id not in done and set(boxes[id]["users"]) <= set(done)]
+        assert ready, "nothing can be chosen"
+        done.append(ready[0])
+    assert not done or boxes[done[0]]["adjoint"] == "1.0"
+    order = [step["node"] for step in film(page)["steps"] if step["sweep"] == "Backward"]
+    assert set(order) <= set(done)
+
+
+def test_a_weight_comes_after_its_copies_in_the_sweep() -> None:
+    boxes = sweep_of(exercise())
+    assert boxes["p1"]["users"] == ["c1", "c2", "c3"]
+    assert boxes["p1"]["adjoint"] == "32.0"
+    assert len(boxes["c2"]["users"]) == 1
+
+
+def test_the_static_page_gives_no_result_away() -> None:
+    html = exercise().html
+    head = html[: html.index('id="stage"')]
+    assert "<title>L: forward, then backward</title>" in head
+    assert "<tbody></tbody>" in html[html.index('id="where"') :]
+
+
+def test_the_arrows_have_heads_for_the_way_back() -> None:
+    root = ElementTree.fromstring(re.findall(r"<svg.*?</svg>", exercise().html, re.DOTALL)[0])
+    svg = "{http://www.w3.org/2000/svg}"
+    edges = {group.get("id"): group for group in root.iter(f"{svg}g") if group.get("id")}
+    arrow = edges["e8"]  # from the product ẇ₂·ẋ up to π̇
+    (back,) = arrow.findall("*[@class='back']")
+    tip, *base = [
+        tuple(map(float, pair.split(",")))
+        for pair in back.find(f"{svg}polygon").get("points").split()  # type: ignore[union-attr]
+    ]
+    assert tip == pytest.approx((302.26, -426.62), abs=1)
+    assert all(y < tip[1] for _, y in base)
+    cut = [group for group in edges.values() if "cut" in group.get("class", "")]
+    assert cut
+    assert not [group for group in cut if group.findall("*[@class='back']")]
+
+
+def test_long_runs_and_lstms_are_cards_by_step_with_a_ledger() -> None:
+    rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("101101101011"))
+    page = play((15 - run.pi[0]) ** 2, run=run)
+    assert film(page)["cards"] is True
+    assert page.html.count('<section class="step">') == 12
+    (ledger,) = re.findall('<table class="ledger">.*?</table>', page.html, re.DOTALL)
+    assert ledger.count("<tr>") == 2
+    assert ledger.count("card copy") == 24
+    lstm = LSTM.random(2, 1, seed=0)
+    run = lstm.unroll([[1], [0], [1]])
+    weight = lstm.parameters()[0]
+    for focus in (None, weight):
+        page = play((run.q[0] - 1) ** 2, run=run, focus=focus)
+        assert page.html.count('<section class="step">') == 3
+        assert "card copy" in page.html
+
+
+def test_the_copies_of_several_states_are_apart() -> None:
+    rnn = RNN.random(2, 1, seed=0)
+    run = rnn.unroll([[1], [0], [1]])
+    page = play((run.q[0] - 1) ** 2 + run.q[1] ** 2, run=run)
+    assert "<svg" in page.html
+    uses = [arrow for arrow in film(page)["arrows"] if arrow["role"] == "fan"]
+    assert len(uses) == 3 * 8
+    assert [arrow for arrow in uses if arrow["chip"] is not None]
+
+
+def test_a_loop_of_ones_own_is_played_by_step() -> None:
+    w, q, steps = Value(0.5, "w"), Value(0, "q"), Steps()
+    for k, x in enumerate((1.0, -0.5, 0.25), 1):
+        with steps.step(k):
+            q = (w * q + x).tanh()
+    page = play(q, focus=w, run=steps)
+    assert {box["step"] for box in film(page)["boxes"]} == {None, 1, 2, 3}
+    assert "copy ẇ adds ∂q⃛/∂(ẇ·q) · q" in " ".join(said(page, "Backward"))
 
 
 @settings(max_examples=25)
@@ -159,7 +259,7 @@ def test_a_large_graph_has_cards_instead_of_a_picture() -> None:
         y = (y * x).tanh()
     page = play(y)
     assert "<svg" not in page.html
-    assert page.html.count('class="card"') == 1001
+    assert page.html.count('class="node card') == 1001
     assert page.steps == 1 + 1000 + 1 + 1500
     assert film(page)["cards"] is True
 
@@ -220,3 +320,8 @@ def test_refusals() -> None:
         play(x * x, max_nodes=-1)
     with pytest.raises(ValueError, match=r"output does not depend on focus"):
         play(x * x, focus=Value(2))
+    y = x
+    for _ in range(10_000):
+        y = y + x
+    with pytest.raises(GraphTooLarge, match=r"more than 10,000 nodes, .*: play a run of fewer"):
+        play(y)

@@ -97,12 +97,18 @@ function follow(id) {
   lookedAt = id;
   const current = id && find(id);
   if (!current) return;
-  const box = current.getBoundingClientRect(), frame = stage.getBoundingClientRect();
+  const ledger = current.closest(".ledger");
+  if (ledger) centre(current, ledger);
+  centre(current, stage);
+}
+
+function centre(current, scrolled) {
+  const box = current.getBoundingClientRect(), frame = scrolled.getBoundingClientRect();
   const inside = box.left >= frame.left && box.right <= frame.right
     && box.top >= frame.top && box.bottom <= frame.bottom;
   if (inside && !full) return;
-  stage.scrollLeft += (box.left + box.right - frame.left - frame.right) / 2;
-  stage.scrollTop += (box.top + box.bottom - frame.top - frame.bottom) / 2;
+  scrolled.scrollLeft += (box.left + box.right - frame.left - frame.right) / 2;
+  scrolled.scrollTop += (box.top + box.bottom - frame.top - frame.bottom) / 2;
 }
 
 // --- cards ------------------------------------------------------------------------------------
@@ -112,7 +118,8 @@ const opened = new Set(); // by the reader
 let allOpen = false;
 
 function unfold(id) {
-  const current = id && find(id).closest(".step");
+  // A copy stands in the ledger, and belongs to the step that uses it.
+  const current = id && find(`step${boxOf.get(id).step}`)?.closest(".step");
   for (const step of steps) {
     const open = allOpen || step === current || opened.has(step);
     step.classList.toggle("open", open);
@@ -141,13 +148,12 @@ function focusable(id) {
 }
 
 function walk(by) {
-  const from = boxes.findIndex(box => box.id === reached);
-  const starts = stage.contains(document.activeElement);
-  let place = starts ? from + by : from;
+  const at = boxes.findIndex(box => box.element === document.activeElement);
+  let place = at < 0 ? boxes.findIndex(box => box.id === reached) : at + by;
   while (boxes[place] && boxes[place].element.getClientRects().length === 0) place += by;
   const box = boxes[place];
   if (!box) return;
-  if (reached) boxOf.get(reached).element.setAttribute("tabindex", "-1");
+  boxOf.get(reached).element.setAttribute("tabindex", "-1");
   reached = box.id;
   box.element.setAttribute("tabindex", "0");
   box.element.focus({ preventScroll: true });
