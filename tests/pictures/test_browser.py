@@ -316,7 +316,7 @@ def test_a_box_tells_of_itself_so_far(page: Any) -> None:
     page.fill("#slider", "26")
     page.focus("#p1")
     page.keyboard.press("Enter")
-    assert page.inner_text("#about p") == "w₁ = 4.0, given"
+    assert page.inner_text("#about p") == "w₁ = 4, given"
     assert page.locator("#about li").all_inner_texts() == [
         "step 20: copy w⃛₁ adds ∂L/∂(w⃛₁·q̈) · q̈ = 4·4 = 16, ∂L/∂w₁ so far 16",
         "step 26: copy ẅ₁ adds ∂L/∂(ẅ₁·q̇) · q̇ = 16·1 = 16, ∂L/∂w₁ so far 32",

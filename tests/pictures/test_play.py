@@ -120,7 +120,8 @@ def sweep_of(page: Page) -> dict[str, Any]:
 def test_the_order_of_a_sweep_is_any_that_has_all_users_first(pair: Pair) -> None:
     output = pair.values[-1]
     page = play(output, max_nodes=0)
-    boxes, done = sweep_of(page), []
+    boxes = sweep_of(page)
+    done: list[str] = []
     while len(done) < len(boxes):
         ready = [id for id in boxes if id not in done and set(boxes[id]["users"]) <= set(done)]
         assert ready, "nothing can be chosen"

@@ -19,7 +19,7 @@ function refresh() {
   const told = toldOf(chosen);
   const made = film.steps[chosen.from], isGiven = chosen.from === 0;
   panel.querySelector("span").textContent = chosen.words;
-  panel.querySelector("p").textContent = isGiven ? `${chosen.name} = ${chosen.data}, given`
+  panel.querySelector("p").textContent = isGiven ? `${chosen.name} = ${chosen.number.textContent.trim()}, given`
     : chosen.from <= at ? made.say : made.ask;
   const items = told.filter(step => step !== chosen.from).map(step => {
     const item = document.createElement("li"), link = document.createElement("a");
