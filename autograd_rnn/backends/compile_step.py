@@ -132,6 +132,20 @@ class CompiledStep:
         """The parameters, in the order of the gradients."""
         return self.objective.parameters
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes files, of those that share the devices.
+
+        >>> from autograd_rnn import RNN
+        >>> RNN.random(2, 1).compile("squared_error").leads
+        True
+        """
+        return self.kind.leads(self.devices)
+
+    def wait(self) -> None:
+        """Return when all processes that share the devices have called this."""
+        self.kind.wait(self.devices)
+
     def __repr__(self) -> str:
         return f"<CompiledStep: {self.backend}{', exact' if self.exact else ''}>"
 

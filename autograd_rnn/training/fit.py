@@ -203,6 +203,8 @@ class _Training:
 
     def run(self, progress: bool) -> History:
         moment, settings = Moment(self.weights(), self.optimiser.kept), {}
+        # Of the processes that train together one writes; each reads.
+        leads = self.compiled.leads
         if self.checkpoint is not None:
             settings = self.settings()
             found = read_checkpoint(self.checkpoint, settings, len(self.parameters))
@@ -213,7 +215,7 @@ class _Training:
             of_an_epoch *= -(-int(self.data.lengths.max()) // (self.truncate or 1))
         try:
             self.put_back(moment)
-            with progress_bar(progress, self.epochs, of_an_epoch) as tell:
+            with progress_bar(progress and leads, self.epochs, of_an_epoch) as tell:
                 while moment.epoch < self.epochs and not self.is_over(moment):
                     self.constants = constant_places(self.parameters)
                     for part in self.windows(moment) if self.streams else self.parts(moment):
@@ -221,14 +223,15 @@ class _Training:
                         done = moment.epoch * of_an_epoch + moment.batch
                         tell(done, moment.mean, moment.accuracy)
                     moment = self.after_an_epoch(moment)
-                    if self.checkpoint is not None:
+                    if self.checkpoint is not None and leads:
                         write_checkpoint(self.checkpoint, settings, moment, self.history)
             if moment.best is not None:
                 self.assign(moment.best.weights)
+            self.compiled.wait()  # for what was written
         except BaseException as error:
             # A batch is done whole or not at all.
             self.put_back(moment)
-            if isinstance(error, KeyboardInterrupt) and self.checkpoint is not None:
+            if isinstance(error, KeyboardInterrupt) and self.checkpoint is not None and leads:
                 write_checkpoint(self.checkpoint, settings, moment, self.history)
             raise
         return self.history

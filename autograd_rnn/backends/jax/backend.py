@@ -37,9 +37,24 @@ class JAX(NumPy):
     @classmethod
     def as_devices(cls, devices: Any) -> Any:
         """The mesh of a list of JAX's devices, or the mesh itself."""
-        from .shared import as_mesh
+        from .devices import as_mesh
 
         return as_mesh(devices)
+
+    @classmethod
+    def leads(cls, devices: Any) -> bool:
+        """Whether this process is the first of those that the devices belong to."""
+        from .devices import leads
+
+        return devices is None or leads(devices)
+
+    @classmethod
+    def wait(cls, devices: Any) -> None:
+        """Return when all processes that the devices belong to have called this."""
+        from .devices import wait
+
+        if devices is not None:
+            wait(devices)
 
     def pack(self, batch: Batch) -> Any:
         """The sequences side by side, on their devices: see `Packed`."""
