@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .phases import CONSTANTS, PARAMETERS, TARGETS, Operation, Phases, Piece, Product, Wave
+from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Operation, Part, Phases, Piece, Product, Wave
 
 
 class Forward(ABC):
@@ -16,15 +16,16 @@ class Forward(ABC):
 
     B are blocks at all steps, a column for each sequence at each step, b those of a step or of the
     last one, and T lists of these; x are the states after a step, I the initial ones; M are the
-    matrices of products, and R the rest of their rows.  The columns of a step are those from lo to
-    hi.  P are the parameters as a column, N as a vector with a 0 at its end, C the constants, and Y
-    the targets.
+    matrices of products, a row per entry of their vectors, and R the rest of their rows.  The columns of a step are those from lo to
+    hi.  P are the parameters as a column, N as a vector with a 0 at its end, C the constants, Y the
+    targets, and X the inputs with a row of ones, whose weights are offsets.
     """
 
     def __init__(self, phases: Phases) -> None:
         self.phases = phases
         self.names: dict[str, Any] = {"np": np, "inf": np.inf, "nan": np.nan}
         self.names["constants"] = np.array(phases.traced.constants)[:, None]
+        self.names["zero"] = np.zeros(1)
         #: Lines before the steps, those in a step with the block that they end, and those after.
         self.head: list[str] = []
         self.loop: list[tuple[int, str]] = []
@@ -89,6 +90,12 @@ class Forward(ABC):
         ]
         return f"np.concatenate(({', '.join(parts)},))"
 
+    def wide(self, pieces: Sequence[Piece], kind: str, size: int, width: str) -> str:
+        """The rows of these pieces, with a column for each sequence and step."""
+        found = self.vector(pieces, kind, width)
+        narrow = len(pieces) == 1 and is_narrow(pieces[0])
+        return f"np.broadcast_to({found}, ({size}, {width}))" if narrow else found
+
     # --- forward --------------------------------------------------------------------------------
 
     def text(self) -> str:
@@ -110,15 +117,12 @@ class Forward(ABC):
         self.check(phases.guards_of_loss, "L", "first")
         self.rest.append("losses = gradient = outputs = None")
         if phases.has_loss:
-            row = f"np.broadcast_to({self.vector(phases.loss, 'L', width)}, (1, {width}))[0]"
-            self.rest.append(f"losses = {row}")
+            self.rest.append(f"losses = {self.wide(phases.loss, 'L', 1, width)}[0]")
             if every:
                 self.rest.append("losses = np.bincount(who, losses, count) / counts")
         if phases.output:
-            rows = self.vector(phases.output, "L", width)
-            self.rest.append(
-                f"outputs = np.broadcast_to({rows}, ({len(phases.traced.output)}, {width})).T"
-            )
+            rows = self.wide(phases.output, "L", len(phases.traced.output), width)
+            self.rest.append(f"outputs = {rows}.T")
         if phases.has_loss:
             self.backward(width)
         return self.assembled()
@@ -131,11 +135,11 @@ class Forward(ABC):
             narrow = all(map(is_narrow, one.operands))
         else:
             lines, narrow = self.offsets(one), all(map(is_narrow, one.vector))
-            lines.append(f"{name} = M{one.block} @ {self.vector(one.vector, kind, width)}")
+            lines.append(f"{name} = {self.product(one, kind, width)}")
             lines.append(
                 f"{name} += R{one.block}" if not narrow else f"{name} = {name} + R{one.block}"
             )
-            lines.insert(0, f"M{one.block} = N.take({self.bind(one.weights)})")
+            lines.insert(0, f"M{one.block} = N.take({self.bind(one.weights.T)})")
         if narrow:
             lines.append(f"{name} = np.broadcast_to({name}, ({one.size}, {width}))")
         return lines
@@ -158,22 +162,32 @@ class Forward(ABC):
     def outer(self, product: Product) -> list[str]:
         """The matrix of a product, and the part of its rows that comes from no state."""
         name = f"R{product.block}"
-        lines = [f"M{product.block} = N.take({self.bind(product.weights)})"]
+        lines = [f"M{product.block} = N.take({self.bind(product.weights.T)})"]
         if len(product.parts) == 1 and product.parts[0].vector:
             (part,) = product.parts
-            matrix = f"N.take({self.bind(part.weights)})"
-            lines.append(f"{name} = {matrix} @ {self.vector(part.vector, 'B', 'total')}")
+            if reads_inputs(part):
+                index = np.concatenate([part.weights.T, part.biases[None]])
+                lines.append(f"{name} = (X.T @ N.take({self.bind(index)})).T")
+                return lines
+            lines.append(f"{name} = {self.driven(part)}")
             lines.append(f"{name} += N.take({self.bind(part.biases[:, None])})")
             return lines
         lines += self.offsets(product)
         if any(part.vector for part in product.parts):
-            lines.append(f"{name} = {name}.repeat(total, 1)")
+            lines.append(f"{name} = {name}.T.repeat(total, 0).T")
         for part in product.parts:
             if part.vector:
-                matrix = f"N.take({self.bind(part.weights)})"
-                found = f"{matrix} @ {self.vector(part.vector, 'B', 'total')}"
-                lines.append(f"{self.rows(name, part.rows)} += {found}")
+                lines.append(f"{self.rows(name, part.rows)} += {self.driven(part)}")
         return lines
+
+    def driven(self, part: Part) -> str:
+        """What comes from no state, at all steps."""
+        matrix = f"N.take({self.bind(part.weights.T)})"
+        return f"({self.vector(part.vector, 'B', 'total')}.T @ {matrix}).T"
+
+    def product(self, product: Product, kind: str, width: str) -> str:
+        """A product's matrix times its vector."""
+        return f"({self.vector(product.vector, kind, width)}.T @ M{product.block}).T"
 
     def step(self, one: Operation) -> list[str]:
         """The lines of an operation at a step."""
@@ -182,7 +196,7 @@ class Forward(ABC):
         name = f"b{one.block}"
         wide = any(part.vector for part in one.parts)
         return [
-            f"{name} = M{one.block} @ {self.vector(one.vector, 'b', 'hi - lo')}",
+            f"{name} = {self.product(one, 'b', 'hi - lo')}",
             f"{name} += R{one.block}[:, lo:hi]" if wide else f"{name} += R{one.block}",
         ]
 
@@ -208,8 +222,9 @@ class Forward(ABC):
     def assembled(self) -> str:
         phases = self.phases
         body = [
-            "P, N = numbers[:, None], np.append(numbers, 0.0)",
-            "C, Y, B2 = constants, columns.targets, columns.inputs",
+            "P, N = numbers[:, None], np.concatenate((numbers, zero))",
+            "C, Y, X = constants, columns.targets, columns.inputs",
+            "B2 = X[:-1]",
             "spans, who, counts = columns.spans, columns.who, columns.counts",
             "total, count = columns.total, columns.sequences",
             f"first = {'0' if phases.every else 'total - count'}",
@@ -219,20 +234,17 @@ class Forward(ABC):
         states = [(block, pieces, len(run)) for block, pieces, run in pairs]
         body += [f"T{block} = []" for block in sorted(self.taped)]
         body.append("begun = 0")
-        body += [f"x{block} = np.empty(({size}, 0))" for block, _, size in states]
         for block, run in zip(phases.state_blocks, phases.states, strict=True):
             body.append(f"I{block} = initial[{run[0]}:{run[0] + len(run)}]")
         after: list[str] = []
         for block, pieces, size in states:
-            found = self.vector(pieces, "b", "hi - lo")
-            if len(pieces) != 1 or is_narrow(pieces[0]):
-                found = f"np.broadcast_to({found}, ({size}, hi - lo))"
-            after.append(f"x{block} = {found}")
+            after.append(f"x{block} = {self.wide(pieces, 'b', size, 'hi - lo')}")
         body.append("for lo, hi in spans:")
-        step = ["new = hi - lo - begun", "if new:", "    begun += new"]
+        step = ["if hi - lo > begun:", "    begun, old = hi - lo, begun"]
         for block, _, _ in states:
-            joined = f"(x{block}, I{block}[:, begun - new:begun])"
-            step.append(f"    x{block} = np.concatenate({joined}, 1)")
+            given = f"I{block}[:, old:begun]"
+            joined = f"np.concatenate((x{block}, {given}), 1)"
+            step.append(f"    x{block} = {joined} if old else {given}")
         for block, _, _ in states:
             step.append(f"b{block} = x{block}")
             if block in self.taped:
@@ -245,13 +257,42 @@ class Forward(ABC):
                 step.append(f"T{block}.append(b{block})")
         step += after
         body += [f"    {line}" for line in step]
-        body += [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(self.whole)]
+        body += self.joined()
         body += self.rest
         ends = "".join([f"x{block}, " for block, _, _ in states])
         body.append(f"end = np.concatenate(({ends})).T" if ends else "end = np.empty((count, 0))")
         body.append("return losses, gradient, outputs, end")
         head = "def run(numbers, columns, initial):"
         return "\n".join([head, *[f"    {line}" for line in body]]) + "\n"
+
+
+    def joined(self) -> list[str]:
+        """The lines that join the blocks of the steps.
+
+        Where states are a block of the step before, and all sequences begin at once, both are
+        parts of one array.
+        """
+        phases, lines, left = self.phases, [], {*self.whole}
+        for block, pieces in zip(phases.state_blocks, phases.next_states, strict=True):
+            (first, *others) = pieces
+            after = first.block
+            if not others and first.rows is None and {block, after} <= left:
+                left -= {block, after}
+                lines += [
+                    "if spans[0][1] == count:",
+                    f"    H = np.concatenate((T{block}[0], *T{after}), 1)",
+                    f"    B{block}, B{after} = H[:, :total], H[:, count:]",
+                    "else:",
+                    f"    B{block} = np.concatenate(T{block}, 1)",
+                    f"    B{after} = np.concatenate(T{after}, 1)",
+                ]
+        return lines + [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(left)]
+
+
+def reads_inputs(part: Part) -> bool:
+    """Whether the rest of a vector is the whole input."""
+    (piece, *others) = part.vector or [None]
+    return piece is not None and not others and piece.block == INPUTS and piece.rows is None
 
 
 def is_narrow(operand: Any) -> bool:
