@@ -55,7 +55,7 @@ class Source(Forward):
     def __init__(self, phases: Phases, *, by_step: bool) -> None:
         super().__init__(phases)
         self.by_step = by_step
-        self.names |= {"cache": cache, "quick": quick, "put": put, "sums": sums}
+        self.names |= {"cache": cache, "quick": quick, "put": put}
         self.slopes: dict[tuple[int, int], str] = {}
         self.pieces: list[tuple[Any, str]] = []
         self.early: set[int] = set()
@@ -106,7 +106,7 @@ class Source(Forward):
             lines.append("gradient = terms[:, :-1]")
             return
         index = np.concatenate([[0], *[np.ravel(index) for index, _ in self.pieces]]).astype(int)
-        flat = ", ".join(["(0.0,)", *[f"{name}.ravel()" for _, name in self.pieces]])
+        flat = ", ".join(["zero", *[f"{name}.ravel()" for _, name in self.pieces]])
         lines.append(f"found = np.concatenate(({flat},))")
         lines.append(f"gradient = np.bincount({self.bind(index)}, found, len(N))[:-1]")
 
@@ -330,7 +330,7 @@ class Source(Forward):
         name = f"Q{len(self.pieces)}"
         self.pieces.append((index, name))
         self.head.append(f"{name} = np.zeros({len(index)})")
-        lines.append(f"{name} += sums({term})")
+        lines.append(f"{name} += ({term}) @ X[-1, {columns}]")
 
     def weigh(self, lines: list[str], last: dict[int, Back], inner: dict[int, Back]) -> None:
         """Go on to the weights of products: one product each for all of the steps."""
@@ -437,8 +437,3 @@ def quick(op: Op, result: Any, operand: Callable[[], Any]) -> Any:
 def put(array: Any, rows: Any, terms: Any) -> None:
     """Add terms to rows, of which one may be there twice."""
     np.add.at(array, rows, terms)
-
-
-def sums(terms: Any) -> Any:
-    """The sums over the columns, as a product, which takes less time."""
-    return terms @ np.ones(terms.shape[1])
