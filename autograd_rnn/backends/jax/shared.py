@@ -90,6 +90,8 @@ class SharedScan:
     def __init__(self, scan: Scan, state: Sequence[float], mesh: Mesh | None) -> None:
         self.scan, self.state, self.mesh = scan, np.array(state, dtype=float), mesh
         self.compiled: dict[tuple[str, bool], Any] = {}
+        #: The initial states of so many sequences, on their devices.
+        self.initial: dict[int, Any] = {}
 
     def __call__(self, name: str, parameters: Any, packed: Packed, states: Any) -> Any:
         """The results of the function "gradient", "outputs" or "both"."""
@@ -120,11 +122,14 @@ class SharedScan:
 
     def arrays(self, packed: Packed, states: Any = None) -> Any:
         """The arrays of a batch, and the states that it starts from."""
-        initial = self.state[:, None].repeat(len(packed.arrays[2]), 1)
+        count = len(packed.arrays[2])
         if states is not None:
-            initial[:] = states[:1].T  # the first sequence fills the batch
+            initial = states[:1].T.repeat(count, 1)  # the first sequence fills the batch
             initial[:, : len(states)] = states.T
-        return *packed.arrays, place(initial, self.mesh)
+            return *packed.arrays, place(initial, self.mesh)
+        if count not in self.initial:
+            self.initial[count] = place(self.state[:, None].repeat(count, 1), self.mesh)
+        return *packed.arrays, self.initial[count]
 
     def made(self, name: str, ragged: bool, arrays: Any) -> Any:
         """The function of that name, which JAX compiles once for each shape of a batch."""
