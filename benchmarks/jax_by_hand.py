@@ -59,7 +59,11 @@ def gru(states: Any, driven: Any, recurrent: Any, offset: Any) -> Any:
     return ((1.0 - z) * n + z * h,)
 
 
-LAYERS: dict[str, tuple[Step, int, int]] = {"RNN": (rnn, 1, 1), "LSTM": (lstm, 4, 2), "GRU": (gru, 3, 1)}
+LAYERS: dict[str, tuple[Step, int, int]] = {
+    "RNN": (rnn, 1, 1),
+    "LSTM": (lstm, 4, 2),
+    "GRU": (gru, 3, 1),
+}
 
 
 def by_hand(kind: str, states: int) -> Any:

@@ -149,11 +149,11 @@ class Backend(ABC):
         )
 
     @classmethod
-    def leads(cls, devices: Any) -> bool:  # noqa: ARG003
+    def leads(cls, devices: Any) -> bool:
         """Whether this process writes files and progress for all that share these devices."""
         return True
 
-    @classmethod
+    @classmethod  # noqa: B027 (most have nothing to wait for)
     def wait(cls, devices: Any) -> None:
         """Return when all processes that share these devices have called this."""
 

@@ -85,6 +85,7 @@ class SharedScan:
     """The gradient and the outputs of a scan, compiled in float64 for each shape.
 
     With a mesh, each of its devices has a part of the sequences, and the gradients are added up.
+    Its processes compare what they give, since an error in one alone would stop the others.
     """
 
     def __init__(self, scan: Scan, state: Sequence[float], mesh: Mesh | None) -> None:
@@ -117,7 +118,10 @@ class SharedScan:
     def jitted(self, function: Any) -> Any:
         """The function compiled, whose results each process can read; marks pass through it."""
         where = None if self.mesh is None else everywhere(self.mesh)
-        both = lambda marks, *given: (function(*given), marks)
+
+        def both(marks: Any, *given: Any) -> Any:
+            return function(*given), marks
+
         return jax.jit(both, out_shardings=where)
 
     def arrays(self, packed: Packed, states: Any = None) -> Any:

@@ -19,12 +19,12 @@ class Columns(NamedTuple):
 
     Arrays have one column after the other in memory, so that those of a step lie together.
 
-    `inputs`, with a last row of ones, and `targets` have a row per entry, and a column for each sequence at each step: at
-    step t those in `spans[t]`, from the first to before the last, for sequences that have begun.
-    `targets` has only the columns of the last step unless there is one at every step, and so have
-    the `shares` of the losses.  `order` has the place of each sequence, `lengths` its steps,
-    `counts` as in `Batch`; `who` the sequence of a column in that order, and `rows` the place of
-    each column among the steps of the sequences one after the other.
+    `inputs`, with a last row of ones, and `targets` have a row per entry, and a column for each
+    sequence at each step: at step t those in `spans[t]`, from the first to before the last, for
+    sequences that have begun.  `targets` has only the columns of the last step unless there is one
+    at every step, and so have the `shares` of the losses.  `order` has the place of each sequence,
+    `lengths` its steps, `counts` as in `Batch`; `who` the sequence of a column in that order, and
+    `rows` the place of each column among the steps of the sequences one after the other.
     """
 
     spans: list[tuple[int, int]]

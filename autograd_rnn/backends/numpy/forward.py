@@ -8,16 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Operation, Part, Phases, Piece, Product, Wave
+from .phases import (
+    CONSTANTS,
+    INPUTS,
+    PARAMETERS,
+    TARGETS,
+    Operation,
+    Part,
+    Phases,
+    Piece,
+    Product,
+    Wave,
+)
 
 
 class Forward(ABC):
     """The source in the making.
 
     B are blocks at all steps, a column for each sequence at each step, b those of a step or of the
-    last one, and T lists of these; x are the states after a step, I the initial ones; M are the
-    matrices of products, a row per entry of their vectors, and R the rest of their rows.  The columns of a step are those from lo to
-    hi.  P are the parameters as a column, N as a vector with a 0 at its end, C the constants, Y the
+    last one, and T lists of these; H has those of all steps with the state before them.  x are the
+    states after a step, I the initial ones; M are the matrices of products, a row per entry of
+    their vectors, and R the rest of their rows.  The columns of a step are those from lo to hi.  P
+    are the parameters as a column, N as a vector with a 0 at its end, C the constants, Y the
     targets, and X the inputs with a row of ones, whose weights are offsets.
     """
 
@@ -264,7 +276,6 @@ class Forward(ABC):
         body.append("return losses, gradient, outputs, end")
         head = "def run(numbers, columns, initial):"
         return "\n".join([head, *[f"    {line}" for line in body]]) + "\n"
-
 
     def joined(self) -> list[str]:
         """The lines that join the blocks of the steps.
