@@ -93,7 +93,8 @@ def fit(
     and the weights of the best epoch are restored.  With `checkpoint`, a path, everything is
     written there after each epoch, and a training that finds the file resumes from it: on the same
     engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
-    model, and the checkpoint, as they were after the last whole batch.
+    model, and the checkpoint, as they were after the last whole batch.  Of several processes that
+    share `devices`, the first writes the file and shows the progress, and all read it.
 
     `TrainingError` (an `ArithmeticError`) for a loss, gradient or weight that is NaN or infinite,
     naming the epoch, the sequence and the first such number in it; the model is as it was after the

@@ -46,7 +46,7 @@ def processes(mesh: Mesh) -> list[int]:
 
 def leads(mesh: Mesh) -> bool:
     """Whether this process is the first of those that the devices belong to."""
-    return jax.process_index() == processes(mesh)[0]
+    return bool(jax.process_index() == processes(mesh)[0])
 
 
 def spec(mesh: Mesh, axes: int) -> PartitionSpec:
@@ -79,7 +79,7 @@ def mark(arrays: Iterable[Any]) -> int:
     """A number that differs if arrays differ, as do those of processes that are not in step."""
     found = 0
     for array in arrays:
-        found = zlib.crc32(np.ascontiguousarray(array), found)
+        found = zlib.crc32(np.ascontiguousarray(array).data, found)
     return found
 
 

@@ -95,7 +95,7 @@ class SharedScan:
         self.initial: dict[int, Any] = {}
 
     def __call__(self, name: str, parameters: Any, packed: Packed, states: Any) -> Any:
-        """The results of the function "gradient", "outputs" or "both"."""
+        """The results of the function "gradient", "outputs" or "both", as arrays of JAX."""
         numbers = np.array(parameters, dtype=float)
         key = (name, packed.ragged)
         with jax.enable_x64(True):
@@ -103,9 +103,9 @@ class SharedScan:
             if key not in self.compiled:
                 self.compiled[key] = self.jitted(self.made(*key, arrays))
             marks = self.marks(numbers, packed, states)
-            found, marks = jax.tree.map(np.asarray, self.compiled[key](marks, numbers, *arrays))
+            found, marks = self.compiled[key](marks, numbers, *arrays)
         if marks is not None:
-            check_marks(self.mesh, marks)
+            check_marks(self.mesh, np.asarray(marks))
         return found
 
     def marks(self, numbers: Any, packed: Packed, states: Any) -> Any:
