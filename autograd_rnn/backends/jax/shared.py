@@ -110,7 +110,7 @@ class SharedScan:
 
     def marks(self, numbers: Any, packed: Packed, states: Any) -> Any:
         """The mark of what this process gives, on each of its devices; None for one process."""
-        if packed.mark is None:
+        if self.mesh is None or packed.mark is None:
             return None
         given = mark([numbers, *([] if states is None else [states]), np.array(packed.mark)])
         return place(np.full(self.mesh.size, given), self.mesh)
