@@ -19,12 +19,13 @@ class Columns(NamedTuple):
 
     Arrays have one column after the other in memory, so that those of a step lie together.
 
-    `inputs`, with a last row of ones, and `targets` have a row per entry, and a column for each
-    sequence at each step: at step t those in `spans[t]`, from the first to before the last, for
-    sequences that have begun.  `targets` has only the columns of the last step unless there is one
-    at every step, and so have the `shares` of the losses.  `order` has the place of each sequence,
-    `lengths` its steps, `counts` as in `Batch`; `who` the sequence of a column in that order, and
-    `rows` the place of each column among the steps of the sequences one after the other.
+    `inputs`, with a last row of ones unless they are symbols, and `targets` have a row per entry,
+    and a column for each sequence at each step: at step t those in `spans[t]`, from the first to
+    before the last, for sequences that have begun.  `targets` has only the columns of the last step
+    unless there is one at every step, and so have the `shares` of the losses.  `order` has the
+    place of each sequence, `lengths` its steps, `counts` as in `Batch`; `who` the sequence of a
+    column in that order, and `rows` the place of each column among the steps of the sequences one
+    after the other.
     """
 
     spans: list[tuple[int, int]]
@@ -116,8 +117,9 @@ def pack(batch: Batch) -> Columns:
         return (starts[order] + lengths - steps)[who] + times
 
     index, rows = places(batch.starts), places(np.cumsum(batch.lengths) - batch.lengths)
-    inputs, counts = np.ones((len(who), 1 + batch.inputs.shape[1])), batch.counts[order]
-    inputs[:, :-1] = batch.inputs.take(index, axis=0)
+    inputs, counts = batch.inputs.take(index, axis=0), batch.counts[order]
+    if not batch.symbols:
+        inputs = np.concatenate((inputs, np.ones((len(who), 1))), 1)
     goals = np.empty((0, len(order)))
     if batch.targets is not None:
         goals = batch.targets.take(index if batch.every else batch.goals[order], axis=0).T

@@ -29,8 +29,9 @@ class Forward(ABC):
     last one, and T lists of these; H has those of all steps with the state before them.  x are the
     states after a step, I the initial ones; M are the matrices of products, a row per entry of
     their vectors, and R the rest of their rows.  The columns of a step are those from lo to hi.  P
-    are the parameters as a column, N as a vector with a 0 at its end, C the constants, Y the
-    targets, and X the inputs with a row of ones, whose weights are offsets.
+    are the parameters as a column, N as a vector with a 0 at its end, C the constants, S
+    symbols, Y the targets, and X the inputs, unless they are symbols, with a row of ones, whose
+    weights are offsets.
     """
 
     def __init__(self, phases: Phases) -> None:
@@ -44,6 +45,8 @@ class Forward(ABC):
         self.rest: list[str] = []
         self.during = {*phases.state_blocks, *[one.block for one in phases.during]}
         self.late_blocks = {one.block for one in phases.after}
+        #: Whether one-hot vectors of symbols are read.
+        self.spelled = False
         #: Blocks of steps that are kept, those that are joined, and blocks read by the steps.
         self.taped: set[int] = set()
         self.whole: set[int] = set()
@@ -64,6 +67,7 @@ class Forward(ABC):
             return "C"
         if block == TARGETS:
             return "Y"
+        self.spelled |= block == INPUTS
         if block in self.late_blocks:
             return f"b{block}"
         if kind == "L":
@@ -146,12 +150,12 @@ class Forward(ABC):
             lines = [f"{name} = {self.call(one, kind, width)}"]
             narrow = all(map(is_narrow, one.operands))
         else:
-            lines, narrow = self.offsets(one), all(map(is_narrow, one.vector))
-            lines.append(f"{name} = {self.product(one, kind, width)}")
-            lines.append(
-                f"{name} += R{one.block}" if not narrow else f"{name} = {name} + R{one.block}"
-            )
-            lines.insert(0, f"M{one.block} = N.take({self.bind(one.weights.T)})")
+            narrow = all(map(is_narrow, one.vector)) and not any(p.tables for p in one.parts)
+            lines, whole = [], []
+            if one.vector:
+                lines.append(f"M{one.block} = N.take({self.bind(one.weights.T)})")
+                whole.append(self.product(one, kind, width))
+            lines += self.summed(name, one, whole, kind, width)
         if narrow:
             lines.append(f"{name} = np.broadcast_to({name}, ({one.size}, {width}))")
         return lines
@@ -164,38 +168,61 @@ class Forward(ABC):
             return f"np.broadcast_to({found}, ({wave.size}, {width}))"  # its lines are all alike
         return found
 
-    def offsets(self, product: Product) -> list[str]:
+    def offsets(self, product: Product) -> str:
         """The offsets of a product as a column."""
         index = np.empty(product.size, dtype=int)
         for part in product.parts:
             index[slice(None) if part.rows is None else part.rows] = part.biases
-        return [f"R{product.block} = N.take({self.bind(index[:, None])})"]
+        return f"N.take({self.bind(index[:, None])})"
+
+    def summed(
+        self, name: str, product: Product, whole: list[str], kind: str, width: str
+    ) -> list[str]:
+        """The sum of terms of all rows, of the offsets, and of what no state enters."""
+        lines, some = [], []
+        if kind == "B" and not whole and [*map(self.reads_inputs, product.parts)] == [True]:
+            (part,) = product.parts
+            index = np.concatenate([part.weights.T, part.biases[None]])
+            return [f"{name} = (X.T @ N.take({self.bind(index)})).T"]
+        for part in product.parts:
+            terms = [self.picked(table, kind) for table in part.tables]
+            if part.vector:
+                matrix = f"N.take({self.bind(part.weights.T)})"
+                terms.append(f"({self.vector(part.vector, kind, width)}.T @ {matrix}).T")
+            if part.rows is None:
+                whole = whole + terms
+            else:
+                some += [(part.rows, term) for term in terms]
+        offsets = self.offsets(product)
+        if whole:
+            lines.append(f"{name} = {whole[0]}")
+            lines += [f"{name} += {term}" for term in [*whole[1:], offsets]]
+        elif some:
+            lines.append(f"{name} = {offsets}.T.repeat({width}, 0).T")
+        else:
+            lines.append(f"{name} = {offsets}")
+        return lines + [f"{self.rows(name, rows)} += {term}" for rows, term in some]
+
+    def picked(self, table: Any, kind: str) -> str:
+        """The columns of a table of parameters that the symbols pick."""
+        return f"N.take({self.bind(table.T)}).take({self.symbols(kind)}, 0).T"
+
+    def symbols(self, kind: str) -> str:
+        """The symbols of all columns, or of those with a loss."""
+        return "S[first:]" if kind == "L" and not self.phases.every else "S"
+
+    def reads_inputs(self, part: Part) -> bool:
+        """Whether the rest of a vector is the whole input, and no symbols."""
+        (piece, *others) = part.vector or [None]
+        plain = not self.phases.traced.symbols and piece is not None and not others
+        return plain and piece.block == INPUTS and piece.rows is None
 
     def outer(self, product: Product) -> list[str]:
         """The matrix of a product, and the part of its rows that comes from no state."""
-        name = f"R{product.block}"
-        lines = [f"M{product.block} = N.take({self.bind(product.weights.T)})"]
-        if len(product.parts) == 1 and product.parts[0].vector:
-            (part,) = product.parts
-            if reads_inputs(part):
-                index = np.concatenate([part.weights.T, part.biases[None]])
-                lines.append(f"{name} = (X.T @ N.take({self.bind(index)})).T")
-                return lines
-            lines.append(f"{name} = {self.driven(part)}")
-            lines.append(f"{name} += N.take({self.bind(part.biases[:, None])})")
-            return lines
-        lines += self.offsets(product)
-        if any(part.vector for part in product.parts):
-            lines.append(f"{name} = {name}.T.repeat(total, 0).T")
-        for part in product.parts:
-            if part.vector:
-                lines.append(f"{self.rows(name, part.rows)} += {self.driven(part)}")
-        return lines
-
-    def driven(self, part: Part) -> str:
-        """What comes from no state, at all steps."""
-        matrix = f"N.take({self.bind(part.weights.T)})"
-        return f"({self.vector(part.vector, 'B', 'total')}.T @ {matrix}).T"
+        return [
+            f"M{product.block} = N.take({self.bind(product.weights.T)})",
+            *self.summed(f"R{product.block}", product, [], "B", "total"),
+        ]
 
     def product(self, product: Product, kind: str, width: str) -> str:
         """A product's matrix times its vector."""
@@ -206,7 +233,7 @@ class Forward(ABC):
         if isinstance(one, Wave):
             return [f"b{one.block} = {self.call(one, 'b', 'hi - lo')}"]
         name = f"b{one.block}"
-        wide = any(part.vector for part in one.parts)
+        wide = any(part.vector or part.tables for part in one.parts)
         return [
             f"{name} = {self.product(one, 'b', 'hi - lo')}",
             f"{name} += R{one.block}[:, lo:hi]" if wide else f"{name} += R{one.block}",
@@ -233,13 +260,18 @@ class Forward(ABC):
 
     def assembled(self) -> str:
         phases = self.phases
+        inputs = ["X = columns.inputs", "B2 = X[:-1]"]
+        if phases.traced.symbols:
+            every = np.arange(phases.places.sizes[INPUTS])[:, None]
+            inputs = ["S, X = columns.inputs, np.ones((1, total))"]
+            inputs += [f"B2 = ({self.bind(every)} == S).astype(float)"] * self.spelled
         body = [
             "P, N = numbers[:, None], np.concatenate((numbers, zero))",
-            "C, Y, X = constants, columns.targets, columns.inputs",
-            "B2 = X[:-1]",
+            "C, Y = constants, columns.targets",
             "spans, who, counts = columns.spans, columns.who, columns.counts",
             "total, count = columns.total, columns.sequences",
             f"first = {'0' if phases.every else 'total - count'}",
+            *inputs,
             *self.head,
         ]
         pairs = zip(phases.state_blocks, phases.next_states, phases.states, strict=True)
@@ -298,12 +330,6 @@ class Forward(ABC):
                     f"    B{after} = np.concatenate(T{after}, 1)",
                 ]
         return lines + [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(left)]
-
-
-def reads_inputs(part: Part) -> bool:
-    """Whether the rest of a vector is the whole input."""
-    (piece, *others) = part.vector or [None]
-    return piece is not None and not others and piece.block == INPUTS and piece.rows is None
 
 
 def is_narrow(operand: Any) -> bool:

@@ -8,16 +8,15 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from ...ops.numpy import Elements, on_arrays
+from ...ops.numpy import on_arrays
 from ...ops.op import Op
 from ...ops.tracer import Tracer
 from ..traced import TracedStep
 from .columns import Columns
-from .forward import Forward, is_narrow, reads_inputs
+from .forward import Forward, is_narrow
 from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Back, Phases, Piece, Product, Wave
+from .slopes import put, quick
 
-#: A slope that has such a difference as a factor has lost so few digits that it is as good.
-LEAST_DIFFERENCE: Final = 1.0 / 16.0
 #: Where no sweep goes.
 NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
 
@@ -351,12 +350,12 @@ class Source(Forward):
         product: Any = back.operation
         width = f"{name}.shape[1]"
         weights = product.weights if back.rows is None else product.weights[back.rows]
-        self.outer_product(
-            lines, weights, self.rows(name, back.rows), product.vector, kind, now, columns
-        )
+        if product.vector:
+            reached = self.rows(name, back.rows)
+            self.outer_product(lines, weights, reached, product.vector, kind, now, columns)
         for part in back.parts:
             rows = self.rows(name, part.rows)
-            if reads_inputs(part) and not self.by_step:
+            if self.reads_inputs(part) and not self.by_step:
                 index = np.concatenate([part.weights.T, part.biases[None]]).T
                 # What is before time runs over all steps, or over those of now.
                 values = "X" + (now or f"[:, {columns}]")
@@ -364,11 +363,28 @@ class Source(Forward):
                 lines.append(f"{self.pieces[-1][1]} = {rows} @ ({values}).T")
                 continue
             self.count(lines, part.biases, rows, columns)
+            symbols = self.symbols(kind) + now.replace("[:, ", "[")
+            for table in part.tables:
+                self.spread(lines, table, rows, symbols, columns)
             if part.vector:
                 self.outer_product(lines, part.weights, rows, part.vector, kind, now, columns)
                 if not {piece.block for piece in part.vector} <= {*NOWHERE}:
                     lines.append(f"t = (({rows}).T @ N.take({self.bind(part.weights)})).T")
                     self.add(lines, {}, part.vector, "t", width, columns, "d")
+
+    def spread(self, lines: list[str], table: Any, rows: str, symbols: str, columns: str) -> None:
+        """The gradient of a table: the sum of the rows by the symbols that picked it."""
+        if self.by_step:
+            lines.append(f"index = {self.bind(table)}.T[{symbols}]")
+            lines.append(
+                f"put(terms[{columns}], (np.arange(len(index))[:, None], index), {rows}.T)"
+            )
+            return
+        name = f"Q{len(self.pieces)}"
+        self.pieces.append((table, name))
+        starts = np.arange(len(table))[:, None] * table.shape[1]
+        lines.append(f"index = ({symbols} + {self.bind(starts)}).ravel()")
+        lines.append(f"{name} = np.bincount(index, ({rows}).ravel(), {table.size})")
 
     def outer_product(
         self,
@@ -409,31 +425,3 @@ class Text(Tracer):
         source, narrow = texts[0].source, all(one.narrow for one in texts)
         given = [one.text if isinstance(one, Text) else repr(float(one)) for one in operands]
         return Text(source, f"{source.bind(on_arrays(op))}({', '.join(given)})", narrow)
-
-
-# --- what the source calls -----------------------------------------------------------------------
-
-
-def slope(rule: Callable[..., Any], *values: Any) -> Any:
-    """The slope by a rule of the table, on arrays and numbers."""
-    found = rule(*[Elements(one) if isinstance(one, np.ndarray) else one for one in values])
-    return found.numbers if isinstance(found, Elements) else found
-
-
-def quick(op: Op, result: Any, operand: Callable[[], Any]) -> Any:
-    """The slope from the result alone where that is good, else by the rule."""
-    assert op.arrays_slope is not None
-    found, difference = op.arrays_slope(result)
-    # Column after column, as they lie in memory.
-    few = np.flatnonzero(difference.T.reshape(-1) < LEAST_DIFFERENCE)
-    if len(few):
-        at = np.divmod(few, len(result))[::-1]
-        given = operand()
-        given = given if given.shape == result.shape else np.broadcast_to(given, result.shape)
-        found[at] = slope(op.partials[0], given[at], result[at])
-    return found
-
-
-def put(array: Any, rows: Any, terms: Any) -> None:
-    """Add terms to rows, of which one may be there twice."""
-    np.add.at(array, rows, terms)
