@@ -349,7 +349,7 @@ class MatrixRule:
             yield Sentence("The loss uses weights directly, too, which adds:")
             yield self._matrix(writer, layer, layer.direct_weights, derivative(whole, "⁺", "^{+}"))
         if writer.several:
-            yield Sentence("The sums, in the rows Σ, are ", Inline(derivative(whole)), ".")
+            yield Sentence("The sums, in the last rows, are ", Inline(derivative(whole)), ".")
             return
         yield self._matrix(writer, layer, layer.gradient, derivative(whole))
         if layer.extra.size:
