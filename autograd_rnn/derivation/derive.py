@@ -12,7 +12,7 @@ from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.quantities import names_of
 from ..graph.separating import Member, escape, key_of, separating_set
-from ..graph.walk import Node, Run, check_fresh, describe, topological
+from ..graph.walk import Node, Run, check_fresh, check_node, describe, topological
 from ..networks.model import Model
 from .chain_rule import ChainRule, Term
 from .document import Section, as_html, as_latex, as_markdown, as_tex, as_text
@@ -187,6 +187,8 @@ def _by_matrices(output: Any, model: Model, through: Through, run: Any) -> Matri
             "through is for one weight: by matrices, the set is that of the copies of all weights. "
             "Leave it out, or derive one of model.parameters()."
         )
+    check_node(output, "output")
+    _check_finite(topological(output))
     rule = MatrixRule(output, model, run)
     return MatrixDerivation(rule.title, rule.value, tuple(rule.terms()), rule.sections(), rule)
 

@@ -114,10 +114,12 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
         starts.append(run.state[taken : taken + held])
         taken += held
     above: Array | None = None
-    for place in reversed(range(len(models))):
-        parts = [model._parts(step)[place] for step in run.steps]
-        layer, above = _layer(models[place], parts, starts[place], direct, known, above, run.cuts)
-        found.insert(0, layer)
+    with np.errstate(all="ignore"):  # NaN and infinities are IEEE's, as in the engine
+        for place in reversed(range(len(models))):
+            parts = [model._parts(step)[place] for step in run.steps]
+            given = (models[place], parts, starts[place], direct, known, above, run.cuts)
+            layer, above = _layer(*given)
+            found.insert(0, layer)
     flat = np.array([entry for layer in found for entry in layer.flat()])
     swept = np.array(gradients(output, parameters))
     sizes = np.array([x for layer in found for x in np.abs(layer.terms).sum(0).reshape(-1)])
