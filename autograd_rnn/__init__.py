@@ -4,8 +4,9 @@ from . import loading as loading
 from .backends.compile_step import CompiledStep, compile_step
 from .data.dataset import Dataset
 from .data.encoding import bits, one_hot
-from .data.fasta import promoters, read_fasta, windows
+from .data.fasta import read_fasta, windows
 from .data.languages import Language
+from .data.promoters import promoters
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
 from .derivation.derive import Derivation, MatrixDerivation, derive
 from .engine.check import check_gradients

@@ -134,10 +134,25 @@ def as_text(text: object, argument: str) -> str:
 
 
 def as_name(name: object, argument: str = "name") -> str | None:
-    """The str or None, as it is; `TypeError` for anything else."""
-    if name is None or isinstance(name, str):
+    """The str or None, as it is; an error for anything else, and for what no file can hold."""
+    if name is None:
+        return None
+    if isinstance(name, str):
+        if not name.isascii():
+            check_unicode(name, argument)
         return name
     raise ArgumentTypeError(f"{argument} must be a str or None, not {type(name).__name__}.")
+
+
+def check_unicode(text: str, argument: str) -> None:
+    """Refuse a str with half of a surrogate pair, as it comes from bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentValueError(
+            f"{argument} has half of a surrogate pair at position {error.start + 1}, which no file "
+            f"can hold: {text!r}."
+        ) from None
 
 
 def as_function(function: object, argument: str) -> Callable[..., Any]:

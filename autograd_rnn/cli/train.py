@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 import warnings
@@ -12,8 +11,6 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
-
-import typer
 
 from ..arguments import as_choice, many
 from ..backends.backend import backend_names
@@ -30,7 +27,17 @@ from ..training.fit import fit
 from ..training.optimisers import Adam
 from .app import app
 from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
-from .terminal import complain, make_table, percent, print_table, shorten, windowed
+from .terminal import (
+    Interrupted,
+    complain,
+    make_table,
+    percent,
+    print_json,
+    print_table,
+    say,
+    shorten,
+    windowed,
+)
 
 # More epochs than any training has: it never stops early, but the best weights are put back.
 NEVER: Final = 1_000_000
@@ -150,7 +157,7 @@ def train(
                 checkpoint=checkpoint,
             )
     except KeyboardInterrupt:
-        raise typer.Exit(complain(_interrupted(checkpoint), code=130)) from None
+        raise Interrupted(_interrupted(checkpoint)) from None
     if save is not None and checkpoint is not None:
         write_json(save, {**model.to_dict(), "reading": chosen.reading}, indent=2)
         checkpoint.unlink(missing_ok=True)
@@ -161,14 +168,14 @@ def train(
     if as_json:
         about = {"task": task, "cell": settings.cell, "states": settings.states, "seed": seed}
         about |= {"epochs": len(history), "seconds": seconds, "model": save and str(save)}
-        print(json.dumps({**about, "parts": [row._asdict() for row in rows]}, indent=2))
+        print_json({**about, "parts": [row._asdict() for row in rows]})
         return
     title = f"{chosen.about}: {settings.cell} of {settings.states}, {many(len(history), 'epoch')}"
     _print_measured(f"{title}, {seconds:.1f} s", rows, chosen)
     if resumed:
-        print(f"  Resumed from {checkpoint}, now deleted.")
+        say(f"  Resumed from {checkpoint}, now deleted.")
     if save is not None:
-        print(f"  Model: {save}; to use it: autograd-rnn predict {shlex.quote(str(save))} ...")
+        say(f"  Model: {save}; to use it: autograd-rnn predict {shlex.quote(str(save))} ...")
 
 
 def _network(settings: Settings, inputs: int, seed: int) -> Stack:
@@ -243,7 +250,7 @@ def predict(
             {**({"record": name} if name else {}), "sequence": text, **answer}
             for name, text, answer in zip(names, texts, answers, strict=True)
         ]
-        print(json.dumps({"model": str(model), "task": task.name, "sequences": rows}, indent=2))
+        print_json({"model": str(model), "task": task.name, "sequences": rows})
     elif fasta is None or task.within is not None:
         _print_answers(task, texts, answers)
     else:
