@@ -390,6 +390,7 @@ def correct_calls() -> dict[str, Call]:
         "counting_ones": call(counting_ones, 3),
         "derive (copies)": call(derive, loss, w, through=None, run=run),
         "derive (a set)": call(derive, loss, w, through=[run.pi[0]], run=run),
+        "derive (matrices)": call(derive, loss, rnn, through=None, run=run),
         "detect_anomaly": call(detect_anomaly),
         "dna_family": call(dna_family, "G", 2, "ACGT"),
         "dot": call(dot, [x, 1.0], [y, 2.0]),
@@ -440,9 +441,7 @@ def correct_calls() -> dict[str, Call]:
         ),
         "parity": call(parity),
         "promoters": call(promoters, "promoters.data"),
-        "read_fasta": call(
-            read_fasta, "two.fa", alphabet="ACGT", ambiguous=False, most_bases=1000
-        ),
+        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False, most_bases=1000),
         "separates": call(separates, [run.pi[0]], w, loss),
         "separating_set": call(separating_set, w, loss),
         "record": call(record, f, 2, 3),

@@ -37,7 +37,7 @@ from ..program.displays import (
 )
 from ..program.formulas import ANY, Formula, Writer, primed, slope_in_words
 from ..program.numpy_source import backward_source
-from ..program.structure import INPUT, OFFSET, STATE, Block, Structure
+from ..program.structure import INPUT, OFFSET, STATE, Block
 from .document import Section, Sentence
 from .expressions import Expression
 
@@ -147,7 +147,7 @@ class MatrixRule:
         return [
             Section("The network", network),
             Section("The forward pass", forward),
-            Section("The copies of the weights", self._copies()),
+            Section("The copies of the weights", list(self._copies())),
             Section("Backpropagation through time", back),
             Section("The numbers, from the last step to the first", tables),
             Section("What each step adds, and the gradient", added),
@@ -176,7 +176,7 @@ class MatrixRule:
             if op.arity != 1:
                 continue
             slope = slope_in_words(op, writer)
-            if op is writer.a:
+            if op is writer.a and op is not None:
                 told.append((applied(writer.called(op), pi), applied(op, pi)))
             if slope is not None:
                 told.append((primed(writer.called(op)) + enclosed(pi), slope))
@@ -186,14 +186,12 @@ class MatrixRule:
         weights = [[weight.data for weight in row] for row in layer.model.weights]
         parts: list[str | Expression] = []
         if writer.several:
-            parts = ["; of ", *_listed([writer.weights(ANY)])]
+            letter = writer.state_letter()
+            told_of = {OFFSET: "the first is", STATE: f"those of {letter} are", INPUT: "those of X"}
+            parts = ["; of ", Inline(writer.weights(ANY)), " "]
             for rows in dict.fromkeys([block.rows for block in layer.structure.blocks]):
-                words = {
-                    OFFSET: " the first is ",
-                    STATE: ", those of H are ",
-                    INPUT: ", those of X ",
-                }
-                parts += [words[rows], Inline(writer.block(Block(ANY, rows)))]
+                parts += [", " * (len(parts) > 3), f"{told_of[rows]} "]
+                parts.append(Inline(writer.block(Block(ANY, rows))))
         words = "and the weights, a row for each entry of "
         yield Sentence(words, Inline(writer.column()), *parts, ":")
         yield self._matrix(writer, layer, weights, writer.weights_alone())
@@ -226,10 +224,9 @@ class MatrixRule:
             [name, number(operand), *map(number, row)]
             for name, operand, row in zip(_rows_of(layer), operands, layer.terms[t], strict=True)
         ]
-        sources = _sources(layer.structure)
-        if sources is not None:
-            deltas = [number(x) for key in sources for x in layer.delta[key][t].tolist()]
-            rows.insert(0, ["δ", "", *deltas])
+        source = layer.structure.source_of(model.gates[0])
+        if source is not None:
+            rows.insert(0, ["δ", "", *map(number, layer.delta[source][t].tolist())])
         corner = derivative(_copy(writer, self.ks[t]))
         return Grid([corner, Formula("", ""), *_columns_of(layer)], rows, 2)
 
@@ -408,25 +405,12 @@ def _columns_of(layer: Layer) -> list[Formula]:
     return [Formula(label(gate + j), gate + j) for gate in gates for j in below]
 
 
-def _sources(structure: Structure) -> list[str] | None:
-    """The vectors whose δ each gate's columns are multiplied by; None where rows of it differ."""
-    found = []
-    for gate in structure.model.gates:
-        terms = [t for t in structure.terms if t.block is not None and t.block.gate == gate]
-        plain = all(not t.factors and t.coefficient == 1.0 for t in terms)
-        own = {t.target for t in terms if isinstance(t.target, str)}
-        if len({t.source for t in terms}) != 1 or not plain or own:
-            return None
-        found.append(terms[0].source)
-    return found
-
-
 def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
     """∂L/∂W⁽ᵏ⁾ = [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾] δ⁽ᵏ⁾ᵀ, by gates, and by blocks where these have other δ."""
     structure = writer.structure
-    sources = _sources(structure)
-    if sources is not None:
-        gate, source = structure.model.gates[0], sources[0]
+    sources = [structure.source_of(gate) for gate in structure.model.gates]
+    if all(sources):
+        gate, source = structure.model.gates[0], str(sources[0])
         if writer.several:
             gate, source = ANY, f"pi_{ANY}"
         delta = transposed(writer.delta(source))

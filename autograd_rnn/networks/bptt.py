@@ -54,13 +54,14 @@ class Layer:
     extra_terms: Array
     extra: Array
     direct_weights: Array
-    nodes: dict[str, list[list[Value]]]
+    nodes: dict[str, list[tuple[Value, ...]]]
     cuts: frozenset[int]
 
     @property
     def model(self) -> Model:
         """The layer itself, or the network where it has no others."""
-        return self.structure.model
+        model: Model = self.structure.model
+        return model
 
     def flat(self) -> list[float]:
         """The gradient in the order of the layer's `parameters()`."""
@@ -85,8 +86,9 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
     import numpy as np
 
     check_node(output, "output")
-    if getattr(run, "rnn", None) is not model:
-        if run is not None and not hasattr(run, "rnn"):
+    given: object = run
+    if getattr(given, "rnn", None) is not model:
+        if given is not None and not hasattr(given, "rnn"):
             raise ArgumentTypeError(
                 f"run must be the unrolled model, model.unroll(inputs), not {type(run).__name__}."
             )
@@ -117,8 +119,9 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
     with np.errstate(all="ignore"):  # NaN and infinities are IEEE's, as in the engine
         for place in reversed(range(len(models))):
             parts = [model._parts(step)[place] for step in run.steps]
-            given = (models[place], parts, starts[place], direct, known, above, run.cuts)
-            layer, above = _layer(*given)
+            layer, above = _layer(
+                models[place], parts, starts[place], direct, known, above, run.cuts
+            )
             found.insert(0, layer)
     flat = np.array([entry for layer in found for entry in layer.flat()])
     swept = np.array(gradients(output, parameters))
@@ -164,7 +167,7 @@ def _layer(
     slopes = {term: _factor(term, memory, blocks) for term in _slopes(structure)}
     delta = {key: directs[key] + aboves[key] for key in values}
     into_x = np.zeros_like(x)
-    terms = np.zeros((len(steps), *np.shape(model.weights)))
+    terms = np.zeros((len(steps), len(model.weights), len(model.weights[0])))
     extra_terms = np.zeros((len(steps), len(extra)))
     later = {letter: np.zeros(size) for letter in model.letters}
     for t in reversed(range(len(steps))):
@@ -185,7 +188,8 @@ def _layer(
                     place, matrix = blocks[term.block]
                     operand = np.ones(1)
                     if term.target is not None:
-                        z = structure.vectors.get(term.target, term.target)
+                        z: Any = term.target
+                        z = structure.vectors[z] if isinstance(z, str) else z
                         operand, target = memory[z][t], matrix @ part
                     if place is None:
                         extra_terms[t] += part
@@ -239,7 +243,7 @@ def _blocks(
 
 def _recorded(
     model: Model, steps: Sequence[Step], direct: Mapping[Value, float], known: Mapping[Value, float]
-) -> Iterator[tuple[str, tuple[Array, Array, Array, list[list[Value]]]]]:
+) -> Iterator[tuple[str, tuple[Array, Array, Array, list[tuple[Value, ...]]]]]:
     """For each vector of the steps: its numbers, its δ by the sweep over the graph, ∂⁺, itself."""
     import numpy as np
 
