@@ -16,7 +16,7 @@ from ..graph.walk import Node, Run, check_fresh, check_node, describe, topologic
 from ..networks.model import Model
 from .chain_rule import ChainRule, Term
 from .document import Section, as_html, as_latex, as_markdown, as_tex, as_text
-from .matrices import MatrixRule, StepTerm
+from .matrices import MatrixRule, StepTerm, by_recursion
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
 
@@ -178,7 +178,9 @@ def derive(
     with names_of(run):
         rule = ChainRule(output, parameter, members, by_copies, run)
         value = rule.general.value + 0.0
-        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), rule.sections())
+        sections = rule.sections()
+        sections[-2:-2] = by_recursion(output, parameter, run)
+        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), sections)
 
 
 def _by_matrices(output: Any, model: Model, through: Through, run: Any) -> MatrixDerivation:

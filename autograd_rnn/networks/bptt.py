@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..engine.reverse import gradients
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..graph.notation import label
 from ..graph.sweep import adjoints
 from ..graph.walk import check_fresh, check_node, depth_first, steps_of, topological
 from ..program.structure import INPUT, OFFSET, STATE, Block, Factor, Slope, Structure, operands_of
 from .model import Model, Unrolled
-from .vectors import Step
+from .vectors import Step, components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,9 +64,35 @@ class Layer:
         model: Model = self.structure.model
         return model
 
+    def operands(self) -> Array:
+        """What the weights multiply at each step: the rows [1; H; X], with a row per step."""
+        import numpy as np
+
+        one = np.ones((len(self.x), int(self.model.bias)))
+        return np.hstack([one, *[self.before[letter] for letter in self.model.letters[:1]], self.x])
+
+    def row_names(self) -> list[str]:
+        """The names of those: 1, H₁, H₂, X."""
+        parts = [(letter.upper(), self.model.states) for letter in self.model.letters[:1]]
+        return [
+            *["1"] * self.model.bias,
+            *[name for part in (*parts, ("X", self.model.inputs)) for name in _entries(*part)],
+        ]
+
+    def column_names(self) -> list[str]:
+        """The names of the columns of the weights: of one gate 1, 2, or of several i₁, i₂, f₁."""
+        size, gates = self.model.outputs, self.model.gates
+        if len(gates) > 1:
+            return [name for gate in gates for name in _entries(gate, size)]
+        return [str(place) for place in range(1, size + 1)] if size > 1 else [""]
+
     def flat(self) -> list[float]:
         """The gradient in the order of the layer's `parameters()`."""
         return [*self.gradient.reshape(-1).tolist(), *self.extra.tolist()]
+
+
+def _entries(letter: str, size: int) -> list[str]:
+    return [label(name) for name in components(letter, size, None)]
 
 
 def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ...]:

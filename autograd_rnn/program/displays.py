@@ -235,7 +235,7 @@ def bracketed(entries: Sequence[float]) -> Formula:
 
 def symbol(name: str) -> Formula:
     """A name as it is shown, Q₁; or a number."""
-    return Formula(name, latex_name(name) if name[0].isalpha() else name)
+    return Formula(name, latex_name(name) if name[:1].isalpha() else name)
 
 
 def first_that_fits(*grids: Grid) -> Grid:

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Sequence
 from operator import add, mul
 from typing import Any, Final, NamedTuple
 
-from ..graph.notation import LATEX, SUBSCRIPTS, TEXT, Style, Text, superscript, write
+from ..graph.notation import (
+    LATEX,
+    SUBSCRIPTS,
+    TEXT,
+    Style,
+    Text,
+    accent,
+    latex_name,
+    superscript,
+    write,
+)
 from ..graph.notation import write_number as in_digits
 from ..ops import table as ops
 from ..ops.op import ATOM, PRODUCT, SUM, Op
@@ -125,6 +135,14 @@ class Writer:
     def extra(self, later: int | None = None) -> Formula:
         """The parameters besides the weights."""
         return self._dressed("u", "u", "", later)
+
+    def copy(self, k: int, letter: str = "W") -> Formula:
+        """The copy of the weights in step k, or of the parameters besides them."""
+        copy = accent(letter, k)
+        if self.layer is None:
+            return Formula(copy, latex_name(copy))
+        above = f"{superscript(str(self.layer))}{superscript(f'({k})')}"
+        return Formula(f"{letter}{above}", f"{letter}^{{{self.layer}({k})}}")
 
     def target(self, target: str | Symbol) -> Formula:
         """What a block multiplies: a vector, a state of the step before or the inputs."""

@@ -272,6 +272,39 @@ def test_html_and_markdown_have_all_sections(kind: str) -> None:
     assert derivation._repr_markdown_() == derivation.markdown
 
 
+# --- one state ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "linear"])
+@pytest.mark.parametrize("of_state", [False, True])
+def test_from_five_steps_on_one_state_has_a_recursion(activation: str, of_state: bool) -> None:
+    rnn = RNN([[0.1], [0.5], [1.0]], activation)
+    run = rnn.unroll([[1], [0], [1], [1], [0], [1]])
+    loss = ((run.q if of_state else run.pi)[0] - 2) ** 2
+    for weight in rnn.parameters():
+        text = derive(loss, weight, run=run).text.split("By recursion")[1]
+        lines = text.split("The general formula")[0].rstrip().splitlines()[:-2]
+        last = lines[-1].split()
+        assert last[0] == "Σ"
+        found = float(last[1].replace("−", "-"))
+        assert found == pytest.approx(gradients(loss, [weight])[0], rel=1e-3)
+        rows = [line.split() for line in lines if line.strip()[:1].isdigit()]
+        assert [row[0] for row in rows] == ["6", "5", "4", "3", "2", "1"]
+        terms = sum([float(row[-1].replace("−", "-")) for row in rows])
+        assert terms == pytest.approx(found, rel=2e-3)
+    formula = "δ⁽ᵏ⁾ = w₂·a′(π⁽ᵏ⁾)·δ⁽ᵏ⁺¹⁾ + ∂⁺L/∂π⁽ᵏ⁾"
+    assert (formula in text) is (activation != "linear" and not of_state)
+
+
+def test_others_have_no_recursion() -> None:
+    short, wide = RNN.random(1, 1, seed=0), RNN.random(2, 1, seed=0)
+    for model, length in ((short, 4), (wide, 5), (LSTM.random(1, 1), 5), (Mixing.random(1, 1), 5)):
+        run = model.unroll([[1]] * length)
+        loss = run.q[0] ** 2
+        weight = next(w for w in model.parameters()[::-1] if copies(w, loss))
+        assert "By recursion" not in derive(loss, weight, run=run).text
+
+
 # --- what is refused ----------------------------------------------------------------------------
 
 
