@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..engine.reverse import gradients
@@ -142,6 +143,15 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
         held = len(one.initial)
         starts.append(run.state[taken : taken + held])
         taken += held
+    for below, layer in pairwise(range(len(models))):
+        for step in run.steps:
+            under, over = [model._parts(step)[place] for place in (below, layer)]
+            pairs = zip(models[below]._passed_on(under), over.x, strict=False)
+            if len(over.x) != models[below].outputs or any(a is not b for a, b in pairs):
+                raise ArgumentValueError(
+                    "model has layers side by side, and by matrices only layers one over another "
+                    "are written: derive(output, weight, run=run) works out one of its weights."
+                )
     above: Array | None = None
     with np.errstate(all="ignore"):  # NaN and infinities are IEEE's, as in the engine
         for place in reversed(range(len(models))):
@@ -232,6 +242,9 @@ def _layer(
         most = TOLERANCE * max(1e-300, np.abs(swept).max(), np.abs(delta[key]).max())
         if np.abs(delta[key] - swept).max() > most:
             raise structure.refusal("mixes the entries of a vector")
+    # A frozen weight is a constant: nothing is added to its gradient.
+    terms *= [[not weight.constant for weight in row] for row in model.weights]
+    extra_terms *= np.array([not weight.constant for weight in extra])
     own = np.array([[direct.get(weight, 0.0) for weight in row] for row in model.weights])
     more = np.array([direct.get(weight, 0.0) for weight in extra])
     a = {key: slopes[slope] for key, slope in structure.activations().items() if slope in slopes}

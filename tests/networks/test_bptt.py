@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_rnn import LSTM, RNN, Stack, Value, copies, gradients
+from autograd_rnn import LSTM, RNN, Bidirectional, Stack, Value, copies, freeze, gradients
 from autograd_rnn.graph.sweep import adjoints
 from autograd_rnn.networks.bptt import backpropagate
 
@@ -58,3 +58,22 @@ def test_a_stack_has_a_layer_for_each_and_what_comes_from_above() -> None:
     assert [*gru.flat(), *linear.flat()] == pytest.approx(gradients(loss, model.parameters()))
     # Truncated, nothing comes from the later step: what is above is all.
     assert gru.delta["h"] == pytest.approx(gru.above["h"])
+
+
+def test_nothing_is_added_to_a_frozen_weight() -> None:
+    rnn = RNN.random(2, 1, seed=1)
+    frozen = rnn.weights[1][0]
+    freeze(frozen)
+    run = rnn.unroll([[1], [2], [3]])
+    loss = (run.pi[1] - 1) ** 2
+    (layer,) = backpropagate(loss, rnn, run)
+    assert layer.flat() == pytest.approx(gradients(loss, rnn.parameters()))
+    assert not layer.terms[:, 1, 0].any()
+    assert layer.terms[:, 1, 1].any()
+
+
+def test_layers_side_by_side_are_refused() -> None:
+    both = Bidirectional.random("RNN", 2, 1)
+    run = both.unroll([[1], [2]])
+    with pytest.raises(ValueError, match="layers side by side"):
+        backpropagate(run.output[0], both, run)
