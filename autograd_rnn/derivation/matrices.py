@@ -10,6 +10,7 @@ from ..arguments import as_text, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import LATEX, Style, Text, accent, label, number, superscript, write_number
+from ..graph.walk import Node
 from ..networks.bptt import Layer, backpropagate
 from ..networks.model import Model, Unrolled
 from ..program.displays import (
@@ -388,7 +389,7 @@ def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
 # --- one state ------------------------------------------------------------------------------------
 
 
-def by_recursion(output: Value, parameter: Value, run: Any) -> list[Section]:
+def by_recursion(output: Any, parameter: Node, run: Any) -> list[Section]:
     """The derivative in a long network of one state by the recursion of δ; nothing for others."""
     model = getattr(run, "rnn", None)
     if not isinstance(model, Model) or len(run.steps) < FEW or model.states != 1:

@@ -143,9 +143,9 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
         held = len(one.initial)
         starts.append(run.state[taken : taken + held])
         taken += held
-    for below, layer in pairwise(range(len(models))):
+    for below, higher in pairwise(range(len(models))):
         for step in run.steps:
-            under, over = [model._parts(step)[place] for place in (below, layer)]
+            under, over = [model._parts(step)[place] for place in (below, higher)]
             pairs = zip(models[below]._passed_on(under), over.x, strict=False)
             if len(over.x) != models[below].outputs or any(a is not b for a, b in pairs):
                 raise ArgumentValueError(
