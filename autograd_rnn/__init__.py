@@ -10,9 +10,9 @@ from .data.languages import Language
 from .data.promoters import promoters
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
 from .data.text import Text
-from .derivation.derive import Derivation, derive
+from .derivation.derive import Derivation, MatrixDerivation, derive
 from .engine.check import check_gradients
-from .engine.contexts import detect_anomaly, no_grad
+from .engine.contexts import Steps, detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
 from .engine.reverse import (
     freeze,
@@ -123,6 +123,7 @@ __all__ = [
     "Language",
     "Linear",
     "Loss",
+    "MatrixDerivation",
     "Model",
     "Optimiser",
     "Page",
@@ -132,6 +133,7 @@ __all__ = [
     "Stack",
     "StaleGraphError",
     "StepDecay",
+    "Steps",
     "Text",
     "TrainingError",
     "Unrolled",

@@ -50,6 +50,7 @@ from autograd_rnn import (
     Program,
     Stack,
     StepDecay,
+    Steps,
     Text,
     Unrolled,
     Value,
@@ -266,6 +267,7 @@ def instances() -> dict[str, object]:
         "Loss": Loss("mine", squared_error, ignore=-1),
         "Dataset": Dataset([[1], [0], [1, 0]], [1, 0, 1], symbols=["1", "0", "10"]),
         "Language": tomita(4),
+        "Steps": Steps(),
         "Text": Text("banana"),
     }
 
@@ -379,6 +381,8 @@ def correct_calls() -> dict[str, Call]:
         ),
         "Adam.step": call(made["Adam"].step, [x], [0.5]),
         "Adam.updated": call(made["Adam"].updated, np.array([2.0]), np.array([0.5])),
+        "Steps": call(Steps),
+        "Steps.step": call(Steps().step, 1),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps, run.cuts),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
@@ -423,6 +427,7 @@ def correct_calls() -> dict[str, Call]:
         "counting_ones": call(counting_ones, 3),
         "derive (copies)": call(derive, loss, w, through=None, run=run),
         "derive (a set)": call(derive, loss, w, through=[run.pi[0]], run=run),
+        "derive (matrices)": call(derive, loss, rnn, through=None, run=run),
         "detect_anomaly": call(detect_anomaly),
         "dna_family": call(dna_family, "G", 2, "ACGT"),
         "dot": call(dot, [x, 1.0], [y, 2.0]),

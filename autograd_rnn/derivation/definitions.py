@@ -9,7 +9,7 @@ from typing import Final
 from ..errors import GraphTooLarge
 from ..graph.copies import Copy
 from ..graph.notation import LATEX, TEXT, label
-from ..graph.quantities import count_uses, is_inside, name_of
+from ..graph.quantities import called, count_uses, is_inside, name_of
 from ..graph.separating import Edge, Key
 from ..graph.walk import Node, Run, operation, steps_of, topological
 from ..ops.op import Op
@@ -45,7 +45,8 @@ class Definitions:
         self.given = () if run is None else run.given
         steps = () if run is None else run.steps
         self.states = {q for step in steps for q in step.q if q not in step.pi and q.parents}
-        taken = {label(node.name) for node in self.order if node.name is not None}
+        names = [called(node) for node in self.order]
+        taken = {label(name) for name in names if name is not None}
         self.letter = self._letter(taken)
         self.symbols: dict[Key, Symbol] = {}
         self.known: dict[Node, dict[Key, Expression]] = {}
@@ -54,7 +55,7 @@ class Definitions:
         is_loss = "L" not in taken and (run is None or output not in steps_of(run))
         uses = count_uses(self.order)
         for place, node in enumerate(self.order, 1):
-            if not node.parents and node.constant and node.name is None:
+            if not node.parents and node.constant and called(node) is None:
                 self.forms[node] = Number(node.data)
                 continue
             name = name_of(node, place)
@@ -65,7 +66,7 @@ class Definitions:
                 self.forms[node] = self.symbols[node] = symbol
                 continue
             written = Applied(self.op(node), [self.at(node, i) for i in range(len(node.parents))])
-            if node not in keep and is_inside(node.name, uses[node], written.write(TEXT).text):
+            if node not in keep and is_inside(called(node), uses[node], written.write(TEXT).text):
                 self.forms[node] = written
             else:
                 self.symbols[node] = self.forms[node] = symbol

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import tostring
 
 from ..errors import DerivationError
 from ..graph.notation import ACCENTS, LATEX, TEXT, Style
+from ..program.displays import Display
 from .expressions import Expression, Number
 
 TOLERANCE: Final = 1e-9
@@ -79,7 +80,7 @@ class Row(tuple[Equation, ...]):
     """Short equations on one line."""
 
 
-Part: TypeAlias = Sentence | Equation | Row
+Part: TypeAlias = Sentence | Equation | Row | Display
 
 
 class Section(NamedTuple):
@@ -110,6 +111,8 @@ def as_text(sections: Sequence[Section]) -> str:
             if isinstance(part, Sentence):
                 words = part.write(str, lambda formula: formula.write(TEXT).text)
                 lines += _wrapped(words.split(" "), INDENT, " ")
+            elif isinstance(part, Display):
+                lines += [(2 * INDENT + line).rstrip() for line in part.lines()]
             elif isinstance(part, Row):
                 lines += _wrapped([_in_line(one) for one in part], 2 * INDENT, ",  ")
             else:
@@ -195,7 +198,9 @@ def _pieces(section: Section) -> Iterator[Sentence | str]:
             yield "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n"
 
 
-def _aligned(part: Equation | Row) -> str:
+def _aligned(part: Equation | Row | Display) -> str:
+    if isinstance(part, Display):
+        return part.latex()
     if isinstance(part, Row):
         lines = [_latex_line(one, at="") for one in part]
         most = ceil(len(lines) / ceil(len(lines) / IN_A_ROW))
@@ -274,6 +279,8 @@ STYLE: Final = (
     "table{border-collapse:collapse;display:block;overflow-x:auto}"
     "td{padding:.3rem .3rem;white-space:nowrap}td:first-child{text-align:right}"
     "math{font-size:1.15em}"
+    ".numbers{margin:.8rem 0}.numbers td,.numbers th{text-align:right;padding:.1rem .6rem}"
+    ".numbers th{border-bottom:1px solid}"
 )
 
 
@@ -287,6 +294,8 @@ def as_html(title: str, sections: Sequence[Section]) -> str:
             for part in parts:
                 if isinstance(part, Equation):
                     rows += _html_rows(part)
+                elif isinstance(part, Display):
+                    body.append(part.html(lambda latex: _mathml(latex, large=True)))
                 else:
                     body.append(f"<p>{_html_line(part)}</p>")
             if rows:

@@ -114,6 +114,26 @@ def accent(name: str, place: int, accents: bool = True) -> str:
     return f"{shown}{superscript(f'({place})')}"
 
 
+def has_accent(name: str) -> bool:
+    """Whether the name has the accent or the number of a step or copy.
+
+    >>> has_accent("ẅ₁"), has_accent("w₁⁽⁵⁾"), has_accent("w_1")
+    (True, True, False)
+    """
+    shown = unicodedata.normalize("NFD", label(name))
+    return ACCENTED.fullmatch(shown) is not None or shown.endswith("⁾")
+
+
+def without_digits(name: str) -> tuple[str, int]:
+    """The name without its trailing digits, and their number; 0 if there are none.
+
+    >>> without_digits("w_12"), without_digits("loss")
+    (('w', 12), ('loss', 0))
+    """
+    match = TRAILING_DIGITS.search(name)
+    return (name, 0) if match is None else (name[: match.start()], int(match[1]))
+
+
 def latex_name(name: str) -> str:
     r"""The name in LaTeX, with its accent, subscript and number of the step.
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from ..arguments import as_choice, as_integer, as_name
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import written_with
+from ..graph.quantities import names_of
 from ..graph.walk import Node, check_node, check_run, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
@@ -132,7 +133,8 @@ def draw(
 
     With `focus`, a weight or several, their copies are drawn apart, one per use, as the set that
     separates them from the output, and what does not depend on them is folded into constants
-    (panels 10-12).  With `run`, the unrolled network, each step has a panel.  Gradients are
+    (panels 10-12).  With `run`, the unrolled network or the `Steps` of a loop, each step has a
+    panel.  Gradients are
     ∂output/∂node, shown as `–` as long as no `backward` has reached the output.  All is as the
     graph was computed; a leaf that was assigned since shows `3 → 2.4`, or `? → 2.4` where nothing
     tells what it was, and so does one that may have been assigned.
@@ -163,7 +165,7 @@ def draw(
     given = {"focus": weights, "edges": edges == "local", "precision": precision}
     request = Request(output, weights, run, edges, colours, title, max_nodes)
     kind = _kind(detail, request, {name for name, value in given.items() if value})
-    with written_with(precision, subscripts, accents):
+    with written_with(precision, subscripts, accents), names_of(run):
         drawing = kind.draw(request)
         if drawing.view is None and len(topological(output)) <= MOST_NODES:
             # Every number goes inside, where that can be followed on a page.

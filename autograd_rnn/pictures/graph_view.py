@@ -22,7 +22,7 @@ from ..graph.notation import (
     write,
     write_number,
 )
-from ..graph.quantities import is_inside, write_inside
+from ..graph.quantities import called, is_inside, write_inside
 from ..graph.sweep import adjoints
 from ..graph.walk import Node, Run, downstream, operation, steps_of, topological
 from .html_labels import Box
@@ -70,7 +70,7 @@ class Arrow(NamedTuple):
 
 def absorbed(node: Node) -> bool:
     """Whether the node is a plain number, as the 2 of `x ** 2`, and so part of its consumer."""
-    return node.constant and node.name is None
+    return node.constant and called(node) is None
 
 
 def badge(node: Node) -> str:
@@ -244,8 +244,9 @@ class GraphView(Reading):
                 role = "state" if parent in self.states else "flow"
                 self._join(tail, id, role, note=None if parent.constant else note)
         written = write(node.op, *operands).text
-        if node.name is not None:
-            name = label(node.name)
+        given = called(node)
+        if given is not None:
+            name = label(given)
         else:
             name = "L" if node is self.output and self.is_loss else self.short(node, written)
         symbol = node.op.symbol if name == written else badge(node)
@@ -326,7 +327,7 @@ class GraphView(Reading):
         if local or told:
             return "; ".join(filter(None, (told, local)))
         count = len(self.steps)
-        last = [n for n in self.order if n.name is not None and self.step_of.get(n) == count]
+        last = [n for n in self.order if called(n) is not None and self.step_of.get(n) == count]
         if count > 1 and self.states.isdisjoint(last):
             last = [q for q in self.steps[-2].q if q in self.step_of and q in self.texts] + last
         if self.output not in last and self.output.parents:
@@ -334,7 +335,7 @@ class GraphView(Reading):
         lines = []
         for node in last:
             written = write(node.op, *map(self.texts.__getitem__, node.parents)).text
-            name = self.output_name() if node is self.output else label(node.name)
+            name = self.output_name() if node is self.output else label(called(node) or "")
             if name != written:
                 lines.append(f"{name} = {written}")
         subtitle = "     ".join(lines)
@@ -345,7 +346,8 @@ class GraphView(Reading):
         """The words of the panel of each step that is there."""
         drawn = {box.step for box in self.boxes.values()}
         return {
-            step.k: f"step {step.k}   {accent('x', step.k)} = {vector([x.data for x in step.x])}"
+            step.k: f"step {step.k}"
+            + (f"   {accent('x', step.k)} = {vector([x.data for x in step.x])}" if step.x else "")
             for step in self.steps
             if step.k in drawn
         }

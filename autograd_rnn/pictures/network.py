@@ -216,8 +216,9 @@ def draw_network(run: Unrolled, *, theme: str = "light", title: str | None = Non
         )
     if not has_neurons(run):
         raise ArgumentValueError(
-            "run has more to a state than one neuron (gates, or layers over layers), and only an "
-            "RNN is drawn by its neurons: choose draw(..., detail='step') or detail='scalar'."
+            "run has more to a state than one neuron (gates, or layers over layers), or is a loop "
+            "of one's own, and only an RNN is drawn by its neurons: choose "
+            "draw(..., detail='step') or detail='scalar'."
         )
     columns, right = _Columns(run, theme), RADIUS
     columns.start()

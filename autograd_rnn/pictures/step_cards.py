@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy
 from ..graph.notation import Text, accent, is_not_finite, label, number, term, vector, write
-from ..graph.quantities import write_names
+from ..graph.quantities import called, write_names
 from ..graph.walk import downstream
 from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, cornered, points
@@ -239,8 +239,8 @@ class Story(Reading):
 
     def _text(self, node: Any) -> str:
         if node not in self.texts:  # a state that the output does not depend on
-            return label(node.name or number(node.data))
-        if node is self.output or node.name is not None or not node.parents:
+            return label(called(node) or number(node.data))
+        if node is self.output or called(node) is not None or not node.parents:
             return self.texts[node].text
         return self.short(node, write(node.op, *map(self.texts.__getitem__, node.parents)).text)
 
@@ -248,7 +248,7 @@ class Story(Reading):
 def _addends(node: Any) -> list[Any]:
     """The terms of the sum that a node is, from the left."""
     addends: list[Any] = []
-    while node.op is not None and node.op.operator is add and (node.name is None or not addends):
+    while node.op is not None and node.op.operator is add and (called(node) is None or not addends):
         node, last = node.parents
         addends.insert(0, last)
     return [node, *addends]
