@@ -17,6 +17,7 @@ from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
 from .paper import Paper, as_paper
 from .theme import Theme, as_theme
 from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
+from .unrolled.cards import MOST_WEIGHTS as MOST_ON_CARDS
 from .unrolled.cards import draw_cards
 from .unrolled.matrix import draw_matrices
 from .unrolled.neurons import layers_of
@@ -111,13 +112,17 @@ def _draw_cards(request: Request) -> Drawing:
     return draw_cards(output, run, ledgers, request.theme, request.title, request.room)
 
 
+def _cards_suit(request: Request) -> bool:
+    return len(request.weights) <= MOST_ON_CARDS
+
+
 # From the most detail to the least: "auto" takes the first that suits.
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind("scalar", _draw_scalars, ("focus", "edges", "precision"), False, _scalars_suit),
         Kind("neuron", _draw_neurons, ("focus", "precision"), True, _neurons_suit),
-        Kind("step", _draw_cards, ("focus", "precision"), True, lambda request: True),
+        Kind("step", _draw_cards, ("focus", "precision"), True, _cards_suit),
     )
 }
 

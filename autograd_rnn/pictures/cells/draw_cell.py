@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...arguments import as_name
 from ...errors import ArgumentTypeError, ArgumentValueError
@@ -55,7 +55,8 @@ def draw_cell(
                 f"one product."
             )
         return paper.fit(draw_gates(rnn, as_theme(theme), as_name(title, "title")))
-    canvas, what = Wiring(rnn, theme), "One step of an RNN"
+    neurons: Any = rnn
+    canvas, what = Wiring(neurons, theme), "One step of an RNN"
     if (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False):
         return paper.fit(canvas.finish(title, what, *_draw_operations(canvas)))
     _draw_arrows(canvas)

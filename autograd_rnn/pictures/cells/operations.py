@@ -42,7 +42,7 @@ class Operations:
         self.after = {letter: self.step.vectors[letter][0] for letter in model.letters}
         self.named = {
             values[0]: "π" if letter == "pi" else letter
-            for letter, values in reversed(self.step.vectors.items())
+            for letter, values in reversed(list(self.step.vectors.items()))
             if len(values) == size
         }
         self.gate_of = {
