@@ -178,12 +178,13 @@ def check_alphabet(alphabet: object) -> None:
         )
 
 
-def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
+def check_symbols(sequence: str, alphabet: str, argument: str) -> None:
     """Refuse a sequence with other symbols than the alphabet's, naming the first and its place."""
-    for position, symbol in enumerate(as_text(sequence, argument), 1):
-        if symbol not in alphabet:
+    others = set(as_text(sequence, argument)) - set(alphabet)
+    for position, symbol in enumerate(sequence if others else "", 1):
+        if symbol in others:
             raise SymbolError(
-                f"{argument}: {symbol!r} at position {position} is not one of {alphabet!r}."
+                f"{argument}: {symbol!r} at position {position} is not one of {shown(alphabet)}."
             )
 
 
