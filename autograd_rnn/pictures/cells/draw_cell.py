@@ -51,8 +51,8 @@ def draw_cell(
             )
         if not rnn.letters:
             raise ArgumentValueError(
-                f"rnn has no state from step to step, and so no cell: a {type(rnn).__name__} is "
-                f"one product."
+                "rnn keeps no state of its own from step to step, and so has no cell: draw that of "
+                "a layer with one, such as an LSTM."
             )
         return paper.fit(draw_gates(rnn, as_theme(theme), as_name(title, "title")))
     neurons: Any = rnn
