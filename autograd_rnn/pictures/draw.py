@@ -91,8 +91,19 @@ def _scalars_suit(request: Request) -> bool:
 
 
 def _draw_neurons(request: Request) -> Drawing:
-    view = request
-    return draw_neurons(view.output, view.run, view.weights, view.theme, view.title, view.room)
+    steps = request.run.steps
+    neurons = sum(map(len, layers_of(steps[0]))) if steps else 0
+    count = neurons * sum(map(len, shorten(steps)[::2]))
+    if count > request.max_nodes:
+        raise GraphTooLarge(
+            f"the picture would have a box for each of {count} neurons, more than "
+            f"{request.max_nodes}: choose detail='step', or raise max_nodes=."
+        )
+    return draw_neurons(
+        *(request.output, request.run, request.weights, request.theme),
+        title=request.title,
+        room=request.room,
+    )
 
 
 def _neurons_suit(request: Request) -> bool:
