@@ -213,9 +213,10 @@ class Forward(ABC):
 
     def reads_inputs(self, part: Part) -> bool:
         """Whether the rest of a vector is the whole input, and no symbols."""
-        (piece, *others) = part.vector or [None]
-        plain = not self.phases.traced.symbols and piece is not None and not others
-        return plain and piece.block == INPUTS and piece.rows is None
+        pieces = part.vector
+        if self.phases.traced.symbols or len(pieces) != 1:
+            return False
+        return pieces[0].block == INPUTS and pieces[0].rows is None
 
     def outer(self, product: Product) -> list[str]:
         """The matrix of a product, and the part of its rows that comes from no state."""
