@@ -14,6 +14,7 @@ from ..graph.separating import Member, escape, key_of, separating_set
 from ..graph.walk import Node, Run, check_fresh, describe, topological
 from .chain_rule import ChainRule, Term
 from .document import Section, as_html, as_latex, as_markdown, as_tex, as_text
+from .naming import one_system
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
 
@@ -108,11 +109,13 @@ def derive(
         )
     check_fresh(order)
     _check_finite(order)
-    members = _members(output, parameter, through, uses)
-    by_copies = {key_of(member) for member in members} == {key_of(use) for use in uses}
-    rule = ChainRule(output, parameter, members, by_copies, run)
-    value = rule.general.value + 0.0
-    return Derivation(rule.asked.text.text, value, tuple(rule.terms()), rule.sections())
+    with one_system(order, len(uses)):
+        uses = copies(parameter, output, run)
+        members = _members(output, parameter, through, uses)
+        by_copies = {key_of(member) for member in members} == {key_of(use) for use in uses}
+        rule = ChainRule(output, parameter, members, by_copies, run)
+        value = rule.general.value + 0.0
+        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), rule.sections())
 
 
 def _members(output: Node, parameter: Node, through: Through, uses: Sequence[Copy]) -> list[Member]:

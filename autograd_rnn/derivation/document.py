@@ -12,7 +12,7 @@ from xml.etree.ElementTree import tostring
 
 from ..errors import DerivationError
 from ..graph.notation import ACCENTS, LATEX, TEXT, Style
-from .expressions import Expression, Number
+from .expressions import Expression, Symbol
 
 TOLERANCE: Final = 1e-9
 WIDTH: Final = 78
@@ -21,6 +21,7 @@ IN_A_ROW: Final = 6
 INDENT: Final = "  "
 
 WORDS: Final = re.compile(r"\\(text|mathrm|operatorname)\{((?:\\.|[^{}\\])*)\}")
+RELATIONS: Final = {"=": "=", "≈": r"\approx", ">": ">", "<": "<", "≥": r"\ge", "≤": r"\le"}
 TAGS: Final = {"text": "mtext", "mathrm": "mi", "operatorname": "mo"}
 
 
@@ -36,8 +37,7 @@ class Side(NamedTuple):
 
     def relation(self, style: Style) -> str:
         """The sign before the side: ≈ if its numbers are rounded in print, or else =."""
-        numeric = self.numbers or isinstance(self.expression, Number)
-        return style.about if numeric and not self.expression.exact() else "="
+        return "=" if self.expression.exact(self.numbers) else style.about
 
 
 class Equation(NamedTuple):
@@ -51,16 +51,28 @@ class Equation(NamedTuple):
         sides = [f"{side.relation(style)} {side.write(style)}" for side in self.sides]
         return self.left.write(style).text, sides
 
+    @property
+    def expressions(self) -> Iterator[Expression]:
+        """Both sides, and all further ones."""
+        yield self.left
+        yield from [side.expression for side in self.sides]
+
     def check(self) -> None:
-        """Evaluate all sides; `DerivationError` where two do not agree."""
+        """`DerivationError` unless the sides are equal here, and in symbols for all numbers."""
+        left = self.left
         sizes = [side.expression.magnitude() for side in self.sides]
-        most = TOLERANCE * max(abs(self.left.value), *sizes, 0.0)
+        most = TOLERANCE * max(abs(left.value), *sizes, 0.0)
         for side in self.sides:
-            if not abs(side.expression.value - self.left.value) <= most:
+            value = side.expression.value
+            if not abs(value - left.value) <= most:
                 raise DerivationError(
-                    f"{self.left.write(TEXT).text} is {self.left.value!r}, but "
-                    f"{side.write(TEXT)} comes to {side.expression.value!r}: the numbers are too "
-                    f"small or too large for floats."
+                    f"{left.write(TEXT).text} is {left.value!r}, but {side.write(TEXT)} comes to "
+                    f"{value!r}: the numbers are too small or too large for floats."
+                )
+            if not side.numbers and side.expression.residue != left.residue:
+                raise DerivationError(
+                    f"{left.write(TEXT).text} = {side.write(TEXT)} holds at this point, but not "
+                    f"for all numbers."
                 )
 
 
@@ -75,8 +87,8 @@ class Sentence(tuple[str | Expression, ...]):
         return "".join([words(p) if isinstance(p, str) else formula(p) for p in self])
 
 
-class Row(tuple[Equation, ...]):
-    """Short equations on one line."""
+class Row(tuple[Equation | Sentence, ...]):
+    """Short equations on one line, and sentences that are as short."""
 
 
 Part: TypeAlias = Sentence | Equation | Row
@@ -95,7 +107,31 @@ class Section(NamedTuple):
             if isinstance(part, Equation):
                 yield part
             elif isinstance(part, Row):
-                yield from part
+                yield from [one for one in part if isinstance(one, Equation)]
+
+    @property
+    def symbols(self) -> Iterator[Symbol]:
+        """All symbols in equations and sentences, in order."""
+        for part in self.body:
+            for one in part if isinstance(part, Row) else [part]:
+                whole = one.expressions if isinstance(one, Equation) else one
+                for expression in whole:
+                    if not isinstance(expression, str):
+                        yield from [s for s in expression.inside() if isinstance(s, Symbol)]
+
+
+def check(sections: Sequence[Section]) -> None:
+    """`DerivationError` unless all equations hold, and each written symbol stands for one thing."""
+    meanings: dict[str, Symbol] = {}
+    for section in sections:
+        for equation in section.equations:
+            equation.check()
+        for symbol in section.symbols:
+            first = meanings.setdefault(symbol.key, symbol)
+            if first.residue != symbol.residue:
+                raise DerivationError(
+                    f"{symbol.key} would stand for {first.value!r} and for {symbol.value!r}."
+                )
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -108,8 +144,7 @@ def as_text(sections: Sequence[Section]) -> str:
         lines += ["", f"{place}. {section.title}", ""]
         for part in section.body:
             if isinstance(part, Sentence):
-                words = part.write(str, lambda formula: formula.write(TEXT).text)
-                lines += _wrapped(words.split(" "), INDENT, " ")
+                lines += _wrapped(_in_line(part).split(" "), INDENT, " ")
             elif isinstance(part, Row):
                 lines += _wrapped([_in_line(one) for one in part], 2 * INDENT, ",  ")
             else:
@@ -117,7 +152,9 @@ def as_text(sections: Sequence[Section]) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
-def _in_line(equation: Equation) -> str:
+def _in_line(equation: Equation | Sentence) -> str:
+    if isinstance(equation, Sentence):
+        return equation.write(str, lambda formula: formula.write(TEXT).text)
     left, sides = equation.write(TEXT)
     return " ".join([left, *sides])
 
@@ -204,11 +241,19 @@ def _aligned(part: Equation | Row) -> str:
     return _latex_line(part)
 
 
-def _latex_line(equation: Equation, at: str = "&") -> str:
+def _latex_line(equation: Equation | Sentence, at: str = "&") -> str:
     """All sides on one line if they are short, or else a line for each; `at` marks the signs."""
+    if isinstance(equation, Sentence):
+        return equation.write(_in_text, lambda formula: formula.write(LATEX).text)
     left, sides = equation.write(LATEX)
     between = " " if _is_short(equation) else " \\\\\n&"
     return f"{left} {at}{between.join(sides)}" if sides else left
+
+
+def _in_text(words: str) -> str:
+    """Words in a formula, and relations as they are."""
+    relation = RELATIONS.get(words.strip())
+    return rf"\text{{{words}}}" if relation is None else f" {relation} "
 
 
 def _is_short(equation: Equation) -> bool:
@@ -260,7 +305,8 @@ def as_tex(sections: Sequence[Section]) -> str:
 
 
 def _tex_words(sentence: Sentence) -> str:
-    plain = str.maketrans({"{": r"\{", "}": r"\}", "∂": r"$\partial$", "|": r"$|$"})
+    signs = {sign: f"${command}$" for sign, command in RELATIONS.items()}
+    plain = str.maketrans({"{": r"\{", "}": r"\}", "∂": r"$\partial$", "|": r"$|$", **signs})
     return sentence.write(lambda words: words.translate(plain), _in_dollars)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -20,12 +20,13 @@ SUPERSCRIPTS: Final = str.maketrans("0123456789−+-()nxyk", "⁰¹²³⁴⁵⁶
 TRAILING_DIGITS: Final = re.compile(r"(?<=[^\W\d_])_?([0-9]+)\Z")
 SUBSCRIPTED: Final = re.compile(r"(.)([₀-₉]*)")
 ACCENTED: Final = re.compile(rf"(.)([{''.join(ACCENTS)}])([₀-₉]*)")
+NUMBERED: Final = re.compile("⁽[⁰¹²³⁴-⁹]+⁾")
 NOT_FINITE: Final = ("nan", "∞", "−∞")
 
 # A letter with an accent or a subscript, or a word; then the number of a step.
 LATEX_NAME: Final = re.compile(
     rf"(?:(?P<letter>\w)(?:_(?P<below>[A-Za-z0-9]+)|(?P<accent>[{''.join(ACCENTS)}])?)"
-    r"|(?P<word>[A-Za-z]{2,}))(?P<digits>(?(below)|[₀-₉]*))(?:⁽(?P<step>[⁰¹²³⁴-⁹]+)⁾)?"
+    r"|(?P<word>[A-Za-z]{2,}))(?P<digits>[₀-₉]*)(?:⁽(?P<step>[⁰¹²³⁴-⁹]+)⁾)?"
 )
 DIGITS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", "01234567890123456789")
 ACCENT_COMMANDS: Final = (r"\dot", r"\ddot", r"\dddot", r"\ddddot")
@@ -114,6 +115,29 @@ def accent(name: str, place: int, accents: bool = True) -> str:
     return f"{shown}{superscript(f'({place})')}"
 
 
+def is_accented(name: str) -> bool:
+    """Whether a name has the accent or the number of a step.
+
+    >>> is_accented("q̇₁"), is_accented("q⁽⁵⁾"), is_accented("q_1")
+    (True, True, False)
+    """
+    marked = ACCENTED.fullmatch(unicodedata.normalize("NFD", name))
+    return marked is not None or NUMBERED.search(name) is not None
+
+
+def accents_suffice(names: Iterable[str]) -> bool:
+    """Whether dots can number all steps in one text: no name has the number of a fifth, or is i̇.
+
+    >>> accents_suffice(["q̇", "q̈"]), accents_suffice(["q̇", "q⁽⁵⁾"]), accents_suffice(["i̇"])
+    (True, False, False)
+    """
+    for name in names:
+        marked = ACCENTED.fullmatch(unicodedata.normalize("NFD", name))
+        if NUMBERED.search(name) or (marked is not None and marked[1] in "ij"):
+            return False
+    return True
+
+
 def latex_name(name: str) -> str:
     r"""The name in LaTeX, with its accent, subscript and number of the step.
 
@@ -127,9 +151,10 @@ def latex_name(name: str) -> str:
         return rf"\text{{{' '.join(escaped.split())}}}"
     if match["accent"]:
         base = f"{ACCENT_COMMANDS[ACCENTS.index(match['accent'])]}{{{base}}}"
-    below, step = match["below"] or match["digits"].translate(DIGITS), match["step"]
+    below, digits, step = match["below"] or "", match["digits"].translate(DIGITS), match["step"]
     if len(below) > 1 and not below.isdigit():
         below = rf"\mathrm{{{below}}}"
+    below += f",{digits}" if below and digits else digits
     above = f"^{{({step.translate(DIGITS)})}}" if step else ""
     return base + (f"_{{{below}}}" if below else "") + above
 
