@@ -7,13 +7,15 @@ from typing import Final, NamedTuple
 
 from ..graph.copies import Copy
 from ..graph.identities import NO_SLOPE, Slope, residue
+from ..graph.notation import listed
 from ..graph.separating import Key, key_of, restricted_adjoints
-from ..graph.walk import Node, Run, topological
+from ..graph.walk import Node, Run
+from ..ops import table as ops
 from .backprop import Backward, at_the_point, distinct, in_general, in_numbers, line
 from .definitions import Definitions
 from .document import Equation, Part, Row, Section, Sentence, Side, check
 from .expressions import Applied, Expression, Number, Product, Sum, Symbol, product, total
-from .naming import fraction, one_system
+from .naming import fraction, matrices, one_system
 
 NESTED: Final = (
     "Members lie behind each other, so each path is counted at the last one that it meets: "
@@ -21,10 +23,24 @@ NESTED: Final = (
 )
 
 
+HELD: Final = (
+    "The number sg(...) is that of what is inside, but it counts as a constant: no derivative "
+    "passes through it."
+)
 DIRECT: Final = (
     " is the direct derivative: it counts the places where the quantity itself stands in the "
     "definition, with all others in it held fixed, while ∂ counts all paths."
 )
+
+
+HINTS: Final = {
+    "The forward pass": "Compute the quantities one after the other, each from those before it.",
+    "The separating set": "At how many places does the weight stand? What is at each of them?",
+    "The chain rule": "Sum over the members of the set: the derivative by each, times its own.",
+    "The remaining derivatives": "Begin at the last step, and reuse what the later ones gave.",
+    "The general formula": "Put the derivatives into the chain rule, without any numbers.",
+    "The numbers": "Put the numbers of the forward pass into the formula.",
+}
 
 
 class Term(NamedTuple):
@@ -164,7 +180,7 @@ class ChainRule:
         ]
         self._tell_slopes(sections)
         check(sections)
-        return sections
+        return [section._replace(hint=HINTS.get(section.title, "")) for section in sections]
 
     def terms(self) -> Iterator[Term]:
         """What each member adds."""
@@ -257,7 +273,8 @@ class ChainRule:
         for key in reversed(self.members):
             body.append(back.equation(key))
             if key not in back.users:
-                body.append(Sentence("No derivative reaches ", self.definitions.symbols[key], "."))
+                member = self.definitions.symbols[key]
+                body.append(Sentence("since no path without sg leads from ", member, "."))
         for words, source, equations in (
             ("where, backpropagating from ", gate, map(back.equation, back.waypoints)),
             ("and, from ", self.loss, map(self.front.equation, self.front.waypoints)),
@@ -330,7 +347,7 @@ def _worked_out(general: Expression) -> list[Side]:
 
 def problem(output: Node, parameter: Node, run: Run | None) -> Section:
     """The problem without its answer: the equations, and the numbers of the leaves."""
-    with one_system(topological(output), 0):
+    with one_system(output, parameter, 0, run):
         definitions = Definitions(output, {}, {output, parameter}, run)
         slope = definitions.adjoints(output).get(parameter, NO_SLOPE)
         asked = fraction(definitions.symbols[output], definitions.symbols[parameter], slope)
@@ -360,4 +377,10 @@ def _problem(definitions: Definitions, asked: Symbol, slope: Sequence[str | Expr
             [Equation(definitions.symbols[n], [Side(Number(n.data), numbers=True)]) for n in leaves]
         )
     )
+    body += matrices(definitions.run, definitions.symbols)
+    if ops.stop_gradient in called:
+        cuts = sorted(getattr(definitions.run, "cuts", ()))
+        ways = listed([f"step {k} to step {k - 1}" for k in cuts])
+        cut = f" Here it cuts the way back from {ways}: the run is truncated." if cuts else ""
+        body.append(Sentence(HELD + cut))
     return Section("The problem", body)

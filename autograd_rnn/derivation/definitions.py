@@ -66,7 +66,7 @@ class Definitions:
     def __init__(
         self, output: Node, copied: Mapping[Edge, Copy], keep: Collection[Node], run: Run | None
     ) -> None:
-        self.output, self.copied, self.keep = output, copied, keep
+        self.output, self.copied, self.keep, self.run = output, copied, keep, run
         self.order = run_order(output, run)
         self.given = () if run is None else run.given
         steps = () if run is None else run.steps

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..graph.identities import PRIME, Slope, residue, residue_after, residue_of
 from ..graph.notation import (
@@ -18,9 +18,9 @@ from ..graph.notation import (
     TEXT,
     Style,
     Text,
+    is_exact,
     label,
     latex_name,
-    round_digits,
     write,
     write_number,
 )
@@ -30,14 +30,7 @@ from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
 from ..ops.tracer import Tracer
 
 LARGEST_DENOMINATOR: Final = 1000
-LARGE: Final = 1e15  # Rules guard floats by constants from here on.
-TINY: Final = 1e-12
-
-
-def is_exact(x: float) -> bool:
-    """Whether the number is written with all its digits."""
-    mantissa, power = round_digits(x, TEXT)
-    return float(f"{mantissa}e{power or 0}") == x
+LARGE, TINY = 1e15, 1e-12  # Rules guard floats by larger constants, and correct less than this.
 
 
 class Expression(Tracer, ABC):
@@ -195,11 +188,11 @@ class Applied(Compound):
 class Product(Compound):
     """A number times powers of expressions that are not products; negative powers divide."""
 
-    def __init__(self, coefficient: Fraction, factors: Sequence[tuple[Expression, int]]) -> None:
+    def __init__(self, coefficient: Fraction, factors: Sequence[Factor]) -> None:
         self.coefficient, self.factors = coefficient, tuple(factors)
         self.parts = tuple([factor for factor, _ in factors])
-        number = abs(coefficient) != 1
-        self.operations = number + sum([abs(power) for _, power in factors]) - 1
+        powers = sum([abs(power) for _, power in factors])
+        self.operations = powers - (abs(coefficient) == 1)
         above = [factor.value**power for factor, power in factors if power > 0]
         below = [factor.value**-power for factor, power in factors if power < 0]
         self.value = math.prod(above, start=float(coefficient))
@@ -226,12 +219,7 @@ class Product(Compound):
         return Text(f"{style.minus}{quotient.text}", min(SIGN, quotient.binds))
 
     @staticmethod
-    def _row(
-        coefficient: Fraction,
-        factors: Sequence[tuple[Expression, int]],
-        style: Style,
-        numbers: bool,
-    ) -> Text:
+    def _row(coefficient: Fraction, factors: Sequence[Factor], style: Style, numbers: bool) -> Text:
         """A product of positive powers."""
         bare = abs(coefficient) == 1 and bool(factors)
         pieces = [] if bare else [write_number(float(abs(coefficient)), style).text]
@@ -309,6 +297,10 @@ class Sum(Compound):
         return total(parts)
 
 
+Factor: TypeAlias = tuple[Expression, int]
+Factors: TypeAlias = tuple[Factor, ...]
+
+
 def as_expression(thing: Any) -> Expression:
     return thing if isinstance(thing, Expression) else Number(float(thing))
 
@@ -320,7 +312,7 @@ def simplified(expression: Expression) -> Expression:
     return SIMPLIFIED[expression.op.operator](*map(simplified, expression.parts))
 
 
-def as_product(expression: Expression) -> tuple[Fraction, tuple[tuple[Expression, int], ...]]:
+def as_product(expression: Expression) -> tuple[Fraction, Factors]:
     """The coefficient of an expression, and its other factors with their powers."""
     if isinstance(expression, Product):
         return expression.coefficient, expression.factors
@@ -351,7 +343,7 @@ def product(expressions: Iterable[Expression]) -> Expression:
 
 def total(expressions: Iterable[Expression]) -> Expression:
     """The sum, without zeros, with its numbers and its like terms added up."""
-    gathered: dict[object, tuple[Fraction, tuple[tuple[Expression, int], ...]]] = {}
+    gathered: dict[object, tuple[Fraction, Factors]] = {}
     for expression in expressions:
         for term in _terms(expression):
             coefficient, factors = as_product(term)
@@ -373,13 +365,11 @@ def _terms(expression: Expression) -> Sequence[Expression]:
     return expression.parts if isinstance(expression, Sum) else [expression]
 
 
-def _of_factors(coefficient: Fraction, factors: Sequence[tuple[Expression, int]]) -> Expression:
+def _of_factors(coefficient: Fraction, factors: Sequence[Factor]) -> Expression:
     return product([Number(coefficient), *[_power(factor, power) for factor, power in factors]])
 
 
-def _over_one_denominator(
-    pairs: Sequence[tuple[Fraction, tuple[tuple[Expression, int], ...]]],
-) -> Expression:
+def _over_one_denominator(pairs: Sequence[tuple[Fraction, Factors]]) -> Expression:
     """The sum of products; what divides all of them divides the sum."""
     lists = [{factor.key: (factor, power) for factor, power in factors} for _, factors in pairs]
     shared = {
@@ -399,8 +389,7 @@ def _power(x: Expression, power: int) -> Expression:
     coefficient, factors = as_product(x)
     if not coefficient and power < 0:
         return Applied(ops.pow, [x, Number(power)])
-    raised = [(factor, power * own) for factor, own in factors]
-    scaled = coefficient**power
+    raised, scaled = [(factor, power * own) for factor, own in factors], coefficient**power
     if scaled == 1 and len(raised) == 1 and raised[0][1] == 1:
         return raised[0][0]
     return Product(scaled, raised) if raised and scaled else Number(scaled)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from ..graph.identities import Slope
-from ..graph.notation import LATEX, TEXT, Text, accent, accents_suffice, label, written_with
+from ..graph.notation import LATEX, TEXT, Text, accent, accents_suffice, label, listed, written_with
 from ..graph.walk import Node, Run, operation, steps_of, topological
+from ..networks.vectors import components
 from ..ops.op import CALL, POWER, Op
+from .document import Row, Sentence
 from .expressions import Expression, Symbol
 
+MOST_LISTED: Final = 48  # weights of a matrix that is shown
 NUMBERED: Final = re.compile(r"w_[0-9]+")
 #: Terms of a loss are found through sums, and through products and quotients with a constant.
 LINEAR: Final = (operator.add, operator.sub, operator.neg, operator.mul, operator.truediv)
@@ -21,10 +24,13 @@ SUMS: Final = (operator.add, operator.sub)
 
 
 @contextmanager
-def one_system(order: Sequence[Node], copies: int) -> Iterator[None]:
+def one_system(output: Node, parameter: Node, copies: int, run: Run | None) -> Iterator[None]:
     """A context with one system of accents: dots if they suffice, or else w₁⁽²⁾ throughout."""
-    names = [label(node.name) for node in order if node.name is not None]
-    with written_with(None, subscripts=True, accents=copies <= 4 and accents_suffice(names)):
+    names = [label(node.name) for node in topological(output) if node.name is not None]
+    # A name of several letters takes no dot.
+    names.append(accent(parameter.name or "v", max(copies, 1)))
+    dots = not gated_layers(run) and accents_suffice(names)
+    with written_with(None, subscripts=True, accents=dots):
         yield
 
 
@@ -143,6 +149,35 @@ def vectors_of_layer(step: Any, layer: Any, run: Any) -> list[tuple[str, Sequenc
     layers = getattr(run.rnn, "layers", None)
     part = step if layers is None else step.layers[list(layers).index(layer)]
     return vectors_of(part)
+
+
+def matrices(run: Run | None, symbols: Mapping[Any, Symbol]) -> Iterator[Sentence | Row]:
+    """The weights of a network's layers as matrices, row by row, if these have columns."""
+    model = getattr(run, "rnn", None)
+    layers = [] if model is None else getattr(model, "layers", None) or [model]
+    names = role_names(run)
+    for place, layer in enumerate(layers, 1):
+        rows, gates = layer.weights, layer.gates
+        size = len(rows[0]) // len(gates)
+        if not 1 < len(rows[0]) * len(rows) <= MOST_LISTED or len(rows[0]) == 1:
+            continue
+        if not any(weight in symbols for row in rows for weight in row):
+            continue
+        columns = [name for gate in gates for name in components(gate, size, None)]
+        state = components(layer.letters[0], size, None) if layer.states else ()
+        inputs = components("x", layer.inputs, None)
+        heads = [*(["1"] * layer.bias), *state, *inputs]
+        which = f" of layer {place}" if len(layers) > 1 else ""
+        to = listed([*map(label, columns)])
+        yield Sentence(f"The weights{which} as a matrix, with a column for each of {to}:")
+        lines = []
+        for head, row in zip(heads, rows, strict=True):
+            parts: list[str | Expression] = [f"from {label(head)}: "]
+            for weight in row:
+                name = label(str(names.get(weight, weight.name)))
+                parts += [symbols.get(weight, name), " "]
+            lines.append(Sentence(*parts[:-1]))
+        yield Row(lines)
 
 
 # --- derivatives ---------------------------------------------------------------------------------

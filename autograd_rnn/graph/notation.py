@@ -28,10 +28,20 @@ LATEX_NAME: Final = re.compile(
     rf"(?:(?P<letter>\w)(?:_(?P<below>[A-Za-z0-9]+)|(?P<accent>[{''.join(ACCENTS)}])?)"
     r"|(?P<word>[A-Za-z]{2,}))(?P<digits>[₀-₉]*)(?:⁽(?P<step>[⁰¹²³⁴-⁹]+)⁾)?"
 )
+WORDS: Final = re.compile(r"(.*?)([₀-₉]*)(⁽([⁰¹²³⁴-⁹]+)⁾)?", re.DOTALL)
 DIGITS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", "01234567890123456789")
 ACCENT_COMMANDS: Final = (r"\dot", r"\ddot", r"\dddot", r"\ddddot")
 # No command for these works both in LaTeX and in the browsers' MathJax.
-LOOKALIKES: Final = str.maketrans({"\\": "∖", "^": "ˆ", "~": "∼"})
+LOOKALIKES: Final = str.maketrans(r"\^~|<>", "∖ˆ∼∣‹›")
+#: Combining characters as LaTeX's accents, and characters that it calls by a name.
+MARKS: Final = "\u0300\u0301\u0302\u0303\u0307\u0308\u0304\u0327"
+MARKED: Final = dict(zip(MARKS, "`'^~.\"=c", strict=True))
+NAMED: Final = {
+    **{"∖": r"\textbackslash{}", "ˆ": r"\textasciicircum{}", "∼": r"\textasciitilde{}"},
+    **{"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ł": r"\l{}"},
+    **{"∣": r"\textbar{}", "‹": r"\textless{}", "›": r"\textgreater{}"},
+    **{"–": "--", "—": "---", "⁺": r"\ensuremath{^{+}}", "′": r"\ensuremath{'}"},
+}
 GREEK: Final = re.compile("GREEK (SMALL|CAPITAL) LETTER (\\w+)")
 # Letters that Unicode and LaTeX spell differently, and letters without a command in LaTeX.
 RENAMED: Final = {"lamda": "lambda", "Lamda": "Lambda"}
@@ -144,11 +154,16 @@ def latex_name(name: str) -> str:
     >>> latex_name("w_1"), latex_name("π⃛"), latex_name("w₁⁽⁵⁾"), latex_name("loss")
     ('w_{1}', '\\dddot{\\pi}', 'w_{1}^{(5)}', '\\mathrm{loss}')
     """
-    match = LATEX_NAME.fullmatch(unicodedata.normalize("NFD", label(name)))
+    shown = label(name)
+    match = LATEX_NAME.fullmatch(unicodedata.normalize("NFD", shown))
     base = match and (rf"\mathrm{{{match['word']}}}" if match["word"] else _letter(match["letter"]))
     if match is None or base is None:
-        escaped = re.sub(r"([{}$&#_%])", r"\\\1", label(name).translate(LOOKALIKES))
-        return rf"\text{{{' '.join(escaped.split())}}}"
+        # Words of any kind, and behind them an index and the number of a step.
+        words, below, _, step = WORDS.fullmatch(shown).groups()  # type: ignore[union-attr]  # any
+        escaped = re.sub(r"([{}$&#_%])", r"\\\1", words.translate(LOOKALIKES))
+        found = rf"\text{{{' '.join(escaped.split())}}}"
+        found += f"_{{{below.translate(DIGITS)}}}" if below else ""
+        return found + (f"^{{({step.translate(DIGITS)})}}" if step else "")
     if match["accent"]:
         base = f"{ACCENT_COMMANDS[ACCENTS.index(match['accent'])]}{{{base}}}"
     below, digits, step = match["below"] or "", match["digits"].translate(DIGITS), match["step"]
@@ -157,6 +172,24 @@ def latex_name(name: str) -> str:
     below += f",{digits}" if below and digits else digits
     above = f"^{{({step.translate(DIGITS)})}}" if step else ""
     return base + (f"_{{{below}}}" if below else "") + above
+
+
+def as_ascii(latex: str) -> str:
+    r"""The LaTeX without characters that pdfLaTeX has no font for.
+
+    >>> as_ascii("café 日")
+    "caf\\'{e} \\texttt{U+65E5}"
+    """
+    found: list[str] = []
+    for character in unicodedata.normalize("NFD", latex):
+        code = ord(character)
+        if character in MARKED and found and len(found[-1]) == 1 and found[-1].isalpha():
+            found[-1] = rf"\{MARKED[character]}{{{found[-1]}}}"
+        elif character == "\n" or 31 < code < 127:
+            found.append(character)
+        else:
+            found.append(NAMED.get(character, rf"\texttt{{U+{code:04X}}}"))
+    return "".join(found)
 
 
 def _letter(character: str) -> str | None:
@@ -286,6 +319,16 @@ def write_number(x: float, style: Style = PLAIN) -> Text:
     elif power:
         text += f"×10{superscript(power)}"
     return Text(text, SIGN if text.startswith(style.minus) else PRODUCT if power else ATOM)
+
+
+def is_exact(x: float) -> bool:
+    """Whether a derivation writes the number with all its digits.
+
+    >>> is_exact(0.125), is_exact(1 / 3)
+    (True, False)
+    """
+    mantissa, power = round_digits(x, TEXT)
+    return float(f"{mantissa}e{power or 0}") == x
 
 
 def round_digits(x: float, style: Style) -> tuple[str, str]:

@@ -44,7 +44,7 @@ def test_markdown_ends_a_line_behind_each_break() -> None:
 
 def test_the_documents_are_complete() -> None:
     worked = exercise()
-    assert worked.tex.startswith("\\documentclass{article}\n")
+    assert worked.tex.startswith("\\documentclass[a4paper]{article}\n")
     assert worked.tex.endswith("\\end{document}\n")
     assert worked.tex.count("\\begin{align*}") == worked.tex.count("\\end{align*}")
     assert worked.tex.isascii()
