@@ -156,8 +156,9 @@ def test_hits_of_arrays_are_those_of_each_output(data: st.DataObject) -> None:
             several.append(rows(1, st.integers(0, size - 1).map(float)))
         for targets in several:
             alone = Loss(name, loss.function, hit=loss.hit)
-            found = count_hits(loss, outputs, targets)
-            assert found == count_hits(alone, outputs, targets)
+            found, judged = count_hits(loss, outputs, targets)
+            assert (found, judged) == count_hits(alone, outputs, targets)
+            assert judged == len(outputs)
             pairs = zip(outputs.tolist(), targets.tolist(), strict=True)
             assert found == sum(bool(is_hit(loss, *pair)) for pair in pairs)
 
@@ -263,7 +264,7 @@ def test_a_loss_from_outside_is_one_record(tmp_path: Path) -> None:
         fit(model, ([[1], [1]], [1, 0]), loss=HINGE, **arguments)
     path = tmp_path / "training.json"
     fit(model, data, loss=HINGE, engine="python", checkpoint=path, **arguments)
-    with pytest.raises(ValueError, match="of a training with other loss: 'hinge'"):
+    with pytest.raises(ValueError, match="of another training: loss: name is hinge, here"):
         fit(model, data, loss="squared_error", engine="python", checkpoint=path, **arguments)
 
 
