@@ -191,7 +191,7 @@ class Product(Compound):
     def __init__(self, coefficient: Fraction, factors: Sequence[Factor]) -> None:
         self.coefficient, self.factors = coefficient, tuple(factors)
         self.parts = tuple([factor for factor, _ in factors])
-        powers = sum([abs(power) for _, power in factors])
+        powers = sum([1 + (abs(power) > 1) for _, power in factors])
         self.operations = powers - (abs(coefficient) == 1)
         above = [factor.value**power for factor, power in factors if power > 0]
         below = [factor.value**-power for factor, power in factors if power < 0]

@@ -137,7 +137,8 @@ def broken(latex: str, room: float, later: float) -> list[str]:
     if width(latex) <= room:
         return [latex]
     wide = re.search(r"\\frac", latex)
-    found, lines = pieces(_flat(latex, later) if wide else latex), []
+    found = pieces(_flat(latex, later) if wide else latex)
+    lines: list[str] = []
     while found:
         size, fits = 0.0, 0
         for piece in found:
@@ -349,7 +350,8 @@ def _tex_formula(formula: Expression) -> str:
 def _tex_words(words: str) -> str:
     signs = {sign: f"${command}$" for sign, command in RELATIONS.items()}
     escaped = {character: f"\\{character}" for character in "{}#%&_$"}
-    return words.translate(str.maketrans({**signs, **escaped, "∂": r"$\partial$", "|": "$|$"}))
+    written = {**signs, **escaped, "∂": r"$\partial$", "|": "$|$"}
+    return "".join([written.get(character, character) for character in words])
 
 
 # --- HTML ----------------------------------------------------------------------------------------

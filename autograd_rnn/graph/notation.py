@@ -215,7 +215,7 @@ def _spelled(character: str) -> str:
 
 def letter_width(letter: str) -> float:
     """How wide a letter of a word is in LaTeX, in points, for the font size of 10 points."""
-    first, *above = unicodedata.normalize("NFD", letter)
+    first, *above = list(unicodedata.normalize("NFD", letter))
     strange = [c for c in above if c not in MARKED]
     strange += [first] if _spelled(first).startswith(r"\texttt") else []
     if strange:

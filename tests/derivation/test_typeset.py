@@ -24,14 +24,15 @@ from .random_cases import some_derivation
 PDFLATEX = shutil.which("pdflatex")
 NAMES = [
     *("hidden_state", "w[0]", "learning rate", "layer1.weight", "%", "#", "é", "日本語", "🙂"),
-    *("a\\b", "x^2", "~", "{", "a|b", "W" * 40, "αβ", "$", "&", "_", "w_1_2", "ẇ̇", "-", *HOSTILE),
+    *("a\\b", "x^2", "~", "{", "a|b", "W" * 40, "αβ", "$", "&", "_", "w_1_2", "ẇ̇", "-"),
+    *[name for name in HOSTILE if len(name) < 100],
 ]
 
 
 def of_a_name(name: str) -> Derivation:
     """A derivation by a parameter of this name, beside results that are called alike."""
     x = h = Value(2, name or None)
-    for k in range(6):
+    for k in range(2):
         h = tanh(h * x + 1)
         if k % 2:
             h.name = f"{name}_{k}"
@@ -120,8 +121,8 @@ def overfull(log: str) -> list[float]:
 
 @pytest.mark.skipif(PDFLATEX is None, reason="no pdflatex")
 def test_every_kind_and_every_name_compiles_and_fits(tmp_path: Path) -> None:
-    worked = [*map(of_a_kind, KINDS), *[d for n in range(12) if (d := some_derivation(n))]]
-    worked += map(of_a_name, NAMES)
+    worked = [*map(of_a_kind, KINDS), *[d for n in range(4) if (d := some_derivation(n))]]
+    worked += map(of_a_name, [*NAMES, "a" * 5_000])
     sections: list[Section] = [section for one in worked for section in one.sections]
     assert overfull(run_pdflatex(as_tex(sections), tmp_path)) == []
 
