@@ -83,10 +83,12 @@ from .ops.table import (
     tan,
     tanh,
 )
+from .pictures.cells.draw_cell import draw_cell
 from .pictures.draw import draw
 from .pictures.drawing import Drawing
-from .pictures.network import draw_cell, draw_network, draw_weights
+from .pictures.network import draw_network, draw_weights
 from .pictures.play.page import Page, play
+from .pictures.unrolled.flow import draw_flow
 from .program.program import Program
 from .program.recorder import record
 from .training.evaluate import Evaluation, evaluate
@@ -166,6 +168,7 @@ __all__ = [
     "dot",
     "draw",
     "draw_cell",
+    "draw_flow",
     "draw_network",
     "draw_weights",
     "equal",

@@ -70,6 +70,7 @@ from autograd_rnn import (
     dot,
     draw,
     draw_cell,
+    draw_flow,
     draw_network,
     draw_weights,
     escape,
@@ -434,15 +435,26 @@ def correct_calls() -> dict[str, Call]:
         **{
             f"draw ({detail})": call(
                 *(draw, loss),
-                **{"focus": shown and w, "precision": shown and 3},
+                **{"focus": w, "precision": 3, "width": 900},
                 **{"run": run, "detail": detail, "edges": "plain", "theme": "light"},
                 **{"title": "L", "max_nodes": 100, "subscripts": False, "accents": False},
             )
-            for detail, shown in (("scalar", True), ("neuron", None), ("step", True))
+            for detail in ("scalar", "neuron", "step")
         },
-        "draw_cell": call(draw_cell, rnn, theme="light", title="a cell"),
-        "draw_network": call(draw_network, run, theme="light", title="a network"),
-        "draw_weights": call(draw_weights, rnn, inputs=["x"], theme="light", title="weights"),
+        "draw_cell": call(draw_cell, rnn, theme="light", width=900, title="a cell"),
+        "draw_flow": call(
+            *(draw_flow, loss),
+            **{"run": run, "focus": w, "names": ["a run"]},
+            **{"theme": "light", "width": 900, "title": "a flow"},
+        ),
+        "draw_network": call(
+            *(draw_network, run),
+            **{"inputs": ["x"], "theme": "light", "width": 900, "title": "a network"},
+        ),
+        "draw_weights": call(
+            *(draw_weights, rnn),
+            **{"inputs": ["x"], "theme": "light", "width": 900, "title": "weights"},
+        ),
         "escape": call(escape, [run.pi[0]], w, loss),
         "fit": call(
             *(fit, rnn, ([[1, 0], [1]], [2, 3])),

@@ -137,6 +137,23 @@ def topological(*roots: SomeNode) -> list[SomeNode]:
     return depth_first(roots, lambda node: node.parents)
 
 
+def is_larger(output: Node, most: int) -> bool:
+    """Whether an output is computed from more nodes than so many; it visits no more of them.
+
+    >>> from autograd_rnn import Value
+    >>> y = Value(2) * 3 + 1
+    >>> is_larger(y, 5), is_larger(y, 4)
+    (False, True)
+    """
+    met, path = {output}, [output]
+    while path and len(met) <= most:
+        for parent in path.pop().parents:
+            if parent not in met:
+                met.add(parent)
+                path.append(parent)
+    return len(met) > most
+
+
 def swept(output: SomeNode) -> list[SomeNode]:
     """The nodes that a backward sweep from the output visits, inputs first.
 

@@ -16,11 +16,12 @@ from ..errors import ArgumentValueError, AutogradError
 from ..files import write_whole
 from .graph_view import GraphView
 from .html_labels import clean, escaped
-from .render import FORMATS, check_format, render
-from .theme import LIGHT, THEMES, dark_style
+from .rendering.render import FORMATS, check_format, render
+from .theme import AUTO, DARK, THEMES, dark_style
 
 FILE_FORMATS: Final = (*FORMATS, "html")
 COLUMN: Final = 720  # the width of a notebook's column in points
+LONGEST_TITLE: Final = 8000
 WHOLE: Final = "autograd_rnn"  # the id of the whole picture
 SVG: Final = "{http://www.w3.org/2000/svg}"
 ElementTree.register_namespace("", SVG[1:-1])
@@ -37,7 +38,7 @@ class Drawing:
     >>> from autograd_rnn import Value, draw
     >>> drawing = draw(Value(3, "x") * 2)
     >>> drawing.summary, drawing.dot[:7], drawing.theme
-    ('x·2 = 6, 2 boxes', 'digraph', 'light')
+    ('x·2 = 6, 2 boxes', 'digraph', 'auto')
     """
 
     dot: str
@@ -48,7 +49,7 @@ class Drawing:
     inside: Drawing | None = None
 
     def svg(self) -> str:
-        """The picture as SVG text, with all digits in its titles; it turns dark on dark screens."""
+        """The picture as SVG text, with all digits in its titles."""
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{written(svg_tree(self))}\n'
 
     def html(self) -> str:
@@ -61,7 +62,8 @@ class Drawing:
                     element.set("id", f"inside_{element.get('id')}")
             unfolded = f"<details><summary>Every number</summary>\n{written(inner)}\n</details>\n"
         title, picture = self.titles.get(WHOLE, self.summary), written(without_size(svg_tree(self)))
-        places = {"title": escaped(title), "picture": picture, "unfolded": unfolded}
+        places = {"dark": dark_page() if self.theme == AUTO.name else ""}
+        places |= {"title": escaped(title), "picture": picture, "unfolded": unfolded}
         return fill("drawing.html", places | THEMES[self.theme]._asdict())
 
     def png(self, dpi: float = 144) -> bytes:
@@ -110,12 +112,18 @@ def svg_tree(drawing: Drawing) -> ElementTree.Element:
             if words is None:
                 group.remove(title)
             else:
-                title.text = clean(words)
-    if drawing.theme == LIGHT.name:
+                title.text = clean(words, LONGEST_TITLE)
+    if drawing.theme == AUTO.name:
         style = ElementTree.Element(f"{SVG}style")
         style.text, style.tail = dark_style(), "\n"
         root.insert(0, style)
     return root
+
+
+def dark_page() -> str:
+    """The style of a page that turns dark on a dark screen."""
+    colours = f"background: {DARK.paper}; color: {DARK.muted};"
+    return f'<style media="(prefers-color-scheme: dark)">\nbody {{ {colours} }}\n</style>'
 
 
 def without_size(svg: ElementTree.Element) -> ElementTree.Element:
