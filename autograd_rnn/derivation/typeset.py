@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -270,7 +269,7 @@ def _blocks(section: Section) -> Iterator[Sentence | Lines]:
         if kind is Sentence:
             yield from parts
         elif issubclass(kind, Display):
-            yield from [Lines(part.rows(), math.inf, part) for part in parts]
+            yield from [Lines(part.rows(), float("inf"), part) for part in parts]
         else:
             yield laid_out(parts)
 
@@ -303,8 +302,7 @@ def as_tex(sections: Sequence[Section]) -> str:
     """A complete LaTeX document, of ASCII alone, whose lines fit the page."""
     lines = [
         r"\documentclass[a4paper]{article}",
-        r"\usepackage{amsmath}",
-        r"\usepackage{graphicx}",
+        r"\usepackage{amsmath,graphicx}",
         r"\usepackage[margin=25mm]{geometry}",
         r"\allowdisplaybreaks",
         r"\setlength{\parindent}{0pt}",
