@@ -28,7 +28,7 @@ from ..program.displays import (
 )
 from ..program.formulas import ANY, Formula, Writer, primed, slope_in_words
 from ..program.numpy_source import backward_source
-from ..program.structure import INPUT, OFFSET, STATE, Block
+from ..program.structure import Block
 from .document import Section, Sentence
 from .expressions import Expression
 
@@ -179,12 +179,9 @@ class MatrixRule:
         weights = [[weight.data for weight in row] for row in layer.model.weights]
         parts: list[str | Expression] = []
         if writer.several:
-            letter = writer.state_letter()
-            told_of = {OFFSET: "the first is", STATE: f"those of {letter} are", INPUT: "those of X"}
-            parts = ["; of ", Inline(writer.weights(ANY)), " "]
-            for rows in dict.fromkeys([block.rows for block in layer.structure.blocks]):
-                parts += [", " * (len(parts) > 3), f"{told_of[rows]} "]
-                parts.append(Inline(writer.block(Block(ANY, rows))))
+            kinds = dict.fromkeys([block.rows for block in layer.structure.blocks if block.gate])
+            rows = [writer.block(Block(ANY, one)) for one in kinds]
+            parts = ["; of gate ", f"{ANY} these rows are ", *_listed(rows)]
         words = "and the weights, a row for each entry of "
         yield Sentence(words, Inline(writer.column()), *parts, ":")
         yield self._matrix(writer, layer, weights, writer.weights_alone())
@@ -432,7 +429,7 @@ def by_recursion(output: Any, parameter: Node, run: Any) -> list[Section]:
     words = "The products from the last step down grow by one factor per step. With "
     defined = Inline(_at_step(delta) + " = " + derivative(_at_step(pi)))
     lines = Lines((_at_step(delta), behind), (derivative(symbol(w)), total))
-    grid = Grid(table.head, [*table.rows, foot], 1)
+    grid = Grid(table.head, [*table.numbers, foot], 1)
     return [Section("By recursion", [Sentence(words, defined, ":"), lines, grid])]
 
 

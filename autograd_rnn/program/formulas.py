@@ -112,12 +112,12 @@ class Writer:
         return self._dressed("δ", r"\delta", below if base == "pi" else own + below, later)
 
     def block(self, block: Block, later: int | None = None) -> Formula:
-        """A block of the weights: W_Q, W_X and b, or of gate i U_i, V_i and b_i."""
+        """A block of the weights: W_Q, W_X and b, or of gate i U_i, W_i and b_i."""
         gate = block.gate
         if gate is None:
             return self._dressed("u", "u", "", later)
         if self.several:
-            letter = {OFFSET: "b", STATE: "U", INPUT: "V"}[block.rows]
+            letter = {OFFSET: "b", STATE: "U", INPUT: "W"}[block.rows]
             return self._dressed(letter, letter, gate, later)
         if block.rows == OFFSET:
             return self._dressed("b", "b", "", later)
@@ -125,8 +125,11 @@ class Writer:
         return self._dressed("W", "W", below, later)
 
     def weights(self, gate: str, later: int | None = None) -> Formula:
-        """All weights of a gate: W, or W_i."""
-        return self._dressed("W", "W", gate if self.several else "", later)
+        """All weights of a gate: W, or [b_i; U_i; W_i]."""
+        if not self.several:
+            return self._dressed("W", "W", "", later)
+        kinds = dict.fromkeys([block.rows for block in self.structure.blocks if block.gate])
+        return self._stacked([self.block(Block(gate, rows), later) for rows in kinds])
 
     def weights_alone(self, later: int | None = None) -> Formula:
         """All weights, those of all gates."""
@@ -160,6 +163,10 @@ class Writer:
         parts = [Formula("1", "1")] * self.model.bias
         parts += [self.before(letter, later) for letter in self.model.letters[:1]]
         parts += [self.x(later)] * (self.model.inputs > 0)
+        return self._stacked(parts)
+
+    @staticmethod
+    def _stacked(parts: Sequence[Formula]) -> Formula:
         text, latex = "; ".join([p.text for p in parts]), r" \\ ".join([p.latex for p in parts])
         return Formula(f"[{text}]", rf"\begin{{bmatrix}}{latex}\end{{bmatrix}}")
 
@@ -172,25 +179,24 @@ class Writer:
 
     def definitions(self) -> list[tuple[Formula, Formula]]:
         """The equations of all vectors; one for the sums of all gates that are written alike."""
-        alike: list[str] = []
-        pairs = []
-        for key in self.structure.vectors:
-            pair, gate = self.definition(key), key.removeprefix("pi_")
-            if key != gate and pair[1].text == f"{self.weights(gate).text}ᵀ {self.column().text}":
-                alike.append(gate)
-            else:
-                pairs.append(pair)
-        if not alike:
-            return pairs
-        one = alike[0] if len(alike) == 1 else ANY
-        name = self.weights(one)
-        text, latex = self.column()
-        base = f"{{{name.latex}}}" if "^" in name.latex else name.latex
-        right = Formula(f"{name.text}ᵀ {text}", rf"{base}^{{\top}} {latex}")
-        if one == ANY:
-            gates = ", ".join(alike)
-            right += Formula(f"  for {ANY} = {gates}", rf"\quad ({ANY} = {gates})")
-        return [(self.named(f"pi_{one}"), right), *pairs]
+        pairs = [(key, *self.definition(key)) for key in self.structure.vectors]
+        alike: dict[str, list[str]] = {}
+        for key, _, right in pairs:
+            gate = key.removeprefix("pi_")
+            alike.setdefault(right.text.replace(f"_{gate}", f"_{ANY}"), []).append(key)
+        found = []
+        for key, left, right in pairs:
+            gate = key.removeprefix("pi_")
+            keys = alike[right.text.replace(f"_{gate}", f"_{ANY}")]
+            if gate == key or len(keys) == 1:
+                found.append((left, right))
+            elif key == keys[0]:
+                gates = ", ".join([one.removeprefix("pi_") for one in keys])
+                text = right.text.replace(f"_{gate}", f"_{ANY}")
+                latex = right.latex.replace(f"_{{{gate}}}", f"_{{{ANY}}}")
+                note = Formula(f"  for {ANY} = {gates}", rf"\quad ({ANY} = {gates})")
+                found.append((self.named(f"pi_{ANY}"), Formula(text, latex) + note))
+        return found
 
     def _written(self, node: Any, style: Style, top: bool = False, later: int = 0) -> Text:
         pick = 0 if style is TEXT else 1
@@ -244,7 +250,7 @@ class Writer:
         """The gate whose whole weights times [1; H; X] the first addends are, and their number."""
         first = addends[0].operands[0] if isinstance(addends[0], Result) else addends[0]
         gate = getattr(first, "gate", None)
-        if gate is None:
+        if gate is None or self.several:
             return None
         state = list(self.structure.state.values())[:1]
         wanted = [block for block in self.structure.blocks if block.gate == gate]

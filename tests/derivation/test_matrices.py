@@ -212,11 +212,11 @@ def test_it_fits_on_a_page(kind: str) -> None:
 def test_the_formulas_of_an_lstm_are_the_textbooks() -> None:
     text = PAGES["lstm"].text
     for line in (
-        "π_*⁽ᵏ⁾ = W_*ᵀ [1; H⁽ᵏ⁻¹⁾; X⁽ᵏ⁾]  for * = i, f, g, o",
+        "π_*⁽ᵏ⁾ = b_* + U_*ᵀ H⁽ᵏ⁻¹⁾ + W_*ᵀ X⁽ᵏ⁾  for * = i, f, g, o",
         "C⁽ᵏ⁾ = f⁽ᵏ⁾ ∘ C⁽ᵏ⁻¹⁾ + i⁽ᵏ⁾ ∘ g⁽ᵏ⁾",
         "δ_C⁽ᵏ⁾ = f⁽ᵏ⁺¹⁾ ∘ δ_C⁽ᵏ⁺¹⁾ + o⁽ᵏ⁾ ∘ tanh′(C⁽ᵏ⁾) ∘ δ_H⁽ᵏ⁾",
         "δ_o⁽ᵏ⁾ = σ′(π_o⁽ᵏ⁾) ∘ tanh(C⁽ᵏ⁾) ∘ δ_H⁽ᵏ⁾",
-        "∂L/∂W_*⁽ᵏ⁾ = [1; H⁽ᵏ⁻¹⁾; X⁽ᵏ⁾] δ_*⁽ᵏ⁾ᵀ",
+        "∂L/∂[b_*⁽ᵏ⁾; U_*⁽ᵏ⁾; W_*⁽ᵏ⁾] = [1; H⁽ᵏ⁻¹⁾; X⁽ᵏ⁾] δ_*⁽ᵏ⁾ᵀ",
     ):
         assert line in text
 
