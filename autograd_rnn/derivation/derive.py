@@ -12,11 +12,11 @@ from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.quantities import names_of
 from ..graph.separating import Member, escape, key_of, separating_set
-from ..graph.walk import Node, Run, check_fresh, describe, topological
+from ..graph.walk import Node, Run, check_fresh, check_node, describe, topological
 from ..networks.model import Model
 from .chain_rule import ChainRule, Term
 from .document import Section, as_html, as_latex, as_markdown, as_tex, as_text
-from .matrices import MatrixRule, StepTerm
+from .matrices import MatrixRule, StepTerm, by_recursion
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
 
@@ -178,7 +178,9 @@ def derive(
     with names_of(run):
         rule = ChainRule(output, parameter, members, by_copies, run)
         value = rule.general.value + 0.0
-        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), rule.sections())
+        sections = rule.sections()
+        sections[-2:-2] = by_recursion(output, parameter, run)
+        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), sections)
 
 
 def _by_matrices(output: Any, model: Model, through: Through, run: Any) -> MatrixDerivation:
@@ -187,6 +189,8 @@ def _by_matrices(output: Any, model: Model, through: Through, run: Any) -> Matri
             "through is for one weight: by matrices, the set is that of the copies of all weights. "
             "Leave it out, or derive one of model.parameters()."
         )
+    check_node(output, "output")
+    _check_finite(topological(output))
     rule = MatrixRule(output, model, run)
     return MatrixDerivation(rule.title, rule.value, tuple(rule.terms()), rule.sections(), rule)
 

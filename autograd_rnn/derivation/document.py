@@ -279,6 +279,8 @@ STYLE: Final = (
     "table{border-collapse:collapse;display:block;overflow-x:auto}"
     "td{padding:.3rem .3rem;white-space:nowrap}td:first-child{text-align:right}"
     "math{font-size:1.15em}"
+    ".numbers{margin:.8rem 0}.numbers td,.numbers th{text-align:right;padding:.1rem .6rem}"
+    ".numbers th{border-bottom:1px solid}"
 )
 
 

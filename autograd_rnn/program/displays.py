@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ from .formulas import Formula
 WIDTH: Final = 74
 LONGEST: Final = 240  # characters of LaTeX
 STYLES: Final = (TEXT, LATEX)
+STRUT: Final = r"\rule{0pt}{3.5ex}"  # room over a table
+FRACTION: Final = re.compile(r"\\frac\{(\\partial(?:\^\{\+\})? L)\}\{(.*)\}")
 SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 BETWEEN: Final = 2  # places between the columns of a table
 
@@ -152,7 +155,7 @@ class Grid(Display):
         """The parts as arrays."""
         arrays = []
         for part in self._parts():
-            head = " & ".join([self.head[column].latex for column in part])
+            head = STRUT + " & ".join([in_a_line(self.head[column].latex) for column in part])
             rows = [
                 " & ".join([in_latex(_cell(row[column])) for column in part]) for row in self.rows
             ]
@@ -180,6 +183,11 @@ def _places(text: str) -> int:
     return sum(not unicodedata.combining(character) for character in text)
 
 
+def in_a_line(latex: str) -> str:
+    """LaTeX with its fractions written as ∂L/∂W."""
+    return FRACTION.sub(r"\1/\2", latex)
+
+
 def in_latex(written: str) -> str:
     """Numbers as `number` writes them, in LaTeX: 1.2e-9 for 1.2×10⁻⁹."""
     plain = written.replace("−", "-").replace("×10", "e")
@@ -187,7 +195,7 @@ def in_latex(written: str) -> str:
 
 
 def _shown(formula: Formula, write: Callable[[str], str]) -> str:
-    return write(formula.latex) if formula.latex else ""
+    return write(in_a_line(formula.latex)) if formula.latex else ""
 
 
 def _cell(text: str) -> str:
@@ -227,7 +235,7 @@ def bracketed(entries: Sequence[float]) -> Formula:
 
 def symbol(name: str) -> Formula:
     """A name as it is shown, Q₁; or a number."""
-    return Formula(name, latex_name(name) if name[0].isalpha() else name)
+    return Formula(name, latex_name(name) if name[:1].isalpha() else name)
 
 
 def first_that_fits(*grids: Grid) -> Grid:

@@ -6,10 +6,20 @@ from collections.abc import Iterable, Sequence
 from operator import add, mul
 from typing import Any, Final, NamedTuple
 
-from ..graph.notation import ATOM, LATEX, SUBSCRIPTS, TEXT, Style, Text, superscript, write
+from ..graph.notation import (
+    LATEX,
+    SUBSCRIPTS,
+    TEXT,
+    Style,
+    Text,
+    accent,
+    latex_name,
+    superscript,
+    write,
+)
 from ..graph.notation import write_number as in_digits
 from ..ops import table as ops
-from ..ops.op import PRODUCT, SUM, Op
+from ..ops.op import ATOM, PRODUCT, SUM, Op
 from ..ops.tracer import Number
 from .structure import INPUT, OFFSET, STATE, Block, Result, Slope, Structure, Symbol, Term
 
@@ -50,16 +60,7 @@ class Writer:
         known = [slope.of for key, slope in activations.items() if key == "pi"]
         #: The activation of the states, which is called a.
         self.a: Op | None = known[0].op if known and not self.several else None
-        self.inside = self._find_inside()
-
-    def _find_inside(self) -> dict[str, Term]:
-        """The vectors that are only an op of another, whose δ is written inside the other's."""
-        found = {}
-        for key in self.structure.vectors:
-            terms = [term for term in self.structure.terms if term.source == key]
-            if len(terms) == 1 and isinstance(terms[0].target, str) and terms[0].block is None:
-                found[key] = terms[0]
-        return found
+        self.inside = structure.inside
 
     # --- names ------------------------------------------------------------------------------------
 
@@ -120,7 +121,7 @@ class Writer:
             return self._dressed(letter, letter, gate, later)
         if block.rows == OFFSET:
             return self._dressed("b", "b", "", later)
-        below = "X" if block.rows == INPUT else self._state_letter()
+        below = "X" if block.rows == INPUT else self.state_letter()
         return self._dressed("W", "W", below, later)
 
     def weights(self, gate: str, later: int | None = None) -> Formula:
@@ -135,13 +136,22 @@ class Writer:
         """The parameters besides the weights."""
         return self._dressed("u", "u", "", later)
 
+    def copy(self, k: int, letter: str = "W") -> Formula:
+        """The copy of the weights in step k, or of the parameters besides them."""
+        copy = accent(letter, k)
+        if self.layer is None:
+            return Formula(copy, latex_name(copy))
+        above = f"{superscript(str(self.layer))}{superscript(f'({k})')}"
+        return Formula(f"{letter}{above}", f"{letter}^{{{self.layer}({k})}}")
+
     def target(self, target: str | Symbol) -> Formula:
         """What a block multiplies: a vector, a state of the step before or the inputs."""
         if isinstance(target, str):
             return self.named(target)
         return self.x() if target.letter == "x" else self.before(target.letter)
 
-    def _state_letter(self) -> str:
+    def state_letter(self) -> str:
+        """The letter of the state that W multiplies."""
         key = self.structure.states[0]
         return "Q" if key.startswith("pi") else key.upper()
 
@@ -196,11 +206,11 @@ class Writer:
         if node.dense:
             block, z = node.operands
             transposed = "ᵀ " if style is TEXT else r"^{\top} "
-            name = self.block(block)[pick]
-            if style is LATEX and "^" in name:
-                name = f"{{{name}}}"
+            matrix = self.block(block)[pick]
+            if style is LATEX and "^" in matrix:
+                matrix = f"{{{matrix}}}"
             operand = style.fit(self._written(z, style, later=later), ATOM)
-            return Text(f"{name}{transposed}{operand}", PRODUCT)
+            return Text(f"{matrix}{transposed}{operand}", PRODUCT)
         if node.op.operator is add:
             return Text(self._sum(node, style, later), SUM)
         operands = [self._written(operand, style, later=later) for operand in node.operands]
