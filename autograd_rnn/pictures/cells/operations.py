@@ -28,10 +28,8 @@ class Operations:
     """
 
     def __init__(self, model: Model) -> None:
-        from ...engine.value import Value
-
-        start = [Value(0.5) for _ in model.initial]
-        run = model.unroll([[Value(0.5) for _ in range(model.inputs)]], start)
+        # Any numbers do: what is read is how the step computes with them.
+        run = model.unroll([[0.5] * model.inputs], [0.5] * len(model.initial))
         self.step = run.steps[0]
         size = model.states
         self.letter: dict[Any, str] = dict.fromkeys(self.step.x, "x")

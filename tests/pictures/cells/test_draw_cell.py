@@ -13,7 +13,7 @@ from autograd_rnn.pictures.cells.operations import Operations
 from ..exercise import texts
 
 
-class Leaky(Model):
+class Lagging(Model):
     letters, gates = "h", "zp"
 
     def advance(self, state: Any, x: Any, weights: Any) -> Mapping[str, Any]:
@@ -49,7 +49,7 @@ FORMULAS = {
         "nₖ = tanh(W_n·[1; xₖ] + rₖ·mₖ)",
         "hₖ = (1 − zₖ)·nₖ + zₖ·hₖ₋₁",
     ],
-    Leaky: ["zₖ = σ(W_z·[1; hₖ₋₁; xₖ])", "πₖ = W_p·[1; hₖ₋₁; xₖ]", "hₖ = (1 − zₖ)·hₖ₋₁ + zₖ·πₖ"],
+    Lagging: ["zₖ = σ(W_z·[1; hₖ₋₁; xₖ])", "πₖ = W_p·[1; hₖ₋₁; xₖ]", "hₖ = (1 − zₖ)·hₖ₋₁ + zₖ·πₖ"],
 }
 
 
