@@ -428,6 +428,7 @@ def correct_calls() -> dict[str, Call]:
         "counting_ones": call(counting_ones, 3),
         "derive (copies)": call(derive, loss, w, through=None, run=run),
         "derive (a set)": call(derive, loss, w, through=[run.pi[0]], run=run),
+        "derive (matrices)": call(derive, loss, rnn, through=None, run=run),
         "detect_anomaly": call(detect_anomaly),
         "dna_family": call(dna_family, "G", 2, "ACGT"),
         "dot": call(dot, [x, 1.0], [y, 2.0]),

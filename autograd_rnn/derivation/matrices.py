@@ -1,4 +1,4 @@
-"""∂L/∂W by matrices: the recursion of δ, tables of its numbers, and a term per step."""
+"""The gradient ∂L/∂W by matrices: the recursion of δ, its numbers, and a term per step."""
 
 from __future__ import annotations
 
@@ -9,17 +9,8 @@ from typing import Any, Final, NamedTuple
 from ..arguments import as_text, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentValueError, GraphTooLarge
-from ..graph.notation import (
-    LATEX,
-    Style,
-    Text,
-    accent,
-    label,
-    latex_name,
-    number,
-    superscript,
-    write_number,
-)
+from ..graph.notation import LATEX, Style, Text, accent, label, number, superscript, write_number
+from ..graph.walk import Node
 from ..networks.bptt import Layer, backpropagate
 from ..networks.model import Model, Unrolled
 from ..program.displays import (
@@ -37,10 +28,12 @@ from ..program.displays import (
 )
 from ..program.formulas import ANY, Formula, Writer, primed, slope_in_words
 from ..program.numpy_source import backward_source
-from ..program.structure import INPUT, OFFSET, STATE, Block, Structure
+from ..program.structure import Block
 from .document import Section, Sentence
 from .expressions import Expression
 
+FEW: Final = 5  # steps from which on the recursion is shorter than products
+DOT: Final = Formula("·", r" \cdot ")
 MOST_ROWS: Final = 400  # of all tables
 LONGEST_LOSS: Final = 60
 
@@ -147,7 +140,7 @@ class MatrixRule:
         return [
             Section("The network", network),
             Section("The forward pass", forward),
-            Section("The copies of the weights", self._copies()),
+            Section("The copies of the weights", list(self._copies())),
             Section("Backpropagation through time", back),
             Section("The numbers, from the last step to the first", tables),
             Section("What each step adds, and the gradient", added),
@@ -176,7 +169,7 @@ class MatrixRule:
             if op.arity != 1:
                 continue
             slope = slope_in_words(op, writer)
-            if op is writer.a:
+            if op is writer.a and op is not None:
                 told.append((applied(writer.called(op), pi), applied(op, pi)))
             if slope is not None:
                 told.append((primed(writer.called(op)) + enclosed(pi), slope))
@@ -186,14 +179,9 @@ class MatrixRule:
         weights = [[weight.data for weight in row] for row in layer.model.weights]
         parts: list[str | Expression] = []
         if writer.several:
-            parts = ["; of ", *_listed([writer.weights(ANY)])]
-            for rows in dict.fromkeys([block.rows for block in layer.structure.blocks]):
-                words = {
-                    OFFSET: " the first is ",
-                    STATE: ", those of H are ",
-                    INPUT: ", those of X ",
-                }
-                parts += [words[rows], Inline(writer.block(Block(ANY, rows)))]
+            kinds = dict.fromkeys([block.rows for block in layer.structure.blocks if block.gate])
+            rows = [writer.block(Block(ANY, one)) for one in kinds]
+            parts = ["; of gate ", f"{ANY} these rows are ", *_listed(rows)]
         words = "and the weights, a row for each entry of "
         yield Sentence(words, Inline(writer.column()), *parts, ":")
         yield self._matrix(writer, layer, weights, writer.weights_alone())
@@ -206,32 +194,31 @@ class MatrixRule:
         if writer.several:
             rows = [
                 [name.text, *map(number, row)]
-                for name, row in zip(_columns_of(layer), zip(*numbers, strict=True), strict=True)
+                for name, row in zip(
+                    map(symbol, layer.column_names()), zip(*numbers, strict=True), strict=True
+                )
             ]
-            head = [symbol(name) for name in _rows_of(layer)]
+            head = [symbol(name) for name in layer.row_names()]
             return Grid([transposed(corner), *head], rows, 1)
         rows = [
-            [name, *map(number, row)] for name, row in zip(_rows_of(layer), numbers, strict=True)
+            [name, *map(number, row)] for name, row in zip(layer.row_names(), numbers, strict=True)
         ]
-        return Grid([corner, *_columns_of(layer)], rows, 1)
+        return Grid([corner, *map(symbol, layer.column_names())], rows, 1)
 
     def _outer(self, writer: Writer, layer: Layer, t: int) -> Grid:
         """What a step adds: the column of operands, the row of δ, and their product."""
         model = layer.model
-        operands = [1.0] * model.bias
-        for letter in model.letters[:1]:
-            operands += layer.before[letter][t].tolist()
-        operands += layer.x[t].tolist()
         rows = [
             [name, number(operand), *map(number, row)]
-            for name, operand, row in zip(_rows_of(layer), operands, layer.terms[t], strict=True)
+            for name, operand, row in zip(
+                layer.row_names(), layer.operands()[t], layer.terms[t], strict=True
+            )
         ]
-        sources = _sources(layer.structure)
-        if sources is not None:
-            deltas = [number(x) for key in sources for x in layer.delta[key][t].tolist()]
-            rows.insert(0, ["δ", "", *deltas])
-        corner = derivative(_copy(writer, self.ks[t]))
-        return Grid([corner, Formula("", ""), *_columns_of(layer)], rows, 2)
+        source = layer.structure.source_of(model.gates[0])
+        if source is not None:
+            rows.insert(0, ["δ", "", *map(number, layer.delta[source][t].tolist())])
+        corner = derivative(writer.copy(self.ks[t]))
+        return Grid([corner, Formula("", ""), *map(symbol, layer.column_names())], rows, 2)
 
     def _loss(self) -> Iterator[Any]:
         names: dict[Any, Formula] = {}
@@ -275,7 +262,7 @@ class MatrixRule:
         )
         lines: list[Sequence[Formula]] = []
         for writer in self.writers:
-            copies = [_copy(writer, k) for k in self.ks]
+            copies = [writer.copy(k) for k in self.ks]
             if len(copies) > 4:
                 copies = [*copies[:2], Formula("…", r"\dots"), copies[-1]]
             lines.append((*copies, writer.weights_alone()))
@@ -330,8 +317,8 @@ class MatrixRule:
 
     def _ledger(self, writer: Writer, layer: Layer) -> Grid:
         """Of several gates: a row for each step and column of the weights, and at last the sums."""
-        names = [name.text for name in _columns_of(layer)]
-        operands = _rows_of(layer)
+        names = [name.text for name in map(symbol, layer.column_names())]
+        operands = layer.row_names()
         rows = []
         for k, term in [*zip(map(str, self.ks), layer.terms, strict=True), ("Σ", layer.gradient)]:
             for place, (name, row) in enumerate(zip(names, term.T, strict=True)):
@@ -349,7 +336,7 @@ class MatrixRule:
             yield Sentence("The loss uses weights directly, too, which adds:")
             yield self._matrix(writer, layer, layer.direct_weights, derivative(whole, "⁺", "^{+}"))
         if writer.several:
-            yield Sentence("The sums, in the rows Σ, are ", Inline(derivative(whole)), ".")
+            yield Sentence("The sums, in the last rows, are ", Inline(derivative(whole)), ".")
             return
         yield self._matrix(writer, layer, layer.gradient, derivative(whole))
         if layer.extra.size:
@@ -377,56 +364,12 @@ def _listed(formulas: Sequence[Formula]) -> list[str | Expression]:
     return parts
 
 
-def _copy(writer: Writer, k: int, letter: str = "W") -> Formula:
-    """The copy of the weights in step k."""
-    layer = "" if writer.layer is None else str(superscript(str(writer.layer)))
-    copy = accent(letter, k)
-    if not layer:
-        return Formula(copy, latex_name(copy))
-    latex = f"{letter}^{{{writer.layer}({k})}}"
-    return Formula(f"{letter}{layer}{superscript(f'({k})')}", latex)
-
-
-def _rows_of(layer: Layer) -> list[str]:
-    """What each row of the weights multiplies: 1, a state or an input."""
-    model = layer.model
-    names = ["1"] * model.bias
-    letters = [key.upper() for key in model.letters[:1]]
-    for letter, size in (*[(letter, model.states) for letter in letters], ("X", model.inputs)):
-        names += [label(f"{letter}_{i}" if size > 1 else letter) for i in range(1, size + 1)]
-    return names
-
-
-def _columns_of(layer: Layer) -> list[Formula]:
-    """The names of the columns of the weights: gates, and the numbers of states."""
-    size, gates = layer.model.outputs, layer.model.gates
-    if len(gates) == 1:
-        return [
-            Formula(f"{j}", f"{j}") if size > 1 else Formula("", "") for j in range(1, size + 1)
-        ]
-    below = [f"_{j}" if size > 1 else "" for j in range(1, size + 1)]
-    return [Formula(label(gate + j), gate + j) for gate in gates for j in below]
-
-
-def _sources(structure: Structure) -> list[str] | None:
-    """The vectors whose δ each gate's columns are multiplied by; None where rows of it differ."""
-    found = []
-    for gate in structure.model.gates:
-        terms = [t for t in structure.terms if t.block is not None and t.block.gate == gate]
-        plain = all(not t.factors and t.coefficient == 1.0 for t in terms)
-        own = {t.target for t in terms if isinstance(t.target, str)}
-        if len({t.source for t in terms}) != 1 or not plain or own:
-            return None
-        found.append(terms[0].source)
-    return found
-
-
 def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
     """∂L/∂W⁽ᵏ⁾ = [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾] δ⁽ᵏ⁾ᵀ, by gates, and by blocks where these have other δ."""
     structure = writer.structure
-    sources = _sources(structure)
-    if sources is not None:
-        gate, source = structure.model.gates[0], sources[0]
+    sources = [structure.source_of(gate) for gate in structure.model.gates]
+    if all(sources):
+        gate, source = structure.model.gates[0], str(sources[0])
         if writer.several:
             gate, source = ANY, f"pi_{ANY}"
         delta = transposed(writer.delta(source))
@@ -435,8 +378,62 @@ def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
     for term in structure.terms:
         if term.block is not None:
             under, delta = writer.block(term.block, 0), writer.weighted(term)
-            if term.target is None:
-                yield derivative(under), delta
-            else:
-                target = writer.target(term.target)
-                yield derivative(under), target + " " + transposed(delta)
+            if term.target is not None:
+                delta = writer.target(term.target) + " " + transposed(delta)
+            yield derivative(under), delta
+
+
+# --- one state ------------------------------------------------------------------------------------
+
+
+def by_recursion(output: Any, parameter: Node, run: Any) -> list[Section]:
+    """The derivative in a long network of one state by the recursion of δ; nothing for others."""
+    model = getattr(run, "rnn", None)
+    if not isinstance(model, Model) or len(run.steps) < FEW or model.states != 1:
+        return []
+    place = next((i for i, one in enumerate(model.parameters()) if one is parameter), None)
+    if place is None or len(model._layers()) > 1 or len(model.gates) > 1:
+        return []
+    try:
+        (layer,) = backpropagate(output, model, run)
+    except ArgumentValueError:  # its step is not written in vectors
+        return []
+    if not layer.values.keys() <= {"pi", "q"} or layer.direct_weights.any():
+        return []
+    w, inner = [label(str(one.name)) for one in (parameter, model.weights[int(model.bias)][0])]
+    recurrent = symbol(inner)
+    pi, q, delta = symbol("π"), symbol("q"), symbol("δ")
+    behind, columns = recurrent + DOT + _at_step(delta, 1), [(pi, layer.values["pi"])]
+    read = [key for key in ("q", "pi") if key in layer.direct and layer.direct[key].any()]
+    if "q" in read:
+        behind = enclosed(behind + " + " + derivative(_at_step(q), "⁺", "^{+}"))
+    if "pi" in layer.slopes:
+        slope = Formula("a′", "a'")
+        factor = slope + enclosed(_at_step(pi)) + DOT
+        straight = recurrent + DOT + factor + _at_step(delta, 1)
+        behind = factor + behind if "q" in read else straight
+        columns.append((slope + enclosed(pi), layer.slopes["pi"]))
+    if "pi" in read:
+        behind = behind + " + " + derivative(_at_step(pi), "⁺", "^{+}")
+    operands = layer.operands()[:, place : place + 1]
+    name = _at_step(symbol(layer.row_names()[place].lower()), -1 if place == model.bias else 0)
+    term = _at_step(delta) if place < model.bias else _at_step(delta) + DOT + name
+    names = {"q": q, "pi": pi}
+    columns += [(derivative(names[key], "⁺", "^{+}"), layer.direct[key]) for key in read]
+    columns += [(delta, layer.delta["pi"]), *[(name, operands)] * (place >= model.bias)]
+    columns.append((term, layer.terms[:, place]))
+    rule = MatrixRule(output, model, run)
+    table = rule._by_step(layer, columns, back=True)
+    foot = ["Σ", *[""] * (len(columns) - 1), number(layer.gradient[place, 0])]
+    total = Formula("Σₖ ", r"\sum_{k} ") + term
+    words = "The products from the last step down grow by one factor per step. With "
+    defined = Inline(_at_step(delta) + " = " + derivative(_at_step(pi)))
+    lines = Lines((_at_step(delta), behind), (derivative(symbol(w)), total))
+    grid = Grid(table.head, [*table.numbers, foot], 1)
+    return [Section("By recursion", [Sentence(words, defined, ":"), lines, grid])]
+
+
+def _at_step(name: Formula, later: int = 0) -> Formula:
+    """The name with a step, k or a later one."""
+    time = f"(k{later:+d})" if later else "(k)"
+    return Formula(f"{name.text}{superscript(time)}", f"{name.latex}^{{{time}}}")

@@ -8,7 +8,7 @@ from operator import add
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
-from .notation import accent, has_accent, label, without_digits
+from .notation import accent, is_accented, label, without_digits
 from .walk import Node, depth_first, operation
 
 #: The letters of states without a name: the first with which no other name begins is taken.
@@ -154,7 +154,7 @@ class Loop:
     def _is_input(self, leaf: Node, k: int) -> bool:
         if leaf.name is None or leaf in self._starts or self._readers.get(leaf) != {k}:
             return False
-        return leaf.constant or self._labels[label(leaf.name)] > 1 or has_accent(label(leaf.name))
+        return leaf.constant or self._labels[label(leaf.name)] > 1 or is_accented(label(leaf.name))
 
     def _find_given(self) -> tuple[Node, ...]:
         """The weights, those of one letter by their numbers, then the states and the inputs."""
@@ -183,7 +183,7 @@ class Loop:
         names = {}
         for node in named:
             name, k = str(node.name), self.step_of.get(node) or inputs.get(node)
-            if k is not None and self._labels[label(name)] > 1 and not has_accent(label(name)):
+            if k is not None and self._labels[label(name)] > 1 and not is_accented(label(name)):
                 names[node] = accent(name, k)
         return names
 

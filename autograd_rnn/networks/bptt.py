@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..engine.reverse import gradients
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..graph.notation import label
 from ..graph.sweep import adjoints
 from ..graph.walk import check_fresh, check_node, depth_first, steps_of, topological
 from ..program.structure import INPUT, OFFSET, STATE, Block, Factor, Slope, Structure, operands_of
 from .model import Model, Unrolled
-from .vectors import Step
+from .vectors import Step, components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,17 +56,44 @@ class Layer:
     extra_terms: Array
     extra: Array
     direct_weights: Array
-    nodes: dict[str, list[list[Value]]]
+    nodes: dict[str, list[tuple[Value, ...]]]
     cuts: frozenset[int]
 
     @property
     def model(self) -> Model:
         """The layer itself, or the network where it has no others."""
-        return self.structure.model
+        model: Model = self.structure.model
+        return model
+
+    def operands(self) -> Array:
+        """What the weights multiply at each step: the rows [1; H; X], with a row per step."""
+        import numpy as np
+
+        one = np.ones((len(self.x), int(self.model.bias)))
+        return np.hstack([one, *[self.before[letter] for letter in self.model.letters[:1]], self.x])
+
+    def row_names(self) -> list[str]:
+        """The names of those: 1, H₁, H₂, X."""
+        parts = [(letter.upper(), self.model.states) for letter in self.model.letters[:1]]
+        return [
+            *["1"] * self.model.bias,
+            *[name for part in (*parts, ("X", self.model.inputs)) for name in _entries(*part)],
+        ]
+
+    def column_names(self) -> list[str]:
+        """The names of the columns of the weights: of one gate 1, 2, or of several i₁, i₂, f₁."""
+        size, gates = self.model.outputs, self.model.gates
+        if len(gates) > 1:
+            return [name for gate in gates for name in _entries(gate, size)]
+        return [str(place) for place in range(1, size + 1)] if size > 1 else [""]
 
     def flat(self) -> list[float]:
         """The gradient in the order of the layer's `parameters()`."""
         return [*self.gradient.reshape(-1).tolist(), *self.extra.tolist()]
+
+
+def _entries(letter: str, size: int) -> list[str]:
+    return [label(name) for name in components(letter, size, None)]
 
 
 def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ...]:
@@ -85,8 +114,9 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
     import numpy as np
 
     check_node(output, "output")
-    if getattr(run, "rnn", None) is not model:
-        if run is not None and not hasattr(run, "rnn"):
+    given: object = run
+    if getattr(given, "rnn", None) is not model:
+        if given is not None and not hasattr(given, "rnn"):
             raise ArgumentTypeError(
                 f"run must be the unrolled model, model.unroll(inputs), not {type(run).__name__}."
             )
@@ -113,11 +143,23 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
         held = len(one.initial)
         starts.append(run.state[taken : taken + held])
         taken += held
+    for below, higher in pairwise(range(len(models))):
+        for step in run.steps:
+            under, over = [model._parts(step)[place] for place in (below, higher)]
+            pairs = zip(models[below]._passed_on(under), over.x, strict=False)
+            if len(over.x) != models[below].outputs or any(a is not b for a, b in pairs):
+                raise ArgumentValueError(
+                    "model has layers side by side, and by matrices only layers one over another "
+                    "are written: derive(output, weight, run=run) works out one of its weights."
+                )
     above: Array | None = None
-    for place in reversed(range(len(models))):
-        parts = [model._parts(step)[place] for step in run.steps]
-        layer, above = _layer(models[place], parts, starts[place], direct, known, above, run.cuts)
-        found.insert(0, layer)
+    with np.errstate(all="ignore"):  # NaN and infinities are IEEE's, as in the engine
+        for place in reversed(range(len(models))):
+            parts = [model._parts(step)[place] for step in run.steps]
+            layer, above = _layer(
+                models[place], parts, starts[place], direct, known, above, run.cuts
+            )
+            found.insert(0, layer)
     flat = np.array([entry for layer in found for entry in layer.flat()])
     swept = np.array(gradients(output, parameters))
     sizes = np.array([x for layer in found for x in np.abs(layer.terms).sum(0).reshape(-1)])
@@ -162,7 +204,7 @@ def _layer(
     slopes = {term: _factor(term, memory, blocks) for term in _slopes(structure)}
     delta = {key: directs[key] + aboves[key] for key in values}
     into_x = np.zeros_like(x)
-    terms = np.zeros((len(steps), *np.shape(model.weights)))
+    terms = np.zeros((len(steps), len(model.weights), len(model.weights[0])))
     extra_terms = np.zeros((len(steps), len(extra)))
     later = {letter: np.zeros(size) for letter in model.letters}
     for t in reversed(range(len(steps))):
@@ -183,7 +225,8 @@ def _layer(
                     place, matrix = blocks[term.block]
                     operand = np.ones(1)
                     if term.target is not None:
-                        z = structure.vectors.get(term.target, term.target)
+                        z: Any = term.target
+                        z = structure.vectors[z] if isinstance(z, str) else z
                         operand, target = memory[z][t], matrix @ part
                     if place is None:
                         extra_terms[t] += part
@@ -199,6 +242,9 @@ def _layer(
         most = TOLERANCE * max(1e-300, np.abs(swept).max(), np.abs(delta[key]).max())
         if np.abs(delta[key] - swept).max() > most:
             raise structure.refusal("mixes the entries of a vector")
+    # A frozen weight is a constant: nothing is added to its gradient.
+    terms *= [[not weight.constant for weight in row] for row in model.weights]
+    extra_terms *= np.array([not weight.constant for weight in extra])
     own = np.array([[direct.get(weight, 0.0) for weight in row] for row in model.weights])
     more = np.array([direct.get(weight, 0.0) for weight in extra])
     a = {key: slopes[slope] for key, slope in structure.activations().items() if slope in slopes}
@@ -237,7 +283,7 @@ def _blocks(
 
 def _recorded(
     model: Model, steps: Sequence[Step], direct: Mapping[Value, float], known: Mapping[Value, float]
-) -> Iterator[tuple[str, tuple[Array, Array, Array, list[list[Value]]]]]:
+) -> Iterator[tuple[str, tuple[Array, Array, Array, list[tuple[Value, ...]]]]]:
     """For each vector of the steps: its numbers, its δ by the sweep over the graph, ∂⁺, itself."""
     import numpy as np
 

@@ -17,6 +17,7 @@ from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
 from .paper import Paper, as_paper
 from .theme import Theme, as_theme
 from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
+from .unrolled.cards import MOST_WEIGHTS as MOST_ON_CARDS
 from .unrolled.cards import draw_cards
 from .unrolled.matrix import draw_matrices
 from .unrolled.neurons import layers_of
@@ -90,8 +91,19 @@ def _scalars_suit(request: Request) -> bool:
 
 
 def _draw_neurons(request: Request) -> Drawing:
-    view = request
-    return draw_neurons(view.output, view.run, view.weights, view.theme, view.title, view.room)
+    steps = request.run.steps
+    neurons = sum(map(len, layers_of(steps[0]))) if steps else 0
+    count = neurons * sum(map(len, shorten(steps)[::2]))
+    if count > request.max_nodes:
+        raise GraphTooLarge(
+            f"the picture would have a box for each of {count} neurons, more than "
+            f"{request.max_nodes}: choose detail='step', or raise max_nodes=."
+        )
+    return draw_neurons(
+        *(request.output, request.run, request.weights, request.theme),
+        title=request.title,
+        room=request.room,
+    )
 
 
 def _neurons_suit(request: Request) -> bool:
@@ -111,13 +123,17 @@ def _draw_cards(request: Request) -> Drawing:
     return draw_cards(output, run, ledgers, request.theme, request.title, request.room)
 
 
+def _cards_suit(request: Request) -> bool:
+    return len(request.weights) <= MOST_ON_CARDS
+
+
 # From the most detail to the least: "auto" takes the first that suits.
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind("scalar", _draw_scalars, ("focus", "edges", "precision"), False, _scalars_suit),
         Kind("neuron", _draw_neurons, ("focus", "precision"), True, _neurons_suit),
-        Kind("step", _draw_cards, ("focus", "precision"), True, lambda request: True),
+        Kind("step", _draw_cards, ("focus", "precision"), True, _cards_suit),
     )
 }
 

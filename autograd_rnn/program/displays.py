@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ from .formulas import Formula
 WIDTH: Final = 74
 LONGEST: Final = 240  # characters of LaTeX
 STYLES: Final = (TEXT, LATEX)
+STRUT: Final = r"\rule{0pt}{3.5ex}"  # room over a table
+FRACTION: Final = re.compile(r"\\frac\{(\\partial(?:\^\{\+\})? L)\}\{(.*)\}")
 SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 BETWEEN: Final = 2  # places between the columns of a table
 
@@ -38,8 +41,8 @@ class Display(ABC):
         """Its lines in Unicode, without an indent."""
 
     @abstractmethod
-    def latex(self) -> str:
-        """One line or more of an `aligned` block."""
+    def rows(self) -> list[tuple[str, str]]:
+        """The left and right sides of the rows of an `aligned` block in LaTeX."""
 
     @abstractmethod
     def html(self, formula: Callable[[str], str]) -> str:
@@ -64,24 +67,24 @@ class Lines(Display):
             found.append(line)
         return found
 
-    def latex(self) -> str:
+    def rows(self) -> list[tuple[str, str]]:
         """The equations, with a break where one is long."""
-        rows = []
+        found = []
         for left, *sides in self.equations:
-            row, length = f"{left.latex} &= ", len(left.text)
+            row, length, name = "= ", len(left.text), left.latex
             for place, side in enumerate(sides):
                 parts = _split(side)
                 for part in parts:
-                    fresh = part is parts[0]
-                    sign = "= " if fresh and place else ""
+                    sign = "= " if part is parts[0] and place else ""
                     if length + len(part.text) > WIDTH and length > 12:
-                        row, length = f"{row} \\\\\n& \\quad {sign}", 4
+                        found.append((name, row.rstrip()))
+                        row, length, name = rf"\quad {sign}", 4, ""
                     elif sign:
                         row += sign
                     row += part.latex + " "
                     length += len(part.text)
-            rows.append(row.rstrip())
-        return " \\\\\n".join(rows)
+            found.append((name, row.rstrip()))
+        return found
 
     def html(self, formula: Callable[[str], str]) -> str:
         """A table with a row per equation."""
@@ -108,11 +111,13 @@ class Grid(Display):
     The first `fixed` columns are repeated in each part.
     """
 
-    def __init__(self, head: Sequence[Formula], rows: Sequence[Sequence[str]], fixed: int) -> None:
-        self.head, self.rows, self.fixed = head, rows, fixed
+    def __init__(
+        self, head: Sequence[Formula], numbers: Sequence[Sequence[str]], fixed: int
+    ) -> None:
+        self.head, self.numbers, self.fixed = head, numbers, fixed
 
     def _widths(self) -> list[int]:
-        texts = [[name.text for name in self.head], *self.rows]
+        texts = [[name.text for name in self.head], *self.numbers]
         return [max(map(_places, column)) for column in zip(*texts, strict=True)]
 
     def fits(self) -> bool:
@@ -137,7 +142,7 @@ class Grid(Display):
         found: list[str] = []
         widths = self._widths()
         for part in self._parts():
-            texts = [[name.text for name in self.head], *self.rows]
+            texts = [[name.text for name in self.head], *self.numbers]
             rows = [
                 (" " * BETWEEN).join(
                     [" " * (widths[column] - _places(row[column])) + row[column] for column in part]
@@ -148,20 +153,17 @@ class Grid(Display):
             found += [*([""] if found else []), rows[0], rule, *rows[1:]]
         return found
 
-    def latex(self) -> str:
+    def rows(self) -> list[tuple[str, str]]:
         """The parts as arrays."""
         arrays = []
         for part in self._parts():
-            head = " & ".join([self.head[column].latex for column in part])
-            rows = [
-                " & ".join([in_latex(_cell(row[column])) for column in part]) for row in self.rows
-            ]
-            body = " \\\\\n".join(rows)
+            head = STRUT + " & ".join([in_a_line(self.head[column].latex) for column in part])
+            cells = [[in_latex(_cell(line[column])) for column in part] for line in self.numbers]
+            body = " \\\\\n".join(map(" & ".join, cells))
             columns = "r" * self.fixed + "|" + "r" * (len(part) - self.fixed)
-            arrays.append(
-                f"& \\begin{{array}}{{{columns}}}\n{head} \\\\ \\hline\n{body}\n\\end{{array}}"
-            )
-        return " \\\\[1ex]\n".join(arrays)
+            array = f"{head} \\\\ \\hline\n{body}"
+            arrays.append(("", f"\\begin{{array}}{{{columns}}}\n{array}\n\\end{{array}}"))
+        return arrays
 
     def html(self, formula: Callable[[str], str]) -> str:
         """The parts as tables."""
@@ -169,7 +171,8 @@ class Grid(Display):
         for part in self._parts():
             head = "".join([f"<th>{_shown(self.head[column], formula)}</th>" for column in part])
             rows = [
-                "".join([f"<td>{escape(row[column])}</td>" for column in part]) for row in self.rows
+                "".join([f"<td>{escape(row[column])}</td>" for column in part])
+                for row in self.numbers
             ]
             body = "".join([f"<tr>{row}</tr>" for row in rows])
             tables.append(f'<table class="numbers"><tr>{head}</tr>{body}</table>')
@@ -180,6 +183,11 @@ def _places(text: str) -> int:
     return sum(not unicodedata.combining(character) for character in text)
 
 
+def in_a_line(latex: str) -> str:
+    """LaTeX with its fractions written as ∂L/∂W."""
+    return FRACTION.sub(r"\1/\2", latex)
+
+
 def in_latex(written: str) -> str:
     """Numbers as `number` writes them, in LaTeX: 1.2e-9 for 1.2×10⁻⁹."""
     plain = written.replace("−", "-").replace("×10", "e")
@@ -187,7 +195,7 @@ def in_latex(written: str) -> str:
 
 
 def _shown(formula: Formula, write: Callable[[str], str]) -> str:
-    return write(formula.latex) if formula.latex else ""
+    return write(in_a_line(formula.latex)) if formula.latex else ""
 
 
 def _cell(text: str) -> str:
@@ -227,7 +235,7 @@ def bracketed(entries: Sequence[float]) -> Formula:
 
 def symbol(name: str) -> Formula:
     """A name as it is shown, Q₁; or a number."""
-    return Formula(name, latex_name(name) if name[0].isalpha() else name)
+    return Formula(name, latex_name(name) if name[:1].isalpha() else name)
 
 
 def first_that_fits(*grids: Grid) -> Grid:

@@ -6,10 +6,20 @@ from collections.abc import Iterable, Sequence
 from operator import add, mul
 from typing import Any, Final, NamedTuple
 
-from ..graph.notation import ATOM, LATEX, SUBSCRIPTS, TEXT, Style, Text, superscript, write
+from ..graph.notation import (
+    LATEX,
+    SUBSCRIPTS,
+    TEXT,
+    Style,
+    Text,
+    accent,
+    latex_name,
+    superscript,
+    write,
+)
 from ..graph.notation import write_number as in_digits
 from ..ops import table as ops
-from ..ops.op import PRODUCT, SUM, Op
+from ..ops.op import ATOM, PRODUCT, SUM, Op
 from ..ops.tracer import Number
 from .structure import INPUT, OFFSET, STATE, Block, Result, Slope, Structure, Symbol, Term
 
@@ -50,16 +60,7 @@ class Writer:
         known = [slope.of for key, slope in activations.items() if key == "pi"]
         #: The activation of the states, which is called a.
         self.a: Op | None = known[0].op if known and not self.several else None
-        self.inside = self._find_inside()
-
-    def _find_inside(self) -> dict[str, Term]:
-        """The vectors that are only an op of another, whose δ is written inside the other's."""
-        found = {}
-        for key in self.structure.vectors:
-            terms = [term for term in self.structure.terms if term.source == key]
-            if len(terms) == 1 and isinstance(terms[0].target, str) and terms[0].block is None:
-                found[key] = terms[0]
-        return found
+        self.inside = structure.inside
 
     # --- names ------------------------------------------------------------------------------------
 
@@ -111,21 +112,24 @@ class Writer:
         return self._dressed("δ", r"\delta", below if base == "pi" else own + below, later)
 
     def block(self, block: Block, later: int | None = None) -> Formula:
-        """A block of the weights: W_Q, W_X and b, or of gate i U_i, V_i and b_i."""
+        """A block of the weights: W_Q, W_X and b, or of gate i U_i, W_i and b_i."""
         gate = block.gate
         if gate is None:
             return self._dressed("u", "u", "", later)
         if self.several:
-            letter = {OFFSET: "b", STATE: "U", INPUT: "V"}[block.rows]
+            letter = {OFFSET: "b", STATE: "U", INPUT: "W"}[block.rows]
             return self._dressed(letter, letter, gate, later)
         if block.rows == OFFSET:
             return self._dressed("b", "b", "", later)
-        below = "X" if block.rows == INPUT else self._state_letter()
+        below = "X" if block.rows == INPUT else self.state_letter()
         return self._dressed("W", "W", below, later)
 
     def weights(self, gate: str, later: int | None = None) -> Formula:
-        """All weights of a gate: W, or W_i."""
-        return self._dressed("W", "W", gate if self.several else "", later)
+        """All weights of a gate: W, or [b_i; U_i; W_i]."""
+        if not self.several:
+            return self._dressed("W", "W", "", later)
+        kinds = dict.fromkeys([block.rows for block in self.structure.blocks if block.gate])
+        return self._stacked([self.block(Block(gate, rows), later) for rows in kinds])
 
     def weights_alone(self, later: int | None = None) -> Formula:
         """All weights, those of all gates."""
@@ -135,13 +139,22 @@ class Writer:
         """The parameters besides the weights."""
         return self._dressed("u", "u", "", later)
 
+    def copy(self, k: int, letter: str = "W") -> Formula:
+        """The copy of the weights in step k, or of the parameters besides them."""
+        copy = accent(letter, k)
+        if self.layer is None:
+            return Formula(copy, latex_name(copy))
+        above = f"{superscript(str(self.layer))}{superscript(f'({k})')}"
+        return Formula(f"{letter}{above}", f"{letter}^{{{self.layer}({k})}}")
+
     def target(self, target: str | Symbol) -> Formula:
         """What a block multiplies: a vector, a state of the step before or the inputs."""
         if isinstance(target, str):
             return self.named(target)
         return self.x() if target.letter == "x" else self.before(target.letter)
 
-    def _state_letter(self) -> str:
+    def state_letter(self) -> str:
+        """The letter of the state that W multiplies."""
         key = self.structure.states[0]
         return "Q" if key.startswith("pi") else key.upper()
 
@@ -150,6 +163,10 @@ class Writer:
         parts = [Formula("1", "1")] * self.model.bias
         parts += [self.before(letter, later) for letter in self.model.letters[:1]]
         parts += [self.x(later)] * (self.model.inputs > 0)
+        return self._stacked(parts)
+
+    @staticmethod
+    def _stacked(parts: Sequence[Formula]) -> Formula:
         text, latex = "; ".join([p.text for p in parts]), r" \\ ".join([p.latex for p in parts])
         return Formula(f"[{text}]", rf"\begin{{bmatrix}}{latex}\end{{bmatrix}}")
 
@@ -162,25 +179,24 @@ class Writer:
 
     def definitions(self) -> list[tuple[Formula, Formula]]:
         """The equations of all vectors; one for the sums of all gates that are written alike."""
-        alike: list[str] = []
-        pairs = []
-        for key in self.structure.vectors:
-            pair, gate = self.definition(key), key.removeprefix("pi_")
-            if key != gate and pair[1].text == f"{self.weights(gate).text}ᵀ {self.column().text}":
-                alike.append(gate)
-            else:
-                pairs.append(pair)
-        if not alike:
-            return pairs
-        one = alike[0] if len(alike) == 1 else ANY
-        name = self.weights(one)
-        text, latex = self.column()
-        base = f"{{{name.latex}}}" if "^" in name.latex else name.latex
-        right = Formula(f"{name.text}ᵀ {text}", rf"{base}^{{\top}} {latex}")
-        if one == ANY:
-            gates = ", ".join(alike)
-            right += Formula(f"  for {ANY} = {gates}", rf"\quad ({ANY} = {gates})")
-        return [(self.named(f"pi_{one}"), right), *pairs]
+        pairs = [(key, *self.definition(key)) for key in self.structure.vectors]
+        alike: dict[str, list[str]] = {}
+        for key, _, right in pairs:
+            gate = key.removeprefix("pi_")
+            alike.setdefault(right.text.replace(f"_{gate}", f"_{ANY}"), []).append(key)
+        found = []
+        for key, left, right in pairs:
+            gate = key.removeprefix("pi_")
+            keys = alike[right.text.replace(f"_{gate}", f"_{ANY}")]
+            if gate == key or len(keys) == 1:
+                found.append((left, right))
+            elif key == keys[0]:
+                gates = ", ".join([one.removeprefix("pi_") for one in keys])
+                text = right.text.replace(f"_{gate}", f"_{ANY}")
+                latex = right.latex.replace(f"_{{{gate}}}", f"_{{{ANY}}}")
+                note = Formula(f"  for {ANY} = {gates}", rf"\quad ({ANY} = {gates})")
+                found.append((self.named(f"pi_{ANY}"), Formula(text, latex) + note))
+        return found
 
     def _written(self, node: Any, style: Style, top: bool = False, later: int = 0) -> Text:
         pick = 0 if style is TEXT else 1
@@ -196,11 +212,11 @@ class Writer:
         if node.dense:
             block, z = node.operands
             transposed = "ᵀ " if style is TEXT else r"^{\top} "
-            name = self.block(block)[pick]
-            if style is LATEX and "^" in name:
-                name = f"{{{name}}}"
+            matrix = self.block(block)[pick]
+            if style is LATEX and "^" in matrix:
+                matrix = f"{{{matrix}}}"
             operand = style.fit(self._written(z, style, later=later), ATOM)
-            return Text(f"{name}{transposed}{operand}", PRODUCT)
+            return Text(f"{matrix}{transposed}{operand}", PRODUCT)
         if node.op.operator is add:
             return Text(self._sum(node, style, later), SUM)
         operands = [self._written(operand, style, later=later) for operand in node.operands]
@@ -234,7 +250,7 @@ class Writer:
         """The gate whose whole weights times [1; H; X] the first addends are, and their number."""
         first = addends[0].operands[0] if isinstance(addends[0], Result) else addends[0]
         gate = getattr(first, "gate", None)
-        if gate is None:
+        if gate is None or self.several:
             return None
         state = list(self.structure.state.values())[:1]
         wanted = [block for block in self.structure.blocks if block.gate == gate]

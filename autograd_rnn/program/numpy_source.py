@@ -85,7 +85,7 @@ class _Source:
         self.extra = any(block.gate is None for block in structure.blocks)
         #: Whether it goes on to another layer.
         self.chain = False
-        self.inside = _inside_others(structure)
+        self.inside = structure.inside
         taken = {*map(self.name, structure.vectors), *self.model.letters, "x", "u"}
         self.column = next(one for one in "zvyw" if one not in taken)
         self.kept: set[str] = set()  # the names that the way back needs of each step
@@ -260,10 +260,9 @@ class _Source:
 
         for number, gate in enumerate(self.model.gates):
             terms = [t for t in structure.terms if t.block is not None and t.block.gate == gate]
-            plain = all(not t.factors and t.coefficient == 1.0 for t in terms)
-            inner = any(isinstance(t.target, str) for t in terms)
-            if len({t.source for t in terms}) == 1 and plain and not inner:
-                together.append(f"δ_{self.delta(terms[0].source)}")
+            source = structure.source_of(gate)
+            if source is not None:
+                together.append(f"δ_{self.delta(source)}")
                 continue
             flush(number)
             columns = "" if count == 1 else f", {number * size}:{(number + 1) * size}"
@@ -361,16 +360,6 @@ class _Source:
         body.append("return Y, back")
         head = f"def {name}({', '.join(self._given())}):"
         return [head, *[(INDENT + line).rstrip() for line in body]]
-
-
-def _inside_others(structure: Structure) -> set[str]:
-    """The vectors that are only an op of another, whose δ is written inside the other's."""
-    found = set()
-    for key in structure.vectors:
-        terms = [term for term in structure.terms if term.source == key]
-        if len(terms) == 1 and isinstance(terms[0].target, str) and terms[0].block is None:
-            found.add(key)
-    return found
 
 
 def _sum(parts: Sequence[str]) -> str:

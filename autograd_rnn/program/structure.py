@@ -197,6 +197,23 @@ class Structure:
                 else:
                     waiting.append((operand, scale, own))
 
+    @property
+    def inside(self) -> set[str]:
+        """The vectors that are only an op of another: their δ is written inside that of it."""
+        found = set()
+        for key in self.vectors:
+            terms = [term for term in self.terms if term.source == key]
+            if len(terms) == 1 and isinstance(terms[0].target, str) and terms[0].block is None:
+                found.add(key)
+        return found
+
+    def source_of(self, gate: str) -> str | None:
+        """The vector whose δ multiplies all rows of a gate's weights; None if they differ."""
+        terms = [term for term in self.terms if term.block is not None and term.block.gate == gate]
+        plain = all(not term.factors and term.coefficient == 1.0 for term in terms)
+        given = not any(isinstance(term.target, str) for term in terms)
+        return terms[0].source if len({t.source for t in terms}) == 1 and plain and given else None
+
     def activations(self) -> dict[str, Slope]:
         """For each vector that is only an op of another: a′, by the key of the other."""
         found = {}

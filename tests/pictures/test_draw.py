@@ -174,3 +174,11 @@ def test_a_leaf_of_a_large_graph_stands_beside_each_use() -> None:
     assert len({name for name, _, _ in boxes(small, "parameter")}) == len(boxes(small, "parameter"))
     assert len(boxes(large, "parameter")) == 81
     assert "nslimit" in large.dot
+
+
+def test_more_neurons_than_can_be_drawn_are_refused() -> None:
+    run = RNN.random(40, 1).unroll([[1.0]] * 9)
+    loss = (1 - run.q[0]) ** 2
+    with pytest.raises(GraphTooLarge, match=r"each of 360 neurons, more than 300: .*detail='step'"):
+        draw(loss, run=run, detail="neuron")
+    assert draw(loss, run=run).dot == draw(loss, run=run, detail="step").dot

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...arguments import as_name
 from ...errors import ArgumentTypeError, ArgumentValueError
@@ -51,11 +51,12 @@ def draw_cell(
             )
         if not rnn.letters:
             raise ArgumentValueError(
-                f"rnn has no state from step to step, and so no cell: a {type(rnn).__name__} is "
-                f"one product."
+                "rnn keeps no state of its own from step to step, and so has no cell: draw that of "
+                "a layer with one, such as an LSTM."
             )
         return paper.fit(draw_gates(rnn, as_theme(theme), as_name(title, "title")))
-    canvas, what = Wiring(rnn, theme), "One step of an RNN"
+    neurons: Any = rnn
+    canvas, what = Wiring(neurons, theme), "One step of an RNN"
     if (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False):
         return paper.fit(canvas.finish(title, what, *_draw_operations(canvas)))
     _draw_arrows(canvas)

@@ -181,7 +181,7 @@ class _Cell:
         if "x" in reads:
             canvas.circle("b_x", (left, self.bus["x"]), "xₖ", "the input", "constant")
         for letter in direct:
-            canvas.arrow(f"b_{letter} {self.ids[first]}", role="state", **green)
+            canvas.arrow(f"b_{letter} {self.ids[first]}", (), "", "state", **green)
         for node in self.at:  # other states that are read entry by entry
             for letter, before in ops.before.items():
                 if before in node.parents and not (node is first and letter in direct):
@@ -196,14 +196,14 @@ class _Cell:
                             f"b_{letter} {self.ids[node]}", [*path, (x, y)], role="state", **green
                         )
                     else:
-                        canvas.arrow(f"b_{letter} {self.ids[node]}", role="state", **green)
+                        canvas.arrow(f"b_{letter} {self.ids[node]}", (), "", "state", **green)
         lane = 0.0
         for letter, node in ops.after.items():
             id, at_end = f"a_{letter}", node is self.spine[-1]
             lane = 0.0 if at_end else lane + 84.0
             canvas.circle(id, (right, lane), f"{letter}ₖ", f"{letter} after the step", "state")
             if at_end:
-                canvas.arrow(f"{self.ids[node]} {id}", role="state", **green)
+                canvas.arrow(f"{self.ids[node]} {id}", (), "", "state", **green)
             elif node in self.at:
                 x, y = canvas.spot(self.ids[node], 0.45, 0.85)
                 tip = (right - RADIUS, lane)
@@ -216,9 +216,8 @@ class _Cell:
         ends = f"{self.ids[tail]} {self.ids[head]}"
         looks = {"penwidth": "1.6", "color": self.theme.muted}
         if tail in self.spine and head in self.spine:
-            canvas.arrow(
-                ends, **{**looks, "color": self.theme.styles["state"].line, "penwidth": "2"}
-            )
+            green = {"color": self.theme.styles["state"].line, "penwidth": "2"}
+            canvas.arrow(ends, (), "", "state", **green)
             return
         (x0, y0), (x1, y1) = self.at[tail], self.at[head]
         below = [

@@ -28,10 +28,8 @@ class Operations:
     """
 
     def __init__(self, model: Model) -> None:
-        from ...engine.value import Value
-
-        start = [Value(0.5) for _ in model.initial]
-        run = model.unroll([[Value(0.5) for _ in range(model.inputs)]], start)
+        # Any numbers do: what is read is how the step computes with them.
+        run = model.unroll([[0.5] * model.inputs], [0.5] * len(model.initial))
         self.step = run.steps[0]
         size = model.states
         self.letter: dict[Any, str] = dict.fromkeys(self.step.x, "x")
@@ -42,7 +40,7 @@ class Operations:
         self.after = {letter: self.step.vectors[letter][0] for letter in model.letters}
         self.named = {
             values[0]: "π" if letter == "pi" else letter
-            for letter, values in reversed(self.step.vectors.items())
+            for letter, values in reversed(list(self.step.vectors.items()))
             if len(values) == size
         }
         self.gate_of = {

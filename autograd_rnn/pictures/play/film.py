@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from ...derivation.definitions import partial_of
-from ...derivation.expressions import Expression, Number, Symbol
 from ...graph.copies import Copy
 from ...graph.notation import PLAIN, Text, joined, number, write, write_number
 from ...graph.quantities import called
 from ...graph.sweep import Slope, recorded_slopes, terms
-from ...graph.walk import operation, swept
-from ...ops.op import PRODUCT, SIGN
-from ..graph_view import GraphView, absorbed
+from ...graph.walk import swept
+from ...ops.op import ATOM, PRODUCT, SIGN
+from ..graph_view import GraphView
+from .slopes import write_slope
 
 UNKNOWN: Final = "·"  # a term that is still to come
 
@@ -147,22 +146,10 @@ class Film:
 
     def _slope(self, node: Any, position: int) -> str:
         """∂node/∂operand as a factor, in symbols."""
-        parents = list(zip(node.parents, self._operands(node), strict=True))
-        operands: list[Expression] = [
-            Number(parent.data) if absorbed(parent) else Symbol(place, parent.data, text, text)
-            for place, (parent, text) in enumerate(parents)
-        ]
-        same = {parent: operand for (parent, _), operand in zip(parents, operands, strict=True)}
-        if len(same) < len(parents) and not self._is_copied(node):
-            operands = [same[parent] for parent, _ in parents]
         name = Text(in_brackets(self.view.boxes[self.view.ids[node]].name))
-        me = Symbol(node, node.data, name, name)
-        written = partial_of(node, position, operands, me, operation(node)).write(PLAIN)
-        least = PRODUCT if written.binds != SIGN else SIGN + 1
-        return PLAIN.fit(written, least)
-
-    def _is_copied(self, node: Any) -> bool:
-        return any((node, place) in self.view.use_at for place in range(len(node.parents)))
+        written = write_slope(node, position, self._operands(node), name)
+        # A sign is in parentheses too.
+        return PLAIN.fit(written, PRODUCT if written.binds != SIGN else ATOM)
 
     def _add_term(self, use: Copy, factors: str, product: str, added: float, total: float) -> None:
         view = self.view

@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import inf
 from typing import Any, Final
 
+from ...arguments import many
 from ...errors import ArgumentValueError
 from ...graph.copies import Copy
 from ...graph.notation import accent, number, term, vector
@@ -50,7 +51,7 @@ def draw_neurons(
     view = View(output, weights, run)
     canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
     _Sheet(view, canvas, room).draw()
-    name, steps = view.output_name(), f"unrolled over {len(view.steps)} steps"
+    name, steps = view.output_name(), f"unrolled over {many(len(view.steps), 'step')}"
     heading = f"How {name} is computed, a box per neuron and step"
     summary = f"{name} = {number(output.data)}, {steps}, {len(view.rows)} boxes"
     if weights:

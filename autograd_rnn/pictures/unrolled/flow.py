@@ -228,9 +228,9 @@ class _Chart:
                 x, looks = middle - self.pitch / 2, {"style": "dotted", "penwidth": "2.2"}
                 line = spline(cornered((x, base + HEIGHT), (x, base)))
                 canvas.text(f"cut{row}_{k}", (x, base + HEIGHT + 8), "cut", 10, theme.gradient)
-                ends = [f"cut{row}_{k}"] * 2
+                cut = f"cut{row}_{k}"
                 looks |= {"color": theme.gradient, "dir": "none", "pos": line}
-                canvas.graph.edge(*ends, {"id": f"e0_{row}_{k}", **looks})
+                canvas.graph.edge(cut, cut, {"id": f"e0_{row}_{k}", **looks})
         if self.pitch >= FACTOR_ROOM:
             self._factors(row, flow, start, base - 34)
 

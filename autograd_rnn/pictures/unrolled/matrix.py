@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ...arguments import many
 from ...graph.notation import accent, label, number
 from .. import html_labels as html
 from ..canvas import ARROW_HEAD, Canvas, cornered, rounded_corners
@@ -62,7 +63,7 @@ def draw_matrices(
     heading = f"The copies of W, and {slope} as a sum of outer products"
     told = f"{told}; δ⁽ᵏ⁾ = ∂{name}/∂π⁽ᵏ⁾"
     canvas.frame(title or heading, told, html.legend_label(words, theme))
-    steps = f"unrolled over {len(run.steps)} steps"
+    steps = f"unrolled over {many(len(run.steps), 'step')}"
     return canvas.drawing(f"{slope} of {type(model).__name__}, {steps}, a term per step")
 
 

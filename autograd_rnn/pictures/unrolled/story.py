@@ -15,7 +15,7 @@ from .. import html_labels as html
 from ..graph_view import LONGEST_EXPRESSION, DrawnRun, Reading, badge, left_out, shorten
 
 MOST_STATES: Final = 8
-MOST_IN_COLUMN: Final = 30
+MOST_IN_COLUMN: Final = 60
 MOST_ENTRIES: Final = 4
 LONGEST_NUMBER: Final = 8
 ROW_HEIGHT: Final = 26

@@ -13,7 +13,7 @@ from autograd_rnn.pictures.cells.operations import Operations
 from ..exercise import texts
 
 
-class Leaky(Model):
+class Lagging(Model):
     letters, gates = "h", "zp"
 
     def advance(self, state: Any, x: Any, weights: Any) -> Mapping[str, Any]:
@@ -49,7 +49,7 @@ FORMULAS = {
         "nₖ = tanh(W_n·[1; xₖ] + rₖ·mₖ)",
         "hₖ = (1 − zₖ)·nₖ + zₖ·hₖ₋₁",
     ],
-    Leaky: ["zₖ = σ(W_z·[1; hₖ₋₁; xₖ])", "πₖ = W_p·[1; hₖ₋₁; xₖ]", "hₖ = (1 − zₖ)·hₖ₋₁ + zₖ·πₖ"],
+    Lagging: ["zₖ = σ(W_z·[1; hₖ₋₁; xₖ])", "πₖ = W_p·[1; hₖ₋₁; xₖ]", "hₖ = (1 − zₖ)·hₖ₋₁ + zₖ·πₖ"],
 }
 
 
@@ -100,7 +100,9 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"several layers: .* draw_cell\(rnn.layers\[0\]\)"):
         draw_cell(stack)
     assert draw_cell(stack.layers[0]).summary == "One step of an LSTM: 2 states, 1 input"
-    with pytest.raises(ValueError, match="no state from step to step, .* a Linear is one product"):
+    with pytest.raises(
+        ValueError, match="keeps no state of its own from step to step, .* such as an LSTM"
+    ):
         draw_cell(Linear.random(2, 1))
     with pytest.raises(TypeError, match="rnn must be a layer, such as an RNN or an LSTM, not int"):
         draw_cell(3)  # type: ignore[arg-type]
