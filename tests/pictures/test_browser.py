@@ -368,6 +368,32 @@ def test_predicting(page: Any) -> None:
     assert page.is_hidden("#answer")
 
 
+@pytest.mark.parametrize(
+    ("x", "right", "wrong"),
+    [
+        (1000.0, ["inf", "∞", "+Infinity"], ["1000", "-inf", "nan"]),
+        (float("nan"), ["nan", "NaN"], ["0", "inf"]),
+        (0.0, ["1", "1.004", "3/3"], ["1.006", "0", "1/0"]),
+        (-1.0, ["0.3679", "0.368", "3.68e-1", "0,367"], ["0.37", "-0.3679"]),
+    ],
+)
+def test_what_counts_as_right(
+    page: Any, tmp_path: Path, x: float, right: list[str], wrong: list[str]
+) -> None:
+    """Half a percent, at any size."""
+    play(Value(x, "x").exp()).save(tmp_path / "page.html")
+    page.goto((tmp_path / "page.html").as_uri())
+    for answer in wrong + right:
+        page.click("[data-mode=watch]")
+        page.fill("#slider", "0")
+        page.click("[data-mode=predict]")
+        page.keyboard.type(answer)
+        page.keyboard.press("Enter")
+        assert page.inner_text("#told").split(":")[0] == (
+            "Right" if answer in right else f"Not {answer}. Try again."
+        )
+
+
 def test_predicting_to_the_end(page: Any) -> None:
     page.click("[data-mode=predict]")
     for _ in range(33):

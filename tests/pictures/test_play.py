@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import LSTM, RNN, Page, Steps, Value, bits, gradients, play
+from autograd_rnn import LSTM, RNN, Page, Steps, Value, bits, gradients, maximum, play
 from autograd_rnn.errors import FolderNotFound, GraphTooLarge
 from autograd_rnn.graph.notation import number
 
@@ -98,6 +98,34 @@ def test_several_uses_of_an_inner_node_are_summed_in_words() -> None:
         "∂(h·h + h)/∂x = ∂(h·h + h)/∂h · x = 19·3 = 57",
         "h adds ∂(h·h + h)/∂h · x = 19·3 = 57, ∂(h·h + h)/∂x so far 114",
     ]
+
+
+@pytest.mark.parametrize(
+    ("apply", "factors"),
+    [
+        (lambda x, y: x + y, ["1", "1"]),
+        (lambda x, y: x - y, ["1", "(−1)"]),
+        (lambda x, y: x * y, ["y", "x"]),
+        (lambda x, y: x / y, ["(1 / y)", "(−f / y)"]),
+        (lambda x, y: x**2, ["2·x"]),
+        (lambda x, y: (15 - x) ** 2, ["2(15 − x)", "(−1)"]),
+        (lambda x, y: x.exp(), ["f"]),
+        (lambda x, y: y.log(), ["(1 / y)"]),
+        (lambda x, y: x.cos(), ["(−sin(x))"]),
+        (lambda x, y: x.tanh(), ["tanh′(x)"]),
+        (lambda x, y: x.sigmoid(), ["σ′(x)"]),
+        (lambda x, y: maximum(x, y), ["∂f/∂x", "∂f/∂y"]),
+        (lambda x, y: x * x, ["x", "x"]),
+    ],
+)
+def test_each_factor_is_named(apply: Callable[[Value, Value], Value], factors: list[str]) -> None:
+    output = apply(Value(1.5, "x"), Value(0.5, "y"))
+    output.name = "f"
+    named = [
+        re.split(" = | adds ", say)[1].partition(" · ")[2]
+        for say in said(play(output, max_nodes=0), "Backward")[1:]
+    ]
+    assert named == factors
 
 
 @pytest.mark.parametrize("loss", [lambda x: x.tanh() * x, lambda x: (x / (1 + x)).exp() - x])
