@@ -151,8 +151,14 @@ def _content(film: Film, as_cards: bool) -> dict[str, Any]:
             }
         )
     arrows = [
-        {"id": arrow.id, "tail": arrow.tail, "head": arrow.head}
-        | {"role": arrow.role, "chip": film.chips.get(arrow.id), "note": film.notes.get(arrow.id)}
+        {
+            "id": arrow.id,
+            "tail": arrow.tail,
+            "head": arrow.head,
+            "role": arrow.role,
+            "chip": film.chips.get(arrow.id),
+            "note": film.notes.get(arrow.id),
+        }
         for arrow in view.arrows
     ]
     return {

@@ -15,7 +15,7 @@ from autograd_rnn import LSTM, RNN, Page, Steps, Value, bits, gradients, maximum
 from autograd_rnn.errors import FolderNotFound, GraphTooLarge
 from autograd_rnn.graph.notation import number
 
-from ..strategies import Pair, runs, whole_pairs
+from ...strategies import Pair, runs, whole_pairs
 
 
 def exercise(**options: Any) -> Page:
