@@ -21,13 +21,13 @@ from ..graph_view import DrawnNode, DrawnRun, GraphView, shared_weights
 from ..html_labels import clean, escaped
 from ..theme import AUTO
 from .film import Film
-from .stage import card_style, cards, picture, width
+from .stage import card_style, cards, identifiers, picture, width
 
 MOST_PLAYED: Final = 10_000  # nodes of a graph
 MOST_APART: Final = 8  # weights whose copies are apart unless some are asked for
 WIDEST: Final = 4000.0  # points of the picture of a network
 LONGEST_SENTENCE: Final = 400
-SCRIPTS: Final = ("stage", "watch", "about", "practise")
+SCRIPTS: Final = ("stage", "watch", "practise")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -111,7 +111,7 @@ def play(
 
 
 def _fill(heading: str, drawn: str | None, film: Film) -> str:
-    content = json.dumps(_content(film, drawn is None), ensure_ascii=False)
+    content = json.dumps(_content(film, drawn), ensure_ascii=False)
     places = {
         "title": escaped(heading),
         "style": fill("play/play.css", {"cards": card_style()}),
@@ -123,7 +123,7 @@ def _fill(heading: str, drawn: str | None, film: Film) -> str:
     return fill("play/play.html", places)
 
 
-def _content(film: Film, as_cards: bool) -> dict[str, Any]:
+def _content(film: Film, drawn: str | None) -> dict[str, Any]:
     """What the scripts read; numbers that are asked for are texts, as JSON has no infinity."""
     view = film.view
     steps = [frame._asdict() for frame in film.frames]
@@ -150,6 +150,8 @@ def _content(film: Film, as_cards: bool) -> dict[str, Any]:
                 "step": box.step,
             }
         )
+    # A grid has no room for some lines between copies.
+    there = set() if drawn is None else identifiers(drawn)
     arrows = [
         {
             "id": arrow.id,
@@ -160,11 +162,12 @@ def _content(film: Film, as_cards: bool) -> dict[str, Any]:
             "note": film.notes.get(arrow.id),
         }
         for arrow in view.arrows
+        if arrow.id in there
     ]
     return {
-        "cards": as_cards,
+        "cards": drawn is None,
         "forward": film.forward,
         "steps": steps,
         "boxes": boxes,
-        "arrows": [] if as_cards else arrows,
+        "arrows": arrows,
     }

@@ -49,6 +49,11 @@ def width(drawn: str) -> float:
     return float(found[1]) if found else 0.0
 
 
+def identifiers(drawn: str) -> set[str]:
+    """The ids of the groups of an SVG."""
+    return set(re.findall(r'<g id="(\w+)"', drawn))
+
+
 def _gather(group: ElementTree.Element, name: str) -> None:
     parts = group[3:]
     inner = ElementTree.SubElement(group, f"{SVG}g", {"class": name})

@@ -11,7 +11,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import LSTM, RNN, Page, Steps, Value, bits, gradients, maximum, play
+from autograd_rnn import (
+    LSTM,
+    RNN,
+    Linear,
+    Page,
+    Stack,
+    Steps,
+    Value,
+    bits,
+    gradients,
+    maximum,
+    play,
+)
 from autograd_rnn.errors import FolderNotFound, GraphTooLarge
 from autograd_rnn.graph.notation import number
 
@@ -216,6 +228,15 @@ def test_the_copies_of_several_states_are_apart() -> None:
     uses = [arrow for arrow in film(page)["arrows"] if arrow["role"] == "fan"]
     assert len(uses) == 3 * 8
     assert [arrow for arrow in uses if arrow["chip"] is not None]
+
+
+def test_every_arrow_of_the_film_is_on_the_stage_of_two_layers() -> None:
+    """Where copies of a weight stand in different rows, no line joins them."""
+    run = Stack([RNN.random(2, 1, seed=0), Linear.random(2, 1, seed=1)]).unroll([[0], [1], [0]])
+    page = play(sum([step.q[0] ** 2 for step in run.steps], Value(0)), run=run)
+    stage = page.html[page.html.index("<svg") : page.html.index("</svg>")]
+    for thing in film(page)["arrows"] + film(page)["boxes"]:
+        assert f'<g id="{thing["id"]}"' in stage
 
 
 def test_a_loop_of_ones_own_is_played_by_step() -> None:
