@@ -15,6 +15,7 @@ from ...ops.op import ATOM, PRODUCT, SIGN
 from ..graph_view import GraphView
 from .slopes import write_slope
 
+SPREAD: Final = frozenset(" ·/")  # what makes a name an expression
 UNKNOWN: Final = "·"  # a term that is still to come
 
 
@@ -200,7 +201,7 @@ class Film:
 
 def in_brackets(name: str) -> str:
     """The name as the argument of ∂: in parentheses where it is an expression."""
-    return f"({name})" if any(character in " ·/" for character in name) else name
+    return name if SPREAD.isdisjoint(name) else f"({name})"
 
 
 def _factor(x: float) -> str:

@@ -23,7 +23,7 @@ from ..theme import AUTO
 from .film import Film
 from .stage import card_style, cards, identifiers, picture, width
 
-MOST_PLAYED: Final = 10_000  # nodes of a graph
+MOST_PLAYED: Final = 20_000  # nodes of a graph
 MOST_APART: Final = 8  # weights whose copies are apart unless some are asked for
 WIDEST: Final = 4000.0  # points of the picture of a network
 LONGEST_SENTENCE: Final = 400
@@ -80,7 +80,7 @@ def play(
     opens a step.  The page needs no network.
 
     `ValueError` where the output does not depend on `focus`; `GraphTooLarge` (likewise) above
-    10,000 nodes; `RendererNotFound` without Graphviz.
+    20,000 nodes; `RendererNotFound` without Graphviz.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ...derivation.definitions import CHEAP, is_plain, stated
-from ...derivation.expressions import Expression, Number, Symbol
+from ...derivation.expressions import Number, Symbol
 from ...derivation.naming import fraction, prime
 from ...graph.identities import Slope, residue
 from ...graph.notation import PLAIN, Text, write_number
 from ...graph.walk import operation
+from ...ops.op import Op
 from ..graph_view import absorbed
 
 
@@ -30,21 +32,32 @@ def write_slope(node: Any, position: int, operands: Sequence[Text], name: Text) 
     op, true = operation(node), node.partials[position]
     if op.flat:
         return write_number(true)
-    given: list[Expression] = [
-        Number(parent.data) if absorbed(parent) else _symbol(parent.data, text)
-        for parent, text in zip(node.parents, operands, strict=True)
+    numbers = tuple([parent.data if absorbed(parent) else None for parent in node.parents])
+    given = [
+        _symbol(parent.data, text) if plain is None else Number(plain)
+        for parent, text, plain in zip(node.parents, operands, numbers, strict=True)
     ]
     me = _symbol(node.data, name)
-    rule = stated(op, position, given, me)
-    if is_plain(rule) and math.isclose(rule.value, true, rel_tol=1e-6, abs_tol=1e-12):
-        most = CHEAP[op.arity] + sum([operand.cost(()) for operand in given])
-        if rule.cost({id(me)}) <= most:
+    if _is_short(op, position, numbers):
+        rule = stated(op, position, given, me)
+        if math.isclose(rule.value, true, rel_tol=1e-6, abs_tol=1e-12):
             return rule.write(PLAIN)
-    slope = Slope(true, residue("slope", name.text, position))
+    slope = Slope(true, 0)
     if op.arity == 1:
         return prime(op, given[0], slope).text
-    under = _symbol(given[position].value, given[position].write(PLAIN))
-    return fraction(me, under, slope).text
+    return fraction(me, _symbol(true, given[position].write(PLAIN)), slope).text
+
+
+@lru_cache(maxsize=1000)
+def _is_short(op: Op, position: int, numbers: tuple[float | None, ...]) -> bool:
+    """Whether the rule is written out for an op of some numbers and some variables (None)."""
+    given = [
+        _symbol(0.3 + 0.4 * place, Text(f"x{place}")) if plain is None else Number(plain)
+        for place, plain in enumerate(numbers)
+    ]
+    me = _symbol(0.2, Text("f"))
+    rule = stated(op, position, given, me)
+    return is_plain(rule) and rule.cost({id(me)}) <= CHEAP[op.arity]
 
 
 def _symbol(value: float, text: Text) -> Symbol:
