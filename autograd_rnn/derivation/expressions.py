@@ -408,8 +408,7 @@ def applied(op: Op, operands: Sequence[Expression]) -> Expression:
         return Number(value)
     if op.algebra is operator.mul:
         return product(operands)
-    if op.flat and op.arity == 2 and op.value(0.0, 1.0) == op.value(1.0, 0.0):
-        # It asks whether they are equal.
+    if op.flat and op.arity == 2 and op.value(0.0, 1.0) == op.value(1.0, 0.0):  # =
         return Number(op.value(0.0, float(operands[0].residue != operands[1].residue)))
     if op.chooses and isinstance(operands[1], Number):
         return operands[0] if op.value(1.0, operands[1].value) == 1.0 else Number(0.0)

@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_written() -> None:
 def test_the_picture_of_a_long_exercise_has_a_card_per_step(run: Runner, tmp_path: Path) -> None:
     path = tmp_path / "long.svg"
     assert run("exercise", "1" * 60, "15", "--weights", "0.5", "1", "--save", path).code == 0
-    assert "53 more steps" in path.read_text("utf-8")
+    assert ">53 steps<" in path.read_text("utf-8")
 
 
 # --- draw and play ------------------------------------------------------------------------------

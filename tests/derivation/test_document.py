@@ -15,7 +15,7 @@ from autograd_rnn.graph.identities import Slope, residue
 from autograd_rnn.graph.notation import LATEX, LOOKALIKES, label
 from autograd_rnn.ops.op import TABLE
 
-from ..pictures.exercise import HOSTILE
+from ..pictures.exercise import NAMES
 from .examples import exercise
 from .printed import evaluate
 
@@ -55,7 +55,7 @@ def test_the_documents_are_complete() -> None:
         ElementTree.fromstring(table)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", NAMES)
 def test_hostile_names(name: str) -> None:
     x = Value(2, name or None)
     worked = derive(x * x + 1, x)

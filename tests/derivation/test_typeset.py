@@ -17,7 +17,7 @@ from autograd_rnn.derivation.typeset import LINE, Lines, _blocks, as_tex, broken
 from autograd_rnn.errors import FormatError
 from autograd_rnn.graph.notation import as_ascii, latex_name
 
-from ..pictures.exercise import HOSTILE
+from ..pictures.exercise import NAMES
 from .examples import exercise
 from .random_cases import some_derivation
 
@@ -25,7 +25,7 @@ PDFLATEX = shutil.which("pdflatex")
 NAMES = [
     *("hidden_state", "w[0]", "learning rate", "layer1.weight", "%", "#", "é", "日本語", "🙂"),
     *("a\\b", "x^2", "~", "{", "a|b", "W" * 40, "αβ", "$", "&", "_", "w_1_2", "ẇ̇", "-"),
-    *[name for name in HOSTILE if len(name) < 100],
+    *[name for name in NAMES if len(name) < 100],
 ]
 
 

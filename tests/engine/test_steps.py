@@ -116,7 +116,7 @@ def assert_read_alike(
         ]
         if gates:
             # A loop does not say that h and c are of one neuron: its rows have another distance.
-            drawn = [re.sub(r' (?:pos|bb|lp)="[^"]*"', "", dot) for dot in drawn]
+            drawn = [re.sub(r'(?:pos|bb|lp)="[^"]*"', "", dot) for dot in drawn]
         assert drawn[0] == drawn[1]
 
 
