@@ -52,6 +52,13 @@ def compiled(session: nox.Session) -> None:
     session.run("pytest", "--engine=compiled", f"--ignore={BUILDS}", *session.posargs)
 
 
+@nox.session(default=False)
+def nightly(session: nox.Session) -> None:
+    """What takes minutes, on the compiled engine: a million random calls, long state machines."""
+    install(session, "dev", compiled=True)
+    session.run("pytest", "--engine=compiled", "-m=nightly", *session.posargs)
+
+
 @nox.session
 def jax(session: nox.Session) -> None:
     """The tests of the backend that needs JAX, and of the page about it."""

@@ -4,9 +4,12 @@ from . import loading as loading
 from .backends.compile_step import CompiledStep, compile_step
 from .data.dataset import Dataset
 from .data.encoding import bits, one_hot
-from .data.fasta import promoters, read_fasta, windows
+from .data.fasta import read_fasta, windows
+from .data.generate import generate
 from .data.languages import Language
+from .data.promoters import promoters
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
+from .data.text import Text
 from .derivation.derive import Derivation, derive
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
@@ -35,6 +38,7 @@ from .errors import (
 from .graph.copies import Copies, Copy, copies
 from .graph.separating import escape, separates, separating_set
 from .graph.walk import topological
+from .networks.bidirectional import Bidirectional
 from .networks.gated import GRU, LSTM
 from .networks.model import Model, Unrolled
 from .networks.rnn import RNN, Linear, counter
@@ -85,9 +89,12 @@ from .pictures.network import draw_cell, draw_network, draw_weights
 from .pictures.play.page import Page, play
 from .program.program import Program
 from .program.recorder import record
+from .training.evaluate import Evaluation, evaluate
 from .training.fit import fit
 from .training.history import History
 from .training.optimisers import SGD, Adagrad, Adam, AdamW, Optimiser
+from .training.progress import CSVLog, Report
+from .training.schedules import Constant, CosineDecay, StepDecay, WarmUp
 
 __all__ = [
     "GRU",
@@ -99,13 +106,18 @@ __all__ = [
     "AdamW",
     "AnomalyError",
     "AutogradError",
+    "Bidirectional",
     "BranchChanged",
+    "CSVLog",
     "CompiledStep",
+    "Constant",
     "Copies",
     "Copy",
+    "CosineDecay",
     "Dataset",
     "Derivation",
     "Drawing",
+    "Evaluation",
     "GradientError",
     "History",
     "Language",
@@ -116,11 +128,15 @@ __all__ = [
     "Page",
     "Program",
     "RecordingError",
+    "Report",
     "Stack",
     "StaleGraphError",
+    "StepDecay",
+    "Text",
     "TrainingError",
     "Unrolled",
     "Value",
+    "WarmUp",
     "abs",
     "adding",
     "arccos",
@@ -152,12 +168,14 @@ __all__ = [
     "draw_weights",
     "equal",
     "escape",
+    "evaluate",
     "exp",
     "exp2",
     "expm1",
     "fit",
     "freeze",
     "from_torch",
+    "generate",
     "grad",
     "gradients",
     "greater",

@@ -134,10 +134,25 @@ def as_text(text: object, argument: str) -> str:
 
 
 def as_name(name: object, argument: str = "name") -> str | None:
-    """The str or None, as it is; `TypeError` for anything else."""
-    if name is None or isinstance(name, str):
+    """The str or None, as it is; an error for anything else, and for what no file can hold."""
+    if name is None:
+        return None
+    if isinstance(name, str):
+        if not name.isascii():
+            check_unicode(name, argument)
         return name
     raise ArgumentTypeError(f"{argument} must be a str or None, not {type(name).__name__}.")
+
+
+def check_unicode(text: str, argument: str) -> None:
+    """Refuse a str with half of a surrogate pair, as it comes from bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentValueError(
+            f"{argument} has half of a surrogate pair at position {error.start + 1}, which no file "
+            f"can hold: {text!r}."
+        ) from None
 
 
 def as_function(function: object, argument: str) -> Callable[..., Any]:
@@ -163,12 +178,13 @@ def check_alphabet(alphabet: object) -> None:
         )
 
 
-def check_symbols(sequence: object, alphabet: str, argument: str) -> None:
+def check_symbols(sequence: str, alphabet: str, argument: str) -> None:
     """Refuse a sequence with other symbols than the alphabet's, naming the first and its place."""
-    for position, symbol in enumerate(as_text(sequence, argument), 1):
-        if symbol not in alphabet:
+    others = set(as_text(sequence, argument)) - set(alphabet)
+    for position, symbol in enumerate(sequence if others else "", 1):
+        if symbol in others:
             raise SymbolError(
-                f"{argument}: {symbol!r} at position {position} is not one of {alphabet!r}."
+                f"{argument}: {symbol!r} at position {position} is not one of {shown(alphabet)}."
             )
 
 

@@ -6,7 +6,8 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,33 +29,55 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """The path, once the file holds `content`; an error leaves what was there before untouched.
 
-    Links are followed, and special files (`/dev/stdout`, a pipe) are written to directly.  Raises
-    `FolderNotFound` (a `FileNotFoundError`) where the folder does not exist, and the system's error
-    (`PermissionError`, `IsADirectoryError`, ...) where it cannot be written.
+    The content is on the disk before it takes the place of the old one, and the file keeps its
+    owner and mode.  Links are followed, and special files (`/dev/stdout`, a pipe) are written to
+    directly.  Raises `FolderNotFound` (a `FileNotFoundError`) where the folder does not exist, and
+    the system's error (`PermissionError`, `IsADirectoryError`, ...), which names the path, where it
+    cannot be written.
     """
     path = Path(path)
     target = check_folder(path)
     if target.exists() and not target.is_file():
-        path.write_bytes(content)
+        with _named(path):
+            path.write_bytes(content)
         return path
-    mode = target.stat().st_mode & 0o777 if target.exists() else None
-    if mode is not None and not os.access(target, os.W_OK):
+    old = target.stat() if target.exists() else None
+    if old is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}")
-    try:
+    with _named(path):
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                # Else the file could be empty after a power failure, though the old one is gone.
+                os.fsync(file.fileno())
+            if old is not None:
+                _make_like(temporary, old)
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink()
+            raise
+    return path
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let the system's errors name the path, which that of a full disk does not."""
+    try:
+        yield
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        if mode is not None:
-            temporary.chmod(mode)
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink()
-        raise
-    return path
+
+
+def _make_like(path: Path, old: os.stat_result) -> None:
+    """Give a file the owner and the mode of the one that it replaces."""
+    new = path.stat()
+    if hasattr(os, "chown") and (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        with suppress(PermissionError):  # only root may give files away
+            os.chown(path, old.st_uid, old.st_gid)
+    path.chmod(old.st_mode & 0o777)
 
 
 def write_json(

@@ -102,4 +102,21 @@ def advise_to_compile() -> None:
         )
 
 
+def is_command_line() -> bool:
+    """Whether this process is `autograd-rnn` or `python -m autograd_rnn`."""
+    name = Path(sys.argv[0]).stem if getattr(sys, "argv", None) else ""
+    return name == "autograd-rnn" or sys.orig_argv[1:3] == ["-m", __package__]
+
+
+def end_in_a_line(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """Report an exception as Python does, but Ctrl-C in one line."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("autograd-rnn: interrupted.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, error.__traceback__)
+
+
+if is_command_line():
+    # Loading the package takes a moment, in which the command line does not run yet.
+    sys.excepthook = end_in_a_line
 choose()

@@ -71,3 +71,45 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match="/dev/full") as caught:
+        write_whole("/dev/full", b"x")
+    assert caught.value.filename == "/dev/full"
+    path = write_whole(tmp_path / "a.txt", b"old")
+
+    def full(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left.*a\.txt"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_content_is_on_the_disk_before_the_old_one_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    for name in ("fsync", "replace"):
+
+        def watched(*arguments: object, name: str = name, real: object = getattr(os, name)) -> None:
+            done.append(name)
+            real(*arguments)  # type: ignore[operator]
+
+        monkeypatch.setattr(os, name, watched)
+    write_whole(tmp_path / "a.txt", b"new")
+    assert done == ["fsync", "replace"]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives away")
+def test_the_owner_stays(tmp_path: Path) -> None:
+    path = write_whole(tmp_path / "a.txt", b"old")
+    os.chown(path, 1234, 5678)
+    path.chmod(0o604)
+    write_whole(path, b"new")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 5678, 0o604)

@@ -35,8 +35,12 @@ from autograd_rnn import (
     Adam,
     AdamW,
     AutogradError,
+    Bidirectional,
+    Constant,
     Copies,
     Copy,
+    CosineDecay,
+    CSVLog,
     Dataset,
     Language,
     Linear,
@@ -45,8 +49,11 @@ from autograd_rnn import (
     Optimiser,
     Program,
     Stack,
+    StepDecay,
+    Text,
     Unrolled,
     Value,
+    WarmUp,
     adding,
     binary_cross_entropy,
     bits,
@@ -65,10 +72,12 @@ from autograd_rnn import (
     draw_network,
     draw_weights,
     escape,
+    evaluate,
     exp,
     fit,
     freeze,
     from_torch,
+    generate,
     grad,
     gradients,
     hessian,
@@ -225,11 +234,11 @@ def call(function: Callable[..., object], *args: object, **kwargs: object) -> Ca
 
 #: Calls that open files: what the system says of those comes out as it is.
 OPENS = {"Drawing.save", "Page.save", "RNN.load", "RNN.save", "fit", "read_fasta"}
-OPENS |= {"Stack.load", "Stack.save", "load_model", "promoters"}
+OPENS |= {"CSVLog", "Stack.load", "Stack.save", "Text.read", "load_model", "promoters"}
 #: Calls that compute as much as a number says, up to a limit.
 SIZED = {"Drawing.png", "RNN.random", "counter", "in_family", "adding", "counting_ones"}
 SIZED |= {"GRU.random", "LSTM.random", "Linear.random", "Stack.random", "dna_family"}
-SIZED |= {"Language.count", "Language.sample", "fit"}
+SIZED |= {"Bidirectional.random", "Language.count", "Language.sample", "fit", "generate"}
 
 
 @cache
@@ -253,8 +262,11 @@ def instances() -> dict[str, object]:
         **{"Program": Program.of(z, [x, y]), "SGD": SGD(0.1, 0.5), "Adam": Adam()},
         **{"LSTM": LSTM.random(1, 1), "GRU": GRU.random(1, 1), "Linear": Linear([[1], [2]])},
         "Stack": Stack([GRU.random(1, 1), Linear.random(1, 1)]),
+        "Bidirectional": Bidirectional.random("RNN", 1, 1),
+        "Loss": Loss("mine", squared_error, ignore=-1),
         "Dataset": Dataset([[1], [0], [1, 0]], [1, 0, 1], symbols=["1", "0", "10"]),
         "Language": tomita(4),
+        "Text": Text("banana"),
     }
 
 
@@ -262,7 +274,7 @@ def correct_calls() -> dict[str, Call]:
     made = instances()
     rnn, run, drawing, page = [made[name] for name in ("RNN", "Unrolled", "Drawing", "Page")]
     program, compiled = made["Program"], made["CompiledStep"]
-    language, data = made["Language"], made["Dataset"]
+    language, data, text = made["Language"], made["Dataset"], made["Text"]
     gru, readout, stack = made["GRU"], made["Linear"], made["Stack"]
     w, loss = rnn.weights[0][0], (15 - run.pi[0]) ** 2
     x, y = Value(2.0, "x"), Value(3.0, "y")
@@ -309,8 +321,16 @@ def correct_calls() -> dict[str, Call]:
         "Linear.random": call(Linear.random, 2, 1, seed=0),
         "Loss": call(
             *(Loss, "mine", squared_error, lambda *target: None),
-            **{"hit": lambda *pair: True, "hits": lambda *pair: True},
+            **{"hit": lambda *pair: True, "classes": lambda *pair: pair},
+            **{"probabilities": lambda outputs: outputs, "ignore": -1},
+            weighted=lambda output, target, weights: output,
         ),
+        "Loss.of": call(Loss.of, "cross_entropy", weights=[1, 2], ignore=-1),
+        "Bidirectional": call(Bidirectional, LSTM.random(1, 2), GRU.random(2, 2)),
+        "Bidirectional.from_dict": call(
+            Bidirectional.from_dict, Bidirectional.random("RNN", 1, 1).to_dict()
+        ),
+        "Bidirectional.random": call(Bidirectional.random, "GRU", 2, 1, seed=0),
         "Model": call(Sums, [[1], [2]], names=[["a"], ["b"]]),
         "Optimiser": call(Signs, 0.1, clip_norm=1.0, clip_value=2.0),
         "Stack": call(Stack, [readout, readout]),
@@ -338,6 +358,14 @@ def correct_calls() -> dict[str, Call]:
         "Program.select": call(program.select, 0),
         "SGD": call(SGD, 0.1, 0.9, clip_norm=1.0, clip_value=2.0),
         "SGD.step": call(made["SGD"].step, [x], [0.5]),
+        **{
+            key: made_call
+            for name in ("SGD", "Adam")
+            for key, made_call in {
+                f"{name}.attach": call(made[name].attach, [x]),
+                f"{name}.scaled": call(made[name].scaled, 0.5),
+            }.items()
+        },
         "SGD.updated": call(made["SGD"].updated, np.array([2.0]), np.array([0.5])),
         "Adagrad": call(Adagrad, 0.1, 1e-8, clip_norm=1.0, clip_value=2.0),
         "Adam": call(Adam, 0.1, (0.9, 0.99), 1e-8, clip_norm=1.0, clip_value=2.0),
@@ -361,7 +389,7 @@ def correct_calls() -> dict[str, Call]:
             f"compile_step ({backend})": call(
                 *(compile_step, lambda q, x, w: (q, w[0] * x[0]), "squared_error", [y], [0.0]),
                 **{"at": "last", "backend": backend, "exact": exact, "devices": None},
-                **{"truncate": None if exact else 2},
+                **{"truncate": None if exact else 2, "symbols": 2, "both_ways": False},
             )
             for backend, exact in (("python", False), ("numpy", False), ("native", True))
         },
@@ -371,8 +399,10 @@ def correct_calls() -> dict[str, Call]:
             **{"state": [[0]], "return_state": False, "threads": 1},
         ),
         "CompiledStep.predict": call(
-            *(compiled.predict, [[1]]), **{"state": [[0]], "return_state": False, "threads": 1}
+            *(compiled.predict, [[1]]),
+            **{"state": [[0]], "return_state": False, "threads": 1, "probabilities": False},
         ),
+        "CompiledStep.arranged": call(compiled.arranged, compiled.prepare([[1]], [2]), "targets"),
         "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
         "CompiledStep.prepare_parts": call(compiled.prepare_parts, compiled.prepare([[1]], [2]), 1),
         "CompiledStep.run": call(
@@ -408,7 +438,18 @@ def correct_calls() -> dict[str, Call]:
             **{"validation": ([[1]], [3]), "seed": 0, "engine": "eager", "progress": False},
             **{"at": "last", "patience": 1, "checkpoint": "checkpoint.json", "threads": 1},
             **{"devices": None, "truncate": 2, "streams": False},
+            **{"schedule": lambda t: 0.5, "callbacks": [lambda report: None]},
         ),
+        "evaluate": call(
+            *(evaluate, rnn, ([[1, 0], [1]], [2, 3])),
+            **{"loss": "squared_error", "at": "last", "engine": "eager", "threads": 1},
+            devices=None,
+        ),
+        "CSVLog": call(CSVLog, "log.csv"),
+        "Constant": call(Constant),
+        "CosineDecay": call(CosineDecay, 2, 0.5),
+        "StepDecay": call(StepDecay, 2, 0.5),
+        "WarmUp": call(WarmUp, 1, CosineDecay(2)),
         "from_torch": call(from_torch, {"weight": [[1.0, 2.0]], "bias": [1.0]}, activation="relu"),
         "grad": call(grad, f, argnums=[0, -1], has_aux=False, create_graph=True),
         "gradients": call(gradients, z, [x, y], seed=2.0, create_graph=True),
@@ -435,8 +476,20 @@ def correct_calls() -> dict[str, Call]:
             binds=6,
         ),
         "parity": call(parity),
+        "generate": call(
+            *(generate, Linear([[0, 1], [1, 0]], bias=False), "a", 2, 1.0, 0),
+            **{"alphabet": "ab", "backend": "python"},
+        ),
+        "Text": call(Text, "banana", alphabet="abn"),
+        "Text.decode": call(text.decode, [0, 1]),
+        "Text.encode": call(text.encode, "nab"),
+        "Text.entropy": call(text.entropy, before=1),
+        "Text.read": call(Text.read, "text.txt", alphabet="abn"),
+        "Text.split": call(text.split, 1.0),
+        "Text.streams": call(text.streams, 2),
+        "Text.windows": call(text.windows, 2, stride=1),
         "promoters": call(promoters, "promoters.data"),
-        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False),
+        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False, most_bases=1000),
         "separates": call(separates, [run.pi[0]], w, loss),
         "separating_set": call(separating_set, w, loss),
         "record": call(record, f, 2, 3),
@@ -543,6 +596,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Stack([GRU.random(1, 1), Linear.random(1, 1)]).save("stack.json")
     Path("promoters.data").write_text("+,S10,tactag\n-,867,ggatcc\n")
     Path("two.fa").write_text(">one\nGAT\ntaca\n>two\nGG\n")
+    Path("text.txt").write_text("banana")
 
 
 class World:

@@ -40,8 +40,8 @@ class Backend(ABC):
 
     `compile_step`, `Model.compile` and `fit` take a subclass by its `name`.  An instance runs an
     `objective` on vectors of one size: `x` is an example of an input, `y` of a target, or None for
-    `predict`; `bit_for_bit` says whether results must be those of the engine, and `mesh` is what
-    `as_devices` gave.
+    `predict`; `bit_for_bit` says whether results must be those of the engine, `mesh` is what
+    `as_devices` gave, and `symbols` says whether inputs are symbols, of which `x` is the vector.
 
     >>> native = Backend.kinds["native"]
     >>> native.requires, native.exact, native.devices
@@ -58,6 +58,9 @@ class Backend(ABC):
     #: Whether it cuts gradients itself where the objective says `truncate`; for others that is
     #: done by `Windows`.
     truncates: ClassVar[bool] = False
+    #: Whether it takes batches of symbols, told by the option `symbols` of the constructor; others
+    #: get batches of one-hot vectors.
+    gathers: bool = False
     #: Its rank for "auto", which takes the fastest that can run, and never one of speed 0.
     speed: ClassVar[int] = 0
 
@@ -82,9 +85,10 @@ class Backend(ABC):
         *,
         exact: bool = False,
         devices: Any = None,
+        symbols: bool = False,
     ) -> None:
         self.objective, self.x, self.y = objective, x, y
-        self.bit_for_bit, self.mesh = exact, devices
+        self.bit_for_bit, self.mesh, self.symbols = exact, devices, symbols
 
     @abstractmethod
     def pack(self, batch: Batch) -> Any:

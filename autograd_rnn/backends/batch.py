@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..arguments import as_float
+from ..arguments import as_float, many
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.losses import Loss, check_target
+from .symbols import joined_symbols, one_hot_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-#: A list of sequences, each of numbers, of lists of numbers, or an array of steps by entries.
+#: A list of sequences, each of numbers, of lists of numbers, of symbols, or an array of steps by
+#: entries.
 Sequences: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 #: A target per sequence, or per step: numbers, or lists of numbers.
 Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 
 
+#: How many targets that need no check are remembered.
+MOST_TAKEN: Final = 10_000
+
+
 class Batch:
     """Sequences and their targets, checked and packed once; made by `CompiledStep.prepare`.
 
-    `inputs` has a row for each step of all sequences, and `targets`, None in a batch for
-    `predict`, one for each target; the first row of either is zeros.  Sequence k has `lengths[k]`
+    `inputs` has a row for each step of all sequences, or if there are `symbols`, so many, the whole
+    number of one; `targets`, None in a batch for `predict`, has a row for each target.  The first
+    row of either is zeros.  Sequence k has `lengths[k]`
     steps, in the rows from `starts[k]`; its targets are in the rows from `goals[k]`, one or with
-    `every` as many, and then the sum of its losses is divided by `counts[k]`.  `packed` is the form
-    in which the `backend` takes them.
+    `every` as many, and then the sum of its losses is divided by `counts[k]`.  Where some targets
+    do not count, `before` has how many count above each row.  `packed` is the form in which the
+    `backend` takes them.
+
+    `number` says whether each target was given as a number, and not as a vector.
 
     `take` gives some of the sequences as a batch that shares these arrays: so whole data are
     checked once, and a batch of a training is an index.
@@ -40,8 +52,8 @@ class Batch:
     """
 
     __slots__ = (
-        *("backend", "counts", "every", "goals", "inputs", "lengths", "packed", "starts"),
-        "targets",
+        *("backend", "before", "counts", "every", "goals", "inputs", "lengths", "packed"),
+        *("number", "starts", "symbols", "targets"),
     )
 
     def __init__(
@@ -54,12 +66,57 @@ class Batch:
         *,
         every: bool,
         counts: Any = None,
+        before: Any = None,
+        number: bool = True,
+        symbols: int = 0,
     ) -> None:
         self.inputs, self.starts, self.lengths = inputs, starts, lengths
         self.targets, self.goals, self.every = targets, goals, every
-        self.counts = lengths if counts is None else counts
+        self.counts, self.before = lengths if counts is None else counts, before
+        self.number, self.symbols = number, symbols
         self.backend: Any = None
         self.packed: Any = None
+
+    @property
+    def entries(self) -> int:
+        """The number of entries of an input, or of the one-hot vector that it stands for."""
+        return self.symbols or int(self.inputs.shape[1])
+
+    def part(self, starts: Any, lengths: Any, goals: Any, counts: Any) -> Batch:
+        """A batch of other rows of the same arrays."""
+        given = (self.inputs, starts, lengths, self.targets, goals)
+        options: Any = {"before": self.before, "number": self.number, "symbols": self.symbols}
+        return Batch(*given, every=self.every, counts=counts, **options)
+
+    def as_vectors(self) -> Batch:
+        """The batch with one-hot vectors, in rows of their own, in place of symbols.
+
+        >>> batch = as_batch([[2, 0], [1]], None, every=False, symbols=3)
+        >>> batch.inputs.tolist(), batch.as_vectors().pairs()[1][0]
+        ([0, 2, 0, 1], [[0.0, 1.0, 0.0]])
+        """
+        import numpy as np
+
+        if not self.symbols:
+            return self
+        rows, count = self.steps(), self.symbols
+        inputs = np.concatenate([np.zeros((1, count)), one_hot_vectors(self.inputs[rows], count)])
+        starts = 1 + np.cumsum(self.lengths) - self.lengths
+        targets, goals = self.targets, self.goals
+        if self.every:
+            goals = starts
+            if targets is not None:
+                targets = targets[np.concatenate([[0], rows])]
+        given = (inputs, starts, self.lengths, targets, goals)
+        return Batch(*given, every=self.every, counts=self.counts, number=self.number)
+
+    def vectors(self, start: int, length: int) -> list[list[float]]:
+        """So many inputs from a row on, as lists: of symbols the one-hot vectors."""
+        found = self.inputs[start : start + length]
+        vectors: list[list[float]] = (
+            one_hot_vectors(found, self.symbols) if self.symbols else found
+        ).tolist()
+        return vectors
 
     def take(self, places: Sequence[int]) -> Batch:
         """The sequences at the places, which count from 0, in that order.
@@ -69,11 +126,8 @@ class Batch:
         import numpy as np
 
         index = np.asarray(places) if len(places) else np.zeros(0, dtype=int)
-        starts, lengths, goals, counts = [
-            array.take(index) for array in (self.starts, self.lengths, self.goals, self.counts)
-        ]
-        given = (self.inputs, starts, lengths, self.targets, goals)
-        return Batch(*given, every=self.every, counts=counts)
+        arrays = (self.starts, self.lengths, self.goals, self.counts)
+        return self.part(*[array.take(index) for array in arrays])
 
     def cut(self, size: int) -> list[Batch]:
         """Parts of so many sequences, in turn; the last may have fewer.
@@ -82,18 +136,8 @@ class Batch:
         [2, 1]
         """
         parts = [slice(start, start + size) for start in range(0, len(self), size)]
-        return [
-            Batch(
-                self.inputs,
-                self.starts[part],
-                self.lengths[part],
-                self.targets,
-                self.goals[part],
-                every=self.every,
-                counts=self.counts[part],
-            )
-            for part in parts
-        ]
+        arrays = (self.starts, self.lengths, self.goals, self.counts)
+        return [self.part(*[array[part] for array in arrays]) for part in parts]
 
     def window(self, start: int, size: int) -> tuple[Any, Batch]:
         """The steps from `start` on, up to so many, of the sequences that are longer than it.
@@ -110,13 +154,59 @@ class Batch:
         places = np.flatnonzero(self.lengths > start)
         lengths = np.minimum(self.lengths[places] - start, size)
         starts, goals = self.starts[places] + start, self.goals[places] + start
-        return places, Batch(self.inputs, starts, lengths, self.targets, goals, every=self.every)
+        # A window in which no target counts has a loss of 0, whatever that is divided by.
+        counts = lengths if self.before is None else np.maximum(1, self._counted(goals, lengths))
+        return places, self.part(starts, lengths, goals, counts)
+
+    def counting(self, counted: Any, argument: str) -> Batch:
+        """The batch, of whose rows of targets only those count that an array of bools says.
+
+        `ValueError` naming `argument` for a sequence of which no target counts.
+
+        >>> batch = as_batch([[1, 2, 3], [4]], [[1, 2, -1], [4]], every=True)
+        >>> batch.counting(batch.targets[:, 0] >= 0, "targets").counts.tolist()
+        [2, 1]
+        """
+        import numpy as np
+
+        self.before = np.concatenate([[0], np.cumsum(counted)])
+        counts = self._counted(self.goals, self.lengths if self.every else 1)
+        if not counts.all():
+            every = "all are to be ignored" if self.every else "it is to be ignored"
+            raise ArgumentValueError(
+                f"{argument}[{counts.argmin()}] leaves nothing to learn from: {every}. Leave the "
+                f"sequence out."
+            )
+        if self.every:
+            self.counts = counts
+        return self
+
+    def _counted(self, goals: Any, lengths: Any) -> Any:
+        """How many of the targets count, so many from each of these rows on."""
+        return self.before[goals + lengths] - self.before[goals]
+
+    def both_ways(self) -> Batch:
+        """The batch with inputs that have those of the same sequence, from its end on, beside them.
+
+        >>> as_batch([[1, 2, 3]], None, every=False).both_ways().pairs()[0][0]
+        [[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]]
+        """
+        import numpy as np
+
+        if self.symbols:
+            return self.as_vectors().both_ways()
+        rows, order = self.steps(), np.zeros(len(self.inputs), dtype=int)
+        order[rows] = (2 * self.starts + self.lengths - 1).repeat(self.lengths) - rows
+        inputs = np.concatenate([self.inputs, self.inputs[order]], axis=1)
+        made = self.part(self.starts, self.lengths, self.goals, self.counts)
+        made.inputs = inputs
+        return made
 
     def pairs(self) -> list[tuple[list[list[float]], list[list[float]]]]:
         """The vectors of each sequence, and its targets, as lists."""
         found = []
         for start, length, goal in zip(self.starts, self.lengths, self.goals, strict=True):
-            xs = self.inputs[start : start + length].tolist()
+            xs = self.vectors(start, length)
             count = length if self.every else 1
             ys = [] if self.targets is None else self.targets[goal : goal + count].tolist()
             found.append((xs, ys))
@@ -145,8 +235,20 @@ def steps_from(starts: Any, lengths: Any) -> Any:
     return np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
 
 
-def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
-    """The batch of these sequences and targets."""
+def check_batch(batch: object) -> Batch:
+    """The batch, as it is; `TypeError` for anything else."""
+    if not isinstance(batch, Batch):
+        raise ArgumentTypeError(
+            f"batch must be a Batch, as `prepare` gives it, not {type(batch).__name__}."
+        )
+    return batch
+
+
+def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> Batch:
+    """The batch of these sequences and targets.
+
+    Whole numbers in place of vectors are symbols, if there are so many, two or more.
+    """
     import numpy as np
 
     for name, given in (("sequences", sequences), ("targets", [] if targets is None else targets)):
@@ -158,21 +260,81 @@ def as_batch(sequences: Any, targets: Any, *, every: bool) -> Batch:
         raise ArgumentValueError(
             f"sequences and targets must be as many: there are {len(sequences)} and {len(targets)}."
         )
-    inputs, lengths = _joined(sequences, "sequences")
+    found = joined_symbols(sequences, symbols) if symbols > 1 else None
+    inputs, lengths = found or _joined(sequences, "sequences")
+    options: Any = {"every": every, "symbols": symbols if found else 0}
     if not lengths.all():
         raise ArgumentValueError(f"sequences[{lengths.argmin()}] is empty: it has no output.")
     starts = 1 + np.cumsum(lengths) - lengths
     if targets is None:
-        return Batch(inputs, starts, lengths, None, starts, every=every)
-    goals, counts = _joined(targets if every else [[target] for target in targets], "targets")
+        return Batch(inputs, starts, lengths, None, starts, **options)
+    parts = targets if every else [[target] for target in targets]
+    goals, counts = _joined(parts, "targets")
+    options["number"] = _are_numbers(parts, "targets")
     if not every:
-        return Batch(inputs, starts, lengths, goals, np.cumsum(counts), every=False)
+        return Batch(inputs, starts, lengths, goals, np.cumsum(counts), **options)
     if (counts != lengths).any():
         place = (counts != lengths).argmax()
         raise ArgumentValueError(
             f"targets[{place}] has {counts[place]} entries for {lengths[place]} steps."
         )
-    return Batch(inputs, starts, lengths, goals, starts, every=True)
+    return Batch(inputs, starts, lengths, goals, starts, **options)
+
+
+def check_entries(batch: Batch, inputs: int | None) -> None:
+    """`ValueError` for vectors of another size than there are inputs, saying how they are read.
+
+    >>> check_entries(as_batch([[[1, 2]]], None, every=False), 2)
+    """
+    if inputs is None or batch.entries == inputs:
+        return
+    count, way_out = len(batch), ""
+    if batch.entries == 1 and (batch.lengths == inputs).all():
+        way_out = f" For one sequence of {many(count, 'step')}, write [sequence]."
+    raise ArgumentValueError(
+        f"sequences must have vectors of size {inputs}, as the model has {many(inputs, 'input')}: "
+        f"they are read as {many(count, 'sequence')}, the first of {many(batch.lengths[0], 'step')}"
+        f", each a vector of size {batch.entries}.{way_out}"
+    )
+
+
+def _are_numbers(parts: Sequence[Any], argument: str) -> bool:
+    """Whether the entries of the parts are numbers; `ValueError` if only some of them are."""
+    import numpy as np
+
+    found: set[bool] = set()
+    for part in parts:
+        if hasattr(part, "ndim"):
+            found.add(part.ndim == 1)
+            continue
+        for kind in {*map(type, part)}:
+            # An array of no dimension has a length by its class alone.
+            known = None if hasattr(kind, "ndim") else not hasattr(kind, "__len__")
+            found |= {np.ndim(entry) == 0 for entry in part} if known is None else {known}
+    if len(found) > 1:
+        raise ArgumentValueError(
+            f"{argument} has numbers and lists of numbers: the loss gets a target as it is given, "
+            f"so give all of them alike."
+        )
+    return True in found
+
+
+def check_targets(batch: Batch, loss: Loss, size: int, taken: set[tuple[float, ...]]) -> None:
+    """`ValueError` for the first target that a loss does not take, for an output of this size.
+
+    Those that it takes are added to the ones that need no check.
+    """
+    if len(taken) > MOST_TAKEN:
+        taken.clear()
+    try:
+        for goals in {*map(tuple, batch.targets[1:].tolist())}.difference(taken):
+            check_target(loss, goals, size, "targets")
+            taken.add(goals)
+    except (TypeError, ValueError):
+        for place, (_, ys) in enumerate(batch.pairs()):
+            for k, entries in enumerate(ys):
+                check_target(loss, entries, size, f"targets[{place}]" + f"[{k}]" * batch.every)
+        raise
 
 
 def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:
@@ -215,8 +377,12 @@ def _vectors(given: Any, argument: str) -> Any:
     """The numbers as vectors of one size: an array of vectors by entries."""
     import numpy as np
 
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}.")
+    if isinstance(given, str) or not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0:
+        way_out = ": write list(...) around it" if hasattr(given, "__next__") else ""
+        if isinstance(given, Real) and argument.startswith("sequences"):
+            way_out = ": for one sequence, write [sequence]"
+        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}{way_out}.")
+    given = as_lists(given)
     try:
         array = np.array(given)
     except ValueError:  # several sizes, or no numbers: checking the lists finds where
@@ -226,6 +392,31 @@ def _vectors(given: Any, argument: str) -> Any:
     if not len(array):
         return np.empty((0, 1))
     return array.astype(float) if array.ndim == 2 else array.astype(float)[:, None]
+
+
+def listed(numbers: Any) -> Any:
+    """An array or a tensor as lists of its numbers; anything else as it is.
+
+    >>> import numpy as np
+    >>> listed(np.array([1.0, 2.0])), listed((1, 2))
+    ([1.0, 2.0], (1, 2))
+    """
+    return numbers.tolist() if hasattr(numbers, "tolist") else numbers
+
+
+def as_lists(given: Any) -> Any:
+    """Tensors of other packages than NumPy as lists, alone or in a list; anything else as it is.
+
+    NumPy does not take all of them, such as those of which torch keeps gradients.
+    """
+    import numpy as np
+
+    if isinstance(given, list | tuple):
+        numbers = (np.ndarray, np.generic)
+        kinds = {kind for kind in {*map(type, given)} if not issubclass(kind, numbers)}
+        if any(hasattr(kind, "tolist") for kind in kinds):
+            return [listed(entry) for entry in given]
+    return given if isinstance(given, np.ndarray) else listed(given)
 
 
 def _has_flags(given: Any) -> bool:
@@ -243,7 +434,8 @@ def _lists(given: Iterable[Any], argument: str) -> list[list[float]]:
     for entry in given:
         if isinstance(entry, str):
             raise ArgumentTypeError(f"{argument} must hold numbers or lists of them, not str.")
-        entries = entry if hasattr(entry, "__len__") else [entry]
+        entries = listed(entry)
+        entries = entries if hasattr(entries, "__len__") else [entries]
         vectors.append([as_float(one, argument) for one in entries])
     _check_sizes([len(vector) for vector in vectors], argument)
     return vectors

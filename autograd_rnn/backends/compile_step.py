@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
-from ..arguments import as_choice, as_floats, as_function, as_integer, as_list
+from ..arguments import as_integer
 from ..engine.leaves import constant_places
-from ..engine.reverse import as_values
+from ..engine.shared import SWEEPS
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import Loss, LossFunction, as_loss, check_target
+from ..ops.losses import Loss, LossFunction, as_loss, counted_by, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch
-from .objective import Objective, StepFunction, check_closed
+from .batch import Batch, Sequences, Targets, as_batch, check_batch, check_entries, check_targets
+from .objective import Objective, StepFunction, as_objective, check_closed
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-AT: Final = ("last", "every")
-#: How many parts of a batch are packed at once.
-AT_ONCE: Final = 16
+AT_ONCE: Final = 16  # so many parts of a batch are packed together
 #: A vector for each sequence.
 States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 #: An output: a number, or a list for one of several entries.
@@ -42,13 +40,17 @@ def compile_step(
     exact: bool = False,
     devices: Devices | None = None,
     truncate: int | None = None,
+    symbols: int | None = None,
+    both_ways: bool = False,
 ) -> CompiledStep:
     """The step as a function of batches of sequences: their mean loss and its gradients.
 
     `step(state, x, parameters) -> (state, output)` is recorded once, on tuples of Values; `state`
     is the initial state, of numbers.  `loss` is a function `loss(output, target)` that gives a
     Value, a `Loss`, or the name of one.  `at="last"` has a target per sequence, `at="every"` one
-    per step, whose losses are averaged.  The numbers of the parameters are read at each call.
+    per step, whose losses are averaged.  The loss gets a target as it was given, of Values, since
+    it is recorded for all of them: a number, whole or not, as a Value, and a list or an array of
+    numbers as a tuple.  The numbers of the parameters are read at each call.
 
     A parameter is one wherever the step or the loss takes it from: an argument, an attribute, a
     closure.  `RecordingError` for any other variable, and where a number leaves the recording, as
@@ -66,7 +68,13 @@ def compile_step(
     - "auto", "native" if llvmlite is installed, else "numpy", or with `exact` "python".
 
     With `truncate`, the steps of each sequence are cut into windows of that many, and no gradient
-    goes back from one to the one before, as in `unroll`.
+    goes back from one to the one before, as in `unroll`.  With `both_ways`, step k gets the entries
+    of input k and then those of the one that is k-th from the end, as a `Bidirectional` layer does.
+
+    With `symbols`, how many there are, a sequence may be a list of ints or a whole array of them:
+    k stands for the one-hot vector with so many entries of which entry k is 1.  The step gets that
+    vector; "numpy", "native" and "jax" do not multiply by it, but pick weights.  So an infinite
+    weight or NaN makes no NaN of other symbols, as 0·inf does on the engine, and with `exact`.
 
     "numpy", "native" and "jax" agree with the engine within 1e-12 of the same sums taken over
     absolute values.
@@ -77,30 +85,25 @@ def compile_step(
     >>> compiled.loss_and_gradients([[1, 0, 1]], [15])
     (4.0, [32.0, 68.0])
     """
-    as_function(step, "step")
-    chosen = as_loss(loss)
-    leaves, initial = as_values(parameters, "parameters"), as_floats(state, "state")
-    if len(set(leaves)) < len(leaves):
-        raise ArgumentValueError("parameters has a Value twice: list each parameter once.")
-    as_choice(at, "at", AT)
-    kind = choose_backend(backend, exact=bool(exact))
-    if truncate is not None:
-        as_integer(truncate, "truncate", least=1)
-        if exact and not kind.truncates:
-            raise ArgumentValueError(
-                f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
-                f"backend='python'."
-            )
-    given = Objective(step, chosen.function, leaves, initial, at == "every", truncate)
+    chosen, kind = as_loss(loss), choose_backend(backend, exact=bool(exact))
+    given = as_objective(step, chosen, parameters, state, at, truncate, both_ways=bool(both_ways))
+    if exact and truncate is not None and not kind.truncates:
+        raise ArgumentValueError(
+            f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
+            f"backend='python'."
+        )
+    if symbols is not None:
+        as_integer(symbols, "symbols", least=2)
     mesh = None if devices is None else kind.as_devices(devices)
-    return CompiledStep(given, chosen, kind, bool(exact), mesh)
+    return CompiledStep(given, chosen, kind, bool(exact), mesh, symbols or 0)
 
 
 class CompiledStep:
     """A step that runs over batches of sequences; made by `compile_step`.
 
     A sequence is a list of inputs, a number or a list of numbers each, or an array of steps by
-    inputs; sequences may differ in length.  Each has a target, or with `at="every"` one per step.
+    inputs; with `symbols`, a list or an array of whole numbers too.  Sequences may differ in
+    length.  Each has a target, or with `at="every"` one per step.
     `ValueError` naming the place of an empty sequence, and for a wrong number of targets;
     `BranchChanged` where a comparison of Values in the step or the loss comes out differently
     from the first sequence, on which it was recorded.
@@ -117,10 +120,16 @@ class CompiledStep:
         kind: type[Backend],
         exact: bool,
         devices: Devices | None,
+        symbols: int = 0,
     ) -> None:
-        self.objective, self.loss = objective, loss
+        self.objective, self.loss, self.symbols = objective, loss, symbols
         self.kind, self.exact, self.devices = kind, exact, devices
-        self._made: dict[tuple[int, int | None], Backend] = {}
+        #: The number of entries of an input, if it is known.
+        self.inputs: int | None = None
+        self._made: dict[tuple[int, tuple[int, bool] | None, bool], Backend] = {}
+        #: By the number of entries of an output, targets that the loss takes.
+        self._taken: dict[int, set[tuple[float, ...]]] = {}
+        self._marked, self._constant = -1.0, [0]  # which parameters were constants at which mark
 
     @property
     def backend(self) -> str:
@@ -146,15 +155,24 @@ class CompiledStep:
         <Batch: 2 sequences>
         """
         if not isinstance(sequences, Batch):
-            batch = as_batch(sequences, targets, every=self.objective.every)
+            options: Any = {"every": self.objective.every, "symbols": self.symbols}
+            batch = as_batch(sequences, targets, **options)
+            check_entries(batch, self.inputs)
+            batch = self.arranged(batch, "targets")
             self._check_targets(batch)
         elif sequences.backend is None:
             batch = sequences
         else:
             batch = sequences.take(range(len(sequences)))
-        batch.backend = self._backend(batch)
-        batch.packed = batch.backend.pack(batch)
+        self._pack([batch])
         return batch
+
+    def arranged(self, batch: Batch, argument: str) -> Batch:
+        """The batch as the step takes it, with targets that are to be ignored, and both ways."""
+        check_batch(batch)
+        if self.loss.ignore is not None and batch.targets is not None:
+            batch = batch.counting(counted_by(self.loss, batch.targets), argument)
+        return batch.both_ways() if self.objective.both_ways else batch
 
     def prepare_parts(self, batch: Batch, size: int) -> Iterator[Batch]:
         """Parts of so many sequences of a batch, in turn, each as `prepare` gives it.
@@ -167,15 +185,36 @@ class CompiledStep:
         >>> [len(part) for part in compiled.prepare_parts(data, 2)]
         [2, 1]
         """
-        _check_batch(batch)
+        check_batch(batch)
         as_integer(size, "size", least=1)
 
         def parts() -> Iterator[Batch]:
             for some in batch.cut(size * AT_ONCE):
-                backend, parts = self._backend(some), some.cut(size)
-                for part, packed in zip(parts, backend.pack_all(parts), strict=True):
-                    part.backend, part.packed = backend, packed
-                    yield part
+                yield from self._pack(some.cut(size))
+
+        return parts()
+
+    def prepare_windows(self, batch: Batch, size: int) -> Iterator[tuple[Any, Batch]]:
+        """The windows of so many steps, in turn, each as `Batch.window` and then `prepare` give it.
+
+        Many are packed at once, as by `prepare_parts`.
+
+        >>> from autograd_rnn import RNN
+        >>> compiled = RNN.random(2, 1).compile("squared_error", at="every", backend="python")
+        >>> data = compiled.prepare([[1, 0, 1], [1]], [[[0, 1]] * 3, [[1, 0]]])
+        >>> [(places.tolist(), len(window)) for places, window in compiled.prepare_windows(data, 2)]
+        [([0, 1], 2), ([0], 1)]
+        """
+        check_batch(batch)
+        as_integer(size, "size", least=1)
+        starts = range(0, int(batch.lengths.max()), size)
+
+        def parts() -> Iterator[tuple[Any, Batch]]:
+            windows = (batch.window(start, size) for start in starts)
+            for _, alike in groupby(windows, lambda window: len(window[0])):
+                while some := [*islice(alike, AT_ONCE)]:
+                    self._pack([window for _, window in some])
+                    yield from some
 
         return parts()
 
@@ -204,11 +243,11 @@ class CompiledStep:
         (0.5, [0.0, 1.0], [[17.0], [1.0]])
         """
         check_closed(self.parameters)
-        batch = self._batch(_check_batch(batch), None)
+        batch = self._batch(check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
-        given = self.objective.numbers if numbers is None else self._checked(numbers)
+        given = self.objective.numbers if numbers is None else self.objective.checked(numbers)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
-        options["states"] = self._states(state, batch)
+        options["states"] = self.objective.states_of(state, len(batch), after=return_state)
         found = batch.backend.run(batch.packed, given, **options)
         count = len(batch)
         gradient = self._by_variables(found.gradient / count)
@@ -271,6 +310,7 @@ class CompiledStep:
         self,
         sequences: Sequences | Batch,
         *,
+        probabilities: bool = False,
         state: States | None = None,
         return_state: Literal[False] = False,
         threads: int = 1,
@@ -281,6 +321,7 @@ class CompiledStep:
         self,
         sequences: Sequences | Batch,
         *,
+        probabilities: bool = False,
         state: States | None = None,
         return_state: Literal[True],
         threads: int = 1,
@@ -290,6 +331,7 @@ class CompiledStep:
         self,
         sequences: Sequences | Batch,
         *,
+        probabilities: bool = False,
         state: States | None = None,
         return_state: bool = False,
         threads: int = 1,
@@ -298,6 +340,8 @@ class CompiledStep:
 
         Where every step has a target, a list of the outputs at each step.  `state` and
         `return_state` are those of `loss_and_gradients`: with the latter, a pair with the states.
+        With `probabilities`, these are in place of outputs: σ of the logits for binary cross
+        entropy, softmax for cross entropy, for another loss those that its `Loss` makes.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -305,11 +349,15 @@ class CompiledStep:
         [17.0, 1.0]
         """
         as_integer(threads, "threads", least=1, most=1024)
+        shown = probabilities_of(self.loss) if probabilities else None
         check_closed(self.parameters)
         batch = self._own(sequences) if isinstance(sequences, Batch) else self.prepare(sequences)
-        options = {"states": self._states(state, batch), "after": return_state, "threads": threads}
+        states = self.objective.states_of(state, len(batch), after=return_state)
+        options = {"states": states, "after": return_state, "threads": threads}
         result = batch.backend.predict(batch.packed, self.objective.numbers, **options)
         found = result.outputs
+        if shown is not None:
+            found = shown(found)
         outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
         if self.objective.every:
             rest = iter(outputs)
@@ -338,56 +386,18 @@ class CompiledStep:
 
     def _by_variables(self, gradient: Any) -> Any:
         """The gradient, with 0 for parameters that are constants now."""
-        if places := constant_places(self.parameters):
-            gradient[..., places] = 0.0
+        if self._marked != SWEEPS.marked:
+            self._marked, self._constant = SWEEPS.marked, constant_places(self.parameters)
+        if self._constant:
+            gradient[..., self._constant] = 0.0
         return gradient
-
-    def _checked(self, numbers: Any) -> Any:
-        import numpy as np
-
-        found = numbers
-        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
-            found = np.array(as_floats(numbers, "numbers"))
-        found = np.ascontiguousarray(found)
-        if found.shape != (len(self.parameters),):
-            raise ArgumentValueError(
-                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
-                f"shape {found.shape}."
-            )
-        return found
 
     def _check_targets(self, batch: Batch) -> None:
         """`ValueError` for the first target that the loss does not take."""
         if batch.targets is None or self.loss.check is None:
             return
-        size, rows = self._backend(batch).outputs, batch.targets[1:].tolist()
-        try:
-            for goals in {*map(tuple, rows)}:
-                check_target(self.loss, goals, size, "targets")
-        except (TypeError, ValueError):
-            for place, (_, ys) in enumerate(batch.pairs()):
-                for k, entries in enumerate(ys):
-                    name = f"targets[{place}]" + f"[{k}]" * self.objective.every
-                    check_target(self.loss, entries, size, name)
-            raise
-
-    def _states(self, state: Any, batch: Batch) -> Any:
-        """The states as an array with a row for each sequence, or None for the initial one."""
-        import numpy as np
-
-        if state is None:
-            return None
-        found, shape = state, (len(batch), len(self.objective.state))
-        if not isinstance(state, np.ndarray) or state.dtype != np.float64:
-            found = as_list(state, "state")
-            found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
-            found = np.array(found).reshape(-1, len(found[0]) if found else 0)
-        if found.shape != shape:
-            raise ArgumentValueError(
-                f"state must have a vector of size {shape[1]} for each of the {shape[0]} "
-                f"sequences, not the shape {found.shape}."
-            )
-        return found
+        size = self._backend(batch).outputs
+        check_targets(batch, self.loss, size, self._taken.setdefault(size, set()))
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""
@@ -410,24 +420,27 @@ class CompiledStep:
             )
         return batch
 
+    def _pack(self, batches: list[Batch]) -> list[Batch]:
+        """The batches, packed."""
+        backend = self._backend(batches[0])
+        given = batches if backend.gathers else [batch.as_vectors() for batch in batches]
+        for batch, packed in zip(batches, backend.pack_all(given), strict=True):
+            batch.backend, batch.packed = backend, packed
+        return batches
+
     def _backend(self, batch: Batch) -> Backend:
         """The backend for batches with vectors of these sizes, made for the first of them."""
         targets = batch.targets
-        key = (batch.inputs.shape[1], None if targets is None else targets.shape[1])
+        gathers = self.kind.gathers and batch.symbols > 0
+        size = None if targets is None else (targets.shape[1], batch.number)
+        key = (batch.entries, size, gathers)
         if key not in self._made:
-            x = batch.inputs[batch.starts[0]].tolist()
+            (x,) = batch.vectors(batch.starts[0], 1)
             y = None if targets is None else targets[batch.goals[0]].tolist()
-            given = (self.objective, x, y)
-            made = self.kind(*given, exact=self.exact, devices=self.devices)
+            given = (self.objective._replace(number=batch.number), x, y)
+            options: Any = {"symbols": True} if gathers else {}  # others need not know of it
+            made = self.kind(*given, exact=self.exact, devices=self.devices, **options)
             truncate = self.objective.truncate
             cut = truncate is not None and not self.kind.truncates
             self._made[key] = Windows(made, truncate or 0) if cut else made
         return self._made[key]
-
-
-def _check_batch(batch: object) -> Batch:
-    if not isinstance(batch, Batch):
-        raise ArgumentTypeError(
-            f"batch must be a Batch, as `prepare` gives it, not {type(batch).__name__}."
-        )
-    return batch

@@ -29,8 +29,9 @@ class Eager(Backend):
     truncates = True
 
     def pack(self, batch: Batch) -> Any:
-        """Pairs of a sequence and its targets."""
-        return batch.pairs()
+        """The vectors of each sequence, its targets, and how many of them count."""
+        counts = batch.counts.tolist()
+        return [(*pair, count) for pair, count in zip(batch.pairs(), counts, strict=True)]
 
     def run(
         self,
@@ -46,10 +47,10 @@ class Eager(Backend):
 
         total, sums, rows, ends = 0.0, np.zeros(len(numbers)), [], []
         self.read(numbers)
-        for place, (xs, ys) in enumerate(packed):
+        for place, (xs, ys, count) in enumerate(packed):
             state = self.objective.state if states is None else states[place].tolist()
             try:
-                loss, slopes, found, end = self.differentiate(xs, ys, state)
+                loss, slopes, found, end = self.differentiate(xs, ys, state, count)
             except BranchChanged as error:
                 raise BranchChanged(f"sequences[{place}]: {error}") from None
             total += loss
@@ -69,12 +70,12 @@ class Eager(Backend):
             advise_to_compile()
 
     def differentiate(
-        self, xs: Any, ys: Any, state: Sequence[float]
+        self, xs: Any, ys: Any, state: Sequence[float], count: int
     ) -> tuple[float, Sequence[float], list[list[float]], list[float]]:
         """The loss of a sequence, its gradient, the outputs that have a target, and the state."""
         parameters = self.objective.parameters
         with _open(parameters):
-            given = (parameters, _leaves(xs), _leaves(ys), state)
+            given = (parameters, _leaves(xs), _leaves(ys), state, float(count))
             loss, outputs, end = self.objective.unrolled(*given)
         rows, after = self._rows(outputs), _numbers(end)
         if not isinstance(loss, Value):
@@ -95,7 +96,7 @@ class Eager(Backend):
 
         Eager.read(self, numbers)
         objective, rows, ends = self.objective, [], []
-        for place, (xs, _) in enumerate(packed):
+        for place, (xs, *_) in enumerate(packed):
             state = None if states is None else states[place]
             with _open(objective.parameters):
                 given = (objective.parameters, _leaves(xs), (), state)
@@ -112,12 +113,13 @@ class Eager(Backend):
         Eager.read(self, numbers)
         parameters, found = self.objective.parameters, []
         places = {parameter: place for place, parameter in enumerate(parameters)}
-        for place, (xs, ys) in enumerate(packed):
+        for place, (xs, ys, count) in enumerate(packed):
             state = None if states is None else states[place]
             watched = _Watched(self.objective)
             with _open(parameters), watched:
                 objective = self.objective._replace(step=watched.step, loss=watched.loss)
-                loss, *_ = objective.unrolled(parameters, _leaves(xs), _leaves(ys), state)
+                given = (parameters, _leaves(xs), _leaves(ys), state, float(count))
+                loss, *_ = objective.unrolled(*given)
             rows = [[0.0] * len(parameters) for _ in xs]
             if isinstance(loss, Value) and not loss.constant:
                 for node, _, operand, term in terms(swept(loss), {loss: 1.0}, recorded_slopes):

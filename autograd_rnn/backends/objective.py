@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from ..arguments import as_choice, as_floats, as_function, as_integer, as_list
 from ..engine.leaves import read_numbers
 from ..engine.points import is_open
+from ..engine.reverse import as_values
 from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import LossFunction
+from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
+
+#: Which steps have a target.
+AT: Final = ("last", "every")
 
 
 class StepFunction(Protocol):
@@ -23,7 +28,9 @@ class StepFunction(Protocol):
 class Objective(NamedTuple):
     """A step, a loss at `every` step or the last, the parameters and the initial state.
 
-    With `truncate`, no gradient goes back from a window of so many steps to the one before.
+    With `truncate`, no gradient goes back from a window of so many steps to the one before.  With
+    `both_ways`, the step takes input k and the one that is k-th from the end, side by side.  Each
+    target is a `number`, or a vector.
     """
 
     step: StepFunction
@@ -32,6 +39,8 @@ class Objective(NamedTuple):
     state: list[float]
     every: bool
     truncate: int | None = None
+    both_ways: bool = False
+    number: bool = False
 
     @property
     def numbers(self) -> Any:
@@ -41,6 +50,47 @@ class Objective(NamedTuple):
         numbers = np.empty(len(self.parameters))
         read_numbers(self.parameters, numbers)
         return numbers
+
+    def checked(self, numbers: Any) -> Any:
+        """The numbers, one for each parameter, as an array."""
+        import numpy as np
+
+        found = numbers
+        if not isinstance(numbers, np.ndarray) or numbers.dtype != np.float64:
+            found = np.array(as_floats(numbers, "numbers"))
+        found = np.ascontiguousarray(found)
+        if found.shape != (len(self.parameters),):
+            raise ArgumentValueError(
+                f"numbers must have one for each of the {len(self.parameters)} parameters, not the "
+                f"shape {found.shape}."
+            )
+        return found
+
+    def states_of(self, state: Any, count: int, *, after: bool) -> Any:
+        """The states that so many sequences start from, as an array with a row for each, or None.
+
+        `ValueError` if there are others, or if they are carried, or asked for `after`, both ways.
+        """
+        import numpy as np
+
+        if self.both_ways and (after or state is not None):
+            raise ArgumentValueError(
+                "state cannot be carried through a step that reads sequences both ways: what comes "
+                "next is read first by the backward part."
+            )
+        found, size = state, len(self.state)
+        if state is None:
+            return None
+        if not isinstance(state, np.ndarray) or state.dtype != np.float64:
+            found = as_list(state, "state")
+            found = [as_floats(row, f"state[{place}]") for place, row in enumerate(found)]
+            found = np.array(found).reshape(-1, len(found[0]) if found else 0)
+        if found.shape != (count, size):
+            raise ArgumentValueError(
+                f"state must have a vector of size {size} for each of the {count} sequences, not "
+                f"the shape {found.shape}."
+            )
+        return found
 
     def aimed(self, outputs: Sequence[Any]) -> Sequence[Any]:
         """Of the outputs at each step those that have a target."""
@@ -68,14 +118,21 @@ class Objective(NamedTuple):
         return tuple(state), output
 
     def loss_of(self, output: Any, goal: Sequence[Any]) -> Any:
-        """The loss of an output; a target of one entry is a number if the output is one."""
-        one = not isinstance(output, tuple | list)
-        return self.loss(output, goal[0] if one and len(goal) == 1 else tuple(goal))
+        """The loss of an output, and its target as it was given: a number, or a vector."""
+        return self.loss(output, goal[0] if self.number else tuple(goal))
 
     def unrolled(
-        self, parameters: Sequence[Any], xs: Any, ys: Any, state: Sequence[Any] | None = None
+        self,
+        parameters: Sequence[Any],
+        xs: Any,
+        ys: Any,
+        state: Sequence[Any] | None = None,
+        count: Any = None,
     ) -> tuple[Any, list[Any], Sequence[Any]]:
-        """The loss of a sequence, or None without `ys`, the output at each step, and the state."""
+        """The loss of a sequence, or None without `ys`, the output at each step, and the state.
+
+        `count` is what the sum of the losses at `every` step is divided by, if not their number.
+        """
         if state is None:
             state = self.state
         state = [entry if isinstance(entry, Value) else Value(float(entry)) for entry in state]
@@ -89,8 +146,36 @@ class Objective(NamedTuple):
             if len(ys) and (self.every or k == len(xs) - 1):
                 loss = self.loss_of(output, ys[k if self.every else 0])
                 total = loss if total is None else total + loss
-        loss = total / float(len(xs)) if self.every and len(ys) else total
-        return loss, outputs, state
+        if self.every and len(ys):
+            total = total / (float(len(xs)) if count is None else count)
+        return total, outputs, state
+
+
+def as_objective(
+    step: Any,
+    loss: Loss,
+    parameters: Any,
+    state: Any,
+    at: str,
+    truncate: int | None,
+    *,
+    both_ways: bool,
+) -> Objective:
+    """The objective of a step and a loss, their arguments checked."""
+    as_function(step, "step")
+    leaves, initial = as_values(parameters, "parameters"), as_floats(state, "state")
+    if len(set(leaves)) < len(leaves):
+        raise ArgumentValueError("parameters has a Value twice: list each parameter once.")
+    every = as_choice(at, "at", AT) == "every"
+    if truncate is not None:
+        as_integer(truncate, "truncate", least=1)
+    if both_ways and every:
+        raise ArgumentValueError(
+            "at='every' cannot be had both ways: at a step before the last one, neither part has "
+            "read the whole sequence. Choose at='last'."
+        )
+    function = loss.function if loss.ignore is None else loss
+    return Objective(step, function, leaves, initial, every, truncate, both_ways)
 
 
 def check_closed(values: Sequence[Value]) -> None:

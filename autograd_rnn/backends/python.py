@@ -20,32 +20,36 @@ class Python(Eager):
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
-        self.programs: dict[tuple[int, int, int], Callable[..., Sequence[float]]] = {}
+        self.programs: dict[tuple[int, int, int, bool], Callable[..., Sequence[float]]] = {}
         self.numbers: list[float] = []
 
     def read(self, numbers: Any) -> None:
         self.numbers = numbers.tolist()
 
     def differentiate(
-        self, xs: Any, ys: Any, state: Sequence[float]
+        self, xs: Any, ys: Any, state: Sequence[float], count: int
     ) -> tuple[float, Sequence[float], list[list[float]], list[float]]:
         given = [*self.numbers, *state, *chain.from_iterable([*xs, *ys])]
-        key = (len(xs), len(xs[0]), len(ys[0]))
+        all_count = not self.objective.every or count == len(xs)
+        if not all_count:
+            given.append(float(count))
+        key = (len(xs), len(xs[0]), len(ys[0]), all_count)
         if key not in self.programs:
             self.programs[key] = self.record(given, *key)
         loss, *found = self.programs[key](*given)
         slopes, rest = found[: len(self.numbers)], found[len(self.numbers) :]
         after, entries = rest[: len(state)], rest[len(state) :]
-        count = len(self.objective.aimed(xs))
-        size = len(entries) // count
-        return loss, slopes, [entries[k * size : (k + 1) * size] for k in range(count)], after
+        outputs = len(self.objective.aimed(xs))
+        size = len(entries) // outputs
+        return loss, slopes, [entries[k * size : (k + 1) * size] for k in range(outputs)], after
 
     def record(
-        self, given: Sequence[float], steps: int, inputs: int, targets: int
+        self, given: Sequence[float], steps: int, inputs: int, targets: int, all_count: bool
     ) -> Callable[..., Sequence[float]]:
         """The loss, its gradient, the state and the outputs of a sequence, by all its numbers.
 
-        These are the parameters, the initial state, inputs and targets.
+        These are the parameters, the initial state, inputs and targets, and unless `all_count` how
+        many of the targets do.
         """
         parameters = self.objective.parameters
         entries = given[len(parameters) :]
@@ -56,7 +60,8 @@ class Python(Eager):
         goals = steps if self.objective.every else 1
         ys = [[next(rest) for _ in range(targets)] for _ in range(goals)]
         with recording(values, parameters) as recorder:
-            loss, outputs, after = self.objective.unrolled(parameters, xs, ys, state)
+            divisor = None if all_count else next(rest)
+            loss, outputs, after = self.objective.unrolled(parameters, xs, ys, state, divisor)
         names = self.objective.names | {value: value.name for value in values}
         results = [as_entries(output) for output in self.objective.aimed(outputs)]
         results = [[loss], after, *results]

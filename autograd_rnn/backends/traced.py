@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import add, mul
 from typing import Any, NamedTuple
 
@@ -25,11 +25,14 @@ class TracedStep:
     Its inputs are, by their `counts`, parameters, states, inputs and targets.  It gives the
     `states` after the step, the entries of the `output`, and the `loss`.  `state`, `input`,
     `target`, `constant` and `line` are the numbers of the first of each.  The first `checks` of its
-    guards belong to the step, the others to the loss.
+    guards belong to the step, the others to the loss.  If inputs are `symbols`, one of them is 1
+    and the others are 0.
     """
 
-    def __init__(self, program: Program, *counts: int, checks: int = 0) -> None:
-        self.program, self.checks = program, checks
+    def __init__(
+        self, program: Program, *counts: int, checks: int = 0, symbols: bool = False
+    ) -> None:
+        self.program, self.checks, self.symbols = program, checks, symbols
         self.parameters, self.state_count, self.inputs, self.targets = counts
         self.constants, self.lines = program.constants, program.lines
         self.state, self.input, self.target, self.constant = accumulate(counts)
@@ -63,7 +66,12 @@ class TracedStep:
 
 
 def trace_step(
-    objective: Objective, x: Sequence[float], y: Sequence[float] | None, *, share: bool = True
+    objective: Objective,
+    x: Sequence[float],
+    y: Sequence[float] | None,
+    *,
+    share: bool = True,
+    symbols: bool = False,
 ) -> TracedStep:
     """The step recorded on an input and a target; without a target the loss is 0.
 
@@ -85,7 +93,8 @@ def trace_step(
     results = [*after, *entries, loss]
     program = separated(recorder.program(results, [*names], names))
     program = program.simplified() if share else program.folded()
-    return TracedStep(program, len(parameters), *map(len, given), checks=checks)
+    counts = [len(parameters), *map(len, given)]
+    return TracedStep(program, *counts, checks=checks, symbols=symbols)
 
 
 def carried_states(traced: TracedStep) -> list[int]:
@@ -148,6 +157,9 @@ class Group(NamedTuple):
 
     `rows` are the numbers of the π_j, `biases` the parameters b_j or None, `weights` the parameters
     by row; `inside` the numbers of all lines that the product replaces.
+
+    Inputs are not in the vector if they are symbols: then a table has, for each row, the parameter
+    that a symbol adds to it, or None.  There are `tables` of that kind, mostly one.
     """
 
     vector: tuple[int, ...]
@@ -155,6 +167,14 @@ class Group(NamedTuple):
     biases: tuple[int | None, ...]
     weights: tuple[tuple[int, ...], ...]
     inside: frozenset[int]
+    tables: tuple[tuple[tuple[int | None, ...], ...], ...] = ()
+
+    @property
+    def leads(self) -> list[int]:
+        """The first weight of each row."""
+        whole = [self.weights, *self.tables]
+        rows = zip(*whole, strict=True)
+        return [next(w for w in chain.from_iterable(row) if w is not None) for row in rows]
 
     @property
     def biased(self) -> dict[int, int]:
@@ -188,25 +208,42 @@ def find_groups(traced: TracedStep) -> list[Group]:
         elif op.operator is add and b in terms and uses[b] == 1:
             # A chain is extended in place: the shorter one ends inside of this one.
             if a in chains and uses[a] == 1:
-                bias, chain, inside = chains.pop(a)
-                chain.append(terms[b])
+                bias, summed, inside = chains.pop(a)
+                summed.append(terms[b])
                 inside += (b, number)
-                chains[number] = (bias, chain, inside)
+                chains[number] = (bias, summed, inside)
             elif a in terms and uses[a] == 1:
                 chains[number] = (None, [terms[a], terms[b]], [a, b, number])
             elif is_weight(a):
                 chains[number] = (a, [terms[b]], [b, number])
     by_vector: dict[tuple[int, ...], list[int]] = {}
-    for number, (_, chain, _) in chains.items():
-        by_vector.setdefault(tuple([value for _, value in chain]), []).append(number)
-    return [
-        Group(
-            vector,
-            tuple(rows),
-            tuple([chains[row][0] for row in rows]),
-            tuple([tuple([weight for weight, _ in chains[row][1]]) for row in rows]),
-            frozenset([number for row in rows for number in chains[row][2]]),
-        )
-        for vector, rows in by_vector.items()
-        if len(vector) * len(rows) > 1
-    ]
+    for number, (_, summed, _) in chains.items():
+        by_vector.setdefault(tuple([value for _, value in summed]), []).append(number)
+    found = []
+    for vector, rows in by_vector.items():
+        if len(vector) * len(rows) > 1:
+            weights = tuple([tuple([weight for weight, _ in chains[row][1]]) for row in rows])
+            biases = tuple([chains[row][0] for row in rows])
+            numbers = frozenset([number for row in rows for number in chains[row][2]])
+            found.append(Group(vector, tuple(rows), biases, weights, numbers))
+    return [with_tables(group, traced) for group in found] if traced.symbols else found
+
+
+def with_tables(group: Group, traced: TracedStep) -> Group:
+    """The group with tables in place of the inputs in its vector."""
+    inputs = range(traced.input, traced.target)
+    left = [place for place, number in enumerate(group.vector) if number not in inputs]
+    met: Counter[int] = Counter()
+    tables: list[list[list[int | None]]] = []
+    for place, number in enumerate(group.vector):
+        if number in inputs:
+            if met[number] == len(tables):
+                tables.append([[None] * len(inputs) for _ in group.rows])
+            for row, weights in zip(tables[met[number]], group.weights, strict=True):
+                row[number - traced.input] = weights[place]
+            met[number] += 1
+    return group._replace(
+        vector=tuple([group.vector[place] for place in left]),
+        weights=tuple([tuple([row[place] for place in left]) for row in group.weights]),
+        tables=tuple([tuple(map(tuple, table)) for table in tables]),
+    )

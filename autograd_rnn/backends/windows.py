@@ -28,6 +28,7 @@ class Windows(Backend):
 
     def __init__(self, backend: Backend, truncate: int) -> None:
         self.backend, self.truncate = backend, truncate
+        self.gathers = backend.gathers
 
     @property
     def outputs(self) -> int:
@@ -44,14 +45,11 @@ class Windows(Backend):
             for chosen, with_loss in ((left > 0) & ~last, False), (last, True):
                 places = np.flatnonzero(chosen)
                 if len(places):
-                    part = Batch(
-                        batch.inputs,
+                    part = batch.part(
                         batch.starts[places] + start,
                         np.minimum(left[places], size),
-                        batch.targets,
                         batch.goals[places] + (start if batch.every else 0),
-                        every=batch.every,
-                        counts=batch.counts[places],
+                        batch.counts[places],
                     )
                     packed = self.backend.pack(part)
                     windows.append(Window(places, start, part, packed, with_loss))

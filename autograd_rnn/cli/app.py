@@ -13,7 +13,7 @@ import typer
 from ..engine.value import compiled
 from ..errors import AutogradError
 from .options import option
-from .terminal import complain
+from .terminal import Interrupted, complain
 
 app = typer.Typer(
     help="Recurrent neural networks, number by number: the lecture's networks, and your own.",
@@ -21,25 +21,35 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+#: The exit code of a command that Ctrl-C has ended, as of a shell's.
+INTERRUPTED: Final = 130
 VERSION: Final = "Show the version, and whether the engine is compiled."
 
 
 def main() -> None:
     """Run the command line; bad input gives one line on the error stream and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an ASCII terminal shows ? for ∂
+    open_streams()
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # the parser takes Ctrl-C for an exit without words
+            complain("interrupted.")
+    except Interrupted as error:
+        code = complain(str(error), INTERRUPTED)
     except BrokenPipeError:
-        # The reader has closed the pipe, as `| head` does; a flush at exit must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except (AutogradError, OSError) as error:
+        code = 1  # the reader has closed the pipe, as `| head` does
+        drop_output()
+    except OSError as error:
+        if error.filename is None and not isinstance(error, AutogradError):
+            # A file's error names it: this one is of the stream.
+            code = complain(f"standard output: {error.strerror}", code=1)
+            drop_output()
+        else:
+            code = complain(_in_one_line(error))
+    except AutogradError as error:
         code = complain(_in_one_line(error))
     except (KeyboardInterrupt, typer.Abort):
-        code = 130
+        code = complain("interrupted.", INTERRUPTED)
     except Exception as error:
         # What the parser of the command line raises; its module is not part of typer's interface.
         message = getattr(error, "format_message", None)
@@ -48,6 +58,30 @@ def main() -> None:
         # Without a command the help was printed, and the message is empty.
         code = complain(" ".join(message().split())) if message() else 2
     sys.exit(code)
+
+
+def open_streams() -> None:
+    """Make sure that all three standard streams can be used, the closed ones without effect.
+
+    Else the next file to be opened would become the one that is missing.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an ASCII terminal shows ? for ∂
+
+
+def drop_output() -> None:
+    """Forget what standard output could not take, so that Python does not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _in_one_line(error: Exception) -> str:

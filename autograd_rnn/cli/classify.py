@@ -2,47 +2,58 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from ..data.encoding import one_hot
-from ..data.fasta import Record, read_fasta, windows
+from ..arguments import check_symbols
+from ..data.fasta import AMBIGUOUS, MOST_BASES, read_pieces
 from ..data.tasks import DNA, in_family
 from ..errors import ArgumentValueError
-from ..networks.rnn import RNN, counter
+from ..networks.rnn import counter
 from .app import app
-from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
-from .terminal import complain, make_table, percent, print_table, shorten, windowed
+from .automaton import UNKNOWN, Automaton
+from .options import AsJson, Fasta, MostBases, SkipAmbiguous, Window, argument, option
+from .terminal import (
+    complain,
+    make_table,
+    percent,
+    print_json,
+    print_table,
+    progress_of_bytes,
+    shorten,
+    windowed,
+)
 
-CHUNK: Final = 500
+# Windows shorter than this go through arrays, many side by side.
+SHORT: Final = 4096
 #: Whether all verdicts agree, the verdicts as JSON and as a table, and the lines below it.
 Report: TypeAlias = tuple[bool, dict[str, object], Table, list[str]]
 
 
-class Tally(NamedTuple):
+@dataclass
+class Tally:
     """The verdicts on the windows of a record, counted."""
 
     record: str
-    windows: int
-    in_family: int
-    disagreements: int
-    skipped: int
-    left_out: int
+    windows: int = 0
+    in_family: int = 0
+    disagreements: int = 0
+    skipped: int = 0
+    left_out: int = 0
 
 
-class Family(NamedTuple):
+class Family:
     """The sequences with `at_least` of a base, and the network that recognises them."""
 
-    base: str
-    at_least: int
-    network: RNN
+    def __init__(self, base: str, at_least: int) -> None:
+        self.base, self.at_least = base, at_least
+        self.automaton = Automaton(counter(base, at_least, DNA), DNA)
+        self.final = [state[-1] > 0 for state in self.automaton.states]
 
     @property
     def title(self) -> str:
@@ -51,30 +62,83 @@ class Family(NamedTuple):
 
     def judge(self, sequence: str) -> dict[str, bool]:
         """The verdicts of the network and the program."""
-        # The network reads in chunks, so that no graph is as long as a genome.
-        state = [0.0] * self.network.states
-        vectors = one_hot(sequence, DNA)
-        for start in range(0, len(vectors), CHUNK):
-            run = self.network.unroll(vectors[start : start + CHUNK], state)
-            state = [q.data for q in run.q]
-        program = in_family(sequence, self.base, self.at_least)
-        return {"network": state[-1] > 0, "program": program}
+        check_symbols(sequence, DNA, "sequence")
+        network = self.final[self.automaton.after(sequence, 0)]
+        return {"network": network, "program": in_family(sequence, self.base, self.at_least)}
 
-    def tally(self, record: Record, window: int | None, advance: Callable[[int], object]) -> Tally:
-        """The verdicts on a record's windows; `advance` takes the number of letters done."""
-        size = len(record.sequence) if window is None else window
-        inside = disagreements = skipped = 0
-        for part in windows(record.sequence, size):
-            if set(part) <= set(DNA):
-                network, program = self.judge(part).values()
-                inside += network
-                disagreements += network != program
-            else:
-                skipped += 1
-            advance(size)
-        whole, left_out = divmod(len(record.sequence), size)
-        advance(left_out)
-        return Tally(record.name, whole - skipped, inside, disagreements, skipped, left_out)
+
+class Reading:
+    """A record that is read in pieces: the verdicts so far, and the window not yet whole."""
+
+    def __init__(self, family: Family, name: str, window: int | None) -> None:
+        self.family, self.window = family, window
+        self.tally = Tally(name)
+        self.rest = ""
+        self.begin()
+
+    def begin(self) -> None:
+        """Start a window: nothing of it has been read."""
+        self.read, self.state, self.count, self.ambiguous = 0, 0, 0, False
+
+    def add(self, letters: str) -> None:
+        """Read some more letters."""
+        if self.window is not None and self.window < SHORT:
+            self.add_short(self.rest + letters, self.window)
+            return
+        start = 0
+        while start < len(letters):
+            end = len(letters)
+            if self.window is not None:
+                end = min(end, start + self.window - self.read)
+            self.state = self.family.automaton.after(letters, self.state, start, end)
+            # The lecture's program says yes once it has counted enough.
+            self.count += letters.count(self.family.base, start, end)
+            if not self.ambiguous:
+                self.ambiguous = any(letters.find(x, start, end) >= 0 for x in AMBIGUOUS)
+            self.read, start = self.read + end - start, end
+            if self.read == self.window:
+                self.close()
+
+    def add_short(self, letters: str, window: int) -> None:
+        """Read all whole windows of some letters at once."""
+        whole = len(letters) - len(letters) % window
+        letters, self.rest = letters[:whole], letters[whole:]
+        if not letters:
+            return
+        import numpy as np
+
+        codes = self.family.automaton.codes(letters).reshape(-1, window)
+        columns = np.ascontiguousarray(codes.T)
+        known = columns.max(axis=0) < UNKNOWN
+        columns = columns if known.all() else columns[:, known]
+        network = np.array(self.family.final)[self.family.automaton.after_each(columns)]
+        counts = np.add.reduce(columns == DNA.index(self.family.base), axis=0, dtype=np.uint16)
+        differ = network != (counts >= self.family.at_least)
+        self.count_verdicts(len(network), int(network.sum()), int(differ.sum()))
+        self.tally.skipped += len(codes) - len(network)
+
+    def close(self) -> None:
+        """Count the verdicts on the window that has been read."""
+        if self.ambiguous:
+            self.tally.skipped += 1
+        else:
+            network = self.family.final[self.state]
+            program = self.count >= self.family.at_least
+            self.count_verdicts(1, int(network), int(network != program))
+        self.begin()
+
+    def count_verdicts(self, windows: int, inside: int, disagreements: int) -> None:
+        """Add verdicts to those before."""
+        self.tally.windows += windows
+        self.tally.in_family += inside
+        self.tally.disagreements += disagreements
+
+    def done(self) -> Tally:
+        """The tally of the record, which is read to its end."""
+        if self.window is None:
+            self.close()
+        self.tally.left_out = self.read + len(self.rest)
+        return self.tally
 
 
 @app.command()
@@ -85,21 +149,24 @@ def classify(
     base: Annotated[str, option("BASE", "The base to count.")] = "G",
     at_least: Annotated[int, option("N", "How many of the base make the family.")] = 3,
     skip_ambiguous: SkipAmbiguous = False,
+    most_bases: MostBases = MOST_BASES,
     as_json: AsJson = False,
 ) -> None:
     """Classify DNA by the lecture's network and by its program; exit with 1 if they differ."""
-    family = Family(base.upper(), at_least, counter(base.upper(), at_least, DNA))
+    family = Family(base.upper(), at_least)
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments or --fasta FILE.")
     if fasta is not None:
-        agree, content, table, remarks = _classify_records(family, fasta, window, skip_ambiguous)
+        agree, content, table, remarks = _classify_records(
+            family, fasta, window, skip_ambiguous, most_bases
+        )
     elif window is not None or skip_ambiguous:
         raise ArgumentValueError("--window and --skip-ambiguous go with --fasta.")
     else:
         agree, content, table, remarks = _classify_sequences(family, sequences or [])
     if as_json:
         about = {"base": family.base, "at_least": at_least, **content, "agree": agree}
-        print(json.dumps(about, indent=2))
+        print_json(about)
     else:
         print_table(table, *remarks)
     if not agree:
@@ -116,19 +183,36 @@ def _classify_sequences(family: Family, sequences: list[str]) -> Report:
     return agree, {"sequences": rows}, table, []
 
 
+def _read_records(
+    family: Family, fasta: Path, window: int | None, skip_ambiguous: bool, most_bases: int
+) -> list[Tally]:
+    """The tallies of a file's records, none of which is ever in memory as a whole."""
+    file = sys.stdin.buffer if str(fasta) == "-" else fasta
+    tallies: list[Tally] = []
+    with progress_of_bytes(fasta) as advance:
+        reading, record = None, -1
+        for piece in read_pieces(
+            file, alphabet=DNA, ambiguous=skip_ambiguous, most_bases=most_bases, advance=advance
+        ):
+            if piece.record != record:
+                tallies += [reading.done()] if reading else []
+                reading, record = Reading(family, piece.name, window), piece.record
+            if reading:
+                reading.add(piece.letters)
+        tallies += [reading.done()] if reading else []
+    return tallies
+
+
 def _classify_records(
-    family: Family, fasta: Path, window: int | None, skip_ambiguous: bool
+    family: Family, fasta: Path, window: int | None, skip_ambiguous: bool, most_bases: int
 ) -> Report:
-    records = read_fasta(fasta, alphabet=DNA, ambiguous=skip_ambiguous)
-    stderr = Console(stderr=True)
-    with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
-        letters = progress.add_task("Reading", total=sum(len(r.sequence) for r in records))
-        tallies = [
-            family.tally(record, window, lambda size: progress.advance(letters, size))
-            for record in records
-        ]
+    tallies = _read_records(family, fasta, window, skip_ambiguous, most_bases)
     skipped = sum(tally.skipped for tally in tallies)
     left_out = sum(tally.left_out for tally in tallies)
+    if not any(tally.windows for tally in tallies):
+        what = f"window of {window} letters" if window else "record"
+        reason = " without ambiguous letters" if skipped else ""
+        raise ArgumentValueError(f"{fasta}: there is no whole {what}{reason}: nothing to classify.")
     agree = not any(tally.disagreements for tally in tallies)
     columns = ["record", "windows", "in the family", "share", *["ambiguous"][:skipped]]
     table = make_table(windowed(family.title, window), *columns)
@@ -141,6 +225,6 @@ def _classify_records(
         f"Windows left out for ambiguous letters: {skipped}.": skipped,
         f"Letters left over at the ends, too few for a window: {left_out}.": left_out,
     }
-    rows = [tally._asdict() for tally in tallies]
+    rows = [asdict(tally) for tally in tallies]
     lines = [line for line, holds in remarks.items() if holds]
     return agree, {"window": window, "records": rows}, table, lines

@@ -29,7 +29,7 @@ from ..pictures.play.page import play
 from ..pictures.render import check_format
 from .app import app
 from .options import argument, option
-from .terminal import make_table
+from .terminal import make_table, say
 
 # So that a negative number is an argument, not an unknown option.
 NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
@@ -88,7 +88,7 @@ def exercise(
     for weight in rnn.parameters():
         console.print(_copies_table(weight, loss, run))
     if save is not None:
-        console.print(f"  Picture: {save}")
+        say(f"  Picture: {save}")
 
 
 @app.command("draw", context_settings=NEGATIVE_NUMBERS)
@@ -107,7 +107,7 @@ def draw_picture(
     rnn, run, loss = _work(bit_string, target, weights, activation)
     weight = None if focus is None else _weight(focus, rnn, "--focus")
     drawing = draw(loss, focus=weight, run=run, detail=detail, theme=theme)
-    print(f"{drawing.save(save)}: {drawing.summary}")
+    say(f"{drawing.save(save)}: {drawing.summary}")
 
 
 @app.command("play", context_settings=NEGATIVE_NUMBERS)
@@ -123,7 +123,7 @@ def play_page(
     _check_ending(save, ["html"])
     rnn, run, loss = _work(bit_string, target, weights, activation)
     page = play(loss, focus=None if focus is None else _weight(focus, rnn, "--focus"), run=run)
-    print(f"{page.save(save)}: {page.steps} steps; open it in a browser.")
+    say(f"{page.save(save)}: {page.steps} steps; open it in a browser.")
 
 
 @app.command("derive", context_settings=NEGATIVE_NUMBERS)
@@ -164,10 +164,10 @@ def exercises(
 def _publish(title: str, sections: Sequence[Section], save: Path | None) -> None:
     """Print the document, or write it in the format of the file's ending."""
     if save is None:
-        print(as_text(sections), end="")
+        say(as_text(sections), end="")
     else:
         text = DOCUMENTS[save.suffix[1:].lower()](title, sections)
-        print(f"{write_whole(save, text.encode())}: {title}")
+        say(f"{write_whole(save, text.encode())}: {title}")
 
 
 def _finite(text: str, argument: str) -> float:

@@ -2,19 +2,76 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
 LONGEST_SHOWN: Final = 44
 
 
+def visible(text: str) -> str:
+    r"""The text with a backslash escape for what a terminal would obey, or could not show.
+
+    Names and paths come from files: they must not move the cursor, nor turn the text around.
+
+    >>> visible("a\x1b[2J\u202e\udc80"), visible("∂L/∂w₁\n")
+    ('a\\x1b[2J\\u202e\\udc80', '∂L/∂w₁\n')
+    """
+    if text.isprintable():
+        return text
+    return "".join([x if x.isprintable() or x == "\n" else ascii(x)[1:-1] for x in text])
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print the text, made visible."""
+    print(visible(text), end=end)
+
+
+def print_json(content: object) -> None:
+    """Print JSON that any parser reads: NaN and infinities are the strings Python's float takes."""
+    print(json.dumps(_of_json(content), indent=2, allow_nan=False))
+
+
+def _of_json(content: object) -> object:
+    match content:
+        case dict():
+            return {key: _of_json(one) for key, one in content.items()}
+        case list() | tuple():
+            return [_of_json(one) for one in content]
+        case float() if not math.isfinite(content):
+            return str(content)
+    return content
+
+
 def windowed(title: str, window: int | None) -> str:
     """The title of a table of records, with how they were cut."""
     return f"{title}, {'whole records' if window is None else f'windows of {window}'}"
+
+
+@contextmanager
+def progress_of_bytes(path: Path) -> Iterator[Callable[[int], object]]:
+    """A bar on the error stream, if that is a terminal, of the bytes of a file that are read.
+
+    How much there is to read is not known of standard input, and of what is packed.
+    """
+    packed = str(path) == "-" or path.suffix == ".gz"
+    stderr = Console(stderr=True)
+    columns = BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(
+        *columns, console=stderr, transient=True, disable=not stderr.is_terminal
+    ) as progress:
+        size = None if packed or not path.is_file() else path.stat().st_size
+        bar = progress.add_task("Reading", total=size)
+        yield lambda read: progress.advance(bar, read)
 
 
 def percent(part: int, whole: int) -> str:
@@ -38,22 +95,28 @@ def print_table(table: Table, *remarks: str) -> None:
     """Print a table between its title and remarks; square brackets in it are text, not markup."""
     console = Console(highlight=False, markup=False)
     title, table.title = table.title, None
-    console.print(f"\n{title}", style="bold")
+    console.print(f"\n{visible(str(title))}", style="bold")
     console.print(table)
     for remark in remarks:
-        print(f"  {remark}")
+        say(f"  {remark}")
 
 
 def shorten(text: str) -> str:
-    """The text, cut off with … where it is too long for a column.
+    """The text, made visible, and cut off with … where it is too long for a column.
 
     >>> len(shorten("G" * 99))
     44
     """
+    text = visible(text).replace("\n", "\\n")
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+
+
+class Interrupted(Exception):
+    """Ctrl-C has ended a command, which has something to say about it."""
 
 
 def complain(message: str, code: int = 2) -> int:
     """Print the message in a line on the error stream, and return the exit code."""
-    print(f"autograd-rnn: {message}", file=sys.stderr)
+    with suppress(OSError):  # nobody reads what cannot be written
+        print(f"autograd-rnn: {visible(message)}", file=sys.stderr, flush=True)
     return code

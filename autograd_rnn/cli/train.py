@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
-
-import typer
 
 from ..arguments import as_choice, many
 from ..backends.backend import backend_names
@@ -21,19 +16,28 @@ from ..data.dataset import Dataset
 from ..data.fasta import read_fasta, windows
 from ..data.tasks import DNA, TASKS, Settings, Task, find_task, task_of
 from ..errors import ArgumentValueError
-from ..files import check_folder, read_json, write_json
+from ..files import read_json
 from ..networks.model import Model
 from ..networks.rnn import RNN
-from ..networks.serialise import KINDS, recurrent_kinds
+from ..networks.serialise import KINDS
 from ..networks.stack import Stack, made_of
-from ..training.fit import fit
+from ..training.evaluate import judged
 from ..training.optimisers import Adam
 from .app import app
+from .fitting import (
+    Engine,
+    Log,
+    WhichSchedule,
+    cells,
+    check_save,
+    check_unused,
+    fitted,
+    warnings_in_a_line,
+)
 from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
-from .terminal import complain, make_table, percent, print_table, shorten, windowed
+from .terminal import make_table, percent, print_json, print_table, say, shorten, windowed
+from .text import TEXT, TEXT_FILE, TEXT_TASK, learn_text
 
-# More epochs than any training has: it never stops early, but the best weights are put back.
-NEVER: Final = 1_000_000
 #: How a table shows the parts of an answer.
 WRITTEN: Final[dict[str, Callable[[float], str]]] = {
     **dict.fromkeys(("output", "logit"), "{:.4g}".format),
@@ -41,42 +45,29 @@ WRITTEN: Final[dict[str, Callable[[float], str]]] = {
     "class": lambda member: "yes" if member else "no",
 }
 
-Engine = Annotated[str, option("NAME", f"The backend: {', '.join(backend_names())}.")]
-
-
-@contextmanager
-def _warnings_in_a_line() -> Iterator[None]:
-    """Print each warning once, as a line on the error stream, when it is raised."""
-    shown: set[str] = set()
-
-    def show(message: Warning | str, *where: Any, **details: Any) -> None:
-        if str(message) not in shown:
-            shown.add(str(message))
-            complain(str(message))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = show
-        yield
-
-
 # --- train ---------------------------------------------------------------------------------------
 
 
+#: What begins a paragraph in a help text.
+BREAK: Final = "\n\n"
+
+
 class Measured(NamedTuple):
-    """How well a model does on a part of the data; `majority` is the share of the largest class."""
+    """How well a model does on a part of the data.
+
+    `majority` is the share of the largest class; the last four are of yes, against no.
+    """
 
     part: str
     sequences: int
     lengths: tuple[int, int]
     loss: float
     accuracy: float
-    majority: float | None
-
-
-def _cells() -> dict[str, str]:
-    """The kinds of recurrent layer, as --cell names them."""
-    return {kind.lower(): kind for kind in sorted(recurrent_kinds())}
+    majority: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    auc: float | None = None
 
 
 def _list_tasks(words: str, field: str, between: str = ", ") -> str:
@@ -87,18 +78,33 @@ def _list_tasks(words: str, field: str, between: str = ", ") -> str:
 # Typer evaluates the annotations whenever the app is called: the help has all that TASKS has then.
 @app.command()
 def train(
-    task: Annotated[str, argument("TASK", _list_tasks("{0.name}: {0.about}", "name", "\n\n"))],
+    task: Annotated[
+        str,
+        argument("TASK", f"{_list_tasks('{0.name}: {0.about}', 'name', BREAK)}{BREAK}{TEXT_TASK}"),
+    ],
     file: Annotated[
-        Path | None, argument("FILE", _list_tasks("{0.name}: {0.file}", "read"))
+        Path | None,
+        argument("FILE", f"{_list_tasks('{0.name}: {0.file}', 'read')}; {TEXT}: {TEXT_FILE}"),
     ] = None,
-    cell: Annotated[str | None, option("CELL", f"The layer: {', '.join(_cells())}.")] = None,
+    cell: Annotated[str | None, option("CELL", f"The layer: {', '.join(cells())}.")] = None,
     states: Annotated[int | None, option("N", "The number of states.")] = None,
     epochs: Annotated[int | None, option("N", "The number of passes over the data.")] = None,
     learning_rate: Annotated[float | None, option("X", "The learning rate of Adam.")] = None,
-    batch_size: Annotated[int, option("N", "The number of sequences per update.")] = 32,
+    layers: Annotated[int | None, option("N", "The number of layers: 1 unless given.")] = None,
+    batch_size: Annotated[
+        int | None, option("N", "The number of sequences per update: 32 unless given.")
+    ] = None,
+    streams: Annotated[
+        int | None, option("N", "text: cut it into N streams, read side by side.")
+    ] = None,
+    truncate: Annotated[
+        int | None, option("N", "text: update, and cut gradients, after every N letters.")
+    ] = None,
     patience: Annotated[
         int | None, option("N", "Stop after N epochs without a lower validation loss.")
     ] = None,
+    schedule: WhichSchedule = "constant",
+    log: Log = None,
     seed: Annotated[int, option("N", "The same seed gives the same model.")] = 0,
     engine: Engine = "auto",
     fasta: Annotated[
@@ -115,45 +121,48 @@ def train(
     the lowest validation loss. If Ctrl-C interrupts a training with --save, the same command
     resumes it, and gives the same model.
     """
+    wishes: dict[str, Any] = {"cell": cell, "states": states, "epochs": epochs}
+    wishes["learning_rate"] = learning_rate
+    if task == TEXT:
+        others = {"--batch-size": batch_size, "--fasta": fasta, "--skip-ambiguous": skip_ambiguous}
+        check_unused(others, "does not go with the task text")
+        wishes |= {"layers": layers, "streams": streams, "truncate": truncate}
+        learn_text(file, wishes, patience, schedule, log, seed, engine, save, as_json=as_json)
+        return
+    check_unused({"--streams": streams, "--truncate": truncate}, "goes with the task text")
+    given = {name: wish for name, wish in wishes.items() if wish is not None}
     chosen = find_task(task)
-    given: dict[str, Any] = {"cell": cell, "states": states, "epochs": epochs}
-    given["learning_rate"] = learning_rate
-    settings = chosen.settings._replace(**{name: x for name, x in given.items() if x is not None})
-    as_choice(settings.cell, "--cell", _cells())
+    settings = chosen.settings._replace(**given)
+    as_choice(settings.cell, "--cell", cells())
     as_choice(engine, "--engine", backend_names())
     optimiser = Adam(settings.learning_rate, clip_norm=1.0)
-    if save is not None and check_folder(save).is_dir():
-        raise ArgumentValueError(f"{save} is a folder: --save takes the name of a file.")
+    check_save(save)
     if fasta is not None:
         parts = chosen.parts_of_genome(fasta, seed, ambiguous=skip_ambiguous)
     elif skip_ambiguous:
         raise ArgumentValueError("--skip-ambiguous goes with --fasta.")
     else:
         parts = chosen.parts(seed, file)
-    model = _network(settings, parts.train.inputs, seed)
-    checkpoint = None if save is None else save.with_name(f"{save.name}.checkpoint")
-    resumed = checkpoint is not None and checkpoint.exists()
-    try:
-        with _warnings_in_a_line():
-            compiled = model.compile(chosen.loss, backend=engine)
-            history = fit(
-                model,
-                parts.train,
-                loss=chosen.loss,
-                optimiser=optimiser,
-                epochs=settings.epochs,
-                batch_size=batch_size,
-                validation=parts.validation,
-                seed=seed,
-                engine=engine,
-                patience=NEVER if patience is None else patience,
-                checkpoint=checkpoint,
-            )
-    except KeyboardInterrupt:
-        raise typer.Exit(complain(_interrupted(checkpoint), code=130)) from None
-    if save is not None and checkpoint is not None:
-        write_json(save, {**model.to_dict(), "reading": chosen.reading}, indent=2)
-        checkpoint.unlink(missing_ok=True)
+    model = _network(settings, parts.train.inputs, layers, seed)
+    with warnings_in_a_line():
+        compiled = model.compile(chosen.loss, backend=engine)
+        done = fitted(
+            model,
+            parts.train,
+            save,
+            patience,
+            schedule,
+            log,
+            loss=chosen.loss,
+            optimiser=optimiser,
+            epochs=settings.epochs,
+            batch_size=32 if batch_size is None else batch_size,
+            validation=parts.validation,
+            seed=seed,
+            engine=engine,
+        )
+    history = done.history
+    done.save(save, {**model.to_dict(), "reading": chosen.reading})
     named = {"training": parts.train, "validation": parts.validation, "test": parts.test}
     named |= {f"length {length}": data for length, data in parts.longer.items()}
     rows = [_measure(part, compiled, data, chosen) for part, data in named.items()]
@@ -161,46 +170,50 @@ def train(
     if as_json:
         about = {"task": task, "cell": settings.cell, "states": settings.states, "seed": seed}
         about |= {"epochs": len(history), "seconds": seconds, "model": save and str(save)}
-        print(json.dumps({**about, "parts": [row._asdict() for row in rows]}, indent=2))
+        print_json({**about, "parts": [row._asdict() for row in rows]})
         return
     title = f"{chosen.about}: {settings.cell} of {settings.states}, {many(len(history), 'epoch')}"
     _print_measured(f"{title}, {seconds:.1f} s", rows, chosen)
-    if resumed:
-        print(f"  Resumed from {checkpoint}, now deleted.")
-    if save is not None:
-        print(f"  Model: {save}; to use it: autograd-rnn predict {shlex.quote(str(save))} ...")
+    for line in done.remarks(save, f"predict {shlex.quote(str(save))} ..."):
+        say(f"  {line}")
 
 
-def _network(settings: Settings, inputs: int, seed: int) -> Stack:
-    """A recurrent layer with a readout on top; the activation is that of a plain layer."""
-    model = Stack.random(_cells()[settings.cell], settings.states, inputs, 1, seed=seed)
-    if isinstance(model.layers[0], RNN):
-        model.layers[0].activation = settings.activation
+def _network(settings: Settings, inputs: int, layers: int | None, seed: int) -> Stack:
+    """Recurrent layers with a readout on top; the activation is that of plain layers."""
+    given = (cells()[settings.cell], settings.states, inputs, 1)
+    model = Stack.random(*given, layers=1 if layers is None else layers, seed=seed)
+    for layer in model.layers:
+        if isinstance(layer, RNN):
+            layer.activation = settings.activation
     return model
-
-
-def _interrupted(checkpoint: Path | None) -> str:
-    if checkpoint is None or not checkpoint.exists():
-        return "interrupted; nothing is kept without --save MODEL."
-    return f"interrupted; to resume: autograd-rnn {shlex.join(sys.argv[1:])}"
 
 
 def _measure(part: str, compiled: Any, data: Dataset, task: Task) -> Measured:
     batch = compiled.prepare(data.sequences, data.targets)
-    loss, _ = compiled.loss_and_gradients(batch)
+    found = compiled.run(batch, outputs=True)
+    shown = judged(compiled.loss, found.loss, found.outputs, batch.aims())
     goals: Any = data.targets  # each a number
-    accuracy = sum(map(task.is_right, compiled.predict(batch), goals)) / len(data)
-    majority = None if task.within else max(Counter(goals).values()) / len(data)
     lengths = sorted(map(len, data.sequences))
-    return Measured(part, len(data), (lengths[0], lengths[-1]), loss, accuracy, majority)
+    row = (part, len(data), (lengths[0], lengths[-1]), found.loss)
+    if task.within is not None:
+        right = sum(map(task.is_right, found.outputs[:, 0].tolist(), goals))
+        return Measured(*row, right / len(data))
+    majority = max(Counter(goals).values()) / len(data)
+    yes = [one[1] for one in (shown.precision, shown.recall, shown.f1, shown.auc)]
+    return Measured(*row, shown.accuracy or 0.0, majority, *yes)
 
 
 def _print_measured(title: str, rows: list[Measured], task: Task) -> None:
-    right = ["accuracy", "majority"] if task.within is None else [f"within {task.within:g}"]
+    right = ["accuracy", "majority", "AUC"]
+    if task.within is not None:
+        right = [f"within {task.within:g}"]
     table = make_table(title, "data", "sequences", "steps", "loss", *right)
     for row in rows:
         steps = " to ".join([str(length) for length in dict.fromkeys(row.lengths)])
-        shares = [f"{100 * share:.1f} %" for share in row[-2:] if share is not None]
+        percents = [row.accuracy] if row.majority is None else [row.accuracy, row.majority]
+        shares = [f"{100 * share:.1f} %" for share in percents]
+        if task.within is None:
+            shares.append("–" if row.auc is None else f"{row.auc:.3f}")
         table.add_row(row.part, str(row.sequences), steps, f"{row.loss:.4g}", *shares)
     print_table(table)
 
@@ -234,7 +247,7 @@ def predict(
             f"{model}: a model of {many(network.inputs, 'input')} and "
             f"{many(network.outputs, 'output')} does not fit the task {task.name}."
         )
-    with _warnings_in_a_line():
+    with warnings_in_a_line():
         compiled = network.compile(task.loss, backend=engine)
     outputs: list[Any] = compiled.predict(vectors)
     answers = [task.answer(z) for z in outputs]
@@ -243,7 +256,7 @@ def predict(
             {**({"record": name} if name else {}), "sequence": text, **answer}
             for name, text, answer in zip(names, texts, answers, strict=True)
         ]
-        print(json.dumps({"model": str(model), "task": task.name, "sequences": rows}, indent=2))
+        print_json({"model": str(model), "task": task.name, "sequences": rows})
     elif fasta is None or task.within is not None:
         _print_answers(task, texts, answers)
     else:
@@ -251,7 +264,10 @@ def predict(
 
 
 def _as_trained(content: Any) -> tuple[Model, Task]:
-    return made_of(content, KINDS), task_of(content.get("reading"))
+    model = made_of(content, KINDS)
+    if model.alphabet is not None and "reading" not in content:
+        raise ArgumentValueError("it writes text: `autograd-rnn generate` reads it.")
+    return model, task_of(content.get("reading"))
 
 
 def _texts(sequences: list[str]) -> list[str]:

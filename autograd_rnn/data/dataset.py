@@ -20,9 +20,10 @@ class Dataset:
 
     `sequences` are lists of vectors, of one size throughout; a number stands for a vector of size
     1.  `targets` are numbers or lists of numbers, one per sequence; with `classes` they are whole
-    numbers from 0 to `classes` - 1.  `symbols` are the sequences as text; sequences with equal
-    `groups`, such as windows that overlap, stay together in a split.  `ValueError` for no
-    sequences, one of length 0, one of another size, a target outside the classes.
+    numbers from 0 to `classes` - 1, one per sequence, or a list of one per step.  `symbols` are the
+    sequences as text; sequences with equal `groups`, such as windows that overlap, stay together in
+    a split.  `ValueError` for no sequences, one of length 0, one of another size, a target outside
+    the classes.
 
     >>> data = Dataset([[[1], [0]], [[1]]], [1, 0], symbols=["10", "1"], classes=2)
     >>> data
@@ -59,7 +60,10 @@ class Dataset:
         self.classes = classes
         goals = enumerate(self._one_each(targets, "targets"))
         self.targets: tuple[float | Vector, ...] = tuple(
-            [_as_target(goal, f"targets[{place}]", classes) for place, goal in goals]
+            [
+                _as_target(goal, f"targets[{place}]", classes, len(self.sequences[place]))
+                for place, goal in goals
+            ]
         )
         self.symbols: tuple[str, ...] = self._one_each(symbols, "symbols")
         self.groups: tuple[Hashable, ...] = self._one_each(groups, "groups")
@@ -159,7 +163,9 @@ class Dataset:
         steps = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
         words = f"{len(self)} sequences of {steps} steps, {many(self.inputs, 'input')}"
         if self.classes is not None:
-            often = [str(self.targets.count(label)) for label in range(min(self.classes, 10))]
+            parts = [goal if isinstance(goal, tuple) else (goal,) for goal in self.targets]
+            labels = Counter([label for part in parts for label in part])
+            often = [str(labels[label]) for label in range(min(self.classes, 10))]
             more = ["..."] if self.classes > 10 else []
             words += f", {self.classes} classes: {', '.join(often + more)}"
         return f"<Dataset: {words}>"
@@ -197,6 +203,8 @@ def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
     >>> as_sequence([1, [2, 3]], "sequences[0]")
     ((1.0,), (2.0, 3.0))
     """
+    if hasattr(sequence, "tolist"):
+        sequence = sequence.tolist()
     vectors = [
         tuple(as_floats(one, f"{argument}[{k}]"))
         if isinstance(one, Iterable) and not isinstance(one, str)
@@ -208,12 +216,21 @@ def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
     return tuple(vectors)
 
 
-def _as_target(target: Any, argument: str, classes: int | None) -> float | Vector:
-    if classes is None and isinstance(target, Iterable):
-        return tuple(as_floats(target, argument))
-    number = as_float(target, argument)
+def _as_target(target: Any, argument: str, classes: int | None, steps: int) -> float | Vector:
+    if not isinstance(target, Iterable) or isinstance(target, str):
+        number = as_float(target, argument)
+        _check_class(number, argument, classes)
+        return number
+    numbers = tuple(as_floats(target, argument))
+    if classes is not None and len(numbers) != steps:
+        raise ArgumentValueError(f"{argument} has {len(numbers)} classes for {steps} steps.")
+    for k, number in enumerate(numbers):
+        _check_class(number, f"{argument}[{k}]", classes)
+    return numbers
+
+
+def _check_class(number: float, argument: str, classes: int | None) -> None:
     if classes is not None and not (number.is_integer() and 0.0 <= number < classes):
         raise ArgumentValueError(
             f"{argument} is {number}, but the classes are the whole numbers 0 to {classes - 1}."
         )
-    return number

@@ -1,26 +1,32 @@
-"""DNA in files: FASTA, windows of it, and the promoters of UCI."""
+"""FASTA files, read as a stream: records, or pieces of them, in bounded memory."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import zlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
-from typing import Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias, cast
 
 from ..arguments import as_integer
 from ..errors import ArgumentTypeError, ArgumentValueError, FastaError
-from .dataset import Dataset, joined
-from .encoding import one_hot
 
 AMBIGUOUS: Final = "BDHKMNRSVWY"
-# Letter for letter, unlike str.upper, which turns ß into two letters.
-UPPER: Final = str.maketrans(ascii_lowercase, ascii_uppercase)
-# Of two unrelated sequences of 57 bases, one pair in 580,000 shares 15 in a row.
-LONGEST_BY_CHANCE: Final = 15
+#: Letters that a file may hold unless a call allows more: a bomb of gzip unpacks to far more.
+MOST_BASES: Final = 1_000_000_000
+#: How many bytes are in memory at a time, beside what is kept.
+BLOCK: Final = 1 << 20
+LONGEST_NAME: Final = 1 << 16
+UPPER: Final = bytes.maketrans(ascii_lowercase.encode(), ascii_uppercase.encode())
+SPACE: Final = b" \t\n\v\f"
+
+#: A path, or a file that is open for reading bytes, such as `sys.stdin.buffer`.
+Source: TypeAlias = str | os.PathLike[str] | BinaryIO
 
 
 def windows(sequence: str, size: int) -> Iterator[str]:
@@ -41,14 +47,27 @@ class Record(NamedTuple):
     sequence: str
 
 
+class Piece(NamedTuple):
+    """Some letters of a record, which is the `record`-th of its file, counted from 0."""
+
+    record: int
+    name: str
+    letters: str
+
+
 def read_fasta(
-    path: str | os.PathLike[str], *, alphabet: str = "ACGT", ambiguous: bool = False
+    path: Source, *, alphabet: str = "ACGT", ambiguous: bool = False, most_bases: int = MOST_BASES
 ) -> list[Record]:
     """The records of a FASTA file, plain or gzipped; lower case is taken as upper case.
 
-    `FastaError` (a `ValueError`) for a file that is not FASTA or holds nothing, and for a letter
-    outside `alphabet`, naming record, position from 1, and letter.  With `ambiguous` the letters
-    that stand for several bases (N, R, Y, ...) are kept as they are.
+    `path` may be an open binary file too, such as `sys.stdin.buffer`.  White space between letters
+    is layout.  Beside the records themselves, reading takes a few megabytes, however long the
+    lines are.
+
+    `FastaError` (a `ValueError`) for a file that is not FASTA or holds nothing, for a letter
+    outside `alphabet`, naming record, position from 1, and letter, and for more than `most_bases`
+    letters in all.  With `ambiguous` the letters that stand for several bases (N, R, Y, ...) are
+    kept as they are.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "two.fa")
@@ -56,98 +75,172 @@ def read_fasta(
     >>> read_fasta(path)
     [Record(name='one', sequence='GATTACA'), Record(name='two', sequence='GG')]
     """
+    records: list[Record] = []
+    place, name, sequence = 0, "", ""
+    for piece in read_pieces(path, alphabet=alphabet, ambiguous=ambiguous, most_bases=most_bases):
+        if piece.record != place:
+            records.append(Record(name, sequence))
+            place, sequence = piece.record, ""
+        name = piece.name
+        # CPython extends the only reference to a str in place: no second copy is made.
+        sequence += piece.letters
+    return [*records, Record(name, sequence)]
+
+
+def read_pieces(
+    path: Source,
+    *,
+    alphabet: str = "ACGT",
+    ambiguous: bool = False,
+    most_bases: int = MOST_BASES,
+    advance: Callable[[int], object] = lambda size: None,
+) -> Iterator[Piece]:
+    """The records of a FASTA file in pieces of at most a megabyte, each record one piece or more.
+
+    So a file is read that does not fit into memory.  `advance` is told how many bytes of the file,
+    unpacked, have been read since it was told last.  Errors as in `read_fasta`, but those of a
+    record come after its pieces.
+    """
+    if not isinstance(path, str | os.PathLike) and not hasattr(path, "readinto"):
+        raise ArgumentTypeError(
+            f"path must be a path, or a file open for reading bytes, not {type(path).__name__}."
+        )
     if not isinstance(alphabet, str):
         raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
-    allowed = set(alphabet.upper()) | set(AMBIGUOUS if ambiguous else "")
-    parts: list[tuple[str, list[str]]] = []
-    for number, line in enumerate(_lines(Path(path)), 1):
-        if line.startswith(">"):
-            parts.append((line[1:].strip() or f"record {len(parts) + 1}", []))
-        elif line and not line.startswith(";"):
-            if not parts:
-                raise FastaError(
-                    f"{path}: line {number} stands before the first record; a FASTA file starts "
-                    f"with a line '>name'."
-                )
-            parts[-1][1].append(line.translate(UPPER))
-    if not parts:
-        raise FastaError(f"{path}: the file holds no record; a FASTA file starts with '>name'.")
-    records = [Record(name, "".join(lines)) for name, lines in parts]
-    for name, sequence in records:
-        if not sequence:
-            raise FastaError(f"{path}: record {name!r} holds no sequence.")
-        if not allowed.issuperset(sequence):
-            position = next(i for i, letter in enumerate(sequence) if letter not in allowed)
+    as_integer(most_bases, "most_bases", least=1)
+    if not alphabet.isascii():
+        raise ArgumentValueError(f"alphabet must be letters of ASCII, as FASTA is: {alphabet!r}.")
+    letters = alphabet.upper() + (AMBIGUOUS if ambiguous else "")
+    return _checked(path, alphabet, letters.encode(), most_bases, advance)
+
+
+def _checked(
+    path: Source, alphabet: str, allowed: bytes, most: int, advance: Callable[[int], object]
+) -> Iterator[Piece]:
+    """The pieces of a file, whose letters are allowed and not too many."""
+    file = getattr(path, "name", "the file") if hasattr(path, "read") else path
+    record, name, size, total = -1, "", 0, 0
+
+    def check_whole() -> None:
+        if record >= 0 and not size:
+            raise FastaError(f"{file}: record {name!r} holds no sequence.")
+
+    for head, content in _parts(path, file, advance):
+        if head:
+            check_whole()
+            record, size = record + 1, 0
+            name = _decoded(content).strip() or f"record {record + 1}"
+            continue
+        if wrong := content.translate(None, allowed):
+            place = content.index(wrong[:1])
+            # The bytes of one letter, or of none: then it is a byte of latin-1.
+            letter = (wrong[:4].decode("utf-8", "ignore") or wrong[:1].decode("latin-1"))[0]
             raise FastaError(
-                f"{path}: record {name!r} has {sequence[position]!r} at position {position + 1}, "
+                f"{file}: record {name!r} has {letter!r} at position {size + place + 1}, "
                 f"which is not one of {alphabet!r}."
             )
-    return records
+        size, total = size + len(content), total + len(content)
+        if total > most:
+            raise FastaError(
+                f"{file}: the file holds more than {most:,} letters. If that is right, allow more: "
+                f"most_bases=, on the command line --most-bases."
+            )
+        yield Piece(record, name, content.decode("ascii"))
+    check_whole()
+    if record < 0:
+        raise FastaError(f"{file}: the file holds no record; a FASTA file starts with '>name'.")
 
 
-def _lines(path: Path) -> list[str]:
-    content = path.read_bytes()
-    if content.startswith(b"\x1f\x8b"):
+def _parts(
+    path: Source, file: object, advance: Callable[[int], object]
+) -> Iterator[tuple[bool, bytes]]:
+    """What stands in a file: a record's name (then the first entry is true), or some letters."""
+    line, begins, named = 1, True, False
+    # What has been read of a name, or nothing while a comment is skipped.
+    head: bytearray | None = None
+    inside = False
+    for block in _blocks(path, file):
+        advance(len(block))
+        place = 0
+        while place < len(block):
+            if inside:
+                end = block.find(b"\n", place)
+                if head is not None:
+                    head += block[place : len(block) if end < 0 else end]
+                    if len(head) > LONGEST_NAME:
+                        raise FastaError(
+                            f"{file}: a record's name has more than {LONGEST_NAME:,} bytes: "
+                            f"{_decoded(bytes(head[:20]))!r}..."
+                        )
+                if end < 0:
+                    break
+                if head is not None:
+                    named = True
+                    yield True, bytes(head)
+                place, inside, head, begins, line = end + 1, False, None, True, line + 1
+            elif begins and block[place] in b">;":
+                inside, head = True, bytearray() if block[place] == ord(">") else None
+                place += 1
+            else:
+                end = _next_line_with_a_mark(block, place)
+                letters = block[place:end].translate(UPPER, SPACE)
+                if letters and not named:
+                    line += len(block[place:end]) - len(block[place:end].lstrip(b"\n"))
+                    raise FastaError(
+                        f"{file}: line {line} stands before the first record; a FASTA file starts "
+                        f"with a line '>name'."
+                    )
+                if letters:
+                    yield False, letters
+                line += 0 if named else block.count(b"\n", place, end)
+                place, begins = end, block[end - 1 : end] == b"\n"
+    if inside and head is not None:
+        yield True, bytes(head)
+
+
+def _next_line_with_a_mark(block: bytes, place: int) -> int:
+    """Where the next line begins that is a name or a comment, or the end of the block."""
+    found = re.compile(rb"\n[>;]").search(block, place)
+    return len(block) if found is None else found.start() + 1
+
+
+def _blocks(path: Source, file: object) -> Iterator[bytes]:
+    """The bytes of a file, unpacked, in blocks whose lines end with a line feed."""
+    with ExitStack() as stack:
+        source: io.BufferedReader | gzip.GzipFile = _opened(path, stack)
+        if source.peek(2).startswith(b"\x1f\x8b"):
+            source = stack.enter_context(gzip.GzipFile(fileobj=source, mode="rb"))
         try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FastaError(f"{path}: the gzip data is damaged ({error}).") from None
+            block = source.read(3).removeprefix(b"\xef\xbb\xbf")
+            ended = b""
+            while True:
+                more = source.read(BLOCK)
+                block += more
+                # A carriage return at the end of a block may belong to a line feed in the next.
+                if more and block.endswith(b"\r"):
+                    block, ended = block[:-1], b"\r"
+                yield block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                if not more:
+                    return
+                block, ended = ended, b""
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FastaError(f"{file}: the gzip data is damaged ({error}).") from None
+
+
+def _opened(path: Source, stack: ExitStack) -> io.BufferedReader:
+    """A file that can be looked into; the stack closes it if it was not open before."""
+    if isinstance(path, str | os.PathLike):
+        return stack.enter_context(Path(path).open("rb"))
+    if isinstance(path, io.BufferedReader):
+        return path
+    reader = io.BufferedReader(cast(Any, path))
+    stack.callback(reader.detach)  # else the caller's file would be closed with it
+    return reader
+
+
+def _decoded(content: bytes) -> str:
+    """The text, of an older file in latin-1; sequences are ASCII anyway."""
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
-        text = content.decode("latin-1")  # as older names may be; sequences are ASCII anyway
-    return [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
-
-
-def promoters(path: str | os.PathLike[str]) -> Dataset:
-    """UCI's `promoters.data` as one-hot vectors, class 1 for a promoter.
-
-    (Harley, Reynolds and Noordewier, 1990.)  A row is `+` or `-`, a name, and the sequence,
-    separated by commas; `ValueError` naming the line for any other.  Sequences that share text are
-    a group, which `split` keeps together: any two that share 15 bases in a row, as promoters of the
-    same operon do, and those `-` that overlap, whose names are their places in one long stretch.
-
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "promoters.data")
-    >>> _ = path.write_text("+,S10,\\t\\ttactag\\n-,867,ggatcc\\n-,870,ccatag\\n")
-    >>> data = promoters(path)
-    >>> data.symbols, data.targets, data.groups
-    (('TACTAG', 'GGATCC', 'CCATAG'), (1.0, 0.0, 0.0), (0, 1, 1))
-    """
-    rows: list[tuple[str, str, bool]] = []
-    for number, line in enumerate(_lines(Path(path)), 1):
-        if not line:
-            continue
-        fields = [field.strip() for field in line.split(",")]
-        sequence = fields[-1].translate(UPPER)
-        reason, odd = "", re.search("[^ACGT]", sequence)
-        if len(fields) != 3 or fields[0] not in ("+", "-") or not sequence:
-            reason = "is not a row of promoters.data: class (+ or -), name, sequence"
-        elif odd:
-            place = f"at position {odd.start() + 1} of its sequence"
-            reason = f"has {odd[0]!r} {place}, which is not one of 'ACGT'"
-        elif fields[0] == "-" and not re.fullmatch("[0-9]{1,9}", fields[1]):
-            reason = f"is named {fields[1]!r}, but the name of a - is its place"
-        if reason:
-            raise ArgumentValueError(f"{path}: line {number} {reason}.")
-        rows.append((fields[1], sequence, fields[0] == "+"))
-    if not rows:
-        raise ArgumentValueError(f"{path}: the file holds no row.")
-    blocks = joined([list(_texts(*row)) for row in rows])
-    block = {place: number for number, places in enumerate(blocks) for place in places}
-    _, symbols, classes = zip(*rows, strict=True)
-    return Dataset(
-        [one_hot(text) for text in symbols],
-        [int(promoter) for promoter in classes],
-        symbols=symbols,
-        groups=[block[place] for place in range(len(rows))],
-        classes=2,
-    )
-
-
-def _texts(name: str, sequence: str, promoter: bool) -> Iterator[Hashable]:
-    """The long texts in a sequence, and the places of a -: sequences of one group share some."""
-    for start in range(len(sequence) - LONGEST_BY_CHANCE + 1):
-        yield sequence[start : start + LONGEST_BY_CHANCE]
-    if not promoter:
-        yield from range(int(name), int(name) + len(sequence))
+        return content.decode("latin-1")

@@ -14,8 +14,9 @@ from ..errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from ..ops.table import sigmoid
 from .dataset import Dataset
 from .encoding import encode
-from .fasta import promoters, read_fasta
+from .fasta import read_fasta
 from .languages import Language, as_lengths
+from .promoters import promoters
 
 DNA: Final = "ACGT"
 # The most that a family may count to: its network has a state per count.

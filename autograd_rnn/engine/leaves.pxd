@@ -6,6 +6,9 @@ cdef Sweeps SWEEPS
 cdef double CONSTANT, FROZEN
 cdef double VARIABLE
 
+@cython.locals(place=Py_ssize_t)
+cpdef Py_ssize_t first_other(list things) except? -2
+
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef Py_ssize_t first_result(list[Value] values) except? -2
 
@@ -14,6 +17,9 @@ cpdef list constant_places(list[Value] values)
 
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef void read_numbers(list[Value] values, double[::1] into) except *
+
+@cython.locals(place=Py_ssize_t)
+cpdef bint read_floats(list numbers, double[::1] into) except -1
 
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef void read_gradients(list[Value] values, double[::1] into) except *

@@ -16,6 +16,19 @@ class Floats(Protocol):
     def __setitem__(self, place: int, number: float, /) -> None: ...
 
 
+def first_other(things: list[Value]) -> int:
+    """The place of the first thing that is no Value, or -1.
+
+    >>> from autograd_rnn import Value
+    >>> first_other([Value(2), 3.0])
+    1
+    """
+    for place in range(len(things)):
+        if type(things[place]) is not Value:
+            return place
+    return -1
+
+
 def first_result(values: list[Value]) -> int:
     """The place of the first Value that is the result of an op, or -1 if all are leaves.
 
@@ -62,6 +75,22 @@ def read_numbers(values: list[Value], into: Floats) -> None:
         into[place] = value._data
 
 
+def read_floats(numbers: list[float], into: Floats) -> bool:
+    """Whether all numbers are floats; if so, they have been copied into an array of as many.
+
+    >>> from array import array
+    >>> numbers = array("d", [0.0, 0.0])
+    >>> read_floats([1.0, 2.0], numbers), numbers, read_floats([1.0, True], numbers)
+    (True, array('d', [1.0, 2.0]), False)
+    """
+    for place in range(len(numbers)):
+        number = numbers[place]
+        if type(number) is not float:
+            return False
+        into[place] = number
+    return True
+
+
 def read_gradients(values: list[Value], into: Floats) -> None:
     """Copy the `grad` of each Value into an array of as many floats."""
     _tell(values, "grad")
@@ -103,6 +132,7 @@ def mark_leaves(leaves: list[Value], mark: float) -> int:
             return place
     for leaf in leaves:
         leaf._mark, leaf._grad = mark, 0.0
+    SWEEPS.marked += 1.0
     return -1
 
 

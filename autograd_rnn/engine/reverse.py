@@ -13,7 +13,7 @@ from ..graph.sweep import Slope, Slopes, adjoints, adjoints_at, terms
 from ..graph.walk import check_fresh, downstream, topological
 from ..ops.functions import summed
 from ..ops.op import times
-from .leaves import clear_gradients, mark_leaves
+from .leaves import clear_gradients, first_other, mark_leaves
 from .points import (
     Argument,
     Call,
@@ -430,9 +430,10 @@ def as_value(value: object, argument: str) -> Value:
 def as_values(values: object, argument: str) -> list[Value]:
     """The Values as a list; `TypeError` naming `argument`, and the place of any other thing."""
     listed = as_list(values, argument, "Values")
-    if set(map(type, listed)) <= {Value}:
-        return listed  # thousands of them, in every step of an optimiser
-    return [as_value(value, f"{argument}[{place}]") for place, value in enumerate(listed)]
+    place = first_other(listed)
+    if place >= 0:
+        as_value(listed[place], f"{argument}[{place}]")
+    return listed
 
 
 def as_output(result: object) -> Value:

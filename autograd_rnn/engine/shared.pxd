@@ -2,7 +2,7 @@ cimport cython
 
 @cython.final
 cdef class Sweeps:
-    cdef public double latest, assigned
+    cdef public double latest, assigned, marked
 
 @cython.final
 cdef class Watch:

@@ -25,13 +25,17 @@ CONSTANT: Final = 2e300
 
 # This and Watch are classes, since the variables of a compiled module are boxed in a dict.
 class Sweeps:
-    """The number of the latest sweep, and of the assignments to leaves so far, in all threads."""
+    """The numbers of the latest sweep, and of assignments to leaves and marks of them so far.
 
-    __slots__ = ("assigned", "latest")
+    They count for all threads.
+    """
+
+    __slots__ = ("assigned", "latest", "marked")
 
     def __init__(self) -> None:
         self.latest: float = 0.0
         self.assigned: float = 0.0
+        self.marked: float = 0.0
 
 
 SWEEPS: Final = Sweeps()

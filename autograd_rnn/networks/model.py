@@ -15,23 +15,24 @@ from ..arguments import as_integer, as_list, as_name, many
 from ..backends.backend import Devices
 from ..backends.compile_step import CompiledStep, compile_step
 from ..engine.reverse import zero_grad
-from ..engine.value import Value, constant
+from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
-from .initialise import glorot, orthogonal
-from .serialise import KINDS, as_numbers, fields_of
+from .serialise import KINDS, Alphabet, fields_of, freeze_as_saved, frozen_of, labelled, settings_of
 from .vectors import (
     Step,
     Table,
     Vector,
+    as_inputs,
     as_rows,
     as_table,
     as_vector,
     as_weights,
-    components,
+    glorot,
     name_steps,
+    orthogonal,
     state_names,
 )
 
@@ -126,6 +127,7 @@ class Model:
 
     bias: bool = True
     weights: tuple[tuple[Value, ...], ...]
+    alphabet = Alphabet()
 
     def __init_subclass__(cls, *, kind: str | None = None, **others: Any) -> None:
         super().__init_subclass__(**others)
@@ -191,6 +193,11 @@ class Model:
     def outputs(self) -> int:
         """The number of outputs per step."""
         return len(self.weights[0]) // len(self.gates)
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether a step takes two inputs, one from the start and one from the end."""
+        return False
 
     @property
     def initial(self) -> list[float]:
@@ -272,6 +279,14 @@ class Model:
             )
         return Step(k, x, vectors, q, y)
 
+    def _arranged(self, xs: Iterable[tuple[Value, ...]]) -> Iterable[tuple[Value, ...]]:
+        """The inputs as the steps take them."""
+        return xs
+
+    def _passed_on(self, step: Any) -> Sequence[Any]:
+        """What the next layer reads of a step: the states, or without them the output."""
+        return step.q[: self.states] or step.entries  # type: ignore[no-any-return]
+
     def _layers(self) -> Sequence[Model]:
         """The models whose states are the state, in order."""
         return [self]
@@ -289,7 +304,7 @@ class Model:
         """
         for argument, given, size in (
             ("state", state, len(self.initial)),
-            ("x", x, self.inputs),
+            ("x", x, self.inputs * (1 + self.both_ways)),
             ("parameters", parameters, len(self.parameters())),
         ):
             if not isinstance(given, tuple):
@@ -315,7 +330,9 @@ class Model:
         """The model over the inputs, one vector per step, with the same weights at every step.
 
         Numbers in the inputs become constants, those in the initial state, zeros unless given,
-        variables.  `ValueError` for a vector of the wrong size.
+        variables.  If the model has two inputs or more, an int k may stand for the one-hot vector
+        whose entry k is 1: the inputs are all such symbols, or all vectors.  `ValueError` for a
+        vector of the wrong size, or a symbol that no input is for.
 
         With `truncate`, the steps are cut into windows of that many, and the states pass from one
         window to the next through `stop_gradient`.  The forward numbers stay the same; the gradient
@@ -328,6 +345,8 @@ class Model:
         >>> rnn.unroll(bits("101"), truncate=2).pi[0].backward()
         >>> [weight.grad for weight in rnn.parameters()]  # 8 and 17 with all steps
         [4.0, 1.0]
+        >>> [x.data for x in RNN.random(1, 3).unroll([2, 0]).steps[0].x]
+        [0.0, 0.0, 1.0]
         """
         given = self.initial if state is None else state
         initial = q = as_vector(given, state_names(self._layers()), "state", Value)
@@ -341,13 +360,12 @@ class Model:
             as_integer(truncate, "truncate", least=1)
         weights, steps, cuts = self._split(tuple(self.parameters())), [], set()
         # Where the constructor takes `bias`, it is an attribute of the instance.
-        size, if_one_too_many = self.inputs, IF_ONE_TOO_MANY if vars(self).get("bias") else ""
-        for k, vector in enumerate(vectors, 1):
+        if_one_too_many = IF_ONE_TOO_MANY if vars(self).get("bias") else ""
+        xs = self._arranged(as_inputs(vectors, self.inputs, if_one_too_many))
+        for k, x in enumerate(xs, 1):
             if truncate is not None and k > 1 and (k - 1) % truncate == 0:
                 q = tuple([stop_gradient(value) for value in q])
                 cuts.add(k)
-            names = components("x", size, k)
-            x = as_vector(vector, names, f"inputs[{k - 1}]", constant, if_one_too_many)
             step = self._advance(k, q, x, weights)
             name_steps(self._parts(step), k)
             q = step.q
@@ -367,7 +385,7 @@ class Model:
         """The model as a function of batches of sequences; see `compile_step`.
 
         `loss` is the name of one of ours, a function of an output and a target, or a `Loss`;
-        `truncate` is that of `unroll`.
+        `truncate` is that of `unroll`.  Inputs may be symbols, as there.
 
         >>> from autograd_rnn import RNN
         >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
@@ -377,7 +395,11 @@ class Model:
         """
         given = (self.step, loss, self.parameters(), self.initial)
         options: Any = {"exact": exact, "devices": devices, "truncate": truncate}
-        return compile_step(*given, at=at, backend=backend, **options)
+        options["symbols"] = self.inputs if self.inputs > 1 else None
+        options["both_ways"] = self.both_ways
+        compiled = compile_step(*given, at=at, backend=backend, **options)
+        compiled.inputs = self.inputs
+        return compiled
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -389,23 +411,21 @@ class Model:
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: the arguments that make the same model, as `from_dict` takes them.
 
+        And the places of the frozen weights among the `parameters`, if there are any.
+
         >>> from autograd_rnn import RNN
         >>> RNN([[4], [1]], bias=False).to_dict()["weights"]
         [[4.0], [1.0]]
         """
-        names = self._saved()
-        for name in names:
-            if not hasattr(self, name):
-                raise ArgumentTypeError(
-                    f"{type(self).__name__} cannot be saved: it takes {name!r}, but does not keep "
-                    f"it as an attribute."
-                )
-        return {"kind": self.kind} | {name: as_numbers(getattr(self, name)) for name in names}
+        return labelled(self, settings_of(self, self._saved())) | frozen_of(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The model that `to_dict` described; `ValueError` if anything is missing or wrong."""
-        return cls(**fields_of(content, cls.kind, *cls._saved()))
+        model = cls(**fields_of(content, cls.kind, *cls._saved()))
+        freeze_as_saved(model, content)
+        model.alphabet = content.get("alphabet")
+        return model
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """The path of a JSON file, from which `load` makes the same model; written whole."""

@@ -11,9 +11,8 @@ from ..arguments import as_choice, as_flag, as_integer, check_alphabet
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.op import LINEAR, TABLE
-from .initialise import glorot
 from .model import MOST_INPUTS, MOST_STATES, Model
-from .vectors import Table, Vector, as_rows
+from .vectors import Table, Vector, as_rows, glorot
 
 
 def activations() -> tuple[str, ...]:

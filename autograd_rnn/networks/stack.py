@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any, Final, Self
 
-from ..arguments import as_choice, as_integer, as_list, many, shown
+from ..arguments import as_integer, as_list, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json
 from .model import Model
 from .rnn import Linear
-from .serialise import KINDS, fields_of, kind_called, recurrent_kinds
+from .serialise import KINDS, fields_of, kind_called, labelled, recurrent_kind
 from .vectors import Step
 
 MOST_LAYERS: Final = 100
@@ -55,6 +55,12 @@ class Stack(Model):
                     f"layers[{place}] must be a layer, such as an RNN or a Linear, "
                     f"not {type(layer).__name__}."
                 )
+            if place and (layer.both_ways or (listed[0].both_ways and layer.initial)):
+                raise ArgumentValueError(
+                    f"layers[{place}] cannot be {type(layer).__name__}: a layer that reads both "
+                    f"ways has no output before the last step, so it is the first one, and those "
+                    f"above it have no state, as a Linear."
+                )
         self.layers: tuple[Model, ...] = tuple(listed)
         for place, (below, layer) in enumerate(pairwise(self.layers), 1):
             width = below.states or below.outputs
@@ -65,17 +71,24 @@ class Stack(Model):
 
     @classmethod
     def random(  # type: ignore[override]  # a stack takes more arguments than a layer
-        cls, kind: str, states: int, inputs: int, outputs: int, *, layers: int = 1, seed: int = 0
+        cls,
+        kind: str | type[Model],
+        states: int,
+        inputs: int,
+        outputs: int,
+        *,
+        layers: int = 1,
+        seed: int = 0,
     ) -> Stack:
         """A stack of `layers` of one kind, and a readout on top, of random weights by the seed.
 
-        `kind` is "RNN", "LSTM", "GRU", or that of another `Model` with a state.  The weights are
-        named w_1, w_2, ... through the whole stack.
+        `kind` is "RNN", "LSTM", "GRU", or that of another `Model` with a state, or its class.  The
+        weights are named w_1, w_2, ... through the whole stack.
 
         >>> Stack.random("GRU", 4, 2, 1, layers=2)
         <Stack: 2 inputs, GRU of 4, GRU of 4, Linear of 1>
         """
-        layer = kind_called(as_choice(kind, "kind", recurrent_kinds()))
+        layer = recurrent_kind(kind)
         as_integer(layers, "layers", least=1, most=MOST_LAYERS)
         chance = random.Random(as_integer(seed, "seed"))
         seeds = [chance.randrange(2**32) for _ in range(layers + 1)]
@@ -115,6 +128,11 @@ class Stack(Model):
         return self.layers[-1].outputs
 
     @property
+    def both_ways(self) -> bool:
+        """Whether the first layer reads sequences both ways."""
+        return self.layers[0].both_ways
+
+    @property
     def initial(self) -> list[float]:
         """The state that a run starts from, unless another is given: zeros."""
         return [entry for layer in self.layers for entry in layer.initial]
@@ -133,27 +151,33 @@ class Stack(Model):
         for layer, own in zip(self.layers, weights, strict=True):
             held = len(layer.initial)
             step = layer._advance(k, state[:held], entry, own)
-            state, entry = state[held:], step.q[: layer.states] or step.entries
+            state, entry = state[held:], layer._passed_on(step)
             steps.append(step)
         q = tuple([value for step in steps for value in step.q])
         return StackStep(k, x, step.vectors, q, step.entries, tuple(steps))
 
+    def _arranged(self, xs: Iterable[tuple[Value, ...]]) -> Iterable[tuple[Value, ...]]:
+        return self.layers[0]._arranged(xs)
+
     def _layers(self) -> Sequence[Model]:
-        return self.layers
+        return [one for layer in self.layers for one in layer._layers()]
 
     def _parts(self, step: StackStep) -> Sequence[Step]:
-        return step.layers
+        pairs = zip(self.layers, step.layers, strict=True)
+        return [part for layer, own in pairs for part in layer._parts(own)]
 
     def to_dict(self) -> dict[str, Any]:
         """What `save` writes: what each layer would, as `from_dict` takes it."""
-        return {"kind": self.kind, "layers": [layer.to_dict() for layer in self.layers]}
+        return labelled(self, {"layers": [layer.to_dict() for layer in self.layers]})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The stack that `to_dict` described; `ValueError` if anything is missing or wrong."""
         layers = as_list(fields_of(content, cls.kind, "layers")["layers"], "layers")
         kinds = [name for name in KINDS if name != cls.kind]
-        return cls([made_of(layer, kinds) for layer in layers])
+        model = cls([made_of(layer, kinds) for layer in layers])
+        model.alphabet = content.get("alphabet")
+        return model
 
     def __repr__(self) -> str:
         layers = [f"{type(one).__name__} of {one.states or one.outputs}" for one in self.layers]

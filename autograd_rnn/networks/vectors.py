@@ -1,14 +1,18 @@
-"""Vectors and tables of Values: their names, their weights, and the steps that hold them."""
+"""Vectors and tables of Values: their names, how weights start, and the steps that hold them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+import math
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import mul
 from typing import Any, TypeAlias
 
 from ..arguments import as_float, as_list
-from ..engine.value import Value
+from ..backends.symbols import as_input, is_vector
+from ..engine.value import Value, constant
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.notation import accent
 
@@ -66,6 +70,23 @@ def as_vector(
     )
 
 
+def as_inputs(
+    vectors: Iterable[Any], size: int, if_one_too_many: str = ""
+) -> Iterator[tuple[Value, ...]]:
+    """The vectors of a sequence in turn as constants, named by their step; or symbols as vectors.
+
+    >>> [[x.data for x in step] for step in as_inputs([1, 0], 2)]
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    symbols = False
+    for k, vector in enumerate(vectors, 1):
+        name, entries = f"inputs[{k - 1}]", vector
+        if size > 1:
+            symbols = not is_vector(vector) if k == 1 else symbols
+            entries = as_input(vector, size, name, symbols=symbols)
+        yield as_vector(entries, components("x", size, k), name, constant, if_one_too_many)
+
+
 def as_table(rows: object, argument: str) -> list[list[Any]]:
     """The rows as lists of one length, none empty.
 
@@ -103,6 +124,35 @@ def as_rows(parameters: Sequence[Any], columns: int) -> list[Sequence[Any]]:
     [(1, 2), (3, 4)]
     """
     return [parameters[start : start + columns] for start in range(0, len(parameters), columns)]
+
+
+def glorot(rows: int, columns: int, chance: random.Random) -> list[list[float]]:
+    """Rows of weights, uniform in ±√(6 / (rows + columns)) (Glorot and Bengio, 2010).
+
+    >>> [len(row) for row in glorot(2, 3, random.Random(0))]
+    [3, 3]
+    """
+    bound = math.sqrt(6.0 / (rows + columns))
+    return [[chance.uniform(-bound, bound) for _ in range(columns)] for _ in range(rows)]
+
+
+def orthogonal(size: int, chance: random.Random) -> list[list[float]]:
+    """The rows of a random orthogonal matrix (Saxe and others, 2014).
+
+    >>> (a, b), (c, d) = orthogonal(2, random.Random(0))
+    >>> abs(a * c + b * d) < 1e-15
+    True
+    """
+    rows: list[list[float]] = []
+    for _ in range(size):
+        row = [chance.gauss(0.0, 1.0) for _ in range(size)]
+        for _ in range(2):  # the second pass removes the rounding errors of the first
+            for other in rows:
+                along = math.fsum(map(mul, row, other))
+                row = [entry - along * part for entry, part in zip(row, other, strict=True)]
+        length = math.hypot(*row)
+        rows.append([entry / length for entry in row])
+    return rows
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from ..arguments import as_list, many
-from ..backends.batch import Batch, as_batch
+from ..arguments import as_integer, as_list, many
+from ..backends.batch import Batch, as_batch, listed
+from ..backends.compile_step import CompiledStep
+from ..backends.symbols import as_symbols
 from ..data.dataset import as_sequence
+from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..ops.losses import Loss, check_target
+from ..ops.losses import Loss, LossFunction, check_target
 
 #: A target of a sequence: a number, a vector, or at every step one of these.
 Target: TypeAlias = float | Collection[float] | Collection[Collection[float]]
-#: A vector per step; a number stands for a vector of one.
+#: A vector per step; a number stands for a vector of one, or is a symbol.
 Inputs: TypeAlias = Collection[float | Collection[float]]
 
 
@@ -30,6 +33,49 @@ class WithTargets(Protocol):
 
 #: The data of a training.
 Data: TypeAlias = WithTargets | tuple[Collection[Inputs], Collection[Target]]
+
+
+class Trainable(Protocol):
+    """The model that `fit` takes."""
+
+    @property
+    def inputs(self) -> int: ...
+    @property
+    def outputs(self) -> int: ...
+    def parameters(self) -> list[Value]: ...
+    def compile(self, loss: LossFunction, /, *, at: str, backend: str) -> CompiledStep: ...
+
+
+def as_trainable(model: Any) -> Trainable:
+    """The model, as it is; `TypeError` if it lacks what is needed to train it."""
+    for name in ("inputs", "outputs", "parameters", "compile"):
+        if not hasattr(model, name):
+            raise ArgumentTypeError(
+                f"model must have inputs, outputs, parameters() and compile(), as RNN has: "
+                f"{type(model).__name__} has no {name}."
+            )
+    trainable: Trainable = model
+    return trainable
+
+
+def compiled_for(
+    model: Trainable, named: Mapping[str, Any], loss: Loss, *, at: str, engine: str, **options: Any
+) -> tuple[CompiledStep, list[Any]]:
+    """The model compiled, and data by their names, checked and as it takes them; None as it is."""
+    sizes = {
+        "inputs": as_integer(model.inputs, "model.inputs", least=0),
+        "outputs": as_integer(model.outputs, "model.outputs", least=1),
+    }
+    examples = {
+        name: as_examples(one, name, **sizes, loss=loss, every=at == "every")
+        for name, one in named.items()
+        if one is not None
+    }
+    # Only those that are given: other models need not know of devices.
+    given = {name: one for name, one in options.items() if one is not None}
+    compiled = model.compile(loss, at=at, backend=engine, **given)
+    known = {name: compiled.arranged(one, f"{name}: targets") for name, one in examples.items()}
+    return compiled, [known.get(name) for name in named]
 
 
 def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -48,9 +94,10 @@ def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
 def fingerprint(batch: Batch) -> str:
     """A short text that differs if the data differ."""
     digest = hashlib.sha256()
+    digest.update(f"{batch.number}".encode())
     for array in (batch.inputs, batch.starts, batch.targets, batch.goals):
         digest.update(f"{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()[:16]
+    return f"{len(batch)} sequences, {digest.hexdigest()[:12]}"
 
 
 def as_examples(
@@ -69,6 +116,12 @@ def as_examples(
             f"{argument} must be a pair (sequences, targets), or have both as attributes, not "
             f"{type(data).__name__}."
         )
+    for name, part in zip(("sequences", "targets"), pair, strict=True):
+        if hasattr(part, "__next__"):
+            raise ArgumentTypeError(
+                f"{argument}: {name} must be a list, not {type(part).__name__}, which can be read "
+                f"only once: write list(...) around it."
+            )
     sequences = as_list(pair[0], f"{argument}: sequences")
     targets = as_list(pair[1], f"{argument}: targets")
     if not sequences or len(sequences) != len(targets):
@@ -78,15 +131,34 @@ def as_examples(
         )
     names = (sequences, targets, argument)
     try:
-        batch = as_batch(sequences, targets, every=every)
+        batch = as_batch(sequences, targets, every=every, symbols=inputs)
         for goals in {*map(tuple, batch.targets[1:].tolist())}:
             check_target(loss, goals, outputs, argument)
     except (TypeError, ValueError):
         _refuse(*names, inputs=inputs, outputs=outputs, loss=loss, every=every)
         raise
-    if batch.inputs.shape[1] != inputs:
+    if batch.entries != inputs:
         _refuse(*names, inputs=inputs, outputs=outputs, loss=loss, every=every)
+    _check_finite(batch.inputs, batch.starts, f"{argument}: sequences", steps=True)
+    _check_finite(batch.targets, batch.goals, f"{argument}: targets", steps=every)
     return batch
+
+
+def _check_finite(rows: Any, starts: Any, name: str, *, steps: bool) -> None:
+    """`ValueError` naming the place of the first NaN or infinity in rows of numbers."""
+    import numpy as np
+
+    finite = np.isfinite(rows.reshape(len(rows), -1))
+    if finite.all():
+        return
+    row, entry = np.argwhere(~finite)[0].tolist()
+    place = int(np.searchsorted(starts, row, side="right")) - 1
+    where = f"{name}[{place}]" + f"[{row - starts[place]}]" * steps
+    where += f"[{entry}]" * (finite.shape[1] > 1)
+    raise ArgumentValueError(
+        f"{where} is {float(rows[row].flat[entry])!r}, from which nothing can be learnt: put a "
+        f"number in its place, or leave the sequence out."
+    )
 
 
 def _refuse(
@@ -103,14 +175,15 @@ def _refuse(
     sizes: set[int] = set()
     for place, (sequence, target) in enumerate(zip(sequences, targets, strict=True)):
         name = f"{argument}: sequences[{place}]"
-        steps = as_sequence(_listed(sequence), name)
-        for k, x in enumerate(steps):
-            if len(x) != inputs:
-                raise ArgumentValueError(
-                    f"{name}[{k}] has {len(x)} entries, but the model has {many(inputs, 'input')}."
-                )
+        steps = as_symbols(sequence, inputs, name) if inputs > 1 else None
+        if steps is None or not len(steps):
+            steps = as_sequence(sequence, name)
+            for k, x in enumerate(steps):
+                if len(x) != inputs:
+                    has = f"{name}[{k}] has {len(x)} entries"
+                    raise ArgumentValueError(f"{has}, but the model has {many(inputs, 'input')}.")
         name = f"{argument}: targets[{place}]"
-        goals = as_list(_listed(target), name) if every else [_listed(target)]
+        goals = as_list(listed(target), name) if every else [listed(target)]
         if every and len(goals) != len(steps):
             raise ArgumentValueError(
                 f"{name} has {len(goals)} entries for {len(steps)} steps: at='every' needs a "
@@ -122,8 +195,3 @@ def _refuse(
                 raise ArgumentValueError(
                     f"{name} is not like the targets before: the sizes {sorted(sizes)} are mixed."
                 )
-
-
-def _listed(numbers: Any) -> Any:
-    """An array as lists of its numbers; anything else as it is."""
-    return numbers.tolist() if hasattr(numbers, "tolist") else numbers

@@ -5,27 +5,28 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, Final, NamedTuple
 
-from ..arguments import as_choice, as_integer
+from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth
 from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
-from ..backends.compile_step import AT, CompiledStep
+from ..backends.objective import AT
 from ..engine.leaves import assign_numbers, constant_places, first_result, read_numbers
 from ..engine.reverse import as_values
-from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits
-from .batches import Data, as_examples, batches, fingerprint
-from .checkpoint import Best, Moment, read_checkpoint, write_checkpoint
+from .batches import Data, Trainable, as_trainable, batches, compiled_for, fingerprint
+from .checkpoint import Best, Moment, identity, read_checkpoint, write_checkpoint
 from .history import History
 from .nonfinite import find_fault
 from .optimisers import Optimiser, hold
-from .progress import progress_bar
+from .progress import Report, progress_bar
+from .schedules import Schedule, factor_at
 
 MOST_EPOCHS: Final = 1_000_000
+AT_ONCE: Final = "No weight has moved yet: scale the numbers of the data, or the weights."
 WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
 
 
@@ -42,17 +43,6 @@ class Part(NamedTuple):
     rows: Any = None
 
 
-class Trainable(Protocol):
-    """The model that `fit` takes."""
-
-    @property
-    def inputs(self) -> int: ...
-    @property
-    def outputs(self) -> int: ...
-    def parameters(self) -> list[Value]: ...
-    def compile(self, loss: LossFunction, /, *, at: str, backend: str) -> CompiledStep: ...
-
-
 def fit(
     model: Trainable,
     data: Data,
@@ -62,6 +52,8 @@ def fit(
     epochs: int,
     batch_size: int,
     validation: Data | None = None,
+    schedule: Schedule | None = None,
+    callbacks: Iterable[Callable[[Report], bool | None]] = (),
     seed: int = 0,
     engine: str = "auto",
     progress: bool = True,
@@ -78,11 +70,22 @@ def fit(
     `model` is a `Model`, such as an `RNN` or a `Stack`, or has `inputs`, `outputs`, `parameters()`
     and `compile` as they do.  `data` and `validation` are pairs (sequences, targets), or have both
     as attributes, as a `Dataset` does.  `loss` is the name of one of ours, a function, or a `Loss`,
-    which may have an accuracy too; `optimiser` is `SGD`, `Adam`, or another `Optimiser`.
-    Weights that are frozen (`freeze`) stay as they are.
+    which may have an accuracy too, weights of classes, and targets to ignore; `optimiser` is `SGD`,
+    `Adam`, or another `Optimiser`, whose state goes on if it has moved these weights before, and
+    else starts afresh.  Weights that are frozen (`freeze`) stay as they are.
     There is a target per sequence, or with `at="every"` per step.  `engine` is a backend of
-    `compile_step`, with this number of `threads`, or for "jax" these `devices`.  An epoch passes
-    over the data once, in batches, in an order that the seed and the epoch decide.
+    `compile_step`, with this number of `threads`, or for "jax" these `devices`.
+
+    An epoch passes over the data once, in batches, in an order that the seed and the number of the
+    epoch decide.  The optimiser counts the epochs: the next `fit` of the same weights with the same
+    optimiser goes on where this one ended, so that n calls of one epoch are one call of n.  A new
+    optimiser begins at the first epoch, and so with the same order.
+
+    `schedule` is a function of the epochs done, a float such as 2.25 in the middle of a step, which
+    gives the factor of the optimiser's learning rate: `StepDecay`, `CosineDecay`, `WarmUp`, or your
+    own.  Each of the `callbacks` is called after every epoch with a `Report`, when the weights are
+    in the model, which it may look at, but not change; the training ends if one of them returns
+    True.  An error in one leaves the model, and the checkpoint, as they were after that epoch.
 
     With `truncate`, no gradient goes back from a window of so many steps to the one before, as in
     `unroll`.  With `streams` too, the weights move after each of these windows, from which the
@@ -109,122 +112,94 @@ def fit(
     >>> [round(w.data, 2) for w in network.parameters()], len(history)
     ([1.0, 1.0], 40)
     """
-    return _Training(
-        model,
-        data,
-        loss,
-        optimiser,
-        epochs,
-        batch_size,
-        validation,
-        seed,
-        engine,
-        at,
-        patience,
-        checkpoint,
-        threads,
-        devices,
-        truncate,
-        streams,
-    ).run(bool(progress))
+    return _Training(SimpleNamespace(**locals())).run()
 
 
 class _Training:
-    """One call of `fit`: its arguments, and the history so far."""
+    """One call of `fit`: the arguments that were `given`, checked, and the history so far."""
 
-    def __init__(
-        self,
-        model: Trainable,
-        data: Data,
-        loss: str | Loss | LossFunction,
-        optimiser: Optimiser,
-        epochs: int,
-        batch_size: int,
-        validation: Data | None,
-        seed: int,
-        engine: str,
-        at: str,
-        patience: int | None,
-        checkpoint: str | os.PathLike[str] | None,
-        threads: int,
-        devices: Devices | None,
-        truncate: int | None,
-        streams: bool,
-    ) -> None:
-        for name in ("inputs", "outputs", "parameters", "compile"):
-            if not hasattr(model, name):
-                raise ArgumentTypeError(
-                    f"model must have inputs, outputs, parameters() and compile(), as RNN has: "
-                    f"{type(model).__name__} has no {name}."
-                )
-        self.loss = as_loss(loss)
+    def __init__(self, given: Any) -> None:
+        self.model, self.loss = as_trainable(given.model), as_loss(given.loss)
+        optimiser = self.optimiser = given.optimiser
         if not isinstance(optimiser, Optimiser):
             raise ArgumentTypeError(
                 f"optimiser must be an Optimiser, such as Adam(), not {type(optimiser).__name__}."
             )
-        self.optimiser = optimiser
-        self.epochs = as_integer(epochs, "epochs", least=1, most=MOST_EPOCHS)
-        self.batch_size = as_integer(batch_size, "batch_size", least=1)
-        self.seed = as_integer(seed, "seed")
-        self.threads = as_integer(threads, "threads", least=1, most=1024)
-        self.patience = None if patience is None else as_integer(patience, "patience", least=1)
-        if patience is not None and validation is None:
+        self.epochs = as_integer(given.epochs, "epochs", least=1, most=MOST_EPOCHS)
+        self.batch_size = as_integer(given.batch_size, "batch_size", least=1)
+        self.seed = as_integer(given.seed, "seed")
+        self.threads = as_integer(given.threads, "threads", least=1, most=1024)
+        self.patience = _or_none(given.patience, "patience")
+        if self.patience is not None and given.validation is None:
             raise ArgumentValueError("patience needs validation data: without, there is no best.")
-        as_choice(engine, "engine", backend_names())
-        every = as_choice(at, "at", AT) == "every"
-        self.truncate = None if truncate is None else as_integer(truncate, "truncate", least=1)
-        self.streams = bool(streams)
-        if self.streams and (truncate is None or not every):
+        as_choice(given.engine, "engine", backend_names())
+        self.at = as_choice(given.at, "at", AT)
+        self.truncate = _or_none(given.truncate, "truncate")
+        self.streams = bool(given.streams)
+        if self.streams and (self.truncate is None or self.at != "every"):
             raise ArgumentValueError(
                 "streams needs truncate, the number of steps after which the weights move, and "
                 "at='every'."
             )
-        inputs = as_integer(model.inputs, "model.inputs", least=0)
-        outputs = as_integer(model.outputs, "model.outputs", least=1)
-        examples = partial(as_examples, inputs=inputs, outputs=outputs, loss=self.loss, every=every)
-        self.data = examples(data, "data")
-        self.validation = None if validation is None else examples(validation, "validation")
-        self.parameters = as_values(model.parameters(), "model.parameters()")
+        self.schedule, self.progress = given.schedule, bool(given.progress)
+        if self.schedule is not None:
+            as_function(self.schedule, "schedule")
+        listed = enumerate(as_list(given.callbacks, "callbacks", "functions"))
+        self.callbacks = [as_function(one, f"callbacks[{place}]") for place, one in listed]
+        self.parameters = as_values(self.model.parameters(), "model.parameters()")
         if (place := first_result(self.parameters)) >= 0:
             raise ArgumentValueError(
                 f"model.parameters()[{place}] is a result: only leaves can learn."
             )
-        self.at, self.every = at, every
-        # Only if they are given: other models need not know of devices.
-        others: dict[str, Any] = {} if devices is None else {"devices": devices}
-        if truncate is not None and not self.streams:
-            others["truncate"] = truncate
-        self.compiled = model.compile(self.loss.function, at=at, backend=engine, **others)
+        for place, weight in enumerate(self.parameters):
+            if not math.isfinite(weight.data):
+                raise ArgumentValueError(
+                    f"model.parameters()[{place}] ({weight.name or 'no name'}) is {weight.data!r}: "
+                    f"a training starts from finite weights."
+                )
+        options = {"at": self.at, "engine": given.engine, "devices": given.devices}
+        options["truncate"] = None if self.streams else self.truncate
+        self.compiled, (self.data, self.validation) = compiled_for(
+            self.model, {"data": given.data, "validation": given.validation}, self.loss, **options
+        )
         self.constants: list[int] = []
-        self.checkpoint = checkpoint
+        self.checkpoint = given.checkpoint
         self.history = History()
 
     # --- the loop -------------------------------------------------------------------------------
 
-    def run(self, progress: bool) -> History:
-        moment, settings = Moment(self.weights(), self.optimiser.kept), {}
+    def run(self) -> History:
+        self.optimiser.attach(self.parameters)
+        first, settings = self.optimiser.epochs, {}
+        moment = Moment(self.weights(), self.optimiser.kept, first, first=first)
         if self.checkpoint is not None:
             settings = self.settings()
             found = read_checkpoint(self.checkpoint, settings, len(self.parameters))
             if found is not None:
                 moment, self.history = found
-        of_an_epoch = -(-len(self.data) // self.batch_size)
-        if self.streams:
-            of_an_epoch *= -(-int(self.data.lengths.max()) // (self.truncate or 1))
+                self.check_rates(moment)
+        last = moment.first + self.epochs
         try:
             self.put_back(moment)
-            with progress_bar(progress, self.epochs, of_an_epoch) as tell:
-                while moment.epoch < self.epochs and not self.is_over(moment):
+            with progress_bar(self.progress, moment.first, last) as tell:
+                while moment.epoch < last and not self.is_over(moment):
                     self.constants = constant_places(self.parameters)
-                    for part in self.windows(moment) if self.streams else self.parts(moment):
-                        moment = self.after_a_batch(moment, part)
-                        done = moment.epoch * of_an_epoch + moment.batch
-                        tell(done, moment.mean, moment.accuracy)
+                    order, count = self.order(moment.epoch)
+                    for part in (self.windows if self.streams else self.parts)(moment, order):
+                        factor = self.factor(moment.epoch, moment.batch, count)
+                        moment = self.after_a_batch(moment, part, factor)
+                        rate = (
+                            None if self.schedule is None else self.optimiser.learning_rate * factor
+                        )
+                        done = moment.epoch + moment.batch / count
+                        tell(done, moment.mean, moment.accuracy, rate)
                     moment = self.after_an_epoch(moment)
-                    if self.checkpoint is not None:
-                        write_checkpoint(self.checkpoint, settings, moment, self.history)
-            if moment.best is not None:
-                self.assign(moment.best.weights)
+                    try:
+                        moment = moment._replace(stopped=self.called_back(moment))
+                    finally:
+                        if self.checkpoint is not None:
+                            write_checkpoint(self.checkpoint, settings, moment, self.history)
+            self.assign(moment.weights if moment.best is None else moment.best.weights)
         except BaseException as error:
             # A batch is done whole or not at all.
             self.put_back(moment)
@@ -233,30 +208,39 @@ class _Training:
             raise
         return self.history
 
-    def parts(self, moment: Moment) -> Iterator[Part]:
+    def order(self, epoch: int) -> tuple[list[list[int]], int]:
+        """The places of the sequences of each batch of an epoch, and the number of its steps."""
+        order, size = batches(len(self.data), self.batch_size, self.seed, epoch), self.truncate
+        if not self.streams or size is None:
+            return order, len(order)
+        return order, sum([-(-int(self.data.lengths[places].max()) // size) for places in order])
+
+    def factor(self, epoch: int, batch: int, count: int) -> float:
+        """The factor of the learning rate for a step, one of so many of an epoch."""
+        if self.schedule is None:
+            return 1.0
+        return factor_at(self.schedule, epoch + (batch + 0.5) / count)
+
+    def parts(self, moment: Moment, order: list[list[int]]) -> Iterator[Part]:
         """The batches of an epoch that are left."""
-        count, size = len(self.data), self.batch_size
-        order = batches(count, size, self.seed, moment.epoch)[moment.batch :]
-        left = self.data.take([place for places in order for place in places])
-        parts = self.compiled.prepare_parts(left, size)
-        for places, batch in zip(order, parts, strict=True):
+        left = order[moment.batch :]
+        data = self.data.take([place for places in left for place in places])
+        parts = self.compiled.prepare_parts(data, self.batch_size)
+        for places, batch in zip(left, parts, strict=True):
             yield Part(batch, places)
 
-    def windows(self, moment: Moment) -> Iterator[Part]:
+    def windows(self, moment: Moment, order: list[list[int]]) -> Iterator[Part]:
         """The windows of the batches of an epoch that are left."""
-        order = batches(len(self.data), self.batch_size, self.seed, moment.epoch)
         size, done = self.truncate or 1, 0
         for places in order:
-            batch = self.data.take(places)
-            for start in range(0, int(batch.lengths.max()), size):
+            windows = self.compiled.prepare_windows(self.data.take(places), size)
+            for number, (rows, window) in enumerate(windows):
                 done += 1
                 if done > moment.batch:
-                    rows, window = batch.window(start, size)
-                    window = self.compiled.prepare(window)
-                    yield Part(window, [places[row] for row in rows], start, rows)
+                    yield Part(window, [places[row] for row in rows], number * size, rows)
 
-    def after_a_batch(self, moment: Moment, part: Part) -> Moment:
-        """The moment after one more batch."""
+    def after_a_batch(self, moment: Moment, part: Part, factor: float) -> Moment:
+        """The moment after one more batch, with this factor of the learning rate."""
         start, places, states = time.perf_counter(), part.places, moment.states
         own = states[part.rows] if part.start else None
         found, hits, judged = self.measure(moment, part.batch, own, streams=self.streams)
@@ -267,7 +251,8 @@ class _Training:
             states[part.rows] = found.states
         else:
             states = found.states
-        weights = self.optimiser.updated(moment.weights, found.gradient)
+        with self.optimiser.scaled(factor):
+            weights = self.optimiser.updated(moment.weights, found.gradient)
         hold(weights, moment.weights, self.constants)
         if not are_finite(0.0, weights):
             raise TrainingError(
@@ -299,14 +284,51 @@ class _Training:
             entry["validation_accuracy"] = hits / judged if judged else None
             if self.patience is not None and (best is None or found.loss < best.loss):
                 best = Best(moment.epoch + 1, found.loss, moment.weights)
+        if self.schedule is not None:
+            entry["learning_rate"] = self.rate(moment.epoch)
         entry["seconds"] = moment.seconds + time.perf_counter() - start
         for name, number in entry.items():
             if number is not None:
                 getattr(self.history, name).append(number)
-        return Moment(moment.weights, moment.optimiser, moment.epoch + 1, best=best)
+        after = Moment(moment.weights, moment.optimiser, moment.epoch + 1, first=moment.first)
+        self.optimiser.epochs = after.epoch
+        return after._replace(best=best)
+
+    def called_back(self, moment: Moment) -> bool:
+        """Whether a callback ends the training; all of them are told of the last epoch."""
+        if not self.callbacks:
+            return False
+        entry: dict[str, Any] = {one: column[-1] for one, column in self.history.columns().items()}
+        entry["learning_rate"] = self.rate(moment.epoch - 1)
+        report, ends = Report(moment.epoch, model=self.model, **entry), False
+        for place, callback in enumerate(self.callbacks):
+            answer = callback(report)
+            if answer is not None and truth(answer) is answer:
+                raise ArgumentTypeError(
+                    f"callbacks[{place}] must return True, False or None, not {shown(answer)}."
+                )
+            ends |= bool(answer)
+        return ends
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of the last step of an epoch."""
+        count = self.order(epoch)[1]
+        rate: float = self.optimiser.learning_rate * self.factor(epoch, count - 1, count)
+        return rate
+
+    def check_rates(self, moment: Moment) -> None:
+        """`ValueError` if the schedule had other learning rates in the epochs before."""
+        known, epochs = self.history.learning_rate, range(moment.first, moment.epoch)
+        if known != ([] if self.schedule is None else [*map(self.rate, epochs)]):
+            raise ArgumentValueError(
+                f"the checkpoint {str(self.checkpoint)!r} is of a training with another schedule: "
+                f"its learning rates were {known or 'constant'}. Delete it, or choose another path."
+            )
 
     def is_over(self, moment: Moment) -> bool:
-        """Whether the validation loss has not been lower for `patience` epochs."""
+        """Whether a callback ended it, or no validation loss was lower for `patience` epochs."""
+        if moment.stopped:
+            return True
         if self.patience is None or moment.best is None:
             return False
         return moment.epoch - moment.best.epoch >= self.patience
@@ -318,14 +340,14 @@ class _Training:
 
         These are 0 if the loss has no hits.
         """
-        judge = self.loss.hit is not None
+        judge = self.loss.judges
         options: Any = {"outputs": judge, "threads": self.threads}
         if streams:
             options |= {"state": states, "return_state": True}
         found = self.compiled.run(batch, moment.weights, **options)
         if not judge:
             return found, 0, 0
-        return found, count_hits(self.loss, found.outputs, batch.aims()), len(found.outputs)
+        return found, *count_hits(self.loss, found.outputs, batch.aims())
 
     def fail(self, moment: Moment, part: Part, states: Any = None) -> None:
         """Raise the error that names the first sequence of a batch with a number not finite."""
@@ -336,7 +358,7 @@ class _Training:
             batch, state = part.batch.take([k]), None if states is None else states[k : k + 1]
             loss, slopes, *_ = self.compiled.run(batch, state=state)
             if not are_finite(loss, slopes if learning else ()):
-                objective = self.compiled.objective
+                objective = self.compiled.objective._replace(number=batch.number)
                 if state is not None:
                     objective = objective._replace(state=state[0].tolist())
                 fault = find_fault(objective, *batch.pairs()[0])
@@ -344,9 +366,10 @@ class _Training:
                 what = "a gradient that is not finite"
                 what = what if math.isfinite(loss) else f"the loss {loss!r}"
                 where = f", in the window after step {part.start}," if part.start else ""
+                moved = moment.epoch > moment.first or moment.batch
                 raise TrainingError(
                     f"{epoch}: sequences[{place}] of {argument}{where} has {what}: {fault} "
-                    f"{WAY_OUT}"
+                    f"{WAY_OUT if moved else AT_ONCE}"
                 )
         raise TrainingError(
             f"{epoch}: each sequence of a batch of {argument} is finite, but their sum is not. "
@@ -369,7 +392,9 @@ class _Training:
         """Restore the model, the optimiser and the history of the moment."""
         self.assign(moment.weights)
         self.optimiser.state = moment.optimiser
-        self.history.cut(moment.epoch)
+        self.optimiser.attach(self.parameters)
+        self.optimiser.epochs = moment.epoch
+        self.history.cut(moment.epoch - moment.first)
 
     def settings(self) -> dict[str, Any]:
         """What a checkpoint must have in common with the training that resumes from it."""
@@ -377,7 +402,16 @@ class _Training:
         given = {name: getattr(self, name) for name in names}
         data = {"data": self.data, "validation": self.validation}
         prints = {name: one and fingerprint(one) for name, one in data.items()}
-        return {"loss": self.loss.name, "optimiser": repr(self.optimiser), **given, **prints}
+        fixed = {place: self.parameters[place].data for place in constant_places(self.parameters)}
+        # What an optimiser keeps to itself changes.
+        rule = {name: one for name, one in vars(self.optimiser).items() if name[0] != "_"}
+        own = {
+            "model": identity(self.model),
+            "frozen weights": identity(fixed),
+            "loss": identity(self.loss),
+            "optimiser": {"kind": identity(type(self.optimiser)), **identity(rule)},
+        }
+        return {**own, **given, **prints}
 
 
 def are_finite(loss: float, numbers: Any) -> bool:
@@ -385,3 +419,7 @@ def are_finite(loss: float, numbers: Any) -> bool:
     import numpy as np
 
     return math.isfinite(loss) and bool(np.isfinite(numbers).all())
+
+
+def _or_none(number: Any, argument: str) -> int | None:
+    return None if number is None else as_integer(number, argument, least=1)

@@ -22,8 +22,9 @@ class History:
 
     `loss` and `accuracy` are means over the epoch's batches, each measured before its step;
     `validation_loss` and `validation_accuracy` are measured after the epoch.  A list stays empty
-    without validation data, or if the loss has no hits.  Printed it is a table, of some of the
-    epochs if there are many.
+    without validation data, or if the loss has no hits.  `learning_rate` is that of the last step
+    of the epoch, if there is a schedule.  Printed it is a table, of some of the epochs if there are
+    many.
 
     >>> history = History(loss=[0.5, 0.25], accuracy=[0.5, 1.0])
     >>> len(history), list(history.columns())
@@ -34,6 +35,7 @@ class History:
     accuracy: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
     validation_accuracy: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     def columns(self) -> dict[str, list[float]]:
@@ -82,15 +84,13 @@ class History:
     def plot(self) -> Figure:
         """A figure of matplotlib: the losses over the epochs, and below them the accuracies.
 
-        Jupyter shows it, whether or not pyplot was loaded.  `ImportError` where matplotlib, the
-        extra `plot`, is not installed.
+        Jupyter shows it, whether or not pyplot was loaded.  `ImportError` where matplotlib
+        is not installed.
         """
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            raise LibraryNotFound(
-                "History.plot needs matplotlib: pip install 'autograd-rnn[plot]'."
-            ) from None
+            raise LibraryNotFound("History.plot needs matplotlib: pip install matplotlib") from None
 
         class Curves(Figure):
             def _repr_png_(self) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
@@ -12,6 +14,7 @@ from ..engine.leaves import (
     assign_numbers,
     constant_places,
     first_result,
+    read_floats,
     read_gradients,
     read_numbers,
 )
@@ -63,6 +66,9 @@ class Optimiser(ABC):
     larger are then scaled down to it.  With `weight_decay`, each step first shrinks every weight by
     the learning rate times it.
 
+    What it keeps belongs to the Values that it moves: for the same ones, by `step` or `fit`, it
+    goes on, and for others it starts afresh.
+
     >>> import numpy as np
     >>> class SignDescent(Optimiser):
     ...     def moves(self, gradients):
@@ -96,6 +102,31 @@ class Optimiser(ABC):
         if clip_value is not None:
             self.clip_value = clip_value
         self._kept: dict[str, Any] = {}
+        self._epochs = 0
+        # The Values that all this is of: None if whichever come next.
+        self._owners: list[Value] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_owners": None}
+
+    @contextmanager
+    def scaled(self, factor: float) -> Iterator[None]:
+        """A context in which the learning rate is multiplied by the factor, which may be 0.
+
+        >>> w, optimiser = Value(1.0), SGD(0.5)
+        >>> with optimiser.scaled(0.5):
+        ...     optimiser.step([w], [2.0])
+        >>> w.data, optimiser.learning_rate
+        (0.5, 0.5)
+        """
+        rate, scale = self.learning_rate, as_float(factor, "factor")
+        if not 0.0 <= scale < math.inf:
+            raise ArgumentValueError(f"factor must be 0 or more and finite, not {scale!r}.")
+        vars(self)["learning_rate"] = scale * rate  # not checked: the setting itself may not be 0
+        try:
+            yield
+        finally:
+            vars(self)["learning_rate"] = rate
 
     def __setattr__(self, name: str, setting: object) -> None:
         check = self._checks.get(name)
@@ -105,7 +136,8 @@ class Optimiser(ABC):
     def state(self) -> dict[str, Any]:
         """What is kept between steps, as JSON can hold it: empty before the first one.
 
-        It may be assigned, and so may `kept`.  `ValueError` for anything but such a state.
+        It may be assigned, and is then that of the Values which are moved next.  `ValueError` for
+        anything but such a state.
         """
         return {
             part: content if isinstance(content, int) else content.tolist()
@@ -114,6 +146,10 @@ class Optimiser(ABC):
 
     @state.setter
     def state(self, state: object) -> None:
+        self._keep(state)
+        self._owners, self._epochs = None, 0
+
+    def _keep(self, state: object) -> None:
         if not isinstance(state, dict):
             raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
         if state and set(state) != set(self.parts):
@@ -139,12 +175,45 @@ class Optimiser(ABC):
         """
         return self._kept
 
+    def attach(self, parameters: Sequence[Value]) -> None:
+        """Be of these Values: the state is kept if it is theirs, and forgotten if it is of others.
+
+        `step` and `fit` do that.  `ValueError` if it is of some of them, or of them in another
+        order.
+
+        >>> w, sgd = Value(3.0), SGD(0.25, momentum=0.5)
+        >>> sgd.step([w], [1.0])
+        >>> sgd.attach([Value(3.0)])
+        >>> sgd.state
+        {}
+        """
+        leaves, known = as_values(parameters, "parameters"), self._owners
+        same = known is None or (len(known) == len(leaves) and all(map(is_, known, leaves)))
+        if not same:
+            if self._kept and not set(known or ()).isdisjoint(leaves):
+                raise ArgumentValueError(
+                    f"the state is of other parameters, of which these {len(leaves)} are some, or "
+                    f"in another order: make a new {type(self).__name__} for each list."
+                )
+            self._kept, self._epochs = {}, 0
+        self._owners = leaves
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs `fit` has made with it on the Values that its state is of."""
+        return self._epochs
+
+    @epochs.setter
+    def epochs(self, epochs: int) -> None:
+        self._epochs = as_integer(epochs, "epochs", least=0)
+
     def step(self, parameters: Iterable[Value], gradients: Numbers | None = None) -> None:
         """Move each parameter against its gradient: all of them, or none if there is an error.
 
         Those that are constant stay where they are.  The gradients are the parameters' `grad`,
-        unless others are given.  `ValueError` for another number of gradients, or of parameters
-        than in the steps before.
+        unless others are given.  If the steps before moved other Values, the state starts afresh:
+        see `attach`.  `ValueError` for another number of gradients, or of parameters than a state
+        is for that was assigned.
 
         >>> w = Value(3.0)
         >>> (w * w).backward()
@@ -163,7 +232,13 @@ class Optimiser(ABC):
         if gradients is None:
             gradients = np.empty(len(leaves))
             read_gradients(leaves, gradients)
-        after = self.updated(weights, gradients)
+        before = self._kept, self._epochs, self._owners
+        try:
+            self.attach(leaves)
+            after = self.updated(weights, gradients)
+        except BaseException:
+            self._kept, self._epochs, self._owners = before
+            raise
         hold(after, weights, constant_places(leaves))
         assign_numbers(leaves, after)
 
@@ -190,26 +265,30 @@ class Optimiser(ABC):
                     f"new {type(self).__name__} for other parameters."
                 )
         with np.errstate(all="ignore"):
-            scale = 1.0
-            if self.clip_value is not None:
-                slopes = np.clip(slopes, -self.clip_value, self.clip_value)
-            if self.clip_norm is not None:
-                # NumPy's norm overflows where this does not.
-                norm = math.hypot(*slopes.tolist())
-                scale = min(1.0, self.clip_norm / (norm + CLIP_EPS))
-            # Of an array of its own, whatever a rule keeps of it or does to it.
-            made, state = self.moves(scale * slopes)
-            what = f"what {type(self).__name__}.moves gives"
-            moves = _as_array(made, what)
-            if len(moves) != len(before):
-                raise ArgumentValueError(
-                    f"{what} has {len(moves)} moves for {len(before)} parameters."
-                )
-            if self.weight_decay:
-                before = before * (1.0 - self.learning_rate * self.weight_decay)
-            after: Array = before + moves
-        self.state = state
+            after, state = self._moved(before, slopes)
+        self._keep(state)
         return after
+
+    def _moved(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
+        """The weights after a step, and the state."""
+        import numpy as np
+
+        scale = 1.0
+        if self.clip_value is not None:
+            slopes = np.clip(slopes, -self.clip_value, self.clip_value)
+        if self.clip_norm is not None:
+            # NumPy's norm overflows where this does not.
+            norm = math.hypot(*slopes.tolist())
+            scale = min(1.0, self.clip_norm / (norm + CLIP_EPS))
+        # Of an array of its own, whatever a rule keeps of it or does to it.
+        made, state = self.moves(scale * slopes)
+        what = f"what {type(self).__name__}.moves gives"
+        moves = _as_array(made, what)
+        if len(moves) != len(before):
+            raise ArgumentValueError(f"{what} has {len(moves)} moves for {len(before)} parameters.")
+        if self.weight_decay:
+            before = before * (1.0 - self.learning_rate * self.weight_decay)
+        return before + moves, state
 
     @abstractmethod
     def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
@@ -365,4 +444,6 @@ def _as_array(numbers: object, argument: str) -> Array:
 
     if isinstance(numbers, np.ndarray) and numbers.ndim == 1 and numbers.dtype == np.float64:
         return numbers
+    if type(numbers) is list and read_floats(numbers, found := np.empty(len(numbers))):
+        return found
     return np.array(as_floats(numbers, argument))

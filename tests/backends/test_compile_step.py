@@ -4,11 +4,13 @@ import math
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import RNN, Value, compile_step, copies, ops, where
+from autograd_rnn.backends import Backend
 from autograd_rnn.backends.llvm.vector_math import definition
 from autograd_rnn.backends.traced import find_groups, trace_step
 from autograd_rnn.ops.op import CALL
@@ -345,3 +347,63 @@ def test_a_parameter_is_listed_once() -> None:
     w = Value(0.5)
     with pytest.raises(ValueError, match="parameters has a Value twice: list each parameter once"):
         compile_step(lambda q, x, p: (q, p[0]), "squared_error", [w, Value(1.0), w], [0.0])
+
+
+@pytest.mark.parametrize("backend", Backend.kinds)
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("every", [False, True])
+def test_the_loss_gets_a_target_as_it_was_given(backend: str, outputs: int, every: bool) -> None:
+    for package in Backend.kinds[backend].requires:
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    given: list[Any] = []
+
+    def loss(output: Any, target: Any) -> Any:
+        given.append(target)
+        first = output[0] if isinstance(output, tuple) else output
+        goals = target if isinstance(target, tuple) else (target,)
+        total = (first - goals[0]) ** 2
+        for goal in goals[1:]:
+            total = total + first * goal
+        return total
+
+    xs = [[1.0, 0.5], [0.25, 2.0]]
+    targets: list[Any]
+    for targets, size in (
+        ([1, 0], None),
+        ([1.0, 0.5], None),
+        (np.array([1, 0]), None),
+        ([np.float64(1), 2], None),
+        ([[1], [0]], 1),
+        ([(1.0,), (0.5,)], 1),
+        (np.array([[1.0], [0.5]]), 1),
+        ([[1, 2, 3], [4, 5, 6]], 3),
+        ([np.array([1, 2]), np.array([3, 4])], 2),
+    ):
+        goals = [[target] * 2 for target in targets] if every else targets
+        at = "every" if every else "last"
+        compiled = RNN.random(outputs, 1, seed=3).compile(loss, at=at, backend=backend)
+        given.clear()
+        found = compiled.loss_and_gradients(xs, goals)
+        assert given
+        for target in given:
+            if size is None:
+                assert isinstance(target, Value)
+            else:
+                assert (type(target), len(target)) == (tuple, size)
+                assert all(isinstance(entry, Value) for entry in target)
+        # Prepared, in parts, and cut into windows, they stay so.
+        batch = compiled.prepare(xs, goals)
+        assert compiled.loss_and_gradients(batch) == found
+        assert compiled.loss_and_gradients(batch.take([0, 1])) == found
+        eager = RNN.random(outputs, 1, seed=3).compile(loss, at=at, backend="eager")
+        assert found[0] == pytest.approx(eager.loss_and_gradients(xs, goals)[0], rel=1e-12)
+
+
+def test_targets_are_numbers_or_vectors_but_not_both() -> None:
+    compiled = RNN.random(1, 1).compile("squared_error", backend="python")
+    words = "targets has numbers and lists of numbers: the loss gets a target as it is given"
+    for targets in ([1, [0]], [np.array([1.0]), 2.0]):
+        with pytest.raises(ValueError, match=words):
+            compiled.loss_and_gradients([[1], [2]], targets)
+    # One step takes both, in turn.
+    assert compiled.loss_and_gradients([[1]], [1]) == compiled.loss_and_gradients([[1]], [[1]])

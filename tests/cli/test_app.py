@@ -33,7 +33,7 @@ def test_an_interruption_is_no_traceback(run: Runner, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(classify, "in_family", interrupt)
     result = run("classify", "GGG")
-    assert (result.code, result.err) == (130, "")
+    assert (result.code, result.err) == (130, "autograd-rnn: interrupted.\n")
 
 
 def test_no_command_shows_the_help(run: Runner) -> None:
@@ -85,7 +85,7 @@ def test_the_installed_program(tmp_path: Path) -> None:
 def test_help_lists_the_commands_file_by_file(run: Runner) -> None:
     listed = re.findall(r"^│ (\w+) ", run("--help").out, re.MULTILINE)
     lecture = ["exercise", "draw", "play", "derive", "exercises"]
-    assert listed == ["classify", *lecture, "train", "predict"]
+    assert listed == ["classify", *lecture, "cache", "train", "predict"]
 
 
 def test_the_help_says_what_every_command_takes(run: Runner) -> None:

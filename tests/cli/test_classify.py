@@ -1,12 +1,18 @@
 """The command that sets the hand-made network beside its program, run as a user runs it."""
 
 import gzip
+import io
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from autograd_rnn import counter, in_family, one_hot
 from autograd_rnn.cli import classify
+from autograd_rnn.cli.automaton import Automaton
+from autograd_rnn.data import fasta as reader
 
 from .conftest import Runner, complaint
 
@@ -81,10 +87,11 @@ def test_a_genome(run: Runner, mitochondrion: Path) -> None:
 def test_a_disagreement_is_an_error(
     run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(classify, "in_family", lambda *_: False)
+    # A network for another base.
+    monkeypatch.setattr(classify, "counter", lambda _, *others: counter("A", *others))
     result = run("classify", "GGG")
     assert (result.code, result.err) == (1, "autograd-rnn: the network and the program disagree.\n")
-    assert ["GGG", "yes", "no"] in result.rows
+    assert ["GGG", "no", "yes"] in result.rows
     path = tmp_path / "some.fa"
     path.write_text(">one\nGGG\n")
     result = run("classify", "--fasta", path, "--json")
@@ -121,3 +128,67 @@ def test_bad_input_to_classify(
     Path("empty.fa").write_text("")
     Path("n.fa").write_text(">one\nGATNACA\n")
     assert complaint(run("classify", *arguments)).startswith(words)
+
+
+@given(
+    st.lists(st.text("ACGGGNR", min_size=1, max_size=40), min_size=1, max_size=4),
+    st.none() | st.integers(1, 12),
+    st.sampled_from("ACGT"),
+    st.integers(1, 4),
+    st.integers(1, 20),
+    st.sampled_from([1, 10_000]),
+)
+def test_tallies_are_those_of_window_after_window(
+    sequences: list[str], window: int | None, base: str, at_least: int, block: int, short: int
+) -> None:
+    family = classify.Family(base, at_least)
+    network = counter(base, at_least)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classify, "SHORT", short)
+        for sequence in sequences:
+            reading = classify.Reading(family, "x", window)
+            for start in range(0, len(sequence), block):
+                reading.add(sequence[start : start + block])
+            size = window or len(sequence)
+            parts = list(reader.windows(sequence, size))
+            known = [part for part in parts if set(part) <= set("ACGT")]
+            inside = [in_family(part, base, at_least) for part in known]
+            assert inside == [network(one_hot(part))[-1].data > 0 for part in known]
+            assert reading.done() == classify.Tally(
+                "x", len(known), sum(inside), 0, len(parts) - len(known), len(sequence) % size
+            )
+
+
+@settings(max_examples=20)
+@given(st.text("ACGT", max_size=60), st.integers(1, 5))
+def test_an_automaton_is_its_network(sequence: str, at_least: int) -> None:
+    network = counter("G", at_least)
+    automaton = Automaton(network, "ACGT")
+    assert len(automaton.table) == at_least + 1
+    state = automaton.states[automaton.after(sequence, 0)]
+    assert list(state) == [q.data for q in network.unroll(one_hot(sequence)).q]
+
+
+@pytest.mark.parametrize("arguments", [["--window", "100"], ["--window", "3", "--skip-ambiguous"]])
+def test_no_window_is_no_agreement(run: Runner, tmp_path: Path, arguments: list[str]) -> None:
+    path = tmp_path / "some.fa"
+    path.write_bytes(
+        b">one\r\nGNG\r\n>two\r\nNNNA\r\n".replace(b"N", b"N" if len(arguments) > 2 else b"T")
+    )
+    result = run("classify", "--fasta", path, *arguments)
+    assert result.code == 2
+    assert "there is no whole window of" in complaint(result)
+    assert ("without ambiguous letters" in complaint(result)) == (len(arguments) > 2)
+
+
+def test_standard_input_and_a_bomb(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.fa.gz"
+    path.write_bytes(gzip.compress(b">one\n" + b"A" * 5_000_000))
+    result = run("classify", "--fasta", path, "--most-bases", "1000000")
+    assert "more than 1,000,000 letters" in complaint(result)
+    assert "--most-bases" in complaint(result)
+    with path.open("rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        assert ["one", "1", "0", "0.0", "%"] in run("classify", "--fasta", "-").rows

@@ -61,6 +61,14 @@ def test_train_tells_what_its_model_does(run: Runner, tmp_path: Path) -> None:
         assert row["accuracy"] == sum((z > 0) == (goal == 1.0) for z, goal in pairs) / len(data)
         losses = [math.log1p(math.exp(-z if goal == 1.0 else z)) for z, goal in pairs]
         assert row["loss"] == pytest.approx(sum(losses) / len(data))
+        yes = [z for z, goal in pairs if goal == 1.0]
+        both = [(a > b) + (a == b) / 2 for a in yes for b, goal in pairs if goal != 1.0]
+        assert row["auc"] == pytest.approx(sum(both) / len(both))
+        found = sum(z > 0 for z in yes)
+        assert row["recall"] == found / len(yes)
+        taken = sum(z > 0 for z in logits)
+        assert row["precision"] == (found / taken if taken else None)
+        assert row["f1"] == 2 * found / (taken + len(yes))
     result = run("predict", path, "101", "0", "--json", "--engine", "python")
     for row, text in zip(json.loads(result.out)["sequences"], ("101", "0"), strict=True):
         z = model.unroll(bits(text)).output.data
@@ -125,7 +133,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_model(
         result = run(*command[:-2])
         assert result.err == "autograd-rnn: interrupted; nothing is kept without --save MODEL.\n"
         assert result.code == 130
-    words = "is of a training with other seed: 0, not 1"
+    words = "is of another training: seed is 0, here 1"
     assert words in complaint(run(*command, "--seed", 1))
     result = run(*command)
     assert (result.code, result.err) == (0, "")
@@ -167,7 +175,7 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name: None if name == "llvmlite" else name
     )
-    monkeypatch.setattr("autograd_rnn.cli.train.fit", interrupted)
+    monkeypatch.setattr("autograd_rnn.cli.fitting.fit", interrupted)
     warned, end = run("train", "parity", "--epochs", 1, "--states", 1).err.splitlines()
     assert "backend='auto' takes 'numpy'" in warned
     assert "interrupted" in end
@@ -348,3 +356,24 @@ def test_bad_input_to_predict(
 
 def test_the_model_by_hand_is_one_that_counts(saved: Path) -> None:
     assert load_model(saved).unroll(one_hot("GATGG")).output.data == 0.5
+
+
+def test_a_schedule_and_a_log(run: Runner, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rates = {}
+    for name in ("constant", "cosine", "stepwise", "warm-up"):
+        log.unlink(missing_ok=True)
+        result = run("train", "parity", *QUICK, "--schedule", name, "--log", log)
+        assert (result.code, result.err) == (0, "")
+        lines = [line.split(",") for line in log.read_text().splitlines()]
+        assert [line[0] for line in lines] == ["epoch", "1", "2"]
+        rates[name] = [float(line[lines[0].index("learning_rate")]) for line in lines[1:]]
+    first, last = rates["constant"]
+    assert first == last
+    assert all(rates[name][1] < first for name in ("cosine", "stepwise", "warm-up"))
+    words = "--schedule 'linear' is unknown: choose one of constant, cosine, stepwise, warm-up."
+    assert words in complaint(run("train", "parity", *QUICK, "--schedule", "linear"))
+    log.write_text("mine")
+    words = "is not a log that CSVLog wrote"
+    assert words in complaint(run("train", "parity", *QUICK, "--log", log))
+    assert log.read_text() == "mine"

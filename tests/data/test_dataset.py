@@ -4,12 +4,25 @@ import random
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import Dataset, adding, bits, dna_family, one_hot, promoters, read_fasta, windows
+from autograd_rnn import (
+    RNN,
+    SGD,
+    Dataset,
+    adding,
+    bits,
+    dna_family,
+    fit,
+    one_hot,
+    promoters,
+    read_fasta,
+    windows,
+)
 from autograd_rnn.data.dataset import joined
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
@@ -203,7 +216,9 @@ def test_windows_of_the_mitochondrion(mitochondrion: Path) -> None:
         (lambda: Dataset([[1]], [2], classes=2), ArgumentValueError, r"targets\[0\] is 2.0, bu"),
         (lambda: Dataset([[1]], [0.5], classes=2), ArgumentValueError, "whole numbers 0 to 1"),
         (lambda: Dataset([[1]], [-1], classes=2), ArgumentValueError, "whole numbers 0 to 1"),
-        (lambda: Dataset([[1]], [[1]], classes=2), ArgumentTypeError, r"targets\[0\] must be"),
+        (lambda: Dataset([[1]], ["1"], classes=2), ArgumentTypeError, r"targets\[0\] must be"),
+        (lambda: Dataset([[1]], [[2]], classes=2), ArgumentValueError, r"targets\[0\]\[0\] is 2.0"),
+        (lambda: Dataset([[1]], [[1, 1]], classes=2), ArgumentValueError, "2 classes for 1 steps"),
         (lambda: Dataset([[1]], [1], classes=0), ArgumentValueError, "classes must be 1 or more"),
         (lambda: Dataset("101", [1]), ArgumentTypeError, "sequences must be a list, not str"),
         (lambda: Dataset(["101"], [1]), ArgumentTypeError, r"sequences\[0\] must be a list"),
@@ -227,3 +242,13 @@ def test_windows_of_the_mitochondrion(mitochondrion: Path) -> None:
 def test_refusals(call, error: type[Exception], words: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(error, match=words):
         call()
+
+
+def test_classes_may_be_of_steps() -> None:
+    data = Dataset([[1, 0, 1], [0], [1, 1]], [[0, 2, 1], [2], [2, 2]], classes=3)
+    assert repr(data) == "<Dataset: 3 sequences of 1 to 3 steps, 1 input, 3 classes: 1, 1, 4>"
+    assert data.targets[0] == (0.0, 2.0, 1.0)
+    model = RNN.random(3, 1, seed=1)
+    options: dict[str, Any] = {"optimiser": SGD(0.1), "epochs": 1, "batch_size": 2}
+    history = fit(model, data, loss="cross_entropy", at="every", engine="python", **options)
+    assert history.accuracy[0] in [k / 6 for k in range(7)]

@@ -1,12 +1,19 @@
 """DNA families and FASTA files."""
 
 import gzip
+import io
+import re
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograd_rnn import in_family, read_fasta
-from autograd_rnn.data.fasta import windows
+from autograd_rnn.data import fasta as module
+from autograd_rnn.data.fasta import MOST_BASES, Record, read_pieces, windows
 from autograd_rnn.errors import FastaError
 
 
@@ -34,6 +41,9 @@ def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[n
     assert read_fasta(fasta(">a\x0cb\u2028c\nA")) == [("a\x0cb\u2028c", "A")]
     assert read_fasta(fasta(">r\nACNry"), ambiguous=True) == [("r", "ACNRY")]
     assert read_fasta(fasta(">\nA"))[0].name == "record 1"
+    assert read_fasta(fasta(">r\n  \tGA TT\n")) == [("r", "GATT")]
+    with pytest.raises(ValueError, match="alphabet must be letters of ASCII"):
+        read_fasta(fasta(">r\nA"), alphabet="é")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +54,9 @@ def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[n
         ("GATTACA\n", "line 1 stands before the first record"),
         (">one\n>two\nGG\n", "record 'one' holds no sequence"),
         (">one\nGAT\nTNCA\n", "record 'one' has 'N' at position 5, which is not one of 'ACGT'"),
-        (">one\nGA T\n", "record 'one' has ' ' at position 3"),
+        (b">one\nG A\x00", "record 'one' has '\\\\x00' at position 3"),
+        (">one\nA€€", "record 'one' has '€' at position 2"),
+        (">" + "x" * (1 << 17) + "\nA", "a record's name has more than 65,536 bytes: 'xxxx"),
         (b"\x1f\x8b\x08rubbish", "the gzip data is damaged"),
         (gzip.compress(b">r\nGATTACA" * 99, mtime=0)[:-9], "the gzip data is damaged"),
         (b">one\n\xff\xfe", "record 'one' has 'ÿ' at position 1"),
@@ -57,6 +69,83 @@ def test_what_is_not_fasta(fasta, content: str | bytes, words: str) -> None:  # 
     with pytest.raises(FastaError, match=words) as caught:
         read_fasta(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def read_by_lines(content: bytes) -> list[Record]:
+    """The definition: all of the file in memory, line by line; an assertion that it is FASTA."""
+    records: list[Record] = []
+    for line in re.split(r"\r\n|\r|\n", content.decode("utf-8-sig")):
+        if line.startswith(">"):
+            records.append(Record(line[1:].strip() or f"record {len(records) + 1}", ""))
+        elif not line.startswith(";") and (letters := re.sub(r"\s", "", line).upper()):
+            assert records
+            assert set(letters) <= set("ACGT")
+            records[-1] = Record(records[-1].name, records[-1].sequence + letters)
+    assert records
+    assert all(sequence for _, sequence in records)
+    return records
+
+
+@given(
+    st.lists(st.sampled_from([*"ACgt>;\r\n\n é", ">x\nA", "\r\n", ">"]), max_size=30),
+    st.integers(1, 9),
+    st.booleans(),
+)
+def test_files_are_read_alike_whatever_the_size_of_a_block(
+    parts: list[str], block: int, packed: bool
+) -> None:
+    content = "".join(parts).encode()
+    try:
+        wanted = read_by_lines(content)
+    except AssertionError:
+        wanted = None
+    file = io.BytesIO(gzip.compress(content) if packed else content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BLOCK", block)
+        if wanted is None:
+            with pytest.raises(FastaError, match=r"^the file: "):
+                read_fasta(file)
+        else:
+            assert read_fasta(file) == wanted
+
+
+class Endless(io.RawIOBase):
+    """A file of so many megabytes, all alike, none of them on disk."""
+
+    def __init__(self, start: bytes, byte: bytes, megabytes: int) -> None:
+        self.start, self.byte, self.left = start, byte, megabytes << 20
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.start:
+            size = len(self.start)
+            buffer[:size], self.start = self.start, b""
+            return size
+        size = min(len(buffer), self.left)
+        buffer[:size] = self.byte * size
+        self.left -= size
+        return size
+
+
+@pytest.mark.parametrize("byte", [b"\n", b"A", b" ", b"\r"])
+def test_memory_is_bounded_whatever_the_lines(byte: bytes) -> None:
+    tracemalloc.start()
+    try:
+        for piece in read_pieces(Endless(b">x\nA", byte, 100)):
+            assert piece.record == 0
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_bomb_is_refused() -> None:
+    bomb = io.BytesIO(gzip.compress(b">x\n" + b"A" * (3 << 20)))
+    words = r"more than 2,000,000 letters. If that is right, allow more: most_bases="
+    with pytest.raises(FastaError, match=words):
+        read_fasta(bomb, most_bases=2_000_000)
+    assert MOST_BASES == 1_000_000_000
 
 
 def test_ambiguous_does_not_let_everything_in(fasta) -> None:  # type: ignore[no-untyped-def]

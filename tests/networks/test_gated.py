@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import GRU, LSTM, Linear, Stack, draw_cell
+from autograd_rnn import GRU, LSTM, Linear, Stack, draw, draw_cell
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 from .models import numbers, sizes, table
@@ -92,6 +92,27 @@ def test_random_cells_start_as_people_expect(kind: Any, gates: int) -> None:
     assert all(abs(w) <= 1 for row in readout.weights[1:] for w in numbers(row))
 
 
+@pytest.mark.parametrize(("kind", "gates"), [(LSTM, 4), (GRU, 3)])
+@pytest.mark.parametrize("backend", ["python", "numpy", "native"])
+def test_without_offsets_it_is_as_with_zeros(kind: Any, gates: int, backend: str) -> None:
+    if backend == "native":
+        pytest.importorskip("llvmlite")
+    rows = table(random.Random(gates), 5, 2 * gates)
+    bare, zeros = kind(rows, bias=False), kind([[0.0] * (2 * gates), *rows])
+    assert len(bare.parameters()) == len([weight for row in rows for weight in row])
+    assert kind.from_dict(bare.to_dict()).to_dict() == bare.to_dict()
+    batch = ([[[1, 2, -1], [0.5, -1, 1]], [[0.25, 1, 0]]], [[1, 0], [0, 1]])
+    found, wanted = [
+        model.compile("squared_error", backend=backend).loss_and_gradients(*batch)
+        for model in (bare, zeros)
+    ]
+    assert found[0] == pytest.approx(wanted[0], rel=1e-14)
+    of_rows = wanted[1][2 * gates : 2 * gates + len(found[1])]
+    assert found[1] == pytest.approx(of_rows, rel=1e-12, abs=1e-15)
+    run = bare.unroll(batch[0][0])
+    assert draw(sum(run.output[1:], run.output[0]), focus=bare.parameters()[0], run=run).dot
+
+
 def test_native_code_finds_the_gates_as_groups() -> None:
     pytest.importorskip("llvmlite")
     from autograd_rnn.backends.traced import trace_step
@@ -114,6 +135,9 @@ def test_native_code_finds_the_gates_as_groups() -> None:
         (lambda: LSTM([[1, 2, 3]]), ArgumentValueError, "3 columns, but needs a multiple of 4"),
         (lambda: GRU([[1, 2]]), ArgumentValueError, "multiple of 3: .* gates r, z, n"),
         (lambda: LSTM([[1] * 8] * 2), ArgumentValueError, "2 rows for 2 states.*at least 3"),
+        (lambda: GRU([[1] * 3], bias=False), ArgumentValueError, "it needs an input"),
+        (lambda: GRU([[1] * 3] * 2, [1], bias=False), ArgumentValueError, "must have size 0"),
+        (lambda: LSTM([[1] * 4] * 2, bias=1), ArgumentValueError, "bias must be True or False"),
         (lambda: LSTM(3), ArgumentTypeError, "weights must be a list of rows"),
         (lambda: GRU([[1] * 3] * 2, [1, 2]), ArgumentValueError, "recurrent_offset must have size"),
         (lambda: GRU([[1] * 3] * 2, 5), ArgumentTypeError, "recurrent_offset must be a list"),

@@ -10,8 +10,10 @@ import pytest
 
 from autograd_rnn import (
     GRU,
+    LSTM,
     RNN,
     SGD,
+    Bidirectional,
     Linear,
     Model,
     Stack,
@@ -128,6 +130,33 @@ def test_it_stacks_and_is_loaded(tmp_path: Path) -> None:
     output = drawn.unroll(INPUTS).output.data
     path = drawn.save(tmp_path / "model.json")
     assert load_model(path)(INPUTS).data == output
+
+
+def test_a_class_of_a_class_and_the_class_in_place_of_its_name(tmp_path: Path) -> None:
+    class Doubling(MinimalGatedUnit):
+        """A kind derived from one."""
+
+        def advance(self, state: Any, x: Any, weights: Any) -> dict[str, Any]:
+            vectors = super().advance(state, x, weights)
+            return {**vectors, "h": [2.0 * h for h in vectors["h"]]}
+
+    class Named(LSTM, kind="a named one"):
+        """A kind with another name."""
+
+    for kind, name in ((Doubling, "Doubling"), (Named, "a named one"), (Decaying, "Decaying")):
+        model = Stack.random(kind, 2, 2, 1, seed=4)
+        assert model.to_dict() == Stack.random(name, 2, 2, 1, seed=4).to_dict()
+        loaded = load_model(model.save(tmp_path / "model.json"))
+        assert isinstance(loaded, Stack)
+        assert type(loaded.layers[0]) is kind
+        assert loaded(INPUTS).data == model(INPUTS).data
+        assert type(Bidirectional.random(kind, 2, 2).forward) is kind
+    base, doubled = MinimalGatedUnit.random(2, 2, seed=1), Doubling.random(2, 2, seed=1)
+    ratio = doubled.unroll(INPUTS[:1]).output[0].data / base.unroll(INPUTS[:1]).output[0].data
+    assert ratio == pytest.approx(2.0)
+    for junk in (Linear, Stack, int):
+        with pytest.raises((ArgumentValueError, ArgumentTypeError), match="kind"):
+            Stack.random(junk, 2, 2, 1)
 
 
 def test_settings_and_further_parameters_are_kept(tmp_path: Path) -> None:
@@ -277,8 +306,13 @@ OLD = {
         "names": [["w_1"], ["w_2"]],
     },
     "Linear": {"bias": True, "weights": [[1.0], [2.0]], "names": [["a"], ["b"]]},
-    "LSTM": {"weights": [[1.0, 2.0, 3.0, 4.0]] * 2, "names": [list("abcd"), list("efgh")]},
+    "LSTM": {
+        "bias": True,
+        "weights": [[1.0, 2.0, 3.0, 4.0]] * 2,
+        "names": [list("abcd"), list("efgh")],
+    },
     "GRU": {
+        "bias": True,
         "weights": [[1.0, 2.0, 3.0]] * 2,
         "names": [list("abc"), list("def")],
         "recurrent_offset": [0.5],

@@ -160,7 +160,11 @@ def test_every_op_of_one_operand_is_an_activation() -> None:
             r"\[0\] must have size 0, not 1\. The first row of weights is the offset's, unless",
         ),
         (lambda: RNN([[1]], bias=False).unroll([[1]]), ArgumentValueError, r"size 0, not 1\.$"),
-        (lambda: counter().unroll([1]), ArgumentTypeError, r"inputs\[0\] must be a list of 4"),
+        (lambda: counter().unroll([1.0]), ArgumentTypeError, r"inputs\[0\] must be a symbol, an"),
+        (lambda: counter().unroll([1, 4]), ArgumentValueError, r"\[1\] .* from 0 to 3, .* not 4"),
+        (lambda: counter().unroll([1, True]), ArgumentTypeError, r"\[1\] must be a symbol.* True"),
+        (lambda: counter().unroll([1, [1]]), ArgumentTypeError, r"\[1\] is a vector among symbols"),
+        (lambda: counter().unroll([[1] * 4, 1]), ArgumentTypeError, r"\[1\] is no vector among v"),
         (lambda: counter().unroll([], [0]), ArgumentValueError, "state must have size 3, not 1"),
         (
             lambda: counter().unroll([[0, 0, None, 0]]),

@@ -1,14 +1,29 @@
 """Models in files: whole, damaged, and of another kind; and pickled."""
 
 import json
+import math
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import LSTM, RNN, Linear, Stack, bits, counter, load_model, one_hot
-from autograd_rnn.errors import ArgumentValueError
+from autograd_rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    Linear,
+    Model,
+    Stack,
+    bits,
+    counter,
+    freeze,
+    load_model,
+    one_hot,
+)
+from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
+from autograd_rnn.networks.serialise import KINDS
 
 from .models import models, numbers, sizes
 
@@ -102,3 +117,38 @@ def test_a_damaged_file_is_named(tmp_path: Path, key: str, content: object) -> N
 def test_models_can_be_pickled() -> None:
     rnn = pickle.loads(pickle.dumps(counter()))
     assert rnn(one_hot("GGG"))[-1].data == 1
+
+
+@pytest.mark.parametrize("make", [lambda: GRU.random(2, 1), lambda: Stack.random("LSTM", 2, 1, 1)])
+def test_what_is_frozen_is_kept(tmp_path: Path, make: Any) -> None:
+    model = make()
+    assert "frozen weights" not in json.dumps(model.to_dict())
+    chosen = [0, 3, len(model.parameters()) - 1]
+    freeze(*[model.parameters()[place] for place in chosen])
+    path = model.save(tmp_path / "m.json")
+    for loaded in (load_model(path), type(model).from_dict(model.to_dict())):
+        frozen = [place for place, w in enumerate(loaded.parameters()) if w.constant]
+        assert frozen == chosen
+        assert loaded.to_dict() == model.to_dict()
+    content = make().to_dict()
+    where = content["layers"][0] if "layers" in content else content
+    for junk, words in (([10**6], "must be"), (["a"], "must be an int"), (3, "must be a list")):
+        where["frozen weights"] = junk
+        with pytest.raises((ValueError, TypeError), match="'frozen weights' " + words):
+            type(model).from_dict(content)
+
+
+def test_a_setting_that_json_cannot_hold_is_named(tmp_path: Path) -> None:
+    class WithFunction(Model, kind="with a function"):
+        def __init__(self, weights: Any, activation: Any = math.tanh, *, names: Any = None) -> None:
+            super().__init__(weights, names=names)
+            self.activation = activation
+
+        def advance(self, state: Any, x: Any, weights: Any) -> dict[str, Any]:
+            return {"h": self.sums(weights[0], state[0] + x)}
+
+    words = "WithFunction cannot be saved: it takes 'activation', but JSON cannot hold it"
+    with pytest.raises(ArgumentTypeError, match=words):
+        WithFunction.random(1, 1).save(tmp_path / "m.json")
+    assert not (tmp_path / "m.json").exists()
+    KINDS.pop("with a function")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import GRU, RNN, Linear, Stack, Value, from_torch, gradients, to_torch
+from autograd_rnn import GRU, RNN, Adam, Linear, Stack, Value, from_torch, gradients, to_torch
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 from .models import numbers, table
@@ -41,7 +41,7 @@ def test_torch_computes_the_same(kind: str, layers: int, bias: bool) -> None:
     loss = sum([y * y for y in run.output], Value(0))
     slopes = dict(zip(model.parameters(), gradients(loss, model.parameters()), strict=True))
     for layer, place in [(layer, k) for k, layer in enumerate(model.layers[:-1])]:
-        first = layer.bias if isinstance(layer, RNN) else 1
+        first = layer.bias
         for rows, name in [
             (layer.weights[first : first + 4], f"weight_hh_l{place}"),
             (layer.weights[first + 4 :], f"weight_ih_l{place}"),
@@ -51,7 +51,7 @@ def test_torch_computes_the_same(kind: str, layers: int, bias: bool) -> None:
             for ours, theirs in zip(found, wanted, strict=True):
                 assert ours == pytest.approx(theirs, rel=1e-11, abs=1e-13)
 
-    again = getattr(torch.nn, kind)(3, 4, num_layers=layers, bias=bias or kind != "RNN").double()
+    again = getattr(torch.nn, kind)(3, 4, num_layers=layers, bias=bias).double()
     body = Stack(model.layers[:-1])
     again.load_state_dict(to_torch(body))
     told, _ = again(torch.tensor(xs, dtype=torch.float64)[:, None, :])
@@ -71,9 +71,9 @@ def test_torch_with_relu_and_without_inputs_of_ours() -> None:
     q = numbers(rnn.unroll([[1.0, -2.0], [0.5, 3.0]]).q)
     assert q == pytest.approx(hidden[-1, 0].tolist(), rel=1e-12)
     with pytest.raises(ValueError, match="weight_ih_l0_reverse"):
-        from_torch(torch.nn.LSTM(2, 3, bidirectional=True))
+        from_torch(torch.nn.LSTM(2, 3, bidirectional=True).state_dict())
     with pytest.raises(ValueError, match="weight_hr_l0"):
-        from_torch(torch.nn.LSTM(2, 3, proj_size=1))
+        from_torch(torch.nn.LSTM(2, 3, proj_size=1).state_dict())
 
 
 @pytest.mark.parametrize(
@@ -165,3 +165,26 @@ def test_without_torch_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_refusals_name_the_argument(call: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("cured", [True, False])
+def test_training_is_the_same_with_one_offset_in_torch(kind: str, cured: bool) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed: nothing to compare with")
+    torch.manual_seed(3)
+    body, head = getattr(torch.nn, kind)(2, 3).double(), torch.nn.Linear(3, 1).double()
+    model, n = from_torch([body, head]), 2 * body.hidden_size
+    if cured and kind == "GRU":
+        body.bias_hh_l0.register_hook(lambda g: torch.cat([0 * g[:n], g[n:]]))
+    elif cured:
+        body.bias_hh_l0.requires_grad_(False)
+    xs, ours = table(random.Random(2), 5, 2), Adam(0.1)
+    theirs = torch.optim.Adam([*body.parameters(), *head.parameters()], 0.1)
+    compiled = model.compile("squared_error", backend="python")
+    for _ in range(4):
+        theirs.zero_grad()
+        ((head(body(torch.tensor(xs, dtype=torch.float64))[0])[-1, 0] - 1.0) ** 2).backward()
+        theirs.step()
+        ours.step(model.parameters(), compiled.loss_and_gradients([xs], [1.0])[1])
+    wanted = head(body(torch.tensor(xs, dtype=torch.float64))[0])[-1, 0].item()
+    assert (model(xs).data == pytest.approx(wanted, rel=1e-7)) is cured

@@ -9,7 +9,7 @@ import pytest
 
 from autograd_rnn import Program, Value, compile_step, gradients, ops, primitive, record
 
-pytest.importorskip("jax", reason="JAX is not installed: pip install 'autograd-rnn[jax]'")
+pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
 
 import jax
 import jax.numpy as jnp

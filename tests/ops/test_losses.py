@@ -156,8 +156,9 @@ def test_hits_of_arrays_are_those_of_each_output(data: st.DataObject) -> None:
             several.append(rows(1, st.integers(0, size - 1).map(float)))
         for targets in several:
             alone = Loss(name, loss.function, hit=loss.hit)
-            found = count_hits(loss, outputs, targets)
-            assert found == count_hits(alone, outputs, targets)
+            found, judged = count_hits(loss, outputs, targets)
+            assert (found, judged) == count_hits(alone, outputs, targets)
+            assert judged == len(outputs)
             pairs = zip(outputs.tolist(), targets.tolist(), strict=True)
             assert found == sum(bool(is_hit(loss, *pair)) for pair in pairs)
 

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autograd_rnn import (
     RNN,
     SGD,
     Adam,
+    Dataset,
     History,
+    TrainingError,
     Value,
     binary_cross_entropy,
     bits,
@@ -269,3 +272,122 @@ def test_a_step_leaves_constants_where_they_are() -> None:
     freeze(v)
     SGD(0.5).step([w, v], [1.0, 1.0])
     assert (w.data, v.data) == (0.5, 2.0)
+
+
+# --- numbers that are not finite, and other forms of data ----------------------------------------
+
+
+def trained(sequences: Any, targets: Any, model: Any = None, **options: Any) -> list[float]:
+    given: dict[str, Any] = {"loss": "squared_error", "optimiser": SGD(0.01), "epochs": 2}
+    given |= {"batch_size": 2, "engine": "python", "progress": False, **options}
+    model = RNN([[0.5]] * 3) if model is None else model
+    return fit(model, (sequences, targets), **given).loss
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_named_by_its_place(number: float) -> None:
+    wide = RNN([[0.5] * 2] * 5)  # two inputs, two outputs
+    cases: list[tuple[Any, Any, Any, str, str]] = [
+        (None, [[1, 2], [1, 2, number]], [1, 0], "last", r"sequences\[1\]\[2\]"),
+        (
+            wide,
+            [[[1, 2]], [[1, 2], [3, number]]],
+            [[1, 0]] * 2,
+            "last",
+            r"sequences\[1\]\[1\]\[1\]",
+        ),
+        (None, [[1, 2], [1, 2]], [1, number], "last", r"targets\[1\]"),
+        (wide, [[[1, 2]]] * 2, [[1, 0], [number, 1]], "last", r"targets\[1\]\[0\]"),
+        (None, [[1, 2], [1, 2]], [[1, 0], [number, 1]], "every", r"targets\[1\]\[0\]"),
+        (wide, [[[1, 2]] * 2], [[[1, 0], [1, number]]], "every", r"targets\[0\]\[1\]\[1\]"),
+    ]
+    for model, sequences, targets, at, place in cases:
+        with pytest.raises(ValueError, match=rf"data: {place} is {number!r}, from which nothing"):
+            trained(sequences, targets, model, at=at)
+        good = ([[0.5] * len(sequences[0])], [0]) if model is None else ([[[1, 2]]], [[1, 0]])
+        if at == "last":
+            with pytest.raises(ValueError, match=rf"validation: {place} is {number!r}"):
+                trained(*good, model, validation=(sequences, targets))
+
+
+def test_a_weight_that_is_not_finite_and_numbers_that_are_too_large() -> None:
+    with pytest.raises(
+        ValueError, match=r"model.parameters\(\)\[1\] \(w_2\) is nan: a training st"
+    ):
+        trained([[1]], [1], RNN([[0.5], [math.nan], [1.0]]))
+    # Before any step the learning rate is not to blame.
+    with pytest.raises(TrainingError, match=r"No weight has moved yet: scale the numbers"):
+        trained([[1e300]], [1e300])
+
+
+def test_generators_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"data: sequences must be a list, not generator.*list\("):
+        trained(([k] for k in range(2)), [1, 0])
+    with pytest.raises(TypeError, match="data: targets must be a list, not list_iterator"):
+        trained([[1], [2]], iter([1, 0]))
+    with pytest.raises(
+        TypeError, match=r"sequences\[1\] must be a list, not generator: write list"
+    ):
+        trained([[1], (k for k in range(2))], [1, 0])
+
+
+class Tensor:
+    """As a tensor of another package: rows, `tolist`, and no way into NumPy."""
+
+    def __init__(self, numbers: Any) -> None:
+        self.numbers, self.ndim = numbers, np.ndim(numbers)
+
+    def tolist(self) -> Any:
+        return self.numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Any:
+        return iter([Tensor(row) for row in self.numbers])
+
+    def __array__(self, *given: Any, **options: Any) -> Any:
+        raise RuntimeError("cannot be an array")
+
+
+@pytest.mark.parametrize("form", [np.array, Tensor])
+def test_arrays_and_tensors_are_data(form: Any) -> None:
+    sequences, targets = [[[1.0], [0.5]], [[0.25], [2.0]]], [1.0, 0.5]
+    wanted = trained(sequences, targets)
+    for given in (form(sequences), [form(sequence) for sequence in sequences]):
+        for goals in (form(targets), [form(target) for target in targets]):
+            assert trained(given, goals) == wanted
+        assert Dataset(given, targets).sequences == Dataset(sequences, targets).sequences
+    compiled = RNN([[0.5]] * 3).compile("squared_error", backend="python")
+    assert compiled.predict(form(sequences)) == compiled.predict(sequences)
+
+
+def test_torch_tensors_are_data() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    sequences, targets = [[[1.0], [0.5]], [[0.25], [2.0]]], [1.0, 0.5]
+    wanted = trained(sequences, targets)
+    for options in ({}, {"dtype": torch.bfloat16}, {"requires_grad": True}):
+        tensor = torch.tensor(sequences, **options)
+        assert trained(tensor, torch.tensor(targets, **options)) == wanted
+        assert trained([*tensor], [*torch.tensor(targets, **options)]) == wanted
+        assert Dataset(tensor, targets).sequences == Dataset(sequences, targets).sequences
+
+
+def test_one_sequence_in_place_of_several_says_how_it_is_read() -> None:
+    compiled = RNN.random(2, 3).compile("squared_error", backend="python")
+    words = (
+        r"must be a symbol, .* or a vector of 3 .* For one sequence of 5 steps, write \[sequence"
+    )
+    one = np.ones((5, 3))
+    for given in (one, one.tolist()):
+        with pytest.raises(TypeError, match=words):
+            compiled.predict(given)
+        with pytest.raises(TypeError, match=words):
+            compiled.loss_and_gradients(given, [[1, 0]] * 5)
+    assert len(compiled.predict([one])) == 1
+    with pytest.raises(
+        TypeError, match=r"sequences\[0\] must be a list, .*for one sequence, write"
+    ):
+        compiled.predict(one[0])
+    with pytest.raises(ValueError, match="each a vector of size 2.$"):
+        compiled.predict([[[1, 2]]])

@@ -85,7 +85,7 @@ def test_an_interrupted_training_goes_on_within_a_stream(tmp_path: Path, at_step
         fit(model, streams(), optimiser=optimiser, **settings)
     history = fit(GRU.random(2, 1, seed=1), streams(), optimiser=Interrupted(0.2, 0.5), **settings)
     assert history.loss == expected.loss
-    with pytest.raises(ArgumentValueError, match="a training with other truncate: 4, not 3"):
+    with pytest.raises(ArgumentValueError, match="another training: truncate is 4, here 3"):
         fit(model, streams(), optimiser=Interrupted(0.2, 0.5), **{**settings, "truncate": 3})
 
 

@@ -20,18 +20,29 @@ from .schedule import Plan, Wave, find_waves
 class Rows:
     """The values of a step in blocks of rows, with a column for each sequence, or one for all."""
 
-    def __init__(self, plan: Plan, given: Sequence[Any], products: Sequence[Any], active: Any):
+    def __init__(
+        self,
+        plan: Plan,
+        given: Sequence[Any],
+        products: Sequence[Any],
+        picked: Sequence[Any],
+        active: Any,
+    ):
         self.places, self.blocks, self.active = plan.places, list(given), active
-        rest = iter(products)
+        rest = iter(zip(products, picked, strict=True))
         for wave in plan.waves:
             if isinstance(wave, Wave):
                 operands = [self.held(self.take(numbers)) for numbers in wave.operands]
                 self.blocks.append(on_jax(wave.op)(*operands))
             else:
-                matrix, biases = next(rest)
-                vector = self.take(wave.vector)
-                vector = vector if active is None else jnp.where(active, vector, 0.0)
-                self.blocks.append(matrix @ vector + biases)
+                (matrix, biases), more = next(rest)
+                if wave.vector:
+                    vector = self.take(wave.vector)
+                    vector = vector if active is None else jnp.where(active, vector, 0.0)
+                    biases = matrix @ vector + biases
+                for rows in more:
+                    biases = biases + (rows if active is None else jnp.where(active, rows, 0.0))
+                self.blocks.append(biases)
 
     def held(self, array: Any) -> Any:
         """The array, which no slope, not even NaN, reaches from a sequence that has not begun."""
@@ -67,7 +78,8 @@ class Scan:
     """The traced step over sequences that end together, as functions that JAX can transform.
 
     `inputs` are steps by entries by sequences, and so are `targets` if `every` step has one, else
-    entries by sequences; `initial` are the states that they start from, entries by sequences.
+    entries by sequences; symbols are steps by sequences.  `initial` are the states that they start
+    from, entries by sequences.
     `sizes` has the steps of each sequence, 0 for padding, and `counts` is as in `Batch`; if not
     `ragged`, all begin at the first step.
     """
@@ -125,7 +137,7 @@ class Scan:
         The last step is not in the scan, so that no sweep goes through a loss or a state that does
         not count.
         """
-        traced, (steps, _, count) = self.traced, inputs.shape
+        traced, steps, count = self.traced, len(inputs), inputs.shape[-1]
         constants = jnp.array(traced.constants, dtype=float)[:, None]
 
         def stepper(shown: Sequence[int], loss: bool) -> Any:
@@ -134,10 +146,12 @@ class Scan:
             products = self._products(plan, numbers)
 
             def step(carry: Any, now: Any) -> Any:
-                (state, wrong), (t, x, goal) = carry, now
+                (state, wrong), (t, x, goal, picked) = carry, now
                 active = None if sizes is None else steps - sizes <= t
+                if traced.symbols:
+                    x = (jnp.arange(traced.inputs)[:, None] == x).astype(float)
                 given = [numbers[:, None], state, x, goal, constants]
-                rows = Rows(plan, given, products, active)
+                rows = Rows(plan, given, products, picked, active)
                 after = jnp.broadcast_to(rows.take(traced.states), state.shape)
                 entries = jnp.broadcast_to(rows.take(shown), (len(shown), count))
                 if active is not None:
@@ -145,15 +159,16 @@ class Scan:
                     entries = jnp.where(active, entries, 0.0)
                 return (after, wrong | rows.wrong(plan.guards)), entries
 
-            return step
+            return step, self._picked(plan, numbers, inputs)
 
         goals = targets if self.every and loss else jnp.zeros((steps, 0, count))
-        before = (jnp.arange(steps - 1), inputs[:-1], goals[:-1])
+        inner, picked = stepper(results if self.every else [], loss and self.every)
+        before = (jnp.arange(steps - 1), inputs[:-1], goals[:-1], cut(picked, slice(-1)))
         carry = (initial, jnp.zeros(count, dtype=bool))
-        inner = stepper(results if self.every else [], loss and self.every)
         carry, found = jax.lax.scan(inner, carry, before)
         goal = goals[-1] if self.every or not loss else targets
-        (after, wrong), last = stepper(results, loss)(carry, (steps - 1, inputs[-1], goal))
+        end, picked = stepper(results, loss)
+        (after, wrong), last = end(carry, (steps - 1, inputs[-1], goal, cut(picked, -1)))
         entries = jnp.concatenate([found, last[None]]) if self.every else last[None]
         return entries, wrong, after
 
@@ -164,5 +179,28 @@ class Scan:
         for wave in plan.waves:
             if isinstance(wave, Group):
                 biases = [len(numbers) if bias is None else bias for bias in wave.biases]
-                found.append((known[np.array(wave.weights)], known[np.array(biases)][:, None]))
+                found.append(
+                    (known[np.array(wave.weights, dtype=int)], known[np.array(biases)][:, None])
+                )
         return found
+
+    def _picked(self, plan: Plan, numbers: Any, symbols: Any) -> list[list[Any]]:
+        """What the symbols pick for each group from its tables: steps by rows by sequences.
+
+        For all steps at once, so that its gradient is added up once.
+        """
+        known = jnp.concatenate([numbers, jnp.zeros(1)])
+        none, found = len(numbers), []
+        for wave in plan.waves:
+            if isinstance(wave, Group):
+                tables = [
+                    known[np.array([[none if w is None else w for w in row] for row in table]).T]
+                    for table in wave.tables
+                ]
+                found.append([jnp.moveaxis(table[symbols], -1, -2) for table in tables])
+        return found
+
+
+def cut(picked: Sequence[Sequence[Any]], steps: Any) -> list[list[Any]]:
+    """Some of the steps of all the arrays."""
+    return [[rows[steps] for rows in group] for group in picked]

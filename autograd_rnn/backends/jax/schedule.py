@@ -42,7 +42,10 @@ def find_waves(traced: TracedStep, results: Sequence[int], *, loss: bool) -> Pla
         group = groups.get(number)
         if group is None and number in inside:
             continue
-        operands, kind = (line.operands, line.op) if group is None else (group.vector, group.vector)
+        operands: Sequence[int] = line.operands
+        kind: Any = line.op
+        if group is not None:
+            operands, kind = group.vector, group.rows
         depth[number] = 1 + max([depth[operand] for operand in operands], default=0)
         found.setdefault((depth[number], kind), []).append(number)
     starts = [0, traced.state, traced.input, traced.target, traced.constant, traced.line]
@@ -64,7 +67,9 @@ def find_waves(traced: TracedStep, results: Sequence[int], *, loss: bool) -> Pla
             chosen = [group.rows.index(row) for row in rows]
             biases = tuple([group.biases[place] for place in chosen])
             weights = tuple([group.weights[place] for place in chosen])
-            waves.append(group._replace(rows=tuple(rows), biases=biases, weights=weights))
+            tables = tuple([tuple([table[place] for place in chosen]) for table in group.tables])
+            whole = group._replace(rows=tuple(rows), biases=biases, weights=weights, tables=tables)
+            waves.append(whole)
         block = len(starts) - 2 + len(waves)
         places |= {number: (block, place) for place, number in enumerate(rows)}
     return Plan(tuple(waves), places, guards)

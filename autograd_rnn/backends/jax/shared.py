@@ -98,7 +98,9 @@ def pack(batch: Batch, mesh: Mesh | None) -> Packed:
     targets = None
     if batch.targets is not None:
         targets = spread(batch.targets, rows if batch.every else batch.goals[who])
-    arrays = spread(batch.inputs, rows), targets, sizes, counts
+    # Symbols are steps by sequences.
+    inputs = batch.inputs[rows] if batch.symbols else spread(batch.inputs, rows)
+    arrays = inputs, targets, sizes, counts
     with jax.enable_x64(True):
         placed = None
         if mesh is not None:

@@ -44,10 +44,13 @@ class Builder:
             return pointer
         return self.let(f"getelementptr {kind or self.vector}, ptr {pointer}, i64 {offset}")
 
-    def load(self, pointer: str, offset: str | int = 0) -> str:
-        return self.let(
-            f"load {self.vector}, ptr {self.at(pointer, offset)}, align {8 * self.lanes}"
-        )
+    def load(self, pointer: str, offset: str | int = 0, kind: str = "") -> str:
+        place = self.at(pointer, offset)
+        return self.let(f"load {kind or self.vector}, ptr {place}, align {8 * self.lanes}")
+
+    def load_anywhere(self, pointer: str) -> str:
+        """The lanes from a place that need not be aligned."""
+        return self.let(f"load {self.vector}, ptr {pointer}, align 8")
 
     def store(self, value: str, pointer: str, offset: str | int = 0) -> None:
         place = self.at(pointer, offset)
@@ -92,6 +95,23 @@ class Builder:
         self.calls[name] = self.calls.get(name, 0) + 1
         arguments = ", ".join([f"{self.vector} {operand}" for operand in operands])
         return self.let(f"call {kind} @{name}({arguments})")
+
+    def transposed(self, vectors: Sequence[str]) -> list[str]:
+        """As many vectors as there are lanes, of which the k-th has the entries k of these."""
+        found, indices = [*vectors], range(self.lanes)
+        for step in [1 << power for power in range(self.lanes.bit_length() - 1)]:
+            low = [j - step + self.lanes if j & step else j for j in indices]
+            high = [j + self.lanes if j & step else j + step for j in indices]
+            for k in [k for k in indices if not k & step]:
+                pair = f"{self.vector} {found[k]}, {self.vector} {found[k + step]}"
+                found[k], found[k + step] = [
+                    self.let(
+                        f"shufflevector {pair}, <{self.lanes} x i32> "
+                        f"<{', '.join([f'i32 {j}' for j in places])}>"
+                    )
+                    for places in (low, high)
+                ]
+        return found
 
     def loop(
         self,

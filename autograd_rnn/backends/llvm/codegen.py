@@ -12,7 +12,14 @@ from ..traced import TracedStep, carried_states, read_by_rules
 from .builder import Builder, Lane
 from .layout import TILE, Layout
 from .orders import sweep_orders
-from .products import add_outer_products, find_run, multiply, multiply_transposed
+from .products import (
+    add_outer_products,
+    add_picked,
+    add_to_picked,
+    find_run,
+    multiply,
+    multiply_transposed,
+)
 from .vector_math import definition, support
 
 MOST_INLINE: Final = 32
@@ -68,6 +75,11 @@ class StepCode:
             return w.broadcast("%parameters", number)
         if number < traced.input:
             return w.load(self.record, number - traced.state)
+        if number < traced.target and traced.symbols:
+            kind = f"<{w.lanes} x i64>"
+            symbol = w.spread(kind, "i64", str(number - traced.input))
+            found = w.let(f"icmp eq {kind} {w.load(self.inputs, self.t, kind)}, {symbol}")
+            return w.select(found, w.splat(1.0), w.splat(0.0))
         if number < traced.target:
             place = w.integer("mul", self.t, max(1, traced.inputs))
             return w.load(w.at(self.inputs, place), number - traced.input)
@@ -169,6 +181,7 @@ class StepCode:
                 value = w.select(self.active, value, w.splat(0.0))
             w.store(value, vector, k)
         multiply(w, self.layout, g, vector, rows)
+        add_picked(w, self.layout, g, w.at(self.inputs, self.t), rows)
 
     def backward(self, t: str, last: bool) -> None:
         """∂loss/∂ the rows of groups, the state before the step, and the parameters in no group."""
@@ -256,7 +269,11 @@ class StepCode:
         for g, group in enumerate(layout.groups):
             low = before_last if not self.every and inner.isdisjoint(group.rows) else "0"
             high = before_last if last.isdisjoint(group.rows) else steps
-            w.unless_empty(low, high, partial(add_outer_products, w, layout, g, low, high))
+            w.unless_empty(low, high, partial(self._weigh, g, low, high))
+
+    def _weigh(self, g: int, low: str, high: str) -> None:
+        add_outer_products(self.w, self.layout, g, low, high)
+        add_to_picked(self.w, self.layout, g, self.inputs, low, high)
 
 
 # --- the function --------------------------------------------------------------------------------
@@ -299,7 +316,8 @@ def emit(
         started = w.let(f"load {kind}, ptr {w.at('%starts', index, kind)}, align {8 * lanes}")
         step.started, step.share = started, w.load("%shares", index)
         step.loss, step.flags = w.at("%losses", index), w.at("%all_flags", index)
-        step.inputs = w.at("%all_inputs", w.integer("mul", offset, max(1, traced.inputs)))
+        width = 1 if traced.symbols else max(1, traced.inputs)
+        step.inputs = w.at("%all_inputs", w.integer("mul", offset, width))
         row = offset if every else index
         step.targets = w.at("%all_targets", w.integer("mul", row, max(1, traced.targets)))
         first = w.integer("mul", index, max(1, traced.state_count))

@@ -1,22 +1,14 @@
-"""The compiler of LLVM text to machine code, with a cache on disk."""
+"""The compiler of LLVM text to machine code, which is kept on disk."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from contextlib import suppress
 from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 
-from ...files import write_whole
-
-#: Where compiled code is kept: a folder, or "off".
-CACHE: Final = "AUTOGRAD_RNN_CACHE"
-MAGIC: Final = b"autograd_rnn code 1\n"
+from .cache import kept
 
 
 @cache
@@ -59,52 +51,8 @@ def _machine() -> Any:
     )
 
 
-# --- on disk -------------------------------------------------------------------------------------
-
-
 def kept_code(text: str) -> bytes:
-    """The object code of the text, from the cache or compiled and put there.
-
-    A file of the cache is named by the digest of the text, the CPU and the versions, on which the
-    code depends.  It begins with the digest of the code: if they disagree, the text is compiled
-    again.  Files are written whole, so that processes may share a folder.
-    """
-    folder = cache_folder()
-    if folder is None:
-        return compile_text(text)
+    """The object code of the text, from the cache on disk or compiled and put there."""
     cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    key = (MAGIC.decode(), llvmlite.__version__, llvm.llvm_version_info, cpu, features, text)
-    path = folder / (hashlib.sha256(repr(key).encode()).hexdigest() + ".code")
-    try:
-        content = path.read_bytes()
-    except OSError:
-        content = b""
-    head, code = content[: len(MAGIC) + 32], content[len(MAGIC) + 32 :]
-    if head == MAGIC + hashlib.sha256(code).digest():
-        return code
-    code = compile_text(text)
-    with suppress(OSError):  # a full or locked disk does not matter
-        write_whole(path, MAGIC + hashlib.sha256(code).digest() + code)
-    return code
-
-
-def cache_folder() -> Path | None:
-    """The folder of compiled code, or None for no cache.
-
-    It is `autograd_rnn` in the user's cache folder, or that named by the environment variable
-    `AUTOGRAD_RNN_CACHE`, in which "off" means none.  A folder that others may write to is not used,
-    since the code read there is run.
-    """
-    said = os.environ.get(CACHE)
-    if said == "off":
-        return None
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(said) if said else Path(base, "autograd_rnn")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-    except OSError:
-        return None
-    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
-        return None
-    return folder
+    key = repr((llvmlite.__version__, llvm.llvm_version_info, cpu, features, text))
+    return kept(key, lambda: compile_text(text))

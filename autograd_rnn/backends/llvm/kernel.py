@@ -97,7 +97,7 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     every, width = first.every, 0 if first.targets is None else first.targets.shape[1]
     total = int(ends_of_blocks[-1])
     (inputs, aims, lane), addresses = aligned_all(
-        (total, max(1, first.inputs.shape[1]), lanes),
+        (total, 1 if first.symbols else max(1, first.entries), lanes),
         (total if every else blocks, max(1, width), lanes),
         (2, blocks, lanes),
     )
@@ -109,7 +109,10 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     rows = (ends - ends_of_blocks[:, None]).repeat(lengths, axis=0)
     rows += np.arange(total)[:, None]
     rows[rows < begins.repeat(lengths, axis=0)] = 0
-    inputs[:, : first.inputs.shape[1]] = first.inputs.take(rows, axis=0).transpose(0, 2, 1)
+    if first.symbols:
+        inputs.view(np.int64)[:, 0] = first.inputs.take(rows)
+    else:
+        inputs[:, : first.entries] = first.inputs.take(rows, axis=0).transpose(0, 2, 1)
     if first.targets is not None:
         chosen = first.targets.take(rows if every else rows_of_goals, axis=0)
         aims[:, :width] = chosen.transpose(0, 2, 1)
@@ -147,7 +150,8 @@ class Workspace:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.gradient = aligned(max(1, len(kernel.layout.gradient)), kernel.lanes)
+        layout, lanes = kernel.layout, kernel.lanes
+        self.gradient = aligned(max(1, len(layout.gradient) + len(layout.picked) // lanes), lanes)
         self.scratch = aligned(kernel.layout.scratch + 1, kernel.lanes)
         self.tape = aligned(0)
 
@@ -185,7 +189,8 @@ class Kernel:
         self.call = ctypes.CFUNCTYPE(None, *kinds)(self.code.get_function_address("run"))
         self.packed = np.array([*self.layout.packed, traced.parameters], dtype=np.int64)
         #: The place of each parameter's gradient among those that the code adds up.
-        self.places = np.argsort(np.array(self.layout.gradient, dtype=np.int64))
+        numbers = [*self.layout.gradient, *self.layout.picked]
+        self.places = np.argsort(np.array(numbers, dtype=np.int64))[: traced.parameters]
         self.state, self.initial = np.array(state).reshape(-1, 1), aligned(0)
         self.spare: list[Workspace] = []
 
@@ -243,8 +248,11 @@ class Kernel:
         """The sum of the gradients in the workspaces, or of those of each lane, if there are."""
         if slopes is None:
             # The sum over the lanes as a product, which takes a fifth of the time.
-            lanes = np.ones(self.lanes)
-            sums: Any = sum([space.gradient @ lanes for space in spaces])
+            lanes, count = np.ones(self.lanes), len(self.layout.gradient)
+            sums: Any = sum([space.gradient[:count] @ lanes for space in spaces])
+            if self.layout.picked:
+                picked: Any = sum([space.gradient[count:].ravel() for space in spaces])
+                sums = np.concatenate([sums, picked])
             return sums.take(self.places)
         total = np.zeros(len(self.places))
         rows = slopes.transpose(0, 2, 1).reshape(-1, slopes.shape[1])

@@ -16,7 +16,8 @@ class Layout:
     A step has a record on the tape: the state before it, the vectors and rows of the groups,
     ∂loss/∂row, and the other values that the backward sweep reads.  The weights of a group are
     packed in the order in which its tiles read them: rows side by side for the product, columns for
-    its transpose.
+    its transpose.  Those of a table lie symbol by symbol, each filled up to whole vectors; so do
+    their gradients, after those of all else, which have a number per lane.
     """
 
     def __init__(self, traced: TracedStep, groups: Sequence[Group], *, exact: bool) -> None:
@@ -80,8 +81,30 @@ class Layout:
             self.gradients.append(len(self.gradient))
             self.gradient += [*sum(group.weights, ()), *group.biased.values()]
         self.rest = len(self.gradient)
-        self.direct = sorted({*range(traced.parameters)}.difference(self.gradient))
+        #: By group, for each of its tables where it is packed, and where its gradient begins.
+        self.tables: list[list[tuple[int, int]]] = []
+        self.picked: list[int] = []
+        for group in groups:
+            places = []
+            for table in group.tables:
+                places.append((len(self.packed), len(self.picked)))
+                filling = [traced.parameters] * (filled(len(table)) - len(table))
+                for column in zip(*table, strict=True):
+                    found = [traced.parameters if w is None else w for w in column]
+                    self.packed += [*found, *filling]
+                    self.picked += [*found, *filling]
+            self.tables.append(places)
+        self.direct = sorted({*range(traced.parameters)}.difference(self.gradient, self.picked))
         self.gradient += self.direct
+
+
+def filled(rows: int) -> int:
+    """The number of rows, filled up to whole tiles.
+
+    >>> filled(32), filled(33)
+    (32, 40)
+    """
+    return -(-rows // TILE) * TILE
 
 
 def tiles(count: int, most: int) -> list[tuple[int, int]]:

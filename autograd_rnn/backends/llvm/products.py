@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from .builder import Builder
-from .layout import TILE, Layout, tiles
+from .layout import TILE, Layout, filled, tiles
 
 GRADIENT_TILE: Final = 4
 
@@ -78,8 +78,69 @@ def _product(
         at = w.at(weights, w.integer("mul", k, width), "double")
         return [w.multiply_add(w.broadcast(at, q), value, so_far[q]) for q in range(width)]
 
-    for q, result in enumerate(w.loop(0, depth, 1, sums, inner)):
+    for q, result in enumerate(w.loop(0, depth, 1, sums, inner) if depth else sums):
         w.store(result, w.at(target, start), q)
+
+
+def add_picked(w: Builder, layout: Layout, g: int, symbols: str, rows: str) -> None:
+    """Add to the rows of a group what the symbol of each lane picks from its tables."""
+    size = filled(len(layout.groups[g].rows))
+    for packed, _ in layout.tables[g]:
+        entries = _entries(w, w.at("%packed", packed, "double"), symbols, size)
+
+        def chunk(start: str | int, count: int, entries: list[str] = entries) -> None:
+            found = [w.load_anywhere(w.at(entry, start, "double")) for entry in entries]
+            target = w.at(rows, start)
+            for q, term in enumerate(w.transposed(found)[:count]):
+                total = w.let(f"fadd {w.vector} {w.load(target, q)}, {term}")
+                w.store(total, target, q)
+
+        _each_chunk(w, len(layout.groups[g].rows), chunk)
+
+
+def add_to_picked(w: Builder, layout: Layout, g: int, inputs: str, low: str, high: str) -> None:
+    """Add to the gradients of the tables of a group its ∂loss/∂row over these steps."""
+    size = filled(len(layout.groups[g].rows))
+
+    def step(t: str) -> None:
+        record = w.at("%tape", w.integer("mul", t, layout.size))
+        slopes, symbols = w.at(record, layout.slopes[g]), w.at(inputs, t)
+        for _, picked in layout.tables[g]:
+            base = w.at(w.at("%gradient", len(layout.gradient)), picked, "double")
+            entries = _entries(w, base, symbols, size)
+
+            def chunk(start: str | int, count: int, entries: list[str] = entries) -> None:
+                own = w.at(slopes, start)
+                found = [w.load(own, q) for q in range(count)]
+                found += [w.splat(0.0)] * (w.lanes - count)
+                # One after the other, since lanes may have one symbol.
+                for entry, term in zip(entries, w.transposed(found), strict=True):
+                    place = w.at(entry, start, "double")
+                    w.store(w.let(f"fadd {w.vector} {w.load(place)}, {term}"), place)
+
+            _each_chunk(w, len(layout.groups[g].rows), chunk)
+
+    if layout.tables[g]:
+        w.repeat(low, high, 1, step)
+
+
+def _entries(w: Builder, base: str, symbols: str, size: int) -> list[str]:
+    """For each lane the pointer to what its symbol has in a table of so many rows."""
+    found = []
+    for lane in range(w.lanes):
+        place = w.at(symbols, lane, "i64")
+        symbol = w.let(f"load i64, ptr {place}, align 8")
+        found.append(w.at(base, w.integer("mul", symbol, size), "double"))
+    return found
+
+
+def _each_chunk(w: Builder, rows: int, chunk: Callable[[str | int, int], None]) -> None:
+    """As many rows at once as there are lanes, in a loop; then the rows that are left."""
+    whole = rows - rows % w.lanes
+    if whole:
+        w.repeat(0, whole, w.lanes, lambda start: chunk(start, w.lanes))
+    if whole < rows:
+        chunk(whole, rows - whole)
 
 
 def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) -> None:

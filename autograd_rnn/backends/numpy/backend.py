@@ -22,12 +22,14 @@ class NumPy(Backend):
     """
 
     name = "numpy"
+    gathers = True
     speed = 2
 
     @cached_property
     def traced(self) -> TracedStep:
         """The step, traced at its first run."""
-        return trace_step(self.objective, self.x, self.y, share=not self.bit_for_bit)
+        options = {"share": not self.bit_for_bit, "symbols": self.symbols}
+        return trace_step(self.objective, self.x, self.y, **options)
 
     @property
     def outputs(self) -> int:

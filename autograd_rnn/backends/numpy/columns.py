@@ -17,7 +17,8 @@ from ..batch import Batch
 class Columns(NamedTuple):
     """Sequences side by side, the longest first, all ending together, so that none is padded.
 
-    `inputs` and `targets` have a row per entry, and a column for each sequence at each step: at
+    `inputs`, unless they are symbols, and `targets` have a row per entry, and a column for each
+    sequence at each step: at
     step t those in `spans[t]`, from the first to before the last, for sequences that have begun.
     `targets` has only the columns of the last step unless there is one at every step.  `order` has
     the place of each sequence, `lengths` its steps, `counts` as in `Batch`; `who` the sequence of a
@@ -117,6 +118,6 @@ def pack(batch: Batch) -> Columns:
     if batch.targets is not None:
         chosen = index if batch.every else batch.goals[order]
         goals = np.ascontiguousarray(batch.targets.take(chosen, axis=0).T)
-    inputs = np.ascontiguousarray(batch.inputs.take(index, axis=0).T)
+    inputs = np.ascontiguousarray(batch.inputs.take(index, axis=0).T)  # of symbols, a row
     spans = [*zip((ends - active).tolist(), ends.tolist(), strict=True)]
     return Columns(spans, inputs, goals, order, lengths, batch.counts[order], who, rows)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .phases import CONSTANTS, PARAMETERS, TARGETS, Operation, Phases, Piece, Product, Wave
+from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Operation, Phases, Piece, Product, Wave
 
 
 class Forward(ABC):
@@ -17,8 +17,8 @@ class Forward(ABC):
     B are blocks at all steps, a column for each sequence at each step, b those of a step or of the
     last one, and T lists of these; x are the states after a step, I the initial ones; M are the
     matrices of products, and R the rest of their rows.  The columns of a step are those from lo to
-    hi.  P are the parameters as a column, N as a vector with a 0 at its end, C the constants, and Y
-    the targets.
+    hi.  P are the parameters as a column, N as a vector with a 0 at its end, C the constants, S
+    symbols, and Y the targets.
     """
 
     def __init__(self, phases: Phases) -> None:
@@ -31,6 +31,8 @@ class Forward(ABC):
         self.rest: list[str] = []
         self.during = {*phases.state_blocks, *[one.block for one in phases.during]}
         self.late_blocks = {one.block for one in phases.after}
+        #: Whether one-hot vectors of symbols are read.
+        self.spelled = False
         #: Blocks of steps that are kept, those that are joined, and blocks read by the steps.
         self.taped: set[int] = set()
         self.whole: set[int] = set()
@@ -51,6 +53,7 @@ class Forward(ABC):
             return "C"
         if block == TARGETS:
             return "Y"
+        self.spelled |= block == INPUTS
         if block in self.late_blocks:
             return f"b{block}"
         if kind == "L":
@@ -130,12 +133,12 @@ class Forward(ABC):
             lines = [f"{name} = {self.call(one, kind, width)}"]
             narrow = all(map(is_narrow, one.operands))
         else:
-            lines, narrow = self.offsets(one), all(map(is_narrow, one.vector))
-            lines.append(f"{name} = M{one.block} @ {self.vector(one.vector, kind, width)}")
-            lines.append(
-                f"{name} += R{one.block}" if not narrow else f"{name} = {name} + R{one.block}"
-            )
-            lines.insert(0, f"M{one.block} = N.take({self.bind(one.weights)})")
+            narrow = all(map(is_narrow, one.vector)) and not any(p.tables for p in one.parts)
+            lines, whole = [], []
+            if one.vector:
+                lines.append(f"M{one.block} = N.take({self.bind(one.weights)})")
+                whole.append(f"M{one.block} @ {self.vector(one.vector, kind, width)}")
+            lines += self.summed(name, one, whole, kind, width)
         if narrow:
             lines.append(f"{name} = np.broadcast_to({name}, ({one.size}, {width}))")
         return lines
@@ -148,39 +151,58 @@ class Forward(ABC):
             return f"np.broadcast_to({found}, ({wave.size}, {width}))"  # its lines are all alike
         return found
 
-    def offsets(self, product: Product) -> list[str]:
+    def offsets(self, product: Product) -> str:
         """The offsets of a product as a column."""
         index = np.empty(product.size, dtype=int)
         for part in product.parts:
             index[slice(None) if part.rows is None else part.rows] = part.biases
-        return [f"R{product.block} = N.take({self.bind(index[:, None])})"]
+        return f"N.take({self.bind(index[:, None])})"
+
+    def summed(
+        self, name: str, product: Product, whole: list[str], kind: str, width: str
+    ) -> list[str]:
+        """The sum of terms of all rows, of the offsets, and of what no state enters."""
+        lines, some = [], []
+        for part in product.parts:
+            terms = [self.picked(table, kind) for table in part.tables]
+            if part.vector:
+                matrix = f"N.take({self.bind(part.weights)})"
+                terms.append(f"{matrix} @ {self.vector(part.vector, kind, width)}")
+            if part.rows is None:
+                whole = whole + terms
+            else:
+                some += [(part.rows, term) for term in terms]
+        offsets = self.offsets(product)
+        if whole:
+            lines.append(f"{name} = {whole[0]}")
+            lines += [f"{name} += {term}" for term in [*whole[1:], offsets]]
+        elif some:
+            lines.append(f"{name} = {offsets}.repeat({width}, 1)")
+        else:
+            lines.append(f"{name} = {offsets}")
+        return lines + [f"{self.rows(name, rows)} += {term}" for rows, term in some]
+
+    def picked(self, table: Any, kind: str) -> str:
+        """The columns of a table of parameters that the symbols pick."""
+        return f"N.take({self.bind(table)}).take({self.symbols(kind)}, 1)"
+
+    def symbols(self, kind: str) -> str:
+        """The symbols of all columns, or of those with a loss."""
+        return "S[first:]" if kind == "L" and not self.phases.every else "S"
 
     def outer(self, product: Product) -> list[str]:
         """The matrix of a product, and the part of its rows that comes from no state."""
-        name = f"R{product.block}"
-        lines = [f"M{product.block} = N.take({self.bind(product.weights)})"]
-        if len(product.parts) == 1 and product.parts[0].vector:
-            (part,) = product.parts
-            matrix = f"N.take({self.bind(part.weights)})"
-            lines.append(f"{name} = {matrix} @ {self.vector(part.vector, 'B', 'total')}")
-            lines.append(f"{name} += N.take({self.bind(part.biases[:, None])})")
-            return lines
-        lines += self.offsets(product)
-        if any(part.vector for part in product.parts):
-            lines.append(f"{name} = {name}.repeat(total, 1)")
-        for part in product.parts:
-            if part.vector:
-                matrix = f"N.take({self.bind(part.weights)})"
-                found = f"{matrix} @ {self.vector(part.vector, 'B', 'total')}"
-                lines.append(f"{self.rows(name, part.rows)} += {found}")
-        return lines
+        return [
+            f"M{product.block} = N.take({self.bind(product.weights)})",
+            *self.summed(f"R{product.block}", product, [], "B", "total"),
+        ]
 
     def step(self, one: Operation) -> list[str]:
         """The lines of an operation at a step."""
         if isinstance(one, Wave):
             return [f"b{one.block} = {self.call(one, 'b', 'hi - lo')}"]
         name = f"b{one.block}"
-        wide = any(part.vector for part in one.parts)
+        wide = any(part.vector or part.tables for part in one.parts)
         return [
             f"{name} = M{one.block} @ {self.vector(one.vector, 'b', 'hi - lo')}",
             f"{name} += R{one.block}[:, lo:hi]" if wide else f"{name} += R{one.block}",
@@ -207,12 +229,18 @@ class Forward(ABC):
 
     def assembled(self) -> str:
         phases = self.phases
+        inputs = ["B2 = columns.inputs"]
+        if phases.traced.symbols:
+            every = np.arange(phases.places.sizes[INPUTS])[:, None]
+            inputs = ["S = columns.inputs"]
+            inputs += [f"B2 = ({self.bind(every)} == S).astype(float)"] * self.spelled
         body = [
             "P, N = numbers[:, None], np.append(numbers, 0.0)",
-            "C, Y, B2 = constants, columns.targets, columns.inputs",
+            "C, Y = constants, columns.targets",
             "spans, who, counts = columns.spans, columns.who, columns.counts",
             "total, count = columns.total, columns.sequences",
             f"first = {'0' if phases.every else 'total - count'}",
+            *inputs,
             *self.head,
         ]
         pairs = zip(phases.state_blocks, phases.next_states, phases.states, strict=True)

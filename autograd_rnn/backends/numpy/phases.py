@@ -96,7 +96,8 @@ def operand_of(places: Places, traced: TracedStep, numbers: Sequence[int]) -> Pi
 class Part(NamedTuple):
     """Rows of a product that are of one group: the rest of its vector, and the offsets.
 
-    Weights and offsets are parameters by number; the number after the last stands for none.
+    Weights and offsets are parameters by number; the number after the last stands for none.  The
+    `tables` have a row for each of these, and a column for each symbol.
     """
 
     rows: Any
@@ -104,6 +105,7 @@ class Part(NamedTuple):
     vector: list[Piece]
     weights: Any
     biases: Any
+    tables: list[Any]
 
 
 class Product:
@@ -126,6 +128,10 @@ class Product:
             self.weights[chosen] = weights[:, inner]
             none = traced.parameters
             biases = [none if group.biases[j] is None else group.biases[j] for j in own]
+            tables = [
+                np.array([[none if w is None else w for w in table[j]] for j in own])
+                for table in group.tables
+            ]
             self.parts.append(
                 Part(
                     selector(chosen, len(rows)),
@@ -133,6 +139,7 @@ class Product:
                     places.pieces([group.vector[k] for k in outer]),
                     weights[:, outer],
                     np.array(biases),
+                    tables,
                 )
             )
 
@@ -231,9 +238,9 @@ class Phases:
         groups = {row: group for group in traced.groups for row in group.rows}
         inside = {number for group in traced.groups for number in group.inside}
         weights = {
-            row: own[0]
+            row: first
             for group in traced.groups
-            for row, own in zip(group.rows, group.weights, strict=True)
+            for row, first in zip(group.rows, group.leads, strict=True)
         }
         depth: dict[int, int] = {}
         levels: dict[int, list[int]] = {}

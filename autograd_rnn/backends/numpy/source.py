@@ -335,17 +335,34 @@ class Source(Forward):
         product: Any = back.operation
         width = f"{name}.shape[1]"
         weights = product.weights if back.rows is None else product.weights[back.rows]
-        self.outer_product(
-            lines, weights, self.rows(name, back.rows), product.vector, kind, now, columns
-        )
+        if product.vector:
+            reached = self.rows(name, back.rows)
+            self.outer_product(lines, weights, reached, product.vector, kind, now, columns)
         for part in back.parts:
             rows = self.rows(name, part.rows)
             self.count(lines, part.biases, rows, columns)
+            symbols = self.symbols(kind) + now.replace("[:, ", "[")
+            for table in part.tables:
+                self.spread(lines, table, rows, symbols, columns)
             if part.vector:
                 self.outer_product(lines, part.weights, rows, part.vector, kind, now, columns)
                 if not {piece.block for piece in part.vector} <= {*NOWHERE}:
                     lines.append(f"t = N.take({self.bind(part.weights)}).T @ {rows}")
                     self.add(lines, {}, part.vector, "t", width, columns, "d")
+
+    def spread(self, lines: list[str], table: Any, rows: str, symbols: str, columns: str) -> None:
+        """The gradient of a table: the sum of the rows by the symbols that picked it."""
+        if self.by_step:
+            lines.append(f"index = {self.bind(table)}.T[{symbols}]")
+            lines.append(
+                f"put(terms[{columns}], (np.arange(len(index))[:, None], index), {rows}.T)"
+            )
+            return
+        name = f"Q{len(self.pieces)}"
+        self.pieces.append((table, name))
+        starts = np.arange(len(table))[:, None] * table.shape[1]
+        lines.append(f"index = ({symbols} + {self.bind(starts)}).ravel()")
+        lines.append(f"{name} = np.bincount(index, ({rows}).ravel(), {table.size})")
 
     def outer_product(
         self,

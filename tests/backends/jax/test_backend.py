@@ -15,7 +15,7 @@ from autograd_rnn import RNN, SGD, BranchChanged, Value, bits, compile_step, fit
 from ...test_project import ROOT
 from ..steps import check_beside_the_engine, flat, leaky
 
-pytest.importorskip("jax", reason="JAX is not installed: pip install 'autograd-rnn[jax]'")
+pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
 
 import jax
 import jax.numpy as jnp

@@ -12,7 +12,7 @@ from autograd_rnn import RNN
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
-from autograd_rnn.backends.llvm.jit import CACHE
+from autograd_rnn.backends.llvm.cache import CACHE, drop_oldest, kept, kept_files
 
 
 def test_code_is_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,9 +47,6 @@ def test_code_is_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
     for number, content in enumerate(spoiled, 3):
         path.write_bytes(content)
-        if content == foreign.read_bytes():
-            # Whole, but another's: no digest can tell, but its name does.
-            path.write_bytes(foreign.read_bytes()[:-1])
         run()
         assert len(compiled) == number
         assert path.read_bytes() == whole
@@ -79,3 +76,53 @@ def test_two_processes_share_the_folder(tmp_path: Path) -> None:
     ]
     assert {process.communicate()[0] for process in running} == {b"(4.0, [32.0, 68.0])\n"}
     assert len(list((tmp_path / "new" / "code").iterdir())) == 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv(CACHE, str(tmp_path / "code"))
+    return tmp_path / "code"
+
+
+def test_only_what_is_ones_own_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def get(key: str) -> bytes:
+        return kept(key, lambda: made.append(key) or key.encode())  # type: ignore[func-returns-value]
+
+    assert [get(key) for key in ("relu", "linear", "relu")] == [b"relu", b"linear", b"relu"]
+    assert made == ["relu", "linear"]
+    relu, linear = sorted(folder.iterdir(), key=lambda path: path.read_bytes()[-4:], reverse=True)
+    assert relu.stat().st_mode & 0o777 == 0o600
+    # The whole entry of another key.
+    relu.write_bytes(linear.read_bytes())
+    assert get("relu") == b"relu"
+    assert made == ["relu", "linear", "relu"]
+    # What others may have written.
+    for mode in (0o620, 0o602):
+        relu.chmod(mode)
+        assert get("relu") == b"relu"
+        assert relu.stat().st_mode & 0o777 == 0o600
+    assert made == ["relu", "linear", *["relu"] * 3]
+    own = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: own)
+    assert get("relu") == b"relu"
+    assert len(made) == 5
+    if own == 0:
+        os.chown(relu, 12345, -1)
+        assert get("relu") == b"relu"
+        assert (len(made), relu.stat().st_uid) == (6, 0)
+
+
+def test_what_was_not_used_for_longest_goes_first(folder: Path) -> None:
+    for number, key in enumerate("abc"):
+        kept(key, lambda: bytes(1000))
+        newest = max(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        os.utime(newest, (number, number))
+    first = kept_files(folder)[0][0]
+    kept("a", lambda: b"never made")  # so it is the newest now
+    drop_oldest(folder, 1500)
+    assert [path for path, _ in kept_files(folder)] == [first]
+    drop_oldest(folder, -1)
+    assert kept_files(folder) == []

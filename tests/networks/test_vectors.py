@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn.networks.initialise import glorot, orthogonal
+from autograd_rnn.networks.vectors import glorot, orthogonal
 
 
 @given(st.integers(1, 12), st.integers(0, 2**32))

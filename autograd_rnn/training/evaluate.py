@@ -1,0 +1,207 @@
+"""Evaluating a model on data: its loss, and how well it tells classes apart."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ..arguments import as_choice, as_integer
+from ..backends.backend import Devices, backend_names
+from ..backends.objective import AT
+from ..ops.losses import Loss, LossFunction, as_loss, count_hits, counted_by
+from .batches import Data, Trainable, as_trainable, compiled_for
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: The most classes whose confusion a table shows, and the most rows.
+MOST_CONFUSED: Final = 5
+MOST_ROWS: Final = 20
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's mean loss and accuracy, and the rest for each class; made by `evaluate`.
+
+    `count` is the number of outputs that were judged, or for a loss without accuracy that have a
+    loss.  `confusion[i][j]` is the number of outputs of class i that were taken for class j; it is
+    empty if an output may be of several classes.  For class k, against all others:
+
+    - `support[k]` is the number of outputs that are of the class;
+    - `precision[k]`, of those taken for it the share that is right;
+    - `recall[k]`, of those that are of it the share that was found;
+    - `f1[k]`, 2·precision·recall / (precision + recall);
+    - `auc[k]`, the area under the ROC curve: how often an output of the class has a higher score
+      than one of another, ties counting ½ (Hanley and McNeil, 1982).
+
+    None stands for 0/0.  The lists are empty if the loss has no classes.  Printed it is a table.
+
+    >>> found = Evaluation(loss=0.5, accuracy=0.75, count=4, confusion=[[1, 1], [0, 2]])
+    >>> found.confusion[0][1]
+    1
+    """
+
+    loss: float
+    accuracy: float | None
+    count: int
+    confusion: list[list[int]] = field(default_factory=list)
+    support: list[int] = field(default_factory=list)
+    precision: list[float | None] = field(default_factory=list)
+    recall: list[float | None] = field(default_factory=list)
+    f1: list[float | None] = field(default_factory=list)
+    auc: list[float | None] = field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """The numbers of all outputs, in a line."""
+        accuracy = "" if self.accuracy is None else f", accuracy {100 * self.accuracy:.1f} %"
+        return f"loss {self.loss:.4g}{accuracy}, {self.count} outputs"
+
+    def __rich__(self) -> Table:
+        from rich import box
+        from rich.table import Table
+
+        close: Any = {"collapse_padding": True, "pad_edge": False}
+        table = Table(title=self.headline, title_justify="left", box=box.SIMPLE, **close)
+        table.add_column("class")
+        shown = range(len(self.confusion) if len(self.confusion) <= MOST_CONFUSED else 0)
+        names = ("outputs", "precision", "recall", "F1", "AUC", *[f"as {k}" for k in shown])
+        for name in names if self.support else ():
+            table.add_column(name, justify="right")
+        shares = (self.precision, self.recall, self.f1, self.auc)
+        for place, count in enumerate(self.support[:MOST_ROWS]):
+            cells = ["–" if one[place] is None else f"{one[place]:.3f}" for one in shares]
+            cells += [str(self.confusion[place][k]) for k in shown]
+            table.add_row(str(place), str(count), *cells)
+        if len(self.support) > MOST_ROWS:
+            table.add_row(f"and {len(self.support) - MOST_ROWS} more")
+        return table
+
+    def __str__(self) -> str:
+        """The table as plain text."""
+        if not self.support:
+            return f"{self.headline}\n"
+        from rich.console import Console
+
+        # In a notebook rich would show the table at once, and leave the file empty.
+        plain: Any = {"color_system": None, "force_terminal": False, "force_jupyter": False}
+        console = Console(file=io.StringIO(), width=80, **plain)
+        with console.capture() as captured:
+            console.print(self)
+        return "".join([f"{line.rstrip()}\n" for line in captured.get().splitlines()])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Jupyter shows the table."""
+        printer.text(str(self))
+
+
+def evaluate(
+    model: Trainable,
+    data: Data,
+    *,
+    loss: str | Loss | LossFunction,
+    at: str = "last",
+    engine: str = "auto",
+    threads: int = 1,
+    devices: Devices | None = None,
+) -> Evaluation:
+    """The loss of the model on the data, its accuracy, and its confusion of classes.
+
+    The arguments are those of `fit`; nothing is changed.  Weights of classes count in the loss
+    alone, and targets to ignore nowhere.  Binary cross entropy of one logit has the classes 0 and
+    1; of several logits, each is a class of its own, which an output may be of or not.  A loss
+    without `classes` and `probabilities` has none of what belongs to classes.
+
+    >>> from autograd_rnn import RNN
+    >>> model = RNN([[0.0], [1.0]], "linear", bias=False)
+    >>> data = ([[2.0], [-1.0], [0.5], [3.0]], [1, 0, 0, 1])
+    >>> found = evaluate(model, data, loss="binary_cross_entropy", engine="python")
+    >>> found.accuracy, found.confusion, found.auc
+    (0.75, [[1, 1], [0, 2]], [1.0, 1.0])
+    """
+    as_trainable(model)
+    chosen, when = as_loss(loss), as_choice(at, "at", AT)
+    as_choice(engine, "engine", backend_names())
+    as_integer(threads, "threads", least=1, most=1024)
+    options: dict[str, Any] = {"at": when, "engine": engine, "devices": devices}
+    compiled, (batch,) = compiled_for(model, {"data": data}, chosen, **options)
+    prepared = compiled.prepare(batch)
+    found = compiled.run(prepared, outputs=True, threads=threads)
+    return judged(chosen, found.loss, found.outputs, prepared.aims())
+
+
+def judged(loss: Loss, mean: float, outputs: Any, targets: Any) -> Evaluation:
+    """The evaluation of outputs, an array with a row for each, beside their targets."""
+    counted = counted_by(loss, targets)
+    outputs, targets = outputs[counted], targets[counted]
+    hits, count = count_hits(loss, outputs, targets)
+    accuracy = hits / count if count else None
+    if loss.classes is None or loss.probabilities is None:
+        return Evaluation(mean, accuracy, len(outputs))
+    found, right = loss.classes(outputs, targets)
+    scores, confusion = loss.probabilities(outputs), []
+    if found.ndim == 2 and found.shape[1] == 1:
+        # The output orders as its probability does, which two outputs may share by rounding.
+        import numpy as np
+
+        found, right = found[:, 0].astype(int), right[:, 0].astype(int)
+        scores = np.concatenate([-outputs, outputs], axis=1)
+    if found.ndim == 1:
+        confusion = confused(found, right, scores.shape[1])
+        places = range(scores.shape[1])
+        columns = [(found == k, right == k, scores[:, k]) for k in places]
+    else:
+        columns = [(found[:, k], right[:, k], scores[:, k]) for k in range(scores.shape[1])]
+    stats = [_of_a_class(*column) for column in columns]
+    support, precision, recall, f1, auc = map(list, zip(*stats, strict=True))
+    return Evaluation(mean, accuracy, count, confusion, support, precision, recall, f1, auc)
+
+
+def confused(found: Sequence[int], right: Sequence[int], classes: int) -> list[list[int]]:
+    """How many outputs of each class, a row for each, were found to be of each, a column for each.
+
+    >>> confused([0, 1, 1], [0, 0, 1], 2)
+    [[1, 1], [0, 1]]
+    """
+    import numpy as np
+
+    pairs = np.asarray(right, dtype=int) * classes + np.asarray(found, dtype=int)
+    table: list[list[int]] = (
+        np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).tolist()
+    )
+    return table
+
+
+def _of_a_class(found: Any, right: Any, scores: Any) -> tuple[Any, ...]:
+    """Support, precision, recall, F1 and AUC of a class, from arrays of bools and scores."""
+    hits, taken, support = [int(one.sum()) for one in (found & right, found, right)]
+    precision, recall = _share(hits, taken), _share(hits, support)
+    return support, precision, recall, _share(2 * hits, taken + support), auc(scores, right)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def auc(scores: Any, right: Any) -> float | None:
+    """The share of pairs of a right and another score in which it is the higher; ties count ½.
+
+    None if there are no pairs.
+
+    >>> import numpy as np
+    >>> auc(np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True]))
+    0.875
+    """
+    import numpy as np
+
+    above = int(right.sum())
+    pairs = above * (len(right) - above)
+    if not pairs:
+        return None
+    _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
+    # Twice the mean rank of those that are tied, in whole numbers.
+    ranks = 2 * np.cumsum(sizes) - sizes + 1
+    twice = int(ranks[group][right].sum()) - above * (above + 1)
+    return twice / (2 * pairs)
