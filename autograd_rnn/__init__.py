@@ -11,6 +11,7 @@ from .data.promoters import promoters
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
 from .data.text import Text
 from .derivation.derive import Derivation, derive
+from .derivation.exercises.sheet import Sheet, Sheets, exercises
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
@@ -129,6 +130,8 @@ __all__ = [
     "Program",
     "RecordingError",
     "Report",
+    "Sheet",
+    "Sheets",
     "Stack",
     "StaleGraphError",
     "StepDecay",
@@ -169,6 +172,7 @@ __all__ = [
     "equal",
     "escape",
     "evaluate",
+    "exercises",
     "exp",
     "exp2",
     "expm1",

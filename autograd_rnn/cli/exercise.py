@@ -14,7 +14,8 @@ from ..arguments import as_choice
 from ..data.encoding import bits
 from ..derivation.derive import derive
 from ..derivation.document import Section, as_text
-from ..derivation.exercises import make_exercises, sheet
+from ..derivation.exercises.sheet import ENDINGS, Sheets
+from ..derivation.exercises.sheet import exercises as make_exercises
 from ..derivation.typeset import DOCUMENTS
 from ..engine.value import Value, constant
 from ..errors import ArgumentValueError, FormatError
@@ -147,18 +148,43 @@ def derive_weight(
 
 @app.command()
 def exercises(
-    save: Document = None,
+    save: Annotated[
+        Path | None,
+        argument("FILE", "Write to a file: .txt, .md, .tex, .html, .xml (Moodle) or .zip (QTI)."),
+    ] = None,
     count: Annotated[int, option("N", "The number of exercises.")] = 10,
     seed: Annotated[int, option("N", "The same seed gives the same sheet.")] = 0,
-    steps: Annotated[int, option("N", "The number of bits in each exercise.")] = 3,
-    states: Annotated[int, option("1|2", "The number of states.")] = 1,
-    activation: Annotated[str, option("NAME", "The activation: relu, tanh or linear.")] = "relu",
-    solutions: Annotated[bool, option("", "Add the solutions.", "--solutions")] = False,
+    kind: Annotated[
+        list[str] | None, option("NAME", "A kind, or several: all unless given.")
+    ] = None,
+    level: Annotated[int | None, option("1|2|3", "How hard: rising unless given.")] = None,
+    steps: Annotated[int | None, option("N", "The number of bits in each exercise.")] = None,
+    states: Annotated[int | None, option("1|2", "The number of states.")] = None,
+    activation: Annotated[
+        str | None, option("NAME", "The activation: relu, tanh or linear.")
+    ] = None,
+    idle: Annotated[
+        bool, option("", "Start with a 0 that leaves the state at 0.", "--idle")
+    ] = False,
+    copies: Annotated[int | None, option("N", "A sheet for each of N students.")] = None,
+    code: Annotated[str | None, option("CODE", "Make the sheet of this code again.")] = None,
+    solutions: Annotated[bool, option("", "Add answers and solutions.", "--solutions")] = False,
 ) -> None:
-    """Make a sheet of exercises like the lecture's, no two with the same answer."""
-    _check_ending(save, DOCUMENTS)
-    made = make_exercises(count, seed=seed, steps=steps, states=states, activation=activation)
-    _publish("Backpropagation through time", sheet(made, solutions), save)
+    """Make a sheet of exercises, no two with the same result; or one for each student."""
+    _check_ending(save, ENDINGS)
+    wishes = {"level": level, "steps": steps, "states": states, "activation": activation}
+    made = make_exercises(
+        count, kinds=kind or None, seed=seed, idle=idle, copies=copies, code=code, **wishes
+    )
+    sheets = made if isinstance(made, Sheets) else [made]
+    if save is None:
+        for sheet in sheets:
+            say((sheet.solved if solutions else sheet).text, end="")
+    elif isinstance(made, Sheets):
+        for path, sheet in zip(made.save(save, solutions=solutions), made, strict=True):
+            say(f"{path}: {sheet.code}")
+    else:
+        say(f"{made.save(save, solutions=solutions)}: {made.title}, {made.code}")
 
 
 def _publish(title: str, sections: Sequence[Section], save: Path | None) -> None:
