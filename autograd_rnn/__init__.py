@@ -11,6 +11,7 @@ from .data.promoters import promoters
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
 from .data.text import Text
 from .derivation.derive import Derivation, derive
+from .derivation.exercises.grading import Grade, grade
 from .derivation.exercises.sheet import Sheet, Sheets, exercises
 from .engine.check import check_gradients
 from .engine.contexts import detect_anomaly, no_grad
@@ -119,6 +120,7 @@ __all__ = [
     "Derivation",
     "Drawing",
     "Evaluation",
+    "Grade",
     "GradientError",
     "History",
     "Language",
@@ -181,6 +183,7 @@ __all__ = [
     "from_torch",
     "generate",
     "grad",
+    "grade",
     "gradients",
     "greater",
     "hessian",

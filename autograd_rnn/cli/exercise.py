@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..arguments import as_choice
 from ..data.encoding import bits
 from ..derivation.derive import derive
 from ..derivation.document import Section, as_text
+from ..derivation.exercises.grading import grade
 from ..derivation.exercises.sheet import ENDINGS, Sheets
 from ..derivation.exercises.sheet import exercises as make_exercises
 from ..derivation.typeset import DOCUMENTS
@@ -185,6 +187,56 @@ def exercises(
             say(f"{path}: {sheet.code}")
     else:
         say(f"{made.save(save, solutions=solutions)}: {made.title}, {made.code}")
+
+
+@app.command("grade", context_settings=NEGATIVE_NUMBERS)
+def grade_answers(
+    code: Annotated[
+        str | None, argument("CODE", "The code printed on the sheet; none with --csv.")
+    ] = None,
+    answers: Annotated[
+        list[str] | None, argument("ANSWERS", "One per exercise: 32, or all parts as 16,16,32.")
+    ] = None,
+    table: Annotated[
+        Path | None, option("FILE", "Grade a table: the columns code, name, 1, 2, ...", "--csv")
+    ] = None,
+) -> None:
+    """Mark the answers to a sheet, with what follows from an earlier slip, and name the slips."""
+    if table is not None:
+        if code is not None:
+            raise ArgumentValueError("CODE and --csv exclude each other: the table has the codes.")
+        for row in _rows(table):
+            name, own = row.pop("name", "") or "", row.pop("code")
+            by_number = {int(number): answer for number, answer in row.items()}
+            graded = grade(own, by_number)
+            say("; ".join([f"{name or own}: {graded.points:g} of {graded.most}", *graded.slips]))
+    elif code is None:
+        raise ArgumentValueError("CODE is missing: it is printed on the sheet. Or use --csv.")
+    else:
+        say(grade(code, answers or []).text, end="")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of answers by its head: code, perhaps name, and numbers."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ArgumentValueError(f"{path} is not a table in UTF-8.") from None
+    head, *rows = list(csv.reader(text.splitlines())) or [[]]
+    columns = [column.strip().lower() for column in head]
+    odd = [name for name in columns if name not in ("code", "name") and not name.isdecimal()]
+    if "code" not in columns or odd or len(set(columns)) < len(columns):
+        raise ArgumentValueError(
+            f"{path}: the first line must name the columns: code, name, 1, 2, ..., each once."
+        )
+    found = []
+    for line, row in enumerate(rows, 2):
+        if len(row) != len(columns) and row:
+            raise ArgumentValueError(
+                f"{path}, line {line}: {len(row)} cells for {len(columns)} columns."
+            )
+        found += [dict(zip(columns, row, strict=True))] if row else []
+    return found
 
 
 def _publish(title: str, sections: Sequence[Section], save: Path | None) -> None:

@@ -12,11 +12,11 @@ from ...graph.identities import Slope, residue
 from ...graph.notation import Text, accent
 from ...ops.op import CALL
 from ..chain_rule import problem
-from ..derive import derive
 from ..document import Equation, Part, Row, Section, Sentence, Side
 from ..expressions import Expression, Number, Symbol, product, total
 from ..naming import fraction, one_system
 from .figure import chain
+from .network import derived
 from .question import (
     Build,
     Field,
@@ -108,7 +108,7 @@ def vanishing(chance: random.Random, wishes: Wishes) -> Question | None:
     )
     return Question(
         *("vanishing", "Ten steps back", wishes.level, body, fields),
-        *([Section("The factors", answer)], facts, figure),
+        *(lambda: [Section("The factors", answer)], facts, figure),
     )
 
 
@@ -177,7 +177,7 @@ def forget_path(chance: random.Random, wishes: Wishes) -> Question | None:
             return None
         if not all(symbol.value and _by_hand(symbol.value) for symbol in known.values()):
             return None
-        fields = [Field(known[k], known[k].value, tuple(sheet.mistakes(k)), k) for k in keys]
+        fields = [Field(known[k], known[k].value, (), k, sheet) for k in keys]
         letters: list[Any] = []
         for place, field in enumerate(fields):
             letters += [f"{',' if place else ''} ({chr(97 + place)}) ", field.asked]
@@ -201,7 +201,7 @@ def forget_path(chance: random.Random, wishes: Wishes) -> Question | None:
         )
         return Question(
             *("lstm", "The forget path of an LSTM", wishes.level, body, fields),
-            *(derive(loss, target).sections[1:], facts, figure, (), sheet),
+            *(derived(loss, target, None), facts, figure, (), sheet),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any, Final
 
@@ -13,12 +14,11 @@ from ...graph.notation import Text, label
 from ...graph.separating import escape
 from ...graph.walk import topological
 from ..chain_rule import problem
-from ..derive import derive
 from ..document import Equation, Part, Section, Sentence, Side
 from ..expressions import Symbol
 from ..naming import one_system
 from .cells import forget_path, vanishing
-from .network import LARGEST_ANSWER, LEAST, Lines, Network, network, told
+from .network import LARGEST_ANSWER, LEAST, Lines, Network, derived, network, told
 from .question import (
     LETTERS,
     Choice,
@@ -47,12 +47,7 @@ def asking(asked: Sequence[Symbol | str]) -> Sentence:
 def fields_of(sheet: Worksheet, keys: Sequence[str]) -> list[Field]:
     """The answers of a worksheet that are asked for, with the mistakes that lead elsewhere."""
     known = sheet.work()
-    return [Field(known[k], known[k].value, tuple(sheet.mistakes(k)), k) for k in keys]
-
-
-def solved(title: str, body: Sequence[Part], whole: Sequence[Section]) -> list[Section]:
-    """Sections of a derivation, without the problem that the question has stated."""
-    return [*([Section(title, body)] if body else []), *whole[1:]]
+    return [Field(known[k], known[k].value, (), k, sheet) for k in keys]
 
 
 # --- ∂L/∂w through the copies of w -------------------------------------------------------------
@@ -90,7 +85,7 @@ def by_copies(kind: str, title: str, level: int, net: Network, row: int, column:
         fields = fields_of(sheet, keys)
         body = [told(net), *problem(loss, weight, run).body, asking([f.asked for f in fields])]
         facts = {**net.facts(), "row": row, "column": column}
-        solution = derive(loss, weight, run=run).sections[1:]
+        solution = derived(loss, weight, run)
         return Question(
             kind, title, level, body, fields, solution, facts, lines.figure(), (), sheet
         )
@@ -113,14 +108,15 @@ def matrix_question(chance: random.Random, wishes: Wishes) -> Question | None:
         stated = problem(loss, weight, run).body
         ask = Sentence("Compute the derivatives of ", lines.output, " by all weights, where:")
         body = [told(net), ask, *stated[1:], asking([f.asked for f in fields])]
-        solution = worked(sheet, "The forward pass", "Backpropagation", "The sums over the steps")
+        titles = ("The forward pass", "Backpropagation", "The sums over the steps")
+        solution = partial(worked, sheet, titles)
         return Question(
             *("matrix", "Two states in matrix form", wishes.level, body, fields, solution),
             *(net.facts(), lines.figure(), (), sheet),
         )
 
 
-def worked(sheet: Worksheet, *titles: str) -> list[Section]:
+def worked(sheet: Worksheet, titles: Sequence[str]) -> list[Section]:
     """The lines of a worksheet as sections: forward, backward, and what is added up."""
     known = sheet.work()
     groups: list[list[Part]] = [[], [], []]
@@ -204,7 +200,7 @@ def sets_question(chance: random.Random, wishes: Wishes) -> Question | None:
         facts = {**net.facts(), "sets": [[label(str(m.name)) for m in some] for some, _ in shown]}
         return Question(
             *("sets", "Separating sets", wishes.level, body, fields),
-            *([Section("The sets", answer)], facts, lines.figure()),
+            *(lambda: [Section("The sets", answer)], facts, lines.figure()),
         )
 
 
@@ -261,12 +257,12 @@ def gaps_question(chance: random.Random, wishes: Wishes) -> Question | None:
             *shown,
         ]
         fields = [
-            Field(f"gap {place}", known[key].value, tuple(sheet.mistakes(key)), key)
+            Field(f"gap {place}", known[key].value, (), key, sheet)
             for place, key in enumerate(gaps, 1)
         ]
         return Question(
             *("gaps", "Fill the gaps", wishes.level, body, fields),
-            *(derive(loss, weight, run=run).sections[1:], {**net.facts(), "gaps": gaps}),
+            *(derived(loss, weight, run), {**net.facts(), "gaps": gaps}),
             *(lines.figure(), (), sheet),
         )
 
@@ -317,13 +313,13 @@ def error_question(chance: random.Random, wishes: Wishes) -> Question | None:
         ]
         fields = [
             Field("line", float(number), tuple(_wrong_lines(len(sheet.lines), number))),
-            Field(right["total"], right["total"].value, tuple(sheet.mistakes("total"))),
+            Field(right["total"], right["total"].value, (), "total", sheet),
         ]
         answer = [
             Sentence(f"Line ({number}) is wrong: {slip.words}. Right is:"),
             sheet.equation(line, right),
         ]
-        solution = [Section("The slip", answer), *derive(loss, weight, run=run).sections[1:]]
+        solution = derived(loss, weight, run, Section("The slip", answer))
         facts = {
             **net.facts(),
             "shown": [wrong[one.key].value for one in sheet.lines],
@@ -372,7 +368,7 @@ def choice_question(chance: random.Random, wishes: Wishes) -> Question | None:
         ]
         answer: list[Part] = [Sentence(f"{right} is right.")]
         answer += [Sentence(f"{m.value}: {m.words}.") for m in mistakes]
-        solution = [Section("The answers", answer), *derive(loss, weight, run=run).sections[1:]]
+        solution = derived(loss, weight, run, Section("The answers", answer))
         facts = {**net.facts(), "row": row, "options": [one.shown.value for one in options]}
         return Question(
             *("choice", "Multiple choice", wishes.level, body),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ...arguments import many
@@ -17,7 +17,8 @@ from ...graph.notation import LATEX, TEXT, Text, accent
 from ...networks.model import Unrolled
 from ...networks.rnn import RNN
 from ...ops.op import CALL
-from ..document import Sentence
+from ..derive import derive
+from ..document import Section, Sentence
 from ..expressions import Expression, Number, Symbol, product, total
 from ..naming import fraction
 from .figure import Figure, chain
@@ -387,6 +388,13 @@ class Lines:
     def worksheet(self) -> Worksheet:
         """The lines added so far."""
         return Worksheet(self.given, self.lines)
+
+
+def derived(
+    loss: Value, weight: Value, run: Unrolled | None, *before: Section
+) -> Callable[[], Sequence[Section]]:
+    """What works the derivative out as `derive` does, without the problem that is stated."""
+    return lambda: [*before, *derive(loss, weight, run=run).sections[1:]]
 
 
 def summed(keys: Sequence[str], without: str = "") -> Build:

@@ -130,8 +130,16 @@ class Field(NamedTuple):
 
     asked: Symbol | str
     answer: Answer
-    mistakes: Sequence[Mistake] = ()
+    known: Sequence[Mistake] = ()
     key: str = ""
+    worksheet: Worksheet | None = None
+
+    @property
+    def mistakes(self) -> Sequence[Mistake]:
+        """Wrong answers, all different, each with the slip that leads to it."""
+        if self.worksheet is None:
+            return self.known
+        return list(self.worksheet.mistakes(self.key))
 
     @property
     def name(self) -> str:
@@ -172,11 +180,16 @@ class Question(NamedTuple):
     level: int
     body: Sequence[Part]
     fields: Sequence[Field]
-    solution: Sequence[Section]
+    solve: Callable[[], Sequence[Section]]
     facts: Mapping[str, Fact]
     figure: Figure | None = None
     choices: Sequence[Choice] = ()
     worksheet: Worksheet | None = None
+
+    @property
+    def solution(self) -> Sequence[Section]:
+        """The solution, worked out when it is asked for."""
+        return self.solve()
 
     @property
     def options(self) -> list[Equation]:
