@@ -103,7 +103,7 @@ def vanishing(chance: random.Random, wishes: Wishes) -> Question | None:
         )
     facts = {"w": float(w), "power": float(power), "bounded": float(bounded), "level": wishes.level}
     figure = chain(
-        [[accent("π", k, accents=False)] for k in (1, 2, 3)] + [["…"]] + [[last.text.text]],
+        [[accent("π", k, accents=False)] for k in (1, 2, 3)] + [["..."]] + [[last.text.text]],
         *([], ["w_1"] * 5, [], "", [], f"A network with one state over {STEPS} steps"),
     )
     return Question(

@@ -187,7 +187,7 @@ def _judge(
     if sheet is not None and key and isinstance(answer, float):
         if close(answer, sheet.work(earlier)[key].value):
             return True, f"follows from the answers before it; {right}"
-        for rule, words in sheet.rules().items():
+        for rule, words in sheet.rules().items() if earlier else ():
             if close(answer, sheet.work(earlier, rule, key)[key].value):
                 return False, f"{words}; {right}"
     for mistake in field.mistakes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
 from typing import Any, Final
 
@@ -109,7 +109,7 @@ def matrix_question(chance: random.Random, wishes: Wishes) -> Question | None:
         ask = Sentence("Compute the derivatives of ", lines.output, " by all weights, where:")
         body = [told(net), ask, *stated[1:], asking([f.asked for f in fields])]
         titles = ("The forward pass", "Backpropagation", "The sums over the steps")
-        solution = partial(worked, sheet, titles)
+        solution = cache(partial(worked, sheet, titles))
         return Question(
             *("matrix", "Two states in matrix form", wishes.level, body, fields, solution),
             *(net.facts(), lines.figure(), (), sheet),

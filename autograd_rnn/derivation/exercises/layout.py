@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-from ...graph.notation import ACCENTS, LATEX, as_ascii, number
-from ..document import Part, Section, Sentence, as_text
+from ...graph.identities import Slope, residue
+from ...graph.notation import ACCENTS, LATEX, Text, as_ascii, number
+from ..document import Part, Row, Section, Sentence, as_text
+from ..expressions import Expression, Symbol
 from ..typeset import STYLE, as_fragment, as_markdown, as_tex
 from .figure import Figure
 from .question import Field, Question
 
 WORKING: Final = "Solution"
+ROWS: Final = 40  # of a table, so that it fits the page
 
 
 class Item(NamedTuple):
@@ -63,6 +67,72 @@ def written_answer(field: Field) -> str:
     if isinstance(field.answer, str):
         return ", ".join(field.answer)
     return number(field.answer, digits=7, whole=15)
+
+
+# --- formulas in words ---------------------------------------------------------------------------
+
+SIGNS: Final[Mapping[str, str]] = {
+    **{"π": r"\pi ", "σ": r"\sigma ", "∂": r"\partial ", "→": r"\to ", "−": "-", "′": "'"},
+    **{"·": r"\cdot ", "≈": r"\approx ", "…": r"\dots ", "×": r"\times "},
+    **{"{": r"\{", "}": r"\}"},
+}
+RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁽⁾"
+LOWERED: Final = "₀₁₂₃₄₅₆₇₈₉"
+RUN: Final = re.compile(f"([{RAISED}]+)|([{LOWERED}]+)")
+LEVEL: Final = str.maketrans(RAISED + LOWERED, "0123456789-()0123456789")
+ABOVE: Final = dict(
+    zip("\u0307\u0308\u20db\u20dc", ("dot", "ddot", "dddot", "ddddot"), strict=True)
+)
+#: A word with signs that LaTeX has no letters for, without the punctuation around it.
+FORMULA: Final = re.compile(r"[^\s,;:.!?]*[^\x00-\x7f][^\s,;:.!?]*")
+
+
+def as_formula(word: str) -> str:
+    """The LaTeX of a name or a formula that stands among words.
+
+    >>> as_formula("∂L/∂ẇ₁")
+    '\\\\partial L/\\\\partial \\\\dot{w}_{1}'
+    """
+    found: list[str] = []
+    for sign in unicodedata.normalize("NFD", word):
+        if sign in ABOVE and found:
+            found[-1] = rf"\{ABOVE[sign]}{{{found[-1].strip()}}}"
+        else:
+            found.append(SIGNS.get(sign, sign))
+    return RUN.sub(_moved, "".join(found))
+
+
+def _moved(run: re.Match[str]) -> str:
+    """Raised or lowered digits as LaTeX has them."""
+    return f"{'^' if run[1] else '_'}{{{run[0].translate(LEVEL)}}}"
+
+
+def with_formulas(body: Sequence[Part]) -> list[Part]:
+    """The body with the formulas in its sentences as such, for what has no such letters."""
+    found: list[Part] = []
+    for part in body:
+        if isinstance(part, Row):
+            row = [_split(one) if isinstance(one, Sentence) else one for one in part]
+            found.append(Row(row))
+        else:
+            found.append(_split(part) if isinstance(part, Sentence) else part)
+    return found
+
+
+def _split(words: Sentence) -> Sentence:
+    parts: list[str | Expression] = []
+    for part in words:
+        if not isinstance(part, str):
+            parts.append(part)
+            continue
+        end = 0
+        for match in FORMULA.finditer(part):
+            parts.append(part[end : match.start()])
+            slope = Slope(0.0, residue("words", match[0]))
+            parts.append(Symbol(slope, Text(match[0]), Text(as_formula(match[0]))))
+            end = match.end()
+        parts.append(part[end:])
+    return Sentence(*[part for part in parts if part != ""])
 
 
 # --- text and Markdown --------------------------------------------------------------------------
@@ -126,9 +196,11 @@ def latex(page: Page) -> str:
         if item.figure is not None:
             lines.append(item.figure.latex() + r"\par")
         if item.answers:
-            lines += [r"\noindent\begin{tabular}{lll}"]
-            lines += [" & ".join(map(_cell, row)) + r" \\" for row in item.answers]
-            lines += [r"\end{tabular}"]
+            for start in range(0, len(item.answers), ROWS):
+                lines.append(r"\par\noindent\begin{tabular}{lll}")
+                some = item.answers[start : start + ROWS]
+                lines += [" & ".join(map(_cell, row)) + r" \\" for row in some]
+                lines.append(r"\end{tabular}")
         if item.body:
             lines.append(body_latex(item.body))
     return as_ascii("\n".join(lines) + body)
@@ -136,7 +208,7 @@ def latex(page: Page) -> str:
 
 def body_latex(body: Sequence[Part]) -> str:
     """Sentences and equations as they stand in a LaTeX document."""
-    document = as_tex([Section("", body)])
+    document = as_tex([Section("", with_formulas(body))])
     inside = document.split("\\begin{document}\n")[1].split("\n\\end{document}")[0]
     return inside.partition("\n")[2]
 
@@ -146,8 +218,8 @@ def _words(words: str) -> str:
 
 
 def _cell(words: str) -> str:
-    """A cell of the table: formulas as they are in text, in LaTeX's letters."""
-    return _words(words).replace("∂", r"$\partial$").replace("−", "$-$")
+    """A cell of the table, its formulas as such."""
+    return FORMULA.sub(lambda match: f"${as_formula(match[0])}$", _words(words))
 
 
 # --- HTML ----------------------------------------------------------------------------------------
@@ -201,7 +273,7 @@ def formula(symbol_latex: str) -> str:
 def mathjax(body: Sequence[Part]) -> str:
     """Sentences and equations in HTML with the formulas in LaTeX, for MathJax."""
     parts = []
-    for part in body:
+    for part in with_formulas(body):
         if isinstance(part, Sentence):
             words = part.write(escape, lambda one: formula(one.write(LATEX).text))
             parts.append(f"<p>{words}</p>")

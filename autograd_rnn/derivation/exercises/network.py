@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 from ...arguments import many
@@ -13,7 +14,7 @@ from ...engine.reverse import gradients
 from ...engine.value import Value, constant
 from ...graph.copies import copies
 from ...graph.identities import Slope, residue
-from ...graph.notation import LATEX, TEXT, Text, accent
+from ...graph.notation import LATEX, TEXT, Text, accent, write_number
 from ...networks.model import Unrolled
 from ...networks.rnn import RNN
 from ...ops.op import CALL
@@ -167,7 +168,11 @@ def told(net: Network) -> Sentence:
     """What network it is, in words."""
     states = "one state" if net.states == 1 else f"{net.states} states"
     inputs = "".join([f"{x:g}" for x in net.inputs])
-    more = f", from the start state {', '.join([f'{q:g}' for q in net.start])}" if net.start else ""
+    more = (
+        f", from the start state {', '.join([write_number(q).text for q in net.start])}"
+        if net.start
+        else ""
+    )
     cut = f"; the run is truncated after every {net.truncate} steps" if net.truncate else ""
     return Sentence(f"A network with {states} reads the bits {inputs}{more}{cut}.")
 
@@ -394,7 +399,7 @@ def derived(
     loss: Value, weight: Value, run: Unrolled | None, *before: Section
 ) -> Callable[[], Sequence[Section]]:
     """What works the derivative out as `derive` does, without the problem that is stated."""
-    return lambda: [*before, *derive(loss, weight, run=run).sections[1:]]
+    return cache(lambda: [*before, *derive(loss, weight, run=run).sections[1:]])
 
 
 def summed(keys: Sequence[str], without: str = "") -> Build:

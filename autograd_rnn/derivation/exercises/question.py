@@ -117,6 +117,8 @@ class Worksheet:
         """The line in symbols, in numbers, and with its result."""
         formula = self._formula(line, known, rule, at)
         symbols, numbers, result = Side(formula), Side(formula, True), Side(known[line.key], True)
+        if isinstance(formula, Number):
+            return Equation(known[line.key], [result])
         if isinstance(formula, Symbol):
             return Equation(known[line.key], [symbols, result])
         return Equation(known[line.key], [symbols, numbers, result])
