@@ -12,7 +12,7 @@ from ...graph.identities import Slope, residue
 from ...graph.notation import ACCENTS, LATEX, Text, as_ascii, number
 from ..document import Part, Row, Section, Sentence, as_text
 from ..expressions import Expression, Symbol
-from ..typeset import STYLE, as_fragment, as_markdown, as_tex
+from ..typeset import RELATIONS, STYLE, as_fragment, as_markdown, as_tex
 from .figure import Figure
 from .question import Field, Question
 
@@ -122,7 +122,7 @@ def with_formulas(body: Sequence[Part]) -> list[Part]:
 def _split(words: Sentence) -> Sentence:
     parts: list[str | Expression] = []
     for part in words:
-        if not isinstance(part, str):
+        if not isinstance(part, str) or part.strip() in RELATIONS:
             parts.append(part)
             continue
         end = 0
