@@ -16,6 +16,7 @@ import pytest
 import autograd_rnn
 from autograd_rnn import errors
 from autograd_rnn.cli import app as command_line
+from autograd_rnn.cli.text import TEXT_TASK
 from autograd_rnn.data.tasks import TASKS
 from autograd_rnn.ops.op import TABLE
 
@@ -122,7 +123,8 @@ def test_the_page_of_the_command_line_has_every_command_and_task() -> None:
     page, tasks = page.split("\n| task |")
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == shown == commands
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|", tasks, re.MULTILINE)
-    assert rows == [(name, task.about) for name, task in TASKS.items()]
+    known_tasks = [(name, task.about) for name, task in TASKS.items()]
+    assert rows == [*known_tasks, tuple(TEXT_TASK.split(": "))]
 
 
 def test_the_entry_of_an_op_is_shown_as_it_stands() -> None:

@@ -274,6 +274,7 @@ def correct_calls() -> dict[str, Call]:
     made = instances()
     rnn, run, drawing, page = [made[name] for name in ("RNN", "Unrolled", "Drawing", "Page")]
     program, compiled = made["Program"], made["CompiledStep"]
+    every = RNN.random(1, 1).compile("squared_error", at="every", backend="numpy")
     language, data, text = made["Language"], made["Dataset"], made["Text"]
     gru, readout, stack = made["GRU"], made["Linear"], made["Stack"]
     w, loss = rnn.weights[0][0], (15 - run.pi[0]) ** 2
@@ -302,11 +303,14 @@ def correct_calls() -> dict[str, Call]:
         "Dataset.split": call(data.split, 1.0, seed=1),
         "Dataset.subset": call(data.subset, [0]),
         "GRU": call(
-            *(GRU, [[1, 2, 3]] * 3, [0.5]), names=[["a", "b", "c"]] * 3, recurrent_names=["d"]
+            *(GRU, [[1, 2, 3]] * 3, [0.5]),
+            names=[["a", "b", "c"]] * 3,
+            recurrent_names=["d"],
+            bias=True,
         ),
         "GRU.from_dict": call(GRU.from_dict, gru.to_dict()),
         "GRU.random": call(GRU.random, 2, 1, seed=0),
-        "LSTM": call(LSTM, [[1, 2, 3, 4]] * 3, names=[["a", "b", "c", "d"]] * 3),
+        "LSTM": call(LSTM, [[1, 2, 3, 4]] * 3, bias=True, names=[["a", "b", "c", "d"]] * 3),
         "LSTM.from_dict": call(LSTM.from_dict, made["LSTM"].to_dict()),
         "LSTM.random": call(LSTM.random, 2, 1, seed=0),
         "Language": call(Language, "mine", "01", [[0, 1], [1, 0]], [0, 1]),
@@ -405,6 +409,9 @@ def correct_calls() -> dict[str, Call]:
         "CompiledStep.arranged": call(compiled.arranged, compiled.prepare([[1]], [2]), "targets"),
         "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
         "CompiledStep.prepare_parts": call(compiled.prepare_parts, compiled.prepare([[1]], [2]), 1),
+        "CompiledStep.prepare_windows": call(
+            *(every.prepare_windows, every.prepare([[1, 0], [1]], [[2, 1], [1]]), 1)
+        ),
         "CompiledStep.run": call(
             *(compiled.run, compiled.prepare([[1]], [2])),
             **{"numbers": [1.0, 2.0], "outputs": True, "threads": 1},

@@ -207,6 +207,8 @@ class CompiledStep:
         """
         check_batch(batch)
         as_integer(size, "size", least=1)
+        if not batch.every:
+            raise ArgumentValueError("windows need a target at each step: compile with at='every'.")
         starts = range(0, int(batch.lengths.max()), size)
 
         def parts() -> Iterator[tuple[Any, Batch]]:

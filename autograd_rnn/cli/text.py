@@ -93,6 +93,8 @@ def learn_text(
     text = read_text(str(file))
     train, validation = _split(text, wishes.streams)
     data, size = train.streams(wishes.streams), len(text.alphabet)
+    # As many streams side by side, since one long one would take much more memory.
+    unseen = validation.streams(wishes.streams)
     epochs = wishes.epochs
     if "epochs" not in given or given["epochs"] is None:
         epochs = max(EPOCHS, -(-UPDATES // -(-len(data.targets[0]) // wishes.truncate)))
@@ -113,7 +115,7 @@ def learn_text(
             optimiser=optimiser,
             epochs=epochs,
             batch_size=wishes.streams,
-            validation=validation.streams(1),
+            validation=unseen,
             seed=seed,
             engine=engine,
             at="every",
@@ -123,7 +125,7 @@ def learn_text(
     done.save(save, model.to_dict())
     rows = [
         measured("training", train, compiled, data),
-        measured("validation", validation, compiled, validation.streams(1)),
+        measured("validation", validation, compiled, unseen),
     ]
     sample = generate(compiled, "", SAMPLE, HEAT, seed, alphabet=text.alphabet)
     seconds = sum(done.history.seconds)

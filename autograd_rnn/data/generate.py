@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..arguments import as_float, as_integer, as_text, check_alphabet, check_symbols, many
 from ..backends.compile_step import CompiledStep
 from ..errors import ArgumentTypeError, ArgumentValueError
+
+#: As many take minutes; what follows is another call, with the last letters as the prompt.
+MOST_LETTERS: Final = 1_000_000
 
 
 class CharacterModel(Protocol):
@@ -52,7 +55,7 @@ def generate(
     'bcabcabc'
     """
     as_text(prompt, "prompt")
-    as_integer(length, "length", least=0)
+    as_integer(length, "length", least=0, most=MOST_LETTERS)
     heat = as_float(temperature, "temperature")
     if not heat >= 0.0:
         raise ArgumentValueError(f"temperature must be 0 or more, not {heat}.")

@@ -10,7 +10,6 @@ from ..graph.identities import NO_SLOPE, Slope, residue
 from ..graph.notation import TEXT
 from ..graph.separating import Key
 from ..graph.walk import Node
-from ..ops import table as ops
 from .definitions import Definitions, Rule, is_plain, stated
 from .document import Equation, Sentence, Side
 from .expressions import Applied, Expression, Number, Symbol, product, total
@@ -230,7 +229,9 @@ def _with_number(x: Expression) -> list[str | Expression]:
 def cases(rule: Expression) -> tuple[Expression, Expression, dict[str, float]] | None:
     """What a rule is compared by, and its value for >, = and <; None if that is not all of it."""
     comparisons = [
-        part for part in rule.inside() if isinstance(part, Applied) and part.op is ops.greater
+        part
+        for part in rule.inside()
+        if isinstance(part, Applied) and part.op.flat and part.op.arity == 2
     ]
     if not comparisons:
         return None
@@ -243,7 +244,7 @@ def cases(rule: Expression) -> tuple[Expression, Expression, dict[str, float]] |
     for sign, more, less in ((">", 1.0, 0.0), ("=", 0.0, 0.0), ("<", 0.0, 1.0)):
 
         def decided(part: Expression, more: float = more, less: float = less) -> Expression | None:
-            if isinstance(part, Applied) and part.op is ops.greater:
+            if isinstance(part, Applied) and part.op.flat and part.op.arity == 2:
                 return Number(more if part.parts[0].key == over.key else less)
             return None
 

@@ -15,7 +15,6 @@ from ..graph.quantities import count_uses, is_inside
 from ..graph.separating import Edge, Key
 from ..graph.sweep import adjoints_by, carry, recorded_slopes
 from ..graph.walk import Node, Run, operation, steps_of, swept
-from ..ops import table as ops
 from ..ops.op import CALL, Op
 from .expressions import (
     Applied,
@@ -91,7 +90,12 @@ class Definitions:
 
     def _define(self) -> None:
         uses = count_uses(self.order)
-        operands = {p for n in self.order if n.op is not ops.add for p in n.parents}
+        operands = {
+            p
+            for n in self.order
+            if n.op is None or n.op.operator is not operator.add
+            for p in n.parents
+        }
         for place, node in enumerate(self.order, 1):
             nameless = node not in self.names and node not in self.keep
             if not node.parents:

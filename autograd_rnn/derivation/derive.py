@@ -88,7 +88,7 @@ class Derivation:
         write = document_of(path)
         as_flag(fold, "fold")
         text = self.folded if fold and write is as_html else write(self.title, self.sections)
-        return write_whole(path, text.encode())
+        return write_whole(path, text.encode("utf-8", "replace"))
 
     def __repr__(self) -> str:
         return f"<Derivation: {self.title} = {self.value!r}>"

@@ -29,7 +29,7 @@ from ..ops.functions import summed
 from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
 from ..ops.tracer import Tracer
 
-LARGEST_DENOMINATOR: Final = 1000
+SAME, SCALED, LARGEST_DENOMINATOR = ops.equal, ops.weighted, 1000
 LARGE, TINY = 1e15, 1e-12  # Rules guard floats by larger constants, and correct less than this.
 
 
@@ -191,7 +191,7 @@ class Product(Compound):
     def __init__(self, coefficient: Fraction, factors: Sequence[Factor]) -> None:
         self.coefficient, self.factors = coefficient, tuple(factors)
         self.parts = tuple([factor for factor, _ in factors])
-        powers = sum([abs(power) for _, power in factors])
+        powers = sum([1 + (abs(power) > 1) for _, power in factors])
         self.operations = powers - (abs(coefficient) == 1)
         above = [factor.value**power for factor, power in factors if power > 0]
         below = [factor.value**-power for factor, power in factors if power < 0]
@@ -406,13 +406,13 @@ def applied(op: Op, operands: Sequence[Expression]) -> Expression:
     value = op.value(*[operand.value for operand in operands])
     if len(numbers) == len(operands):
         return Number(value)
-    if op is ops.weighted:
+    if op is SCALED:
         return product(operands)
-    if op is ops.equal:
+    if op is SAME:
         return Number(float(operands[0].residue == operands[1].residue))
     if op.chooses and isinstance(operands[1], Number):
         return operands[0] if op.value(1.0, operands[1].value) == 1.0 else Number(0.0)
-    if op is ops.stop_gradient and abs(value) < TINY:
+    if op.flat and op.arity == 1 and abs(value) < TINY:
         return Number(0.0)
     if op.flat and any(abs(number.value) >= LARGE for number in numbers):
         return Number(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from html import escape, unescape
@@ -14,7 +13,7 @@ from typing import Final, NamedTuple
 from xml.etree.ElementTree import tostring
 
 from ..errors import FormatError
-from ..graph.notation import LATEX, MARKED, NAMED, as_ascii
+from ..graph.notation import LATEX, as_ascii, letter_width
 from .document import Equation, Row, Section, Sentence, as_text, in_line
 from .expressions import Expression
 
@@ -80,27 +79,18 @@ def width(latex: str) -> float:
             if text == r"\frac":
                 ends.append(argument(latex, ends[1]))
             inside = [width(latex[a:b]) for a, b in pairwise(ends)]
-            total += 0.75 * inside[0] if text in "^_" else max(inside) + 3.0
+            total += 0.85 * inside[0] + 1.0 if text in "^_" else max(inside) + 3.0
             place = ends[-1]
         elif text in (r"\text", r"\mathrm", r"\operatorname"):
             end = argument(latex, place)
             words = re.sub(r"\\(.)", r"\1", latex[place + 1 : end - 1])
-            total += sum(map(_letter_width, words))
+            total += sum(map(letter_width, words))
             place = end
         elif text.startswith("\\"):
             total += COMMANDS.get(text, 0.0 if "dot" in text else 7.0)
         elif text not in "{}":
             total += WIDTHS.get(text, LETTER if text.islower() else 8.5)
     return total
-
-
-def _letter_width(letter: str) -> float:
-    """How wide a letter of a word is; what pdfLaTeX has no letter for is written as U+65E5."""
-    first, *above = unicodedata.normalize("NFD", letter)
-    strange = [c for c in (first, *above) if ord(c) > 127 and c not in NAMED and c not in MARKED]
-    if strange:
-        return 45.0 * len(strange)
-    return 10.5 if first.isupper() or first in "mw%@" else 6.0
 
 
 class Piece(NamedTuple):
@@ -145,7 +135,8 @@ def broken(latex: str, room: float, later: float) -> list[str]:
     if width(latex) <= room:
         return [latex]
     wide = re.search(r"\\frac", latex)
-    found, lines = pieces(_flat(latex, later) if wide else latex), []
+    found = pieces(_flat(latex, later) if wide else latex)
+    lines: list[str] = []
     while found:
         size, fits = 0.0, 0
         for piece in found:
@@ -271,12 +262,12 @@ def as_latex(sections: Sequence[Section]) -> str:
 
 def _blocks(section: Section) -> Iterator[Sentence | Lines]:
     """The sentences, and the lines of the equations between them."""
-    for is_sentence, group in groupby(section.body, lambda part: isinstance(part, Sentence)):
+    for kind, group in groupby(section.body, type):
         parts = list(group)
-        if is_sentence:
-            yield from [part for part in parts if isinstance(part, Sentence)]
+        if kind is Sentence:
+            yield from parts  # type: ignore[misc]  # of one kind
         else:
-            yield laid_out([part for part in parts if not isinstance(part, Sentence)])
+            yield laid_out(parts)  # type: ignore[arg-type]
 
 
 def _aligned(rows: Sequence[tuple[str, str]], name: str = "aligned") -> str:
@@ -325,7 +316,15 @@ def as_tex(sections: Sequence[Section]) -> str:
                 paragraph = "" if isinstance(before, Lines) else "\n"
                 lines.append(paragraph + block.write(_tex_words, _tex_formula))
             before = block
-    return as_ascii("\n".join([*lines, r"\end{document}"]) + "\n")
+    text = "\n".join([*lines, r"\end{document}"]) + "\n"
+    return as_ascii(WORDS.sub(_shortened, text))
+
+
+def _shortened(words: re.Match[str]) -> str:
+    """Words without the middle of very long ones, whose width TeX has no number for."""
+    text = words[2]
+    inside = text if len(text) <= 200 else f"{text[:60]} ... {text[-60:]}"
+    return rf"\{words[1]}{{{inside}}}"
 
 
 def _shrunk(block: Lines) -> list[tuple[str, str]]:
@@ -347,7 +346,8 @@ def _tex_formula(formula: Expression) -> str:
 def _tex_words(words: str) -> str:
     signs = {sign: f"${command}$" for sign, command in RELATIONS.items()}
     escaped = {character: f"\\{character}" for character in "{}#%&_$"}
-    return words.translate(str.maketrans({**signs, **escaped, "∂": r"$\partial$", "|": "$|$"}))
+    written = {**signs, **escaped, "∂": r"$\partial$", "|": "$|$"}
+    return "".join([written.get(character, character) for character in words])
 
 
 # --- HTML ----------------------------------------------------------------------------------------

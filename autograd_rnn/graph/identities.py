@@ -8,7 +8,6 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from ..ops import table as ops
 from ..ops.op import Op
 
 PRIME: Final = 2**61 - 1
@@ -42,7 +41,7 @@ def residue_after(op: Op, operands: Sequence[int]) -> int:
     exact = RESIDUES.get(op.operator)
     if exact is not None:
         return exact(*operands) % PRIME
-    return operands[0] if op is ops.stop_gradient else residue(op.name, *operands)
+    return operands[0] if op.flat and op.arity == 1 else residue(op.name, *operands)
 
 
 def _residue_of_power(x: int, y: int) -> int:

