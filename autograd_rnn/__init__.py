@@ -10,11 +10,11 @@ from .data.languages import Language
 from .data.promoters import promoters
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
 from .data.text import Text
-from .derivation.derive import Derivation, derive
+from .derivation.derive import Derivation, MatrixDerivation, derive
 from .derivation.exercises.grading import Grade, grade
 from .derivation.exercises.sheet import Sheet, Sheets, exercises
 from .engine.check import check_gradients
-from .engine.contexts import detect_anomaly, no_grad
+from .engine.contexts import Steps, detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
 from .engine.reverse import (
     freeze,
@@ -85,10 +85,12 @@ from .ops.table import (
     tan,
     tanh,
 )
+from .pictures.cells.draw_cell import draw_cell
 from .pictures.draw import draw
 from .pictures.drawing import Drawing
-from .pictures.network import draw_cell, draw_network, draw_weights
+from .pictures.network import draw_network, draw_weights
 from .pictures.play.page import Page, play
+from .pictures.unrolled.flow import draw_flow
 from .program.program import Program
 from .program.recorder import record
 from .training.evaluate import Evaluation, evaluate
@@ -126,6 +128,7 @@ __all__ = [
     "Language",
     "Linear",
     "Loss",
+    "MatrixDerivation",
     "Model",
     "Optimiser",
     "Page",
@@ -137,6 +140,7 @@ __all__ = [
     "Stack",
     "StaleGraphError",
     "StepDecay",
+    "Steps",
     "Text",
     "TrainingError",
     "Unrolled",
@@ -169,6 +173,7 @@ __all__ = [
     "dot",
     "draw",
     "draw_cell",
+    "draw_flow",
     "draw_network",
     "draw_weights",
     "equal",

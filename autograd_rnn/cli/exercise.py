@@ -29,7 +29,7 @@ from ..networks.rnn import RNN
 from ..pictures.draw import draw
 from ..pictures.drawing import FILE_FORMATS
 from ..pictures.play.page import play
-from ..pictures.render import check_format
+from ..pictures.rendering.render import check_format
 from .app import app
 from .options import argument, option
 from .terminal import make_table, say
@@ -103,7 +103,7 @@ def draw_picture(
     activation: Activation = "relu",
     detail: Annotated[str, option("NAME", "auto, scalar, neuron or step.")] = "auto",
     focus: Focus = None,
-    theme: Annotated[str, option("NAME", "light or dark.")] = "light",
+    theme: Annotated[str, option("NAME", "auto, light or dark.")] = "auto",
 ) -> None:
     """Draw the exercise's network: all copies of both weights or of one, or a card per step."""
     _check_ending(save, FILE_FORMATS)

@@ -11,7 +11,7 @@ from ..errors import GraphTooLarge
 from ..graph.copies import Copy
 from ..graph.identities import ONE, Slope, residue
 from ..graph.notation import LATEX, TEXT, Text, accent, is_accented, label
-from ..graph.quantities import count_uses, is_inside
+from ..graph.quantities import called, count_uses, is_inside
 from ..graph.separating import Edge, Key
 from ..graph.sweep import adjoints_by, carry, recorded_slopes
 from ..graph.walk import Node, Run, operation, steps_of, swept
@@ -90,12 +90,8 @@ class Definitions:
 
     def _define(self) -> None:
         uses = count_uses(self.order)
-        operands = {
-            p
-            for n in self.order
-            if n.op is None or n.op.operator is not operator.add
-            for p in n.parents
-        }
+        adding = {n for n in self.order if n.op is not None and n.op.operator is operator.add}
+        operands = {p for n in self.order if n not in adding for p in n.parents}
         for place, node in enumerate(self.order, 1):
             nameless = node not in self.names and node not in self.keep
             if not node.parents:
@@ -127,10 +123,11 @@ class Definitions:
         ['x', 'L']
         """
         roles = role_names(run)
-        names = {n: str(roles.get(n, n.name)) for n in self.order if n.name is not None}
+        own = {n: name for n in self.order if (name := called(n)) is not None}
+        names = {n: str(roles.get(n, name)) for n, name in own.items()}
         taken = set(map(label, names.values()))
         is_loss = "L" not in taken and (run is None or self.output not in steps_of(run))
-        if self.output.name is None and is_loss:
+        if called(self.output) is None and is_loss:
             terms = loss_terms(self.output, run)
             if taken.isdisjoint([label(f"L_{k}") for k in terms]):
                 names.update({term: f"L_{k}" for k, term in terms.items()})

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, Self, TypeAlias
 
 from ..errors import DerivationError
 from ..graph.notation import ACCENTS, TEXT, Style
+from ..program.displays import Display
 from .expressions import Expression, Symbol
 
 TOLERANCE: Final = 1e-9
@@ -80,7 +81,7 @@ class Row(tuple[Equation | Sentence, ...]):
     """Short equations on one line, and sentences that are as short."""
 
 
-Part: TypeAlias = Sentence | Equation | Row
+Part: TypeAlias = Sentence | Equation | Row | Display
 
 
 class Section(NamedTuple):
@@ -103,7 +104,8 @@ class Section(NamedTuple):
     def symbols(self) -> Iterator[Symbol]:
         """All symbols in equations and sentences, in order."""
         for part in self.body:
-            for one in part if isinstance(part, Row) else [part]:
+            parts = part if isinstance(part, Row) else [] if isinstance(part, Display) else [part]
+            for one in parts:
                 whole = one.expressions if isinstance(one, Equation) else one
                 for expression in whole:
                     if not isinstance(expression, str):
@@ -135,6 +137,8 @@ def as_text(sections: Sequence[Section]) -> str:
         for part in section.body:
             if isinstance(part, Sentence):
                 lines += _wrapped(in_line(part).split(" "), INDENT, " ")
+            elif isinstance(part, Display):
+                lines += [(2 * INDENT + line).rstrip() for line in part.lines()]
             elif isinstance(part, Row):
                 lines += _wrapped([in_line(one) for one in part], 2 * INDENT, ",  ")
             else:

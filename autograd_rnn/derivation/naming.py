@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..graph.identities import Slope
 from ..graph.notation import LATEX, TEXT, Text, accent, accents_suffice, label, listed, written_with
+from ..graph.quantities import called
 from ..graph.walk import Node, Run, operation, steps_of, topological
 from ..networks.vectors import components
 from ..ops.op import CALL, POWER, Op
@@ -26,7 +27,8 @@ SUMS: Final = (operator.add, operator.sub)
 @contextmanager
 def one_system(output: Node, parameter: Node, copies: int, run: Run | None) -> Iterator[None]:
     """A context with one system of accents: dots if they suffice, or else w₁⁽²⁾ throughout."""
-    names = [label(node.name) for node in topological(output) if node.name is not None]
+    own = map(called, topological(output))
+    names = [label(name) for name in own if name is not None]
     # A name of several letters takes no dot.
     names.append(accent(parameter.name or "v", max(copies, 1)))
     dots = not gated_layers(run) and accents_suffice(names)
@@ -64,13 +66,13 @@ def run_order(output: Node, run: Run | None) -> list[Node]:
 
 def loss_terms(output: Node, run: Run | None) -> dict[int, Node]:
     """The terms of the output by their step, if each of several belongs to one step of its own."""
-    if run is None or output.name is not None:
+    if run is None or called(output) is not None:
         return {}
     steps, found = steps_of(run), []
     waiting = [output]
     while waiting:
         node = waiting.pop()
-        if node.op is None or node.name is not None or node in steps:
+        if node.op is None or called(node) is not None or node in steps:
             if not node.constant and not (node.op is None and node.data == 0.0):
                 return {}
             continue

@@ -9,11 +9,12 @@ from functools import cache
 from html import escape, unescape
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import tostring
 
 from ..errors import FormatError
 from ..graph.notation import LATEX, as_ascii, letter_width
+from ..program.displays import Display
 from .document import Equation, Row, Section, Sentence, as_text, in_line
 from .expressions import Expression
 
@@ -191,6 +192,7 @@ class Lines(NamedTuple):
 
     rows: list[tuple[str, str]]
     room: float
+    shown: Display | None = None
 
 
 def laid_out(parts: Sequence[Equation | Row]) -> Lines:
@@ -263,11 +265,13 @@ def as_latex(sections: Sequence[Section]) -> str:
 def _blocks(section: Section) -> Iterator[Sentence | Lines]:
     """The sentences, and the lines of the equations between them."""
     for kind, group in groupby(section.body, type):
-        parts = list(group)
+        parts: list[Any] = list(group)
         if kind is Sentence:
-            yield from parts  # type: ignore[misc]  # of one kind
+            yield from parts
+        elif issubclass(kind, Display):
+            yield from [Lines(part.rows(), float("inf"), part) for part in parts]
         else:
-            yield laid_out(parts)  # type: ignore[arg-type]
+            yield laid_out(parts)
 
 
 def _aligned(rows: Sequence[tuple[str, str]], name: str = "aligned") -> str:
@@ -298,8 +302,7 @@ def as_tex(sections: Sequence[Section]) -> str:
     """A complete LaTeX document, of ASCII alone, whose lines fit the page."""
     lines = [
         r"\documentclass[a4paper]{article}",
-        r"\usepackage{amsmath}",
-        r"\usepackage{graphicx}",
+        r"\usepackage{amsmath,graphicx}",
         r"\usepackage[margin=25mm]{geometry}",
         r"\allowdisplaybreaks",
         r"\setlength{\parindent}{0pt}",
@@ -339,8 +342,7 @@ def _shrunk(block: Lines) -> list[tuple[str, str]]:
 
 def _tex_formula(formula: Expression) -> str:
     latex = formula.write(LATEX).text
-    fits = width(latex) <= LINE
-    return f"${latex}$" if fits else rf"\resizebox{{0.97\hsize}}{{!}}{{${latex}$}}"
+    return f"${latex}$" if width(latex) <= LINE else rf"\resizebox{{0.97\hsize}}{{!}}{{${latex}$}}"
 
 
 def _tex_words(words: str) -> str:
@@ -358,10 +360,9 @@ STYLE: Final = (
     "font:17px/1.6 DejaVu Sans,Verdana,Helvetica,Arial,sans-serif}"
     "h1{font-size:1.5rem}h2,summary{font-size:1.1rem;font-weight:bold;margin:2rem 0 .5rem}"
     "summary{cursor:pointer}details details summary{font-size:1rem;margin:.5rem 0}"
-    "table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "@page{size:A4;margin:20mm}table{border-collapse:collapse;display:block;overflow-x:auto}"
     "td{padding:.3rem .3rem;white-space:nowrap}td:first-child{text-align:right}"
-    "math{font-size:1.15em}"
-    "@page{size:A4;margin:20mm}"
+    "math{font-size:1.15em}.numbers td,.numbers th{text-align:right;padding:.1rem .6rem}"
     "@media print{body{max-width:none;padding:0;font-size:10pt}math{font-size:1em}"
     "table{display:table;overflow:visible}tr{break-inside:avoid}h2{break-after:avoid}"
     "details::details-content{content-visibility:visible;display:block;height:auto}}"
@@ -400,6 +401,8 @@ def _html_blocks(section: Section) -> Iterator[str]:
         if isinstance(block, Sentence):
             words = block.write(escape, lambda formula: _mathml(formula.write(LATEX).text))
             yield f"<p>{words}</p>"
+        elif block.shown is not None:
+            yield block.shown.html(lambda latex: _mathml(latex, large=True))
         else:
             yield f"<table>{chr(10).join(map(_html_row, block.rows))}</table>"
 

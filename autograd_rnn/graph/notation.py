@@ -126,6 +126,16 @@ def accent(name: str, place: int, accents: bool = True) -> str:
     return f"{shown}{superscript(f'({place})')}"
 
 
+def without_digits(name: str) -> tuple[str, int]:
+    """The name without its trailing digits, and their number; 0 if there are none.
+
+    >>> without_digits("w_12"), without_digits("loss")
+    (('w', 12), ('loss', 0))
+    """
+    match = TRAILING_DIGITS.search(name)
+    return (name, 0) if match is None else (name[: match.start()], int(match[1]))
+
+
 def is_accented(name: str) -> bool:
     """Whether a name has the accent or the number of a step.
 

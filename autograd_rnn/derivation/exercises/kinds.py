@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
 from itertools import combinations
 from typing import Any, Final
 
@@ -108,22 +107,11 @@ def matrix_question(chance: random.Random, wishes: Wishes) -> Question | None:
         stated = problem(loss, weight, run).body
         ask = Sentence("Compute the derivatives of ", lines.output, " by all weights, where:")
         body = [told(net), ask, *stated[1:], asking([f.asked for f in fields])]
-        titles = ("The forward pass", "Backpropagation", "The sums over the steps")
-        solution = cache(partial(worked, sheet, titles))
+        solution = derived(loss, run.rnn, run)
         return Question(
             *("matrix", "Two states in matrix form", wishes.level, body, fields, solution),
             *(net.facts(), lines.figure(), (), sheet),
         )
-
-
-def worked(sheet: Worksheet, titles: Sequence[str]) -> list[Section]:
-    """The lines of a worksheet as sections: forward, backward, and what is added up."""
-    known = sheet.work()
-    groups: list[list[Part]] = [[], [], []]
-    for line in sheet.lines:
-        place = 0 if line.key[0] in "pqc" else 1 if line.key[0] == "d" else 2
-        groups[place].append(sheet.equation(line, known))
-    return [Section(title, body) for title, body in zip(titles, groups, strict=True) if body]
 
 
 # --- sets ---------------------------------------------------------------------------------------

@@ -396,7 +396,7 @@ class Lines:
 
 
 def derived(
-    loss: Value, weight: Value, run: Unrolled | None, *before: Section
+    loss: Value, weight: Value | RNN, run: Unrolled | None, *before: Section
 ) -> Callable[[], Sequence[Section]]:
     """What works the derivative out as `derive` does, without the problem that is stated."""
     return cache(lambda: [*before, *derive(loss, weight, run=run).sections[1:]])
