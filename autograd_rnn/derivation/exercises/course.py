@@ -224,7 +224,8 @@ def _item(place: int, one: Question) -> str:
 
 def _blocks(html: str) -> str:
     """The HTML with its tables as QTI has them."""
-    return html.replace("<table>", "<table><tbody>").replace("</table>", "</tbody></table>")
+    opened = re.sub(r"(<table\b[^>]*>)(?!<tbody)", r"\1<tbody>", html)
+    return re.sub(r"(?<!</tbody>)</table>", "</tbody></table>", opened)
 
 
 def _rule(name: str, base: str, field: Field, number: int) -> str:

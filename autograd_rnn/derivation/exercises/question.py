@@ -18,6 +18,7 @@ Fact: TypeAlias = (
 )
 #: How far a given number may be from an answer that has more digits than are asked for.
 ROUNDED: Final = 0.005
+SMALL: Final = 1e-4
 LETTERS: Final = "ABCDEF"
 Known: TypeAlias = Mapping[str, Symbol]
 Build: TypeAlias = Callable[[Known], Expression]
@@ -160,8 +161,8 @@ def tolerance_of(number: float) -> float:
     >>> tolerance_of(32.0), tolerance_of(0.125), tolerance_of(1 / 3) > 0.001
     (1e-06, 1e-06, True)
     """
-    short = float(f"{number:.6g}") == number
-    return 1e-6 * max(1.0, abs(number)) if short and abs(number) >= 1e-4 else ROUNDED * abs(number)
+    short = float(f"{number:.6g}") == number and not 0.0 < abs(number) < SMALL
+    return 1e-6 * max(1.0, abs(number)) if short else ROUNDED * abs(number)
 
 
 class Choice(NamedTuple):

@@ -19,7 +19,7 @@ from .kinds import KINDS
 from .question import Question, Wishes
 
 TITLE: Final = "Backpropagation through time"
-MOST_ATTEMPTS: Final = 4000
+MOST_ATTEMPTS: Final = 1000
 LEAST_DIFFERENCE: Final = 0.01
 LEVELS: Final = 3
 
