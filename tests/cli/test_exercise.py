@@ -183,10 +183,7 @@ def test_play_writes_a_page(run: Runner, tmp_path: Path) -> None:
         (("derive", "101", "1e400"), "TARGET must be a finite number"),
         (("derive", "101", "1", "--weights", "1e200", "1e200"), "has no finite number"),
         (("derive", "1" * 250, "1"), "would define 500 quantities, more than 400"),
-        (
-            ("exercises", "x.pdf"),
-            "choose one of txt, md, tex, html, xml, zip.",
-        ),
+        (("exercises", "x.pdf"), "choose one of txt, md, tex, html, xml, zip."),
         (("exercises", "--count", "0"), "count must be 1 or more"),
         (("exercises", "--steps", "1"), "steps must be 2 or more"),
         (("exercises", "--activation", "relU"), "activation 'relU' is unknown"),

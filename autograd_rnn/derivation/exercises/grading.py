@@ -34,7 +34,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Grade:
-    """The marks for a sheet: `points` of `most`, a point for each exercise, and a `text`.
+    """The marks for a sheet, made by `grade`: `points` of `most`, one per exercise, and a `text`.
 
     >>> from autograd_rnn import exercises, grade
     >>> sheet = exercises(3, seed=7)

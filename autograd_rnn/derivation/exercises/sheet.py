@@ -26,7 +26,7 @@ LEVELS: Final = 3
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sheet:
-    """Exercises on a page: `questions`, the `code` that makes it again, and the text of it.
+    """Exercises on a page, made by `exercises`: `questions`, and the `code` that makes it again.
 
     `text`, `markdown`, `latex` and `html` hold the exercises; those of `solved` hold the table of
     answers and the solutions too.
@@ -134,7 +134,7 @@ def ending_of(path: str | os.PathLike[str]) -> str:
 
 
 class Sheets(tuple[Sheet, ...]):
-    """A sheet for each student."""
+    """A sheet for each student, made by `exercises`: a tuple of sheets."""
 
     def save(self, path: str | os.PathLike[str], *, solutions: bool = False) -> list[Path]:
         """The paths of the files that now hold the sheets: for `sheet.tex` sheet-01.tex, ..."""
