@@ -174,9 +174,17 @@ def exercises(
 ) -> None:
     """Make a sheet of exercises, no two with the same result; or one for each student."""
     _check_ending(save, ENDINGS)
-    wishes = {"level": level, "steps": steps, "states": states, "activation": activation}
     made = make_exercises(
-        count, kinds=kind or None, seed=seed, idle=idle, copies=copies, code=code, **wishes
+        count,
+        kinds=kind or None,
+        level=level,
+        seed=seed,
+        steps=steps,
+        states=states,
+        activation=activation,
+        idle=idle,
+        copies=copies,
+        code=code,
     )
     sheets = made if isinstance(made, Sheets) else [made]
     if save is None:

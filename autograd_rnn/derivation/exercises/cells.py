@@ -104,7 +104,9 @@ def vanishing(chance: random.Random, wishes: Wishes) -> Question | None:
     facts = {"w": float(w), "power": float(power), "bounded": float(bounded), "level": wishes.level}
     figure = chain(
         [[accent("π", k, accents=False)] for k in (1, 2, 3)] + [["..."]] + [[last.text.text]],
-        *([], ["w_1"] * 5, [], "", [], f"A network with one state over {STEPS} steps"),
+        before=[],
+        along=["w_1"] * 5,
+        about=f"A network with one state over {STEPS} steps",
     )
     return Question(
         *("vanishing", "Ten steps back", wishes.level, body, fields),
@@ -195,13 +197,18 @@ def forget_path(chance: random.Random, wishes: Wishes) -> Question | None:
         }
         figure = chain(
             [[f"c_{k}"] for k in range(1, steps + 1)],
-            *(["c_0"], [f"f_{k}" for k in range(1, steps + 1)]),
-            *([f"{i * g:g}" for i, g in zip(inputs, candidates, strict=True)], "", [steps]),
-            f"The cell of an LSTM over {steps} steps",
+            before=["c_0"],
+            along=[f"f_{k}" for k in range(1, steps + 1)],
+            below=[f"{i * g:g}" for i, g in zip(inputs, candidates, strict=True)],
+            losses=[steps],
+            about=f"The cell of an LSTM over {steps} steps",
         )
         return Question(
             *("lstm", "The forget path of an LSTM", wishes.level, body, fields),
-            *(derived(loss, target, None), facts, figure, (), sheet),
+            solve=derived(loss, target, None),
+            facts=facts,
+            figure=figure,
+            worksheet=sheet,
         )
 
 

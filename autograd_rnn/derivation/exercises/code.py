@@ -26,7 +26,7 @@ class Recipe(NamedTuple):
     """All that a sheet is made from; `copy` is 0 for a sheet of its own, or the student's."""
 
     kinds: Sequence[str]
-    count: int
+    size: int
     seed: int = 0
     level: int = 0
     steps: int = 0
@@ -48,7 +48,7 @@ class Recipe(NamedTuple):
         number = 2 * self.seed if self.seed >= 0 else -2 * self.seed - 1
         for value, size in (
             (chosen, 1 << len(names)),
-            *((self.count, MOST_COUNT + 1), (self.copy, MOST_COPIES + 1)),
+            *((self.size, MOST_COUNT + 1), (self.copy, MOST_COPIES + 1)),
             *((self.level, 4), (self.steps, MOST_STEPS + 1), (self.states, 3)),
             *((ACTIVATIONS.index(self.activation), len(ACTIVATIONS)), (int(self.idle), 2)),
             (EDITION, 16),

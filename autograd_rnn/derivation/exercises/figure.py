@@ -89,12 +89,13 @@ class Figure(NamedTuple):
 
 def chain(
     circles: Sequence[Sequence[str]],
+    *,
     before: Sequence[str],
     along: Sequence[str],
-    below: Sequence[str],
-    entering: str,
-    losses: Sequence[int],
     about: str,
+    below: Sequence[str] = (),
+    entering: str = "",
+    losses: Sequence[int] = (),
 ) -> Figure:
     """A chain of steps: `circles` are the names in each, `before` those of the start.
 

@@ -66,7 +66,11 @@ def weight_question(
             row = 0
         if looks.get("start") or looks.get("truncated"):
             row = int(net.bias)  # the weight of the state, which these questions are about
-        return by_copies(kind, title, wishes.level, net, row, chance.choice(range(net.states)))
+        one = by_copies(kind, title, wishes.level, net, row, chance.choice(range(net.states)))
+        terms = [field.answer for field in one.fields if field.key.startswith("t")]
+        counted = len(terms) - 1 - terms[:-1].count(0.0)
+        # A sum of one term is no sum; of two steps from the state 0, there is no other.
+        return one if wishes.idle or counted >= min(2, net.steps - 1) else None
 
     return make
 
@@ -110,7 +114,9 @@ def matrix_question(chance: random.Random, wishes: Wishes) -> Question | None:
         solution = derived(loss, run.rnn, run)
         return Question(
             *("matrix", "Two states in matrix form", wishes.level, body, fields, solution),
-            *(net.facts(), lines.figure(), (), sheet),
+            facts=net.facts(),
+            figure=lines.figure(),
+            worksheet=sheet,
         )
 
 
@@ -137,8 +143,8 @@ def sets_question(chance: random.Random, wishes: Wishes) -> Question | None:
         some = [m for m in members if chance.choice(range(len(members))) < size] or [members[-1]]
         names = frozenset([label(str(m.name)) for m in some])
         path = escape(some, weight, loss)
-        right = sum([p is None for _, p in found.values()])
-        if names not in found and (right < 3 if path is None else len(found) - right < 3):
+        held = sum([p is None for _, p in found.values()])
+        if names not in found and (held < 3 if path is None else len(found) - held < 3):
             found[names] = some, path
         if len(found) == 4:
             break
@@ -179,8 +185,8 @@ def sets_question(chance: random.Random, wishes: Wishes) -> Question | None:
         for letter, (_, path) in zip(LETTERS, shown, strict=False):
             says = "separates: every path meets it" if path is None else f"does not: {path} escapes"
             answer.append(Sentence(f"{letter} {says}."))
-        names = ", ".join([label(str(node.name)) for node in smallest])
-        answer.append(Sentence(f"A smallest set is {{{names}}}, so (b) is {len(smallest)}."))
+        listing = ", ".join([label(str(node.name)) for node in smallest])
+        answer.append(Sentence(f"A smallest set is {{{listing}}}, so (b) is {len(smallest)}."))
         fields = [
             Field("the letters", right, tuple(_wrong_sets(shown, right))),
             Field("size", float(len(smallest)), tuple(_wrong_sizes(len(smallest), len(uses)))),
@@ -250,8 +256,10 @@ def gaps_question(chance: random.Random, wishes: Wishes) -> Question | None:
         ]
         return Question(
             *("gaps", "Fill the gaps", wishes.level, body, fields),
-            *(derived(loss, weight, run), {**net.facts(), "gaps": gaps}),
-            *(lines.figure(), (), sheet),
+            solve=derived(loss, weight, run),
+            facts={**net.facts(), "gaps": gaps},
+            figure=lines.figure(),
+            worksheet=sheet,
         )
 
 
@@ -290,7 +298,7 @@ def error_question(chance: random.Random, wishes: Wishes) -> Question | None:
         shown: list[Part] = []
         for place, one in enumerate(sheet.lines, 1):
             equation = sheet.equation(one, wrong, slip.rule, line.key)
-            shown.append(Equation(marked(f"({place})", equation.left), equation.sides[1:]))
+            shown.append(Equation(marked(f"({place})", wrong[one.key]), equation.sides[1:]))
         asked = problem(loss, weight, run).body
         body = [
             told(net),
@@ -303,7 +311,7 @@ def error_question(chance: random.Random, wishes: Wishes) -> Question | None:
             Field("line", float(number), tuple(_wrong_lines(len(sheet.lines), number))),
             Field(right["total"], right["total"].value, (), "total", sheet),
         ]
-        answer = [
+        answer: list[Part] = [
             Sentence(f"Line ({number}) is wrong: {slip.words}. Right is:"),
             sheet.equation(line, right),
         ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ...arguments import many
 from ...data.encoding import bits as as_bits
@@ -17,7 +16,7 @@ from ...graph.identities import Slope, residue
 from ...graph.notation import LATEX, TEXT, Text, accent, write_number
 from ...networks.model import Unrolled
 from ...networks.rnn import RNN
-from ...ops.op import CALL
+from ...ops.op import CALL, TABLE
 from ..derive import derive
 from ..document import Section, Sentence
 from ..expressions import Expression, Number, Symbol, product, total
@@ -30,12 +29,6 @@ STARTS: Final = (-2.0, -1.0, 1.0, 2.0, 3.0)
 LARGEST_ANSWER: Final = 1000.0
 LARGEST_SUM: Final = 100.0
 LEAST: Final = 0.01
-#: a and a′ as numbers.
-ACTIVATIONS: Final = {
-    "relu": (lambda x: max(x, 0.0), lambda x: float(x > 0.0)),
-    "linear": (lambda x: x, lambda x: 1.0),
-    "tanh": (math.tanh, lambda x: 1.0 - math.tanh(x) ** 2),
-}
 FACTOR = "the factor 2 of the square's derivative is missing"
 SIGN = "the sign of the inner derivative of (y − π)² is missing"
 SLOPE = "a′ was taken as 1 everywhere"
@@ -47,6 +40,14 @@ START = "the start state was taken as 0"
 OFFSET = "the offset was left out of the forward pass"
 LATER = "the state after the step was taken, instead of the one before it"
 ONLY_LAST = "only the last copy was counted, as if the weight stood in one place"
+
+
+def activated(name: str, pi: float) -> tuple[float, float]:
+    """The number a(π) and the slope a′(π); a name that is no op stands for a(π) = π."""
+    if name not in TABLE:
+        return pi, 1.0
+    result = TABLE[name](Value(pi))
+    return result.data, result.partials[0]
 
 
 class Network(NamedTuple):
@@ -80,7 +81,7 @@ class Network(NamedTuple):
         """The steps that the state enters as a constant."""
         return range(self.truncate + 1, self.steps + 1, self.truncate) if self.truncate else ()
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, Any]:
         """The numbers, by name."""
         return {
             **{"rows": self.rows, "inputs": self.inputs, "targets": self.targets},
@@ -142,8 +143,13 @@ def network(
     q0 = [chance.choice(STARTS) for _ in range(states)] if start else []
     asked = range(1, steps + 1) if every else [steps]
     blank = Network(
-        *(rows, [x for (x,) in as_bits(bits)], dict.fromkeys(asked, 0.0)),
-        *(activation, q0, bias, 2 if truncated else 0),
+        rows,
+        [x for (x,) in as_bits(bits)],
+        dict.fromkeys(asked, 0.0),
+        activation=activation,
+        start=q0,
+        bias=bias,
+        truncate=2 if truncated else 0,
     )
     run, _ = blank.unroll()
     sums = {step.k: step.pi[0].data for step in run.steps}
@@ -159,7 +165,7 @@ def network(
     if wishes.idle:
         return made
     # A state that stays 0 leaves nothing to do; one step without slope makes a′ matter.
-    dead = sum([pi <= 0.0 for pi in before]) if activation == "relu" else 0
+    dead = sum([activated(activation, pi)[1] == 0.0 for pi in before])
     stuck = 0.0 in before or (dead and max(before[:states]) <= 0.0)
     return None if stuck or dead > (states if wishes.level > 1 else 0) else made
 
@@ -241,8 +247,10 @@ class Lines:
         return build
 
     def _state(self, k: int, j: int) -> Build:
-        value, _ = ACTIVATIONS[self.network.activation]
-        return lambda known: called("a", known[f"pi{k},{j}"], value(known[f"pi{k},{j}"].value))
+        name = self.network.activation
+        return lambda known: called(
+            "a", known[f"pi{k},{j}"], activated(name, known[f"pi{k},{j}"].value)[0]
+        )
 
     def _backward(self) -> None:
         network = self.network
@@ -284,7 +292,6 @@ class Lines:
     ) -> Build:
         network = self.network
         bias, linear = network.bias, network.activation == "linear"
-        _, prime = ACTIVATIONS[network.activation]
 
         def build(known: Known) -> Expression:
             terms: list[Expression] = []
@@ -298,7 +305,11 @@ class Lines:
                     row, column = (i, j) if turn else (j, i)
                     w = [known[f"w{bias + row},{column}"]] if weight else []
                     back.append(product([known[f"d{k + 1},{i}"], *w]))
-                at = [] if linear or not slope else [called("a′", pi, prime(pi.value))]
+                at = (
+                    []
+                    if linear or not slope
+                    else [called("a′", pi, activated(network.activation, pi.value)[1])]
+                )
                 terms.append(product([total(back), *at]))
             return total(terms)
 
@@ -382,12 +393,13 @@ class Lines:
         recurrent = str(weights[network.bias][0]) if one else ""
         return chain(
             [[str(pi.name) for pi in step.pi] for step in self.run.steps],
-            [str(q.name) for q in self.run.state] if any(network.initial) else [],
-            [recurrent] * network.steps if one else [],
-            [f"{x:g}" for x in network.inputs],
-            str(weights[-1][0]) if one else "",
-            list(network.targets),
-            f"A network with {many(network.states, 'state')} over {many(network.steps, 'step')}",
+            before=[str(q.name) for q in self.run.state] if any(network.initial) else [],
+            along=[recurrent] * network.steps if one else [],
+            about=f"A network with {many(network.states, 'state')} over "
+            f"{many(network.steps, 'step')}",
+            below=[f"{x:g}" for x in network.inputs],
+            entering=str(weights[-1][0]) if one else "",
+            losses=list(network.targets),
         )
 
     def worksheet(self) -> Worksheet:

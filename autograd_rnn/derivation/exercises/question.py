@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ...graph.identities import Slope, residue
 from ...graph.notation import Text
@@ -13,9 +13,8 @@ from ..expressions import Expression, Number, Symbol
 from .figure import Figure
 
 Answer: TypeAlias = float | str
-Fact: TypeAlias = (
-    float | str | Sequence[float] | Sequence[str] | Sequence[Sequence[float]] | Mapping[int, float]
-)
+#: The numbers that a question is made of, by name.
+Facts: TypeAlias = Mapping[str, Any]
 #: How far a given number may be from an answer that has more digits than are asked for.
 ROUNDED: Final = 0.005
 SMALL: Final = 1e-4
@@ -184,7 +183,7 @@ class Question(NamedTuple):
     body: Sequence[Part]
     fields: Sequence[Field]
     solve: Callable[[], Sequence[Section]]
-    facts: Mapping[str, Fact]
+    facts: Facts
     figure: Figure | None = None
     choices: Sequence[Choice] = ()
     worksheet: Worksheet | None = None

@@ -134,7 +134,12 @@ def ending_of(path: str | os.PathLike[str]) -> str:
 
 
 class Sheets(tuple[Sheet, ...]):
-    """A sheet for each student, made by `exercises`: a tuple of sheets."""
+    """A sheet for each student, made by `exercises`: a tuple of sheets.
+
+    >>> from autograd_rnn import exercises
+    >>> [len(sheet.questions) for sheet in exercises(2, kinds=["copies"], copies=3)]
+    [2, 2, 2]
+    """
 
     def save(self, path: str | os.PathLike[str], *, solutions: bool = False) -> list[Path]:
         """The paths of the files that now hold the sheets: for `sheet.tex` sheet-01.tex, ..."""
@@ -225,16 +230,16 @@ def _chosen(
 
 def _make(recipe: Recipe, title: str) -> Sheet:
     """The sheet of a recipe."""
-    chance = random.Random(repr(recipe._replace(kinds=tuple(recipe.kinds))))
+    chance = random.Random(" ".join(map(str, [*recipe.kinds, *recipe[1:]])))
     found: list[Question] = []
-    for place in range(recipe.count):
+    for place in range(recipe.size):
         found.append(_next(chance, recipe, place, found))
     return Sheet(title, recipe.code, tuple(found))
 
 
 def _next(chance: random.Random, recipe: Recipe, place: int, found: Sequence[Question]) -> Question:
     """One more exercise, of another result than those found."""
-    level = recipe.level or 1 + LEVELS * place // recipe.count
+    level = recipe.level or 1 + LEVELS * place // recipe.size
     wishes = Wishes(level, recipe.steps, recipe.states, recipe.activation, recipe.idle)
     kinds = list(recipe.kinds)
     first = place % len(kinds)
@@ -244,7 +249,7 @@ def _next(chance: random.Random, recipe: Recipe, place: int, found: Sequence[Que
             if one is not None and all(_differ(one, other) for other in found):
                 return one
     raise ArgumentValueError(
-        f"count is {recipe.count}, but only {len(found)} different exercises were found: ask for "
+        f"count is {recipe.size}, but only {len(found)} different exercises were found: ask for "
         f"fewer, or for more kinds or steps."
     )
 
