@@ -109,7 +109,7 @@ def vanishing(chance: random.Random, wishes: Wishes) -> Question | None:
         about=f"A network with one state over {STEPS} steps",
     )
     return Question(
-        *("vanishing", "Ten steps back", wishes.level, body, fields),
+        *("vanishing", "Over ten steps", wishes.level, body, fields),
         *(lambda: [Section("The factors", answer)], facts, figure),
     )
 

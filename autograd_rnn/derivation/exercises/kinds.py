@@ -69,8 +69,9 @@ def weight_question(
         one = by_copies(kind, title, wishes.level, net, row, chance.choice(range(net.states)))
         terms = [field.answer for field in one.fields if field.key.startswith("t")]
         counted = len(terms) - 1 - terms[:-1].count(0.0)
-        # A sum of one term is no sum; of two steps from the state 0, there is no other.
-        return one if wishes.idle or counted >= min(2, net.steps - 1) else None
+        # A sum of one term is no sum, but where no more steps than one can add to it.
+        able = net.steps - max(net.cuts, default=2) + 1
+        return one if wishes.idle or counted >= min(2, able) else None
 
     return make
 
@@ -396,7 +397,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("gaps", "Fill the gaps", gaps_question),
         Kind("error", "Find the error", error_question),
         Kind("choice", "Multiple choice", choice_question),
-        Kind("vanishing", "Ten steps back", vanishing, (1,), (), 0),
+        Kind("vanishing", "Over ten steps", vanishing, (1,), (), 0),
         Kind("lstm", "The forget path of an LSTM", forget_path, (1,), (), 4),
     )
 }
