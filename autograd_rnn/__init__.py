@@ -11,6 +11,8 @@ from .data.promoters import promoters
 from .data.tasks import adding, counting_ones, dna_family, in_family, parity, tomita
 from .data.text import Text
 from .derivation.derive import Derivation, MatrixDerivation, derive
+from .derivation.exercises.grading import Grade, grade
+from .derivation.exercises.sheet import Sheet, Sheets, exercises
 from .engine.check import check_gradients
 from .engine.contexts import Steps, detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
@@ -120,6 +122,7 @@ __all__ = [
     "Derivation",
     "Drawing",
     "Evaluation",
+    "Grade",
     "GradientError",
     "History",
     "Language",
@@ -132,6 +135,8 @@ __all__ = [
     "Program",
     "RecordingError",
     "Report",
+    "Sheet",
+    "Sheets",
     "Stack",
     "StaleGraphError",
     "StepDecay",
@@ -174,6 +179,7 @@ __all__ = [
     "equal",
     "escape",
     "evaluate",
+    "exercises",
     "exp",
     "exp2",
     "expm1",
@@ -182,6 +188,7 @@ __all__ = [
     "from_torch",
     "generate",
     "grad",
+    "grade",
     "gradients",
     "greater",
     "hessian",

@@ -75,12 +75,14 @@ from autograd_rnn import (
     draw_weights,
     escape,
     evaluate,
+    exercises,
     exp,
     fit,
     freeze,
     from_torch,
     generate,
     grad,
+    grade,
     gradients,
     hessian,
     hvp,
@@ -235,10 +237,27 @@ def call(function: Callable[..., object], *args: object, **kwargs: object) -> Ca
 
 
 #: Calls that open files: what the system says of those comes out as it is.
-OPENS = {"Drawing.save", "Page.save", "RNN.load", "RNN.save", "fit", "read_fasta"}
+OPENS = {
+    "Drawing.save",
+    "Sheet.save",
+    "Sheets.save",
+    "Page.save",
+    "RNN.load",
+    "RNN.save",
+    "fit",
+    "read_fasta",
+}
 OPENS |= {"CSVLog", "Stack.load", "Stack.save", "Text.read", "load_model", "promoters"}
 #: Calls that compute as much as a number says, up to a limit.
-SIZED = {"Drawing.png", "RNN.random", "counter", "in_family", "adding", "counting_ones"}
+SIZED = {
+    "Drawing.png",
+    "exercises",
+    "RNN.random",
+    "counter",
+    "in_family",
+    "adding",
+    "counting_ones",
+}
 SIZED |= {"GRU.random", "LSTM.random", "Linear.random", "Stack.random", "dna_family"}
 SIZED |= {"Bidirectional.random", "Language.count", "Language.sample", "fit", "generate"}
 
@@ -428,6 +447,12 @@ def correct_calls() -> dict[str, Call]:
         "counting_ones": call(counting_ones, 3),
         "derive (copies)": call(derive, loss, w, through=None, run=run),
         "derive (a set)": call(derive, loss, w, through=[run.pi[0]], run=run),
+        "exercises": call(
+            *(exercises, 2),
+            **{"kinds": ["vanishing"], "level": 1, "seed": 3, "steps": None, "states": None},
+            **{"activation": None, "idle": False, "title": "T", "copies": None, "code": None},
+        ),
+        "grade": call(grade, exercises(1, kinds=["vanishing"]).code, [0.5]),
         "derive (matrices)": call(derive, loss, rnn, through=None, run=run),
         "detect_anomaly": call(detect_anomaly),
         "dna_family": call(dna_family, "G", 2, "ACGT"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +15,9 @@ from ..arguments import as_choice
 from ..data.encoding import bits
 from ..derivation.derive import derive
 from ..derivation.document import Section, as_text
-from ..derivation.exercises import make_exercises, sheet
+from ..derivation.exercises.grading import grade
+from ..derivation.exercises.sheet import ENDINGS, Sheets
+from ..derivation.exercises.sheet import exercises as make_exercises
 from ..derivation.typeset import DOCUMENTS
 from ..engine.value import Value, constant
 from ..errors import ArgumentValueError, FormatError
@@ -147,18 +150,101 @@ def derive_weight(
 
 @app.command()
 def exercises(
-    save: Document = None,
+    save: Annotated[
+        Path | None,
+        argument("FILE", "Write to a file: .txt, .md, .tex, .html, .xml (Moodle) or .zip (QTI)."),
+    ] = None,
     count: Annotated[int, option("N", "The number of exercises.")] = 10,
     seed: Annotated[int, option("N", "The same seed gives the same sheet.")] = 0,
-    steps: Annotated[int, option("N", "The number of bits in each exercise.")] = 3,
-    states: Annotated[int, option("1|2", "The number of states.")] = 1,
-    activation: Annotated[str, option("NAME", "The activation: relu, tanh or linear.")] = "relu",
-    solutions: Annotated[bool, option("", "Add the solutions.", "--solutions")] = False,
+    kind: Annotated[
+        list[str] | None, option("NAME", "A kind, or several: all unless given.")
+    ] = None,
+    level: Annotated[int | None, option("1|2|3", "How hard: rising unless given.")] = None,
+    steps: Annotated[int | None, option("N", "The number of bits in each exercise.")] = None,
+    states: Annotated[int | None, option("1|2", "The number of states.")] = None,
+    activation: Annotated[
+        str | None, option("NAME", "The activation: relu, tanh or linear.")
+    ] = None,
+    idle: Annotated[
+        bool, option("", "Start with a 0 that leaves the state at 0.", "--idle")
+    ] = False,
+    copies: Annotated[int | None, option("N", "A sheet for each of N students.")] = None,
+    code: Annotated[str | None, option("CODE", "Make the sheet of this code again.")] = None,
+    solutions: Annotated[bool, option("", "Add answers and solutions.", "--solutions")] = False,
 ) -> None:
-    """Make a sheet of exercises like the lecture's, no two with the same answer."""
-    _check_ending(save, DOCUMENTS)
-    made = make_exercises(count, seed=seed, steps=steps, states=states, activation=activation)
-    _publish("Backpropagation through time", sheet(made, solutions), save)
+    """Make a sheet of exercises, no two with the same result; or one for each student."""
+    _check_ending(save, ENDINGS)
+    made = make_exercises(
+        count,
+        kinds=kind or None,
+        level=level,
+        seed=seed,
+        steps=steps,
+        states=states,
+        activation=activation,
+        idle=idle,
+        copies=copies,
+        code=code,
+    )
+    sheets = made if isinstance(made, Sheets) else [made]
+    if save is None:
+        for sheet in sheets:
+            say((sheet.solved if solutions else sheet).text, end="")
+    elif isinstance(made, Sheets):
+        for path, sheet in zip(made.save(save, solutions=solutions), made, strict=True):
+            say(f"{path}: {sheet.code}")
+    else:
+        say(f"{made.save(save, solutions=solutions)}: {made.title}, {made.code}")
+
+
+@app.command("grade", context_settings=NEGATIVE_NUMBERS)
+def grade_answers(
+    code: Annotated[
+        str | None, argument("CODE", "The code printed on the sheet; none with --csv.")
+    ] = None,
+    answers: Annotated[
+        list[str] | None, argument("ANSWERS", "One per exercise: 32, or all parts as 16,16,32.")
+    ] = None,
+    table: Annotated[
+        Path | None, option("FILE", "Grade a table: the columns code, name, 1, 2, ...", "--csv")
+    ] = None,
+) -> None:
+    """Mark the answers to a sheet, with what follows from an earlier slip, and name the slips."""
+    if table is not None:
+        if code is not None:
+            raise ArgumentValueError("CODE and --csv exclude each other: the table has the codes.")
+        for row in _rows(table):
+            name, own = row.pop("name", "") or "", row.pop("code")
+            by_number = {int(number): answer for number, answer in row.items()}
+            graded = grade(own, by_number)
+            say("; ".join([f"{name or own}: {graded.points:g} of {graded.most}", *graded.slips]))
+    elif code is None:
+        raise ArgumentValueError("CODE is missing: it is printed on the sheet. Or use --csv.")
+    else:
+        say(grade(code, answers or []).text, end="")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of answers by its head: code, perhaps name, and numbers."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ArgumentValueError(f"{path} is not a table in UTF-8.") from None
+    head, *rows = list(csv.reader(text.splitlines())) or [[]]
+    columns = [column.strip().lower() for column in head]
+    odd = [name for name in columns if name not in ("code", "name") and not name.isdecimal()]
+    if "code" not in columns or odd or len(set(columns)) < len(columns):
+        raise ArgumentValueError(
+            f"{path}: the first line must name the columns: code, name, 1, 2, ..., each once."
+        )
+    found = []
+    for line, row in enumerate(rows, 2):
+        if len(row) != len(columns) and row:
+            raise ArgumentValueError(
+                f"{path}, line {line}: {len(row)} cells for {len(columns)} columns."
+            )
+        found += [dict(zip(columns, row, strict=True))] if row else []
+    return found
 
 
 def _publish(title: str, sections: Sequence[Section], save: Path | None) -> None:

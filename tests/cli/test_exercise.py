@@ -1,6 +1,7 @@
 """The commands of the lecture's exercise, run as a user runs them."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -8,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from autograd_rnn import exercises
+
 from .conftest import Runner, complaint
+
+SHEET = exercises(2, kinds=["copies"], seed=1)
 
 
 def test_the_exercise(run: Runner) -> None:
@@ -178,11 +183,24 @@ def test_play_writes_a_page(run: Runner, tmp_path: Path) -> None:
         (("derive", "101", "1e400"), "TARGET must be a finite number"),
         (("derive", "101", "1", "--weights", "1e200", "1e200"), "has no finite number"),
         (("derive", "1" * 250, "1"), "would define 500 quantities, more than 400"),
-        (("exercises", "x.pdf"), "format 'pdf' is unknown: choose one of txt, md, tex, html."),
+        (("exercises", "x.pdf"), "choose one of txt, md, tex, html, xml, zip."),
         (("exercises", "--count", "0"), "count must be 1 or more"),
         (("exercises", "--steps", "1"), "steps must be 2 or more"),
         (("exercises", "--activation", "relU"), "activation 'relU' is unknown"),
-        (("exercises", "--count", "999", "--steps", "2"), "different exercises were found"),
+        (
+            ("exercises", "--count", "99", "--level", "2", "--kind", "vanishing"),
+            "different exercises were found",
+        ),
+        (("exercises", "--kind", "rnn"), "kinds[0] 'rnn' is unknown: choose one of copies"),
+        (("exercises", "--level", "4"), "level must be 3 or less"),
+        (("exercises", "--copies", "0"), "copies must be 1 or more"),
+        (("exercises", "--code", "ABC"), "code 'ABC' is not that of a sheet"),
+        (("grade",), "CODE is missing: it is printed on the sheet. Or use --csv."),
+        (("grade", "ABC", "1"), "code 'ABC' is not that of a sheet"),
+        (("grade", SHEET.code), "answers has 0 entries, but the sheet has 2 exercises"),
+        (("grade", SHEET.code, "1", "x"), "'x' is not a number such as -6 or 1/512."),
+        (("grade", SHEET.code, "1", "--csv", "x.csv"), "CODE and --csv exclude each other"),
+        (("grade", "--csv", "none.csv"), "none.csv"),
     ],
 )
 def test_writing_commands_refuse_in_one_line(
@@ -226,10 +244,53 @@ def test_derive_writes_every_format(run: Runner, tmp_path: Path, ending: str) ->
 def test_exercises_make_a_sheet(run: Runner, tmp_path: Path) -> None:
     result = run("exercises", "--count", "10", "--seed", "7", "--steps", "3")
     assert (result.code, result.err) == (0, "")
-    assert result.out.count("Compute ∂L/∂w") == 10
-    assert result.out == run("exercises", "--count", "10", "--seed", "7").out
+    assert re.findall(r"^([0-9]+)\. ", result.out, re.MULTILINE) == list(map(str, range(1, 11)))
+    assert result.out == run("exercises", "--count", "10", "--seed", "7", "--steps", "3").out
     path = tmp_path / "sheet.tex"
     options = ["--states", "2", "--activation", "tanh", "--solutions"]
     result = run("exercises", path, "--count", "2", *options)
     assert (result.code, result.err) == (0, "")
-    assert path.read_text("utf-8").count("Solution of exercise") == 2
+    assert path.read_text("utf-8").count(r"\section*{Solution") == 2
+
+
+def test_exercises_of_a_kind_for_each_student(run: Runner, tmp_path: Path) -> None:
+    options = ["--kind", "copies", "--kind", "choice", "--level", "2", "--count", "2"]
+    result = run("exercises", tmp_path / "a.xml", *options, "--copies", "2")
+    assert (result.code, result.err) == (0, "")
+    assert {path.name for path in tmp_path.iterdir()} == {"a-01.xml", "a-02.xml"}
+    codes = re.findall(r": (\S+)$", result.out, re.MULTILINE)
+    assert len(set(codes)) == 2
+    again = run("exercises", "--code", codes[1])
+    assert f"Sheet {codes[1]}" in again.out
+
+
+def test_grade_names_the_slip(run: Runner) -> None:
+    right = [",".join(map(str, answers)) for answers in SHEET.answers]
+    result = run("grade", SHEET.code, *right)
+    assert (result.code, result.out) == (0, "2 of 2 points\n")
+    field = SHEET.questions[1].fields[-1]
+    mistake = field.mistakes[0]
+    result = run("grade", SHEET.code, right[0], str(mistake.value))
+    assert result.out.startswith("1 of 2 points\n2")
+    assert mistake.words in result.out
+
+
+def test_grade_reads_a_table(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    first, second = [str(answers[-1]) for answers in SHEET.answers]
+    rows = [f"Ada,{SHEET.code},{first},{second}", f"Bo,{SHEET.code},{first},", ""]
+    path.write_text("\n".join(["name,code,1,2", *rows]), "utf-8")
+    result = run("grade", "--csv", path)
+    assert (result.code, result.err) == (0, "")
+    ada, bo = [line for line in result.out.splitlines() if line[:4] in ("Ada:", "Bo: ")]
+    assert ada == "Ada: 2 of 2"
+    assert bo.startswith("Bo: 1 of 2; 2")
+    for text, words in [
+        ("name,1\n", "the first line must name the columns: code, name, 1, 2, ..., each once."),
+        ("code,1\nABC\n", "line 2: 1 cells for 2 columns."),
+        ("code,1\nABC,1\n", "code 'ABC' is not that of a sheet"),
+    ]:
+        path.write_text(text, "utf-8")
+        assert words in complaint(run("grade", "--csv", path))
+    path.write_bytes(b"\xff\xfe")
+    assert "is not a table in UTF-8" in complaint(run("grade", "--csv", path))

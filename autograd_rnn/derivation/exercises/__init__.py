@@ -1,0 +1,1 @@
+"""Exercise sheets: questions of many kinds, their solutions, marks, and files of course systems."""
