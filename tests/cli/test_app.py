@@ -85,7 +85,7 @@ def test_the_installed_program(tmp_path: Path) -> None:
 def test_help_lists_the_commands_file_by_file(run: Runner) -> None:
     listed = re.findall(r"^│ (\w+) ", run("--help").out, re.MULTILINE)
     lecture = ["exercise", "draw", "play", "derive", "exercises"]
-    assert listed == ["classify", *lecture, "cache", "train", "predict"]
+    assert listed == ["classify", *lecture, "cache", "predict", "evaluate", "generate", "train"]
 
 
 def test_the_help_says_what_every_command_takes(run: Runner) -> None:
