@@ -239,7 +239,7 @@ def classify(
     fasta: Fasta = None,
     window: Window = None,
     base: Annotated[str, option("BASE", "The base to count.")] = "G",
-    at_least: Annotated[int, option("N", "How many of the base make the family.")] = 3,
+    at_least: Annotated[int, option("N", "The number of the base that makes the family.")] = 3,
     ambiguous: Ambiguous = None,
     bad_records: BadRecords = "error",
     most_bases: MostBases = MOST_BASES,
@@ -313,9 +313,8 @@ def _classify_records(
     if not any(tally.windows for tally in tallies):
         what = f"window of {window} letters" if window else "record"
         reason = " without ambiguous letters" if skipped else ""
-        bad = f" ({len(refused)} left out: {refused[0]})" if refused else ""
         raise ArgumentValueError(
-            f"{fasta}: there is no whole {what}{reason}: nothing to classify{bad}."
+            f"{fasta}: there is no whole {what}{reason}: nothing to classify. {bad_remark(refused)}"
         )
     agree = not any(tally.disagreements for tally in tallies)
     columns = ["record", "windows", "in the family", "share", *["ambiguous"][:skipped]]

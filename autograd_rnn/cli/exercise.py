@@ -27,7 +27,7 @@ from ..pictures.drawing import FILE_FORMATS
 from ..pictures.play.page import play
 from ..pictures.render import check_format
 from .app import app
-from .options import argument, option
+from .options import argument, flag, option
 from .terminal import make_table, say
 
 # So that a negative number is an argument, not an unknown option.
@@ -42,8 +42,27 @@ DOCUMENTS: Final[Mapping[str, Callable[[str, Sequence[Section]], str]]] = {
 
 Bits = Annotated[str, argument("BITS", "The inputs, such as 101.")]
 Target = Annotated[str, argument("TARGET", "y, the wanted value of the last π.")]
-Weights = Annotated[tuple[str, str], option("W1 W2", "The values of w₁ and w₂.")]
-Activation = Annotated[str, option("NAME", "a in q = a(π): relu, tanh, linear or another op.")]
+
+
+def _check_weights(weights: tuple[str, str]) -> tuple[str, str]:
+    """Refuse other than two numbers here, before what they have swallowed is missed elsewhere."""
+    for name, text in zip(("W1", "W2"), weights, strict=True):
+        try:
+            _finite(text, name)
+        except ArgumentValueError as error:
+            raise ArgumentValueError(
+                f"{error} --weights takes two numbers, as in --weights 4 1."
+            ) from None
+    return weights
+
+
+Weights = Annotated[
+    tuple[str, str],
+    option("W1 W2", "The values of w₁ and w₂, two numbers.", callback=_check_weights),
+]
+Activation = Annotated[
+    str, option("NAME", "The activation a in q = a(π): relu, tanh, linear or another op.")
+]
 Focus = Annotated[str | None, option("w1|w2", "Show the copies of this weight only.")]
 Document = Annotated[Path | None, argument("FILE", "Write to a file: .txt, .md, .tex or .html.")]
 
@@ -104,9 +123,11 @@ def draw_picture(
     save: Annotated[Path, argument("FILE", "The picture: .svg, .png, .pdf, .html or .dot.")],
     weights: Weights = ("4", "1"),
     activation: Activation = "relu",
-    detail: Annotated[str, option("NAME", "auto, scalar, neuron or step.")] = "auto",
+    detail: Annotated[
+        str, option("NAME", "How much is shown: auto, scalar, neuron or step.")
+    ] = "auto",
     focus: Focus = None,
-    theme: Annotated[str, option("NAME", "light or dark.")] = "light",
+    theme: Annotated[str, option("NAME", "The colours: light or dark.")] = "light",
 ) -> None:
     """Draw the exercise's network: all copies of both weights or of one, or a card per step."""
     _check_ending(save, FILE_FORMATS)
@@ -137,7 +158,7 @@ def derive_weight(
     bit_string: Bits,
     target: Target,
     save: Document = None,
-    weight: Annotated[str, option("w1|w2", "The weight to differentiate by.")] = "w1",
+    by: Annotated[str, option("w1|w2", "The weight to differentiate by.")] = "w1",
     through: Annotated[str, option("NAME", "The separating set: copies or minimum.")] = "copies",
     weights: Weights = ("4", "1"),
     activation: Activation = "relu",
@@ -146,7 +167,7 @@ def derive_weight(
     _check_ending(save, DOCUMENTS)
     minimum = as_choice(through, "--through", ["copies", "minimum"]) == "minimum"
     rnn, run, loss = _work(bit_string, target, weights, activation, named=True)
-    parameter = _weight(weight, rnn, "--weight")
+    parameter = _weight(by, rnn, "--by")
     worked = derive(loss, parameter, through="minimum" if minimum else None, run=run)
     _publish(worked.title, worked.sections, save)
 
@@ -159,7 +180,7 @@ def exercises(
     steps: Annotated[int, option("N", "The number of bits in each exercise.")] = 3,
     states: Annotated[int, option("1|2", "The number of states.")] = 1,
     activation: Annotated[str, option("NAME", "The activation: relu, tanh or linear.")] = "relu",
-    solutions: Annotated[bool, option("", "Add the solutions.", "--solutions")] = False,
+    solutions: Annotated[bool, flag("Add the solutions.", "--solutions")] = False,
 ) -> None:
     """Make a sheet of exercises like the lecture's, no two with the same answer."""
     _check_ending(save, DOCUMENTS)

@@ -148,7 +148,7 @@ def predict(
     kind = "sequences" if fasta is None or window is None else "windows"
     remarks = [f"Left out for ambiguous letters: {skipped} {kind}."] if skipped else []
     remarks += filter(None, [bad_remark(refused)])
-    if fasta is None or task.within is not None:
+    if fasta is None or task.within is not None or (task.classes and window is None):
         _print_answers(task, pieces, answers, remarks)
     else:
         _print_shares(windowed(task.about, window), task, pieces, answers, remarks)
@@ -234,20 +234,21 @@ def _flat(answer: Mapping[str, Any]) -> dict[str, object]:
 def _print_answers(
     task: Task, pieces: list[Piece], answers: list[dict[str, Any]], remarks: list[str]
 ) -> None:
+    first = "record" if pieces[0].record else "sequence"
     if task.classes:
         names = task.classes if len(task.classes) <= MOST_COLUMNS else ("probability",)
-        table = make_table("Class and probabilities", "sequence", "class", *map(shorten, names))
+        table = make_table("Class and probabilities", first, "class", *map(shorten, names))
         for piece, answer in zip(pieces, answers, strict=True):
             shares = list(answer["probabilities"].values())
             shares = shares if len(shares) <= MOST_COLUMNS else [max(shares)]
             cells = [shorten(answer["class"]), *map("{:.4f}".format, shares)]
-            table.add_row(shorten(piece.text), *cells)
+            table.add_row(shorten(piece.record or piece.text), *cells)
     else:
         title = task.about if task.within is not None else f"{task.about}?"
-        table = make_table(title, "sequence", *answers[0])
+        table = make_table(title, first, *answers[0])
         for piece, answer in zip(pieces, answers, strict=True):
             cells = [WRITTEN[what](x) for what, x in answer.items()]
-            table.add_row(shorten(piece.text), *cells)
+            table.add_row(shorten(piece.record or piece.text), *cells)
     print_table(table, *remarks)
 
 

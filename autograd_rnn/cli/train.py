@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, Final, NamedTuple
 
-from ..arguments import as_choice, many
+from ..arguments import as_choice, many, shown
 from ..backends.backend import backend_names
 from ..data.dataset import Dataset
 from ..data.encoding import ALPHABETS, NUMBERS
@@ -101,26 +101,31 @@ def train(
     label: LabelColumn = None,
     alphabet: Annotated[
         str | None,
-        option("NAME", "DNA, RNA, protein, bits, numbers, or the letters: found unless given."),
+        option(
+            "NAME",
+            "The alphabet: DNA, RNA, protein, bits, numbers, or its letters; found unless given.",
+        ),
     ] = None,
     window: Window = None,
     stride: Stride = None,
     reverse_complement: Annotated[
         bool, flag("Learn the other strand of each sequence, too.", "--reverse-complement")
     ] = False,
-    cell: Annotated[str | None, option("CELL", f"The layer: {', '.join(cells())}.")] = None,
+    cell: Annotated[str | None, option("CELL", f"The kind of layer: {', '.join(cells())}.")] = None,
     states: Annotated[int | None, option("N", "The number of states.")] = None,
     epochs: Annotated[int | None, option("N", "The number of passes over the data.")] = None,
-    learning_rate: Annotated[float | None, option("X", "The learning rate of Adam.")] = None,
+    learning_rate: Annotated[
+        float | None, option("X", "The learning rate of the optimiser, Adam.")
+    ] = None,
     layers: Annotated[int | None, option("N", "The number of layers: 1 unless given.")] = None,
     batch_size: Annotated[
         int | None, option("N", "The number of sequences per update: 32 unless given.")
     ] = None,
     streams: Annotated[
-        int | None, option("N", "text: cut it into N streams, read side by side.")
+        int | None, option("N", "Cut the text into N streams, read side by side (task text).")
     ] = None,
     truncate: Annotated[
-        int | None, option("N", "text: update, and cut gradients, after every N letters.")
+        int | None, option("N", "Update, and cut gradients, after every N letters (task text).")
     ] = None,
     patience: Annotated[
         int | None, option("N", "Stop after N epochs without a lower validation loss.")
@@ -146,7 +151,7 @@ def train(
     """
     wishes: dict[str, Any] = {"cell": cell, "states": states, "epochs": epochs}
     wishes["learning_rate"] = learning_rate
-    columns = {"--sequence": sequence, "--label": label, "--alphabet": alphabet}
+    columns: dict[str, Any] = {"--sequence": sequence, "--label": label, "--alphabet": alphabet}
     columns |= {"--window": window, "--stride": stride, "--reverse-complement": reverse_complement}
     leaving = {"--ambiguous": ambiguous, "--bad-records": bad_records == "skip"}
     own = _is_own(task)
@@ -163,7 +168,7 @@ def train(
     left_out: Mapping[str, int] = {}
     if own:
         check_unused({"--fasta": fasta}, "goes with a task; FASTA files of your own are DATA")
-        options = {
+        options: dict[str, Any] = {
             **{"sequence": column(sequence), "label": column(label), "alphabet": alphabet},
             **{"ambiguous": ambiguous or "error", "bad_records": bad_records},
             **{"window": window, "stride": stride, "reverse_complement": reverse_complement},
@@ -244,8 +249,10 @@ def _is_own(task: str) -> bool:
         return True
     if Path(task).suffix or Path(task).name != task:
         raise ArgumentValueError(f"{task}: there is no such file to learn from.")
-    as_choice(task, "TASK", [*TASKS, TEXT])
-    return False
+    raise ArgumentValueError(
+        f"TASK {shown(task)} is unknown: choose one of {', '.join([*TASKS, TEXT])}, or give a file "
+        f"of your own data."
+    )
 
 
 def _one_file(task: str, files: list[Path] | None) -> Path | None:

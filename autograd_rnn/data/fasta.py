@@ -126,10 +126,7 @@ def read_pieces(
     unpacked, have been read since it was told last.  Errors as in `read_fasta`, but those of a
     record come after its pieces; with `keep_going` they are the last of its pieces instead.
     """
-    if not isinstance(path, str | os.PathLike) and not hasattr(path, "readinto"):
-        raise ArgumentTypeError(
-            f"path must be a path, or a file open for reading bytes, not {type(path).__name__}."
-        )
+    check_source(path, "path")
     if not isinstance(alphabet, str):
         raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
     as_integer(most_bases, "most_bases", least=1)
@@ -191,6 +188,15 @@ def _checked(
         yield refuse("holds no sequence.")
     if record < 0:
         raise FastaError(f"{file}: the file holds no record; a FASTA file starts with '>name'.")
+
+
+def check_source(path: object, argument: str) -> None:
+    """Refuse what is no path, and no file that is open for reading bytes."""
+    if not isinstance(path, str | os.PathLike) and not hasattr(path, "readinto"):
+        raise ArgumentTypeError(
+            f"{argument} must be a path, or a file open for reading bytes, not "
+            f"{type(path).__name__}."
+        )
 
 
 def named(path: Source) -> object:

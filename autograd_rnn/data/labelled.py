@@ -23,7 +23,7 @@ from .encoding import (
     spelled,
     unsure_letters,
 )
-from .fasta import Source, blocks, named, read_fasta, windows
+from .fasta import Source, blocks, check_source, named, read_fasta, windows
 
 BAD_RECORDS: Final = ("error", "skip")
 #: What a header calls the two columns.
@@ -100,6 +100,8 @@ def read_labelled(sources: Sequence[Source], options: Options) -> Labelled:
     options.check()
     if not sources:
         raise ArgumentValueError("there is no file: give a table, or a FASTA file for each class.")
+    for place, source in enumerate(sources):
+        check_source(source, f"files[{place}]")
     left_out = Counter[str]()
     contents = [_content(source) for source in sources]
     are_fasta = [content.lstrip()[:1] in (b">", b";") for content in contents]

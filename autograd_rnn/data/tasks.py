@@ -197,7 +197,7 @@ class Task(NamedTuple):
     def reading(self) -> dict[str, Any]:
         """How a model of this task reads texts, as its file says it."""
         alphabet = None if self.reader else self.alphabet
-        found = {"task": self.name, "loss": self.loss, "alphabet": alphabet}
+        found: dict[str, Any] = {"task": self.name, "loss": self.loss, "alphabet": alphabet}
         if self.classes:
             found |= {"classes": list(self.classes), "ambiguous": self.ambiguous}
             found |= {"window": self.window, "stride": self.stride}

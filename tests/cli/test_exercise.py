@@ -162,10 +162,7 @@ def test_play_writes_a_page(run: Runner, tmp_path: Path) -> None:
         (("play", "101", "x", "x.html"), "TARGET must be a finite number, not 'x'"),
         (("play", "101", "15", "no/x.html"), "there is no folder 'no'"),
         (("derive", "102", "15"), "bits: '2' at position 3 is not one of '01'."),
-        (
-            ("derive", "101", "15", "--weight", "w3"),
-            "--weight 'w3' is unknown: choose one of w1, w2.",
-        ),
+        (("derive", "101", "15", "--by", "w3"), "--by 'w3' is unknown: choose one of w1, w2."),
         (
             ("derive", "101", "15", "--through", "pi"),
             "--through 'pi' is unknown: choose one of copies, minimum.",
@@ -207,7 +204,7 @@ def test_derive_prints_the_derivation(run: Runner) -> None:
         Path(__file__).parents[1] / "derivation" / "golden" / "exercise.text"
     ).read_text("utf-8")
     result = run(
-        "derive", "101", "15", "--weight", "w2", "--weights", "-2", "1", "--through", "minimum"
+        "derive", "101", "15", "--by", "w2", "--weights", "-2", "1", "--through", "minimum"
     )
     assert "∂L/∂w₂ = ∂L/∂π⃛·dπ⃛/dw₂" in result.out
     result = run("derive", "11", "-1", "--activation", "linear")

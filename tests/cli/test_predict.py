@@ -130,6 +130,7 @@ def test_classes_in_fasta_files(
     assert ["human", "160", "50.0", "%"] in result.rows
     result = run("predict", "m.json", "--fasta", "mouse.fa")
     assert result.rows[3] == ["record", "windows", "human", "mouse"]
+    assert "windows of 10" in result.out
     assert result.rows[5][:2] == ["mouse", "80"]
     assert run("evaluate", "m.json", "mouse.fa", "human.fa").code == 0
 
@@ -137,6 +138,7 @@ def test_classes_in_fasta_files(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["train", "reads"], "TASK 'reads' is unknown: choose one of g3, tomita1, "),
         (["train", "missing.csv"], "missing.csv: there is no such file to learn from."),
         (["train", "soft.fa"], "soft.fa is FASTA, which has no labels: give two files or more"),
         (["train", "reads.tsv"], "reads.tsv: line 63 has no sequence. To leave such lines out: "),
