@@ -11,9 +11,9 @@ from .data.languages import Language
 from .data.promoters import promoters
 from .data.tasks import counting_ones, dna_family, in_family, parity, tomita
 from .data.text import Text
-from .derivation.derive import Derivation, derive
+from .derivation.derive import Derivation, MatrixDerivation, derive
 from .engine.check import check_gradients
-from .engine.contexts import detect_anomaly, no_grad
+from .engine.contexts import Steps, detect_anomaly, no_grad
 from .engine.forward import hvp, jvp
 from .engine.reverse import (
     freeze,
@@ -84,10 +84,12 @@ from .ops.table import (
     tan,
     tanh,
 )
+from .pictures.cells.draw_cell import draw_cell
 from .pictures.draw import draw
 from .pictures.drawing import Drawing
-from .pictures.network import draw_cell, draw_network, draw_weights
+from .pictures.network import draw_network, draw_weights
 from .pictures.play.page import Page, play
+from .pictures.unrolled.flow import draw_flow
 from .program.program import Program
 from .program.recorder import record
 from .training.evaluate import Evaluation, evaluate
@@ -124,6 +126,7 @@ __all__ = [
     "Language",
     "Linear",
     "Loss",
+    "MatrixDerivation",
     "Model",
     "Optimiser",
     "Page",
@@ -133,6 +136,7 @@ __all__ = [
     "Stack",
     "StaleGraphError",
     "StepDecay",
+    "Steps",
     "Text",
     "TrainingError",
     "Unrolled",
@@ -165,6 +169,7 @@ __all__ = [
     "dot",
     "draw",
     "draw_cell",
+    "draw_flow",
     "draw_network",
     "draw_weights",
     "equal",

@@ -50,6 +50,7 @@ from autograd_rnn import (
     Program,
     Stack,
     StepDecay,
+    Steps,
     Text,
     Unrolled,
     Value,
@@ -69,6 +70,7 @@ from autograd_rnn import (
     dot,
     draw,
     draw_cell,
+    draw_flow,
     draw_network,
     draw_weights,
     escape,
@@ -274,6 +276,7 @@ def instances() -> dict[str, object]:
         "Loss": Loss("mine", squared_error, ignore=-1),
         "Dataset": Dataset([[1], [0], [1, 0]], [1, 0, 1], symbols=["1", "0", "10"]),
         "Language": tomita(4),
+        "Steps": Steps(),
         "Text": Text("banana"),
     }
 
@@ -393,6 +396,8 @@ def correct_calls() -> dict[str, Call]:
         ),
         "Adam.step": call(made["Adam"].step, [x], [0.5]),
         "Adam.updated": call(made["Adam"].updated, np.array([2.0]), np.array([0.5])),
+        "Steps": call(Steps),
+        "Steps.step": call(Steps().step, 1),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps, run.cuts),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
@@ -437,21 +442,33 @@ def correct_calls() -> dict[str, Call]:
         "counting_ones": call(counting_ones, 3),
         "derive (copies)": call(derive, loss, w, through=None, run=run),
         "derive (a set)": call(derive, loss, w, through=[run.pi[0]], run=run),
+        "derive (matrices)": call(derive, loss, rnn, through=None, run=run),
         "detect_anomaly": call(detect_anomaly),
         "dna_family": call(dna_family, "G", 2, "ACGT"),
         "dot": call(dot, [x, 1.0], [y, 2.0]),
         **{
             f"draw ({detail})": call(
                 *(draw, loss),
-                **{"focus": shown and w, "precision": shown and 3},
+                **{"focus": w, "precision": 3, "width": 900},
                 **{"run": run, "detail": detail, "edges": "plain", "theme": "light"},
                 **{"title": "L", "max_nodes": 100, "subscripts": False, "accents": False},
             )
-            for detail, shown in (("scalar", True), ("neuron", None), ("step", True))
+            for detail in ("scalar", "neuron", "step")
         },
-        "draw_cell": call(draw_cell, rnn, theme="light", title="a cell"),
-        "draw_network": call(draw_network, run, theme="light", title="a network"),
-        "draw_weights": call(draw_weights, rnn, inputs=["x"], theme="light", title="weights"),
+        "draw_cell": call(draw_cell, rnn, theme="light", width=900, title="a cell"),
+        "draw_flow": call(
+            *(draw_flow, loss),
+            **{"run": run, "focus": w, "names": ["a run"]},
+            **{"theme": "light", "width": 900, "title": "a flow"},
+        ),
+        "draw_network": call(
+            *(draw_network, run),
+            **{"inputs": ["x"], "theme": "light", "width": 900, "title": "a network"},
+        ),
+        "draw_weights": call(
+            *(draw_weights, rnn),
+            **{"inputs": ["x"], "theme": "light", "width": 900, "title": "weights"},
+        ),
         "escape": call(escape, [run.pi[0]], w, loss),
         "fit": call(
             *(fit, rnn, ([[1, 0], [1]], [2, 3])),

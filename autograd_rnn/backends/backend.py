@@ -153,6 +153,15 @@ class Backend(ABC):
         )
 
     @classmethod
+    def leads(cls, devices: Any) -> bool:
+        """Whether this process writes files and progress for all that share these devices."""
+        return True
+
+    @classmethod  # noqa: B027 (most have nothing to wait for)
+    def wait(cls, devices: Any) -> None:
+        """Return when all processes that share these devices have called this."""
+
+    @classmethod
     def explain(cls) -> str:
         """Which packages are missing and how to install them, or an empty string.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,8 +13,9 @@ from rich.table import Table
 from ..arguments import as_choice
 from ..data.encoding import bits
 from ..derivation.derive import derive
-from ..derivation.document import Section, as_html, as_markdown, as_tex, as_text
+from ..derivation.document import Section, as_text
 from ..derivation.exercises import make_exercises, sheet
+from ..derivation.typeset import DOCUMENTS
 from ..engine.value import Value, constant
 from ..errors import ArgumentValueError, FormatError
 from ..files import write_whole
@@ -25,20 +26,13 @@ from ..networks.rnn import RNN
 from ..pictures.draw import draw
 from ..pictures.drawing import FILE_FORMATS
 from ..pictures.play.page import play
-from ..pictures.render import check_format
+from ..pictures.rendering.render import check_format
 from .app import app
 from .options import argument, flag, option
 from .terminal import make_table, say
 
 # So that a negative number is an argument, not an unknown option.
 NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
-#: How a document is written, by the ending of its file.
-DOCUMENTS: Final[Mapping[str, Callable[[str, Sequence[Section]], str]]] = {
-    "txt": lambda title, sections: as_text(sections),
-    "md": lambda title, sections: as_markdown(sections),
-    "tex": lambda title, sections: as_tex(sections),
-    "html": as_html,
-}
 
 Bits = Annotated[str, argument("BITS", "The inputs, such as 101.")]
 Target = Annotated[str, argument("TARGET", "y, the wanted value of the last π.")]
@@ -127,7 +121,7 @@ def draw_picture(
         str, option("NAME", "How much is shown: auto, scalar, neuron or step.")
     ] = "auto",
     focus: Focus = None,
-    theme: Annotated[str, option("NAME", "The colours: light or dark.")] = "light",
+    theme: Annotated[str, option("NAME", "The colours: auto, light or dark.")] = "auto",
 ) -> None:
     """Draw the exercise's network: all copies of both weights or of one, or a card per step."""
     _check_ending(save, FILE_FORMATS)

@@ -6,21 +6,27 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from ..graph.identities import NO_SLOPE, Slope, residue
 from ..graph.notation import TEXT
-from ..graph.separating import Key, restricted_adjoints
+from ..graph.separating import Key
 from ..graph.walk import Node
-from .definitions import Definitions
-from .document import Equation, Side
-from .expressions import Expression, Number, Symbol, fraction, product, total
+from ..ops import table as ops
+from .definitions import Definitions, Rule, is_plain, stated
+from .document import Equation, Sentence, Side
+from .expressions import Applied, Expression, Number, Symbol, product, total
+from .naming import fraction, prime
 
-LONGEST_PRODUCT: Final = 6  # symbols of a derivative that is written out
+MOST_WRITTEN: Final = 24  # symbols of a general formula that is written as one
+MOST_STATED: Final = 8  # symbols of a slope that is stated in general
 
 
 class Backward:
     """∂top/∂target for some targets, by the recursion of backpropagation, in symbols.
 
     A path ends at members of the set (`blocked`).  Waypoints are the defined nodes whose derivative
-    gets a line of its own: those that use a target, and where paths meet or part.
+    gets a line of its own: those that use a target, and where paths meet or part.  Derivatives are
+    written out down to the slopes of single lines if all of them are short (not `folded`), or else
+    by those of waypoints, all of them.
     """
 
     def __init__(
@@ -32,13 +38,13 @@ class Backward:
         nested: bool = False,
     ) -> None:
         self.definitions, self.top, self.targets, self.nested = definitions, top, targets, nested
-        self.numbers = restricted_adjoints(top, blocked)
+        self.numbers = definitions.adjoints(top, blocked)
         self.users: dict[Key, list[tuple[Node, Expression]]] = {}
         backward = list(reversed(definitions.defined))
         for node in backward:
             if (node is top or node in self.users) and node not in blocked:
                 for target, slope in definitions.slopes(node).items():
-                    if not (isinstance(slope, Number) and slope.value == 0.0):
+                    if slope.residue:
                         self.users.setdefault(target, []).insert(0, (node, slope))
         needs = self._count_needs()
         needed = [node for node in backward if node in needs and node is not top]
@@ -46,10 +52,11 @@ class Backward:
         meeting = {node for node in needed if needs[node] > 1 or len(self.users[node]) > 1}
         self.waypoints = [n for n in needed if n in using | meeting and n not in targets]
         self.lines = {top, *self.waypoints, *targets}
+        keys = [key for key in (*needed, *targets) if key is not top]
+        self.folded = self._size([*needed]) > MOST_WRITTEN
         self.full: dict[Key, Expression] = {top: Number(1.0)}
-        for key in (*needed, *targets):
-            if key is not top:
-                self.full[key] = self._written_out(key)
+        for key in keys:
+            self.full[key] = self._written_out(key)
 
     def _count_needs(self) -> Counter[Node]:
         """How many derivatives that are needed use that of a node."""
@@ -62,19 +69,24 @@ class Backward:
                 needs[node] += 1
         return needs
 
+    def _size(self, needed: Sequence[Node]) -> int:
+        """The size of all derivatives by targets, written out."""
+        sizes: dict[Key, int] = {self.top: 0}
+
+        def count(key: Key) -> int:
+            return sum([sizes[node] + slope.size() for node, slope in self.users.get(key, ())])
+
+        for node in needed:
+            sizes[node] = count(node)
+        return sum([count(target) for target in self.targets if target not in sizes])
+
     def symbol(self, target: Key) -> Symbol:
         """∂top/∂target."""
         over, under = self.definitions.symbols[self.top], self.definitions.symbols[target]
-        return fraction(over, under, self.numbers.get(target, 0.0), holding=self.nested)
-
-    def _reference(self, node: Node) -> Expression:
-        """∂top/∂node in a formula: written out, unless that is too long or it is 0."""
-        full = self.full[node]
-        return self.symbol(node) if full.size() > LONGEST_PRODUCT else full
+        slope = self.numbers.get(target, NO_SLOPE)
+        return fraction(over, under, slope, holding=self.nested)
 
     def _written_out(self, target: Key) -> Expression:
-        if self.numbers.get(target, 0.0) == 0.0 and target not in self.targets:
-            return Number(0.0)
         return total(
             [
                 self._times(target, self._reference(node), slope.plain())
@@ -82,15 +94,20 @@ class Backward:
             ]
         )
 
+    def _reference(self, node: Node) -> Expression:
+        """∂top/∂node in a formula."""
+        short = not self.folded or node is self.top or node not in self.lines
+        return self.full[node] if short else self.symbol(node)
+
     def _times(self, target: Key, behind: Expression, slope: Expression) -> Expression:
         """The factors in the lecture's order: the slope by a copy first, or else the later step."""
         return product([slope, behind] if target in self.targets else [behind, slope])
 
     def _chain(self, target: Key) -> Expression:
         """The chain rule in ∂'s, through all nodes without a line of their own."""
-        under, terms = self.definitions.symbols[target], []
+        terms = []
         for node, slope in self.users.get(target, ()):
-            last = fraction(self.definitions.symbols[node], under, slope.value)
+            last = self.definitions.direct(node, target, slope)
             behind = self.symbol(node) if node in self.lines else self._chain(node)
             terms.append(last if node is self.top else product([behind, last]))
         return total(terms)
@@ -119,6 +136,12 @@ class Backward:
             sides += [short.plain(), self.full[target]]
         return line(left, sides)
 
+    def recursion(self) -> list[Equation]:
+        """The waypoints' derivatives by those of later ones, as a formula needs that is folded."""
+        if not self.folded:
+            return []
+        return [Equation(self.symbol(node), [Side(self.full[node])]) for node in self.waypoints]
+
 
 def line(left: Symbol, sides: Sequence[Expression], numbers: bool = True) -> Equation:
     """The equation of all sides that are written differently, then the last in numbers."""
@@ -131,7 +154,7 @@ def line(left: Symbol, sides: Sequence[Expression], numbers: bool = True) -> Equ
 
 def in_numbers(expression: Expression) -> list[Side]:
     """The expression in numbers, and its value."""
-    return distinct([Side(expression, numbers=True), Side(Number(expression.value))])
+    return distinct([Side(expression, numbers=True), Side(Number(expression.value), numbers=True)])
 
 
 def distinct(sides: Sequence[Side], left: Symbol | None = None) -> list[Side]:
@@ -142,3 +165,90 @@ def distinct(sides: Sequence[Side], left: Symbol | None = None) -> list[Side]:
     if left is not None:
         written.pop(left.write(TEXT).text, None)
     return list(written.values())
+
+
+# --- the slopes of functions ---------------------------------------------------------------------
+
+
+def in_general(rule: Rule, letter: str) -> list[str | Expression]:
+    """What the slope of a function is, in words: σ′(x) = σ(x)(1 − σ(x)), or by its cases."""
+    symbol, operands, result = rule.symbol, rule.operands, rule.result
+    if rule.op.arity == 1:
+        x = Symbol.named(Slope(operands[0].value, residue("any number")), letter)
+        operands, result = [x], Applied(rule.called, [x])
+    told = stated(rule.op, rule.position, operands, result)
+    if rule.op.arity == 1:
+        symbol = prime(rule.called, operands[0], told.slope)
+    if is_plain(told):
+        short = rule.op.arity == 1 and told.size() <= MOST_STATED
+        return [symbol, " = ", told] if short else []
+    found = cases(told)
+    if found is None:
+        return []
+    over, under, values = found
+    parts: list[str | Expression] = [symbol, " = "]
+    for place, value in enumerate(each := list(dict.fromkeys(values.values()))):
+        signs = "".join([sign for sign, other in values.items() if other == value])
+        between = "" if place == 0 else " and " if place == len(each) - 1 else ", "
+        parts += [between, Number(value), " if ", over, f" {RELATIONS[signs]} ", under]
+    return parts
+
+
+RELATIONS: Final = {">": ">", "=": "=", "<": "<", ">=": "≥", "=<": "≤", "><": "≠"}
+
+
+def at_the_point(rule: Rule) -> Equation | Sentence:
+    """What a slope is here, and why: a′(π̇) = 0 since π̇ = −3 ≤ 0."""
+    told = stated(rule.op, rule.position, rule.operands, rule.result)
+    number = Number(rule.symbol.value)
+    if is_plain(told):
+        same = told.residue == rule.symbol.residue and told.size() <= MOST_STATED
+        return Equation(
+            rule.symbol, distinct([*([Side(told)] if same else []), Side(number, numbers=True)])
+        )
+    found = cases(told)
+    if found is None:
+        return Equation(rule.symbol, [Side(number, numbers=True)])
+    over, under, values = found
+    sign = ">" if over.value > under.value else "<" if over.value < under.value else "="
+    signs = "".join([other for other, value in values.items() if value == values[sign]])
+    shown = [part for x in (over, under) for part in _with_number(x)]
+    middle = len(_with_number(over))
+    relation = f" {RELATIONS[signs]} "
+    return Sentence(
+        *(rule.symbol, " = ", number, " since "), *shown[:middle], relation, *shown[middle:]
+    )
+
+
+def _with_number(x: Expression) -> list[str | Expression]:
+    if isinstance(x, Number):
+        return [x]
+    number = Number(x.value)
+    return [x, " = " if number.exact(True) else " ≈ ", number]
+
+
+def cases(rule: Expression) -> tuple[Expression, Expression, dict[str, float]] | None:
+    """What a rule is compared by, and its value for >, = and <; None if that is not all of it."""
+    comparisons = [
+        part for part in rule.inside() if isinstance(part, Applied) and part.op is ops.greater
+    ]
+    if not comparisons:
+        return None
+    over, under = comparisons[0].parts
+    if isinstance(over, Number):
+        over, under = under, over
+    if any({x.key for x in one.parts} != {over.key, under.key} for one in comparisons):
+        return None
+    values = {}
+    for sign, more, less in ((">", 1.0, 0.0), ("=", 0.0, 0.0), ("<", 0.0, 1.0)):
+
+        def decided(part: Expression, more: float = more, less: float = less) -> Expression | None:
+            if isinstance(part, Applied) and part.op is ops.greater:
+                return Number(more if part.parts[0].key == over.key else less)
+            return None
+
+        value = rule.replaced(decided)
+        if not isinstance(value, Number):
+            return None
+        values[sign] = value.value
+    return (over, under, values) if len(set(values.values())) > 1 else None

@@ -6,18 +6,41 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ..graph.copies import Copy
+from ..graph.identities import NO_SLOPE, Slope, residue
+from ..graph.notation import listed
 from ..graph.separating import Key, key_of, restricted_adjoints
-from ..graph.sweep import adjoints, tangents
 from ..graph.walk import Node, Run
-from .backprop import LONGEST_PRODUCT, Backward, distinct, in_numbers, line
+from ..ops import table as ops
+from .backprop import Backward, at_the_point, distinct, in_general, in_numbers, line
 from .definitions import Definitions
-from .document import Equation, Part, Row, Section, Sentence, Side
-from .expressions import Applied, Expression, Number, Product, Sum, Symbol, fraction, product, total
+from .document import Equation, Part, Row, Section, Sentence, Side, check
+from .expressions import Applied, Expression, Number, Product, Sum, Symbol, product, total
+from .naming import fraction, matrices, one_system
 
 NESTED: Final = (
     "Members lie behind each other, so each path is counted at the last one that it meets: "
     "∂/∂s|S holds the rest of S fixed, and d/d is a total derivative."
 )
+
+
+HELD: Final = (
+    "The number sg(...) is that of what is inside, but it counts as a constant: no derivative "
+    "passes through it."
+)
+DIRECT: Final = (
+    " is the direct derivative: it counts the places where the quantity itself stands in the "
+    "definition, with all others in it held fixed, while ∂ counts all paths."
+)
+
+
+HINTS: Final = {
+    "The forward pass": "Compute the quantities one after the other, each from those before it.",
+    "The separating set": "At how many places does the weight stand? What is at each of them?",
+    "The chain rule": "Sum over the members of the set: the derivative by each, times its own.",
+    "The remaining derivatives": "Begin at the last step, and reuse what the later ones gave.",
+    "The general formula": "Put the derivatives into the chain rule, without any numbers.",
+    "The numbers": "Put the numbers of the forward pass into the formula.",
+}
 
 
 class Term(NamedTuple):
@@ -53,15 +76,19 @@ class ChainRule:
         keep = {output, parameter, *map(self._before, self.members)}
         self.definitions = Definitions(output, copied, keep, run)
         self.order = [node for node in self.definitions.order if not node.constant]
-        self.totals = tangents(parameter, output)
+        self.totals = self.definitions.tangents(parameter)
         behind = self._nodes_behind()
         # Then holding a member fixed changes something.
-        self.nested = any(self._before(key) in behind for key in self.members)
+        fixed = behind | {key for key in self.members if not isinstance(key, tuple)}
+        self.nested = any(
+            self._before(key) in (fixed if isinstance(key, tuple) else behind)
+            for key in self.members
+        )
         self.gate = self._find_gate(behind)
         keys = list(self.members)
         self.back = Backward(self.definitions, self.gate, keys, self.members, self.nested)
         self.front = Backward(self.definitions, output, [self.gate])
-        slope = adjoints(output)[parameter]
+        slope = self.definitions.adjoints(output)[parameter]
         self.w, self.loss = self.definitions.symbols[parameter], self.definitions.symbols[output]
         self.asked = fraction(self.loss, self.w, slope)
         self.inner = {key: self._inner(key) for key in keys}
@@ -113,7 +140,7 @@ class ChainRule:
         """d(node)/dw, or ∂(copy)/∂w where it is a copy of w."""
         before, over = self._before(key), self.definitions.symbols[key]
         is_total = before is not self.parameter or not self.by_copies
-        return fraction(over, self.w, self.totals.get(before, 0.0), total=is_total)
+        return fraction(over, self.w, self.totals.get(before, NO_SLOPE), total=is_total)
 
     def _forward_equations(self) -> list[Equation]:
         """dn/dw for the defined nodes n on the way to members, from the first on."""
@@ -132,9 +159,7 @@ class ChainRule:
             before = self._before(target)
             if before not in self.totals:
                 continue
-            last = fraction(
-                self.definitions.symbols[node], self.definitions.symbols[target], slope.value
-            )
+            last = self.definitions.direct(node, target, slope)
             onward = [] if before is self.parameter else [self._total(target)]
             chain.append(product([last, *onward]))
             short.append(product([slope, *onward]))
@@ -146,24 +171,23 @@ class ChainRule:
         """The steps of the derivation, each equation of them checked."""
         general = self.general
         sections = [
-            _problem(self.definitions, self.asked),
             self._forward_pass(),
             self._set(),
             self._chain_rule(),
             self._remaining(),
-            Section("The general formula", [Equation(self.asked, [Side(general)])]),
+            self._formula(),
             Section("The numbers", [Equation(self.asked, _worked_out(general))]),
         ]
-        for section in sections:
-            for equation in section.equations:
-                equation.check()
-        return sections
+        self._tell_slopes(sections)
+        check(sections)
+        return [section._replace(hint=HINTS.get(section.title, "")) for section in sections]
 
     def terms(self) -> Iterator[Term]:
         """What each member adds."""
         outers = restricted_adjoints(self.output, self.members)
         for key, member in self.members.items():
-            outer, inner = outers.get(key, 0.0), self.totals.get(self._before(key), 0.0)
+            outer = outers.get(key, 0.0)
+            inner = self.totals.get(self._before(key), NO_SLOPE).value
             name = self.definitions.symbols[key].text.text
             yield Term(name, member, outer, inner, outer * inner)
 
@@ -180,17 +204,36 @@ class ChainRule:
         one = len(members) == 1
         named, verb, meets = "The set S = ", " separates ", "it" if one else "one of them"
         body: list[Part] = []
+        copied: dict[Symbol, list[Symbol]] = {}
+        for member in members:
+            if member.stands_for is not None:
+                copied.setdefault(member.stands_for, []).append(member)
         if self.by_copies:
             each = "its one use" if one else f"each of its {len(members)} uses"
-            same = [*members[1:], self.w, Number(self.w.value)]
             body.append(Sentence("Give ", self.w, f" a copy for {each}:"))
-            body.append(Equation(members[0], [Side(side) for side in same]))
             named, verb = ("The copy ", verb) if one else ("The copies ", " separate ")
+        elif copied:
+            body.append(Sentence("Give a copy to each use that is in the set:"))
+        for weight, own in copied.items():
+            number = Side(Number(weight.value), numbers=True)
+            body.append(Equation(own[0], [*map(Side, (*own[1:], weight)), number]))
+        if copied:
+            body += [Sentence("With the copies:" if len(members) > 1 else "With it:")]
+            body += self._copied_lines()
         paths = f": every path meets {meets}."
         body.append(Sentence(named, "{", *inside, "}", verb, self.w, " from ", self.loss, paths))
         if self.nested:
             body.append(Sentence(NESTED))
         return Section("The separating set", body)
+
+    def _copied_lines(self) -> list[Equation]:
+        """The definitions in which the copies stand."""
+        symbols = self.definitions.symbols
+        return [
+            Equation(symbols[node], [Side(written)])
+            for node, written in self.definitions.defined.items()
+            if any(isinstance(p, Symbol) and p.stands_for is not None for p in written.inside())
+        ]
 
     def _chain_rule(self) -> Section:
         """Panel 12: through the gate, through the set, and ∂L/∂π⃛ worked out."""
@@ -202,7 +245,8 @@ class ChainRule:
         sides: list[Expression] = []
         if self.gate is not self.output:
             gate = [self.front.symbol(self.gate)]
-            over, slope = self.definitions.symbols[self.gate], adjoints(self.gate)[self.parameter]
+            over = self.definitions.symbols[self.gate]
+            slope = self.definitions.adjoints(self.gate)[self.parameter]
             sides = [product([*gate, fraction(over, self.w, slope, total=self.by_nodes)])]
         sides.append(product([*gate, through_set]))
         body: list[Part] = [line(self.asked, sides, numbers=False)]
@@ -225,7 +269,12 @@ class ChainRule:
     def _remaining(self) -> Section:
         """Panel 13: the members, the last one first, and what they need."""
         back, gate = self.back, self.definitions.symbols[self.gate]
-        body: list[Part] = [back.equation(key) for key in reversed(self.members)]
+        body: list[Part] = []
+        for key in reversed(self.members):
+            body.append(back.equation(key))
+            if key not in back.users:
+                member = self.definitions.symbols[key]
+                body.append(Sentence("since no path without sg leads from ", member, "."))
         for words, source, equations in (
             ("where, backpropagating from ", gate, map(back.equation, back.waypoints)),
             ("and, from ", self.loss, map(self.front.equation, self.front.waypoints)),
@@ -236,16 +285,52 @@ class ChainRule:
         return Section("The remaining derivatives", body)
 
     def _general(self) -> Expression:
-        """The formula of panel 14, the last member first; zeros are left out."""
-        terms = [
-            product([self._written_out(key), self.inner[key]]) for key in reversed(self.members)
-        ]
+        """The formula of panel 14, the last member first: for all numbers, with all its terms."""
+        terms = [product([self.back.full[key], self.inner[key]]) for key in reversed(self.members)]
         gate = [] if self.gate is self.output else [self.front.full[self.gate]]
         return product([*gate, total(terms)])
 
-    def _written_out(self, key: Key) -> Expression:
-        full = self.back.full[key]
-        return self.back.symbol(key) if full.size() > 2 * LONGEST_PRODUCT else full
+    def _formula(self) -> Section:
+        body: list[Part] = [Equation(self.asked, [Side(self.general)])]
+        gate = self.gate is not self.output
+        needed = [*self.back.recursion(), *(self.front.recursion() if gate else [])]
+        if needed:
+            body += [Sentence("where, one after the other:"), *needed]
+        return Section("The general formula", body)
+
+    def _tell_slopes(self, sections: list[Section]) -> None:
+        """Add the problem, and say of a′ what it is, and what it comes to at this point."""
+        rules, letter = self.definitions.rules, self.definitions.letter
+        met = dict.fromkeys([symbol.key for section in sections for symbol in section.symbols])
+        used = [rules[key] for key in met if key in rules]
+        mine = [rule for rule in used if letter is not None and rule.called is letter[0]]
+        free = self.definitions.free
+        told = in_general(mine[0], free("π")) if mine else []
+        sections.insert(0, _problem(self.definitions, self.asked, told))
+        others = {
+            rule.op if rule.op.arity == 1 else rule.symbol.key: rule
+            for rule in used
+            if rule not in mine
+        }
+        stated = [parts for rule in others.values() if (parts := in_general(rule, free("x")))]
+        words = [part for parts in stated for part in (", ", *parts)][1:]
+        if used:
+            remaining = sections[4].body
+            assert isinstance(remaining, list)
+            remaining.append(Sentence("with the slopes", *([" ", *words] if words else []), ":"))
+            remaining.append(Row(map(at_the_point, used)))
+        self._tell_direct(sections)
+
+    def _tell_direct(self, sections: Sequence[Section]) -> None:
+        """Say what ∂⁺ is, in front of the first equation that has it."""
+        for section in sections:
+            for place, part in enumerate(section.body):
+                alone = Section("", [part])
+                first = next((s for s in alone.symbols if s.key.startswith("∂⁺")), None)
+                if first is not None:
+                    assert isinstance(section.body, list)
+                    section.body.insert(place, Sentence("Here ", first, DIRECT))
+                    return
 
 
 def _worked_out(general: Expression) -> list[Side]:
@@ -262,24 +347,40 @@ def _worked_out(general: Expression) -> list[Side]:
 
 def problem(output: Node, parameter: Node, run: Run | None) -> Section:
     """The problem without its answer: the equations, and the numbers of the leaves."""
-    definitions = Definitions(output, {}, {output, parameter}, run)
-    slope = adjoints(output).get(parameter, 0.0)
-    asked = fraction(definitions.symbols[output], definitions.symbols[parameter], slope)
-    return _problem(definitions, asked)
+    with one_system(output, parameter, 0, run):
+        definitions = Definitions(output, {}, {output, parameter}, run)
+        slope = definitions.adjoints(output).get(parameter, NO_SLOPE)
+        asked = fraction(definitions.symbols[output], definitions.symbols[parameter], slope)
+        return _problem(definitions, asked, [])
 
 
-def _problem(definitions: Definitions, asked: Symbol) -> Section:
+def _problem(definitions: Definitions, asked: Symbol, slope: Sequence[str | Expression]) -> Section:
+    """What is asked; `slope` says what a′ is."""
     body: list[Part] = [Sentence("Compute ", asked, ", where:")]
-    for node, written in definitions.defined.items():
+    lines = [(node, written.plain()) for node, written in definitions.defined.items()]
+    for node, written in lines:
         body.append(Equation(definitions.symbols[node], [Side(written)]))
-    if definitions.letter is None:
+    called = [p.op for _, line in lines for p in line.inside() if isinstance(p, Applied)]
+    if definitions.letter is None or definitions.letter[0] not in called:
         body.append(Sentence("at:"))
     else:
-        pi = Symbol.named("π", 0.0, "π")
+        pi = Symbol.named(Slope(0.0, residue("any number")), definitions.free("π"))
         a, meaning = [Applied(op, [pi]) for op in definitions.letter]
-        body.append(Sentence("with ", a, " = ", meaning, ", at:"))
+        body.append(
+            Sentence("with ", a, " = ", meaning, *([", ", *slope] if slope else []), ", at:")
+        )
     place = {node: index for index, node in enumerate(definitions.given)}
     leaves = [n for n in definitions.order if not n.parents and n in definitions.symbols]
     leaves.sort(key=lambda leaf: place.get(leaf, len(place)))
-    body.append(Row([Equation(definitions.symbols[n], [Side(Number(n.data))]) for n in leaves]))
+    body.append(
+        Row(
+            [Equation(definitions.symbols[n], [Side(Number(n.data), numbers=True)]) for n in leaves]
+        )
+    )
+    body += matrices(definitions.run, definitions.symbols)
+    if ops.stop_gradient in called:
+        cuts = sorted(getattr(definitions.run, "cuts", ()))
+        ways = listed([f"step {k} to step {k - 1}" for k in cuts])
+        cut = f" Here it cuts the way back from {ways}: the run is truncated." if cuts else ""
+        body.append(Sentence(HELD + cut))
     return Section("The problem", body)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, overload
 
-from ..arguments import as_list
+from ..arguments import as_flag, as_list, many
 from ..errors import ArgumentValueError
+from ..files import write_whole
 from ..graph.copies import Copy, copies
+from ..graph.quantities import names_of
 from ..graph.separating import Member, escape, key_of, separating_set
-from ..graph.walk import Node, Run, check_fresh, describe, topological
+from ..graph.walk import Node, Run, check_fresh, check_node, describe, topological
+from ..networks.model import Model
 from .chain_rule import ChainRule, Term
-from .document import Section, as_html, as_latex, as_markdown, as_tex, as_text
+from .document import Section, as_text
+from .matrices import MatrixRule, StepTerm, by_recursion
+from .naming import one_system
+from .typeset import as_fragment, as_html, as_latex, as_markdown, as_tex, document_of
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
 
@@ -23,7 +31,7 @@ class Derivation:
     """A worked derivative: `value`, its `terms`, and the text of it; made by `derive`.
 
     `sections` are the steps as data, each with its sentences and equations; `latex`, `markdown` and
-    `text` are the same in print, `html` and `tex` as documents of their own.
+    `text` are the same in print, `html`, `folded` and `tex` as documents of their own.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -62,6 +70,29 @@ class Derivation:
         """A page with the formulas in MathML, which browsers render without a network."""
         return as_html(self.title, self.sections)
 
+    @property
+    def folded(self) -> str:
+        """The page with its steps closed: a click shows a hint, and another one the step."""
+        return as_html(self.title, self.sections, fold=True)
+
+    def save(self, path: str | os.PathLike[str], *, fold: bool = False) -> Path:
+        """The path of the file that now holds the derivation: .tex, .md, .html or .txt.
+
+        With `fold`, the steps of an HTML page are closed, each behind a hint.  `FormatError` (a
+        `ValueError`) for another ending; an error leaves the path as it was.
+
+        >>> import tempfile
+        >>> from autograd_rnn import Value
+        >>> w = Value(3, "w")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     derive(w * w, w).save(f"{folder}/square.tex").name
+        'square.tex'
+        """
+        write = document_of(path)
+        as_flag(fold, "fold")
+        text = self.folded if fold and write is as_html else write(self.title, self.sections)
+        return write_whole(path, text.encode("utf-8", "replace"))
+
     def __repr__(self) -> str:
         return f"<Derivation: {self.title} = {self.value!r}>"
 
@@ -71,17 +102,82 @@ class Derivation:
     def _repr_markdown_(self) -> str:
         return self.markdown
 
+    def _repr_html_(self) -> str:
+        """Jupyter shows the formulas as MathML, which needs no network."""
+        return as_fragment(self.sections)
 
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MatrixDerivation(Derivation):
+    """A worked gradient ∂L/∂W of a network, by matrices; made by `derive(loss, model, run=run)`.
+
+    `value` is the gradient, flat, in the order of `model.parameters()`; `terms` are what each step
+    adds for each layer, matrices of the shape of its weights.  `rule` has all numbers and formulas.
+
+    >>> from autograd_rnn import RNN, bits
+    >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+    >>> run = rnn.unroll(bits("101"))
+    >>> derivation = derive((15 - run.pi[0]) ** 2, rnn, run=run)
+    >>> derivation.value, [term.grad for term in derivation.terms]
+    ([32.0, 68.0], [((0.0,), (64.0,)), ((16.0,), (0.0,)), ((16.0,), (4.0,))])
+    """
+
+    value: list[float]  # type: ignore[assignment]  # a gradient, and not one derivative
+    terms: tuple[StepTerm, ...]  # type: ignore[assignment]  # of the steps, and not of copies
+    rule: MatrixRule
+
+    def numpy(self, name: str = "backward") -> str:
+        """Source of a NumPy function of that name that goes forward and back: the same pass.
+
+        It is written in the names of the text, δ_i for δ_i, and its docstring says how its
+        arguments are laid out: `arguments` are those of this run.  Its result is ∂L/∂W, of several
+        layers a tuple of theirs.  For a GRU also ∂L/∂u, of its recurrent offset.  `ValueError` for
+        a name that is not an identifier.
+
+        >>> from autograd_rnn import RNN, bits
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> run = rnn.unroll(bits("101"))
+        >>> derivation = derive((15 - run.pi[0]) ** 2, rnn, run=run)
+        >>> known = {}
+        >>> exec(derivation.numpy(), known)
+        >>> known["backward"](**derivation.arguments).tolist()
+        [[32.0], [68.0]]
+        """
+        return self.rule.source(name)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the function of `numpy` takes for this run, arrays by name."""
+        return self.rule.arguments()
+
+    def __repr__(self) -> str:
+        return f"<MatrixDerivation: {self.title}, {many(len(self.value), 'number')}>"
+
+
+@overload
+def derive(
+    output: Node, parameter: Model, *, through: None = None, run: Run | None
+) -> MatrixDerivation: ...
+@overload
 def derive(
     output: Node, parameter: Node, *, through: Through = None, run: Run | None = None
+) -> Derivation: ...
+def derive(
+    output: Node, parameter: Node | Model, *, through: Through = None, run: Run | None = None
 ) -> Derivation:
     """The derivative ∂output/∂parameter, worked out step by step with its numbers.
 
     The steps are those of panels 11-16: forward pass, copies, chain rule through the separating
     set, backpropagation, general formula, substitution.  `through` is the set: a list of Values and
     Copies, or "minimum" for a smallest set of nodes; unless given, the copies of the parameter.
-    With `run`, the unrolled network, the copies know their steps, and the activation is called a.
-    The sides of every printed equation have been evaluated, and agree.
+    With `run`, the unrolled network or the `Steps` of a loop, the copies know their steps, and the
+    activation is called a.
+    Every printed equation has been checked: its sides agree here, and those in symbols for all
+    numbers, the activation being any function; and each written symbol has one value.
+
+    With a model instead of a parameter, and its own `run`, it is ∂output/∂W of all weights at once,
+    by matrices: the recursion of δ, a table of it, and a column times a row for each step, layer by
+    layer; see `MatrixDerivation`.  That fits on a page for any number of states.
 
     Raises `ValueError` where the output does not depend on the parameter, for a set that does not
     separate them (naming a path that escapes it), and for a NaN or infinity in the graph;
@@ -96,6 +192,8 @@ def derive(
     >>> print(derivation.text.splitlines()[-1].strip())
     ∂L/∂w₁ = −2(15 − 17)(4 + 1·4·1 + 0·4²·1·1) = −2(−2)·8 = 32
     """
+    if isinstance(parameter, Model):
+        return _by_matrices(output, parameter, through, run)
     uses = copies(parameter, output, run)
     order = topological(output)
     if not output.parents:
@@ -108,11 +206,27 @@ def derive(
         )
     check_fresh(order)
     _check_finite(order)
-    members = _members(output, parameter, through, uses)
-    by_copies = {key_of(member) for member in members} == {key_of(use) for use in uses}
-    rule = ChainRule(output, parameter, members, by_copies, run)
-    value = rule.general.value + 0.0
-    return Derivation(rule.asked.text.text, value, tuple(rule.terms()), rule.sections())
+    with names_of(run), one_system(output, parameter, len(uses), run):
+        uses = copies(parameter, output, run)
+        members = _members(output, parameter, through, uses)
+        by_copies = {key_of(member) for member in members} == {key_of(use) for use in uses}
+        rule = ChainRule(output, parameter, members, by_copies, run)
+        value = rule.general.value + 0.0
+        sections = rule.sections()
+        sections[-2:-2] = by_recursion(output, parameter, run)
+        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), sections)
+
+
+def _by_matrices(output: Any, model: Model, through: Through, run: Any) -> MatrixDerivation:
+    if through is not None:
+        raise ArgumentValueError(
+            "through is for one weight: by matrices, the set is that of the copies of all weights. "
+            "Leave it out, or derive one of model.parameters()."
+        )
+    check_node(output, "output")
+    _check_finite(topological(output))
+    rule = MatrixRule(output, model, run)
+    return MatrixDerivation(rule.title, rule.value, tuple(rule.terms()), rule.sections(), rule)
 
 
 def _members(output: Node, parameter: Node, through: Through, uses: Sequence[Copy]) -> list[Member]:

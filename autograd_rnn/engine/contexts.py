@@ -1,4 +1,4 @@
-"""Contexts in which results are constants (no_grad) or have to be finite (detect_anomaly).
+"""Contexts for results: constants (no_grad), finite (detect_anomaly), or of a step (Steps).
 
 A context is open in the thread or asyncio task that opened it, and nowhere else.
 """
@@ -15,7 +15,9 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, ClassVar, Final, ParamSpec, Self, TypeVar, cast
 
+from ..arguments import as_integer, many
 from ..errors import AnomalyError, ArgumentTypeError, ArgumentValueError
+from ..graph.loop import Loop, LoopStep
 from ..graph.walk import describe, swept
 from .shared import WATCH, WATCHERS, tell, unwatched, watchers
 from .sweep import number_in
@@ -193,3 +195,126 @@ def _line_of_the_caller() -> tuple[str, int]:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
+
+
+class Steps:
+    """The steps of a loop over Values, which pictures and derivations then show like a network's.
+
+    What is made inside `with steps.step(k):` belongs to step k.  Passed as `run=` to `copies`,
+    `draw`, `derive` and `play`, it gives the loop what an unrolled network has: its copies know
+    their steps, pictures have a column or a card per step, and states and inputs that share a name
+    show the accent of their step: q̇, q̈.  Results made outside belong to no step.  A step may be
+    taken in several parts, as layer by layer.  Take new Steps for another pass: these keep the
+    results of all.  Nothing is stored on the Values.
+
+    >>> from autograd_rnn import copies, relu
+    >>> w1, w2, q = Value(4, "w_1"), Value(1, "w_2"), Value(0, "q")
+    >>> steps = Steps()
+    >>> for k, x in enumerate([1, 0, 1], 1):
+    ...     with steps.step(k):
+    ...         pi = w1 * q + w2 * x
+    ...         q = relu(pi)
+    >>> loss = (15 - pi) ** 2
+    >>> [(copy.name, copy.step, copy.grad) for copy in copies(w1, loss, steps)]
+    [('ẇ₁', 1, 0.0), ('ẅ₁', 2, 16.0), ('w⃛₁', 3, 16.0)]
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[_Part] = []
+        self._read: tuple[int, Loop] = (0, Loop({}))
+
+    def step(self, k: int) -> Context:
+        """A context whose results belong to step `k`, counted from 1; after an error, to none.
+
+        Opening it inside another one of the same Steps raises `ValueError`: a result has one step.
+        """
+        self._parts.append(_Part(self, as_integer(k, "k", least=1)))
+        return self._parts[-1]
+
+    def _loop(self) -> Loop:
+        """What is read of the results so far."""
+        count = sum([len(part.results) for part in self._parts])
+        if count != self._read[0]:
+            results: dict[int, list[Value]] = {}
+            detached: dict[Any, Any] = {}
+            for part in self._parts:
+                results.setdefault(part.k, []).extend(part.results)
+                detached |= part.detached
+            self._read = count, Loop({k: made for k, made in results.items() if made}, detached)
+        return self._read[1]
+
+    @property
+    def steps(self) -> tuple[LoopStep, ...]:
+        """The steps that made results, by number: each has `k`, inputs `x`, sums `pi`, states `q`.
+
+        A state is what another step uses, and in the last step what was made like it.
+        """
+        return self._loop().steps
+
+    @property
+    def step_of(self) -> dict[Any, int]:
+        """The number of the step of each result."""
+        return self._loop().step_of
+
+    @property
+    def given(self) -> tuple[Any, ...]:
+        """The leaves that the steps use: weights, initial states and inputs."""
+        return self._loop().given
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        """The initial states: leaves where later steps use a state."""
+        return self._loop().state
+
+    @property
+    def cuts(self) -> frozenset[int]:
+        """The steps from which no gradient goes back to another: all they take are constants."""
+        return self._loop().cuts
+
+    @property
+    def names(self) -> dict[Any, str]:
+        """What results and inputs are called where their own names do not tell them apart."""
+        return self._loop().names
+
+    def __repr__(self) -> str:
+        results = many(len(self.step_of), "result")
+        return f"<Steps: {many(len(self.steps), 'step')}, {results}>"
+
+
+class _Part(Context):
+    """The results of a step, or of a part of it, as they are made."""
+
+    def __init__(self, steps: Steps, k: int) -> None:
+        self.steps, self.k = steps, k
+        self.results: list[Value] = []
+        self.detached: dict[Value, Value] = {}
+        self._before = 0
+
+    def __enter__(self) -> Self:
+        for other in watchers():
+            if isinstance(other, _Part) and other.steps is self.steps:
+                raise ArgumentValueError(
+                    f"step {self.k} is opened inside step {other.k} of the same Steps, but a "
+                    f"result belongs to one step: close that one first."
+                )
+        self._before = len(self.results)
+        return super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        if any(error):
+            del self.results[self._before :]
+            self.steps._read = (-1, self.steps._read[1])
+
+    def made(self, value: Value) -> Value:
+        if value.op is not None:
+            self.results.append(value)
+        return value
+
+    def leaf(self, leaf: Value, source: Value | None) -> None:
+        if source is not None:
+            self.detached[leaf] = source
+
+    def hidden(self, result: Value, leaf: Value) -> None:
+        if self.results and self.results[-1] is result:
+            self.results.pop()

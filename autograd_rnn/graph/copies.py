@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..errors import ArgumentValueError
 from ..ops.functions import summed
 from .assigned import assigned_since
 from .notation import Text, accent, label, number, table, write, write_number
+from .quantities import called, names_of
 from .sweep import adjoints_at
 from .walk import Node, Run, check_node, check_run, describe, steps_of, topological, uses
 
@@ -42,6 +43,7 @@ class Copy:
     adjoint: float
     partial: float
     grad: float
+    run: Run | None = field(default=None, repr=False, compare=False)
 
 
 class Copies(tuple[Copy, ...]):
@@ -91,10 +93,9 @@ class Copies(tuple[Copy, ...]):
 
 def _use(copy: Copy) -> str:
     """The consumer of a copy, written with its operands: w₁·q̇."""
-    written = [
-        Text(label(parent.name)) if parent.name else write_number(parent.data)
-        for parent in copy.consumer.parents
-    ]
+    with names_of(copy.run):
+        names = [(called(parent), parent.data) for parent in copy.consumer.parents]
+    written = [Text(label(name)) if name else write_number(data) for name, data in names]
     written[copy.position] = Text(copy.name)
     return write(copy.consumer.op, *written).text
 
@@ -102,9 +103,9 @@ def _use(copy: Copy) -> str:
 def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
     """The copies of a parameter, one per use, in topological order; their `grad`s add up to its.
 
-    With `run`, an unrolled network, each copy knows its step.  Printed, they are a table.  Empty
-    where the output does not depend on the parameter.  Raises `ValueError` for a constant.
-    (Panels 11 and 12.)
+    With `run`, an unrolled network or the `Steps` of a loop, each copy knows its step.  Printed,
+    they are a table.  Empty where the output does not depend on the parameter.  Raises `ValueError`
+    for a constant.  (Panels 11 and 12.)
 
     >>> from autograd_rnn import RNN, bits
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
@@ -145,6 +146,7 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
             adjoint=adjoint,
             partial=partial,
             grad=adjoint * partial,
+            run=run,
         )
         found.append(copy)
     return Copies(found)

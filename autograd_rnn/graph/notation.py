@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -20,17 +20,29 @@ SUPERSCRIPTS: Final = str.maketrans("0123456789−+-()nxyk", "⁰¹²³⁴⁵⁶
 TRAILING_DIGITS: Final = re.compile(r"(?<=[^\W\d_])_?([0-9]+)\Z")
 SUBSCRIPTED: Final = re.compile(r"(.)([₀-₉]*)")
 ACCENTED: Final = re.compile(rf"(.)([{''.join(ACCENTS)}])([₀-₉]*)")
+NUMBERED: Final = re.compile("⁽[⁰¹²³⁴-⁹]+⁾")
 NOT_FINITE: Final = ("nan", "∞", "−∞")
 
 # A letter with an accent or a subscript, or a word; then the number of a step.
 LATEX_NAME: Final = re.compile(
     rf"(?:(?P<letter>\w)(?:_(?P<below>[A-Za-z0-9]+)|(?P<accent>[{''.join(ACCENTS)}])?)"
-    r"|(?P<word>[A-Za-z]{2,}))(?P<digits>(?(below)|[₀-₉]*))(?:⁽(?P<step>[⁰¹²³⁴-⁹]+)⁾)?"
+    r"|(?P<word>[A-Za-z]{2,}))(?P<digits>[₀-₉]*)(?:⁽(?P<step>[⁰¹²³⁴-⁹]+)⁾)?"
 )
+WORDS: Final = re.compile(r"(.*?)([₀-₉]*)(⁽([⁰¹²³⁴-⁹]+)⁾)?", re.DOTALL)
+SUBSCRIPTED_DIGITS: Final = "₀₁₂₃₄₅₆₇₈₉"
 DIGITS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", "01234567890123456789")
 ACCENT_COMMANDS: Final = (r"\dot", r"\ddot", r"\dddot", r"\ddddot")
 # No command for these works both in LaTeX and in the browsers' MathJax.
-LOOKALIKES: Final = str.maketrans({"\\": "∖", "^": "ˆ", "~": "∼"})
+LOOKALIKES: Final = str.maketrans(r"\^~|<>", "∖ˆ∼∣‹›")
+#: Combining characters as LaTeX's accents, and characters that it calls by a name.
+MARKS: Final = "\u0300\u0301\u0302\u0303\u0307\u0308\u0304\u0327"
+MARKED: Final = dict(zip(MARKS, "`'^~.\"=c", strict=True))
+NAMED: Final = {
+    **{"∖": r"\textbackslash{}", "ˆ": r"\textasciicircum{}", "∼": r"\textasciitilde{}"},
+    **{"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ł": r"\l{}"},
+    **{"∣": r"\textbar{}", "‹": r"\textless{}", "›": r"\textgreater{}"},
+    **{"–": "--", "—": "---", "⁺": r"\ensuremath{^{+}}", "′": r"\ensuremath{'}"},
+}
 GREEK: Final = re.compile("GREEK (SMALL|CAPITAL) LETTER (\\w+)")
 # Letters that Unicode and LaTeX spell differently, and letters without a command in LaTeX.
 RENAMED: Final = {"lamda": "lambda", "Lamda": "Lambda"}
@@ -114,24 +126,101 @@ def accent(name: str, place: int, accents: bool = True) -> str:
     return f"{shown}{superscript(f'({place})')}"
 
 
+def without_digits(name: str) -> tuple[str, int]:
+    """The name without its trailing digits, and their number; 0 if there are none.
+
+    >>> without_digits("w_12"), without_digits("loss")
+    (('w', 12), ('loss', 0))
+    """
+    match = TRAILING_DIGITS.search(name)
+    return (name, 0) if match is None else (name[: match.start()], int(match[1]))
+
+
+def is_accented(name: str) -> bool:
+    """Whether a name has the accent or the number of a step.
+
+    >>> is_accented("q̇₁"), is_accented("q⁽⁵⁾"), is_accented("q_1")
+    (True, True, False)
+    """
+    marked = ACCENTED.fullmatch(unicodedata.normalize("NFD", name))
+    return marked is not None or NUMBERED.search(name) is not None
+
+
+def accents_suffice(names: Iterable[str]) -> bool:
+    """Whether dots can number all steps in one text: no name has the number of a fifth, or is i̇.
+
+    >>> accents_suffice(["q̇", "q̈"]), accents_suffice(["q̇", "q⁽⁵⁾"]), accents_suffice(["i̇"])
+    (True, False, False)
+    """
+    for name in names:
+        marked = ACCENTED.fullmatch(unicodedata.normalize("NFD", name))
+        if NUMBERED.search(name) or (marked is not None and marked[1] in "ij"):
+            return False
+    return True
+
+
 def latex_name(name: str) -> str:
     r"""The name in LaTeX, with its accent, subscript and number of the step.
 
     >>> latex_name("w_1"), latex_name("π⃛"), latex_name("w₁⁽⁵⁾"), latex_name("loss")
     ('w_{1}', '\\dddot{\\pi}', 'w_{1}^{(5)}', '\\mathrm{loss}')
     """
-    match = LATEX_NAME.fullmatch(unicodedata.normalize("NFD", label(name)))
+    shown = label(name)
+    match = LATEX_NAME.fullmatch(unicodedata.normalize("NFD", shown))
     base = match and (rf"\mathrm{{{match['word']}}}" if match["word"] else _letter(match["letter"]))
     if match is None or base is None:
-        escaped = re.sub(r"([{}$&#_%])", r"\\\1", label(name).translate(LOOKALIKES))
-        return rf"\text{{{' '.join(escaped.split())}}}"
+        # Words of any kind, and behind them an index and the number of a step.
+        words, below, _, step = WORDS.fullmatch(shown).groups()  # type: ignore[union-attr]  # any
+        escaped = re.sub(r"([{}$&#_%])", r"\\\1", words.translate(LOOKALIKES))
+        found = rf"\text{{{' '.join(escaped.split())}}}"
+        found += f"_{{{below.translate(DIGITS)}}}" if below else ""
+        return found + (f"^{{({step.translate(DIGITS)})}}" if step else "")
     if match["accent"]:
         base = f"{ACCENT_COMMANDS[ACCENTS.index(match['accent'])]}{{{base}}}"
-    below, step = match["below"] or match["digits"].translate(DIGITS), match["step"]
+    below, digits, step = match["below"] or "", match["digits"].translate(DIGITS), match["step"]
     if len(below) > 1 and not below.isdigit():
         below = rf"\mathrm{{{below}}}"
+    below += f",{digits}" if below and digits else digits
     above = f"^{{({step.translate(DIGITS)})}}" if step else ""
     return base + (f"_{{{below}}}" if below else "") + above
+
+
+def as_ascii(latex: str) -> str:
+    r"""The LaTeX without characters that pdfLaTeX has no font for.
+
+    >>> as_ascii("café 日")
+    "caf\\'{e} \\texttt{U+65E5}"
+    """
+    found: list[str] = []
+    for character in unicodedata.normalize("NFD", latex):
+        if character in MARKED and found and len(found[-1]) == 1 and found[-1].isalpha():
+            found[-1] = rf"\{MARKED[character]}{{{found[-1]}}}"
+        else:
+            found.append(_spelled(character))
+    return "".join(found)
+
+
+def _spelled(character: str) -> str:
+    """A character by LaTeX's name of it, or by its number: U+65E5."""
+    if character == "\n" or 31 < ord(character) < 127:
+        return character
+    if character in NAMED:
+        return NAMED[character]
+    digit = character.translate(DIGITS)
+    if digit != character:
+        return rf"\ensuremath{{{'_' if character in SUBSCRIPTED_DIGITS else '^'}{digit}}}"
+    letter = _letter(character)
+    return rf"\texttt{{U+{ord(character):04X}}}" if letter is None else rf"\ensuremath{{{letter}}}"
+
+
+def letter_width(letter: str) -> float:
+    """How wide a letter of a word is in LaTeX, in points, for the font size of 10 points."""
+    first, *above = list(unicodedata.normalize("NFD", letter))
+    strange = [c for c in above if c not in MARKED]
+    strange += [first] if _spelled(first).startswith(r"\texttt") else []
+    if strange:
+        return 45.0 * len(strange)
+    return 10.5 if first.isupper() or first in "mw%@" else 6.5 if ord(first) > 127 else 6.0
 
 
 def _letter(character: str) -> str | None:
@@ -261,6 +350,16 @@ def write_number(x: float, style: Style = PLAIN) -> Text:
     elif power:
         text += f"×10{superscript(power)}"
     return Text(text, SIGN if text.startswith(style.minus) else PRODUCT if power else ATOM)
+
+
+def is_exact(x: float) -> bool:
+    """Whether a derivation writes the number with all its digits.
+
+    >>> is_exact(0.125), is_exact(1 / 3)
+    (True, False)
+    """
+    mantissa, power = round_digits(x, TEXT)
+    return float(f"{mantissa}e{power or 0}") == x
 
 
 def round_digits(x: float, style: Style) -> tuple[str, str]:

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Final
 
 from .notation import Text, label, write, write_number
-from .walk import SomeNode
+from .walk import Node, Run, SomeNode
 
 LONGEST_INSIDE: Final = 40  # characters of an expression that needs no name
+
+_names: Final[ContextVar[Mapping[Node, str]]] = ContextVar("names", default=MappingProxyType({}))
+
+
+@contextmanager
+def names_of(run: Run | None) -> Iterator[None]:
+    """A context in which nodes are called as a run calls them, where they have no names to do so.
+
+    A network names its Values itself; a loop of one's own has `names`, and stores them on none.
+    """
+    token = _names.set(getattr(run, "names", {}))
+    try:
+        yield
+    finally:
+        _names.reset(token)
+
+
+def called(node: Node) -> str | None:
+    """The name of a node in pictures and derivations, or None.
+
+    >>> from autograd_rnn import Value
+    >>> called(Value(3, "w"))
+    'w'
+    """
+    return _names.get().get(node, node.name)
 
 
 def count_uses(order: Iterable[SomeNode]) -> Counter[SomeNode]:
@@ -28,7 +56,8 @@ def is_inside(name: str | None, uses: int, text: str, longest: int = LONGEST_INS
 
 def name_of(node: SomeNode, place: int) -> str:
     """The node's name, or v and its place in the topological order: v_2."""
-    return f"v_{place}" if node.name is None else node.name
+    name = called(node)
+    return f"v_{place}" if name is None else name
 
 
 def write_names(order: Iterable[SomeNode]) -> dict[SomeNode, Text]:
@@ -42,7 +71,7 @@ def write_names(order: Iterable[SomeNode]) -> dict[SomeNode, Text]:
     """
     return {
         node: write_number(node.data)
-        if node.constant and node.name is None
+        if node.constant and called(node) is None
         else Text(label(name_of(node, place)))
         for place, node in enumerate(order, 1)
     }
@@ -61,6 +90,6 @@ def write_inside(order: Iterable[SomeNode], longest: int = LONGEST_INSIDE) -> di
     for node in texts:
         if node.op is not None and not node.constant:
             written = write(node.op, *[texts[parent] for parent in node.parents])
-            if is_inside(node.name, 1, written.text, longest):
+            if is_inside(called(node), 1, written.text, longest):
                 texts[node] = written
     return texts

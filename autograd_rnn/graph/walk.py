@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from ..errors import ArgumentTypeError, StaleGraphError
@@ -55,7 +55,10 @@ class Step(Protocol):
 
 
 class Run(Protocol):
-    """An unrolled network: its steps, and the weights, inputs and states that it was given."""
+    """An unrolled network: its steps, and the weights, inputs and states that it was given.
+
+    A loop of one's own (`loop.py`) also has `step_of`, the step of each result, and `names`.
+    """
 
     @property
     def steps(self) -> Sequence[Step]: ...
@@ -86,7 +89,7 @@ def check_run(run: object) -> None:
     """`TypeError` for anything but None or an unrolled network."""
     if run is not None and not hasattr(run, "steps"):
         raise ArgumentTypeError(
-            f"run must be an unrolled network, such as rnn.unroll(inputs), "
+            f"run must be an unrolled network, such as rnn.unroll(inputs), or the Steps of a loop, "
             f"not {type(run).__name__}."
         )
 
@@ -132,6 +135,23 @@ def topological(*roots: SomeNode) -> list[SomeNode]:
     if walks is not None:
         return walks.in_order(list(roots), True)
     return depth_first(roots, lambda node: node.parents)
+
+
+def is_larger(output: Node, most: int) -> bool:
+    """Whether an output is computed from more nodes than so many; it visits no more of them.
+
+    >>> from autograd_rnn import Value
+    >>> y = Value(2) * 3 + 1
+    >>> is_larger(y, 5), is_larger(y, 4)
+    (False, True)
+    """
+    met, path = {output}, [output]
+    while path and len(met) <= most:
+        for parent in path.pop().parents:
+            if parent not in met:
+                met.add(parent)
+                path.append(parent)
+    return len(met) > most
 
 
 def swept(output: SomeNode) -> list[SomeNode]:
@@ -227,6 +247,9 @@ def steps_of(run: Run) -> dict[Node, int]:
 
     What the network was given (its weights, inputs and initial state) is computed in no step.
     """
+    known: Mapping[Node, int] | None = getattr(run, "step_of", None)
+    if known is not None:
+        return dict(known)
     steps: dict[Node, int] = {}
     met = set(run.given)
     for step in run.steps:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import pairwise, zip_longest
 from typing import Final
 
@@ -12,6 +12,7 @@ from ..graph.notation import is_not_finite
 from . import html_labels as html
 from .drawing import WHOLE, Drawing
 from .graph_view import GraphView
+from .rendering.dot_text import DotText
 from .theme import Theme
 
 Point = tuple[float, float]
@@ -46,6 +47,35 @@ def cornered(*corners: Point) -> list[Point]:
     return curve
 
 
+def rounded_corners(corners: Sequence[Point], radius: float = 14.0) -> list[Point]:
+    """Straight lines from corner to corner, each but the ends rounded, as Bézier curves."""
+    curve = [corners[0]]
+    for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
+        turn = min(radius, math.dist(before, corner) / 2, math.dist(corner, after) / 2)
+        if turn == 0.0:
+            continue
+        start = along(corner, before, turn / math.dist(before, corner))
+        end = along(corner, after, turn / math.dist(corner, after))
+        around = [along(point, corner, 0.55) for point in (start, end)]
+        curve += [curve[-1], start, start, *around, end]
+    return [*curve, curve[-1], corners[-1], corners[-1]]
+
+
+def sideways(start: Point, end: Point) -> list[Point]:
+    """From side to side, level at both ends."""
+    (x0, y0), (x1, y1) = start, end
+    last = x1 - ARROW_HEAD
+    middle = max(x0, last - 40.0) / 2 + last / 2
+    return [(x0, y0), (max(x0, middle), y0), (max(x0, middle - 10), y1), (last, y1), (x1, y1)]
+
+
+def downwards(start: Point, end: Point) -> list[Point]:
+    """From top to bottom, upright at both ends."""
+    (x0, y0), (x1, y1) = start, end
+    last = y1 + ARROW_HEAD
+    return [(x0, y0), (x0, (y0 + last) / 2), (x1, (y0 + last) / 2), (x1, last), (x1, y1)]
+
+
 class Canvas:
     """A picture in the making: where each node is, its size, and its title.
 
@@ -53,15 +83,13 @@ class Canvas:
     """
 
     def __init__(self, theme: Theme, edges: Mapping[str, str] | None = None, **looks: str) -> None:
-        import graphviz
-
         self.theme = theme
         self.pinned = "layout" in looks
-        self.graph = graphviz.Digraph(
+        self.graph = DotText(
             WHOLE,
-            graph_attr={"bgcolor": theme.paper, "fontname": html.FONTS, "pad": "0.3", **looks},
-            node_attr={"shape": "plain", "fontname": html.FONTS},
-            edge_attr={"arrowsize": "0.7", "fontname": html.FONTS, **(edges or {})},
+            {"bgcolor": theme.paper, "fontname": html.FONTS, "pad": "0.3", **looks},
+            node={"shape": "plain", "fontname": html.FONTS},
+            edge={"arrowsize": "0.7", "fontname": html.FONTS, **(edges or {})},
         )
         self.titles: dict[str, str] = {}
         self.at: dict[str, Point] = {}
@@ -69,13 +97,9 @@ class Canvas:
         self.corners: list[Point] = []
         self.arrows = 0
 
-    @contextmanager
-    def part(self, name: str | None = None, **looks: str) -> Iterator[None]:
+    def part(self, name: str | None = None, **looks: str) -> AbstractContextManager[None]:
         """A part of the graph, to which all goes that is drawn meanwhile."""
-        whole = self.graph
-        with whole.subgraph(name=name, graph_attr=looks) as self.graph:
-            yield
-        self.graph = whole
+        return self.graph.part(name, looks)
 
     def node(
         self, id: str, at: Point | None, room: Point, label: str, said: str, role: str, **looks: str
@@ -89,7 +113,7 @@ class Canvas:
             self.titles[id] = said
         if role:
             looks["class"] = role
-        self.graph.node(id, label=label, id=id, **looks)
+        self.graph.node(id, label, id=id, **looks)
 
     def text(self, id: str, at: Point, text: str, size: float, ink: str, side: int = 0) -> None:
         """A line of text around its point, or on the left of it (-1)."""
@@ -138,14 +162,14 @@ class Canvas:
     ) -> None:
         """An arrow along a Bézier curve to its last point, or straight; no tip if `dir` is none."""
         self.arrows += 1
-        id = f"e{self.arrows}"
+        id, (tail, head) = f"e{self.arrows}", ends.split()
         if role:
             looks["class"] = role
         if self.pinned:
-            *curve, tip = path or self.straight(*ends.split())
+            *curve, tip = path or self.straight(tail, head)
             pointed = looks.get("dir") != "none"
             looks["pos"] = f"e,{points(tip)} {spline(curve)}" if pointed else spline(path)
-        self.graph.edge(*ends.split(), id=id, **looks)
+        self.graph.edge(tail, head, {"id": id, **looks})
         if words:
             self.titles[id] = words
 
@@ -173,7 +197,8 @@ class Canvas:
         looks = {"color": self.theme.gradient, "style": "dotted", "penwidth": "2.2", "dir": "none"}
         for part, (top, low) in enumerate([(high - 9.0, parts[0][1]), *parts[1:]]):
             line = spline(cornered((x, top), (x, low)))
-            self.graph.edge(*[f"cut_{step}"] * 2, id=f"e0_{step}_{part}", pos=line, **looks)
+            own = {"id": f"e0_{step}_{part}", "pos": line}
+            self.graph.edge(f"cut_{step}", f"cut_{step}", looks | own)
 
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""
@@ -189,8 +214,8 @@ class Canvas:
         looks = {**self.panel_looks(words), "bb": points(low, high), "lp": points(at)}
         return self.part(f"cluster_{step}", **looks)
 
-    def frame(self, title: str, subtitle: str, legend: str = "") -> None:
-        """The heading over all that is there, and the legend under it."""
+    def frame(self, title: str, subtitle: str, legend: str = "", room: float = LEGEND_ROOM) -> None:
+        """The heading over all that is there, and the legend under it, which takes that room."""
         xs, ys = zip(*self.corners, strict=True)
         top, bottom, middle = max(ys), min(ys), (min(xs) + max(xs)) / 2
         heading = html.text_width(title, html.TITLE_POINTS, bold=True)
@@ -198,12 +223,12 @@ class Canvas:
         label = html.title_label(title, subtitle, self.theme)
         self.graph.node("heading", label=label, pos=points((middle, top + TITLE_ROOM / 2)))
         if legend:
-            at = (middle, bottom - LEGEND_ROOM / 2)
+            at = (middle, bottom - room / 2)
             self.graph.node("legend", label=legend, pos=points(at))
-            bottom -= LEGEND_ROOM
-        self.graph.attr(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
+            bottom -= room
+        self.graph.attributes(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
         self.titles[WHOLE] = title
 
     def drawing(self, summary: str, view: GraphView | None = None) -> Drawing:
         """All that is there."""
-        return Drawing(str(self.graph.source), summary, self.titles, self.theme.name, view)
+        return Drawing(str(self.graph), summary, self.titles, self.theme.name, view)

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
-from ..graph.walk import downstream
+from ..graph.walk import downstream, topological
 from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, points
 from .drawing import WHOLE, Drawing
 from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
+from .grid import Grid, path_in_grid, place_in_grid
 from .theme import Theme
 
 MOST_APART: Final = 4
+MOST_PATIENT: Final = 100
+MOST_TOGETHER: Final = 60  # boxes of a graph in which each leaf has but one
 COLUMN_GAP: Final = 26.0
 ROW_GAP: Final = 44.0
 MARGIN: Final = 16.0
@@ -45,13 +48,17 @@ def view_graph(
         whole = GraphView(output, weights, run, fold=False, notes=edges != "plain", known=known)
         if place(whole) is not None:
             return whole
-    return GraphView(output, [], run, fold=False, notes=local, known=known)
+    again = not known and (run is not None or len(topological(output)) > MOST_TOGETHER)
+    return GraphView(output, [], run, fold=False, notes=local, known=known, again=again)
 
 
 def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawing:
-    """The drawing of a view: in columns where its states form a chain, else laid out by `dot`."""
+    """The drawing of a view: in columns of steps, or without any, laid out by `dot`."""
     placement, title = place(view), view.title if title is None else title
     if placement is None:
+        grid = place_in_grid(view)
+        if grid is not None:
+            return _draw_grid(view, grid, theme, title).drawing(view.summary(), view)
         return _draw_flowing(view, theme, title).drawing(view.summary(), view)
     return _draw_placed(view, placement, theme, title).drawing(view.summary(), view)
 
@@ -80,10 +87,14 @@ def _draw_arrow(
 
 
 def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
-    canvas = Canvas(theme, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5")
+    # Of many boxes, the last few crossings fewer take most of the time.
+    quick = {"nslimit": "1", "mclimit": "0.3"} if len(view.boxes) > MOST_PATIENT else {}
+    canvas = Canvas(
+        theme, None, rankdir="LR", newrank="true", nodesep="0.4", ranksep="0.5", **quick
+    )
     canvas.titles[WHOLE], panels = title, view.panels
     looks = {"labelloc": "b", "label": html.legend_label(view.legend, theme)} if view.legend else {}
-    canvas.graph.attr(splines="spline", **looks)
+    canvas.graph.attributes(splines="spline", **looks)
     looks = {"labelloc": "t", "peripheries": "0", "margin": "8"}
     with canvas.part("cluster_all", label=html.title_label(title, view.subtitle, theme), **looks):
         _draw_boxes(canvas, view, None)
@@ -255,6 +266,28 @@ def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str
     canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
     for arrow in view.arrows:
         path, at = _path(arrow, canvas)
+        looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
+        _draw_arrow(canvas, view, arrow, looks, path)
+    return canvas
+
+
+def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
+    canvas, panels = Canvas(theme, layout="nop2", outputorder="edgesfirst"), view.panels
+    canvas.corners += grid.corners
+    places = Placement(grid.centres, grid.panels, grid.corners)
+    centres = grid.centres | _over_their_fans(view, places)
+    for step, (low, high) in grid.panels.items():
+        if step in view.cuts:
+            canvas.cut(step, low[0] - PANEL_GAP / 2, (high[1] - 6.0, low[1]))
+        with canvas.panel(step, panels[step], low, high):
+            _draw_boxes(canvas, view, step, centres)
+    _draw_boxes(canvas, view, None, centres)
+    canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
+    for arrow in view.arrows:
+        own = arrow.role in ("fan", "cut")
+        if arrow.role == "cut" and centres[arrow.tail][1] != centres[arrow.head][1]:
+            continue
+        path, at = _path(arrow, canvas) if own else path_in_grid(grid, arrow, canvas)
         looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
         _draw_arrow(canvas, view, arrow, looks, path)
     return canvas

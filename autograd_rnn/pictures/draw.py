@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, as_name
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import written_with
-from ..graph.walk import Node, check_node, check_run, topological
+from ..graph.quantities import names_of
+from ..graph.walk import Node, check_node, check_run, is_larger, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
-from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights
-from .network import draw_network, has_neurons
-from .step_cards import draw_cards
+from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
+from .paper import Paper, as_paper
 from .theme import Theme, as_theme
+from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
+from .unrolled.cards import MOST_WEIGHTS as MOST_ON_CARDS
+from .unrolled.cards import draw_cards
+from .unrolled.matrix import draw_matrices
+from .unrolled.neurons import layers_of
+
+if TYPE_CHECKING:
+    from ..networks.model import Model
 
 MOST_NODES: Final = 300
-# What can be read: boxes of a whole graph, steps with a box for each number, circles, ledgers.
+MOST_READ: Final = 100_000
+# What can be read: boxes of a whole graph, steps with a box for each number, numbers in a step's
+# boxes and in those of all steps, ledgers.
 MOST_SCALARS: Final = 60
 MOST_UNFOLDED: Final = 120
 MOST_COLUMNS: Final = 8
-MOST_NEURONS: Final = 80
+MOST_IN_STEP: Final = 30
+MOST_IN_BOXES: Final = 200
 MOST_LEDGERS: Final = 2
 
 
@@ -35,6 +47,7 @@ class Request(NamedTuple):
     theme: Theme
     title: str | None
     max_nodes: int
+    room: float
 
     def view(self) -> GraphView:
         """The graph, number by number."""
@@ -57,32 +70,61 @@ class Kind(NamedTuple):
 
 def _draw_scalars(request: Request) -> Drawing:
     view = request.view()
-    if len(view.boxes) > request.max_nodes:
+    count = len(view.boxes) - view.repeats
+    if count > request.max_nodes:
         raise GraphTooLarge(
-            f"the picture would have {len(view.boxes)} boxes, more than {request.max_nodes}: draw "
+            f"the picture would have {count} boxes, more than {request.max_nodes}: draw "
             f"one weight with focus=, a network with detail='step', or raise max_nodes=."
         )
     return draw_view(view, request.theme, request.title)
 
 
 def _scalars_suit(request: Request) -> bool:
-    if request.run is not None and request.weights:
-        return len(request.run.steps) <= MOST_COLUMNS
-    return request.run is None or len(topological(request.output)) <= MOST_SCALARS
+    run = request.run
+    if run is None:
+        return True
+    if request.edges is None and any(len(step.q) != 1 for step in run.steps):
+        return False
+    if request.weights and len(run.steps) > MOST_COLUMNS:
+        return False
+    return len(topological(request.output)) <= (MOST_NODES if request.weights else MOST_SCALARS)
 
 
 def _draw_neurons(request: Request) -> Drawing:
-    return draw_network(request.run, theme=request.theme.name, title=request.title)
+    steps = request.run.steps
+    neurons = sum(map(len, layers_of(steps[0]))) if steps else 0
+    count = neurons * sum(map(len, shorten(steps)[::2]))
+    if count > request.max_nodes:
+        raise GraphTooLarge(
+            f"the picture would have a box for each of {count} neurons, more than "
+            f"{request.max_nodes}: choose detail='step', or raise max_nodes=."
+        )
+    return draw_neurons(
+        *(request.output, request.run, request.weights, request.theme),
+        title=request.title,
+        room=request.room,
+    )
 
 
 def _neurons_suit(request: Request) -> bool:
-    return has_neurons(request.run) and len(request.run.q) * len(request.run.steps) <= MOST_NEURONS
+    steps = request.run.steps
+    numbers = [len(ones) for step in steps[:1] for layer in layers_of(step) for ones in layer]
+    shown = sum(map(len, shorten(steps)[::2]))
+    return (
+        len(request.weights) <= MOST_WEIGHTS
+        and sum(numbers) <= MOST_IN_STEP
+        and sum(numbers) * shown <= MOST_IN_BOXES
+    )
 
 
 def _draw_cards(request: Request) -> Drawing:
     output, run = request.output, request.run
     ledgers = request.weights or shared_weights(output, run)[:MOST_LEDGERS]
-    return draw_cards(output, run, ledgers, request.theme, request.title)
+    return draw_cards(output, run, ledgers, request.theme, request.title, request.room)
+
+
+def _cards_suit(request: Request) -> bool:
+    return len(request.weights) <= MOST_ON_CARDS
 
 
 # From the most detail to the least: "auto" takes the first that suits.
@@ -90,18 +132,18 @@ KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind("scalar", _draw_scalars, ("focus", "edges", "precision"), False, _scalars_suit),
-        Kind("neuron", _draw_neurons, (), True, _neurons_suit),
-        Kind("step", _draw_cards, ("focus", "precision"), True, lambda request: True),
+        Kind("neuron", _draw_neurons, ("focus", "precision"), True, _neurons_suit),
+        Kind("step", _draw_cards, ("focus", "precision"), True, _cards_suit),
     )
 }
 
 
-def _kind(detail: str, request: Request, asked: set[str]) -> Kind:
-    """The kind of a name, or for "auto" the first that suits, if it shows what is asked for."""
+def _kinds(detail: str, request: Request, asked: set[str]) -> list[Kind]:
+    """The kind of a name, or for "auto" those that suit, most detail first, if they show it all."""
     able = [kind for kind in KINDS.values() if asked.issubset(kind.shows)]
     if detail == "auto":
         fit = [kind for kind in able if request.run is not None or not kind.needs_run]
-        return next((kind for kind in fit if kind.suits(request)), fit[0])
+        return [kind for kind in fit if kind.suits(request)] or fit[:1]
     kind = KINDS[detail]
     if kind.needs_run and request.run is None:
         raise ArgumentValueError(f"detail={detail!r} needs run=, the unrolled network.")
@@ -111,17 +153,27 @@ def _kind(detail: str, request: Request, asked: set[str]) -> Kind:
         raise ArgumentValueError(
             f"detail={detail!r} cannot show {dropped}: choose {ways}, or leave it out."
         )
-    return kind
+    return [kind]
+
+
+def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
+    """The drawing of the first kind that the paper has room for."""
+    *others, last = kinds
+    for kind in others:
+        with suppress(GraphTooLarge):
+            return paper.fit(kind.draw(request))
+    return paper.fit(last.draw(request))
 
 
 def draw(
     output: DrawnNode,
     *,
-    focus: Node | Sequence[Node] | None = None,
+    focus: Node | Sequence[Node] | Model | None = None,
     run: DrawnRun | None = None,
     detail: str = "auto",
     edges: str | None = None,
-    theme: str = "light",
+    theme: str = "auto",
+    width: float | str | None = None,
     title: str | None = None,
     max_nodes: int = MOST_NODES,
     precision: int | None = None,
@@ -132,27 +184,36 @@ def draw(
 
     With `focus`, a weight or several, their copies are drawn apart, one per use, as the set that
     separates them from the output, and what does not depend on them is folded into constants
-    (panels 10-12).  With `run`, the unrolled network, each step has a panel.  Gradients are
-    ∂output/∂node, shown as `–` as long as no `backward` has reached the output.  All is as the
-    graph was computed; a leaf that was assigned since shows `3 → 2.4`, or `? → 2.4` where nothing
-    tells what it was, and so does one that may have been assigned.
+    (panels 10-12); with a model, W and its copies are matrices, and each step adds an outer product
+    to ∂output/∂W.  With `run`, the unrolled network or the `Steps` of a loop, each step has a
+    panel.  Gradients are ∂output/∂node, shown as `–` as long as no `backward` has reached the
+    output.  All is as the graph was computed; a leaf that was assigned since shows `3 → 2.4`, or
+    `? → 2.4` where nothing tells what it was, and so does one that may have been assigned.
 
-    `detail` is "scalar", a box for each number; "neuron", a circle for each state, or "step", a
-    card for each step, which need `run`; "auto" is the most detailed that has room and shows what
-    is asked for.  `edges` is "local", with the local derivatives on the arrows, or "plain"; unless
-    given, local for a whole network of one state.  `theme` is "light", which turns dark on dark
-    screens, or "dark".  `precision` is the number of significant digits, 4 unless given and 17 at
-    most; `subscripts=False` writes w_1 for w₁, and `accents=False` writes w₁⁽²⁾ for ẅ₁.
+    `detail` is "scalar", a box for each number; "neuron", a box for each neuron of each step, or
+    "step", a card for each step, which need `run`; "auto" is the most detailed that has room and
+    shows what is asked for.  `edges` is "local", with the local derivatives on the arrows, or
+    "plain"; unless given, local for a whole network of one state.  `precision` is the number of
+    significant digits, 4 unless given and 17 at most; `subscripts=False` writes w_1 for w₁, and
+    `accents=False` writes w₁⁽²⁾ for ẅ₁.
+
+    `theme` is "light", "dark", or "auto", which is light and turns dark on dark screens.  `width`
+    is that of the picture in points, or "a4" or "slide": the steps of a network are wrapped into
+    rows, and no text is smaller than 7 points.
 
     `ValueError` where the output does not depend on `focus`, or a detail cannot show what is asked
-    for: circles show no focus and no precision, and neither they nor cards local derivatives.
-    `GraphTooLarge` (likewise) above `max_nodes` boxes.
+    for, as only "scalar" shows local derivatives.
+    `GraphTooLarge` (likewise) above `max_nodes` boxes, where the
+    text would be too small for `width`, and for a graph of more than 100,000 nodes.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
     >>> draw(w * w + 1, focus=w)
     <Drawing: w·w + 1 = 10, 5 boxes, 2 copies of w>
     """
+    if hasattr(focus, "parameters"):
+        asked = {"edges": edges is not None, "detail": detail != "auto", "precision": precision}
+        return _draw_model(output, focus, run, asked, theme, width, title)
     weights = check_graph(output, focus, run, title, max_nodes)
     colours = as_theme(theme)
     if edges is not None:
@@ -161,16 +222,43 @@ def draw(
     if precision is not None:
         as_integer(precision, "precision", least=1, most=17)
     given = {"focus": weights, "edges": edges == "local", "precision": precision}
-    request = Request(output, weights, run, edges, colours, title, max_nodes)
-    kind = _kind(detail, request, {name for name, value in given.items() if value})
-    with written_with(precision, subscripts, accents):
-        drawing = kind.draw(request)
+    paper = as_paper(width)
+    request = Request(output, weights, run, edges, colours, title, max_nodes, paper.room)
+    if is_larger(output, MOST_READ):
+        raise GraphTooLarge(
+            f"output is computed from more than {MOST_READ:,} nodes, too many for a picture to "
+            f"read: draw a part of it, such as a run of fewer steps; copies() and gradients() read "
+            f"graphs of any size."
+        )
+    kinds = _kinds(detail, request, {name for name, value in given.items() if value})
+    with written_with(precision, subscripts, accents), names_of(run):
+        drawing = _fitting(kinds, request, paper)
         if drawing.view is None and len(topological(output)) <= MOST_NODES:
             # Every number goes inside, where that can be followed on a page.
             view = request.view()
             if len(view.boxes) <= MOST_UNFOLDED:
                 drawing.inside = draw_view(view, colours)
         return drawing
+
+
+def _draw_model(
+    output: Any, model: Any, run: Any, asked: dict[str, Any], theme: str, width: Any, title: Any
+) -> Drawing:
+    """The picture of a model's weights as matrices."""
+    check_node(output, "output")
+    check_run(run)
+    if run is None:
+        raise ArgumentValueError("focus=, a model, needs run=, the model unrolled.")
+    for name, given in asked.items():
+        if given:
+            raise ArgumentValueError(
+                f"the picture of a whole model cannot show {name}=: leave it out, or focus on one "
+                f"weight, as in focus=model.parameters()[0]."
+            )
+    paper = as_paper(width)
+    return paper.fit(
+        draw_matrices(output, model, run, as_theme(theme), as_name(title, "title"), paper.room)
+    )
 
 
 def check_graph(output: Any, focus: Any, run: Any, title: Any, max_nodes: Any) -> list[Any]:

@@ -15,14 +15,21 @@ from ..arguments import as_float
 from ..errors import ArgumentValueError, AutogradError
 from ..files import write_whole
 from .graph_view import GraphView
-from .html_labels import clean, escaped
-from .render import FORMATS, check_format, render
-from .theme import LIGHT, THEMES, dark_style
+from .html_labels import escaped
+from .rendering.render import FORMATS, check_format, render
+from .theme import AUTO, DARK, THEMES, dark_style
 
 FILE_FORMATS: Final = (*FORMATS, "html")
 COLUMN: Final = 720  # the width of a notebook's column in points
+LONGEST_TITLE: Final = 8000
 WHOLE: Final = "autograd_rnn"  # the id of the whole picture
 SVG: Final = "{http://www.w3.org/2000/svg}"
+# What Graphviz writes: comments, the element of all, and groups with the id of what is drawn.
+COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+OPENING: Final = re.compile(r"<svg[^>]*>")
+TITLE: Final = re.compile(
+    r'(?P<group><g id="(?P<id>[^"]*)" class="(?P<kind>[^"]*)"[^>]*>)\n<title>[^<]*</title>\n'
+)
 ElementTree.register_namespace("", SVG[1:-1])
 
 
@@ -37,7 +44,7 @@ class Drawing:
     >>> from autograd_rnn import Value, draw
     >>> drawing = draw(Value(3, "x") * 2)
     >>> drawing.summary, drawing.dot[:7], drawing.theme
-    ('x·2 = 6, 2 boxes', 'digraph', 'light')
+    ('x·2 = 6, 2 boxes', 'digraph', 'auto')
     """
 
     dot: str
@@ -48,8 +55,8 @@ class Drawing:
     inside: Drawing | None = None
 
     def svg(self) -> str:
-        """The picture as SVG text, with all digits in its titles; it turns dark on dark screens."""
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n{written(svg_tree(self))}\n'
+        """The picture as SVG text, with all digits in its titles."""
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg_text(self)}\n'
 
     def html(self) -> str:
         """The picture as an HTML page of its own, with the drawing `inside` to unfold below it."""
@@ -61,7 +68,8 @@ class Drawing:
                     element.set("id", f"inside_{element.get('id')}")
             unfolded = f"<details><summary>Every number</summary>\n{written(inner)}\n</details>\n"
         title, picture = self.titles.get(WHOLE, self.summary), written(without_size(svg_tree(self)))
-        places = {"title": escaped(title), "picture": picture, "unfolded": unfolded}
+        places = {"dark": dark_page() if self.theme == AUTO.name else ""}
+        places |= {"title": escaped(title), "picture": picture, "unfolded": unfolded}
         return fill("drawing.html", places | THEMES[self.theme]._asdict())
 
     def png(self, dpi: float = 144) -> bytes:
@@ -98,24 +106,33 @@ class Drawing:
         return {"image/svg+xml": svg, "text/plain": repr(self)}
 
 
+def svg_text(drawing: Drawing) -> str:
+    """The SVG of a drawing, with its titles, and with the style that turns it dark."""
+
+    def titled(found: re.Match[str]) -> str:
+        # Graphviz gives ids, which say nothing to a reader.
+        words = drawing.titles.get(WHOLE if found["kind"] == "graph" else found["id"])
+        told = "" if words is None else f"<title>{escaped(words, LONGEST_TITLE)}</title>\n"
+        return f"{found['group']}\n{told}"
+
+    text = render(drawing.dot, "svg").decode()
+    text = COMMENT.sub("", text[text.index("<svg") :]).rstrip()
+    opening = OPENING.match(text)
+    assert opening is not None
+    rest = text[opening.end() :]
+    style = f"\n<style>{dark_style()}</style>" if drawing.theme == AUTO.name else ""
+    return f"{opening[0]}{style}{TITLE.sub(titled, rest)}"
+
+
 def svg_tree(drawing: Drawing) -> ElementTree.Element:
-    """The SVG of a drawing as a tree, with its titles, and with the style that turns it dark."""
-    root = ElementTree.fromstring(render(drawing.dot, "svg"))
-    for group in root.iter(f"{SVG}g"):
-        title = group.find(f"{SVG}title")
-        if title is not None:
-            # Graphviz gives ids, which say nothing to a reader.
-            whole = group.get("class") == "graph"
-            words = drawing.titles.get(WHOLE if whole else group.get("id", ""))
-            if words is None:
-                group.remove(title)
-            else:
-                title.text = clean(words)
-    if drawing.theme == LIGHT.name:
-        style = ElementTree.Element(f"{SVG}style")
-        style.text, style.tail = dark_style(), "\n"
-        root.insert(0, style)
-    return root
+    """The SVG of a drawing as a tree."""
+    return ElementTree.fromstring(svg_text(drawing))
+
+
+def dark_page() -> str:
+    """The style of a page that turns dark on a dark screen."""
+    colours = f"background: {DARK.paper}; color: {DARK.muted};"
+    return f'<style media="(prefers-color-scheme: dark)">\nbody {{ {colours} }}\n</style>'
 
 
 def without_size(svg: ElementTree.Element) -> ElementTree.Element:

@@ -22,10 +22,10 @@ from ..graph.notation import (
     write,
     write_number,
 )
-from ..graph.quantities import is_inside, write_inside
+from ..graph.quantities import called, is_inside, write_inside
 from ..graph.sweep import adjoints
 from ..graph.walk import Node, Run, downstream, operation, steps_of, topological
-from .html_labels import Box
+from .html_labels import Box, clean
 
 LEGEND: Final = {
     "parameter": "shared parameter",
@@ -38,6 +38,7 @@ MOST_STEPS: Final = 12
 FIRST_STEPS: Final = 4
 LAST_STEPS: Final = 3
 LONGEST_EXPRESSION: Final = 24
+LONGEST_NAME: Final = 32
 LONGEST_SUBTITLE: Final = 100
 
 
@@ -70,7 +71,7 @@ class Arrow(NamedTuple):
 
 def absorbed(node: Node) -> bool:
     """Whether the node is a plain number, as the 2 of `x ** 2`, and so part of its consumer."""
-    return node.constant and node.name is None
+    return node.constant and called(node) is None
 
 
 def badge(node: Node) -> str:
@@ -126,6 +127,7 @@ class Reading:
                     f"output does not depend on focus ({weight!r}): there is nothing to draw apart."
                 )
         self.accents = max(map(len, self.uses.values()), default=0) <= 4
+        self.run = run
         self.initial: Sequence[Any] = () if run is None else run.state
         self.steps: Sequence[Any] = () if run is None else run.steps
         self.cuts: Collection[int] = () if run is None else run.cuts
@@ -162,9 +164,17 @@ class Reading:
         short = is_inside(None, 1, written, LONGEST_EXPRESSION)
         return written if short else self.texts[node].text
 
+    def sum_of_terms(self, weight: Any) -> str:
+        """The gradient of a weight as the sum of what its copies add, `16 + 16 = 32`."""
+        if not self.known:
+            return "–"
+        terms = [number(use.grad) for use in self.uses[weight]]
+        total = number(self.adjoint.get(weight, 0.0))
+        return terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
+
     def weight_names(self) -> str:
         """The weights whose copies are apart, in a sentence."""
-        return listed([self.texts[weight].text for weight in self.weights])
+        return listed([clean(self.texts[one].text, LONGEST_NAME) for one in self.weights])
 
     def copy_name(self, use: Copy) -> str:
         """The name of a copy, `ẅ₁`."""
@@ -175,7 +185,7 @@ class GraphView(Reading):
     """The boxes and arrows of a picture, with the copies of some weights apart.
 
     With `fold`, what does not depend on the weights becomes constants; with `notes`, arrows carry
-    the local derivatives.
+    the local derivatives; with `again`, leaves are drawn again beside each use.
     """
 
     def __init__(
@@ -187,9 +197,12 @@ class GraphView(Reading):
         fold: bool,
         notes: bool,
         known: bool = False,
+        again: bool = False,
     ) -> None:
         super().__init__(output, weights, run, known)
-        self.fold, self.notes = fold, notes
+        self.fold, self.notes, self.again = fold, notes, again
+        self.repeats = 0  # boxes of leaves that have another one
+        self._beside: set[Any] = set()
         apart = [use for uses in self.uses.values() for use in uses]
         self.use_at = {(use.consumer, use.position): use for use in apart}
         self.texts = write_inside(self.order, LONGEST_EXPRESSION)
@@ -201,11 +214,11 @@ class GraphView(Reading):
         self.ids: dict[Any, str] = {}
         for place, weight in enumerate(weights, 1):
             self.ids[weight] = f"p{place}"
-            self._add(weight, Box(f"p{place}", "parameter", grad=self._sum_of_terms(weight)))
+            self._add(weight, Box(f"p{place}", "parameter", grad=self.sum_of_terms(weight)))
         for place, node in enumerate(self.order, 1):
             if node in self.kept:
                 self._add_result(node, f"n{place}")
-            elif not fold and node not in self.uses and (node is output or not absorbed(node)):
+            elif self._stands_alone(node):
                 self._add_leaf(node, f"n{place}")
         for uses in self.uses.values():
             for use, following in pairwise(uses):
@@ -213,12 +226,13 @@ class GraphView(Reading):
 
     # --- boxes and arrows -----------------------------------------------------------------------
 
-    def _sum_of_terms(self, weight: Any) -> str:
-        if not self.known:
-            return "–"
-        terms = [number(use.grad) for use in self.uses[weight]]
-        total = number(self.adjoint.get(weight, 0.0))
-        return terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
+    def _stands_alone(self, leaf: Any) -> bool:
+        """Whether a leaf has one box, whatever uses it."""
+        if self.fold or leaf in self.uses:
+            return False
+        if self.again and leaf not in self.initial:
+            return leaf is self.output
+        return leaf is self.output or not absorbed(leaf)
 
     def _add_leaf(self, leaf: Any, id: str) -> None:
         role = "constant" if leaf.constant else "state" if leaf in self.states else "parameter"
@@ -238,14 +252,16 @@ class GraphView(Reading):
                 self._add_copy(use, step)
                 self._join(self.copy_id(use), id, "flow", note=note)
             elif parent in self.ids or not absorbed(parent):
-                tail = self.ids.get(parent) or self._add_folded(
-                    parent, step, f"{id}_{position + 1}"
+                beside = f"{id}_{position + 1}"
+                tail = self.ids.get(parent) or (self._add_folded if self.fold else self._add_again)(
+                    parent, step, beside
                 )
                 role = "state" if parent in self.states else "flow"
                 self._join(tail, id, role, note=None if parent.constant else note)
         written = write(node.op, *operands).text
-        if node.name is not None:
-            name = label(node.name)
+        given = called(node)
+        if given is not None:
+            name = label(given)
         else:
             name = "L" if node is self.output and self.is_loss else self.short(node, written)
         symbol = node.op.symbol if name == written else badge(node)
@@ -273,6 +289,14 @@ class GraphView(Reading):
             self._add(node, Box(id, "constant", step=self.step_of.get(node, step)))
         return id
 
+    def _add_again(self, leaf: Any, step: int | None, id: str) -> str:
+        """A leaf beside one of its uses."""
+        role = "constant" if leaf.constant else "parameter"
+        self.repeats += leaf in self._beside
+        self._beside.add(leaf)
+        self._add(leaf, Box(id, role, grad=self._grad(leaf), step=step))
+        return id
+
     def _add(self, node: Any, box: Box, words: str = "") -> None:
         """A box with the number of a node, and its name or words unless it has one of its own."""
         name = box.name or self.texts[node].text
@@ -281,7 +305,8 @@ class GraphView(Reading):
         if node in self.assigned:
             exact = f"{data}, assigned since to {exact}"
         full = f"{words or name}: data {exact}{grad}"
-        self.boxes[box.id] = box._replace(name=name, data=data, description=full)
+        short = clean(name, LONGEST_NAME).replace("\n", " ")
+        self.boxes[box.id] = box._replace(name=short, data=data, description=full)
         self.nodes[box.id] = node
 
     def _join(self, tail: str, head: str, role: str, **words: str | None) -> None:
@@ -326,7 +351,7 @@ class GraphView(Reading):
         if local or told:
             return "; ".join(filter(None, (told, local)))
         count = len(self.steps)
-        last = [n for n in self.order if n.name is not None and self.step_of.get(n) == count]
+        last = [n for n in self.order if called(n) is not None and self.step_of.get(n) == count]
         if count > 1 and self.states.isdisjoint(last):
             last = [q for q in self.steps[-2].q if q in self.step_of and q in self.texts] + last
         if self.output not in last and self.output.parents:
@@ -334,7 +359,7 @@ class GraphView(Reading):
         lines = []
         for node in last:
             written = write(node.op, *map(self.texts.__getitem__, node.parents)).text
-            name = self.output_name() if node is self.output else label(node.name)
+            name = self.output_name() if node is self.output else label(called(node) or "")
             if name != written:
                 lines.append(f"{name} = {written}")
         subtitle = "     ".join(lines)
@@ -345,7 +370,8 @@ class GraphView(Reading):
         """The words of the panel of each step that is there."""
         drawn = {box.step for box in self.boxes.values()}
         return {
-            step.k: f"step {step.k}   {accent('x', step.k)} = {vector([x.data for x in step.x])}"
+            step.k: f"step {step.k}"
+            + (f"   {accent('x', step.k)} = {vector([x.data for x in step.x])}" if step.x else "")
             for step in self.steps
             if step.k in drawn
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from html import escape
 from typing import Final, NamedTuple
 
@@ -34,7 +35,7 @@ NAME_POINTS: Final = 15
 VALUE_POINTS: Final = 13
 SMALL_POINTS: Final = 12
 LEGEND_POINTS: Final = 11
-KEY_POINTS: Final = 9.5
+KEY_POINTS: Final = 10
 KEY_ROOM: Final = 34
 NAME_HEIGHT: Final = 28
 ROW_HEIGHT: Final = 24
@@ -48,6 +49,7 @@ WIDTHS: Final = {
 }
 
 
+@lru_cache(maxsize=20_000)
 def text_width(text: str, points: float, bold: bool = False) -> float:
     """The width of a text in points, in DejaVu Sans or a little more: the same on every machine."""
     return sum(map(_character_width, text)) * points * (1.14 if bold else 1.0)

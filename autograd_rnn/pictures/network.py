@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from ..arguments import as_name, many
@@ -13,9 +12,10 @@ from ..graph.assigned import assigned_since
 from ..graph.notation import label, number
 from ..graph.walk import topological
 from . import html_labels as html
-from .canvas import ARROW_HEAD, LINE_HEIGHT, RADIUS, Canvas, Point, along
+from .canvas import ARROW_HEAD, LEGEND_ROOM, LINE_HEIGHT, RADIUS, Canvas, Point, along
 from .drawing import Drawing
 from .graph_view import left_out, shorten
+from .paper import as_paper
 from .theme import as_theme, tint
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _scale(numbers: Iterable[float]) -> float:
     return max([1.0, *[abs(x) for x in numbers if math.isfinite(x)]])
 
 
-def _sources(rnn: RNN, inputs: Sequence[str] = ()) -> list[tuple[str, str]]:
+def sources_of(rnn: RNN, inputs: Sequence[str] = ()) -> list[tuple[str, str]]:
     """The role and the name of what each row of the weights multiplies: [1; Q; X]."""
     states = [("state", name) for name in numbered("Q", rnn.states)]
     named = [("constant", name) for name in inputs or numbered("X", rnn.inputs)]
@@ -53,18 +53,20 @@ def _sources(rnn: RNN, inputs: Sequence[str] = ()) -> list[tuple[str, str]]:
 
 def _formula(rnn: RNN) -> str:
     vector = "; ".join(["1"] * rnn.bias + ["Q⁽ᵏ⁻¹⁾"] + ["X⁽ᵏ⁾"] * (rnn.inputs > 0))
-    return f"π⁽ᵏ⁾ = Wᵀ [{vector}]     Q⁽ᵏ⁾ = {_activated(rnn, 'π⁽ᵏ⁾')}"
+    return f"π⁽ᵏ⁾ = Wᵀ [{vector}]     Q⁽ᵏ⁾ = {activated(rnn, 'π⁽ᵏ⁾')}"
 
 
-def _activated(rnn: RNN, pi: str) -> str:
+def activated(rnn: RNN, pi: str) -> str:
     return pi if rnn.activation == "linear" else f"{rnn.activation}({pi})"
 
 
 # --- arrows that are weights ----------------------------------------------------------------------
 
 
-class _Wiring(Canvas):
+class Wiring(Canvas):
     """A canvas on which the arrows are the weights of an RNN."""
+
+    more_legend = 0.0  # the room of a second line of the legend
 
     def __init__(self, rnn: RNN, theme: str) -> None:
         if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
@@ -93,7 +95,8 @@ class _Wiring(Canvas):
     def finish(self, title: str | None, what: str, formula: str = "", legend: str = "") -> Drawing:
         """All of it, under a title, or what it is, and over a legend."""
         heading, rnn = as_name(title, "title") or what, self.rnn
-        self.frame(heading, formula or _formula(rnn), legend or self._legend())
+        told, room = legend or self._legend(), LEGEND_ROOM + self.more_legend
+        self.frame(heading, formula or _formula(rnn), told, room)
         summary = f"{heading}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
         return self.drawing(f"{summary}, {rnn.activation}")
 
@@ -104,92 +107,9 @@ class _Wiring(Canvas):
             head, words = told[sign]
             cells.append(html.written(head, html.NAME_POINTS, getattr(self.theme, sign), bold=True))
             cells.append(html.written(words, html.LEGEND_POINTS, muted))
-        size = html.written("the thicker the larger, none for 0", html.LEGEND_POINTS, muted)
+        words = "the thicker the larger, no arrow for 0"
+        size = html.written(words, html.LEGEND_POINTS, muted)
         return html.table(["".join([*cells, size])], **html.BARE) if cells else ""
-
-
-# --- one step -------------------------------------------------------------------------------------
-
-MOST_NUMBERS: Final = 12
-
-
-def draw_cell(rnn: RNN, *, theme: str = "light", title: str | None = None) -> Drawing:
-    """The picture of one step of an RNN, as panel 8 has it: what happens in every step.
-
-    Where they are few, each operation is drawn, else each weight as an arrow.
-
-    >>> from autograd_rnn import RNN
-    >>> draw_cell(RNN([[4], [1]], activation="relu", bias=False))
-    <Drawing: One step of an RNN: 1 state, 1 input, relu>
-    """
-    canvas, what = _Wiring(rnn, theme), "One step of an RNN"
-    if (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False):
-        return canvas.finish(title, what, *_draw_operations(canvas))
-    _draw_arrows(canvas)
-    return canvas.finish(title, what)
-
-
-def _draw_operations(canvas: _Wiring) -> tuple[str, str]:
-    """The operations of one state, one input and no offset; the formula and the legend."""
-    rnn, theme = canvas.rnn, canvas.theme
-    weights = [row[0] for row in rnn.weights]
-    names = [html.clean(label(w.name or f"w_{i}"), 24) for i, w in enumerate(weights, 1)]
-    lines = [[name, number(w.data)] for name, w in zip(names, weights, strict=True)]
-    wide = canvas.room_of([rnn.activation], "plain")[0]
-    left = -120 - max(canvas.room_of(lines[1], "parameter")[0], 60) / 2
-    right = 256 + wide
-    canvas.box("q0", (left, 0), ["qₖ₋₁"], "the state before the step", "state")
-    canvas.box("x", (130, -200), ["xₖ"], "the input", "constant")
-    inks = theme.styles["parameter"].ink, theme.ink
-    for i, at in enumerate([(0, 122), (left, -92)]):
-        words = f"{names[i]}: data {weights[i].data!r}"
-        canvas.box(f"w{i + 1}", at, lines[i], words, "parameter", *inks)
-    with canvas.panel("k", "step k", (-62, -152), (right, 56)):
-        canvas.circle("m1", (0, 0), "×", f"{names[0]} times the state", "plain")
-        canvas.circle("m2", (130, -92), "×", f"{names[1]} times the input", "plain")
-        canvas.circle("s", (130, 0), "+", "π, the sum of both", "plain")
-        canvas.text("pi", (187, 15), "πₖ", html.NAME_POINTS, theme.ink)
-        canvas.box("a", (220 + wide / 2, 0), [rnn.activation], "the activation", "plain")
-    canvas.box("q1", (right + 76, 0), ["qₖ"], "the state after the step", "state")
-    fans = {"q0 m1": "state", "w1 m1": "parameter", "w2 m2": "parameter", "x m2": "constant"}
-    for ends, role in {**fans, "a q1": "state"}.items():
-        canvas.arrow(ends, color=theme.styles[role].line, penwidth="2")
-    for ends in ("m1 s", "m2 s", "s a"):
-        canvas.arrow(ends)
-    formula = f"πₖ = {names[0]}·qₖ₋₁ + {names[1]}·xₖ     qₖ = {_activated(rnn, 'πₖ')}"
-    legend = {"parameter": "shared by all steps", "state": "state", "constant": "input"}
-    return formula, html.legend_label(legend, theme)
-
-
-def _draw_arrows(canvas: _Wiring) -> None:
-    """An arrow per weight, with its number where they are few."""
-    rnn, theme, sources = canvas.rnn, canvas.theme, _sources(canvas.rnn)
-    gaps = [-54.0 if role == before else -74.0 for (before, _), (role, _) in pairwise(sources)]
-    ys = list(accumulate([0.0, *gaps]))
-    for i, ((role, name), y) in enumerate(zip(sources, ys, strict=True)):
-        canvas.circle(f"r{i}", (0, y), name, f"{name}, {SOURCES[role]}", role)
-    wide = canvas.room_of([rnn.activation], "plain")[0]
-    x1, x2 = 380.0, 500.0 + wide
-    pitch = min(130.0, max(60.0, -ys[-1] / rnn.states))
-    few = sum(w != 0 for w in canvas.numbers) <= MOST_NUMBERS
-    for j, (pi, q) in enumerate(zip(*[numbered(n, rnn.states) for n in "πQ"], strict=True)):
-        y = ys[-1] / 2 + pitch * ((rnn.states - 1) / 2 - j)
-        canvas.circle(f"p{j}", (x1, y), pi, f"{pi}, the sum", "plain")
-        canvas.box(f"a{j}", ((x1 + x2) / 2, y), [rnn.activation], "the activation", "plain")
-        canvas.circle(f"q{j}", (x2, y), q, f"{q}, the state after the step", "state")
-        canvas.arrow(f"p{j} a{j}")
-        canvas.arrow(f"a{j} q{j}")
-        for i, (_, name) in enumerate(sources):
-            w = rnn.weights[i][j].data
-            canvas.weight(f"r{i} p{j}", w, f"weight from {name} to {pi}")
-            if few and w != 0:
-                at = along(canvas.at[f"r{i}"], (x1, y), 0.16)
-                words = html.written(short(w), html.VALUE_POINTS, theme.ink)
-                chip = html.table([words], **html.BARE, bgcolor=theme.paper)
-                canvas.node(f"n{i}_{j}", at, (0, 0), chip, "", "")
-    foot = min(y for _, y in canvas.corners) - 22
-    for id, x, words in (("c0", 0.0, "before step k"), ("c1", x1, "sums"), ("c2", x2, "after it")):
-        canvas.text(id, (x, foot), words, html.SMALL_POINTS, theme.muted)
 
 
 # --- the network ---------------------------------------------------------------------------------
@@ -202,11 +122,21 @@ PANEL: Final = 150.0
 GAP: Final = 16.0
 
 
-def draw_network(run: Unrolled, *, theme: str = "light", title: str | None = None) -> Drawing:
+def draw_network(
+    run: Unrolled,
+    *,
+    inputs: Sequence[str] | None = None,
+    theme: str = "auto",
+    width: float | str | None = None,
+    title: str | None = None,
+) -> Drawing:
     """The picture of an unrolled network, a circle for each state of each step (panels 5 and 7).
 
+    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.  `theme`
+    and `width` are those of `draw`: a run that is wider than its paper is wrapped into rows.
+
     >>> from autograd_rnn import counter, one_hot
-    >>> draw_network(counter().unroll(one_hot("AGGTG")))
+    >>> draw_network(counter().unroll(one_hot("AGGTG")), inputs="ACGT")
     <Drawing: The network, unrolled over 5 steps: 3 states, 4 inputs, step>
     """
     if not hasattr(run, "steps"):
@@ -216,27 +146,47 @@ def draw_network(run: Unrolled, *, theme: str = "light", title: str | None = Non
         )
     if not has_neurons(run):
         raise ArgumentValueError(
-            "run has more to a state than one neuron (gates, or layers over layers), and only an "
-            "RNN is drawn by its neurons: choose draw(..., detail='step') or detail='scalar'."
+            "run has more to a state than one neuron (gates, or layers over layers), or is a loop "
+            "of one's own, and only an RNN is drawn by its neurons: choose "
+            "draw(..., detail='neuron') or detail='step'."
         )
-    columns, right = _Columns(run, theme), RADIUS
+    paper = as_paper(width)
+    columns, right = _Columns(run, theme, named_inputs(run.rnn, inputs)), RADIUS
     columns.start()
     first, middle, last = shorten(run.steps)
     for step in (*first, *last):
         skipped = bool(middle) and step is last[0]
+        if right + columns.names_room + (140 if skipped else GAP) + PANEL > paper.room:
+            columns.next_row(step.k - 1 if not skipped else middle[0].k - 1)
+            right = RADIUS
         if skipped:
             columns.skip(middle, right + 70)
             right += 140 - GAP
         left, right = right + GAP, right + GAP + PANEL
+        low, high = columns.foot, columns.ys[0] + RADIUS + 18
         if step.k in run.cuts:
-            columns.cut(step.k, left - GAP / 2, (RADIUS + 28, columns.foot))
-        with columns.panel(step.k, f"step {step.k}", (left, columns.foot), (right, RADIUS + 18)):
+            columns.cut(step.k, left - GAP / 2, (high + 10, low))
+        with columns.panel(step.k, f"step {step.k}", (left, low), (right, high)):
             columns.neurons(step.k, right - 38)
         columns.arrive(step.k, skipped)
         columns.take(step.k, left)
     what = f"The network, unrolled over {many(len(run.steps), 'step')}"
     stale = assigned_since(topological(*[q for step in run.steps for q in step.q]))
-    return columns.finish(title, what, STALE if stale else "")
+    return paper.fit(columns.finish(title, what, STALE if stale else ""))
+
+
+def named_inputs(rnn: RNN, inputs: Sequence[str] | None) -> list[str]:
+    """The names of the inputs, X₁, X₂, ... unless given."""
+    if inputs is None:
+        return numbered("X", rnn.inputs)
+    names = list(inputs)
+    if not all(isinstance(name, str) for name in names):
+        raise ArgumentTypeError("inputs must be a str or a list of str, a name for each input.")
+    if len(names) != rnn.inputs:
+        raise ArgumentValueError(
+            f"inputs must name the {rnn.inputs} inputs of the RNN, not {len(names)}."
+        )
+    return [html.clean(name, 24) for name in names]
 
 
 def has_neurons(run: Any) -> bool:
@@ -244,37 +194,59 @@ def has_neurons(run: Any) -> bool:
     return hasattr(getattr(run, "rnn", None), "activation")
 
 
-class _Columns(_Wiring):
-    """The picture of a run, made from left to right."""
+class _Columns(Wiring):
+    """The picture of a run, made from left to right, and from row to row."""
 
-    def __init__(self, run: Unrolled, theme: str) -> None:
+    more_legend = 26.0
+
+    def __init__(self, run: Unrolled, theme: str, inputs: list[str]) -> None:
         super().__init__(run.rnn, theme)
         self.run, self.names = run, numbered("Q", run.rnn.states)
         states = [run.state, *[step.q for step in run.steps]]
         self.states = [[q.data for q in column] for column in states]
         self.most = _scale(q for column in self.states for q in column)
-        self.inputs = [_entries([x.data for x in step.x]) for step in run.steps]
+        self.input_names = inputs
+        self.inputs = [_entries([x.data for x in step.x], inputs) for step in run.steps]
         self.ys = [-ROW * j for j in range(run.rnn.states)]
+        self.offsets = [f"offset {short(w.data)}" for w in run.rnn.weights[0] if run.rnn.bias]
+        names = [html.text_width(name, html.NAME_POINTS, bold=True) for name in self.names]
+        self.names_room = 34.0 + max([*names, *[html.text_width(w, 10) for w in self.offsets]])
+        self.rows, self.before = 0, "q0"
+        self._set_foot()
+
+    def _set_foot(self) -> None:
         self.chip = self.ys[-1] - RADIUS - 26
         self.foot = self.chip - LINE_HEIGHT * max(map(len, self.inputs), default=0) - 42
 
-    def start(self) -> None:
-        """The initial state, and the names of the rows."""
+    def next_row(self, k: int) -> None:
+        """Go on in a row of its own, from the states after step k."""
+        self.rows += 1
+        down = self.ys[0] - self.foot + RADIUS + ROW
+        self.ys = [y - down for y in self.ys]
+        self._set_foot()
+        self.start(k)
+
+    def start(self, k: int = 0) -> None:
+        """The states before a row, and the names of the rows."""
         text, theme = self.text, self.theme
-        self.neurons(0, 0.0)
-        text("start", (0, self.foot + 15), "start", html.SMALL_POINTS, theme.muted)
+        row = f"r{self.rows}_" if self.rows else ""
+        self.before = f"b{k}" if self.rows else "q0"
+        self.neurons(k, 0.0, self.before)
+        words = f"after {k}" if k else "start"
+        text(f"{row}start", (0, self.foot + 15), words, html.SMALL_POINTS, theme.muted)
         for j, (name, y) in enumerate(zip(self.names, self.ys, strict=True)):
             x, up = -RADIUS - 10, 8 if self.rnn.bias else 0
-            text(f"n{j}", (x, y + up), name, html.NAME_POINTS, theme.styles["state"].ink, -1)
+            ink = theme.styles["state"].ink
+            text(f"{row}n{j}", (x, y + up), name, html.NAME_POINTS, ink, -1)
             if self.rnn.bias:
-                offset = f"offset {short(self.rnn.weights[0][j].data)}"
-                text(f"o{j}", (x, y - 10), offset, 10, theme.muted, -1)
+                text(f"{row}o{j}", (x, y - 10), self.offsets[j], 10, theme.muted, -1)
         if self.inputs and len(self.inputs[0]) > 1:
-            for i, name in enumerate(numbered("X", self.rnn.inputs)):
+            for i, name in enumerate(self.input_names):
                 at = (RADIUS + GAP - 6, self.chip - LINE_HEIGHT * (i + 0.5))
-                text(f"i{i}", at, name, html.VALUE_POINTS, theme.styles["constant"].ink, -1)
+                ink = theme.styles["constant"].ink
+                text(f"{row}i{i}", at, name, html.VALUE_POINTS, ink, -1)
 
-    def neurons(self, k: int, x: float) -> None:
+    def neurons(self, k: int, x: float, column: str = "") -> None:
         """A column of states, greener the larger they are, and the largest in solid green."""
         theme, green = self.theme, self.theme.styles["state"].line
         for j, (name, y, q) in enumerate(zip(self.names, self.ys, self.states[k], strict=True)):
@@ -283,7 +255,8 @@ class _Columns(_Wiring):
             words = f"{name} {f'after step {k}' if k else 'at the start'}: data {q!r}"
             words += f", π {self.run.steps[k - 1].pi[j].data!r}" if k else ""
             ink = theme.paper if solid else theme.ink
-            self.circle(f"q{k}_{j}", (x, y), short(q), words, "state", fill, ink)
+            at = f"{column or f'q{k}'}_{j}"
+            self.circle(at, (x, y), short(q), words, "state", fill, ink)
 
     def arrive(self, k: int, skipped: bool) -> None:
         """The arrows from the states before, or from the dots that stand for them."""
@@ -293,47 +266,76 @@ class _Columns(_Wiring):
                 continue
             for i, before in enumerate(self.names):
                 w = self.rnn.weights[self.rnn.bias + i][j].data
-                self.weight(f"q{k - 1}_{i} q{k}_{j}", w, f"weight from {before} to {name}")
+                self.weight(f"{self.before}_{i} q{k}_{j}", w, f"weight from {before} to {name}")
+        self.before = f"q{k}"
 
     def take(self, k: int, left: float) -> None:
-        """The input, and arrows for what it adds to each sum: if it is one-hot, its row."""
+        """The input, and arrows for what it adds to each sum: if it is one-hot, from its 1."""
         lines, inputs, theme = self.inputs[k - 1], self.run.steps[k - 1].x, self.theme
         if not lines:
             return
+        numbers = [entry.data for entry in inputs]
         inks = [theme.muted if line == "0" else theme.styles["constant"].ink for line in lines]
-        words = f"input of step {k}: {', '.join(repr(entry.data) for entry in inputs)}"
+        words = f"input of step {k}: {', '.join(map(repr, numbers))}"
         width, height = self.room_of(lines, "constant")
         x = left + max(46.0, width / 2 + 8)
         self.box(f"x{k}", (x, self.chip - height / 2), lines, words, "constant", *inks)
+        hot = numbers.index(1.0) if _is_one_hot(numbers) else -1
         rows = self.rnn.weights[-len(inputs) :]
         for j, name in enumerate(self.names):
-            w = sum(row[j].data * entry.data for row, entry in zip(rows, inputs, strict=True))
-            first = (x + min(width, 40.0) * ((j + 0.5) / len(self.ys) - 0.5) / 2, self.chip)
+            w = sum(row[j].data * entry for row, entry in zip(rows, numbers, strict=True))
             right, up = self.at[f"q{k}_{j}"]
             bend, last, tip = [
                 (right - 0.82 * reach, up - 0.57 * reach)
                 for reach in (RADIUS + 34, RADIUS + ARROW_HEAD, RADIUS)
             ]
-            path = [first, (first[0], 0.4 * first[1] + 0.6 * last[1]), bend, last, tip]
+            if hot < 0:
+                first = (x + min(width, 40.0) * ((j + 0.5) / len(self.ys) - 0.5) / 2, self.chip)
+                turn = (first[0], 0.4 * first[1] + 0.6 * last[1])
+            else:
+                line = hot if len(lines) > 1 else 0
+                border = (height - LINE_HEIGHT * len(lines)) / 2
+                first = (x + width / 2, self.chip - border - LINE_HEIGHT * (line + 0.5))
+                turn = (first[0] + 34, first[1])
             words = f"what the input of step {k} adds to π of {name}"
-            self.weight(f"x{k} q{k}_{j}", w, words, path)
+            self.weight(f"x{k} q{k}_{j}", w, words, [first, turn, bend, last, tip])
 
     def skip(self, steps: Sequence[Any], x: float) -> None:
         """Dots for the steps that are left out, and how many they are."""
         muted = self.theme.muted
         for j, y in enumerate(self.ys):
             self.text(f"d{j}", (x, y), "…", html.TITLE_POINTS, muted)
-            self.arrow(f"q{steps[0].k - 1}_{j} d{j}")
+            self.arrow(f"{self.before}_{j} d{j}")
         words = left_out(steps, self.run.cuts)
         self.text("more", (x, self.foot + 15), words, html.SMALL_POINTS, muted)
 
+    def _legend(self) -> str:
+        """What arrows and fills mean."""
+        theme, green = self.theme, self.theme.styles["state"].line
+        cells = [] if not self.signs else [super()._legend()[1:-1]]
+        told = [(theme.paper, "0"), (tint(0.5, 1.0, green, theme), "greener the larger")]
+        if any(q < 0 for column in self.states for q in column):
+            told.append((tint(-1.0, 1.0, green, theme), "below 0"))
+        line = ""
+        for fill, words in [*told, (green, f"{short(self.most)} or near it")]:
+            looks = {"color": green, "bgcolor": fill, "style": "ROUNDED"}
+            line += html.cell(" ", border=2, **looks, width=22, height=14)
+            line += html.written(f"{words}   ", html.LEGEND_POINTS, theme.muted, align="LEFT")
+        states = html.written("states ", html.LEGEND_POINTS, theme.muted) + line
+        row = html.table([states], **{**html.BARE, "cellspacing": "4"})[1:-1]
+        return html.table([html.cell(one) for one in [*cells, row]], **html.BARE)
 
-def _entries(x: Sequence[float]) -> list[str]:
+
+def _is_one_hot(x: Sequence[float]) -> bool:
+    return len(x) > 1 and sorted(x) == [*[0.0] * (len(x) - 1), 1.0]
+
+
+def _entries(x: Sequence[float], names: Sequence[str]) -> list[str]:
     """A vector as it is shown: its entries, or one line where they are many."""
     if len(x) <= MOST_ENTRIES:
         return [short(entry) for entry in x]
-    if sorted(x) == [*[0.0] * (len(x) - 1), 1.0]:
-        return [f"{numbered('X', len(x))[x.index(1.0)]} = 1"]
+    if _is_one_hot(x):
+        return [f"{names[x.index(1.0)]} = 1"]
     return [f"{len(x)} numbers"]
 
 
@@ -341,31 +343,28 @@ def _entries(x: Sequence[float]) -> list[str]:
 
 
 def draw_weights(
-    rnn: RNN, *, inputs: Sequence[str] | None = None, theme: str = "light", title: str | None = None
+    rnn: RNN,
+    *,
+    inputs: Sequence[str] | None = None,
+    theme: str = "auto",
+    width: float | str | None = None,
+    title: str | None = None,
 ) -> Drawing:
     """The picture of an RNN's weights: a heat table with the rows [1; Q; X] (panel 6).
 
-    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.
+    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.  `theme`
+    and `width` are those of `draw`.
 
     >>> from autograd_rnn import counter
     >>> draw_weights(counter(), inputs="ACGT")
     <Drawing: The weights, the same at every step: 3 states, 4 inputs, step>
     """
-    canvas, sources = _Wiring(rnn, theme), _sources(rnn)
-    colours = canvas.theme
-    if inputs is not None:
-        names = list(inputs)
-        if not all(isinstance(name, str) for name in names):
-            raise ArgumentTypeError("inputs must be a str or a list of str, a name for each input.")
-        if len(names) != rnn.inputs:
-            raise ArgumentValueError(
-                f"inputs must name the {rnn.inputs} inputs of the RNN, not {len(names)}."
-            )
-        sources = _sources(rnn, [html.clean(name, 24) for name in names])
+    canvas, paper = Wiring(rnn, theme), as_paper(width)
+    colours, sources = canvas.theme, sources_of(rnn, named_inputs(rnn, inputs))
     scale = max([abs(w) for w in canvas.numbers if math.isfinite(w)], default=0.0) or 1.0
     shown = [html.text_width(number(w), html.VALUE_POINTS, bold=True) for w in canvas.numbers]
-    width = max([64.0, *[room + 16 for room in shown]])
-    points = html.NAME_POINTS if width == 64 else html.VALUE_POINTS
+    wide = max([64.0, *[room + 16 for room in shown]])
+    points = html.NAME_POINTS if wide == 64 else html.VALUE_POINTS
 
     def written(text: str, points: float, ink: str, **looks: str | int) -> str:
         # A line break after each cell, too: a row may be longer than Graphviz reads at once.
@@ -375,7 +374,7 @@ def draw_weights(
     new = written("new state", html.LEGEND_POINTS, colours.muted, colspan=rnn.states)
     heads = [written(name, html.NAME_POINTS, green) for name in numbered("Q", rnn.states)]
     lines, said, group = [indent + new, indent + "".join(heads)], [], ""
-    size: html.Looks = {"width": round(width), "height": 32, "align": "RIGHT"}
+    size: html.Looks = {"width": round(wide), "height": 32, "align": "RIGHT"}
     size |= {"border": 1, "color": colours.panel_line}
     for (role, name), row in zip(sources, rnn.weights, strict=True):
         words, group = "" if role == group else f"{SOURCES[role]}  ", role
@@ -389,6 +388,6 @@ def draw_weights(
             line += written(number(weight.data), points, ink, **size, bgcolor=fill)
         lines.append(line)
         said.append(f"{name}: {', '.join(repr(weight.data) for weight in row)}")
-    room = (width * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
+    room = (wide * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
     canvas.node("weights", (0, 0), room, html.table(lines, **html.BARE), "; ".join(said), "")
-    return canvas.finish(title, "The weights, the same at every step")
+    return paper.fit(canvas.finish(title, "The weights, the same at every step"))

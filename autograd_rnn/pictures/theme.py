@@ -67,7 +67,9 @@ def _theme(name: str, place: int) -> Theme:
 
 LIGHT: Final = _theme("light", 0)
 DARK: Final = _theme("dark", 1)
-THEMES: Final = {theme.name: theme for theme in (LIGHT, DARK)}
+#: Light colours, which turn dark where the reader's screen does.
+AUTO: Final = LIGHT._replace(name="auto")
+THEMES: Final = {theme.name: theme for theme in (AUTO, LIGHT, DARK)}
 
 # How opaque a colour may be for ink on it to be read, in either theme.  It is laid over the paper,
 # not mixed: a light SVG, which turns dark by replacing colours, then turns dark here too.

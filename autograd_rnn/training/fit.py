@@ -22,7 +22,7 @@ from .checkpoint import Best, Moment, identity, read_checkpoint, write_checkpoin
 from .history import History
 from .nonfinite import find_fault
 from .optimisers import Optimiser, hold
-from .progress import Report, progress_bar
+from .progress import CSVLog, Report, progress_bar
 from .schedules import Schedule, factor_at
 
 MOST_EPOCHS: Final = 1_000_000
@@ -96,7 +96,8 @@ def fit(
     and the weights of the best epoch are restored.  With `checkpoint`, a path, everything is
     written there after each epoch, and a training that finds the file resumes from it: on the same
     engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
-    model, and the checkpoint, as they were after the last whole batch.
+    model, and the checkpoint, as they were after the last whole batch.  Of several processes that
+    share `devices`, the first writes the file and shows the progress, and all read it.
 
     `TrainingError` (an `ArithmeticError`) for a loss, gradient or weight that is NaN or infinite,
     naming the epoch, the sequence and the first such number in it; the model is as it was after the
@@ -172,6 +173,8 @@ class _Training:
         self.optimiser.attach(self.parameters)
         first, settings = self.optimiser.epochs, {}
         moment = Moment(self.weights(), self.optimiser.kept, first, first=first)
+        # Of the processes that train together one writes; each reads.
+        leads = self.leads
         if self.checkpoint is not None:
             settings = self.settings()
             found = read_checkpoint(self.checkpoint, settings, len(self.parameters))
@@ -181,7 +184,7 @@ class _Training:
         last = moment.first + self.epochs
         try:
             self.put_back(moment)
-            with progress_bar(self.progress, moment.first, last) as tell:
+            with progress_bar(self.progress and leads, moment.first, last) as tell:
                 while moment.epoch < last and not self.is_over(moment):
                     self.constants = constant_places(self.parameters)
                     order, count = self.order(moment.epoch)
@@ -197,13 +200,14 @@ class _Training:
                     try:
                         moment = moment._replace(stopped=self.called_back(moment))
                     finally:
-                        if self.checkpoint is not None:
+                        if self.checkpoint is not None and leads:
                             write_checkpoint(self.checkpoint, settings, moment, self.history)
             self.assign(moment.weights if moment.best is None else moment.best.weights)
+            self.compiled.kind.wait(self.compiled.devices)  # for what was written
         except BaseException as error:
             # A batch is done whole or not at all.
             self.put_back(moment)
-            if isinstance(error, KeyboardInterrupt) and self.checkpoint is not None:
+            if isinstance(error, KeyboardInterrupt) and self.checkpoint is not None and leads:
                 write_checkpoint(self.checkpoint, settings, moment, self.history)
             raise
         return self.history
@@ -294,6 +298,11 @@ class _Training:
         self.optimiser.epochs = after.epoch
         return after._replace(best=best)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes, of those that train together."""
+        return self.compiled.kind.leads(self.compiled.devices)
+
     def called_back(self, moment: Moment) -> bool:
         """Whether a callback ends the training; all of them are told of the last epoch."""
         if not self.callbacks:
@@ -302,6 +311,8 @@ class _Training:
         entry["learning_rate"] = self.rate(moment.epoch - 1)
         report, ends = Report(moment.epoch, model=self.model, **entry), False
         for place, callback in enumerate(self.callbacks):
+            if isinstance(callback, CSVLog) and not self.leads:
+                continue
             answer = callback(report)
             if answer is not None and truth(answer) is answer:
                 raise ArgumentTypeError(

@@ -81,7 +81,7 @@ def test_bad_input_to_exercise(
 def test_a_folder_that_cannot_be_written() -> None:
     # To root nothing is closed, so there the program becomes somebody else, once all is loaded.
     code = (
-        "import contextlib, io, os, graphviz, autograd_rnn.cli.app as cli\n"
+        "import contextlib, io, os, autograd_rnn.cli.app as cli\n"
         "with contextlib.redirect_stdout(io.StringIO()):\n"
         "    cli.app(['exercise', '1', '1'], standalone_mode=False)\n"
         "os.geteuid() or os.seteuid(65534)\n"

@@ -1,11 +1,9 @@
 """The recursion of backpropagation in writing: short where graphs are large."""
 
-import re
-
 import pytest
 
 from autograd_rnn import RNN, bits, derive, gradients
-from autograd_rnn.graph.notation import TEXT
+from autograd_rnn.graph.notation import TEXT, superscript
 
 from .examples import lstm_step
 
@@ -27,8 +25,12 @@ def test_long_products_fold() -> None:
     run = rnn.unroll(bits("1" * 12))
     loss = (1 - run.pi[0]) ** 2
     worked = derive(loss, rnn.weights[0][0], run=run)
-    (general,) = worked.sections[-2].equations
-    assert general.sides[0].expression.size() < 80
-    assert re.search(r"q̇·∂π⁽¹²⁾/∂π⁽.⁾·w₁", general.sides[0].write(TEXT))
+    formula, *recursion = worked.sections[-2].equations
+    assert formula.sides[0].expression.size() < 80
+    assert formula.sides[0].write(TEXT).endswith("q·∂π⁽¹²⁾/∂π⁽¹⁾)")
+    # Each derivative is written by that of the step behind it, all in the same way.
+    for k, equation in zip(range(11, 0, -1), recursion, strict=True):
+        later = "" if k == 11 else f"∂π⁽¹²⁾/∂π{superscript(f'({k + 1})')}·"
+        assert equation.write(TEXT)[1] == [f"= {later}w₁·a′(π{superscript(f'({k})')})"]
     (true,) = gradients(loss, [rnn.weights[0][0]])
     assert worked.value == pytest.approx(true, rel=1e-12)

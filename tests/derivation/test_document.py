@@ -8,9 +8,10 @@ from html import escape
 import pytest
 
 from autograd_rnn import Value, derive, exp, primitive
-from autograd_rnn.derivation.document import Equation, Side
+from autograd_rnn.derivation.document import Equation, Row, Section, Sentence, Side, check
 from autograd_rnn.derivation.expressions import Number, Symbol
 from autograd_rnn.errors import DerivationError
+from autograd_rnn.graph.identities import Slope, residue
 from autograd_rnn.graph.notation import LATEX, LOOKALIKES, label
 from autograd_rnn.ops.op import TABLE
 
@@ -43,7 +44,7 @@ def test_markdown_ends_a_line_behind_each_break() -> None:
 
 def test_the_documents_are_complete() -> None:
     worked = exercise()
-    assert worked.tex.startswith("\\documentclass{article}\n")
+    assert worked.tex.startswith("\\documentclass[a4paper]{article}\n")
     assert worked.tex.endswith("\\end{document}\n")
     assert worked.tex.count("\\begin{align*}") == worked.tex.count("\\end{align*}")
     assert worked.tex.isascii()
@@ -69,12 +70,22 @@ def test_hostile_names(name: str) -> None:
 
 
 def test_an_equation_that_does_not_hold_is_refused() -> None:
-    x, y = Symbol.named("x", 3.0, "x"), Symbol.named("y", 4.0, "y")
-    Equation(x, [Side(y - 1.0)]).check()
-    with pytest.raises(DerivationError, match=r"x is 3\.0, but y comes to 4\.0"):
+    x, y = (Symbol.named(Slope(value, residue(name)), name) for name, value in (("x", 3), ("y", 4)))
+    Equation(x, [Side(x * 1.0)]).check()
+    with pytest.raises(DerivationError, match=r"x is 3, but y comes to 4"):
         Equation(x, [Side(y)]).check()
     with pytest.raises(DerivationError):
         Equation(x, [Side(Number(math.nan))]).check()
+    with pytest.raises(DerivationError, match=r"x = y − 1 holds at this point, but not for all"):
+        Equation(x, [Side(y - 1.0)]).check()
+
+
+def test_a_text_that_stands_for_two_numbers_is_refused() -> None:
+    x, other = (Symbol.named(Slope(3.0, residue(place)), "x") for place in range(2))
+    for body in ([Sentence(x), Sentence(other)], [Equation(x, []), Row([Equation(other, [])])]):
+        check([Section("", body[:1]), Section("", body[:1])])
+        with pytest.raises(DerivationError, match=r"x would stand for 3\.0 and for 3\.0"):
+            check([Section("", body[:1]), Section("", body[1:])])
 
 
 def test_words_in_mathml_are_one_element_each() -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from autograd_rnn import gradients
 from autograd_rnn.derivation import exercises
-from autograd_rnn.derivation.document import as_markdown, as_text
+from autograd_rnn.derivation.document import as_text
 from autograd_rnn.derivation.exercises import ACTIVATIONS, make_exercises, sheet
+from autograd_rnn.derivation.typeset import as_markdown
 
 
 @given(
@@ -64,7 +65,7 @@ def test_the_solutions_have_the_answers() -> None:
 def test_the_same_seed_gives_the_same_sheet_in_every_process() -> None:
     code = (
         "from autograd_rnn.derivation.exercises import make_exercises, sheet\n"
-        "from autograd_rnn.derivation.document import as_markdown\n"
+        "from autograd_rnn.derivation.typeset import as_markdown\n"
         "print(as_markdown(sheet(make_exercises(4, seed=3, states=2), True)))"
     )
     printed = [

@@ -4,7 +4,18 @@ import re
 
 import pytest
 
-from autograd_rnn import RNN, StaleGraphError, Unrolled, Value, bits, derive, draw, hessian, play
+from autograd_rnn import (
+    RNN,
+    StaleGraphError,
+    Unrolled,
+    Value,
+    bits,
+    derive,
+    draw,
+    draw_network,
+    hessian,
+    play,
+)
 
 NOTE = "→ marks a number assigned since; the rest is as it was computed"
 
@@ -77,7 +88,10 @@ def test_cards_and_circles_tell(exercise: tuple[RNN, Unrolled, Value]) -> None:
     assert "w₁ = 4 → 3.68" in cards
     assert "w₂ = 1 → 0.32" in cards
     assert NOTE in cards
-    circles = draw(loss, run=run, detail="neuron").dot
+    boxes = draw(loss, focus=run.rnn.weights[0][0], run=run, detail="neuron").dot
+    assert ">4 → 3.68 <" in boxes
+    assert NOTE in boxes
+    circles = draw_network(run).dot
     assert "weights or inputs were assigned since" in circles
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, bits, draw, one_hot
+from autograd_rnn import GRU, LSTM, RNN, Stack, Unrolled, Value, bits, copies, draw
+from autograd_rnn.networks.model import Model
 from autograd_rnn.pictures.html_labels import box_size
 
 from .exercise import EXERCISE, boxes, exercise
@@ -42,11 +43,48 @@ def test_equal_things_stand_at_equal_places(bit_string: str, weight: int) -> Non
             assert x1 + 8 < u0 or u1 + 8 < x0 or y1 + 8 < v0 or v1 + 8 < y0
 
 
-def test_a_network_of_several_states_is_left_to_dot() -> None:
-    rnn = RNN.random(2, 2, seed=1)
-    run = rnn.unroll(one_hot("AB", "AB"))
-    assert "layout=nop2" not in draw(run.q[0], focus=rnn.parameters()[2], run=run).dot
-    assert "layout=nop2" in exercise().dot
+def unrolled(model: Model, at_every_step: bool) -> tuple[Value, Unrolled]:
+    run = model.unroll([[1.0], [0.0], [0.5]])
+    outputs = [step.q[0] if step.q else step.output for step in run.steps]
+    errors = [(1 - output) ** 2 for output in outputs]
+    return (sum(errors[1:], errors[0]) if at_every_step else errors[-1]), run
+
+
+GRIDS: dict[str, Model] = {
+    "one state": RNN.random(1, 1, seed=1),
+    "several states": RNN.random(2, 1, seed=1),
+    "LSTM": LSTM.random(1, 1, seed=1),
+    "GRU": GRU.random(2, 1, seed=1),
+    "stack": Stack.random("RNN", 2, 1, 1, layers=2, seed=1),
+}
+
+
+@pytest.mark.parametrize("at_every_step", [False, True])
+@pytest.mark.parametrize("model", GRIDS.values(), ids=list(GRIDS))
+@pytest.mark.parametrize("focused", [False, True])
+def test_the_steps_of_every_network_are_columns_without_a_staircase(
+    model: Model, at_every_step: bool, focused: bool
+) -> None:
+    loss, run = unrolled(model, at_every_step)
+    focus = next(w for w in model.parameters() if len(copies(w, loss)) == 3)
+    drawing = draw(loss, focus=focus if focused else None, run=run, detail="scalar", max_nodes=999)
+    assert "layout=nop2" in drawing.dot
+    assert drawing.view is not None
+    at = corners(drawing.dot)
+    assert at.keys() >= drawing.view.boxes.keys()
+    sizes = {id: box_size(box) for id, box in drawing.view.boxes.items()}
+    placed = [(*at[id], *sizes[id]) for id in sizes]
+    for index, (x, y, width, height) in enumerate(placed):
+        for u, v, other, high in placed[:index]:
+            apart = abs(x - u) > (width + other) / 2, abs(y - v) > (height + high) / 2
+            assert any(apart)
+    # Each state is at the same height in every step, and each step right of the one before.
+    ids = {node: id for id, node in drawing.view.nodes.items()}
+    for states in zip(*[step.q for step in run.steps], strict=True):
+        drawn = [ids[state] for state in states if state in ids]
+        there = [at[id] for id in drawn if drawing.view.boxes[id].role == "state"]
+        assert len({y for _, y in there}) <= 1
+        assert there == sorted(there)
 
 
 def dot_in_a_new_process(seed: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from autograd_rnn import RNN, Drawing, Unrolled, Value, bits, draw
+from autograd_rnn import LSTM, RNN, Drawing, Unrolled, Value, bits, draw
 from autograd_rnn.errors import GraphTooLarge
 from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.canvas import Canvas
@@ -84,9 +84,7 @@ def unrolled(bit_string: str) -> tuple[Value, Unrolled, Value]:
 @pytest.mark.parametrize(
     ("detail", "asked", "words"),
     [
-        ("neuron", {"focus"}, "focus=: choose detail='scalar' or detail='step', or leave it out"),
-        ("neuron", {"precision"}, "precision=: choose detail='scalar' or detail='step', or"),
-        ("neuron", {"edges", "focus"}, "edges= and focus=: choose detail='scalar', or"),
+        ("neuron", {"edges", "precision"}, "edges=: choose detail='scalar', or leave it out"),
         ("step", {"edges", "focus"}, "edges=: choose detail='scalar', or"),
     ],
 )
@@ -100,7 +98,7 @@ def test_what_a_detail_cannot_show_is_refused(detail: str, asked: set[str], word
 
 
 @pytest.mark.parametrize("detail", ["neuron", "step"])
-def test_circles_and_cards_need_a_network(detail: str) -> None:
+def test_boxes_of_neurons_and_cards_need_a_network(detail: str) -> None:
     with pytest.raises(ValueError, match=f"detail='{detail}' needs run=, the unrolled network"):
         draw(Value(1) * 2, detail=detail)
 
@@ -112,15 +110,17 @@ def test_auto_takes_the_most_detail_that_can_be_read_and_shows_what_is_asked_for
     for asked, detail in [
         ({}, "neuron"),
         ({"edges": "plain"}, "neuron"),
-        ({"precision": 2}, "step"),
-        ({"focus": weight}, "step"),
+        ({"precision": 2}, "neuron"),
+        ({"focus": weight}, "neuron"),
         ({"edges": "local"}, "scalar"),
         ({"edges": "local", "focus": weight}, "scalar"),
     ]:
         chosen = draw(loss, run=run, **asked)  # type: ignore[arg-type]
         assert chosen.dot == draw(loss, run=run, detail=detail, **asked).dot  # type: ignore[arg-type]
-    loss, run, _ = unrolled("10" * 45)
-    assert draw(loss, run=run).dot == draw(loss, run=run, detail="step").dot
+    lstm = LSTM.random(8, 1)
+    run = lstm.unroll(bits("101"))
+    error = (1 - run.q[0]) ** 2
+    assert draw(error, run=run).dot == draw(error, run=run, detail="step").dot
 
 
 def test_a_kind_of_picture_is_added_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,3 +141,44 @@ def test_a_kind_of_picture_is_added_from_outside(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ValueError, match=r"choose one of auto, scalar, neuron, step, number"):
         draw(x * 1, detail="numbers")
     assert draw(x * 1).summary == "x·1 = 0.3333, 2 boxes"  # auto takes it only where it suits
+
+
+# --- size ----------------------------------------------------------------------------------------
+
+
+def test_a_graph_that_is_too_large_is_refused_before_it_is_read() -> None:
+    w = Value(1.0, "w")
+    y = Value(0.0)
+    for _ in range(60_000):
+        y = y + w * w
+    with pytest.raises(GraphTooLarge, match=r"more than 100,000 nodes.*copies\(\) and gradients\("):
+        draw(y, focus=w)
+
+
+def test_long_names_are_cut_and_whole_in_the_tooltip() -> None:
+    x = Value(2.0, "a" * 3000)
+    drawing = draw(x * 3, focus=x)
+    assert max(map(len, texts(drawing.svg()))) <= 100
+    assert "a" * 3000 in drawing.svg()
+
+
+def test_a_leaf_of_a_large_graph_stands_beside_each_use() -> None:
+    def chain(count: int) -> Value:
+        x = [Value(0.1 * i, f"x_{i}") for i in range(1, 13)]
+        y = x[0]
+        for k in range(count):
+            y = y * x[7 * k % 12] + x[k % 12]
+        return y
+
+    small, large = draw(chain(5)), draw(chain(40))
+    assert len({name for name, _, _ in boxes(small, "parameter")}) == len(boxes(small, "parameter"))
+    assert len(boxes(large, "parameter")) == 81
+    assert "nslimit" in large.dot
+
+
+def test_more_neurons_than_can_be_drawn_are_refused() -> None:
+    run = RNN.random(40, 1).unroll([[1.0]] * 9)
+    loss = (1 - run.q[0]) ** 2
+    with pytest.raises(GraphTooLarge, match=r"each of 360 neurons, more than 300: .*detail='step'"):
+        draw(loss, run=run, detail="neuron")
+    assert draw(loss, run=run).dot == draw(loss, run=run, detail="step").dot

@@ -8,7 +8,7 @@ import pytest
 
 from autograd_rnn import Drawing, Value, draw
 from autograd_rnn.errors import FolderNotFound, FormatError, RenderError
-from autograd_rnn.pictures.render import FORMATS, render
+from autograd_rnn.pictures.rendering.render import FORMATS, render
 
 from .exercise import exercise, texts
 
@@ -93,3 +93,12 @@ def test_jupyter_shows_a_wide_picture_whole_and_a_small_one_in_its_size() -> Non
     assert shown.get("width") is None
     assert shown.get("viewBox")
     assert small._repr_mimebundle_()["image/svg+xml"] == small.svg()
+
+
+def test_a_light_picture_stays_light_and_auto_follows_the_screen() -> None:
+    x = Value(1) * 2
+    for theme, follows in [("auto", True), ("light", False), ("dark", False)]:
+        drawing = draw(x, theme=theme)
+        assert ("prefers-color-scheme" in drawing.svg()) is follows
+        assert ("prefers-color-scheme" in drawing.html()) is follows
+    assert draw(x).theme == "auto"

@@ -11,11 +11,12 @@ import pytest
 
 from autograd_rnn import RNN, bits, counter, draw_cell, draw_network, draw_weights, one_hot
 from autograd_rnn.graph.notation import number
+from autograd_rnn.pictures.canvas import LINE_HEIGHT
 from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
 from autograd_rnn.pictures.theme import DARK, LIGHT, THEMES, Theme, dark_style
 
-from .exercise import HOSTILE, contrast, texts
+from .exercise import NAMES, contrast, texts
 
 LECTURE = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
 NUMBERS = [x / 20 for x in range(-20, 21)]
@@ -131,7 +132,7 @@ def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
     assert b"cluster_5" in made.pop()
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", NAMES)
 def test_any_name_can_be_shown(name: str) -> None:
     rnn = RNN([[1], [2]], activation="step", bias=False, names=[[name], ["w_2"]])
     for figure in (draw_cell(rnn, title=name), draw_weights(rnn, inputs=[name], title=name)):
@@ -299,3 +300,35 @@ def test_a_row_may_be_longer_than_graphviz_reads_at_once() -> None:
     assert max(map(len, figure.dot.splitlines())) < 1000
     shown = texts(figure.svg())
     assert shown.count(number(rnn.weights[-1][-1].data)) >= 1
+
+
+def test_arrows_leave_the_one_of_a_one_hot_input() -> None:
+    drawing = draw_network(counting("AGT"), inputs="ACGT")
+    assert {"A", "C", "G", "T"}.issubset(texts(drawing.svg()))
+    boxes = {
+        k: (float(x), float(y))
+        for k, x, y in re.findall(r'id=x(\d) pos="([-\d.]+),([-\d.]+)"', drawing.dot)
+    }
+    starts = re.findall(
+        r'x(\d) -> q\d_\d \[[^\]]*pos="e,[-\d.]+,[-\d.]+ ([-\d.]+),([-\d.]+)', drawing.dot
+    )
+    assert {k for k, _, _ in starts} == {"2"}  # G alone adds something
+    for k, x, y in starts:
+        assert float(x) > boxes[k][0]
+        assert float(y) == pytest.approx(boxes[k][1] - 0.5 * LINE_HEIGHT)  # the third of four
+
+
+def test_the_fills_of_states_are_explained() -> None:
+    read = " ".join(texts(draw_network(counting("AGT")).svg()))
+    assert "greener the larger" in read
+    assert "below 0" not in read
+    assert "no arrow for 0" in read
+    negative = RNN.random(2, 1, seed=1).unroll([[1.0]] * 3)
+    assert "below 0" in " ".join(texts(draw_network(negative).svg()))
+
+
+def test_names_of_inputs_are_checked() -> None:
+    with pytest.raises(ValueError, match="inputs must name the 4 inputs of the RNN, not 2"):
+        draw_network(counting("A"), inputs="AC")
+    with pytest.raises(TypeError, match="inputs must be a str or a list of str"):
+        draw_network(counting("A"), inputs=[1, 2, 3, 4])  # type: ignore[list-item]

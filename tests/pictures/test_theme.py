@@ -36,7 +36,9 @@ def test_a_light_picture_turns_dark_on_a_dark_screen_and_a_dark_one_is_dark() ->
 
 
 def test_themes_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"theme 'blue' is unknown: choose one of light, dark"):
+    with pytest.raises(
+        ValueError, match=r"theme 'blue' is unknown: choose one of auto, light, dark"
+    ):
         draw(Value(1) * 2, theme="blue")
     with pytest.raises(TypeError, match=r"theme must be a str, not NoneType"):
         draw(Value(1) * 2, theme=None)  # type: ignore[arg-type]

@@ -37,9 +37,24 @@ class JAX(NumPy):
     @classmethod
     def as_devices(cls, devices: Any) -> Any:
         """The mesh of a list of JAX's devices, or the mesh itself."""
-        from .shared import as_mesh
+        from .devices import as_mesh
 
         return as_mesh(devices)
+
+    @classmethod
+    def leads(cls, devices: Any) -> bool:
+        """Whether this process is the first of those that the devices belong to."""
+        from .devices import leads
+
+        return devices is None or leads(devices)
+
+    @classmethod
+    def wait(cls, devices: Any) -> None:
+        """Return when all processes that the devices belong to have called this."""
+        from .devices import wait
+
+        if devices is not None:
+            wait(devices)
 
     def pack(self, batch: Batch) -> Any:
         """The sequences side by side, on their devices: see `Packed`."""
@@ -57,11 +72,14 @@ class JAX(NumPy):
         after: bool = False,
         threads: int = 1,
     ) -> Result:
+        import numpy as np
+
         name = "both" if outputs else "gradient"
         loss, gradient, wrong, end, *found = self.scan(name, numbers, packed, states)
-        self.refuse(packed.batch, numbers, states, wrong.nonzero()[0], loss=True)
-        shown = packed.in_order(found[0]) if outputs else None
-        return Result(float(loss), gradient, shown, end.T[: len(packed.batch)] if after else None)
+        self.refuse(packed.batch, numbers, states, self.flagged(wrong), loss=True)
+        shown = packed.in_order(np.asarray(found[0])) if outputs else None
+        last = np.asarray(end).T[: len(packed.batch)] if after else None
+        return Result(float(loss), np.asarray(gradient), shown, last)
 
     def predict(
         self,
@@ -72,10 +90,18 @@ class JAX(NumPy):
         after: bool = False,
         threads: int = 1,
     ) -> Result:
+        import numpy as np
+
         outputs, wrong, end = self.scan("outputs", numbers, packed, states)
-        self.refuse(packed.batch, numbers, states, wrong.nonzero()[0], loss=False)
-        last = end.T[: len(packed.batch)] if after else None
-        return Result(0.0, None, packed.in_order(outputs), last)
+        self.refuse(packed.batch, numbers, states, self.flagged(wrong), loss=False)
+        last = np.asarray(end).T[: len(packed.batch)] if after else None
+        return Result(0.0, None, packed.in_order(np.asarray(outputs)), last)
+
+    def flagged(self, wrong: Any) -> Any:
+        """The sequences in which a guard fails; nothing is read of a step without guards."""
+        import numpy as np
+
+        return np.flatnonzero(wrong) if self.traced.program.guards else ()
 
     def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
         return super().per_step(super().pack(packed.batch), numbers, states)

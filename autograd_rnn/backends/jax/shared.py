@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
-from ...errors import ArgumentTypeError, ArgumentValueError
 from ..batch import Batch
+from .devices import check_marks, everywhere, mark, place, processes, spec
 from .scan import Scan
 
 
@@ -19,12 +19,13 @@ class Packed(NamedTuple):
     """Sequences side by side, all ending together; the last axis of each array is the batch.
 
     `sizes` has the steps of each sequence, 0 for padding; `ragged` says whether some begin after
-    the first step.
+    the first step.  Processes that share the batch compare its `mark`, else None.
     """
 
     arrays: tuple[Any, Any, Any, Any]  # inputs, targets, sizes, counts
     ragged: bool
     batch: Batch
+    mark: int | None = None
 
     def in_order(self, outputs: Any) -> Any:
         """The outputs, steps by entries by sequences, as rows: those of each sequence in turn."""
@@ -42,31 +43,6 @@ def rounded(number: int) -> int:
     """
     unit = 1 << max(0, number.bit_length() - 4)
     return -(-number // unit) * unit
-
-
-def as_mesh(devices: Any) -> Mesh:
-    """The mesh, or that of a list of JAX's devices; `TypeError` for anything else."""
-    if isinstance(devices, Mesh):
-        mesh = devices
-    elif not isinstance(devices, list | tuple) or not all(
-        isinstance(device, jax.Device) for device in devices
-    ):
-        raise ArgumentTypeError(
-            "devices must be a list of JAX's devices, such as jax.devices(), or a "
-            "jax.sharding.Mesh."
-        )
-    elif not devices or len(set(devices)) < len(devices):
-        raise ArgumentValueError(
-            f"devices must be one or more different devices, not {len(devices)} of which "
-            f"{len(set(devices))} differ."
-        )
-    else:
-        mesh = Mesh(np.array(devices), ("batch",))
-    if any(device.process_index != jax.process_index() for device in mesh.devices.flat):
-        raise ArgumentValueError(
-            "devices must all belong to this process: choose among jax.local_devices()."
-        )
-    return mesh
 
 
 def pack(batch: Batch, mesh: Mesh | None) -> Packed:
@@ -102,45 +78,64 @@ def pack(batch: Batch, mesh: Mesh | None) -> Packed:
     inputs = batch.inputs[rows] if batch.symbols else spread(batch.inputs, rows)
     arrays = inputs, targets, sizes, counts
     with jax.enable_x64(True):
-        placed = None
-        if mesh is not None:
-            placed = jax.tree.map(lambda a: NamedSharding(mesh, spec(mesh, a.ndim)), arrays)
-        return Packed(jax.device_put(arrays, placed), ragged, batch)
-
-
-def spec(mesh: Mesh, axes: int) -> PartitionSpec:
-    """The last axis of an array, the batch, shared among all devices."""
-    return PartitionSpec(*[None] * (axes - 1), mesh.axis_names)
+        placed = jax.tree.map(lambda array: place(array, mesh), arrays)
+    shared = mesh is not None and len(processes(mesh)) > 1
+    return Packed(placed, ragged, batch, mark(jax.tree.leaves(arrays)) if shared else None)
 
 
 class SharedScan:
     """The gradient and the outputs of a scan, compiled in float64 for each shape.
 
     With a mesh, each of its devices has a part of the sequences, and the gradients are added up.
+    Its processes compare what they give, since an error in one alone would stop the others.
     """
 
     def __init__(self, scan: Scan, state: Sequence[float], mesh: Mesh | None) -> None:
         self.scan, self.state, self.mesh = scan, np.array(state, dtype=float), mesh
         self.compiled: dict[tuple[str, bool], Any] = {}
+        #: The initial states of so many sequences, on their devices.
+        self.initial: dict[int, Any] = {}
 
     def __call__(self, name: str, parameters: Any, packed: Packed, states: Any) -> Any:
-        """The results of the function "gradient", "outputs" or "both"."""
+        """The results of the function "gradient", "outputs" or "both", as arrays of JAX."""
         numbers = np.array(parameters, dtype=float)
         key = (name, packed.ragged)
         with jax.enable_x64(True):
             arrays = self.arrays(packed, states)
             if key not in self.compiled:
-                self.compiled[key] = jax.jit(self.made(*key, arrays))
-            return jax.tree.map(np.asarray, self.compiled[key](numbers, *arrays))
+                self.compiled[key] = self.jitted(self.made(*key, arrays))
+            marks = self.marks(numbers, packed, states)
+            found, marks = self.compiled[key](marks, numbers, *arrays)
+        if marks is not None:
+            check_marks(self.mesh, np.asarray(marks))
+        return found
+
+    def marks(self, numbers: Any, packed: Packed, states: Any) -> Any:
+        """The mark of what this process gives, on each of its devices; None for one process."""
+        if self.mesh is None or packed.mark is None:
+            return None
+        given = mark([numbers, *([] if states is None else [states]), np.array(packed.mark)])
+        return place(np.full(self.mesh.size, given), self.mesh)
+
+    def jitted(self, function: Any) -> Any:
+        """The function compiled, whose results each process can read; marks pass through it."""
+        where = None if self.mesh is None else everywhere(self.mesh)
+
+        def both(marks: Any, *given: Any) -> Any:
+            return function(*given), marks
+
+        return jax.jit(both, out_shardings=where)
 
     def arrays(self, packed: Packed, states: Any = None) -> Any:
         """The arrays of a batch, and the states that it starts from."""
-        initial = self.state[:, None].repeat(len(packed.arrays[2]), 1)
+        count = len(packed.arrays[2])
         if states is not None:
-            initial[:] = states[:1].T  # the first sequence fills the batch
+            initial = states[:1].T.repeat(count, 1)  # the first sequence fills the batch
             initial[:, : len(states)] = states.T
-        placed = None if self.mesh is None else NamedSharding(self.mesh, spec(self.mesh, 2))
-        return *packed.arrays, jax.device_put(initial, placed)
+            return *packed.arrays, place(initial, self.mesh)
+        if count not in self.initial:
+            self.initial[count] = place(self.state[:, None].repeat(count, 1), self.mesh)
+        return *packed.arrays, self.initial[count]
 
     def made(self, name: str, ragged: bool, arrays: Any) -> Any:
         """The function of that name, which JAX compiles once for each shape of a batch."""

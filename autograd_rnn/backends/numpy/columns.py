@@ -17,11 +17,13 @@ from ..batch import Batch
 class Columns(NamedTuple):
     """Sequences side by side, the longest first, all ending together, so that none is padded.
 
-    `inputs`, unless they are symbols, and `targets` have a row per entry, and a column for each
-    sequence at each step: at
-    step t those in `spans[t]`, from the first to before the last, for sequences that have begun.
-    `targets` has only the columns of the last step unless there is one at every step.  `order` has
-    the place of each sequence, `lengths` its steps, `counts` as in `Batch`; `who` the sequence of a
+    Arrays have one column after the other in memory, so that those of a step lie together.
+
+    `inputs`, with a last row of ones unless they are symbols, and `targets` have a row per entry,
+    and a column for each sequence at each step: at step t those in `spans[t]`, from the first to
+    before the last, for sequences that have begun.  `targets` has only the columns of the last step
+    unless there is one at every step, and so have the `shares` of the losses.  `order` has the
+    place of each sequence, `lengths` its steps, `counts` as in `Batch`; `who` the sequence of a
     column in that order, and `rows` the place of each column among the steps of the sequences one
     after the other.
     """
@@ -29,6 +31,7 @@ class Columns(NamedTuple):
     spans: list[tuple[int, int]]
     inputs: Any
     targets: Any
+    shares: Any
     order: Any
     lengths: Any
     counts: Any
@@ -52,7 +55,7 @@ class Columns(NamedTuple):
     def initial(self, states: Any, default: Sequence[float]) -> Any:
         """The states that the sequences start from, a column for each in the order of `who`."""
         if states is None:
-            return np.array(default, dtype=float)[:, None].repeat(self.sequences, 1)
+            return np.array(default, dtype=float)[None].repeat(self.sequences, 0).T
         return states.take(self.order, 0).T
 
     def after(self, rows: Any) -> Any:
@@ -114,10 +117,13 @@ def pack(batch: Batch) -> Columns:
         return (starts[order] + lengths - steps)[who] + times
 
     index, rows = places(batch.starts), places(np.cumsum(batch.lengths) - batch.lengths)
+    inputs, counts = batch.inputs.take(index, axis=0), batch.counts[order]
+    if not batch.symbols:
+        inputs = np.concatenate((inputs, np.ones((len(who), 1))), 1)
     goals = np.empty((0, len(order)))
     if batch.targets is not None:
-        chosen = index if batch.every else batch.goals[order]
-        goals = np.ascontiguousarray(batch.targets.take(chosen, axis=0).T)
-    inputs = np.ascontiguousarray(batch.inputs.take(index, axis=0).T)  # of symbols, a row
+        goals = batch.targets.take(index if batch.every else batch.goals[order], axis=0).T
+    shares = 1.0 / counts.take(who) if batch.every else np.ones(len(order))
     spans = [*zip((ends - active).tolist(), ends.tolist(), strict=True)]
-    return Columns(spans, inputs, goals, order, lengths, batch.counts[order], who, rows)
+    given = (spans, inputs.T, goals, shares[None])
+    return Columns(*given, order, lengths, counts, who, rows)

@@ -8,23 +8,37 @@ from typing import Any
 
 import numpy as np
 
-from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Operation, Phases, Piece, Product, Wave
+from .phases import (
+    CONSTANTS,
+    INPUTS,
+    PARAMETERS,
+    TARGETS,
+    Operation,
+    Part,
+    Phases,
+    Piece,
+    Product,
+    Wave,
+)
 
 
 class Forward(ABC):
     """The source in the making.
 
     B are blocks at all steps, a column for each sequence at each step, b those of a step or of the
-    last one, and T lists of these; x are the states after a step, I the initial ones; M are the
-    matrices of products, and R the rest of their rows.  The columns of a step are those from lo to
-    hi.  P are the parameters as a column, N as a vector with a 0 at its end, C the constants, S
-    symbols, and Y the targets.
+    last one, and T lists of these; H has those of all steps with the state before them.  x are the
+    states after a step, I the initial ones; M are the matrices of products, a row per entry of
+    their vectors, and R the rest of their rows.  The columns of a step are those from lo to hi.  P
+    are the parameters as a column, N as a vector with a 0 at its end, C the constants, S
+    symbols, Y the targets, and X the inputs, unless they are symbols, with a row of ones, whose
+    weights are offsets.
     """
 
     def __init__(self, phases: Phases) -> None:
         self.phases = phases
         self.names: dict[str, Any] = {"np": np, "inf": np.inf, "nan": np.nan}
         self.names["constants"] = np.array(phases.traced.constants)[:, None]
+        self.names["zero"] = np.zeros(1)
         #: Lines before the steps, those in a step with the block that they end, and those after.
         self.head: list[str] = []
         self.loop: list[tuple[int, str]] = []
@@ -92,6 +106,12 @@ class Forward(ABC):
         ]
         return f"np.concatenate(({', '.join(parts)},))"
 
+    def wide(self, pieces: Sequence[Piece], kind: str, size: int, width: str) -> str:
+        """The rows of these pieces, with a column for each sequence and step."""
+        found = self.vector(pieces, kind, width)
+        narrow = len(pieces) == 1 and is_narrow(pieces[0])
+        return f"np.broadcast_to({found}, ({size}, {width}))" if narrow else found
+
     # --- forward --------------------------------------------------------------------------------
 
     def text(self) -> str:
@@ -113,15 +133,12 @@ class Forward(ABC):
         self.check(phases.guards_of_loss, "L", "first")
         self.rest.append("losses = gradient = outputs = None")
         if phases.has_loss:
-            row = f"np.broadcast_to({self.vector(phases.loss, 'L', width)}, (1, {width}))[0]"
-            self.rest.append(f"losses = {row}")
+            self.rest.append(f"losses = {self.wide(phases.loss, 'L', 1, width)}[0]")
             if every:
                 self.rest.append("losses = np.bincount(who, losses, count) / counts")
         if phases.output:
-            rows = self.vector(phases.output, "L", width)
-            self.rest.append(
-                f"outputs = np.broadcast_to({rows}, ({len(phases.traced.output)}, {width})).T"
-            )
+            rows = self.wide(phases.output, "L", len(phases.traced.output), width)
+            self.rest.append(f"outputs = {rows}.T")
         if phases.has_loss:
             self.backward(width)
         return self.assembled()
@@ -136,8 +153,8 @@ class Forward(ABC):
             narrow = all(map(is_narrow, one.vector)) and not any(p.tables for p in one.parts)
             lines, whole = [], []
             if one.vector:
-                lines.append(f"M{one.block} = N.take({self.bind(one.weights)})")
-                whole.append(f"M{one.block} @ {self.vector(one.vector, kind, width)}")
+                lines.append(f"M{one.block} = N.take({self.bind(one.weights.T)})")
+                whole.append(self.product(one, kind, width))
             lines += self.summed(name, one, whole, kind, width)
         if narrow:
             lines.append(f"{name} = np.broadcast_to({name}, ({one.size}, {width}))")
@@ -163,11 +180,15 @@ class Forward(ABC):
     ) -> list[str]:
         """The sum of terms of all rows, of the offsets, and of what no state enters."""
         lines, some = [], []
+        if kind == "B" and not whole and [*map(self.reads_inputs, product.parts)] == [True]:
+            (part,) = product.parts
+            index = np.concatenate([part.weights.T, part.biases[None]])
+            return [f"{name} = (X.T @ N.take({self.bind(index)})).T"]
         for part in product.parts:
             terms = [self.picked(table, kind) for table in part.tables]
             if part.vector:
-                matrix = f"N.take({self.bind(part.weights)})"
-                terms.append(f"{matrix} @ {self.vector(part.vector, kind, width)}")
+                matrix = f"N.take({self.bind(part.weights.T)})"
+                terms.append(f"({self.vector(part.vector, kind, width)}.T @ {matrix}).T")
             if part.rows is None:
                 whole = whole + terms
             else:
@@ -177,25 +198,36 @@ class Forward(ABC):
             lines.append(f"{name} = {whole[0]}")
             lines += [f"{name} += {term}" for term in [*whole[1:], offsets]]
         elif some:
-            lines.append(f"{name} = {offsets}.repeat({width}, 1)")
+            lines.append(f"{name} = {offsets}.T.repeat({width}, 0).T")
         else:
             lines.append(f"{name} = {offsets}")
         return lines + [f"{self.rows(name, rows)} += {term}" for rows, term in some]
 
     def picked(self, table: Any, kind: str) -> str:
         """The columns of a table of parameters that the symbols pick."""
-        return f"N.take({self.bind(table)}).take({self.symbols(kind)}, 1)"
+        return f"N.take({self.bind(table.T)}).take({self.symbols(kind)}, 0).T"
 
     def symbols(self, kind: str) -> str:
         """The symbols of all columns, or of those with a loss."""
         return "S[first:]" if kind == "L" and not self.phases.every else "S"
 
+    def reads_inputs(self, part: Part) -> bool:
+        """Whether the rest of a vector is the whole input, and no symbols."""
+        pieces = part.vector
+        if self.phases.traced.symbols or len(pieces) != 1:
+            return False
+        return pieces[0].block == INPUTS and pieces[0].rows is None
+
     def outer(self, product: Product) -> list[str]:
         """The matrix of a product, and the part of its rows that comes from no state."""
         return [
-            f"M{product.block} = N.take({self.bind(product.weights)})",
+            f"M{product.block} = N.take({self.bind(product.weights.T)})",
             *self.summed(f"R{product.block}", product, [], "B", "total"),
         ]
+
+    def product(self, product: Product, kind: str, width: str) -> str:
+        """A product's matrix times its vector."""
+        return f"({self.vector(product.vector, kind, width)}.T @ M{product.block}).T"
 
     def step(self, one: Operation) -> list[str]:
         """The lines of an operation at a step."""
@@ -204,7 +236,7 @@ class Forward(ABC):
         name = f"b{one.block}"
         wide = any(part.vector or part.tables for part in one.parts)
         return [
-            f"{name} = M{one.block} @ {self.vector(one.vector, 'b', 'hi - lo')}",
+            f"{name} = {self.product(one, 'b', 'hi - lo')}",
             f"{name} += R{one.block}[:, lo:hi]" if wide else f"{name} += R{one.block}",
         ]
 
@@ -229,13 +261,13 @@ class Forward(ABC):
 
     def assembled(self) -> str:
         phases = self.phases
-        inputs = ["B2 = columns.inputs"]
+        inputs = ["X = columns.inputs", "B2 = X[:-1]"]
         if phases.traced.symbols:
             every = np.arange(phases.places.sizes[INPUTS])[:, None]
-            inputs = ["S = columns.inputs"]
+            inputs = ["S, X = columns.inputs, np.ones((1, total))"]
             inputs += [f"B2 = ({self.bind(every)} == S).astype(float)"] * self.spelled
         body = [
-            "P, N = numbers[:, None], np.append(numbers, 0.0)",
+            "P, N = numbers[:, None], np.concatenate((numbers, zero))",
             "C, Y = constants, columns.targets",
             "spans, who, counts = columns.spans, columns.who, columns.counts",
             "total, count = columns.total, columns.sequences",
@@ -247,20 +279,17 @@ class Forward(ABC):
         states = [(block, pieces, len(run)) for block, pieces, run in pairs]
         body += [f"T{block} = []" for block in sorted(self.taped)]
         body.append("begun = 0")
-        body += [f"x{block} = np.empty(({size}, 0))" for block, _, size in states]
         for block, run in zip(phases.state_blocks, phases.states, strict=True):
             body.append(f"I{block} = initial[{run[0]}:{run[0] + len(run)}]")
         after: list[str] = []
         for block, pieces, size in states:
-            found = self.vector(pieces, "b", "hi - lo")
-            if len(pieces) != 1 or is_narrow(pieces[0]):
-                found = f"np.broadcast_to({found}, ({size}, hi - lo))"
-            after.append(f"x{block} = {found}")
+            after.append(f"x{block} = {self.wide(pieces, 'b', size, 'hi - lo')}")
         body.append("for lo, hi in spans:")
-        step = ["new = hi - lo - begun", "if new:", "    begun += new"]
+        step = ["if hi - lo > begun:", "    begun, old = hi - lo, begun"]
         for block, _, _ in states:
-            joined = f"(x{block}, I{block}[:, begun - new:begun])"
-            step.append(f"    x{block} = np.concatenate({joined}, 1)")
+            given = f"I{block}[:, old:begun]"
+            joined = f"np.concatenate((x{block}, {given}), 1)"
+            step.append(f"    x{block} = {joined} if old else {given}")
         for block, _, _ in states:
             step.append(f"b{block} = x{block}")
             if block in self.taped:
@@ -273,13 +302,35 @@ class Forward(ABC):
                 step.append(f"T{block}.append(b{block})")
         step += after
         body += [f"    {line}" for line in step]
-        body += [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(self.whole)]
+        body += self.joined()
         body += self.rest
         ends = "".join([f"x{block}, " for block, _, _ in states])
         body.append(f"end = np.concatenate(({ends})).T" if ends else "end = np.empty((count, 0))")
         body.append("return losses, gradient, outputs, end")
         head = "def run(numbers, columns, initial):"
         return "\n".join([head, *[f"    {line}" for line in body]]) + "\n"
+
+    def joined(self) -> list[str]:
+        """The lines that join the blocks of the steps.
+
+        Where states are a block of the step before, and all sequences begin at once, both are
+        parts of one array.
+        """
+        phases, lines, left = self.phases, [], {*self.whole}
+        for block, pieces in zip(phases.state_blocks, phases.next_states, strict=True):
+            (first, *others) = pieces
+            after = first.block
+            if not others and first.rows is None and {block, after} <= left:
+                left -= {block, after}
+                lines += [
+                    "if spans[0][1] == count:",
+                    f"    H = np.concatenate((T{block}[0], *T{after}), 1)",
+                    f"    B{block}, B{after} = H[:, :total], H[:, count:]",
+                    "else:",
+                    f"    B{block} = np.concatenate(T{block}, 1)",
+                    f"    B{after} = np.concatenate(T{after}, 1)",
+                ]
+        return lines + [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(left)]
 
 
 def is_narrow(operand: Any) -> bool:

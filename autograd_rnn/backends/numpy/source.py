@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from ...ops.numpy import Elements, on_arrays
+from ...ops.numpy import on_arrays
 from ...ops.op import Op
 from ...ops.tracer import Tracer
 from ..traced import TracedStep
 from .columns import Columns
 from .forward import Forward, is_narrow
 from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Back, Phases, Piece, Product, Wave
+from .slopes import put, quick
 
-#: A slope that has such a difference as a factor has lost so few digits that it is as good.
-LEAST_DIFFERENCE: Final = 1.0 / 16.0
 #: Where no sweep goes.
 NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
 
@@ -47,14 +47,14 @@ class Source(Forward):
     """The source of the gradient too, or `by_step` of its terms.
 
     d are adjoints, D those of products at all steps, g those at all steps with a loss, h those of
-    states, E those of blocks before all steps; S are slopes, or s as columns, and Q pieces of the
-    gradient.
+    states, E those of blocks before all steps; S are slopes, or s as columns, K blocks at all steps
+    that only some slopes read, and Q pieces of the gradient.
     """
 
     def __init__(self, phases: Phases, *, by_step: bool) -> None:
         super().__init__(phases)
         self.by_step = by_step
-        self.names |= {"quick": quick, "put": put}
+        self.names |= {"cache": cache, "quick": quick, "put": put}
         self.slopes: dict[tuple[int, int], str] = {}
         self.pieces: list[tuple[Any, str]] = []
         self.early: set[int] = set()
@@ -63,15 +63,16 @@ class Source(Forward):
         self.products = {one.block for one in phases.during if isinstance(one, Product)}
         self.kept: set[int] = set()
         self.written: dict[str, set[int]] = {}
+        #: Adjoints that may begin without zeros: the lines, that line, and how many rows they have.
+        self.zeros: dict[str, tuple[list[str], str, int]] = {}
         if by_step:
             self.head.append("terms = np.zeros((total, len(N)))")
 
     def backward(self, width: str) -> None:
         phases, lines = self.phases, self.rest
         last, inner = phases.last, phases.inner
-        seed = "(1.0 / counts)[who][None]" if phases.every else "np.ones((1, count))"
         late: dict[int, bool] = {}
-        lines.append(f"seed = {seed}")
+        lines.append("seed = columns.shares")
         self.add(lines, late, phases.loss, "seed", width, "first:total", "g")
         self.sweep(lines, last.after, late, "L", width, "first:total", "g")
         late = {block: own for block, own in late.items() if block in self.during}
@@ -81,7 +82,7 @@ class Source(Forward):
         self.sweep(lines, last.during, adjoints, "B", "count", "lo:hi", "d")
         for block in phases.state_blocks:
             size = phases.places.sizes[block]
-            found = f"d{block}" if block in adjoints else f"np.zeros(({size}, count))"
+            found = f"d{block}" if block in adjoints else f"np.zeros((count, {size})).T"
             lines.append(f"h{block} = {found}")
         at_last, self.passed = self.passed, {}
         # The others.
@@ -93,7 +94,7 @@ class Source(Forward):
         self.sweep(body, inner.during, adjoints, "B", "(hi - lo)", "lo:hi", "d")
         for block in phases.state_blocks:
             size = phases.places.sizes[block]
-            found = f"d{block}" if block in adjoints else f"np.zeros(({size}, hi - lo))"
+            found = f"d{block}" if block in adjoints else f"np.zeros((hi - lo, {size})).T"
             body.append(f"h{block} = {found}")
         lines += [f"    {line}" for line in body or ["pass"]]
         self.weigh(lines, at_last, self.passed)
@@ -104,9 +105,9 @@ class Source(Forward):
             lines.append("gradient = terms[:, :-1]")
             return
         index = np.concatenate([[0], *[np.ravel(index) for index, _ in self.pieces]]).astype(int)
-        flat = ", ".join(["(0.0,)", *[f"{name}.ravel()" for _, name in self.pieces]])
-        lines.append(f"sums = np.concatenate(({flat},))")
-        lines.append(f"gradient = np.bincount({self.bind(index)}, sums, len(N))[:-1]")
+        flat = ", ".join(["zero", *[f"{name}.ravel()" for _, name in self.pieces]])
+        lines.append(f"found = np.concatenate(({flat},))")
+        lines.append(f"gradient = np.bincount({self.bind(index)}, found, len(N))[:-1]")
 
     def begun(self, lines: list[str], late: dict[int, bool]) -> dict[int, bool]:
         """The adjoints that a step has from what was computed after time."""
@@ -144,8 +145,8 @@ class Source(Forward):
                 else:
                     self.weights(lines, back, f"{letter}{one.block}", kind, now, columns)
                 if back.onward:
-                    matrix = self.rows(f"M{one.block}", back.rows)
-                    lines.append(f"t = {matrix}.T @ {name}")
+                    matrix = self.rows(f"M{one.block}.T", back.rows)
+                    lines.append(f"t = ({name}.T @ {matrix}).T")
                     self.add(lines, adjoints, one.vector, "t", width, columns, letter)
                 continue
             for position, piece in enumerate(back.operands):
@@ -191,7 +192,8 @@ class Source(Forward):
             operand, block = wave.operands[0], getattr(wave.operands[0], "block", PARAMETERS)
             if kind == "B" and block in self.during:
                 self.taped.add(block)
-                lazily = self.rows(f"np.concatenate(T{block}, 1)", operand.rows)
+                self.insert(f"K{block} = cache(lambda: np.concatenate(T{block}, 1))")
+                lazily = self.rows(f"K{block}()", operand.rows)
             else:
                 lazily = self.value(operand, kind)
             found = (
@@ -210,10 +212,14 @@ class Source(Forward):
             if any(getattr(operands[place], "spread", False) for place in read):
                 width = "1" if made.narrow else "total" if kind == "B" else "total - first"
                 found = f"np.broadcast_to({found}, ({wave.size}, {width}))"
-        start = next(k for k, line in enumerate(self.rest) if line.startswith("seed ="))
-        self.rest.insert(start, f"{name} = {found}")
+        self.insert(f"{name} = {found}")
         self.slopes[key] = name
         return name
+
+    def insert(self, line: str) -> None:
+        """Add a line before the sweep, unless it is there."""
+        if line not in self.rest:
+            self.rest.insert(self.rest.index("seed = columns.shares"), line)
 
     def add(
         self,
@@ -246,7 +252,7 @@ class Source(Forward):
                 if block not in self.early:
                     self.early.add(block)
                     size = self.phases.places.sizes[block]
-                    self.head.append(f"E{block} = np.zeros(({size}, total))")
+                    self.head.append(f"E{block} = np.zeros((total, {size})).T")
                 self.put(lines, f"E{block}[:, {columns}]", piece.rows, own)
             elif piece.rows is None:
                 self.written[name] = {*range(self.phases.places.sizes[block])}
@@ -267,7 +273,8 @@ class Source(Forward):
                 if block not in adjoints:
                     size = self.phases.places.sizes[block]
                     if not self.begin(lines, block, name, columns):
-                        lines.append(f"{name} = np.zeros(({size}, {width}))")
+                        lines.append(f"{name} = np.zeros(({width}, {size})).T")
+                        self.zeros[name] = lines, lines[-1], size
                     self.written[name] = set()
                 elif not adjoints[block]:
                     lines.append(f"{name} = {name}.copy()")
@@ -278,11 +285,19 @@ class Source(Forward):
                     at = f"{name}[{piece.rows.start}:{piece.rows.stop}]"
                     lines.append(f"np.multiply({term}, {factor}, {at})")
                 else:
+                    self.zeros.pop(name, None)
                     self.put(lines, name, piece.rows, own)
                 if fresh:
                     self.written[name].update(rows)
+                    self.spare(name)
                 else:
                     self.written[name] = {*range(self.phases.places.sizes[block])}
+
+    def spare(self, name: str) -> None:
+        """Write no zeros into an adjoint of which all rows have been written since."""
+        if name in self.zeros and len(self.written[name]) == self.zeros[name][2]:
+            lines, begun, _ = self.zeros.pop(name)
+            lines[len(lines) - 1 - lines[::-1].index(begun)] = begun.replace("zeros", "empty")
 
     def begin(self, lines: list[str], block: int, name: str, columns: str) -> bool:
         """Whether the adjoint of a block is kept for all steps, as those of products are."""
@@ -290,7 +305,7 @@ class Source(Forward):
             return False
         if block not in self.kept:
             self.kept.add(block)
-            self.head.append(f"D{block} = np.zeros(({self.phases.places.sizes[block]}, total))")
+            self.head.append(f"D{block} = np.zeros((total, {self.phases.places.sizes[block]})).T")
         lines.append(f"{name} = D{block}[:, {columns}]")
         return True
 
@@ -314,7 +329,7 @@ class Source(Forward):
         name = f"Q{len(self.pieces)}"
         self.pieces.append((index, name))
         self.head.append(f"{name} = np.zeros({len(index)})")
-        lines.append(f"{name} += ({term}).sum(axis=1)")
+        lines.append(f"{name} += ({term}) @ X[-1, {columns}]")
 
     def weigh(self, lines: list[str], last: dict[int, Back], inner: dict[int, Back]) -> None:
         """Go on to the weights of products: one product each for all of the steps."""
@@ -340,6 +355,13 @@ class Source(Forward):
             self.outer_product(lines, weights, reached, product.vector, kind, now, columns)
         for part in back.parts:
             rows = self.rows(name, part.rows)
+            if self.reads_inputs(part) and not self.by_step:
+                index = np.concatenate([part.weights.T, part.biases[None]]).T
+                # What is before time runs over all steps, or over those of now.
+                values = "X" + (now or f"[:, {columns}]")
+                self.pieces.append((index, f"Q{len(self.pieces)}"))
+                lines.append(f"{self.pieces[-1][1]} = {rows} @ ({values}).T")
+                continue
             self.count(lines, part.biases, rows, columns)
             symbols = self.symbols(kind) + now.replace("[:, ", "[")
             for table in part.tables:
@@ -347,7 +369,7 @@ class Source(Forward):
             if part.vector:
                 self.outer_product(lines, part.weights, rows, part.vector, kind, now, columns)
                 if not {piece.block for piece in part.vector} <= {*NOWHERE}:
-                    lines.append(f"t = N.take({self.bind(part.weights)}).T @ {rows}")
+                    lines.append(f"t = (({rows}).T @ N.take({self.bind(part.weights)})).T")
                     self.add(lines, {}, part.vector, "t", width, columns, "d")
 
     def spread(self, lines: list[str], table: Any, rows: str, symbols: str, columns: str) -> None:
@@ -403,28 +425,3 @@ class Text(Tracer):
         source, narrow = texts[0].source, all(one.narrow for one in texts)
         given = [one.text if isinstance(one, Text) else repr(float(one)) for one in operands]
         return Text(source, f"{source.bind(on_arrays(op))}({', '.join(given)})", narrow)
-
-
-# --- what the source calls -----------------------------------------------------------------------
-
-
-def slope(rule: Callable[..., Any], *values: Any) -> Any:
-    """The slope by a rule of the table, on arrays and numbers."""
-    found = rule(*[Elements(one) if isinstance(one, np.ndarray) else one for one in values])
-    return found.numbers if isinstance(found, Elements) else found
-
-
-def quick(op: Op, result: Any, operand: Callable[[], Any]) -> Any:
-    """The slope from the result alone where that is good, else by the rule."""
-    assert op.arrays_slope is not None
-    found, difference = op.arrays_slope(result)
-    if not difference.min() >= LEAST_DIFFERENCE:  # or there is NaN
-        few = difference < LEAST_DIFFERENCE
-        given = np.broadcast_to(operand(), result.shape)[few]
-        found[few] = slope(op.partials[0], given, result[few])
-    return found
-
-
-def put(array: Any, rows: Any, terms: Any) -> None:
-    """Add terms to rows, of which one may be there twice."""
-    np.add.at(array, rows, terms)

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from ...files import write_whole
 from ...graph.copies import Copy
 from ...graph.notation import Text, joined, number, write, write_number
+from ...graph.quantities import called, names_of
 from ...graph.sweep import Slope, recorded_slopes, terms
 from ...graph.walk import Node, swept
 from ..dot import draw_view, view_graph
@@ -77,12 +78,13 @@ def play(
     <Page: 7 steps>
     """
     weights = check_graph(output, focus, run, title, max_nodes)
-    view = view_graph(output, weights, run, None, known=True)
-    film = Film(view)
-    drawn = len(view.boxes) <= max_nodes
-    stage = _marked(draw_view(view, LIGHT), film) if drawn else _cards(view)
-    heading = title or f"{view.output_name()} = {number(output.data)}: forward, then backward"
-    return Page(_fill(heading, stage, film, cards=not drawn), len(film.frames))
+    with names_of(run):
+        view = view_graph(output, weights, run, None, known=True)
+        film = Film(view)
+        drawn = len(view.boxes) <= max_nodes
+        stage = _marked(draw_view(view, LIGHT), film) if drawn else _cards(view)
+        heading = title or f"{view.output_name()} = {number(output.data)}: forward, then backward"
+        return Page(_fill(heading, stage, film, cards=not drawn), len(film.frames))
 
 
 def _marked(drawing: Drawing, film: Film) -> str:
@@ -187,7 +189,7 @@ class Film:
             self.shown[id] = len(self.frames)
             written = write(node.op, *[view.texts[parent] for parent in node.parents]).text
             numbers = write(node.op, *map(self._number, node.parents)).text
-            named = numbers if node.name is None else written
+            named = numbers if called(node) is None else written
             parts = [view.boxes[id].name, named, numbers, number(node.data)]
             say = " = ".join(dict.fromkeys(parts))
             self.frames.append(Frame("Forward", id, self.into[id], say))

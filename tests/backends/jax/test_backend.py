@@ -162,7 +162,7 @@ def test_devices_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         rnn.compile("squared_error", backend="jax", exact=True)
     monkeypatch.setattr(jax, "process_index", lambda: device.process_index + 1)
     for devices in ([device], jax.sharding.Mesh(np.array([device]), ("x",))):
-        with pytest.raises(ValueError, match="must all belong to this process: choose among jax."):
+        with pytest.raises(ValueError, match="must have one or more of this process: give jax.d"):
             rnn.compile("squared_error", backend="jax", devices=devices)
 
 

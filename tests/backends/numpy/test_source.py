@@ -21,7 +21,8 @@ from autograd_rnn import (
     where,
 )
 from autograd_rnn.backends.numpy.phases import Phases, Product, Wave, selector
-from autograd_rnn.backends.numpy.source import LEAST_DIFFERENCE, Source, slope
+from autograd_rnn.backends.numpy.slopes import LEAST_DIFFERENCE, slope
+from autograd_rnn.backends.numpy.source import Source
 from autograd_rnn.backends.traced import trace_step
 from autograd_rnn.ops.numpy import on_arrays
 

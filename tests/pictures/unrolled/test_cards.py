@@ -15,12 +15,12 @@ from autograd_rnn import LSTM, RNN, Value, bits, copies, draw, no_grad
 from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
-from autograd_rnn.pictures.render import render
-from autograd_rnn.pictures.step_cards import draw_cards
+from autograd_rnn.pictures.rendering.render import render
 from autograd_rnn.pictures.theme import DARK, LIGHT
+from autograd_rnn.pictures.unrolled.cards import draw_cards
 
-from ..strategies import runs
-from .exercise import HOSTILE
+from ...strategies import runs
+from ..exercise import NAMES
 
 
 def exercise(bit_string: str = "101", backward: bool = True) -> tuple[Value, Any, list[Value]]:
@@ -331,7 +331,7 @@ def test_the_svg_has_all_ids_and_no_boxes_that_overlap(steps: str, theme: Any) -
             assert x1 + 8 < u0 or u1 + 8 < x0 or y1 + 8 < v0 or v1 + 8 < y0
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", NAMES)
 def test_any_name_can_be_drawn(name: str) -> None:
     w = Value(2, name)
     run = RNN([[w], [1]], "relu", bias=False).unroll(bits("11"))
@@ -346,7 +346,8 @@ def test_any_name_can_be_drawn(name: str) -> None:
 
 def test_the_same_network_gives_the_same_dot_in_every_process() -> None:
     code = (
-        "from tests.pictures.test_step_cards import cards, exercise; figure = cards(*exercise()); "
+        "from tests.pictures.unrolled.test_cards import cards, exercise; "
+        "figure = cards(*exercise()); "
         "print(figure.dot, sorted(figure.titles.items()), end='')"
     )
     figure = cards(*exercise())

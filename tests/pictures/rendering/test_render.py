@@ -1,18 +1,20 @@
 """Rendering: what Graphviz says, what stands in for it, and fonts."""
 
-import builtins
 import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograd_rnn.errors import RendererNotFound, RenderError
-from autograd_rnn.pictures.render import has_fonts, render
+from autograd_rnn.pictures.rendering import render as rendering
+from autograd_rnn.pictures.rendering.render import WARM, render
 
-from .exercise import exercise
+from ..exercise import exercise
 
 
 def test_without_a_font_a_png_is_refused_and_an_svg_made(tmp_path: Path) -> None:
@@ -73,22 +75,24 @@ while writer.is_alive():
     assert sorted(lines) == sorted(f"line {line}" for line in range(300))
 
 
-def without_pygraphviz(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
+@pytest.fixture
+def without_pygraphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A `pygraphviz` that does not load, for a renderer that starts anew."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    words = "libexpat.so.1: cannot open shared object file"
+    (folder / "pygraphviz.py").write_text(f"raise ImportError({words!r})")
+    monkeypatch.syspath_prepend(folder)
+    WARM.stop()
+    yield
+    WARM.stop()
 
-    def missing(name: str, *rest: object, **options: object) -> object:
-        if name == "pygraphviz":
-            raise ImportError("libexpat.so.1: cannot open shared object file")
-        return real(name, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(builtins, "__import__", missing)
-
-
+@pytest.mark.usefixtures("without_pygraphviz")
 def test_without_any_renderer_the_error_says_what_to_do_and_dot_still_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawing = exercise()
-    without_pygraphviz(monkeypatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RendererNotFound, match=r"libexpat.*`pip install pygraphviz` brings its"):
         drawing.svg()
@@ -99,17 +103,78 @@ def test_without_any_renderer_the_error_says_what_to_do_and_dot_still_works(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for dot is a shell script")
+@pytest.mark.usefixtures("without_pygraphviz")
 def test_a_dot_program_serves_where_pygraphviz_does_not_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert has_fonts()  # asked before: the stand-in draws no letters
+    monkeypatch.setattr(rendering, "has_fonts", lambda: True)  # the stand-in draws no letters
     program = tmp_path / "dot"
     program.write_text('#!/bin/sh\ncat > "$0.input"\necho "$@"\n')
     program.chmod(0o755)
-    without_pygraphviz(monkeypatch)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert exercise().png(dpi=72) == b"-Tpng -Gdpi=72\n"
     assert (tmp_path / "dot.input").read_text("utf-8") == exercise().dot
     program.write_text("#!/bin/sh\necho 'Error: no such thing' >&2; exit 1\n")
     with pytest.raises(RenderError, match="Error: no such thing"):
         exercise().svg()
+
+
+# --- the process that renders ---------------------------------------------------------------------
+
+PLAIN = "digraph { a -> b }"
+
+
+def test_threads_share_the_process_that_renders() -> None:
+    alone = [render(f"digraph {{ a{number} -> b }}", "svg") for number in range(20)]
+    found: dict[int, bytes] = {}
+
+    def draw_one(number: int) -> None:
+        found[number] = render(f"digraph {{ a{number} -> b }}", "svg")
+
+    threads = [threading.Thread(target=draw_one, args=[number]) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[number] for number in range(20)] == alone
+
+
+def test_a_process_that_has_ended_is_started_again() -> None:
+    before = render(PLAIN, "svg")
+    process = WARM._process
+    assert process is not None
+    process.kill()
+    process.wait()
+    assert render(PLAIN, "svg") == before
+    assert WARM._process is not process
+
+
+def test_what_is_interrupted_answers_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = render(PLAIN, "svg")
+
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("autograd_rnn.pictures.rendering.render.json.loads", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            render("digraph { other -> one }", "svg")
+    assert render(PLAIN, "svg") == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only Unix forks")
+def test_a_forked_process_renders_with_one_of_its_own() -> None:
+    code = """
+import os
+from autograd_rnn.pictures.rendering.render import render
+before = render("digraph { a -> b }", "svg")
+child = os.fork()
+if child == 0:
+    os._exit(int(render("digraph { a -> b }", "svg") != before))
+_, status = os.waitpid(child, 0)
+print(status, render("digraph { a -> b }", "svg") == before)
+"""
+    command = [sys.executable, "-W", "error", "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "0 True\n"
+    assert ran.stderr == ""

@@ -1,0 +1,439 @@
+"""The gradient ∂L/∂W by matrices: the recursion of δ, its numbers, and a term per step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from keyword import iskeyword
+from typing import Any, Final, NamedTuple
+
+from ..arguments import as_text, many, shown
+from ..engine.value import Value
+from ..errors import ArgumentValueError, GraphTooLarge
+from ..graph.notation import LATEX, Style, Text, accent, label, number, superscript, write_number
+from ..graph.walk import Node
+from ..networks.bptt import Layer, backpropagate
+from ..networks.model import Model, Unrolled
+from ..program.displays import (
+    STYLES,
+    Grid,
+    Lines,
+    applied,
+    bracketed,
+    derivative,
+    enclosed,
+    first_that_fits,
+    symbol,
+    transposed,
+    written_out,
+)
+from ..program.formulas import ANY, Formula, Writer, primed, slope_in_words
+from ..program.numpy_source import backward_source
+from ..program.structure import Block
+from .document import Section, Sentence
+from .expressions import Expression
+
+FEW: Final = 5  # steps from which on the recursion is shorter than products
+DOT: Final = Formula("·", r" \cdot ")
+MOST_ROWS: Final = 400  # of all tables
+LONGEST_LOSS: Final = 60
+
+
+class StepTerm(NamedTuple):
+    """What a step adds to ∂L/∂W of a layer: a matrix of the shape of its weights."""
+
+    name: str
+    layer: int
+    k: int
+    grad: tuple[tuple[float, ...], ...]
+
+
+class MatrixRule:
+    """The sections of ∂L/∂W of a model, layer by layer, with its value and its terms."""
+
+    def __init__(self, output: Value, model: Model, run: Unrolled) -> None:
+        self.output, self.run = output, run
+        self.layers = backpropagate(output, model, run)
+        several = len(self.layers) > 1
+        self.writers = [
+            Writer(layer.structure, place if several else None)
+            for place, layer in enumerate(self.layers, 1)
+        ]
+        self.ks = [step.k for step in run.steps]
+        rows = sum(
+            [len(self.ks) * (layer.model.outputs + len(layer.gradient)) for layer in self.layers]
+        )
+        if rows > MOST_ROWS:
+            raise GraphTooLarge(
+                f"the derivation would have tables of {rows} rows, more than {MOST_ROWS}: derive a "
+                f"shorter run, or a smaller network."
+            )
+        for place, (writer, layer) in enumerate(zip(self.writers, self.layers, strict=True)):
+            writer.read = frozenset([key for key, part in layer.direct.items() if part.any()])
+            if place + 1 < len(self.layers):
+                writer.above = tuple(self.writers[place + 1].into_x())
+        self.value = [entry for layer in self.layers for entry in layer.flat()]
+        self.title = "∂L/∂W"
+
+    def source(self, name: str) -> str:
+        """The backward pass as the source of a NumPy function."""
+        as_text(name, "name")
+        if not (name.isidentifier() and not iskeyword(name)):
+            raise ArgumentValueError(
+                f"name must be an identifier, such as 'backward', not {shown(name)}."
+            )
+        layers = [(w.structure, w.read) for w in self.writers]
+        weights = any(layer.direct_weights.any() for layer in self.layers)
+        return backward_source(name, layers, cuts=bool(self.run.cuts), weights=weights)
+
+    def arguments(self) -> dict[str, Any]:
+        """What that function takes for this run, by name."""
+        import numpy as np
+
+        found: dict[str, Any] = {"X": self.layers[0].x.copy()}
+        for place, (writer, layer) in enumerate(zip(self.writers, self.layers, strict=True), 1):
+            end = str(place) if len(self.layers) > 1 else ""
+            model = layer.model
+            found[f"W{end}"] = np.array([[w.data for w in row] for row in model.weights])
+            if layer.extra.size:
+                found[f"u{end}"] = np.array(
+                    [w.data for w in model.parameters()][-layer.extra.size :]
+                )
+            found |= {f"{letter}{end}": array[0] for letter, array in layer.before.items()}
+            for key in writer.read:
+                name = key.replace("pi", "π", 1) if key.startswith("pi") else key
+                found[f"d_{name}{end}"] = layer.direct[key]
+        if self.run.cuts:
+            found["cuts"] = self.run.cuts
+        if any(layer.direct_weights.any() for layer in self.layers):
+            found["d_W"] = self.layers[0].direct_weights
+        return found
+
+    def terms(self) -> Iterator[StepTerm]:
+        """What each step adds, the first layer first."""
+        for place, layer in enumerate(self.layers, 1):
+            for k, term in zip(self.ks, layer.terms, strict=True):
+                rows = tuple([tuple(row) for row in term.tolist()])
+                yield StepTerm(accent("W", k), place, k, rows)
+
+    def sections(self) -> list[Section]:
+        """The steps of the derivation; what goes back does so from the last layer down."""
+        pairs = list(zip(self.writers, self.layers, strict=True))
+        network: list[Any] = []
+        forward: list[Any] = []
+        for place, (writer, layer) in enumerate(pairs):
+            network += [*self._title(place), *self._network(writer, layer, place)]
+            forward += [*self._title(place), self._forward(writer, layer)]
+        network += self._loss()
+        back: list[Any] = []
+        tables: list[Any] = []
+        added: list[Any] = []
+        for place, (writer, layer) in reversed(list(enumerate(pairs))):
+            back += [*self._title(place), *self._recursion(writer, layer, place)]
+            tables += [*self._title(place), self._deltas(writer, layer)]
+        for place, (writer, layer) in enumerate(pairs):
+            added += [
+                *self._title(place),
+                *self._added(writer, layer),
+                *self._result(writer, layer),
+            ]
+        added.append(Sentence("Each number equals that of a sweep over the graph of all numbers."))
+        return [
+            Section("The network", network),
+            Section("The forward pass", forward),
+            Section("The copies of the weights", list(self._copies())),
+            Section("Backpropagation through time", back),
+            Section("The numbers, from the last step to the first", tables),
+            Section("What each step adds, and the gradient", added),
+        ]
+
+    def _title(self, place: int) -> list[Any]:
+        if len(self.layers) == 1:
+            return []
+        model = self.layers[place].model
+        size = many(model.outputs, "state" if model.states else "output")
+        return [Sentence(f"Layer {place + 1}, {type(model).__name__} of {size}:")]
+
+    def _network(self, writer: Writer, layer: Layer, place: int) -> Iterator[Any]:
+        lines = writer.definitions()
+        if place:
+            below = self.writers[place - 1]
+            lines.insert(0, (writer.x(), below.named(below.structure.passed_up)))
+        yield Lines(*lines)
+        ops = dict.fromkeys(
+            [s.of.op for s in layer.structure.activations().values()]
+            + [f.of.op for t in layer.structure.terms for f in t.factors if hasattr(f, "of")]
+        )
+        told: list[Sequence[Formula]] = []
+        pi = Formula("π", r"\pi")
+        for op in ops:
+            if op.arity != 1:
+                continue
+            slope = slope_in_words(op, writer)
+            if op is writer.a and op is not None:
+                told.append((applied(writer.called(op), pi), applied(op, pi)))
+            if slope is not None:
+                told.append((primed(writer.called(op)) + enclosed(pi), slope))
+        if told:
+            yield Sentence("with")
+            yield Lines(*told)
+        weights = [[weight.data for weight in row] for row in layer.model.weights]
+        parts: list[str | Expression] = []
+        if writer.several:
+            kinds = dict.fromkeys([block.rows for block in layer.structure.blocks if block.gate])
+            rows = [writer.block(Block(ANY, one)) for one in kinds]
+            parts = ["; of gate ", f"{ANY} these rows are ", *_listed(rows)]
+        words = "and the weights, a row for each entry of "
+        yield Sentence(words, Inline(writer.column()), *parts, ":")
+        yield self._matrix(writer, layer, weights, writer.weights_alone())
+        extra = layer.model.parameters()[layer.gradient.size :]
+        if extra:
+            yield Lines((writer.extra(), bracketed([weight.data for weight in extra])))
+
+    def _matrix(self, writer: Writer, layer: Layer, numbers: Any, corner: Formula) -> Grid:
+        """A matrix of the shape of the weights, a row per operand; of several gates, transposed."""
+        if writer.several:
+            rows = [
+                [name.text, *map(number, row)]
+                for name, row in zip(
+                    map(symbol, layer.column_names()), zip(*numbers, strict=True), strict=True
+                )
+            ]
+            head = [symbol(name) for name in layer.row_names()]
+            return Grid([transposed(corner), *head], rows, 1)
+        rows = [
+            [name, *map(number, row)] for name, row in zip(layer.row_names(), numbers, strict=True)
+        ]
+        return Grid([corner, *map(symbol, layer.column_names())], rows, 1)
+
+    def _outer(self, writer: Writer, layer: Layer, t: int) -> Grid:
+        """What a step adds: the column of operands, the row of δ, and their product."""
+        model = layer.model
+        rows = [
+            [name, number(operand), *map(number, row)]
+            for name, operand, row in zip(
+                layer.row_names(), layer.operands()[t], layer.terms[t], strict=True
+            )
+        ]
+        source = layer.structure.source_of(model.gates[0])
+        if source is not None:
+            rows.insert(0, ["δ", "", *map(number, layer.delta[source][t].tolist())])
+        corner = derivative(writer.copy(self.ks[t]))
+        return Grid([corner, Formula("", ""), *map(symbol, layer.column_names())], rows, 2)
+
+    def _loss(self) -> Iterator[Any]:
+        names: dict[Any, Formula] = {}
+        for writer, layer in zip(self.writers, self.layers, strict=True):
+            for key, entries in layer.nodes.items():
+                for k, vector in zip(self.ks, entries, strict=True):
+                    for j, node in enumerate(vector, 1):
+                        names[node] = writer.entry(key, j, k)
+        text, latex = [written_out(self.output, names, style) for style in STYLES]
+        name = Formula("L", "L")
+        value = Formula(*[write_number(self.output.data, style).text for style in STYLES])
+        if text and len(text) <= LONGEST_LOSS:
+            yield Lines((name, Formula(text, latex), value))
+        else:
+            yield Lines((name, value))
+
+    def _forward(self, writer: Writer, layer: Layer) -> Grid:
+        columns = [(writer.named(key, None), layer.values[key]) for key in layer.structure.vectors]
+        sums = [key.startswith("pi_") for key in layer.structure.vectors]
+        short = [column for column, is_sum in zip(columns, sums, strict=True) if not is_sum]
+        return first_that_fits(self._by_step(layer, columns), self._by_step(layer, short))
+
+    def _by_step(
+        self, layer: Layer, columns: Sequence[tuple[Formula, Any]], back: bool = False
+    ) -> Grid:
+        """A row for each step and entry, with the entries of some vectors."""
+        size = layer.model.outputs
+        fixed = [Formula("k", "k"), *[Formula("j", "j")] * (size > 1)]
+        rows = []
+        order = list(enumerate(self.ks))
+        for t, k in reversed(order) if back else order:
+            for j in range(size):
+                place = [str(k) if j == 0 else "", *[str(j + 1)] * (size > 1)]
+                rows.append([*place, *[number(float(array[t][j])) for _, array in columns]])
+        return Grid([*fixed, *[name for name, _ in columns]], rows, len(fixed))
+
+    def _copies(self) -> Iterator[Any]:
+        yield Sentence(
+            "Every step uses the same weights. Give each step a copy of its own: the copies "
+            "separate the weights from L, so their derivatives add up."
+        )
+        lines: list[Sequence[Formula]] = []
+        for writer in self.writers:
+            copies = [writer.copy(k) for k in self.ks]
+            if len(copies) > 4:
+                copies = [*copies[:2], Formula("…", r"\dots"), copies[-1]]
+            lines.append((*copies, writer.weights_alone()))
+            part = derivative(writer.weights_alone(0))
+            total = Formula(f"Σₖ {part.text}", rf"\sum_{{k}} {part.latex}")
+            lines.append((derivative(writer.weights_alone()), total))
+        yield Lines(*lines)
+
+    def _recursion(self, writer: Writer, layer: Layer, place: int) -> Iterator[Any]:
+        lines = []
+        for key in writer.shown():
+            above = writer.above if key == layer.structure.passed_up else ()
+            lines.append((writer.delta(key), writer.backward(key, above, key in writer.read)))
+        shown = [key for key in writer.shown() if not key.startswith("pi_")]
+        if len(shown) < len(writer.shown()):
+            shown.append(f"pi_{ANY}")
+        deltas = [writer.delta(key) + " = " + derivative(writer.named(key)) for key in shown]
+        yield Sentence("With ", *_listed(deltas), ":")
+        yield Lines(*lines)
+        if layer.model.letters:
+            yield Sentence("from the last step to the first; what would come after it is 0.")
+            if self.run.cuts:
+                steps = ", ".join(map(str, sorted(self.run.cuts)))
+                yield Sentence(
+                    f"Truncated: the state that step {steps} takes counts as a constant, so "
+                    f"nothing of a later step is added in the step before."
+                )
+        if writer.above:
+            yield Sentence(f"The terms with the weights of layer {place + 2} come down from there.")
+        yield Sentence("A step's part of the gradient is a column times a row:")
+        yield Lines(*_outer_products(writer))
+
+    def _deltas(self, writer: Writer, layer: Layer) -> Grid:
+        slopes = []
+        for key, array in layer.slopes.items():
+            name = primed(writer.called(layer.structure.activations()[key].of.op))
+            slopes.append((name + enclosed(writer.named(key, None)), array))
+        read = [key for key in layer.structure.vectors if key in writer.read]
+        direct = [(writer.direct(key, None), layer.direct[key]) for key in read]
+        shown = writer.shown()
+        deltas = [(writer.delta(key, None), layer.delta[key]) for key in shown]
+        others = [one for one, key in zip(deltas, shown, strict=True) if not key.startswith("pi_")]
+        candidates = ([*slopes, *direct, *deltas], [*direct, *deltas], [*direct, *others])
+        return first_that_fits(*[self._by_step(layer, one, back=True) for one in candidates])
+
+    def _added(self, writer: Writer, layer: Layer) -> Iterator[Any]:
+        if writer.several:
+            yield self._ledger(writer, layer)
+            return
+        for t in range(len(self.ks)):
+            yield self._outer(writer, layer, t)
+
+    def _ledger(self, writer: Writer, layer: Layer) -> Grid:
+        """Of several gates: a row for each step and column of the weights, and at last the sums."""
+        names = [name.text for name in map(symbol, layer.column_names())]
+        operands = layer.row_names()
+        rows = []
+        for k, term in [*zip(map(str, self.ks), layer.terms, strict=True), ("Σ", layer.gradient)]:
+            for place, (name, row) in enumerate(zip(names, term.T, strict=True)):
+                rows.append([k if place == 0 else "", name, *map(number, row)])
+            extra = layer.extra if k == "Σ" else layer.extra_terms[self.ks.index(int(k))]
+            for j, entry in enumerate(extra, 1):
+                name = label(f"u_{j}") if len(extra) > 1 else "u"
+                rows.append(["", name, number(entry), *[""] * (len(operands) - 1)])
+        head = [Formula("k", "k"), Formula("", "")]
+        return Grid([*head, *[symbol(name) for name in operands]], rows, 2)
+
+    def _result(self, writer: Writer, layer: Layer) -> Iterator[Any]:
+        whole = writer.weights_alone()
+        if layer.direct_weights.any():
+            yield Sentence("The loss uses weights directly, too, which adds:")
+            yield self._matrix(writer, layer, layer.direct_weights, derivative(whole, "⁺", "^{+}"))
+        if writer.several:
+            yield Sentence("The sums, in the last rows, are ", Inline(derivative(whole)), ".")
+            return
+        yield self._matrix(writer, layer, layer.gradient, derivative(whole))
+        if layer.extra.size:
+            yield Lines((derivative(writer.extra()), bracketed(layer.extra.tolist())))
+
+
+# --- words and names ------------------------------------------------------------------------------
+
+
+class Inline(Expression):
+    """A formula within a sentence."""
+
+    def __init__(self, formula: Formula) -> None:
+        self.formula, self.value = formula, 0.0
+
+    def write(self, style: Style, numbers: bool = False) -> Text:
+        return Text(self.formula.latex if style is LATEX else self.formula.text)
+
+
+def _listed(formulas: Sequence[Formula]) -> list[str | Expression]:
+    """Formulas with commas between them."""
+    parts: list[str | Expression] = []
+    for formula in formulas:
+        parts += [*([", "] if parts else []), Inline(formula)]
+    return parts
+
+
+def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
+    """∂L/∂W⁽ᵏ⁾ = [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾] δ⁽ᵏ⁾ᵀ, by gates, and by blocks where these have other δ."""
+    structure = writer.structure
+    sources = [structure.source_of(gate) for gate in structure.model.gates]
+    if all(sources):
+        gate, source = structure.model.gates[0], str(sources[0])
+        if writer.several:
+            gate, source = ANY, f"pi_{ANY}"
+        delta = transposed(writer.delta(source))
+        yield derivative(writer.weights(gate, 0)), writer.column() + " " + delta
+        return
+    for term in structure.terms:
+        if term.block is not None:
+            under, delta = writer.block(term.block, 0), writer.weighted(term)
+            if term.target is not None:
+                delta = writer.target(term.target) + " " + transposed(delta)
+            yield derivative(under), delta
+
+
+# --- one state ------------------------------------------------------------------------------------
+
+
+def by_recursion(output: Any, parameter: Node, run: Any) -> list[Section]:
+    """The derivative in a long network of one state by the recursion of δ; nothing for others."""
+    model = getattr(run, "rnn", None)
+    if not isinstance(model, Model) or len(run.steps) < FEW or model.states != 1:
+        return []
+    place = next((i for i, one in enumerate(model.parameters()) if one is parameter), None)
+    if place is None or len(model._layers()) > 1 or len(model.gates) > 1:
+        return []
+    try:
+        (layer,) = backpropagate(output, model, run)
+    except ArgumentValueError:  # its step is not written in vectors
+        return []
+    if not layer.values.keys() <= {"pi", "q"} or layer.direct_weights.any():
+        return []
+    w, inner = [label(str(one.name)) for one in (parameter, model.weights[int(model.bias)][0])]
+    recurrent = symbol(inner)
+    pi, q, delta = symbol("π"), symbol("q"), symbol("δ")
+    behind, columns = recurrent + DOT + _at_step(delta, 1), [(pi, layer.values["pi"])]
+    read = [key for key in ("q", "pi") if key in layer.direct and layer.direct[key].any()]
+    if "q" in read:
+        behind = enclosed(behind + " + " + derivative(_at_step(q), "⁺", "^{+}"))
+    if "pi" in layer.slopes:
+        slope = Formula("a′", "a'")
+        factor = slope + enclosed(_at_step(pi)) + DOT
+        straight = recurrent + DOT + factor + _at_step(delta, 1)
+        behind = factor + behind if "q" in read else straight
+        columns.append((slope + enclosed(pi), layer.slopes["pi"]))
+    if "pi" in read:
+        behind = behind + " + " + derivative(_at_step(pi), "⁺", "^{+}")
+    operands = layer.operands()[:, place : place + 1]
+    name = _at_step(symbol(layer.row_names()[place].lower()), -1 if place == model.bias else 0)
+    term = _at_step(delta) if place < model.bias else _at_step(delta) + DOT + name
+    names = {"q": q, "pi": pi}
+    columns += [(derivative(names[key], "⁺", "^{+}"), layer.direct[key]) for key in read]
+    columns += [(delta, layer.delta["pi"]), *[(name, operands)] * (place >= model.bias)]
+    columns.append((term, layer.terms[:, place]))
+    rule = MatrixRule(output, model, run)
+    table = rule._by_step(layer, columns, back=True)
+    foot = ["Σ", *[""] * (len(columns) - 1), number(layer.gradient[place, 0])]
+    total = Formula("Σₖ ", r"\sum_{k} ") + term
+    words = "The products from the last step down grow by one factor per step. With "
+    defined = Inline(_at_step(delta) + " = " + derivative(_at_step(pi)))
+    lines = Lines((_at_step(delta), behind), (derivative(symbol(w)), total))
+    grid = Grid(table.head, [*table.numbers, foot], 1)
+    return [Section("By recursion", [Sentence(words, defined, ":"), lines, grid])]
+
+
+def _at_step(name: Formula, later: int = 0) -> Formula:
+    """The name with a step, k or a later one."""
+    time = f"(k{later:+d})" if later else "(k)"
+    return Formula(f"{name.text}{superscript(time)}", f"{name.latex}^{{{time}}}")

@@ -1,0 +1,238 @@
+"""Places for every number of an unrolled network: columns are steps, rows are neurons."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from . import html_labels as html
+from .canvas import ARROW_HEAD, Canvas, Point, cornered, rounded_corners
+from .graph_view import Arrow, GraphView
+from .unrolled.neurons import Neuron, Neurons
+
+COLUMN_GAP: Final = 40.0
+ROW_GAP: Final = 26.0
+ATTACHED_GAP: Final = 26.0
+BAND_GAP: Final = 40.0
+MARGIN: Final = 18.0
+PANEL_GAP: Final = 44.0
+PANEL_LABEL: Final = 24.0
+LOSSES: Final = (10**6, 0)  # the bands under all neurons: what reads one step, and the sums of it
+TOTALS: Final = (10**6, 1)
+
+Band = tuple[int, int]
+Column = tuple[int, int]  # a step, and a place in it
+
+
+class Spot(NamedTuple):
+    """Where a result stands: its column, its band, and its place from the top of the band."""
+
+    column: Column
+    band: Band
+    slot: int
+
+
+class Grid(NamedTuple):
+    """Where everything is, in points, y upwards, and the ways between columns and rows."""
+
+    centres: dict[str, Point]
+    panels: dict[int, tuple[Point, Point]]
+    corners: tuple[Point, Point]
+    rights: dict[str, float]  # the middle of the gap on the right of a box's column
+    lefts: dict[str, float]
+    lanes: dict[str, float]  # the middle of the gap under a box's row, or over it for losses
+    spots: dict[str, Spot]
+    attached: dict[str, str]
+
+
+def place_in_grid(view: GraphView) -> Grid | None:
+    """The grid of a network's graph; None without steps."""
+    if not view.steps:
+        return None
+    neurons = Neurons(view.output, [], view.run)
+    operands: defaultdict[str, list[str]] = defaultdict(list)
+    readers: defaultdict[str, list[str]] = defaultdict(list)
+    for arrow in view.arrows:
+        if arrow.role not in ("fan", "cut"):
+            operands[arrow.head].append(arrow.tail)
+            readers[arrow.tail].append(arrow.head)
+    attached, above, below = _attach(view, operands, readers)
+    spots = _spots(view, neurons, operands, attached)
+    return _measure(view, spots, attached, above, below)
+
+
+def _attach(
+    view: GraphView, operands: Mapping[str, list[str]], readers: Mapping[str, list[str]]
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The leaves that one result alone uses: they stand over it, or else under it."""
+    attached: dict[str, str] = {}
+    above: dict[str, str] = {}
+    below: dict[str, str] = {}
+    for id in view.boxes:
+        if len(readers.get(id, ())) != 1 or operands.get(id) or view.nodes[id] in view.initial:
+            continue
+        (reader,) = readers[id]
+        copy = view.boxes[id].role == "copy"
+        first, second = (above, below) if copy or below.get(reader) else (below, above)
+        place = first if reader not in first else second
+        if reader not in place:
+            place[reader], attached[id] = id, reader
+    return attached, above, below
+
+
+def _spots(
+    view: GraphView,
+    neurons: Neurons,
+    operands: Mapping[str, list[str]],
+    attached: Mapping[str, str],
+) -> dict[str, Spot]:
+    """The column and the band of each result, as its operands have theirs."""
+    spots: dict[str, Spot] = {}
+    used: defaultdict[tuple[Column, Band], int] = defaultdict(int)
+    fans = {view.ids[weight] for weight in view.weights}
+    hung = set(attached.values())
+    order = [id for id in view.boxes if id not in attached and id not in fans]
+    leaves = [id for id in order if not operands.get(id)]
+    for id in [*leaves, *[id for id in order if operands.get(id)]]:
+        node, step = view.nodes[id], view.boxes[id].step
+        known = [spots[one] for one in operands.get(id, ()) if one in spots]
+        if step is None:
+            column, band = _outside(known, neurons.of.get(node))
+            if known and band == LOSSES:
+                # Straight under what it reads, where nothing stands between.
+                under = (column[0], column[1] - 1)
+                _, *others = [spot for spot in spots.values() if spot.column == under]
+                if not others and operands[id][0] not in hung:
+                    column = under
+        else:
+            made = neurons.owner(node)
+            neuron = neurons.of[made] if made is not None else None
+            band = (-neuron.layer, neuron.place) if neuron else LOSSES
+            inner = [spot.column[1] for spot in known if spot.column[0] == step]
+            column = (step, max(inner) + 1 if inner else 0)
+        spots[id] = Spot(column, band, 0)
+    # States stand on top of their bands, so that each is at one height in all steps.
+    for id in sorted(spots, key=lambda id: view.nodes[id] not in view.states):
+        column, band, _ = spots[id]
+        spots[id] = Spot(column, band, used[column, band])
+        used[column, band] += 1
+    return spots
+
+
+def _outside(known: Sequence[Spot], start: Neuron | None) -> tuple[Column, Band]:
+    """Where what no step computes goes: before all steps, or after the last that it reads."""
+    if not known:
+        if start:
+            return (0, 0), (-start.layer, start.place)
+        return (0, 0), LOSSES
+    step = max(spot.column[0] for spot in known)
+    inner = max(spot.column[1] for spot in known if spot.column[0] == step)
+    if len({spot.column[0] for spot in known if spot.column[0]}) > 1:
+        losses = any(spot.column == (step, inner) and spot.band == LOSSES for spot in known)
+        return (step, inner if losses else inner + 1), TOTALS
+    band = TOTALS if any(spot.band == TOTALS for spot in known) else LOSSES
+    return (step, inner + 1), band
+
+
+def _measure(
+    view: GraphView,
+    spots: dict[str, Spot],
+    attached: dict[str, str],
+    above: Mapping[str, str],
+    below: Mapping[str, str],
+) -> Grid:
+    sizes = {id: html.box_size(box) for id, box in view.boxes.items()}
+    widths: defaultdict[Column, float] = defaultdict(float)
+    rows: defaultdict[tuple[Band, int], list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for id, spot in spots.items():
+        own = [one for one in (id, above.get(id), below.get(id)) if one is not None]
+        widths[spot.column] = max(widths[spot.column], *[sizes[one][0] for one in own])
+        reach = rows[spot.band, spot.slot]
+        for side, other in ((0, above.get(id)), (1, below.get(id))):
+            high = sizes[id][1] / 2
+            high += 0.0 if other is None else ATTACHED_GAP + sizes[other][1]
+            reach[side] = max(reach[side], high)
+    # From the top: the layers, the last one first, and then what reads them.
+    y, ys, lanes, before = 0.0, {}, {}, None
+    bottom = 0.0
+    for band, slot in sorted(rows):
+        if before is not None:
+            y -= BAND_GAP if band != before else ROW_GAP
+            if band >= LOSSES > before:
+                y -= PANEL_LABEL + MARGIN
+        up, down = rows[band, slot]
+        ys[band, slot] = y - up
+        y -= up + down
+        lanes[band, slot] = (y + up + down if band >= LOSSES else y - ROW_GAP) + ROW_GAP / 2
+        bottom = y if band < LOSSES else bottom
+        before = band
+    inside = {spot.column for spot in spots.values() if spot.band < LOSSES}
+    x, xs, panels = 0.0, {}, {}
+    for step in sorted({step for step, _ in widths}):
+        inner = sorted(column for column in widths if column[0] == step)
+        boxed = [column for column in inner if column in inside] if step else []
+        left = x
+        for place, column in enumerate(inner):
+            x += MARGIN if boxed and place == 0 else 0.0
+            xs[column] = x + widths[column] / 2
+            x += widths[column]
+            if boxed and column == boxed[-1]:
+                x += MARGIN
+                panels[step] = ((left, bottom - MARGIN - PANEL_LABEL), (x, MARGIN))
+            x += COLUMN_GAP
+        x += PANEL_GAP - COLUMN_GAP
+    right, low = x - PANEL_GAP, min(y, bottom - MARGIN - PANEL_LABEL)
+    # All of it is over 0, and so are the weights over it.
+    ys = {row: at - low for row, at in ys.items()}
+    lanes = {row: at - low for row, at in lanes.items()}
+    panels = {k: ((a, b - low), (c, d - low)) for k, ((a, b), (c, d)) in panels.items()}
+    centres, rights, lefts, under = {}, {}, {}, {}
+    for id, spot in spots.items():
+        at = xs[spot.column], ys[spot.band, spot.slot]
+        centres[id] = at
+        rights[id] = at[0] + widths[spot.column] / 2 + COLUMN_GAP / 2
+        lefts[id] = at[0] - widths[spot.column] / 2 - COLUMN_GAP / 2
+        under[id] = lanes[spot.band, spot.slot]
+        for side, other in ((1, above.get(id)), (-1, below.get(id))):
+            if other is not None:
+                away = (sizes[id][1] + sizes[other][1]) / 2 + ATTACHED_GAP
+                centres[other] = (at[0], at[1] + side * away)
+                rights[other], lefts[other], under[other] = rights[id], lefts[id], under[id]
+    corners = ((0.0, 0.0), (right, MARGIN - low))
+    return Grid(centres, panels, corners, rights, lefts, under, spots, attached)
+
+
+def path_in_grid(grid: Grid, arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
+    """The path of an arrow around all boxes, and the place of its words."""
+    tail, head = arrow.tail, arrow.head
+    (x0, y0), (x1, y1) = canvas.at[tail], canvas.at[head]
+    if grid.attached.get(tail) == head:
+        down = 1.0 if y0 > y1 else -1.0
+        start, tip = canvas.spot(tail, 0, -down), canvas.spot(head, 0, down)
+        away = 6.0 + html.text_width(arrow.note or "", html.SMALL_POINTS) / 2
+        path = cornered(start, (tip[0], tip[1] + down * ARROW_HEAD))
+        return [*path, tip], (x0 - away, (start[1] + tip[1]) / 2)
+    start, tip = canvas.spot(tail, 1), canvas.spot(head, -1)
+    end = (tip[0] - ARROW_HEAD, tip[1])
+    turn, into = grid.rights[tail], grid.lefts[head]
+    words = (tip[0] - 14.0, tip[1] + 10.0)
+    a, b = grid.spots.get(tail), grid.spots.get(head)
+    next_to = abs(into - turn) < PANEL_GAP + 2 * MARGIN and x1 > x0
+    if a is not None and b is not None and a.column == b.column:
+        # Down in one column, where nothing stands between.
+        start, tip = canvas.spot(tail, 0, -1), canvas.spot(head, 0, 1)
+        return [*cornered(start, (tip[0], tip[1] + ARROW_HEAD)), tip], words
+    between = [
+        spot
+        for id, spot in grid.spots.items()
+        if a is not None and spot[1:] == a[1:] and x0 < canvas.at.get(id, (x0, 0.0))[0] < x1
+    ]
+    if y0 == y1 and x1 > x0 and not between:
+        return [*cornered(start, end), tip], ((start[0] + tip[0]) / 2, y0 + 10.0)
+    if next_to:
+        corners = [start, (into, y0), (into, y1), end]
+    else:
+        lane = grid.lanes[head]
+        corners = [start, (turn, y0), (turn, lane), (into, lane), (into, y1), end]
+    return [*rounded_corners(corners), tip], words

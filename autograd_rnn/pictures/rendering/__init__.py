@@ -1,0 +1,1 @@
+"""Rendering by Graphviz, in a process of its own that is kept warm."""

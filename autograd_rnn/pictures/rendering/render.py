@@ -1,0 +1,164 @@
+"""DOT text to SVG, PNG and PDF bytes; the only place that runs Graphviz."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, Final
+
+from ...errors import ArgumentTypeError, FormatError, RendererNotFound, RenderError
+
+FORMATS: Final = ("svg", "png", "pdf", "dot")
+COMPLAINTS: Final = ("Error:", "syntax error", "in label of node", "in label of edge")
+WORKER: Final = Path(__file__).with_name("worker.py")
+
+
+def check_format(name: str, formats: Sequence[str] = FORMATS) -> str:
+    """The format in lower case; `FormatError` (a `ValueError`) listing those there are."""
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f"format must be a str, not {type(name).__name__}.")
+    if name.lower() not in formats:
+        what = f"format {name!r} is unknown" if name else "the file name has no ending"
+        raise FormatError(f"{what}: choose one of {', '.join(formats)}.")
+    return name.lower()
+
+
+def render(dot: str, format: str, dpi: float | None = None) -> bytes:
+    """The picture that DOT text describes, in a format of `FORMATS`.
+
+    Uses the Graphviz inside `pygraphviz`, in a process of its own, so that nothing of this one is
+    touched; else a `dot` program on the PATH.  `RendererNotFound` (a `RuntimeError`) where there is
+    neither; `RenderError` (likewise) with Graphviz's own words, and for png or pdf where there is
+    no font.
+    """
+    if format == "dot":
+        return dot.encode()
+    if format in ("png", "pdf") and not has_fonts():
+        raise RenderError(
+            f"no fonts were found, and the {format} would show boxes for letters: install any "
+            f"font, such as DejaVu (the Debian package fonts-dejavu-core), or save svg."
+        )
+    return _run(dot, format, [] if dpi is None else [f"-Gdpi={dpi:g}"])
+
+
+@cache
+def has_fonts() -> bool:
+    """Whether Graphviz finds a font; without one it silently draws a box for each letter."""
+    probes = [f'digraph {{ a [shape=plain, label="{word}"] }}' for word in ("Mw", "iW")]
+    return len({_run(probe, "png", []) for probe in probes}) == 2
+
+
+def _run(dot: str, format: str, options: list[str]) -> bytes:
+    picture, said = WARM.render(dot.encode(), format, options)
+    if not picture or any(complaint in said for complaint in COMPLAINTS):
+        raise RenderError(f"Graphviz could not render the picture: {said.strip()}")
+    return picture
+
+
+def _run_program(dot: bytes, format: str, options: list[str], missing: str) -> tuple[bytes, str]:
+    """What the `dot` program makes, and says."""
+    if shutil.which("dot") is None:
+        raise RendererNotFound(
+            f"drawing to {format} needs Graphviz, and pygraphviz did not load ({missing}): "
+            f"`pip install pygraphviz` brings its own, or install Graphviz so that `dot` is "
+            f"on the PATH. The format dot works without."
+        )
+    result = subprocess.run(
+        ["dot", f"-T{format}", *options], input=dot, capture_output=True, check=False
+    )
+    return result.stdout, result.stderr.decode(errors="replace")
+
+
+class Warm:
+    """A process that renders one picture after the other, started when the first is asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._inherited: list[subprocess.Popen[bytes] | None] = []
+        atexit.register(self.stop)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def render(self, dot: bytes, format: str, options: list[str]) -> tuple[bytes, str]:
+        """The picture, and what Graphviz said; one at a time."""
+        with self._lock:
+            try:
+                answer = self._ask(dot, format, options)
+            except BaseException:  # Ctrl-C too: what is still to come would answer the next one
+                self._end(at_once=True)
+                raise
+            if isinstance(answer, str):
+                self._end()
+        return _run_program(dot, format, options, answer) if isinstance(answer, str) else answer
+
+    def _ask(self, dot: bytes, format: str, options: list[str]) -> tuple[bytes, str] | str:
+        """The picture and the words, or why `pygraphviz` did not load."""
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            if not sys.executable:
+                return "there is no Python to run it"
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(WORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                # Found where this process finds it.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+        requests, answers = _pipes(self._process)
+        request = {"format": format, "options": options, "size": len(dot)}
+        with suppress(OSError):  # where it has ended, its last words say why
+            requests.write(json.dumps(request).encode() + b"\n" + dot)
+            requests.flush()
+        line = answers.readline()
+        if not line:
+            self._process.wait()
+            code = self._process.returncode
+            raise RenderError(
+                f"Graphviz could not render the picture: its process ended with code {code}."
+            )
+        answer = json.loads(line)
+        if "missing" in answer:
+            return str(answer["missing"])
+        return answers.read(answer["size"]), answer["said"]
+
+    def stop(self) -> None:
+        """End the process; the next picture starts another."""
+        with self._lock:
+            self._end()
+
+    def _end(self, at_once: bool = False) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if at_once:
+            process.kill()
+        for pipe in _pipes(process):
+            with suppress(OSError):  # what was still to be written has no reader
+                pipe.close()
+        process.wait()
+
+    def _forget(self) -> None:
+        """In a forked process: the one that renders answers the other one."""
+        self._lock = threading.Lock()
+        self._inherited.append(self._process)
+        self._process = None
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
+
+
+WARM: Final = Warm()

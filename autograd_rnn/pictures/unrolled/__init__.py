@@ -1,0 +1,1 @@
+"""Pictures of an unrolled network as columns of steps and rows of neurons."""

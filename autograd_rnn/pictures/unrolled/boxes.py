@@ -1,0 +1,440 @@
+"""An unrolled network as a box per neuron and step, with the copies of weights over their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import inf
+from typing import Any, Final
+
+from ...arguments import many
+from ...errors import ArgumentValueError
+from ...graph.copies import Copy
+from ...graph.notation import accent, number, term, vector
+from .. import html_labels as html
+from ..canvas import ARROW_HEAD, Canvas, cornered, downwards, points, rounded_corners, sideways
+from ..drawing import Drawing
+from ..graph_view import DrawnRun, left_out
+from ..theme import Theme
+from .measures import Column, Measures
+from .neurons import Neuron
+from .words import KEY_HEIGHT, LAST, ROW_HEIGHT, View, neuron_label
+
+MOST_WEIGHTS: Final = 4
+BOX_GAP: Final = 20.0
+COPY_GAP: Final = 46.0
+CHIP_ROOM: Final = 46.0
+PANEL_LABEL: Final = 24.0
+LOSS_GAP: Final = 30.0
+RAIL: Final = 24.0
+ROWS_APART: Final = 44.0
+
+
+def draw_neurons(
+    output: Any,
+    run: DrawnRun,
+    weights: Sequence[Any],
+    theme: Theme,
+    title: str | None = None,
+    room: float = inf,
+) -> Drawing:
+    """The drawing of an unrolled network with a box per neuron and step, in rows as wide as `room`.
+
+    The weights stand on the left, and their copies, with what each adds, over the steps that use
+    them; the steps in the middle of a long run are left out.
+    """
+    if len(weights) > MOST_WEIGHTS:
+        raise ArgumentValueError(
+            f"boxes of neurons have room for {MOST_WEIGHTS} weights, not for {len(weights)}: "
+            f"choose them with focus=."
+        )
+    view = View(output, weights, run)
+    canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
+    _Sheet(view, canvas, room).draw()
+    name, steps = view.output_name(), f"unrolled over {many(len(view.steps), 'step')}"
+    heading = f"How {name} is computed, a box per neuron and step"
+    summary = f"{name} = {number(output.data)}, {steps}, {len(view.rows)} boxes"
+    if weights:
+        names = view.weight_names()
+        count = sum(map(len, view.uses.values()))
+        heading = f"The copies of {names} separate {'it' if len(weights) == 1 else 'them'} from "
+        heading += "the output"
+        summary += f", {count} {'copy' if count == 1 else 'copies'} of {names}"
+    canvas.frame(
+        heading if title is None else title,
+        view.note() or view.told(),
+        html.legend_label(view.legend(), theme),
+    )
+    return canvas.drawing(summary)
+
+
+class _Sheet(Measures):
+    """The picture in the making."""
+
+    # --- the picture -----------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """All rows, from top to bottom."""
+        top, rows = 0.0, self._columns()
+        for index, row in enumerate(rows):
+            top = self._row(row, index, top, index == len(rows) - 1) - ROWS_APART
+
+    def _row(self, columns: list[Column], index: int, top: float, final: bool) -> float:
+        """A row under `top`; gives its foot."""
+        view, canvas = self.view, self.canvas
+        mark = f"r{index}_" if index else ""
+        y, sources = top, []
+        start = self._start_width(index)
+        for box in self.parameters:
+            height = html.box_size(box)[1]
+            if index:
+                height = float(canvas.room_of([box.name], "parameter")[1])
+                at = (start / 2, y - height / 2)
+                canvas.box(mark + box.id, at, [box.name], box.description, "parameter")
+            else:
+                at = (start / 2, y - height / 2)
+                canvas.number(box, at)
+            sources.append((mark + box.id, at[1]))
+            y -= height + 12.0
+        y -= CHIP_ROOM - 12.0 if sources else 0.0
+        self.copy_y = y - self.margin - self.copy_height / 2
+        self.panel_top = y
+        y -= self.margin + (self.copy_height + COPY_GAP if sources else 0.0)
+        self.ys, y = self._bands(y)
+        self.foot = y - PANEL_LABEL + BOX_GAP - 6.0
+        steps = columns[0].steps
+        before = steps[0].k - 1 if steps else view.steps[-1].k
+        lefts, x = {}, start
+        for column in columns:
+            lefts[column.id] = x + self.gap
+            x += self.gap + column.width
+        self.right = x
+        self._start(before, mark, start, not steps)
+        for column in columns:
+            if column.id == "more":
+                self._more(column, lefts["more"], sources)
+            elif column.id != "output":
+                self._step(column, lefts[column.id], sources, mark)
+        self._arrows(columns, before, mark)
+        self._join_copies()
+        low = self._terms(columns, lefts, final)
+        if columns[-1].id == "output":
+            self._finish(columns[-1], lefts["output"], mark, sources)
+        canvas.corners += [(0.0, top), (self.right, low)]
+        return low
+
+    def _bands(self, y: float) -> tuple[dict[tuple[int, int], float], float]:
+        """The middle of each neuron's boxes; the last layer is on top."""
+        ys = {}
+        for layer in reversed(self.view.layers):
+            for at in sorted(at for at in self.heights if at[0] == layer):
+                ys[at] = y - self.heights[at] / 2
+                y -= self.heights[at] + BOX_GAP
+        return ys, y
+
+    def _box(self, neuron: Neuron, left: float) -> None:
+        view, widths = self.view, self.widths[neuron.layer]
+        id = f"q{neuron.step}_{neuron.layer}_{neuron.place}"
+        lines = view.rows[neuron]
+        height = KEY_HEIGHT + ROW_HEIGHT * len(lines) + LAST
+        at = (left + sum(widths) / 2 + 2, self.ys[neuron.layer, neuron.place])
+        words = "; ".join([view.full(node) for node in lines])
+        role = view.role(lines[-1])
+        named = sum(n.layer == neuron.layer and n.step == neuron.step for n in view.rows) > 1
+        key = view.key(neuron, named)
+        text = neuron_label(
+            [
+                (view.role(node), view.name(node), view.data(node), view.grad(node))
+                for node in lines
+            ],
+            key,
+            widths,
+            role,
+            self.theme,
+        )
+        self.canvas.node(id, at, (sum(widths) + 4, height), text, words, role)
+
+    def _start(self, before: int, mark: str, right: float, output: bool) -> None:
+        """The states before the first step of a row, or before the output."""
+        canvas = self.canvas
+        for neuron, names in self._carried(before, output):
+            wide = sum(self.widths[neuron.layer]) + 4.0
+            if not before and wide <= right:
+                self._box(neuron, right - wide)
+                continue
+            id = f"{mark}q{before}_{neuron.layer}_{neuron.place}"
+            wide = canvas.room_of([names], "state")[0]
+            at = right - wide / 2, self.ys[neuron.layer, neuron.place]
+            words = f"{names}, from the row above" if before else names
+            canvas.box(id, at, [names], words, "state")
+
+    def _step(self, column: Column, left: float, sources: Any, mark: str) -> None:
+        view, canvas, (step,) = self.view, self.canvas, column.steps
+        if step.k in view.cuts:
+            canvas.cut(step.k, left - self.gap / 2, (self.panel_top - 6.0, self.foot))
+        words = f"step {step.k}"
+        if step.x:
+            words += f"   {accent('x', step.k)} = {vector([x.data for x in step.x], 6, 3)}"
+        corners = (left, self.foot), (left + column.width, self.panel_top)
+        spare = (column.width - self.inner) / 2
+        with canvas.panel(step.k, words, *corners):
+            for neuron in view.rows:
+                if neuron.step == step.k:
+                    self._box(neuron, left + spare + self.x_of[neuron.layer])
+            for use, x in self._spread(self._uses([step]), left + column.width / 2, spare + left):
+                canvas.number(self.copies[use], (x, self.copy_y))
+        for lane, (use, x) in enumerate(
+            self._spread(self._uses([step]), left + column.width / 2, spare + left)
+        ):
+            self._fan(use, x, sources)
+            self._down(use, x, lane, mark)
+
+    def _join_copies(self) -> None:
+        """The dashed line through the copies of a weight in a row."""
+        looks = {"color": self.theme.styles["copy"].line, "style": "dashed", "penwidth": "2.5"}
+        inner = [
+            self.copies[use].id for use in self.copies if self.copies[use].id in self.canvas.at
+        ]
+        here = [id for id in inner if self.canvas.at[id][1] == self.copy_y]
+        if len(self.view.weights) == 1:
+            for tail, head in pairwise(here):
+                (x0, y), (x1, _) = self.canvas.spot(tail, 1), self.canvas.spot(head, -1)
+                words = f"{tail} and {head} are in the separating set"
+                path = cornered((x0 + 3, y), (x1 - 3, y))
+                self.canvas.arrow(f"{tail} {head}", path, words, "cut", dir="none", **looks)
+
+    def _spread(self, uses: list[Copy], middle: float, left: float) -> list[tuple[Copy, float]]:
+        """The copies of a step side by side, a single one over the layer that uses it."""
+        if len(uses) == 1:
+            target = self.view.owner(uses[0].consumer)
+            if target is not None:
+                layer = self.view.of[target].layer
+                wide = sum(self.widths[layer]) + 4
+                return [(uses[0], left + self.x_of[layer] + wide / 2)]
+        first = middle - self.copy_pitch * (len(uses) - 1) / 2
+        return [(use, first + self.copy_pitch * i) for i, use in enumerate(uses)]
+
+    def _fan(self, use: Copy, x: float, sources: Sequence[tuple[str, float]]) -> None:
+        """The arrow from a weight to a copy, with what it adds."""
+        view, canvas = self.view, self.canvas
+        source, y = sources[view.weights.index(use.parameter)]
+        head = self.copies[use].id
+        looks = {"penwidth": "2", "color": self.theme.styles["parameter"].line}
+        words = f"{view.copy_name(use)} is a copy of {view.texts[use.parameter].text}"
+        if view.known:
+            chip = term(number(use.grad))
+            looks["label"] = html.chip_label(chip, self.theme)
+            looks["lp"] = points((x, self.panel_top + 18.0))
+            words += f": {chip}"
+        start, tip = canvas.spot(source, 1), canvas.spot(head, 0, 1)
+        path = rounded_corners([start, (x, y), (x, tip[1] + ARROW_HEAD)])
+        canvas.arrow(f"{source} {head}", [*path, tip], words, "fan", **looks)
+
+    def _down(self, use: Copy, x: float, lane: int, mark: str) -> None:
+        """The arrow from a copy to the neuron that uses it."""
+        view, canvas = self.view, self.canvas
+        made = view.owner(use.consumer)
+        if made is None:
+            return
+        neuron = view.of[made]
+        head = f"q{neuron.step}_{neuron.layer}_{neuron.place}"
+        first = self.ys[neuron.layer, neuron.place] == max(
+            y for (layer, _), y in self.ys.items() if layer == neuron.layer
+        )
+        tail = self.copies[use].id
+        start = canvas.spot(tail, 0, -1)
+        looks = {"penwidth": "2", "color": self.theme.styles["copy"].line}
+        factor = view.factor(use)
+        if factor:
+            ink = self.theme.styles["copy"].ink
+            looks["label"] = f"<{html.font(factor, html.SMALL_POINTS, ink, bold=True)}>"
+            wide = html.text_width(factor, html.SMALL_POINTS, bold=True)
+            looks["lp"] = points((x + wide / 2 + 6, start[1] - 12.0))
+        (low, _), (high, _) = canvas.spot(head, -0.8), canvas.spot(head, 0.8)
+        if first and low < x < high:
+            tip = (x, canvas.spot(head, 0, 1)[1])
+            path = cornered(start, (x, tip[1] + ARROW_HEAD))
+        else:
+            tip = canvas.spot(head, -1)
+            turn, along = start[1] - 26.0 - 4.0 * lane, tip[0] - self.lane + 3.0 * lane
+            corners = [
+                start,
+                (x, turn),
+                (along, turn),
+                (along, tip[1]),
+                (tip[0] - ARROW_HEAD, tip[1]),
+            ]
+            path = rounded_corners(corners)
+        words = f"{view.copy_name(use)} {factor} goes into {view.name(made)}"
+        canvas.arrow(f"{tail} {head}", [*path, tip], words, "copy", **looks)
+
+    def _more(self, column: Column, left: float, sources: Any) -> None:
+        """The steps that are left out: how many they are, and what their copies add."""
+        view, canvas = self.view, self.canvas
+        x = left + column.width / 2
+        muted = self.theme.muted
+        for (layer, place), y in self.ys.items():
+            canvas.text(f"d{layer}_{place}", (x, y), "…", html.TITLE_POINTS, muted)
+        count, _, rest = left_out(column.steps, view.cuts)[2:-2].partition(", ")
+        words = [count.replace(" more", ""), "left out", *[rest] * bool(rest)]
+        for line, text in enumerate(words):
+            at = (x, self.foot + 14 + 14 * (len(words) - 1 - line))
+            canvas.text(f"more_{line}", at, text, html.SMALL_POINTS, muted)
+        for place, weight in enumerate(view.uses):
+            inner = [use for use in self._uses(column.steps) if use.parameter is weight]
+            if not inner:
+                continue
+            source, y = sources[place]
+            total = sum([use.grad for use in inner])
+            at = (x, self.copy_y + 26.0 - 30.0 * place)
+            name = f"{len(inner)} copies of {view.texts[weight].text}"
+            canvas.text(
+                f"c_more{place}", at, name, html.SMALL_POINTS, self.theme.styles["copy"].ink
+            )
+            looks = {"penwidth": "2", "color": self.theme.styles["parameter"].line}
+            if view.known:
+                looks["label"] = html.chip_label(term(number(total)), self.theme)
+                looks["lp"] = points((x + 24.0 * place, self.panel_top + 18.0))
+            tip = (x + 24.0 * place, self.panel_top - 6.0)
+            path = rounded_corners(
+                [canvas.spot(source, 1), (tip[0], y), (tip[0], tip[1] + ARROW_HEAD)]
+            )
+            canvas.arrow(f"{source} c_more{place}", [*path, tip], name, "fan", **looks)
+
+    def _arrows(self, columns: list[Column], before: int, mark: str) -> None:
+        """What the neurons of a row read, the way of the copies in their colour."""
+        view, canvas, theme = self.view, self.canvas, self.theme
+        drawn = {step.k for column in columns if column.id.startswith("s") for step in column.steps}
+        left = {step.k for column in columns if column.id == "more" for step in column.steps}
+        marked = {
+            (view.of.get(view.multiplied(use)), view.of.get(view.owner(use.consumer))): use
+            for use in self.copies
+        }
+        for tail, head in view.arrows():
+            here = head.step in drawn
+            if not here and not (tail.step in drawn | {before} and head.step in left):
+                continue
+            ends, path = [], []
+            for neuron, side in ((tail, 1), (head, -1)):
+                id = f"q{neuron.step}_{neuron.layer}_{neuron.place}"
+                if neuron is tail and neuron.step == before and before:
+                    id = mark + id if mark else id
+                if neuron.step in left:
+                    id = f"d{neuron.layer}_{neuron.place}"
+                if id not in canvas.at:
+                    break
+                ends.append(id)
+                path.append(canvas.spot(id, side))
+            if len(ends) < 2 or f"{ends[0]} {ends[1]}" in self._met:
+                continue
+            self._met.add(f"{ends[0]} {ends[1]}")
+            use = marked.get((tail, head))
+            looks = {"color": theme.line, "penwidth": "1.2"}
+            words = f"{view.key(tail, True)} of step {tail.step} → {view.key(head, True)}"
+            if use is not None:
+                looks = {"color": theme.styles["copy"].line, "penwidth": "2.2"}
+                words += f", times {view.copy_name(use)}"
+            canvas.arrow(" ".join(ends), sideways(*path), words, "state", **looks)
+
+    def _terms(self, columns: list[Column], lefts: dict[str, float], final: bool) -> float:
+        """The parts of the output that read one step each, under it; and where the row ends."""
+        view, canvas, theme = self.view, self.canvas, self.theme
+        low = self.foot
+        looks = {"color": theme.styles["output"].line, "penwidth": "1.8"}
+        here = {step.k for column in columns for step in column.steps}
+        if not here & self.terms.keys():
+            return low
+        height = max(html.box_size(box)[1] for boxes in self.terms.values() for box in boxes)
+        y = low - LOSS_GAP - height / 2
+        rail = y - height / 2 - RAIL
+        one_goes_on = final and columns[-1].id == "output"
+        for column in columns:
+            ks = [step.k for step in column.steps]
+            if column.id == "more" and any(k in self.terms for k in ks):
+                x = lefts[column.id] + column.width / 2
+                canvas.text("t_more", (x, y), "…", html.TITLE_POINTS, theme.muted)
+                continue
+            for k in ks:
+                boxes = self.terms.get(k, [])
+                x = lefts[column.id] + column.width / 2
+                x -= sum(html.box_size(box)[0] + 12 for box in boxes[1:]) / 2
+                for box in boxes:
+                    wide = html.box_size(box)[0]
+                    canvas.number(box, (x, y))
+                    tip = canvas.spot(box.id, 0, 1)
+                    path = cornered((x, self.foot), (x, tip[1] + ARROW_HEAD))
+                    canvas.arrow(
+                        f"{box.id} {box.id}",
+                        [*path, tip],
+                        f"step {k} → {box.name}",
+                        "flow",
+                        **looks,
+                    )
+                    end = canvas.spot(box.id, 0, -1)
+                    goal = lefts["output"] + columns[-1].width / 2 if one_goes_on else self.right
+                    if not one_goes_on:
+                        path = rounded_corners([end, (x, rail), (goal - ARROW_HEAD, rail)])
+                        canvas.arrow(
+                            f"{box.id} {box.id}", [*path, (goal, rail)], "", "flow", **looks
+                        )
+                    else:
+                        self._into.append((box.id, [end, (x, rail), (goal, rail)]))
+                    x += wide + 12
+        if not one_goes_on:
+            at = (self.right + 12, rail)
+            canvas.text(
+                f"on_{columns[0].id}",
+                at,
+                view.output_name(),
+                html.SMALL_POINTS,
+                theme.styles["output"].ink,
+            )
+        return rail - 8.0
+
+    def _finish(self, column: Column, left: float, mark: str, sources: Any) -> None:
+        """The output, and what it reads of the last steps."""
+        view, canvas, theme = self.view, self.canvas, self.theme
+        looks = {"color": theme.styles["output"].line, "penwidth": "1.8"}
+        x = left + column.width / 2
+        last = [view.of[node] for node in view.read if view.of[node].step == view.steps[-1].k]
+        ys = [self.ys[neuron.layer, neuron.place] for neuron in dict.fromkeys(last)]
+        y = sum(ys) / len(ys) if ys else sum(self.ys.values()) / len(self.ys)
+        box = self._output()
+        canvas.number(box, (x, y))
+        for neuron in dict.fromkeys([view.of[node] for node in view.read]):
+            tail = f"q{neuron.step}_{neuron.layer}_{neuron.place}"
+            if mark + tail in canvas.at:
+                tail = mark + tail
+            elif tail not in canvas.at or canvas.at[tail][1] > self.panel_top:
+                continue
+            start, end = canvas.spot(tail, 1), canvas.spot("output", -1)
+            if neuron.step == view.steps[-1].k:
+                canvas.arrow(f"{tail} output", sideways(start, end), "", "output", **looks)
+            else:
+                self._into.append(
+                    (
+                        tail,
+                        [
+                            canvas.spot(tail, 0, -1),
+                            (canvas.at[tail][0], self.foot - RAIL),
+                            (x, self.foot - RAIL),
+                        ],
+                    )
+                )
+        for tail, corners in self._into:
+            tip = canvas.spot("output", 0, -1)
+            path = rounded_corners([*corners, (x, tip[1] - ARROW_HEAD)])
+            canvas.arrow(f"{tail} output", [*path, tip], "", "output", **looks)
+        outside = [use for uses in view.outside().values() for use in uses]
+        for use, at in self._spread(outside, x, left):
+            canvas.number(self.copies[use], (at, self.copy_y))
+            self._fan(use, at, sources)
+            tip, start = canvas.spot("output", 0, 1), canvas.spot(self.copies[use].id, 0, -1)
+            canvas.arrow(
+                f"{self.copies[use].id} output",
+                downwards(start, tip),
+                "",
+                "copy",
+                color=theme.styles["copy"].line,
+                penwidth="2",
+            )

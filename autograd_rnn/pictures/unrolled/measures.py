@@ -1,0 +1,163 @@
+"""How wide and high the boxes of neurons are, and which steps go into which row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, inf
+from typing import Any, Final, NamedTuple
+
+from ...graph.copies import Copy
+from .. import html_labels as html
+from ..canvas import Canvas, Point
+from ..graph_view import shorten
+from .neurons import Neuron
+from .words import KEY_HEIGHT, LAST, ROW_HEIGHT, WORDS_POINTS, View
+
+MARGIN: Final = 16.0
+LANE: Final = 18.0  # between the panel's edge and its boxes, for the arrows of copies
+GAP: Final = 58.0
+LAYER_GAP: Final = 44.0
+WIDEST_SUM: Final = 210.0  # of the box of a weight, where there is little room
+ONWARD: Final = 24.0  # for the name of the output, at the end of a row
+MORE: Final = 96.0  # the width of the place of the steps that are left out
+
+
+class Column(NamedTuple):
+    """A place from left to right: a step, the steps left out, or the output."""
+
+    id: str
+    steps: Sequence[Any]
+    width: float
+
+
+class Measures:
+    """The sizes of a picture, in points, and its columns."""
+
+    def __init__(self, view: View, canvas: Canvas, room: float) -> None:
+        self.view, self.canvas, self.room, self.theme = view, canvas, room, canvas.theme
+        self.widths = {layer: self._layer_widths(layer) for layer in view.layers}
+        tight = room < inf
+        self.gap, self.lane, self.margin = (40.0, 15.0, 11.0) if tight else (GAP, LANE, MARGIN)
+        self.layer_gap = 32.0 if tight else LAYER_GAP
+        self.heights: dict[tuple[int, int], int] = {}
+        for neuron, rows in view.rows.items():
+            at = neuron.layer, neuron.place
+            height = KEY_HEIGHT + ROW_HEIGHT * len(rows) + LAST
+            self.heights[at] = max(self.heights.get(at, 0), height)
+        self.copies = {use: view.copy_box(use) for uses in view.uses.values() for use in uses}
+        sizes = [html.box_size(box) for box in self.copies.values()]
+        self.copy_width = max([width for width, _ in sizes], default=0.0)
+        self.copy_height = max([height for _, height in sizes], default=0.0)
+        factors = [html.text_width(view.factor(use), html.SMALL_POINTS) for use in self.copies]
+        self.copy_pitch = max(self.copy_width, *factors, 0.0) + 14.0
+        self.parameters = []
+        for place, weight in enumerate(view.weights, 1):
+            box = view.parameter_box(weight, f"p{place}", in_full=True)
+            if tight and html.box_size(box)[0] > WIDEST_SUM:
+                box = view.parameter_box(weight, f"p{place}", in_full=False)
+            self.parameters.append(box)
+        self.terms = {
+            k: [
+                html.Box(
+                    f"t{k}_{i}",
+                    "output",
+                    view.name(one.node),
+                    view.data(one.node),
+                    view.shown(view.adjoint[one.node]),
+                )
+                for i, one in enumerate(found)
+            ]
+            for k in {one.step for one in view.terms}
+            for found in [[one for one in view.terms if one.step == k]]
+        }
+        self.x_of = self._inner_columns()
+        self._met: set[str] = set()
+        self._into: list[tuple[str, list[Point]]] = []
+
+    # --- sizes -----------------------------------------------------------------------------------
+
+    def _layer_widths(self, layer: int) -> tuple[int, int, int]:
+        view, told = self.view, []
+        for neuron, rows in view.rows.items():
+            if neuron.layer == layer:
+                told += [(view.name(node), view.data(node), view.grad(node)) for node in rows]
+        words = max(html.text_width(name, WORDS_POINTS, bold=True) for name, _, _ in told) + 16
+        data = max([26.0, *[html.text_width(data, html.VALUE_POINTS) for _, data, _ in told]]) + 14
+        grads = [html.text_width(grad, html.VALUE_POINTS, bold=True) for *_, grad in told]
+        return ceil(max(words, 34)), ceil(data), ceil(max([26.0, *grads])) + 14
+
+    def _inner_columns(self) -> dict[int, float]:
+        """Where in a panel the boxes of each layer begin."""
+        x, found = self.margin + self.lane, {}
+        for layer in self.view.layers:
+            found[layer] = x
+            x += sum(self.widths[layer]) + 4 + self.layer_gap
+        self.inner = x - self.layer_gap + self.margin
+        return found
+
+    def _columns(self) -> list[list[Column]]:
+        """The columns of each row."""
+        view = self.view
+        first, middle, final = shorten(view.steps)
+        most = max([1, *[len(self._uses([step])) for step in view.steps]])
+        wide = max(self.inner, 2 * self.margin + most * self.copy_pitch if view.weights else 0.0)
+        terms = [sum(html.box_size(box)[0] + 12 for box in boxes) for boxes in self.terms.values()]
+        wide = max([wide, *terms])
+        columns = [Column(f"s{step.k}", [step], wide) for step in first]
+        if middle:
+            columns.append(Column("more", middle, max(MORE, self.copy_width + 20)))
+        columns += [Column(f"s{step.k}", [step], wide) for step in final]
+        if view.output not in view.of:
+            outside = sum(map(len, view.outside().values()))
+            width = max(html.box_size(self._output())[0], outside * self.copy_pitch)
+            columns.append(Column("output", [], width))
+        rows: list[list[Column]] = []
+        x, room = 0.0, self.room - (ONWARD if self.terms else 0.0)
+        for column in columns:
+            if not rows or x + self.gap + column.width > room:
+                rows.append([])
+                x = self._start_width(len(rows) - 1)
+            rows[-1].append(column)
+            x += self.gap + column.width
+        *_, before, last = [[], *rows]
+        if [column.id for column in last] == ["output"] and len(before) > 1:
+            last.insert(0, before.pop())  # the output is not left alone
+        return rows
+
+    def _start_width(self, index: int) -> float:
+        """The width of the column at the head of a row: of boxes in the first, else of names."""
+        boxes = [html.box_size(box)[0] for box in self.parameters]
+        if index:
+            boxes = [self.canvas.room_of([box.name], "parameter")[0] for box in self.parameters]
+        states = [sum(widths) + 4.0 for widths in self.widths.values()]
+        wide = max([*states, *boxes])
+        if index or wide + self.gap + self.inner > self.room:
+            last = len(self.view.steps)
+            names = [name for k in range(last + 1) for _, name in self._carried(k)]
+            names += [name for _, name in self._carried(last, output=True)]
+            states = [self.canvas.room_of([name], "state")[0] for name in names] or [0.0]
+        return float(max([*states, *boxes]))
+
+    def _carried(self, k: int, output: bool = False) -> list[tuple[Neuron, str]]:
+        """The neurons that the step after step k reads, or the output, and what of them."""
+        view = self.view
+        read = {tail for tail, head in view.arrows() if tail.step == k < head.step}
+        if output:
+            read = {view.of[node] for node in view.read if view.of[node].step == k}
+        told = []
+        for neuron in sorted(read):
+            states = [q for q in view.rows[neuron] if q in (view.read if output else view.states)]
+            names = [view.name(q) if k else f"{view.name(q)} = {view.data(q)}" for q in states]
+            told.append((neuron, ", ".join(names)))
+        return told
+
+    def _output(self) -> html.Box:
+        view = self.view
+        badge = view.badge_of_output()
+        return html.Box(
+            "output", "output", view.output_name(), view.data(view.output), view.shown(1.0), badge
+        )
+
+    def _uses(self, steps: Sequence[Any]) -> list[Copy]:
+        ks = {step.k for step in steps}
+        return [use for uses in self.view.uses.values() for use in uses if use.step in ks]

@@ -1,0 +1,156 @@
+"""Pictures on paper and slides: no wider than asked for, and all text large enough to read."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+
+import pytest
+
+from autograd_rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    Drawing,
+    Stack,
+    Unrolled,
+    Value,
+    bits,
+    draw,
+    draw_cell,
+    draw_flow,
+    draw_network,
+    draw_weights,
+)
+from autograd_rnn.errors import GraphTooLarge
+from autograd_rnn.networks.model import Model
+from autograd_rnn.pictures.paper import READ, WIDTHS
+
+SVG = "{http://www.w3.org/2000/svg}"
+Width = float | str
+
+
+def unrolled(model: Model, steps: int) -> tuple[Value, Unrolled]:
+    run = model.unroll([[1.0], [0.0], [0.5]] * (steps // 3))
+    outputs = [
+        step.q[0] if step.q and not hasattr(step, "layers") else step.output for step in run.steps
+    ]
+    loss = sum([(1 - output) ** 2 for output in outputs])
+    loss.backward()
+    return loss, run
+
+
+def focused(model: Model, steps: int) -> Callable[[Width], Drawing]:
+    def make(width: Width) -> Drawing:
+        loss, run = unrolled(model, steps)
+        return draw(loss, run=run, focus=model.parameters()[0], width=width)
+
+    return make
+
+
+def whole(model: Model, steps: int) -> Callable[[Width], Drawing]:
+    def make(width: Width) -> Drawing:
+        loss, run = unrolled(model, steps)
+        return draw(loss, run=run, focus=model, width=width)
+
+    return make
+
+
+def flowing(model: Model, steps: int) -> Callable[[Width], Drawing]:
+    def make(width: Width) -> Drawing:
+        loss, run = unrolled(model, steps)
+        return draw_flow(loss, run=run, focus=model, width=width)
+
+    return make
+
+
+ONE, SMALL = RNN.random(1, 1, seed=1), RNN.random(3, 1, seed=1)
+STACK = Stack.random("RNN", 2, 1, 1, layers=2, seed=1)
+KINDS: dict[str, Callable[[Width], Drawing]] = {
+    **{
+        f"{name} over {steps}": focused(model, steps)
+        for name, model in {
+            "one state": ONE,
+            "several states": SMALL,
+            "LSTM": LSTM.random(2, 1, seed=1),
+            "GRU": GRU.random(1, 1, seed=1),
+            "stack": STACK,
+        }.items()
+        for steps in (3, 12)
+    },
+    "matrices": whole(SMALL, 3),
+    "matrices of 12 steps": whole(SMALL, 12),
+    "matrices of an LSTM": whole(LSTM.random(2, 1, seed=1), 3),
+    "matrices of a stack": whole(STACK, 3),
+    "flow": flowing(ONE, 3),
+    "flow of 60 steps": flowing(SMALL, 60),
+    "cell": lambda width: draw_cell(RNN([[4], [1]], "relu", bias=False), width=width),
+    "cell of many weights": lambda width: draw_cell(SMALL, width=width),
+    "cell of an LSTM": lambda width: draw_cell(LSTM.random(2, 3), width=width),
+    "cell of a GRU": lambda width: draw_cell(GRU.random(2, 3), width=width),
+    "network": lambda width: draw_network(SMALL.unroll([[1.0], [-0.001]] * 6), width=width),
+    "weights": lambda width: draw_weights(SMALL, width=width),
+}
+
+
+def measured(drawing: Drawing) -> tuple[float, float]:
+    """The width of the picture, and the size of its smallest text, in points."""
+    root = ElementTree.fromstring(drawing.svg())
+    wide = float(root.get("width", "").removesuffix("pt"))
+    part = wide / float(root.get("viewBox", "").split()[2])
+    scale = re.search(r"scale\(([\d.]+)", next(root.iter(f"{SVG}g")).get("transform", ""))
+    part *= float(scale[1]) if scale else 1.0
+    sizes = [float(text.get("font-size", "14")) for text in root.iter(f"{SVG}text")]
+    return wide, part * min(sizes)
+
+
+@pytest.mark.parametrize("width", ["a4", "slide"])
+@pytest.mark.parametrize("make", KINDS.values(), ids=list(KINDS))
+def test_all_text_can_be_read_on_paper_and_slides(
+    make: Callable[[Width], Drawing], width: str
+) -> None:
+    wide, smallest = measured(make(width))
+    assert wide <= WIDTHS[width] + 1
+    assert smallest >= READ - 0.01
+
+
+def test_points_are_a_width_and_narrow_pictures_keep_their_size() -> None:
+    loss, run = unrolled(ONE, 3)
+    sizes = [measured(draw(loss, run=run, detail="neuron", width=w)) for w in (1500, 1600)]
+    assert sizes[0] == sizes[1]
+    assert measured(draw(loss, run=run, detail="neuron", width=400))[0] <= 401
+
+
+def test_a_graph_that_is_too_wide_says_so() -> None:
+    y = x = Value(0.5, "x")
+    for _ in range(40):
+        y = (y * x).tanh()
+    with pytest.raises(GraphTooLarge, match=r"more than width='a4': .*focus=.* save an SVG"):
+        draw(y, width="a4")
+    assert draw(y)
+
+
+def test_refusals() -> None:
+    x = Value(1, "x")
+    for width, words in [
+        ("a5", r"width must be one of 'a4', 'slide' or points, not 'a5'"),
+        (50, r"width must be 200 points or more, not 50"),
+        (float("nan"), "width must be 200 points or more, not nan"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            draw(x * 2, width=width)
+    for junk in (True, [510], object()):
+        with pytest.raises(TypeError, match="width must be one of 'a4', 'slide' or points, not"):
+            draw(x * 2, width=junk)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("detail", ["scalar", "neuron", "step"])
+def test_what_is_asked_for_is_shown_in_rows_too(detail: str) -> None:
+    rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("101101"))
+    loss = (15 - run.pi[0]) ** 2
+    loss.backward()
+    width: Width | None = None if detail == "scalar" else 600
+    drawing = draw(loss, run=run, focus=rnn.weights[0][0], detail=detail, width=width)
+    written = re.sub(r"<[^>]+>", " ", drawing.svg())
+    for copy in range(1, 7):
+        assert f"w₁⁽{'⁰¹²³⁴⁵⁶'[copy]}⁾" in written

@@ -1,0 +1,98 @@
+"""Backpropagation through time by matrices: the terms of the steps add up to ∂L/∂W."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from autograd_rnn import GRU, LSTM, RNN, Stack, Unrolled, Value, bits, draw, gradients
+from autograd_rnn.networks.model import Model
+from autograd_rnn.pictures.drawing import Drawing
+
+from ..exercise import texts
+
+MODELS: dict[str, Model] = {
+    "RNN": RNN.random(2, 1, seed=1),
+    "LSTM": LSTM.random(2, 1, seed=1),
+    "GRU": GRU.random(2, 1, seed=1),
+    "stack": Stack.random("RNN", 2, 1, 1, layers=2, seed=1),
+}
+
+
+def unrolled(model: Model, steps: int = 3, truncate: int | None = None) -> tuple[Value, Unrolled]:
+    run = model.unroll([[1.0], [0.0], [0.5]] * (steps // 3), truncate=truncate)
+    return (1 - run.output if isinstance(model, Stack) else 1 - run.q[0]) ** 2, run
+
+
+def tables(drawing: Drawing, begins: str) -> list[list[list[float]]]:
+    """The numbers of the tables whose names begin so, in the order of the ids."""
+    found = []
+    for words in drawing.titles.values():
+        name, _, numbers = words.partition(": ")
+        if name.startswith(begins) and numbers:
+            found.append([[float(x) for x in row.split(", ")] for row in numbers.split("; ")])
+    return found
+
+
+def added(matrices: Sequence[Sequence[Sequence[float]]]) -> list[list[float]]:
+    return [
+        [sum(entries) for entries in zip(*rows, strict=True)]
+        for rows in zip(*matrices, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("truncate", [None, 2])
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+def test_the_terms_add_up_to_the_gradient(model: Model, truncate: int | None) -> None:
+    loss, run = unrolled(model, truncate=truncate)
+    drawing = draw(loss, focus=model, run=run)
+    layers = getattr(model, "layers", (model,))
+    terms, totals = tables(drawing, "+ ["), tables(drawing, "∂L/∂W =")
+    assert len(terms) == 3 * len(layers)
+    for place, layer in enumerate(reversed(layers)):
+        swept = gradients(loss, [weight for row in layer.weights for weight in row])
+        own = added(terms[3 * place : 3 * place + 3])
+        assert [x for row in own for x in row] == pytest.approx(swept)
+        assert [x for row in totals[place] for x in row] == pytest.approx(swept)
+    copies = [tables(drawing, name) for name in ("Ẇ", "Ẅ", "W⃛")]
+    assert all(len(found) == len(layers) for found in copies)
+
+
+def test_the_exercise_has_the_numbers_of_the_lecture() -> None:
+    rnn = RNN([[4], [1]], activation="relu", bias=False)
+    run = rnn.unroll(bits("101"))
+    drawing = draw((15 - run.pi[0]) ** 2, focus=rnn, run=run)
+    assert tables(drawing, "+ [") == [[[0.0], [64.0]], [[16.0], [0.0]], [[16.0], [4.0]]]
+    assert tables(drawing, "∂L/∂W =") == [[[32.0], [68.0]]]
+    assert {"δ̇", "δ̈", "64", "32", "68"}.issubset(texts(drawing.svg()))
+
+
+def test_long_runs_leave_steps_out_and_keep_the_sum() -> None:
+    loss, run = unrolled(MODELS["RNN"], steps=18)
+    drawing = draw(loss, focus=MODELS["RNN"], run=run)
+    terms = tables(drawing, "+ ")
+    assert len(terms) == 8
+    swept = gradients(loss, MODELS["RNN"].parameters())
+    assert [x for row in added(terms) for x in row] == pytest.approx(swept)
+
+
+def test_large_matrices_are_shades() -> None:
+    rnn = RNN.random(8, 4, seed=1)
+    run = rnn.unroll([[1.0, 0.0, 0.0, 0.0]] * 3)
+    drawing = draw((1 - run.q[0]) ** 2, focus=rnn, run=run)
+    assert len(texts(drawing.svg())) < 8 * 13
+    assert len(tables(drawing, "∂L/∂W =")[0]) == 13
+
+
+def test_refusals() -> None:
+    model = MODELS["RNN"]
+    loss, run = unrolled(model)
+    with pytest.raises(ValueError, match="focus=, a model, needs run=, the model unrolled"):
+        draw(loss, focus=model)
+    with pytest.raises(ValueError, match="run must be the model's own"):
+        draw(loss, focus=RNN.random(2, 1), run=run)
+    for asked in ({"detail": "step"}, {"edges": "local"}, {"precision": 3}):
+        (name,) = asked
+        with pytest.raises(
+            ValueError, match=f"a whole model cannot show {name}=: leave it out, or"
+        ):
+            draw(loss, focus=model, run=run, **asked)  # type: ignore[arg-type]
