@@ -108,11 +108,11 @@ def predict(
     stride = task.stride if stride is None else stride
     if stride is not None and window is None:
         raise ArgumentValueError("--stride goes with --window.")
-    way, refused, skipped = ambiguous or task.ambiguous, list[str](), 0
+    way, records, refused, skipped = ambiguous or task.ambiguous, list[str](), list[str](), 0
     pieces: list[Piece] = []
     vectors: list[list[list[float]]] = []
     if fasta is not None:
-        given_pieces = _windows(fasta, (window, stride), task, way, bad_records, refused)
+        given_pieces = _windows(fasta, (window, stride), task, way, bad_records, records, refused)
     else:
         given_pieces = map(Piece, _texts(sequences or []))
     for number, piece in enumerate(given_pieces, 1):
@@ -143,7 +143,8 @@ def predict(
     if as_json:
         found_rows = [{**a.named, **b} for a, b in zip(pieces, answers, strict=True)]
         about = {"model": str(model), "task": task.name, "sequences": found_rows}
-        print_json({**about, "skipped": skipped, "bad_records": refused})
+        left_out = {"skipped": skipped, "bad_records": refused}
+        print_json({**about, **{why: one for why, one in left_out.items() if one}})
         return
     kind = "sequences" if fasta is None or window is None else "windows"
     remarks = [f"Left out for ambiguous letters: {skipped} {kind}."] if skipped else []
@@ -151,7 +152,7 @@ def predict(
     if fasta is None or task.within is not None or (task.classes and window is None):
         _print_answers(task, pieces, answers, remarks)
     else:
-        _print_shares(windowed(task.about, window), task, pieces, answers, remarks)
+        _print_shares(windowed(task.about, window), task, records, pieces, answers, remarks)
 
 
 def read_trained(model: Path) -> tuple[Model, Task]:
@@ -194,9 +195,10 @@ def _windows(
     task: Task,
     ambiguous: str,
     bad_records: str,
+    names: list[str],
     refused: list[str],
 ) -> Iterator[Piece]:
-    """The windows of each record, or whole records."""
+    """The windows of each record, or whole records; each is added to `names`, or to `refused`."""
     letters = task.alphabet
     if task.reader is not None or letters == BITS or letters != letters.upper():
         raise ArgumentValueError(
@@ -210,6 +212,7 @@ def _windows(
         refuse=refused.append if bad_records == "skip" else None,
     )
     for name, sequence in records:
+        names.append(name)
         size = len(sequence) if cut[0] is None else cut[0]
         for start in range(0, len(sequence) - size + 1, cut[1] or size):
             yield Piece(sequence[start : start + size], name, start + 1, start + size)
@@ -253,16 +256,21 @@ def _print_answers(
 
 
 def _print_shares(
-    title: str, task: Task, pieces: list[Piece], answers: list[dict[str, Any]], remarks: list[str]
+    title: str,
+    task: Task,
+    records: list[str],
+    pieces: list[Piece],
+    answers: list[dict[str, Any]],
+    remarks: list[str],
 ) -> None:
     """A row for each record: how many of its windows are of each class."""
-    records: dict[str, Counter[str]] = {}
+    counts = {record: Counter[str]() for record in records}
     for piece, answer in zip(pieces, answers, strict=True):
-        records.setdefault(piece.record, Counter())[str(answer["class"])] += 1
+        counts[piece.record][str(answer["class"])] += 1
     binary = not task.classes
     names = ["yes"] if binary else [*task.classes[:MOST_COLUMNS]]
     table = make_table(title, "record", "windows", *map(shorten, names), *["share"][:binary])
-    for record, found in records.items():
+    for record, found in counts.items():
         windows, yes = sum(found.values()), found["1"]
         cells = [str(yes), percent(yes, windows)] if binary else [str(found[x]) for x in names]
         table.add_row(shorten(record), str(windows), *cells)

@@ -285,8 +285,8 @@ def test_predict_reads_fasta(run: Runner, saved: Path, tmp_path: Path) -> None:
     assert ["two", "0", "0", "–"] in result.rows
     result = run("predict", saved, "--fasta", path, "--json", *engine)
     assert [list(row.values()) for row in json.loads(result.out)["sequences"]] == [
-        ["one", "GGGAAAGG", 2.5, pytest.approx(1 / (1 + math.exp(-2.5))), 1],
-        ["two", "GG", -0.5, pytest.approx(1 / (1 + math.exp(0.5))), 0],
+        ["one", 1, 8, "GGGAAAGG", 2.5, pytest.approx(1 / (1 + math.exp(-2.5))), 1],
+        ["two", 1, 2, "GG", -0.5, pytest.approx(1 / (1 + math.exp(0.5))), 0],
     ]
 
 
