@@ -76,7 +76,7 @@ def as_alphabet(alphabet: str, argument: str = "alphabet") -> str:
     ('ACGT', 'xyz', '')
     """
     letters = ALPHABETS.get(as_text(alphabet, argument).lower(), alphabet)
-    if letters and (letters.split() != [letters] or len(set(letters)) < len(letters)):
+    if letters and len(set(letters)) < len(letters):
         raise ArgumentValueError(
             f"{argument} must be DNA, RNA, protein, bits, numbers, or different letters, not "
             f"{shown(alphabet)}."
@@ -103,8 +103,8 @@ def find_alphabet(texts: Iterable[str]) -> str:
         found.update(text)
     if set(found) <= set(BITS):
         return BITS
-    if not set(found) - set("0123456789.+-eE \t") and all(
-        NUMBER.fullmatch(word) for text in listed for word in text.split()
+    if not set(found) - set("0123456789.+-eE,; \t\n") and all(
+        NUMBER.fullmatch(word) for text in listed for word in _words(text)
     ):
         return ""
     upper = Counter[str]()
@@ -209,13 +209,17 @@ def read_numbers(text: str, argument: str) -> list[list[float]]:
     [[0.5], [-2.0]]
     """
     vectors = []
-    for position, word in enumerate(re.split(r"[\s,;]+", text.strip()), 1):
+    for position, word in enumerate(_words(text), 1):
         if not NUMBER.fullmatch(word) or abs(float(word)) > 1e300:
             raise SymbolError(
                 f"{argument}: {shown(word)} at position {position} is not a number such as 0.5."
             )
         vectors.append([float(word)])
     return vectors
+
+
+def _words(text: str) -> list[str]:
+    return re.split(r"[\s,;]+", text.strip())
 
 
 def reverse_complement(text: str, alphabet: str = DNA) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -209,7 +208,11 @@ def _cut(
     entry: Entry, place: int, whole: bool, options: Options, found: Labelled
 ) -> Iterator[tuple[str, list[list[float]], Hashable]]:
     alphabet, size = found.alphabet, options.window
-    text = spelled(re.sub(r"\s", "", entry.text), alphabet) if alphabet else entry.text
+    text = entry.text
+    if alphabet:
+        # White space is layout, unless it is a letter.
+        kept = [letter for letter in text if letter in alphabet or not letter.isspace()]
+        text = spelled("".join(kept), alphabet)
     parts = [((place, 0), text)]
     if size is not None:
         if not alphabet:

@@ -64,6 +64,8 @@ def test_a_table_is_read_as_it_was_written(
         ("0101,1\n111,0\n", ("0101", "111"), ("0", "1"), "01"),
         ("abba\tx\nbaab\ty\n", ("abba", "baab"), ("x", "y"), "ab"),
         ("0.5 1 2|up\n3 2 1e-3|down\n", ("0.5 1 2", "3 2 1e-3"), ("down", "up"), ""),
+        ('"0.5, -1",up\n"3; 2",down\n', ("0.5, -1", "3; 2"), ("down", "up"), ""),
+        ("to be,x\nor no,y\n", ("to be", "or no"), ("x", "y"), " benort"),
         ("AC,10\nCC,9\nGC,9", ("AC", "CC", "GC"), ("9", "10"), "ACGT"),
         (
             'sequence,label\n"GAT\nTACA","x, or y"\nGG,z',
