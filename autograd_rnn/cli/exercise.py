@@ -102,7 +102,7 @@ def _work(
             *([[w1], [w2]], wanted.activation or "relu"), bias=False, names=[["w_1"], ["w_2"]]
         )
         run = network.unroll(bits(text))
-        output = run.pi[0]
+        output: Any = run.pi[0]
     else:
         network, task = _other_network(wanted)
         run = network.unroll(_inputs(text, network, task))
@@ -126,7 +126,7 @@ def _work(
 
 def _other_network(wanted: Wanted) -> tuple[Model, Task | None]:
     """A saved network and its task, if it has one, or a random one with a readout."""
-    given = {"--weights": wanted.weights, "--activation": wanted.activation}
+    given: dict[str, object] = {"--weights": wanted.weights, "--activation": wanted.activation}
     check_unused(given, "is of the exercise's network: leave out --model and --cell")
     if wanted.model is not None:
         given = {"--cell": wanted.cell, "--states": wanted.states}
