@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, TypeGuard
 
 from ..graph.identities import NO_SLOPE, Slope, residue
 from ..graph.notation import TEXT
 from ..graph.separating import Key
 from ..graph.walk import Node
-from ..ops import table as ops
 from .definitions import Definitions, Rule, is_plain, stated
 from .document import Equation, Sentence, Side
 from .expressions import Applied, Expression, Number, Symbol, product, total
@@ -227,11 +226,14 @@ def _with_number(x: Expression) -> list[str | Expression]:
     return [x, " = " if number.exact(True) else " ≈ ", number]
 
 
+def is_comparison(part: Expression) -> TypeGuard[Applied]:
+    """Whether an expression is 1 or 0 by the order of its two operands."""
+    return isinstance(part, Applied) and part.op.flat and part.op.arity == 2
+
+
 def cases(rule: Expression) -> tuple[Expression, Expression, dict[str, float]] | None:
     """What a rule is compared by, and its value for >, = and <; None if that is not all of it."""
-    comparisons = [
-        part for part in rule.inside() if isinstance(part, Applied) and part.op is ops.greater
-    ]
+    comparisons = [part for part in rule.inside() if is_comparison(part)]
     if not comparisons:
         return None
     over, under = comparisons[0].parts
@@ -240,11 +242,11 @@ def cases(rule: Expression) -> tuple[Expression, Expression, dict[str, float]] |
     if any({x.key for x in one.parts} != {over.key, under.key} for one in comparisons):
         return None
     values = {}
-    for sign, more, less in ((">", 1.0, 0.0), ("=", 0.0, 0.0), ("<", 0.0, 1.0)):
+    for sign, place in ((">", 1.0), ("=", 0.0), ("<", -1.0)):
 
-        def decided(part: Expression, more: float = more, less: float = less) -> Expression | None:
-            if isinstance(part, Applied) and part.op is ops.greater:
-                return Number(more if part.parts[0].key == over.key else less)
+        def decided(part: Expression, place: float = place) -> Expression | None:
+            if is_comparison(part):
+                return Number(part.op.value(*[place * (x.key == over.key) for x in part.parts]))
             return None
 
         value = rule.replaced(decided)

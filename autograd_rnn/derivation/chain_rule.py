@@ -10,7 +10,6 @@ from ..graph.identities import NO_SLOPE, Slope, residue
 from ..graph.notation import listed
 from ..graph.separating import Key, key_of, restricted_adjoints
 from ..graph.walk import Node, Run
-from ..ops import table as ops
 from .backprop import Backward, at_the_point, distinct, in_general, in_numbers, line
 from .definitions import Definitions
 from .document import Equation, Part, Row, Section, Sentence, Side, check
@@ -378,7 +377,7 @@ def _problem(definitions: Definitions, asked: Symbol, slope: Sequence[str | Expr
         )
     )
     body += matrices(definitions.run, definitions.symbols)
-    if ops.stop_gradient in called:
+    if any(op.holds for op in called):
         cuts = sorted(getattr(definitions.run, "cuts", ()))
         ways = listed([f"step {k} to step {k - 1}" for k in cuts])
         cut = f" Here it cuts the way back from {ways}: the run is truncated." if cuts else ""

@@ -406,13 +406,14 @@ def applied(op: Op, operands: Sequence[Expression]) -> Expression:
     value = op.value(*[operand.value for operand in operands])
     if len(numbers) == len(operands):
         return Number(value)
-    if op is ops.weighted:
+    if op.algebra is operator.mul:
         return product(operands)
-    if op is ops.equal:
-        return Number(float(operands[0].residue == operands[1].residue))
+    if op.flat and op.arity == 2 and op.value(0.0, 1.0) == op.value(1.0, 0.0):
+        # It asks whether they are equal.
+        return Number(op.value(0.0, float(operands[0].residue != operands[1].residue)))
     if op.chooses and isinstance(operands[1], Number):
         return operands[0] if op.value(1.0, operands[1].value) == 1.0 else Number(0.0)
-    if op is ops.stop_gradient and abs(value) < TINY:
+    if op.holds and abs(value) < TINY:
         return Number(0.0)
     if op.flat and any(abs(number.value) >= LARGE for number in numbers):
         return Number(value)

@@ -8,7 +8,6 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from ..ops import table as ops
 from ..ops.op import Op
 
 PRIME: Final = 2**61 - 1
@@ -39,10 +38,10 @@ def residue_of(number: Fraction) -> int:
 
 def residue_after(op: Op, operands: Sequence[int]) -> int:
     """The residue of an op's result: exact for arithmetic, or else that of an unknown function."""
-    exact = RESIDUES.get(op.operator)
+    exact = RESIDUES.get(op.algebra)
     if exact is not None:
         return exact(*operands) % PRIME
-    return operands[0] if op is ops.stop_gradient else residue(op.name, *operands)
+    return residue(op.name, *operands)
 
 
 def _residue_of_power(x: int, y: int) -> int:
@@ -60,6 +59,7 @@ RESIDUES: Final[dict[object, Callable[..., int]]] = {
     operator.truediv: lambda x, y: x * pow(y, -1, PRIME) if y else residue("ratio", x),
     operator.pow: _residue_of_power,
     operator.neg: lambda x: -x,
+    operator.pos: lambda x: x,
 }
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import pos
 from typing import Any, Final, Protocol, TypeAlias
 
 from ..arguments import as_float
@@ -36,9 +37,10 @@ class Op:
     Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
     code for the value and the slope at once, `arrays_slope` gives the slope on arrays from the
     result, and the difference by which it loses digits where that is small, and `operator` is
-    Python's), `arity`, the number of operands, `flat`, which says that every partial is `nothing`,
-    and `chooses`, which says that the result is the first operand or, depending on the second,
-    nothing.
+    Python's), `algebra`, the operator of Python that gives the result for finite numbers, `arity`,
+    the number of operands, `flat`, which says that every partial is `nothing`, `holds`, which says
+    that the result is the operand without its slope, and `chooses`, which says that it is the first
+    operand or, depending on the second, nothing.
 
     >>> from autograd_rnn import tanh
     >>> tanh(0.0)
@@ -63,6 +65,7 @@ class Op:
         llvm_slope: str | None = None,
         binds: int = CALL,
         operator: Callable[..., Any] | None = None,
+        algebra: Callable[..., Any] | None = None,
         chooses: bool = False,
     ) -> None:
         self.name, self.value, self.partials = name, value, partials
@@ -70,6 +73,7 @@ class Op:
         self.llvm, self.llvm_slope = llvm, llvm_slope
         self.binds, self.operator, self.chooses = binds, operator, chooses
         self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)
+        self.algebra, self.holds = algebra or operator, self.flat and algebra is pos
         self.symbol = symbol or name
         blanks = ", ".join(["{}"] * self.arity)
         badge = self.symbol.replace("{", "{{").replace("}", "}}")

@@ -17,16 +17,15 @@ and second derivatives.  An example:
     )
 
 How an op is drawn and written is made from its name unless the entry says so.  Arithmetic is IEEE
-throughout, as in PyTorch and JAX.  A rule that would need `if` is written with
-the comparisons `greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are
-`nothing`, zero whatever the operands, so their results are constants: no sweep goes through them.
-So is that of `stop_gradient`, on purpose.  A rule is the slope of its op in a neighbourhood, not
-only at the point, since it is differentiated in its turn: what is computed otherwise at one point
-is chosen there by `when` and `unless`, of which no number comes through that was not chosen.
+throughout, as in PyTorch and JAX.  A rule that would need `if` is written with the comparisons
+`greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are `nothing`, zero whatever
+the operands, so their results are constants: no sweep goes through them.  So is that of
+`stop_gradient`, on purpose.  A rule is the slope of its op in a neighbourhood, not only at the
+point, since it is differentiated in its turn: what is computed otherwise at one point is chosen
+there by `when` and `unless`, of which no number comes through that was not chosen.
 
 Values are within 4 units in the last place (ulp) of the true ones over all floats.  So are partials
-wherever the result and every intermediate of the rule are normal numbers; elsewhere they are within
-4e-16, or what the entry says.
+where the result and every intermediate of the rule are normal; elsewhere within 4e-16, or as said.
 """
 
 from __future__ import annotations
@@ -268,8 +267,8 @@ stop_gradient: Op = Op(
     latex=r"\operatorname{{sg}}\left({}\right)",
     arrays=lambda np, x: x,
     llvm="%z = bitcast {v} %x to {v}",
+    algebra=operator.pos,
 )
-
 # x where the condition is not 0, and otherwise nothing: -0, which changes no sum.
 when: Op = Op(
     "when",
@@ -308,6 +307,7 @@ weighted: Op = Op(
     latex=r"{} \cdot {}",
     arrays=lambda np, x, y: np.where(x == 0.0, x, x * y),
     binds=PRODUCT,
+    algebra=operator.mul,
     llvm="""%off = fcmp oeq {v} %x, {zero}
     %a = fmul {v} %x, %y
     %z = select {m} %off, {v} %x, {v} %a""",

@@ -145,7 +145,7 @@ def test_play_writes_a_page(run: Runner, tmp_path: Path) -> None:
     result = run("play", "101", "15", path, "--focus", "w1")
     assert (result.code, result.err) == (0, "")
     assert result.out == f"{path}: 25 steps; open it in a browser.\n"
-    assert "copy ẅ₁ adds 16 · 1 = 16, ∂L/∂w₁ so far 32" in path.read_text("utf-8")
+    assert "copy ẅ₁ adds ∂L/∂(ẅ₁·q̇) · q̇ = 16·1 = 16, ∂L/∂w₁ so far 32" in path.read_text("utf-8")
 
 
 @pytest.mark.parametrize(

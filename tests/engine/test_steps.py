@@ -114,6 +114,9 @@ def assert_read_alike(
             draw(output, focus=weight, run=one, detail=detail).dot
             for output, one in ((loss, run), (own, steps))
         ]
+        if gates:
+            # A loop does not say that h and c are of one neuron: its rows have another distance.
+            drawn = [re.sub(r' (?:pos|bb|lp)="[^"]*"', "", dot) for dot in drawn]
         assert drawn[0] == drawn[1]
 
 
@@ -240,7 +243,7 @@ def test_a_step_may_be_taken_in_parts_and_in_any_order() -> None:
 # --- pictures -----------------------------------------------------------------------------------
 
 
-def test_a_loop_has_columns_and_cards_but_no_neurons() -> None:
+def test_a_loop_has_columns_cards_and_boxes_but_no_circles() -> None:
     w, q = Value(0.5, "w"), Value(1, "q")
     steps = Steps()
     for k in (1, 2, 3):
@@ -252,8 +255,7 @@ def test_a_loop_has_columns_and_cards_but_no_neurons() -> None:
     assert "steps=" in str(play(q, run=steps)) or play(q, run=steps).steps > 3
     with pytest.raises(ValueError, match="run has more to a state than one neuron .* of one's own"):
         draw_network(steps)
-    with pytest.raises(ValueError, match="of one's own"):
-        draw(q, run=steps, detail="neuron")
+    assert re.findall(r"step \d", draw(q, focus=w, run=steps, detail="neuron").dot)
 
 
 def test_a_single_step_and_steps_without_states_can_be_drawn() -> None:

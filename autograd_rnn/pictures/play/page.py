@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from ...errors import GraphTooLarge
 from ...files import write_whole
-from ...graph.copies import Copy
-from ...graph.notation import Text, joined, number, write, write_number
-from ...graph.quantities import called, names_of
-from ...graph.sweep import Slope, recorded_slopes, terms
-from ...graph.walk import Node, swept
+from ...graph.quantities import names_of
+from ...graph.walk import Node, is_larger
 from ..dot import draw_view, view_graph
 from ..draw import MOST_NODES, check_graph
-from ..drawing import SVG, Drawing, fill, svg_tree, without_size, written
-from ..graph_view import DrawnNode, DrawnRun, GraphView
-from ..html_labels import escaped
-from ..theme import LIGHT
+from ..drawing import fill
+from ..graph_view import DrawnNode, DrawnRun, GraphView, shared_weights
+from ..html_labels import clean, escaped
+from ..theme import AUTO
+from .film import Film
+from .stage import card_style, cards, identifiers, picture, width
 
+MOST_PLAYED: Final = 20_000  # nodes of a graph
+MOST_APART: Final = 8  # weights whose copies are apart unless some are asked for
+WIDEST: Final = 4000.0  # points of the picture of a network
 LONGEST_SENTENCE: Final = 400
+SCRIPTS: Final = ("stage", "watch", "practise")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -64,13 +67,20 @@ def play(
 ) -> Page:
     """The page that plays the forward pass and the backward sweep of a graph, step by step.
 
-    The picture is that of `draw` with the same arguments; above `max_nodes` boxes, 300 unless
-    given, there is a card for each node instead.  Each backward step follows one operand of one
-    node, in the order in which `backward` sums, and says what it adds, whether or not `backward`
-    was called.  Arrow keys, Home, End and the space bar work, and `#step=12` at the end of the
-    address opens a step.  The page needs no network.
+    The picture is that of `draw` with the same arguments.  Above `max_nodes` boxes, 300 unless
+    given, and where the picture of a network would be too wide for a screen, there are cards
+    instead, those of a step together, with a ledger of the copies of `focus`, or of the first 8
+    weights.  Each backward step follows one operand of one node, in the order in which `backward`
+    sums, names its factors, and says what it adds, whether or not `backward` was called.
 
-    `ValueError` where the output does not depend on `focus`; `RendererNotFound` without Graphviz.
+    The reader may watch; predict each number before it is shown; or do the sweep, choosing the next
+    node in any order in which the sweep could go, and giving its gradient to half a percent.  A
+    click on a box shows how it is computed, and what has happened to it so far.  All works with the
+    keyboard: arrow keys, Home, End, Enter and the space bar.  `#step=12` at the end of the address
+    opens a step.  The page needs no network.
+
+    `ValueError` where the output does not depend on `focus`; `GraphTooLarge` (likewise) above
+    20,000 nodes; `RendererNotFound` without Graphviz.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -78,188 +88,86 @@ def play(
     <Page: 7 steps>
     """
     weights = check_graph(output, focus, run, title, max_nodes)
+    if is_larger(output, MOST_PLAYED):
+        raise GraphTooLarge(
+            f"output is computed from more than {MOST_PLAYED:,} nodes, too many to be played one "
+            f"by one: play a run of fewer steps; derive() and draw_flow() tell of longer ones."
+        )
     with names_of(run):
         view = view_graph(output, weights, run, None, known=True)
-        film = Film(view)
-        drawn = len(view.boxes) <= max_nodes
-        stage = _marked(draw_view(view, LIGHT), film) if drawn else _cards(view)
-        heading = title or f"{view.output_name()} = {number(output.data)}: forward, then backward"
-        return Page(_fill(heading, stage, film, cards=not drawn), len(film.frames))
+        if run is not None and not view.weights:
+            shared = shared_weights(output, run)
+            if len(shared) <= MOST_APART:
+                view = GraphView(output, shared, run, fold=False, notes=False, known=True)
+        stage, film = None, Film(view)
+        if len(view.boxes) <= max_nodes:
+            stage = picture(draw_view(view, AUTO), film)
+        if run is not None and (stage is None or width(stage) > WIDEST):
+            apart = weights or shared_weights(output, run)[:MOST_APART]
+            view = GraphView(output, apart, run, fold=bool(weights), notes=False, known=True)
+            stage, film = None, Film(view)
+        heading = title or f"{view.output_name()}: forward, then backward"
+        return Page(_fill(heading, stage, film), len(film.frames))
 
 
-def _marked(drawing: Drawing, film: Film) -> str:
-    """The SVG with classes for what the film shows and hides."""
-    svg = without_size(svg_tree(drawing))
-    svg.set("role", "group")
-    for group in svg.iter(f"{SVG}g"):
-        id = group.get("id", "")
-        if film.grads.get(id):
-            group.findall(f"{SVG}text")[-1].set("class", "grad")
-        if id in film.chips:
-            # After the title come a line and its head; what follows is the chip.
-            parts = group[3:]
-            chip = ElementTree.SubElement(group, f"{SVG}g", {"class": "chip"})
-            for part in parts:
-                group.remove(part)
-                chip.append(part)
-    return written(svg)
-
-
-def _cards(view: GraphView) -> str:
-    """A card for each box, where a picture would be too large."""
-    cards = []
-    for box in view.boxes.values():
-        grad = "" if box.grad is None else f' <span class="grad">{escaped(box.grad)}</span>'
-        inside = f"<b>{escaped(box.name)}</b>{escaped(box.data)}{grad}"
-        cards.append(f'<div class="card" id="{box.id}">{inside}</div>\n')
-    return f'<div class="cards">\n{"".join(cards)}</div>'
-
-
-def _fill(heading: str, stage: str, film: Film, *, cards: bool) -> str:
-    rows = [
-        f'<tr><td><a href="#step={place}">{place}</a><td>{frame.sweep}'
-        f"<td>{escaped(frame.say, LONGEST_SENTENCE)}\n"
-        for place, frame in enumerate(film.frames)
-    ]
-    arrows = [] if cards else film.view.arrows
-    data = {
-        "cards": cards,
-        "steps": [frame._asdict() for frame in film.frames],
-        "boxes": [
-            {"id": id, "from": film.shown[id], "grads": film.grads[id]} for id in film.view.boxes
-        ],
-        "arrows": [{"id": arrow.id, "from": film.chips.get(arrow.id, 0)} for arrow in arrows],
-    }
+def _fill(heading: str, drawn: str | None, film: Film) -> str:
+    content = json.dumps(_content(film, drawn), ensure_ascii=False)
     places = {
         "title": escaped(heading),
-        "stage": stage,
+        "style": fill("play/play.css", {"cards": card_style()}),
+        "stage": cards(film.view) if drawn is None else drawn,
         "last": str(len(film.frames) - 1),
-        "count": str(len(film.frames)),
-        "rows": "".join(rows),
-        # A name must not be able to end the script.
-        "film": json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
+        "film": content.replace("<", "\\u003c"),  # a name must not be able to end the script
+        "script": "".join([fill(f"play/{name}.js", {}) for name in SCRIPTS]),
     }
     return fill("play/play.html", places)
 
 
-# --- the film ------------------------------------------------------------------------------------
-
-
-class Frame(NamedTuple):
-    """One moment of the film: the box it is about, the arrows it runs along, and what it says."""
-
-    sweep: str
-    node: str | None
-    live: list[str]
-    say: str
-
-
-class Film:
-    """The frames of both sweeps, and what each box and arrow shows from which frame on.
-
-    For each box, `grads` has the frames at which its gradient changes, and what it then reads; for
-    the arrow to a copy, `chips` has the frame from which on the term is there.
-    """
-
-    def __init__(self, view: GraphView) -> None:
-        self.view = view
-        self.name = _in_brackets(view.output_name())
-        self.shown: dict[str, int] = dict.fromkeys(view.boxes, 0)
-        self.grads: dict[str, list[tuple[int, str]]] = {id: [] for id in view.boxes}
-        self.chips: dict[str, int] = {}
-        self.terms = {view.ids[w]: ["·"] * len(uses) for w, uses in view.uses.items()}
-        self.arrow = {(arrow.tail, arrow.head): arrow.id for arrow in view.arrows}
-        self.into: dict[str, list[str]] = {id: [] for id in view.boxes}
-        for arrow in view.arrows:
-            if arrow.role != "cut":
-                self.into[arrow.head].append(arrow.id)
-        given = "The weights, the inputs and the states are given."
-        if view.assigned:
-            given += f" {view.note()}."
-        self.frames = [Frame("Given", None, [], given)]
-        self._go_forward()
-        self._go_backward()
-
-    def _go_forward(self) -> None:
-        view = self.view
-        for node in view.order:
-            if node not in view.kept:
-                continue
-            id = view.ids[node]
-            self.shown[id] = len(self.frames)
-            written = write(node.op, *[view.texts[parent] for parent in node.parents]).text
-            numbers = write(node.op, *map(self._number, node.parents)).text
-            named = numbers if called(node) is None else written
-            parts = [view.boxes[id].name, named, numbers, number(node.data)]
-            say = " = ".join(dict.fromkeys(parts))
-            self.frames.append(Frame("Forward", id, self.into[id], say))
-
-    def _number(self, node: Any) -> Text:
-        """The number that was computed with, `?` where it is not known any more."""
-        before = self.view.assigned.get(node, node.data)
-        return Text("?") if before is None else write_number(before)
-
-    def _go_backward(self) -> None:
-        view, output = self.view, self.view.output
-        if output.constant or output not in view.ids:
-            return
-        self._set(view.ids[output], 1.0)
-        start = f"Backward starts at the output: ∂{self.name}/∂{self.name} = 1."
-        self.frames.append(Frame("Backward", view.ids[output], [], start))
-
-        def slopes(node: Any) -> Iterable[Slope[Any]]:
-            return recorded_slopes(node) if node in view.kept else ()
-
-        found, met = {output: 1.0}, {output}
-        for node, position, parent, added in terms(swept(output), found, slopes):
-            use = view.use_at.get((node, position))
-            factors = f"{_factor(found[node])} · {_factor(node.partials[position])}"
-            product = f"{factors} = {number(added)}"
-            if use is not None:
-                self._add_term(use, product, found[parent])
-            else:
-                self._pass_on(node, position, product, found[parent], parent not in met)
-            met.add(parent)
-
-    def _add_term(self, use: Copy, product: str, total: float) -> None:
-        view = self.view
-        weight, copy = view.ids[use.parameter], view.copy_id(use)
-        fan = self.arrow[weight, copy]
-        self.chips[fan] = len(self.frames)
-        self._set(copy, use.grad)
-        # The terms come from the last consumer on; the places of the others are kept.
-        terms = self.terms[weight]
-        terms[use.index - 1] = number(use.grad)
-        whole = view.boxes[weight].grad or ""
-        self.grads[weight].append((len(self.frames), joined(terms) if "·" in terms else whole))
-        so_far = f"∂{self.name}/∂{view.boxes[weight].name} so far {number(total)}"
-        say = f"copy {view.boxes[copy].name} adds {product}, {so_far}"
-        live = [fan, self.arrow[copy, view.ids[use.consumer]]]
-        self.frames.append(Frame("Backward", copy, live, say))
-
-    def _pass_on(self, node: Any, position: int, product: str, total: float, first: bool) -> None:
-        """What a node passes on to an operand, if that has a box with a gradient."""
-        view, head = self.view, self.view.ids[node]
-        id = view.ids.get(node.parents[position], f"{head}_{position + 1}")
-        if id not in view.boxes or view.boxes[id].grad is None:
-            return
-        self._set(id, total)
-        derivative = f"∂{self.name}/∂{_in_brackets(view.boxes[id].name)}"
-        say = f"{derivative} = {product}"
-        if not first:
-            say = f"{view.boxes[head].name} adds {product}, {derivative} so far {number(total)}"
-        self.frames.append(Frame("Backward", id, [self.arrow[id, head]], say))
-
-    def _set(self, id: str, gradient: float) -> None:
-        self.grads[id].append((len(self.frames), number(gradient)))
-
-
-def _in_brackets(name: str) -> str:
-    """The name as the argument of ∂: in parentheses where it is an expression."""
-    return f"({name})" if any(character in " ·/" for character in name) else name
-
-
-def _factor(x: float) -> str:
-    """A number in a product, in parentheses where it has a minus sign."""
-    text = number(x)
-    return f"({text})" if text.startswith("−") else text
+def _content(film: Film, drawn: str | None) -> dict[str, Any]:
+    """What the scripts read; numbers that are asked for are texts, as JSON has no infinity."""
+    view = film.view
+    steps = [frame._asdict() for frame in film.frames]
+    for step in steps:
+        step["say"] = clean(step["say"], LONGEST_SENTENCE)
+        step["ask"] = clean(step["ask"], LONGEST_SENTENCE)
+        step["answer"] = None if step["answer"] is None else repr(step["answer"])
+    boxes = []
+    for id, box in view.boxes.items():
+        words, _, exact = box.description.rpartition(": data ")
+        adjoint = film.adjoint.get(id)
+        boxes.append(
+            {
+                "id": id,
+                "name": box.name,
+                "words": words,
+                "data": exact.partition(", grad ")[0],
+                "from": film.shown[id],
+                "grads": film.grads[id],
+                "told": film.told[id],
+                "adjoint": None if adjoint is None else repr(adjoint),
+                "derivative": film.derivative(id),
+                "users": film.users.get(id, []),
+                "step": box.step,
+            }
+        )
+    # A grid has no room for some lines between copies.
+    there = set() if drawn is None else identifiers(drawn)
+    arrows = [
+        {
+            "id": arrow.id,
+            "tail": arrow.tail,
+            "head": arrow.head,
+            "role": arrow.role,
+            "chip": film.chips.get(arrow.id),
+            "note": film.notes.get(arrow.id),
+        }
+        for arrow in view.arrows
+        if arrow.id in there
+    ]
+    return {
+        "cards": drawn is None,
+        "forward": film.forward,
+        "steps": steps,
+        "boxes": boxes,
+        "arrows": arrows,
+    }

@@ -1,0 +1,161 @@
+"use strict";
+// The stage: what each box and arrow shows, to the eye and to a screen reader.
+const film = JSON.parse(document.getElementById("film").textContent);
+const find = id => document.getElementById(id);
+const last = film.steps.length - 1;
+const stage = find("stage"), drawing = stage.querySelector("svg");
+
+const boxes = film.boxes.map(box => ({ ...box, element: find(box.id) }));
+const boxOf = new Map(boxes.map(box => [box.id, box]));
+for (const box of boxes) {
+  box.gradient = box.element.querySelector(".grad");
+  box.number = box.element.querySelector(".data");
+  box.element.setAttribute("role", "button");
+  box.element.setAttribute("tabindex", "-1");
+}
+const arrows = film.arrows.map(arrow => ({ ...arrow, element: find(arrow.id) }));
+for (const arrow of arrows) {
+  const tail = boxOf.get(arrow.tail), head = boxOf.get(arrow.head);
+  const title = arrow.element.querySelector("title");
+  arrow.title = title;
+  arrow.whole = title.textContent;
+  arrow.words = arrow.role === "fan" ? `${head.name} is a copy of ${tail.name}`
+    : arrow.role === "cut" ? arrow.whole : `${tail.name} → ${head.name}`;
+  arrow.chipElement = arrow.element.querySelector(".chip");
+  arrow.noteElement = arrow.element.querySelector(".note");
+}
+
+function name(element, words) {
+  const title = element.querySelector("title");
+  if (title) title.textContent = words;
+  else {
+    element.title = words;
+    element.setAttribute("aria-label", words);
+  }
+}
+
+// `view` says of each box whether its number is known, and what its gradient reads, null where it
+// is not known; of each arrow, whether its chip and its note are there; which box and arrows are
+// live, which box is asked for, and whether the sweep goes back.
+function paint(view) {
+  for (const box of boxes) {
+    const known = view.known(box), gradient = view.gradient(box);
+    const classes = box.element.classList;
+    classes.toggle("waiting", !known);
+    classes.toggle("now", box.id === view.node);
+    classes.toggle("asked", box.id === view.asked);
+    box.number.classList.toggle("hidden", !known);
+    if (box.gradient) {
+      box.gradient.classList.toggle("hidden", gradient === null);
+      box.gradient.textContent = gradient ?? "";
+    }
+    const words = [known ? `data ${box.data}` : "not computed yet"];
+    if (gradient !== null) words.push(`grad ${gradient}`);
+    name(box.element, `${box.words}: ${words.join(", ")}`);
+  }
+  for (const arrow of arrows) {
+    const chip = view.chip(arrow), note = view.note(arrow);
+    arrow.element.classList.toggle("live", view.live.includes(arrow.id));
+    arrow.chipElement?.classList.toggle("hidden", !chip);
+    arrow.noteElement?.classList.toggle("hidden", !note);
+    arrow.title.textContent = chip || note ? arrow.whole : arrow.words;
+  }
+  stage.classList.toggle("backward", view.back);
+  focusable(view.asked ?? view.node ?? boxes[boxes.length - 1].id);
+  if (film.cards) unfold(view.asked ?? view.node);
+  follow(view.asked ?? view.node);
+}
+
+// --- size -------------------------------------------------------------------------------------
+
+const PIXELS = 96 / 72; // of a point
+const LEAST = 0.27; // of the full size: three steps are whole in a page of 600 pixels
+let full = false;
+
+// The whole picture where its words can be read then; else a part of it, which is scrolled.
+function fit() {
+  if (!drawing) return;
+  const { width, height } = drawing.viewBox.baseVal;
+  const room = stage.clientWidth / (width * PIXELS);
+  const high = 0.66 * innerHeight / (height * PIXELS);
+  const fitted = Math.min(room, high, 1);
+  const scale = full ? 1 : Math.max(fitted, LEAST);
+  drawing.style.setProperty("--wide", `${Math.floor(scale * width * PIXELS)}px`);
+  find("zoom").hidden = fitted > 0.9;
+  follow(lookedAt);
+}
+
+function zoom(to) {
+  full = to;
+  find("zoom").setAttribute("aria-pressed", full);
+  fit();
+}
+
+// What is larger than the screen is scrolled to where something happens.
+let lookedAt = null;
+function follow(id) {
+  lookedAt = id;
+  const current = id && find(id);
+  if (!current) return;
+  const ledger = current.closest(".ledger");
+  if (ledger) centre(current, ledger);
+  centre(current, stage);
+}
+
+function centre(current, scrolled) {
+  const box = current.getBoundingClientRect(), frame = scrolled.getBoundingClientRect();
+  const inside = box.left >= frame.left && box.right <= frame.right
+    && box.top >= frame.top && box.bottom <= frame.bottom;
+  if (inside && !full) return;
+  scrolled.scrollLeft += (box.left + box.right - frame.left - frame.right) / 2;
+  scrolled.scrollTop += (box.top + box.bottom - frame.top - frame.bottom) / 2;
+}
+
+// --- cards ------------------------------------------------------------------------------------
+
+const steps = [...stage.querySelectorAll(".step")];
+const opened = new Set(); // by the reader
+let allOpen = false;
+
+function unfold(id) {
+  // A copy stands in the ledger, and belongs to the step that uses it.
+  const current = id && find(`step${boxOf.get(id).step}`)?.closest(".step");
+  for (const step of steps) {
+    const open = allOpen || step === current || opened.has(step);
+    step.classList.toggle("open", open);
+    step.querySelector("h2 button").setAttribute("aria-expanded", open);
+  }
+}
+
+for (const step of steps)
+  step.querySelector("h2 button").onclick = () => {
+    if (step.classList.contains("open")) opened.delete(step);
+    else opened.add(step);
+    step.classList.toggle("open");
+    step.querySelector("h2 button").setAttribute("aria-expanded", step.classList.contains("open"));
+  };
+
+// --- boxes by the keyboard --------------------------------------------------------------------
+
+// One box at a time is reached with Tab; arrow up and down go to others.
+let reached = null;
+function focusable(id) {
+  const inside = stage.contains(document.activeElement);
+  if (inside && document.activeElement.id) return;
+  if (reached) boxOf.get(reached).element.setAttribute("tabindex", "-1");
+  reached = id;
+  boxOf.get(id).element.setAttribute("tabindex", "0");
+}
+
+function walk(by) {
+  const at = boxes.findIndex(box => box.element === document.activeElement);
+  let place = at < 0 ? boxes.findIndex(box => box.id === reached) : at + by;
+  while (boxes[place] && boxes[place].element.getClientRects().length === 0) place += by;
+  const box = boxes[place];
+  if (!box) return;
+  boxOf.get(reached).element.setAttribute("tabindex", "-1");
+  reached = box.id;
+  box.element.setAttribute("tabindex", "0");
+  box.element.focus({ preventScroll: true });
+  follow(box.id);
+}
