@@ -247,7 +247,15 @@ OPENS = {
     "fit",
     "read_fasta",
 }
-OPENS |= {"CSVLog", "Stack.load", "Stack.save", "Text.read", "load_model", "promoters"}
+OPENS |= {
+    "CSVLog",
+    "Dataset.read",
+    "Stack.load",
+    "Stack.save",
+    "Text.read",
+    "load_model",
+    "promoters",
+}
 #: Calls that compute as much as a number says, up to a limit.
 SIZED = {
     "Drawing.png",
@@ -321,6 +329,12 @@ def correct_calls() -> dict[str, Call]:
         "RNN.unroll": call(rnn.unroll, [[1], [0]], [0], truncate=1),
         "Dataset": call(
             *(Dataset, [[1], [0]], [1, 0]), symbols=["1", "0"], groups=["a", "b"], classes=2
+        ),
+        "Dataset.read": call(
+            *(Dataset.read, "reads.csv"),
+            **{"sequence": "sequence", "label": 2, "alphabet": "DNA", "classes": ["a", "b"]},
+            **{"ambiguous": "skip", "bad_records": "skip", "window": 3, "stride": 2},
+            reverse_complement=True,
         ),
         "Dataset.split": call(data.split, 1.0, seed=1),
         "Dataset.subset": call(data.subset, [0]),
@@ -538,7 +552,10 @@ def correct_calls() -> dict[str, Call]:
         "Text.streams": call(text.streams, 2),
         "Text.windows": call(text.windows, 2, stride=1),
         "promoters": call(promoters, "promoters.data"),
-        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False, most_bases=1000),
+        "read_fasta": call(
+            *(read_fasta, "two.fa"),
+            **{"alphabet": "ACGT", "ambiguous": False, "most_bases": 1000, "refuse": print},
+        ),
         "separates": call(separates, [run.pi[0]], w, loss),
         "separating_set": call(separating_set, w, loss),
         "record": call(record, f, 2, 3),
@@ -553,7 +570,7 @@ def correct_calls() -> dict[str, Call]:
         "Value.arctan2": call(x.arctan2, y),
         "Value.hypot": call(x.hypot, y),
         "where": call(where, x > y, x, y),
-        "windows": call(windows, "GATTACA", 3),
+        "windows": call(windows, "GATTACA", 3, 2),
         "zero_grad": call(zero_grad, x, y),
     }
     there = {key.partition(" ")[0] for key in calls}
@@ -646,6 +663,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("promoters.data").write_text("+,S10,tactag\n-,867,ggatcc\n")
     Path("two.fa").write_text(">one\nGAT\ntaca\n>two\nGG\n")
     Path("text.txt").write_text("banana")
+    Path("reads.csv").write_text("sequence,label\nGATTACA,a\nGGCC,b\n")
 
 
 class World:

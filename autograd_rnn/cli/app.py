@@ -2,22 +2,67 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
+import re
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ..engine.value import compiled
 from ..errors import AutogradError
-from .options import option
+from .options import flag
 from .terminal import Interrupted, complain
 
-app = typer.Typer(
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Command(TyperCommand):
+    """A command whose help shows flags without a type."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The options and arguments."""
+        return _without_types(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """The commands, with flags without a type, too."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The options and arguments."""
+        return _without_types(super().get_params(ctx))
+
+
+class App(typer.Typer):
+    """An app of such commands; the lines of a paragraph of their help are joined."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[F], F]:
+        """A decorator that makes a function a command."""
+
+        def register(function: F) -> F:
+            text = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(function.__doc__ or ""))
+            make = typer.Typer.command(self, name, **{"cls": Command, "help": text, **settings})
+            made: F = make(function)
+            return made
+
+        return register
+
+
+def _without_types(params: Any) -> Any:
+    for param in params:
+        if getattr(param, "is_flag", False) and param.metavar is None:
+            param.metavar = ""
+    return params
+
+
+app = App(
     help="Recurrent neural networks, number by number: the lecture's networks, and your own.",
-    add_completion=False,
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -99,6 +144,8 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, option("", VERSION, callback=_show_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, flag(VERSION, "--version", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     pass

@@ -6,13 +6,14 @@ import csv
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from ..arguments import as_choice
-from ..data.encoding import bits
+from ..arguments import as_choice, as_integer, many, shown
+from ..data.encoding import bits, one_hot
+from ..data.tasks import Task, task_of
 from ..derivation.derive import derive
 from ..derivation.document import Section, as_text
 from ..derivation.exercises.grading import grade
@@ -21,46 +22,148 @@ from ..derivation.exercises.sheet import exercises as make_exercises
 from ..derivation.typeset import DOCUMENTS
 from ..engine.value import Value, constant
 from ..errors import ArgumentValueError, FormatError
-from ..files import write_whole
+from ..files import read_json, write_whole
 from ..graph.copies import copies
 from ..graph.notation import label, number
-from ..networks.model import Unrolled
+from ..networks.model import Model, Unrolled
 from ..networks.rnn import RNN
+from ..networks.serialise import KINDS
+from ..networks.stack import Stack, made_of
+from ..ops.losses import as_loss
 from ..pictures.draw import draw
 from ..pictures.drawing import FILE_FORMATS
 from ..pictures.play.page import play
 from ..pictures.rendering.render import check_format
 from .app import app
-from .options import argument, option
+from .fitting import cells, check_unused
+from .options import argument, flag, option
 from .terminal import make_table, say
 
 # So that a negative number is an argument, not an unknown option.
 NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
 
-Bits = Annotated[str, argument("BITS", "The inputs, such as 101.")]
-Target = Annotated[str, argument("TARGET", "y, the wanted value of the last π.")]
-Weights = Annotated[tuple[str, str], option("W1 W2", "The values of w₁ and w₂.")]
-Activation = Annotated[str, option("NAME", "a in q = a(π): relu, tanh, linear or another op.")]
-Focus = Annotated[str | None, option("w1|w2", "Show the copies of this weight only.")]
+Bits = Annotated[str, argument("BITS", "The inputs, such as 101, or what the saved network reads.")]
+Target = Annotated[str, argument("TARGET", "The wanted value y of the last π, or the class.")]
+
+
+def _check_weights(weights: tuple[str, str] | None) -> tuple[str, str] | None:
+    """Refuse other than two numbers here, before what they have swallowed is missed elsewhere."""
+    for name, text in zip(("W1", "W2"), weights or (), strict=weights is not None):
+        try:
+            _finite(text, name)
+        except ArgumentValueError as error:
+            raise ArgumentValueError(
+                f"{error} --weights takes two numbers, as in --weights 4 1."
+            ) from None
+    return weights
+
+
+Weights = Annotated[
+    tuple[str, str] | None,
+    option("W1 W2", "The values of w₁ and w₂: 4 1 unless given.", callback=_check_weights),
+]
+Activation = Annotated[
+    str | None,
+    option("NAME", "The activation a in q = a(π): relu unless given, tanh, linear or another op."),
+]
+SavedModel = Annotated[
+    Path | None, option("FILE", "Take a saved network in place of the exercise's.", "--model")
+]
+Cell = Annotated[
+    str | None,
+    option("CELL", f"Take a random network of this kind of layer: {', '.join(cells())}."),
+]
+States = Annotated[int | None, option("N", "The number of states of --cell: 2 unless given.")]
+Focus = Annotated[str | None, option("w1|w2|...", "Show the copies of this weight only.")]
 Document = Annotated[Path | None, argument("FILE", "Write to a file: .txt, .md, .tex or .html.")]
 
 
+class Wanted(NamedTuple):
+    """The network that is asked for, the exercise's unless a file or a kind of layer is given."""
+
+    weights: tuple[str, str] | None
+    activation: str | None
+    model: Path | None = None
+    cell: str | None = None
+    states: int | None = None
+
+
 def _work(
-    bit_string: str, target: str, weights: tuple[str, str], activation: str, named: bool = False
-) -> tuple[RNN, Unrolled, Value]:
-    """The network, its run, and L = (y − π)² after `backward`; y has a name if `named`."""
-    y, w1, w2 = map(_finite, (target, *weights), ("TARGET", "W1", "W2"))
-    if not bit_string:
+    text: str, target: str, wanted: Wanted, named: bool = False
+) -> tuple[Model, Unrolled, Value]:
+    """The network, its run, and the loss after `backward`; y has a name if `named`.
+
+    The loss is L = (y − output)², or for a saved model of classes its own.
+    """
+    if not text:
         raise ArgumentValueError("BITS is empty: L needs the last π, so give one bit or more.")
-    rnn = RNN([[w1], [w2]], activation, bias=False, names=[["w_1"], ["w_2"]])
-    run = rnn.unroll(bits(bit_string))
-    loss = (constant(y, "y" if named else None) - run.pi[0]) ** 2
+    task = None
+    if wanted.model is None and wanted.cell is None:
+        check_unused({"--states": wanted.states}, "goes with --cell")
+        y, w1, w2 = map(_finite, (target, *(wanted.weights or ("4", "1"))), ("TARGET", "W1", "W2"))
+        network: Model = RNN(
+            *([[w1], [w2]], wanted.activation or "relu"), bias=False, names=[["w_1"], ["w_2"]]
+        )
+        run = network.unroll(bits(text))
+        output: Any = run.pi[0]
+    else:
+        network, task = _other_network(wanted)
+        run = network.unroll(_inputs(text, network, task))
+        output = run.output
+    if task is not None and task.labels:
+        place = task.labels.index(as_choice(target, "TARGET", task.labels))
+        loss: Value = as_loss(task.loss)(output, place)
+    else:
+        if isinstance(output, tuple):
+            if len(output) > 1:
+                raise ArgumentValueError(
+                    f"the network has {len(output)} outputs, but TARGET is one number: take a "
+                    f"network with a readout of one, such as Stack.random makes."
+                )
+            (output,) = output
+        y = _finite(target, "TARGET")
+        loss = (constant(y, "y" if named else None) - output) ** 2
     loss.backward()
-    return rnn, run, loss
+    return network, run, loss
 
 
-def _weight(name: str, rnn: RNN, option: str) -> Value:
-    named = {f"w{place}": weight for place, weight in enumerate(rnn.parameters(), 1)}
+def _other_network(wanted: Wanted) -> tuple[Model, Task | None]:
+    """A saved network and its task, if it has one, or a random one with a readout."""
+    given: dict[str, object] = {"--weights": wanted.weights, "--activation": wanted.activation}
+    check_unused(given, "is of the exercise's network: leave out --model and --cell")
+    if wanted.model is not None:
+        given = {"--cell": wanted.cell, "--states": wanted.states}
+        check_unused(given, "does not go with --model, whose file says it")
+        return read_json(wanted.model, "a model", _as_saved)
+    cell = cells()[as_choice(wanted.cell, "--cell", cells())]
+    states = 2 if wanted.states is None else as_integer(wanted.states, "--states", least=1)
+    return Stack.random(cell, states, 1, 1), None
+
+
+def _as_saved(content: Any) -> tuple[Model, Task | None]:
+    network = made_of(content, KINDS)
+    reading = content.get("reading")
+    return network, None if reading is None else task_of(reading)
+
+
+def _inputs(text: str, network: Model, task: Task | None) -> list[list[float]]:
+    """The vectors of the inputs, as the network reads them."""
+    if task is not None:
+        vectors = task.encode(text, "BITS")
+    else:
+        vectors = one_hot(text, network.alphabet) if network.alphabet else bits(text)
+    if len(vectors[0]) != network.inputs:
+        raise ArgumentValueError(
+            f"BITS is read as vectors of {len(vectors[0])}, but the network has "
+            f"{many(network.inputs, 'input')}."
+        )
+    return vectors
+
+
+def _weight(name: str, network: Model, option: str) -> Value:
+    named = {f"w{place}": weight for place, weight in enumerate(network.parameters(), 1)}
+    if name not in named and len(named) > 10:
+        raise ArgumentValueError(f"{option} {shown(name)} is unknown: take w1 to w{len(named)}.")
     return named[as_choice(name, option, named)]
 
 
@@ -68,21 +171,21 @@ def _weight(name: str, rnn: RNN, option: str) -> Value:
 def exercise(
     bit_string: Bits,
     target: Target,
-    weights: Weights = ("4", "1"),
-    activation: Activation = "relu",
+    weights: Weights = None,
+    activation: Activation = None,
     save: Annotated[
         Path | None, option("FILE", "Write a picture: .svg, .png, .pdf, .html or .dot.")
     ] = None,
 ) -> None:
     """Solve the lecture's exercise: ∂L/∂w₁ and ∂L/∂w₂ as sums over copies, for L = (y − π)²."""
     _check_ending(save, FILE_FORMATS)
-    rnn, run, loss = _work(bit_string, target, weights, activation)
+    rnn, run, loss = _work(bit_string, target, Wanted(weights, activation))
     y, w1, w2 = map(_exact, [float(target), *[weight.data for weight in rnn.parameters()]])
     if save is not None:
         draw(loss, focus=rnn.weights[0][0], run=run).save(save)
     console = Console(highlight=False)
     console.print(f"\n[bold]x = {bit_string}, y = {y}, (w₁, w₂) = ({w1}, {w2})[/bold]")
-    console.print(_forward_table(run, activation))
+    console.print(_forward_table(run, activation or "relu"))
     pi, difference = run.pi[0], loss.parents[0]
     console.print(
         f"  L = (y − {pi.name})² = ({y} − {_signed(pi.data)})² "
@@ -99,15 +202,21 @@ def draw_picture(
     bit_string: Bits,
     target: Target,
     save: Annotated[Path, argument("FILE", "The picture: .svg, .png, .pdf, .html or .dot.")],
-    weights: Weights = ("4", "1"),
-    activation: Activation = "relu",
-    detail: Annotated[str, option("NAME", "auto, scalar, neuron or step.")] = "auto",
+    weights: Weights = None,
+    activation: Activation = None,
+    model: SavedModel = None,
+    cell: Cell = None,
+    states: States = None,
+    detail: Annotated[
+        str, option("NAME", "How much is shown: auto, scalar, neuron or step.")
+    ] = "auto",
     focus: Focus = None,
-    theme: Annotated[str, option("NAME", "auto, light or dark.")] = "auto",
+    theme: Annotated[str, option("NAME", "The colours: auto, light or dark.")] = "auto",
 ) -> None:
-    """Draw the exercise's network: all copies of both weights or of one, or a card per step."""
+    """Draw the exercise's network, or another: all copies of all weights or of one."""
     _check_ending(save, FILE_FORMATS)
-    rnn, run, loss = _work(bit_string, target, weights, activation)
+    wanted = Wanted(weights, activation, model, cell, states)
+    rnn, run, loss = _work(bit_string, target, wanted)
     weight = None if focus is None else _weight(focus, rnn, "--focus")
     drawing = draw(loss, focus=weight, run=run, detail=detail, theme=theme)
     say(f"{drawing.save(save)}: {drawing.summary}")
@@ -118,13 +227,17 @@ def play_page(
     bit_string: Bits,
     target: Target,
     save: Annotated[Path, argument("FILE", "The HTML page.")],
-    weights: Weights = ("4", "1"),
-    activation: Activation = "relu",
+    weights: Weights = None,
+    activation: Activation = None,
+    model: SavedModel = None,
+    cell: Cell = None,
+    states: States = None,
     focus: Focus = None,
 ) -> None:
     """Write an HTML page that plays the forward pass and the backward sweep, node by node."""
     _check_ending(save, ["html"])
-    rnn, run, loss = _work(bit_string, target, weights, activation)
+    wanted = Wanted(weights, activation, model, cell, states)
+    rnn, run, loss = _work(bit_string, target, wanted)
     page = play(loss, focus=None if focus is None else _weight(focus, rnn, "--focus"), run=run)
     say(f"{page.save(save)}: {page.steps} steps; open it in a browser.")
 
@@ -134,16 +247,20 @@ def derive_weight(
     bit_string: Bits,
     target: Target,
     save: Document = None,
-    weight: Annotated[str, option("w1|w2", "The weight to differentiate by.")] = "w1",
+    by: Annotated[str, option("w1|w2|...", "The weight to differentiate by.")] = "w1",
     through: Annotated[str, option("NAME", "The separating set: copies or minimum.")] = "copies",
-    weights: Weights = ("4", "1"),
-    activation: Activation = "relu",
+    weights: Weights = None,
+    activation: Activation = None,
+    model: SavedModel = None,
+    cell: Cell = None,
+    states: States = None,
 ) -> None:
     """Write out ∂L/∂w₁ as the lecture does: forward pass, copies, chain rule, numbers."""
     _check_ending(save, DOCUMENTS)
     minimum = as_choice(through, "--through", ["copies", "minimum"]) == "minimum"
-    rnn, run, loss = _work(bit_string, target, weights, activation, named=True)
-    parameter = _weight(weight, rnn, "--weight")
+    wanted = Wanted(weights, activation, model, cell, states)
+    rnn, run, loss = _work(bit_string, target, wanted, named=True)
+    parameter = _weight(by, rnn, "--by")
     worked = derive(loss, parameter, through="minimum" if minimum else None, run=run)
     _publish(worked.title, worked.sections, save)
 
@@ -165,12 +282,10 @@ def exercises(
     activation: Annotated[
         str | None, option("NAME", "The activation: relu, tanh or linear.")
     ] = None,
-    idle: Annotated[
-        bool, option("", "Start with a 0 that leaves the state at 0.", "--idle")
-    ] = False,
+    idle: Annotated[bool, flag("Start with a 0 that leaves the state at 0.", "--idle")] = False,
     copies: Annotated[int | None, option("N", "A sheet for each of N students.")] = None,
     code: Annotated[str | None, option("CODE", "Make the sheet of this code again.")] = None,
-    solutions: Annotated[bool, option("", "Add answers and solutions.", "--solutions")] = False,
+    solutions: Annotated[bool, flag("Add answers and solutions.", "--solutions")] = False,
 ) -> None:
     """Make a sheet of exercises, no two with the same result; or one for each student."""
     _check_ending(save, ENDINGS)

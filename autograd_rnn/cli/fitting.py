@@ -43,7 +43,7 @@ WhichSchedule = Annotated[
     ),
 ]
 Log = Annotated[Path | None, option("FILE", "Add a row per epoch to this file, as CSV.")]
-Engine = Annotated[str, option("NAME", f"The backend: {', '.join(backend_names())}.")]
+Engine = Annotated[str, option("NAME", f"The backend that computes: {', '.join(backend_names())}.")]
 
 
 def cells() -> dict[str, str]:

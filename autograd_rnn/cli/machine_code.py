@@ -7,13 +7,13 @@ from typing import Annotated
 from ..arguments import many
 from ..backends.llvm.cache import CACHE, MOST_KEPT, cache_folder, drop_oldest, kept_files
 from .app import app
-from .options import AsJson, option
+from .options import AsJson, flag
 from .terminal import print_json, say
 
 
 @app.command()
 def cache(
-    clear: Annotated[bool, option("", "Delete all of it.", "--clear")] = False,
+    clear: Annotated[bool, flag("Delete all of the kept code.", "--clear")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show where the native backend keeps the code that it has compiled, or delete that code."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 
-from ..arguments import as_integer
+from ..arguments import as_choice, as_integer
+from ..data.encoding import AMBIGUOUS
+from ..data.labelled import BAD_RECORDS
+from ..errors import ArgumentValueError
+
+#: How the names of FASTA files end.
+FASTA_ENDINGS: Final = (".fa", ".fasta", ".fna", ".ffn", ".faa", ".fas", ".gz")
 
 
 def argument(metavar: str, help: str) -> Any:
@@ -16,21 +24,68 @@ def argument(metavar: str, help: str) -> Any:
 
 
 def option(metavar: str, help: str, *names: str, **settings: Any) -> Any:
-    """What a command takes by name; a flag has no metavar."""
+    """What a command takes by name."""
     return typer.Option(*names, metavar=metavar, help=help, **settings)
+
+
+def flag(help: str, *names: str, **settings: Any) -> Any:
+    """What a command takes by name alone."""
+    return typer.Option(*names, metavar="", help=help, **settings)
 
 
 def _check_window(window: int | None) -> int | None:
     return None if window is None else as_integer(window, "--window", least=1)
 
 
+def _check_stride(stride: int | None) -> int | None:
+    return None if stride is None else as_integer(stride, "--stride", least=1)
+
+
+def _check_ambiguous(name: str | None) -> str | None:
+    return None if name is None else as_choice(name, "--ambiguous", AMBIGUOUS)
+
+
+def _check_bad_records(name: str) -> str:
+    return as_choice(name, "--bad-records", BAD_RECORDS)
+
+
 def _check_most_bases(most: int) -> int:
     return as_integer(most, "--most-bases", least=1)
 
 
-AsJson = Annotated[bool, option("", "Print JSON instead of a table.", "--json")]
-SkipAmbiguous = Annotated[
-    bool, option("", "Leave out windows with ambiguous letters (N, R, Y, ...).", "--skip-ambiguous")
+AsJson = Annotated[bool, flag("Print JSON instead of a table.", "--json")]
+AsCsv = Annotated[bool, flag("Print CSV instead of a table.", "--csv")]
+Ambiguous = Annotated[
+    str | None,
+    option(
+        "NAME",
+        "What to do with N, R, Y, gaps, ...: error; skip, which leaves out their sequence or "
+        "window; zeros, which reads them as zeros. Unless given, error, or as the model was "
+        "trained.",
+        callback=_check_ambiguous,
+    ),
+]
+BadRecords = Annotated[
+    str,
+    option(
+        "NAME",
+        "What to do with records that are empty or hold other letters: error, or skip.",
+        callback=_check_bad_records,
+    ),
+]
+Stride = Annotated[
+    int | None,
+    option("N", "Begin a window every N letters: --window unless given.", callback=_check_stride),
+]
+SequenceColumn = Annotated[
+    str | None,
+    option(
+        "COLUMN", "The column of sequences, by name or number: found unless given.", "--sequence"
+    ),
+]
+LabelColumn = Annotated[
+    str | None,
+    option("COLUMN", "The column of labels, by name or number: found unless given.", "--label"),
 ]
 Fasta = Annotated[
     Path | None, option("FILE", "Read a FASTA file, plain or gzipped; - is standard input.")
@@ -41,3 +96,21 @@ MostBases = Annotated[
 Window = Annotated[
     int | None, option("N", "Cut each record into windows of N letters.", callback=_check_window)
 ]
+
+
+def column(name: str | None) -> str | int | None:
+    """The name of a column, or its number."""
+    return int(name) if name is not None and name.isdecimal() else name
+
+
+def source(file: Path) -> Path | BinaryIO:
+    """The file, or standard input for -."""
+    return sys.stdin.buffer if str(file) == "-" else file
+
+
+def refuse_file(text: str, command: str) -> None:
+    """Say how a file is read, where a sequence was expected but the file's name was given."""
+    is_file = os.path.isfile(text)  # not of Path, which raises an error for a long sequence
+    if is_file or text.lower().endswith(FASTA_ENDINGS):
+        words = "is a file" if is_file else "is not a sequence"
+        raise ArgumentValueError(f"{text} {words}: did you mean {command} --fasta {text}?")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -34,6 +36,15 @@ def visible(text: str) -> str:
 def say(text: str, end: str = "\n") -> None:
     """Print the text, made visible."""
     print(visible(text), end=end)
+
+
+def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows as CSV, with a header; NaN and infinities as Python's float takes them."""
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    print(lines.getvalue(), end="")
 
 
 def print_json(content: object) -> None:
@@ -72,6 +83,15 @@ def progress_of_bytes(path: Path) -> Iterator[Callable[[int], object]]:
         size = None if packed or not path.is_file() else path.stat().st_size
         bar = progress.add_task("Reading", total=size)
         yield lambda read: progress.advance(bar, read)
+
+
+def bad_remark(refused: Sequence[str]) -> str:
+    """How many records were left out, and what is wrong with the first of them.
+
+    >>> bad_remark(["a.fa: record 'x' holds no sequence."])
+    "Bad records left out: 1, the first: a.fa: record 'x' holds no sequence."
+    """
+    return f"Bad records left out: {len(refused)}, the first: {refused[0]}" if refused else ""
 
 
 def percent(part: int, whole: int) -> str:

@@ -195,9 +195,13 @@ def generate_text(
     prompt: Annotated[
         str, argument("PROMPT", "What the text begins with; - reads it from standard input.")
     ] = "",
-    length: Annotated[int, option("N", "How many letters follow.")] = 500,
+    length: Annotated[int, option("N", "The number of letters after the prompt.")] = 500,
     temperature: Annotated[
-        float, option("X", "0 takes the likeliest letter, 1 draws as the model expects.")
+        float,
+        option(
+            "X",
+            "How freely letters are drawn: 0 takes the likeliest, 1 draws as the model expects.",
+        ),
     ] = HEAT,
     seed: Annotated[int, option("N", "The same seed gives the same text.")] = 0,
     engine: Engine = "auto",

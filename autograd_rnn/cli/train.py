@@ -1,27 +1,24 @@
-"""The commands that train a network on a task and that use it: train and predict."""
+"""The command that trains a network, on one's own data or on a task: train."""
 
 from __future__ import annotations
 
+import os
 import shlex
-import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any, Final, NamedTuple
 
-from ..arguments import as_choice, many
+from ..arguments import as_choice, many, shown
 from ..backends.backend import backend_names
 from ..data.dataset import Dataset
-from ..data.fasta import read_fasta, windows
-from ..data.tasks import DNA, TASKS, Settings, Task, find_task, task_of
+from ..data.encoding import ALPHABETS, NUMBERS
+from ..data.tasks import TASKS, Settings, Task, find_task
 from ..errors import ArgumentValueError
-from ..files import read_json
-from ..networks.model import Model
 from ..networks.rnn import RNN
-from ..networks.serialise import KINDS
-from ..networks.stack import Stack, made_of
-from ..training.evaluate import judged
+from ..networks.stack import Stack
+from ..training.evaluate import Evaluation, judged
 from ..training.optimisers import Adam
 from .app import app
 from .fitting import (
@@ -34,19 +31,24 @@ from .fitting import (
     fitted,
     warnings_in_a_line,
 )
-from .options import AsJson, Fasta, SkipAmbiguous, Window, argument, option
-from .terminal import make_table, percent, print_json, print_table, say, shorten, windowed
+from .options import (
+    Ambiguous,
+    AsJson,
+    BadRecords,
+    LabelColumn,
+    SequenceColumn,
+    Stride,
+    Window,
+    argument,
+    column,
+    flag,
+    option,
+    source,
+)
+from .predict import as_content, left_out_remarks, print_evaluation
+from .predict import majority as majority_of
+from .terminal import make_table, percent, print_json, print_table, say, shorten
 from .text import TEXT, TEXT_FILE, TEXT_TASK, learn_text
-
-#: How a table shows the parts of an answer.
-WRITTEN: Final[dict[str, Callable[[float], str]]] = {
-    **dict.fromkeys(("output", "logit"), "{:.4g}".format),
-    "probability": "{:.4f}".format,
-    "class": lambda member: "yes" if member else "no",
-}
-
-# --- train ---------------------------------------------------------------------------------------
-
 
 #: What begins a paragraph in a help text.
 BREAK: Final = "\n\n"
@@ -80,25 +82,50 @@ def _list_tasks(words: str, field: str, between: str = ", ") -> str:
 def train(
     task: Annotated[
         str,
-        argument("TASK", f"{_list_tasks('{0.name}: {0.about}', 'name', BREAK)}{BREAK}{TEXT_TASK}"),
+        argument(
+            "TASK|DATA",
+            f"Your own data: a table (CSV, TSV) of sequence and label, or two or more FASTA files, "
+            f"a class each; - is standard input. Or a task by name:{BREAK}"
+            f"{_list_tasks('{0.name}: {0.about}', 'name', BREAK)}{BREAK}{TEXT_TASK}",
+        ),
     ],
-    file: Annotated[
-        Path | None,
-        argument("FILE", f"{_list_tasks('{0.name}: {0.file}', 'read')}; {TEXT}: {TEXT_FILE}"),
+    files: Annotated[
+        list[Path] | None,
+        argument(
+            "FILE",
+            f"Your own data: the other FASTA files. "
+            f"{_list_tasks('{0.name}: {0.file}', 'read')}; {TEXT}: {TEXT_FILE}",
+        ),
     ] = None,
-    cell: Annotated[str | None, option("CELL", f"The layer: {', '.join(cells())}.")] = None,
+    sequence: SequenceColumn = None,
+    label: LabelColumn = None,
+    alphabet: Annotated[
+        str | None,
+        option(
+            "NAME",
+            "The alphabet: DNA, RNA, protein, bits, numbers, or its letters; found unless given.",
+        ),
+    ] = None,
+    window: Window = None,
+    stride: Stride = None,
+    reverse_complement: Annotated[
+        bool, flag("Learn the other strand of each sequence, too.", "--reverse-complement")
+    ] = False,
+    cell: Annotated[str | None, option("CELL", f"The kind of layer: {', '.join(cells())}.")] = None,
     states: Annotated[int | None, option("N", "The number of states.")] = None,
     epochs: Annotated[int | None, option("N", "The number of passes over the data.")] = None,
-    learning_rate: Annotated[float | None, option("X", "The learning rate of Adam.")] = None,
+    learning_rate: Annotated[
+        float | None, option("X", "The learning rate of the optimiser, Adam.")
+    ] = None,
     layers: Annotated[int | None, option("N", "The number of layers: 1 unless given.")] = None,
     batch_size: Annotated[
         int | None, option("N", "The number of sequences per update: 32 unless given.")
     ] = None,
     streams: Annotated[
-        int | None, option("N", "text: cut it into N streams, read side by side.")
+        int | None, option("N", "Cut the text into N streams, read side by side (task text).")
     ] = None,
     truncate: Annotated[
-        int | None, option("N", "text: update, and cut gradients, after every N letters.")
+        int | None, option("N", "Update, and cut gradients, after every N letters (task text).")
     ] = None,
     patience: Annotated[
         int | None, option("N", "Stop after N epochs without a lower validation loss.")
@@ -111,11 +138,12 @@ def train(
         Path | None,
         option("FILE", f"Train on windows of a FASTA file ({_list_tasks('{0.name}', 'label')})."),
     ] = None,
-    skip_ambiguous: SkipAmbiguous = False,
+    ambiguous: Ambiguous = None,
+    bad_records: BadRecords = "error",
     save: Annotated[Path | None, option("MODEL", "Write the model to this file, as JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network on a task, and test it on longer sequences than it was trained on.
+    """Train a network on your own data or on a task, and test it on what it has not seen.
 
     Settings that are not given are the task's own. The model keeps the weights of the epoch with
     the lowest validation loss. If Ctrl-C interrupts a training with --save, the same command
@@ -123,27 +151,53 @@ def train(
     """
     wishes: dict[str, Any] = {"cell": cell, "states": states, "epochs": epochs}
     wishes["learning_rate"] = learning_rate
+    columns: dict[str, Any] = {"--sequence": sequence, "--label": label, "--alphabet": alphabet}
+    columns |= {"--window": window, "--stride": stride, "--reverse-complement": reverse_complement}
+    leaving = {"--ambiguous": ambiguous, "--bad-records": bad_records == "skip"}
+    own = _is_own(task)
     if task == TEXT:
-        others = {"--batch-size": batch_size, "--fasta": fasta, "--skip-ambiguous": skip_ambiguous}
+        others = {"--batch-size": batch_size, "--fasta": fasta, **leaving, **columns}
         check_unused(others, "does not go with the task text")
         wishes |= {"layers": layers, "streams": streams, "truncate": truncate}
+        file = _one_file(task, files)
         learn_text(file, wishes, patience, schedule, log, seed, engine, save, as_json=as_json)
         return
     check_unused({"--streams": streams, "--truncate": truncate}, "goes with the task text")
+    as_choice(engine, "--engine", backend_names())
+    check_save(save)
+    left_out: Mapping[str, int] = {}
+    if own:
+        check_unused({"--fasta": fasta}, "goes with a task; FASTA files of your own are DATA")
+        options: dict[str, Any] = {
+            **{"sequence": column(sequence), "label": column(label), "alphabet": alphabet},
+            **{"ambiguous": ambiguous or "error", "bad_records": bad_records},
+            **{"window": window, "stride": stride, "reverse_complement": reverse_complement},
+        }
+        data = Dataset.read(*map(source, [Path(task), *(files or [])]), **options)
+        chosen, left_out = Task.own(data, options), data.left_out
+        if not as_json:
+            _print_summary(data, chosen)
+        parts = chosen.divided(data, seed)
+    else:
+        check_unused(columns, "goes with your own data, not with a task")
+        chosen = find_task(task)
+        if fasta is not None:
+            refused: list[str] = []
+            parts = chosen.parts_of_genome(
+                source(fasta),
+                seed,
+                ambiguous=ambiguous or "error",
+                refuse=refused.append if bad_records == "skip" else None,
+            )
+            left_out = {"bad records": len(refused)} if refused else {}
+        else:
+            check_unused(leaving, "goes with --fasta, or with your own data")
+            parts = chosen.parts(seed, _one_file(task, files))
     given = {name: wish for name, wish in wishes.items() if wish is not None}
-    chosen = find_task(task)
     settings = chosen.settings._replace(**given)
     as_choice(settings.cell, "--cell", cells())
-    as_choice(engine, "--engine", backend_names())
     optimiser = Adam(settings.learning_rate, clip_norm=1.0)
-    check_save(save)
-    if fasta is not None:
-        parts = chosen.parts_of_genome(fasta, seed, ambiguous=skip_ambiguous)
-    elif skip_ambiguous:
-        raise ArgumentValueError("--skip-ambiguous goes with --fasta.")
-    else:
-        parts = chosen.parts(seed, file)
-    model = _network(settings, parts.train.inputs, layers, seed)
+    model = _network(settings, parts.train.inputs, chosen.outputs, layers, seed)
     with warnings_in_a_line():
         compiled = model.compile(chosen.loss, backend=engine)
         done = fitted(
@@ -170,17 +224,82 @@ def train(
     if as_json:
         about = {"task": task, "cell": settings.cell, "states": settings.states, "seed": seed}
         about |= {"epochs": len(history), "seconds": seconds, "model": save and str(save)}
-        print_json({**about, "parts": [row._asdict() for row in rows]})
+        about |= {"parts": [row._asdict() for row in rows], "left_out": dict(left_out)}
+        if own:
+            about["data"] = _summary(data, chosen)
+            about["test"] = as_content(_judged(compiled, parts.test), parts.test, chosen.labels)
+        print_json(about)
         return
     title = f"{chosen.about}: {settings.cell} of {settings.states}, {many(len(history), 'epoch')}"
     _print_measured(f"{title}, {seconds:.1f} s", rows, chosen)
+    for remark in () if own else left_out_remarks(left_out):
+        say(f"  {remark}")
+    if own:
+        found = _judged(compiled, parts.test)
+        print_evaluation("The test sequences", found, parts.test, chosen.labels)
     for line in done.remarks(save, f"predict {shlex.quote(str(save))} ..."):
         say(f"  {line}")
 
 
-def _network(settings: Settings, inputs: int, layers: int | None, seed: int) -> Stack:
+def _is_own(task: str) -> bool:
+    """Whether it is the name of a file, not of a task; `ValueError` if it is neither."""
+    if task in TASKS or task == TEXT:
+        return False
+    if task == "-" or os.path.exists(task):  # not of Path, which raises an error for a long name
+        return True
+    if Path(task).suffix or Path(task).name != task:
+        raise ArgumentValueError(f"{task}: there is no such file to learn from.")
+    raise ArgumentValueError(
+        f"TASK {shown(task)} is unknown: choose one of {', '.join([*TASKS, TEXT])}, or give a file "
+        f"of your own data."
+    )
+
+
+def _one_file(task: str, files: list[Path] | None) -> Path | None:
+    """The only file of a task, if it has one."""
+    if files and len(files) > 1:
+        raise ArgumentValueError(
+            f"the task {task} takes one FILE at most: {files[1]} is one too many."
+        )
+    return files[0] if files else None
+
+
+def _summary(data: Dataset, task: Task) -> dict[str, Any]:
+    """What there is to learn from."""
+    lengths = [len(sequence) for sequence in data.sequences]
+    counts = Counter(data.targets)
+    return {
+        "sequences": len(data),
+        "alphabet": task.alphabet or NUMBERS,
+        "shortest": min(lengths),
+        "median": median(lengths),
+        "longest": max(lengths),
+        "groups": len(set(data.groups)),
+        "classes": {name: counts[float(k)] for k, name in enumerate(data.names)},
+        "left_out": dict(data.left_out),
+    }
+
+
+def _print_summary(data: Dataset, task: Task) -> None:
+    found = _summary(data, task)
+    named = {letters: name for name, letters in ALPHABETS.items() if letters}
+    name = named.get(task.alphabet, "letters" if task.alphabet else NUMBERS)
+    name = name.upper() if name in ("dna", "rna") else name
+    letters = f" {shorten(task.alphabet)}" if task.alphabet else ""
+    table = make_table(
+        f"{many(len(data), 'sequence')} of {name}{letters}", "class", "sequences", "share"
+    )
+    for one, count in found["classes"].items():
+        table.add_row(shorten(one), str(count), percent(count, len(data)))
+    lengths = f"{found['shortest']}"
+    if found["longest"] > found["shortest"]:
+        lengths += f" to {found['longest']}, median {found['median']:g}"
+    print_table(table, f"Steps: {lengths}.", *left_out_remarks(data.left_out))
+
+
+def _network(settings: Settings, inputs: int, outputs: int, layers: int | None, seed: int) -> Stack:
     """Recurrent layers with a readout on top; the activation is that of plain layers."""
-    given = (cells()[settings.cell], settings.states, inputs, 1)
+    given = (cells()[settings.cell], settings.states, inputs, outputs)
     model = Stack.random(*given, layers=1 if layers is None else layers, seed=seed)
     for layer in model.layers:
         if isinstance(layer, RNN):
@@ -188,17 +307,23 @@ def _network(settings: Settings, inputs: int, layers: int | None, seed: int) -> 
     return model
 
 
-def _measure(part: str, compiled: Any, data: Dataset, task: Task) -> Measured:
+def _judged(compiled: Any, data: Dataset) -> Evaluation:
     batch = compiled.prepare(data.sequences, data.targets)
     found = compiled.run(batch, outputs=True)
-    shown = judged(compiled.loss, found.loss, found.outputs, batch.aims())
+    return judged(compiled.loss, found.loss, found.outputs, batch.aims())
+
+
+def _measure(part: str, compiled: Any, data: Dataset, task: Task) -> Measured:
     goals: Any = data.targets  # each a number
     lengths = sorted(map(len, data.sequences))
-    row = (part, len(data), (lengths[0], lengths[-1]), found.loss)
+    shown = _judged(compiled, data)
+    row = (part, len(data), (lengths[0], lengths[-1]), shown.loss)
     if task.within is not None:
-        right = sum(map(task.is_right, found.outputs[:, 0].tolist(), goals))
-        return Measured(*row, right / len(data))
-    majority = max(Counter(goals).values()) / len(data)
+        outputs: list[Any] = compiled.predict(data.sequences)
+        return Measured(*row, sum(map(task.is_right, outputs, goals)) / len(data))
+    majority = majority_of(data)
+    if len(shown.support) > 2:
+        return Measured(*row, shown.accuracy or 0.0, majority)
     yes = [one[1] for one in (shown.precision, shown.recall, shown.f1, shown.auc)]
     return Measured(*row, shown.accuracy or 0.0, majority, *yes)
 
@@ -215,97 +340,4 @@ def _print_measured(title: str, rows: list[Measured], task: Task) -> None:
         if task.within is None:
             shares.append("–" if row.auc is None else f"{row.auc:.3f}")
         table.add_row(row.part, str(row.sequences), steps, f"{row.loss:.4g}", *shares)
-    print_table(table)
-
-
-# --- predict -------------------------------------------------------------------------------------
-
-
-@app.command()
-def predict(
-    model: Annotated[Path, argument("MODEL", "The file that train --save wrote.")],
-    sequences: Annotated[
-        list[str] | None, argument("SEQUENCE", "Sequences; - reads lines of standard input.")
-    ] = None,
-    fasta: Fasta = None,
-    window: Window = None,
-    engine: Engine = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Run a trained network on sequences: logit, probability and class of each, or a number."""
-    as_choice(engine, "--engine", backend_names())
-    network, task = read_json(model, "a model of `autograd-rnn train`", _as_trained)
-    if (fasta is None) == (not sequences):
-        raise ArgumentValueError("give either SEQUENCE arguments, - for lines, or --fasta FILE.")
-    if window is not None and fasta is None:
-        raise ArgumentValueError("--window goes with --fasta.")
-    given = _windows(fasta, window, task) if fasta else {"": _texts(sequences or [])}
-    names, texts = zip(*[(name, one) for name, part in given.items() for one in part], strict=True)
-    vectors = [task.encode(text, f"sequence {n}") for n, text in enumerate(texts, 1)]
-    if len(vectors[0][0]) != network.inputs or network.outputs != 1:
-        raise ArgumentValueError(
-            f"{model}: a model of {many(network.inputs, 'input')} and "
-            f"{many(network.outputs, 'output')} does not fit the task {task.name}."
-        )
-    with warnings_in_a_line():
-        compiled = network.compile(task.loss, backend=engine)
-    outputs: list[Any] = compiled.predict(vectors)
-    answers = [task.answer(z) for z in outputs]
-    if as_json:
-        rows = [
-            {**({"record": name} if name else {}), "sequence": text, **answer}
-            for name, text, answer in zip(names, texts, answers, strict=True)
-        ]
-        print_json({"model": str(model), "task": task.name, "sequences": rows})
-    elif fasta is None or task.within is not None:
-        _print_answers(task, texts, answers)
-    else:
-        _print_shares(windowed(task.about, window), given, answers)
-
-
-def _as_trained(content: Any) -> tuple[Model, Task]:
-    model = made_of(content, KINDS)
-    if model.alphabet is not None and "reading" not in content:
-        raise ArgumentValueError("it writes text: `autograd-rnn generate` reads it.")
-    return model, task_of(content.get("reading"))
-
-
-def _texts(sequences: list[str]) -> list[str]:
-    """The arguments, with the lines of standard input in place of -."""
-    lines = filter(None, map(str.strip, sys.stdin))
-    found = [text for given in sequences for text in (lines if given == "-" else [given])]
-    if not found:
-        raise ArgumentValueError("there is no sequence on standard input.")
-    return found
-
-
-def _windows(fasta: Path, window: int | None, task: Task) -> dict[str, list[str]]:
-    """The windows of each record, or whole records, by the record's name."""
-    if task.alphabet != DNA:
-        raise ArgumentValueError(
-            f"--fasta goes with a model that reads DNA, not with one of the task {task.name}."
-        )
-    found: dict[str, list[str]] = {}
-    for record in read_fasta(fasta):
-        size = len(record.sequence) if window is None else window
-        found.setdefault(record.name, []).extend(windows(record.sequence, size))
-    if not any(found.values()):
-        raise ArgumentValueError(f"{fasta}: no record has a whole window of {window} letters.")
-    return found
-
-
-def _print_answers(task: Task, texts: Sequence[str], answers: list[dict[str, float]]) -> None:
-    title = task.about if task.within is not None else f"{task.about}?"
-    table = make_table(title, "sequence", *answers[0])
-    for text, answer in zip(texts, answers, strict=True):
-        table.add_row(shorten(text), *[WRITTEN[what](x) for what, x in answer.items()])
-    print_table(table)
-
-
-def _print_shares(title: str, given: dict[str, list[str]], answers: list[dict[str, float]]) -> None:
-    table = make_table(title, "record", "windows", "yes", "share")
-    rest = iter(answers)
-    for record, part in given.items():
-        yes = sum(answer["class"] == 1 for answer in islice(rest, len(part)))
-        table.add_row(shorten(record), str(len(part)), str(yes), percent(yes, len(part)))
     print_table(table)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ..arguments import as_float, as_floats, as_integer, as_list, many
 from ..errors import ArgumentTypeError, ArgumentValueError
+from .fasta import Source
+from .labelled import Options, read_labelled
 
 MOST_CLASSES: Final = 10_000
 
@@ -25,6 +27,9 @@ class Dataset:
     a split.  `ValueError` for no sequences, one of length 0, one of another size, a target outside
     the classes.
 
+    What `read` returns has an `alphabet` too, "" for numbers, the names of the classes, `names`,
+    and `left_out`, how many sequences were left out and why; else these are empty.
+
     >>> data = Dataset([[[1], [0]], [[1]]], [1, 0], symbols=["10", "1"], classes=2)
     >>> data
     <Dataset: 2 sequences of 1 to 2 steps, 1 input, 2 classes: 1, 1>
@@ -32,7 +37,10 @@ class Dataset:
     (((1.0,), (0.0,)), (1.0, 0.0), ('10', '1'))
     """
 
-    __slots__ = ("classes", "groups", "sequences", "symbols", "targets")
+    __slots__ = (
+        *("alphabet", "classes", "groups", "left_out", "names"),
+        *("sequences", "symbols", "targets"),
+    )
 
     def __init__(
         self,
@@ -58,6 +66,9 @@ class Dataset:
         if classes is not None:
             as_integer(classes, "classes", least=1, most=MOST_CLASSES)
         self.classes = classes
+        self.alphabet: str = ""
+        self.names: tuple[str, ...] = ()
+        self.left_out: Mapping[str, int] = {}
         goals = enumerate(self._one_each(targets, "targets"))
         self.targets: tuple[float | Vector, ...] = tuple(
             [
@@ -71,6 +82,62 @@ class Dataset:
             raise ArgumentTypeError("symbols must be a list of str, one for each sequence.")
         if not all(isinstance(group, Hashable) for group in self.groups):
             raise ArgumentTypeError("groups must be a list of numbers or names, one per sequence.")
+
+    @classmethod
+    def read(
+        cls,
+        *files: Source,
+        sequence: str | int | None = None,
+        label: str | int | None = None,
+        alphabet: str | None = None,
+        classes: Iterable[str] | None = None,
+        ambiguous: str = "error",
+        bad_records: str = "error",
+        window: int | None = None,
+        stride: int | None = None,
+        reverse_complement: bool = False,
+    ) -> Dataset:
+        """The labelled sequences of a table, or of two or more FASTA files, each of a class.
+
+        A file is a path, or open for reading bytes, plain or gzipped.  A table has a sequence and a
+        label in each line, separated by commas, tabs, semicolons or bars; a header, and which
+        columns they are, are found, unless `sequence` and `label` give the columns' names, or
+        numbers from 1.  The class of a FASTA file is its name without ending.
+
+        `alphabet` is "DNA", "RNA", "protein", "bits", "numbers" (with white space between them), or
+        the letters themselves, and is found unless given; `classes` are the labels in order.
+        Letters that stand for several, or for a gap, are an error, or with `ambiguous` "skip" their
+        sequences are left out, or with "zeros" they are vectors of zeros.  `bad_records="skip"`
+        leaves out records that are empty or hold other letters.  With `window`, sequences are cut
+        into windows of so many letters, one every `stride`.  `reverse_complement` adds the other
+        strand of each.  Windows of one record, and the strands of one sequence, are a group.
+
+        `ValueError` that names the file, the record and the position for what cannot be read.
+
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "reads.csv")
+        >>> _ = path.write_text("sequence,label\\nGATTACA,yes\\nggn,no\\nGGC,no\\n")
+        >>> data = Dataset.read(path, ambiguous="skip")
+        >>> data
+        <Dataset: 2 sequences of 3 to 7 steps, 4 inputs, 2 classes: 1, 1>
+        >>> data.names, data.alphabet, dict(data.left_out)
+        (('no', 'yes'), 'ACGT', {'sequences with ambiguous letters': 1})
+        """
+        named = None if classes is None else tuple(as_list(classes, "classes"))
+        options = Options(
+            *(sequence, label, alphabet, named, ambiguous, bad_records),
+            *(window, stride, reverse_complement),
+        )
+        found = read_labelled(files, options)
+        data = cls(
+            found.vectors,
+            found.labels,
+            symbols=found.texts,
+            groups=found.groups,
+            classes=len(found.classes),
+        )
+        data.alphabet, data.names, data.left_out = found.alphabet, found.classes, found.left_out
+        return data
 
     def _one_each(self, entries: Any, argument: str) -> tuple[Any, ...]:
         """The entries, one per sequence; none if they are optional and not given."""
@@ -105,7 +172,8 @@ class Dataset:
         if not chosen:
             raise ArgumentValueError("places is empty: there must be one or more.")
         part = object.__new__(Dataset)  # its parts have been checked
-        part.classes = self.classes
+        for name in ("alphabet", "classes", "left_out", "names"):
+            setattr(part, name, getattr(self, name))
         for name in ("sequences", "targets", "symbols", "groups"):
             whole = getattr(self, name)
             setattr(part, name, tuple([whole[place] for place in chosen]) if whole else ())

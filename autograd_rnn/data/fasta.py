@@ -13,10 +13,10 @@ from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias, cast
 
-from ..arguments import as_integer
+from ..arguments import as_function, as_integer
 from ..errors import ArgumentTypeError, ArgumentValueError, FastaError
+from .encoding import DNA, RNA, unsure_letters, way_out
 
-AMBIGUOUS: Final = "BDHKMNRSVWY"
 #: Letters that a file may hold unless a call allows more: a bomb of gzip unpacks to far more.
 MOST_BASES: Final = 1_000_000_000
 #: How many bytes are in memory at a time, beside what is kept.
@@ -24,19 +24,25 @@ BLOCK: Final = 1 << 20
 LONGEST_NAME: Final = 1 << 16
 UPPER: Final = bytes.maketrans(ascii_lowercase.encode(), ascii_uppercase.encode())
 SPACE: Final = b" \t\n\v\f"
+#: RNA has U where DNA has T.
+SAME_BASE: Final = {DNA: bytes.maketrans(b"U", b"T"), RNA: bytes.maketrans(b"T", b"U")}
 
 #: A path, or a file that is open for reading bytes, such as `sys.stdin.buffer`.
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO
 
 
-def windows(sequence: str, size: int) -> Iterator[str]:
-    """The non-overlapping windows of a sequence, in order; a shorter rest is left out.
+def windows(sequence: str, size: int, stride: int | None = None) -> Iterator[str]:
+    """The windows of a sequence, in order, one every `stride` letters; a rest is left out.
 
-    >>> list(windows("GATTACA", 3))
-    ['GAT', 'TAC']
+    Unless the stride is given, a window begins where the one before it ends.
+
+    >>> list(windows("GATTACA", 3)), list(windows("GATTACA", 3, stride=2))
+    (['GAT', 'TAC'], ['GAT', 'TTA', 'ACA'])
     """
     as_integer(size, "size", least=1)
-    starts = range(0, len(sequence) - size + 1, size)
+    if stride is not None:
+        as_integer(stride, "stride", least=1)
+    starts = range(0, len(sequence) - size + 1, stride or size)
     return (sequence[start : start + size] for start in starts)
 
 
@@ -48,17 +54,27 @@ class Record(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some letters of a record, which is the `record`-th of its file, counted from 0."""
+    """Some letters of a record, which is the `record`-th of its file, counted from 0.
+
+    `refused` says why the record cannot be read, if it is left out: then this is its last piece,
+    and those before it do not count.
+    """
 
     record: int
     name: str
     letters: str
+    refused: str = ""
 
 
 def read_fasta(
-    path: Source, *, alphabet: str = "ACGT", ambiguous: bool = False, most_bases: int = MOST_BASES
+    path: Source,
+    *,
+    alphabet: str = "ACGT",
+    ambiguous: bool = False,
+    most_bases: int = MOST_BASES,
+    refuse: Callable[[str], object] | None = None,
 ) -> list[Record]:
-    """The records of a FASTA file, plain or gzipped; lower case is taken as upper case.
+    """The records of a FASTA file, plain or gzipped; lower case is taken as upper case, U as T.
 
     `path` may be an open binary file too, such as `sys.stdin.buffer`.  White space between letters
     is layout.  Beside the records themselves, reading takes a few megabytes, however long the
@@ -66,8 +82,9 @@ def read_fasta(
 
     `FastaError` (a `ValueError`) for a file that is not FASTA or holds nothing, for a letter
     outside `alphabet`, naming record, position from 1, and letter, and for more than `most_bases`
-    letters in all.  With `ambiguous` the letters that stand for several bases (N, R, Y, ...) are
-    kept as they are.
+    letters in all.  With `ambiguous` the letters that stand for several bases (N, R, Y, ...) or
+    for a gap are kept as they are.  A function `refuse` is told what is wrong with a record that
+    holds nothing, or another letter: such a record is then left out, and is no error.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "two.fa")
@@ -75,16 +92,23 @@ def read_fasta(
     >>> read_fasta(path)
     [Record(name='one', sequence='GATTACA'), Record(name='two', sequence='GG')]
     """
+    if refuse is not None:
+        as_function(refuse, "refuse")
     records: list[Record] = []
     place, name, sequence = 0, "", ""
-    for piece in read_pieces(path, alphabet=alphabet, ambiguous=ambiguous, most_bases=most_bases):
+    options: dict[str, Any] = {"alphabet": alphabet, "ambiguous": ambiguous}
+    options |= {"most_bases": most_bases, "keep_going": refuse is not None}
+    for piece in read_pieces(path, **options):
         if piece.record != place:
             records.append(Record(name, sequence))
             place, sequence = piece.record, ""
         name = piece.name
         # CPython extends the only reference to a str in place: no second copy is made.
         sequence += piece.letters
-    return [*records, Record(name, sequence)]
+        if piece.refused and refuse is not None:
+            refuse(piece.refused)
+            sequence = ""
+    return [record for record in (*records, Record(name, sequence)) if record.sequence]
 
 
 def read_pieces(
@@ -93,52 +117,66 @@ def read_pieces(
     alphabet: str = "ACGT",
     ambiguous: bool = False,
     most_bases: int = MOST_BASES,
+    keep_going: bool = False,
     advance: Callable[[int], object] = lambda size: None,
 ) -> Iterator[Piece]:
     """The records of a FASTA file in pieces of at most a megabyte, each record one piece or more.
 
     So a file is read that does not fit into memory.  `advance` is told how many bytes of the file,
     unpacked, have been read since it was told last.  Errors as in `read_fasta`, but those of a
-    record come after its pieces.
+    record come after its pieces; with `keep_going` they are the last of its pieces instead.
     """
-    if not isinstance(path, str | os.PathLike) and not hasattr(path, "readinto"):
-        raise ArgumentTypeError(
-            f"path must be a path, or a file open for reading bytes, not {type(path).__name__}."
-        )
+    check_source(path, "path")
     if not isinstance(alphabet, str):
         raise ArgumentTypeError(f"alphabet must be a str, not {type(alphabet).__name__}.")
     as_integer(most_bases, "most_bases", least=1)
     if not alphabet.isascii():
         raise ArgumentValueError(f"alphabet must be letters of ASCII, as FASTA is: {alphabet!r}.")
-    letters = alphabet.upper() + (AMBIGUOUS if ambiguous else "")
-    return _checked(path, alphabet, letters.encode(), most_bases, advance)
+    letters = alphabet.upper() + (unsure_letters(alphabet.upper()) if ambiguous else "")
+    return _checked(path, alphabet.upper(), letters.encode(), most_bases, keep_going, advance)
 
 
 def _checked(
-    path: Source, alphabet: str, allowed: bytes, most: int, advance: Callable[[int], object]
+    path: Source,
+    alphabet: str,
+    allowed: bytes,
+    most: int,
+    keep_going: bool,
+    advance: Callable[[int], object],
 ) -> Iterator[Piece]:
     """The pieces of a file, whose letters are allowed and not too many."""
-    file = getattr(path, "name", "the file") if hasattr(path, "read") else path
-    record, name, size, total = -1, "", 0, 0
+    file = named(path)
+    record, name, size, total, refused = -1, "", 0, 0, False
 
-    def check_whole() -> None:
-        if record >= 0 and not size:
-            raise FastaError(f"{file}: record {name!r} holds no sequence.")
+    def refuse(why: str) -> Piece:
+        if not keep_going:
+            raise FastaError(
+                f"{file}: record {name!r} {why} To leave such records out: refuse=, on the "
+                f"command line --bad-records skip."
+            )
+        return Piece(record, name, "", f"{file}: record {name!r} {why}")
 
     for head, content in _parts(path, file, advance):
         if head:
-            check_whole()
-            record, size = record + 1, 0
+            if record >= 0 and not size:
+                yield refuse("holds no sequence.")
+            record, size, refused = record + 1, 0, False
             name = _decoded(content).strip() or f"record {record + 1}"
             continue
+        if refused:
+            continue
+        content = content.translate(SAME_BASE.get(alphabet))
         if wrong := content.translate(None, allowed):
             place = content.index(wrong[:1])
             # The bytes of one letter, or of none: then it is a byte of latin-1.
             letter = (wrong[:4].decode("utf-8", "ignore") or wrong[:1].decode("latin-1"))[0]
-            raise FastaError(
-                f"{file}: record {name!r} has {letter!r} at position {size + place + 1}, "
-                f"which is not one of {alphabet!r}."
+            way = way_out(letter, alphabet)
+            yield refuse(
+                f"has {letter!r} at position {size + place + 1}, which is not one of "
+                f"{alphabet!r}.{way}"
             )
+            refused, size = True, 1
+            continue
         size, total = size + len(content), total + len(content)
         if total > most:
             raise FastaError(
@@ -146,9 +184,27 @@ def _checked(
                 f"most_bases=, on the command line --most-bases."
             )
         yield Piece(record, name, content.decode("ascii"))
-    check_whole()
+    if record >= 0 and not size:
+        yield refuse("holds no sequence.")
     if record < 0:
         raise FastaError(f"{file}: the file holds no record; a FASTA file starts with '>name'.")
+
+
+def check_source(path: object, argument: str) -> None:
+    """Refuse what is no path, and no file that is open for reading bytes."""
+    if not isinstance(path, str | os.PathLike) and not hasattr(path, "readinto"):
+        raise ArgumentTypeError(
+            f"{argument} must be a path, or a file open for reading bytes, not "
+            f"{type(path).__name__}."
+        )
+
+
+def named(path: Source) -> object:
+    """What a message calls a file: its path, or the name of one that is open."""
+    if not hasattr(path, "read"):
+        return path
+    name = getattr(path, "name", "the file")
+    return "standard input" if name in ("<stdin>", 0) else name
 
 
 def _parts(
@@ -159,7 +215,7 @@ def _parts(
     # What has been read of a name, or nothing while a comment is skipped.
     head: bytearray | None = None
     inside = False
-    for block in _blocks(path, file):
+    for block in blocks(path, file):
         advance(len(block))
         place = 0
         while place < len(block):
@@ -204,7 +260,7 @@ def _next_line_with_a_mark(block: bytes, place: int) -> int:
     return len(block) if found is None else found.start() + 1
 
 
-def _blocks(path: Source, file: object) -> Iterator[bytes]:
+def blocks(path: Source, file: object) -> Iterator[bytes]:
     """The bytes of a file, unpacked, in blocks whose lines end with a line feed."""
     with ExitStack() as stack:
         source: io.BufferedReader | gzip.GzipFile = _opened(path, stack)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import random
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, cycle, pairwise
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from ..arguments import as_choice, as_integer, check_alphabet, check_symbols
-from ..errors import ArgumentTypeError, ArgumentValueError, SymbolError
+from ..arguments import as_choice, as_integer, as_list, as_text, check_alphabet
+from ..errors import ArgumentTypeError, ArgumentValueError
+from ..ops.functions import softmax
 from ..ops.table import sigmoid
+from .adding import adding, read_marked_numbers
 from .dataset import Dataset
-from .encoding import encode
-from .fasta import read_fasta
-from .languages import Language, as_lengths
+from .encoding import AMBIGUOUS, DNA, as_alphabet, encoded, read_numbers
+from .fasta import Source, named, read_fasta
+from .languages import Language
 from .promoters import promoters
 
-DNA: Final = "ACGT"
 # The most that a family may count to: its network has a state per count.
 MOST_STATES: Final = 1000
-MOST_SEQUENCES: Final = 1_000_000
 LONGER_SEQUENCES: Final = 500
 
 # Tomita's languages, and for each state the next ones on 0 and on 1, and the class.
@@ -126,33 +124,6 @@ def counting_ones(most: int) -> Language:
     return Language(f"the number of 1, up to {most}", "01", rows, range(most + 1))
 
 
-def adding(count: int, lengths: Iterable[int], *, seed: int = 0) -> Dataset:
-    """The adding problem: the target is the sum of the two numbers that are marked.
-
-    Each vector is a number from 0 to 1 and a marker, which is 1 at one place in the first half and
-    one in the second, else 0 (Hochreiter and Schmidhuber, 1997, place the markers differently).
-    Always answering 1 has a mean squared error of 1/6.  The lengths are equally frequent.
-    `ValueError` for lengths below 2.
-
-    >>> data = adding(2, [3], seed=1)
-    >>> data.symbols[0], round(data.targets[0], 2)
-    ('[0.26] [0.50] 0.45', 0.75)
-    """
-    as_integer(count, "count", least=1, most=MOST_SEQUENCES)
-    sizes = as_lengths(lengths, least=2)
-    chance = random.Random(as_integer(seed, "seed"))
-    sequences, targets, symbols = [], [], []
-    for place in range(count):
-        size = sizes[place % len(sizes)]
-        marked = (chance.randrange(size // 2), chance.randrange(size // 2, size))
-        numbers = [chance.random() for _ in range(size)]
-        sequences.append([[x, float(k in marked)] for k, x in enumerate(numbers)])
-        targets.append(numbers[marked[0]] + numbers[marked[1]])
-        words = [f"[{x:.2f}]" if k in marked else f"{x:.2f}" for k, x in enumerate(numbers)]
-        symbols.append(" ".join(words))
-    return Dataset(sequences, targets, symbols=symbols)
-
-
 # --- the table of tasks --------------------------------------------------------------------------
 
 
@@ -171,24 +142,6 @@ class Sampler(Protocol):
     def __call__(self, count: int, lengths: Sequence[int], *, seed: int) -> Dataset: ...
 
 
-def read_marked_numbers(text: str, argument: str) -> list[list[float]]:
-    """A vector per number: the number, and 1 if it is in brackets; `SymbolError` for a wrong word.
-
-    >>> read_marked_numbers("[0.25] 0.5", "text")
-    [[0.25, 1.0], [0.5, 0.0]]
-    """
-    vectors = []
-    for position, word in enumerate(text.split(), 1):
-        found = re.fullmatch(r"(\[?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(\]?)", word)
-        if found is None or bool(found[1]) != bool(found[3]):
-            raise SymbolError(
-                f"{argument}: {word!r} at position {position} is not a number: write 0.5, or "
-                f"[0.5] for one that is marked."
-            )
-        vectors.append([float(found[2]), float(bool(found[1]))])
-    return vectors
-
-
 class Settings(NamedTuple):
     """The network that learns a task, and its training, unless the user chooses others."""
 
@@ -205,7 +158,9 @@ class Task(NamedTuple):
     The data are drawn by `sample`, of `lengths`, and of `longer` ones for tests, or `read` from a
     file, which `file` describes.  `label` gives windows of DNA their targets.  A text is a string
     over `alphabet`, unless `reader` makes vectors of it.  The output is the logit of class 1, or,
-    with `within`, a number that is right if it is that close to its target.
+    with `within`, a number that is right if it is that close to its target, or with `classes`, for
+    one's own data, a logit for each of them.  `ambiguous` says what to do with letters that stand
+    for several, and `window` and `stride` how long sequences are cut.
 
     >>> task = Task("no000", "no 000", tomita(4).sample, longer=[16, 32])
     >>> parts = task.parts(seed=1)
@@ -227,35 +182,68 @@ class Task(NamedTuple):
     loss: str = "binary_cross_entropy"
     within: float | None = None
     settings: Settings = Settings()
+    classes: tuple[str, ...] = ()
+    ambiguous: str = "error"
+    window: int | None = None
+    stride: int | None = None
+
+    @classmethod
+    def own(cls, data: Dataset, options: Mapping[str, Any]) -> Task:
+        """The task of telling apart the classes of a data set that was read from files."""
+        ways = {name: options[name] for name in ("ambiguous", "window", "stride")}
+        return _own(data.names, data.alphabet, **ways)
 
     @property
-    def reading(self) -> dict[str, str | None]:
+    def reading(self) -> dict[str, Any]:
         """How a model of this task reads texts, as its file says it."""
         alphabet = None if self.reader else self.alphabet
-        return {"task": self.name, "loss": self.loss, "alphabet": alphabet}
+        found: dict[str, Any] = {"task": self.name, "loss": self.loss, "alphabet": alphabet}
+        if self.classes:
+            found |= {"classes": list(self.classes), "ambiguous": self.ambiguous}
+            found |= {"window": self.window, "stride": self.stride}
+        return found
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes by name, or none where the output is a number."""
+        return () if self.within is not None else self.classes or ("0", "1")
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a model of this task has."""
+        return len(self.classes) or 1
 
     def encode(self, text: str, argument: str = "text") -> list[list[float]]:
         """The vectors of a text; `ValueError` for an empty one, or naming a wrong symbol.
 
-        Over an alphabet without lower case, lower case is read as upper case.
+        Over an alphabet without lower case, lower case is read as upper case, and U of RNA as T.
         """
+        vectors = self.encode_or_skip(text, argument, "error")
+        return [] if vectors is None else vectors  # only where told to skip is there None
+
+    def encode_or_skip(self, text: str, argument: str, ambiguous: str) -> list[list[float]] | None:
+        """The vectors of a text, or None if it has ambiguous letters, which are to be skipped."""
         if not text.strip():
             raise ArgumentValueError(f"{argument} is empty: there is nothing to read.")
         if self.reader is not None:
             return self.reader(text, argument)
-        if self.alphabet == self.alphabet.upper():
-            text = text.upper()
-        check_symbols(text, self.alphabet, argument)
-        return encode(text, self.alphabet)
+        return encoded(text, self.alphabet, argument, ambiguous)
 
-    def answer(self, output: float) -> dict[str, float]:
+    def answer(self, output: Any) -> dict[str, Any]:
         """An output in words: its logit, probability and class, or the number alone.
+
+        With `classes` it is the class and the probability of each.
 
         >>> find_task("parity").answer(0.0)
         {'logit': 0.0, 'probability': 0.5, 'class': 0}
         """
         if self.within is not None:
             return {"output": output}
+        if self.classes:
+            shares = [each.data if hasattr(each, "data") else each for each in softmax(output)]
+            likeliest = self.classes[shares.index(max(shares))]
+            probabilities = dict(zip(self.classes, shares, strict=True))
+            return {"class": likeliest, "probabilities": probabilities}
         return {"logit": output, "probability": sigmoid(output), "class": int(output > 0.0)}
 
     def is_right(self, output: float, target: float) -> bool:
@@ -274,22 +262,33 @@ class Task(NamedTuple):
         else:
             words = f"needs FILE, {self.file}" if path is None else "takes no FILE"
             raise ArgumentValueError(f"the task {self.name} {words}.")
+        return self.divided(data, seed)._replace(longer=longer)
+
+    def divided(self, data: Dataset, seed: int = 0) -> Parts:
+        """The data in parts that share no content, validation and test without repetitions."""
         train, validation, test = data.split(8, 1, 1, seed=seed)
-        return Parts(train, _once(validation), _once(test), longer)
+        return Parts(train, _once(validation), _once(test), {})
 
     def parts_of_genome(
-        self, path: str | os.PathLike[str], seed: int = 0, *, ambiguous: bool = False
+        self,
+        path: Source,
+        seed: int = 0,
+        *,
+        ambiguous: str = "error",
+        refuse: Callable[[str], object] | None = None,
     ) -> Parts:
         """The data as windows of a FASTA file, the tests from the last fifth of each record.
 
-        With `ambiguous`, windows with N, R, Y, ... are left out.  `ValueError` for a task that
-        gives windows no targets, and for records that are too short.
+        With `ambiguous="skip"`, windows with N, R, Y, ... are left out; `refuse` is that of
+        `read_fasta`.
+        `ValueError` for a task that gives windows no targets, and for records that are too short.
         """
         label = self.label
         if label is None:
             known = ", ".join([task.name for task in TASKS.values() if task.label])
             raise ArgumentValueError(f"a FASTA file goes with the task {known}, not {self.name}.")
-        records = [one.sequence for one in read_fasta(path, ambiguous=ambiguous)]
+        skip = as_choice(ambiguous, "--ambiguous", ("error", "skip")) == "skip"
+        records = [one.sequence for one in read_fasta(path, ambiguous=skip, refuse=refuse)]
         heads = [text[: len(text) * 4 // 5] for text in records]
         tails = [text[len(text) * 4 // 5 :] for text in records]
 
@@ -297,8 +296,8 @@ class Task(NamedTuple):
             found = [part for text in texts for part in _cut(text, sizes) if set(part) <= set(DNA)]
             if not found:
                 raise ArgumentValueError(
-                    f"{path}: no record has a whole window of {max(sizes)} letters in its last "
-                    f"fifth, which is for tests."
+                    f"{named(path)}: no record has a whole window of {max(sizes)} letters in its "
+                    f"last fifth, which is for tests."
                 )
             return label(found)
 
@@ -386,9 +385,45 @@ def task_of(reading: object) -> Task:
     >>> task_of({"task": "parity", "loss": "binary_cross_entropy", "alphabet": "01"}).name
     'parity'
     """
+    if isinstance(reading, Mapping) and reading.get("task") == OWN:
+        return _own_as_saved(reading)
     if not isinstance(reading, Mapping) or set(reading) != {"task", "loss", "alphabet"}:
         raise ArgumentValueError("reading must have the fields task, loss, alphabet.")
     task = find_task(reading["task"])
     if task.reading != dict(reading):
         raise ArgumentValueError(f"its reading is not that of the task {task.name}.")
     return task
+
+
+# --- one's own data ------------------------------------------------------------------------------
+
+#: What the file of a model calls the task of one's own data.
+OWN: Final = "own data"
+OWN_FIELDS: Final = ("task", "loss", "alphabet", "classes", "ambiguous", "window", "stride")
+
+
+def _own(classes: tuple[str, ...], alphabet: str, **ways: Any) -> Task:
+    return Task(
+        *(OWN, "Your own data"),
+        loss="cross_entropy",
+        alphabet=alphabet,
+        reader=None if alphabet else read_numbers,
+        classes=classes,
+        settings=Settings("gru", 16, epochs=30, learning_rate=0.01),
+        **ways,
+    )
+
+
+def _own_as_saved(reading: Mapping[str, Any]) -> Task:
+    if set(reading) != set(OWN_FIELDS) or reading["loss"] != "cross_entropy":
+        raise ArgumentValueError(f"reading must have the fields {', '.join(OWN_FIELDS)}.")
+    classes, alphabet = as_list(reading["classes"], "classes"), reading["alphabet"]
+    if len(set(map(as_text, classes, cycle(["classes"])))) < max(2, len(classes)):
+        raise ArgumentValueError("classes must be two or more different names.")
+    letters = "" if alphabet is None else as_alphabet(alphabet)
+    as_choice(reading["ambiguous"], "ambiguous", AMBIGUOUS)
+    for name in ("window", "stride"):
+        if reading[name] is not None:
+            as_integer(reading[name], name, least=1)
+    ways = {name: reading[name] for name in ("ambiguous", "window", "stride")}
+    return _own(tuple(classes), letters, **ways)

@@ -85,7 +85,7 @@ def test_the_installed_program(tmp_path: Path) -> None:
 def test_help_lists_the_commands_file_by_file(run: Runner) -> None:
     listed = re.findall(r"^│ (\w+) ", run("--help").out, re.MULTILINE)
     lecture = ["exercise", "draw", "play", "derive", "exercises", "grade"]
-    assert listed == ["classify", *lecture, "cache", "train", "predict"]
+    assert listed == ["classify", *lecture, "cache", "predict", "evaluate", "generate", "train"]
 
 
 def test_the_help_says_what_every_command_takes(run: Runner) -> None:
@@ -97,7 +97,27 @@ def test_the_help_says_what_every_command_takes(run: Runner) -> None:
             assert len(parameter.help.split()) >= 2, (name, parameter.name)
             for line in filter(None, parameter.help.splitlines()):
                 assert line in told, (name, parameter.name)
-        assert told.count("<bool>") <= 1, "but for --help, which is typer's own"
+        assert "<bool>" not in told
+    assert "<bool>" not in run("--help").out
+    assert "--no-version" not in run("--help").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_and_options(shell: str) -> None:
+    program = "_AUTOGRAD_RNN_COMPLETE"
+    words = {"bash": {"COMP_WORDS": "autograd-rnn ev", "COMP_CWORD": "1"}}
+    other = {"_TYPER_COMPLETE_ARGS": "autograd-rnn ev", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    script = (
+        "import sys; sys.argv = ['autograd-rnn']; from autograd_rnn.cli.app import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, program: f"complete_{shell}", **words.get(shell, other)},
+        capture_output=True,
+        text=True,
+    )
+    assert "evaluate" in done.stdout
+    assert "classify" not in done.stdout
 
 
 def test_a_file_put_into_the_folder_is_a_command(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autograd_rnn import counter, in_family, one_hot
 from autograd_rnn.cli import classify
-from autograd_rnn.cli.automaton import Automaton
+from autograd_rnn.cli.classify import Automaton
 from autograd_rnn.data import fasta as reader
 
 from .conftest import Runner, complaint
@@ -50,13 +50,13 @@ def test_a_long_sequence_is_shortened_in_the_table(run: Runner) -> None:
 def test_a_fasta_file_in_windows(run: Runner, tmp_path: Path) -> None:
     path = tmp_path / "some.fa.gz"
     path.write_bytes(gzip.compress(b">one\nGGGAAA\nggNAAGGGA\n>two\nGG\n"))
-    result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous")
+    result = run("classify", "--fasta", path, "--window", "3", "--ambiguous", "skip")
     assert ["one", "4", "1", "25.0", "%", "1"] in result.rows
     assert ["two", "0", "0", "–", "0"] in result.rows
     assert "Windows left out for ambiguous letters: 1." in result.out
     assert "Letters left over at the ends, too few for a window: 2." in result.out
     assert "The network and the program agree on every window." in result.out
-    result = run("classify", "--fasta", path, "--window", "3", "--skip-ambiguous", "--json")
+    result = run("classify", "--fasta", path, "--window", "3", "--ambiguous", "skip", "--json")
     assert json.loads(result.out)["records"] == [
         {
             "record": "one",
@@ -109,7 +109,10 @@ def test_a_disagreement_is_an_error(
         (["AGX"], "sequence: 'X' at position 3 is not one of 'ACGT'."),
         ([], "give either SEQUENCE arguments or --fasta FILE"),
         (["AG", "--fasta", "some.fa"], "give either SEQUENCE arguments or --fasta FILE"),
-        (["AG", "--window", "3"], "--window and --skip-ambiguous go with --fasta."),
+        (
+            ["AG", "--window", "3"],
+            "--window, --ambiguous skip and --bad-records skip go with --fasta.",
+        ),
         (["AG", "--base", "U"], "base must be one of the symbols 'ACGT', not 'U'."),
         (["AG", "--at-least", "0"], "at_least must be 1 or more, not 0."),
         (["AG", "--at-least", "x"], "Invalid value for '--at-least'"),
@@ -169,7 +172,9 @@ def test_an_automaton_is_its_network(sequence: str, at_least: int) -> None:
     assert list(state) == [q.data for q in network.unroll(one_hot(sequence)).q]
 
 
-@pytest.mark.parametrize("arguments", [["--window", "100"], ["--window", "3", "--skip-ambiguous"]])
+@pytest.mark.parametrize(
+    "arguments", [["--window", "100"], ["--window", "3", "--ambiguous", "skip"]]
+)
 def test_no_window_is_no_agreement(run: Runner, tmp_path: Path, arguments: list[str]) -> None:
     path = tmp_path / "some.fa"
     path.write_bytes(

@@ -1,5 +1,6 @@
 """The commands of the lecture's exercise, run as a user runs them."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd_rnn import exercises
+from autograd_rnn import LSTM, Stack, bits, exercises, gradients
 
 from .conftest import Runner, complaint
 
@@ -167,10 +168,7 @@ def test_play_writes_a_page(run: Runner, tmp_path: Path) -> None:
         (("play", "101", "x", "x.html"), "TARGET must be a finite number, not 'x'"),
         (("play", "101", "15", "no/x.html"), "there is no folder 'no'"),
         (("derive", "102", "15"), "bits: '2' at position 3 is not one of '01'."),
-        (
-            ("derive", "101", "15", "--weight", "w3"),
-            "--weight 'w3' is unknown: choose one of w1, w2.",
-        ),
+        (("derive", "101", "15", "--by", "w3"), "--by 'w3' is unknown: choose one of w1, w2."),
         (
             ("derive", "101", "15", "--through", "pi"),
             "--through 'pi' is unknown: choose one of copies, minimum.",
@@ -225,7 +223,7 @@ def test_derive_prints_the_derivation(run: Runner) -> None:
         Path(__file__).parents[1] / "derivation" / "golden" / "exercise.text"
     ).read_text("utf-8")
     result = run(
-        "derive", "101", "15", "--weight", "w2", "--weights", "-2", "1", "--through", "minimum"
+        "derive", "101", "15", "--by", "w2", "--weights", "-2", "1", "--through", "minimum"
     )
     assert "∂L/∂w₂ = ∂L/∂π⃛·dπ⃛/dw₂" in result.out
     result = run("derive", "11", "-1", "--activation", "linear")
@@ -294,3 +292,60 @@ def test_grade_reads_a_table(run: Runner, tmp_path: Path) -> None:
         assert words in complaint(run("grade", "--csv", path))
     path.write_bytes(b"\xff\xfe")
     assert "is not a table in UTF-8" in complaint(run("grade", "--csv", path))
+
+
+def test_other_networks_are_drawn_derived_and_played(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("draw", "101", "2", "a.svg", "--cell", "lstm", "--states", 2, "--focus", "w5")
+    assert (result.code, result.err) == (0, "")
+    assert "unrolled over 3 steps" in result.out
+    model = Stack.random("GRU", 1, 1, 1, seed=3)
+    model.save("m.json")
+    result = run("derive", "10", "0.5", "--model", "m.json", "--by", "w2")
+    assert (result.code, result.err) == (0, "")
+    loss = (0.5 - model.unroll(bits("10")).output) ** 2
+    (slope,) = gradients(loss, [model.parameters()[1]])
+    assert f"{slope:.6g}"[:7] in result.out.replace("\u2212", "-")
+    assert run("play", "10", "1", "p.html", "--cell", "rnn", "--states", 1).code == 0
+    reading = {"task": "parity", "loss": "binary_cross_entropy", "alphabet": "01"}
+    Path("t.json").write_text(json.dumps({**model.to_dict(), "reading": reading}))
+    assert run("play", "10", "1", "q.html", "--model", "t.json").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--weights", "2,3", "--save", "a.svg"], "W1 must be a finite number, not '2,3'. --wei"),
+        (["--weights", "2", "--save"], "W2 must be a finite number, not '--save'. --weights"),
+    ],
+)
+def test_the_right_argument_is_blamed(run: Runner, arguments: list[str], words: str) -> None:
+    assert complaint(run("exercise", "101", "15", *arguments)).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["1", "--cell", "cnn"], "--cell 'cnn' is unknown: choose one of "),
+        (["1", "--cell", "rnn", "--states", "0"], "--states must be 1 or more, not 0."),
+        (["1", "--states", "3"], "--states goes with --cell."),
+        (["1", "--cell", "rnn", "--weights", "1", "2"], "--weights is of the exercise's network"),
+        (["1", "--cell", "rnn", "--model", "m.json"], "--cell does not go with --model"),
+        (["1", "--model", "two.json"], "the network has 2 outputs, but TARGET is one number"),
+        (["1", "--model", "wide.json"], "BITS is read as vectors of 1, but the network has 3 in"),
+        (["2", "--model", "t.json"], "TARGET '2' is unknown: choose one of 0, 1."),
+        (["1", "--cell", "lstm", "--by", "w99"], "--by 'w99' is unknown: take w1 to w35."),
+    ],
+)
+def test_other_networks_that_do_not_fit(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    LSTM.random(2, 1).save("two.json")
+    Stack.random("RNN", 1, 3, 1).save("wide.json")
+    reading = {"task": "parity", "loss": "binary_cross_entropy", "alphabet": "01"}
+    content = Stack.random("RNN", 1, 1, 1).to_dict()
+    Path("t.json").write_text(json.dumps({**content, "reading": reading}))
+    assert complaint(run("derive", "101", *arguments)).startswith(words)

@@ -112,7 +112,7 @@ def test_without_epochs_a_short_text_is_read_more_often(
         (["text", "song.txt", "--save", "no/m.json"], "there is no folder 'no' to write 'm.json'"),
         (["text", "song.txt", "--batch-size", "8"], "--batch-size does not go with the task text"),
         (["text", "song.txt", "--fasta", "a.fa"], "--fasta does not go with the task text."),
-        (["text", "song.txt", "--skip-ambiguous"], "--skip-ambiguous does not go with the task"),
+        (["text", "song.txt", "--ambiguous", "skip"], "--ambiguous does not go with the task"),
         (["parity", "--streams", "4"], "--streams goes with the task text."),
         (["parity", "--truncate", "4"], "--truncate goes with the task text."),
         (["texts", "song.txt"], "TASK 'texts' is unknown: choose one of g3, "),

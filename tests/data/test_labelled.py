@@ -1,0 +1,223 @@
+"""Labelled sequences from tables and from FASTA files, against what was written into them."""
+
+import csv
+import gzip
+import io
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_rnn import Dataset, one_hot
+from autograd_rnn.data.encoding import encoded, find_alphabet, reverse_complement
+
+
+def read(content: str | bytes, **options: Any) -> Dataset:
+    return Dataset.read(
+        io.BytesIO(content.encode() if isinstance(content, str) else content), **options
+    )
+
+
+FIELDS = st.text('ab" \nX', min_size=1, max_size=6).map(str.strip).filter(bool)
+
+
+@given(
+    st.lists(st.tuples(st.text("ACGT", min_size=1, max_size=9), FIELDS), min_size=2, max_size=8),
+    st.sampled_from(",\t;|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_table_is_read_as_it_was_written(
+    rows: list[tuple[str, str]], delimiter: str, end: str, header: bool, marked: bool
+) -> None:
+    rows = [(text, label.replace("X", delimiter).strip() or "a") for text, label in rows]
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=delimiter, lineterminator=end)
+    writer.writerows([("sequence", "label"), *rows] if header else rows)
+    content = (b"\xef\xbb\xbf" if marked else b"") + file.getvalue().encode()
+    labels = sorted({label for _, label in rows})
+    options: dict[str, Any] = {"alphabet": "DNA"}
+    if not header:
+        options |= {"sequence": 1, "label": 2}
+    if len(labels) < 2:
+        with pytest.raises(ValueError, match=r"all labels are|columns|column"):
+            read(content, **options)
+        return
+    data = read(content, **options)
+    # A line break in a quoted field is read as "\n", whichever it was.
+    assert data.names == tuple(labels)
+    assert list(zip(data.symbols, (labels[int(k)] for k in data.targets), strict=True)) == rows
+    assert [[list(x) for x in one] for one in data.sequences] == [one_hot(text) for text, _ in rows]
+
+
+@pytest.mark.parametrize(
+    ("content", "symbols", "names", "alphabet"),
+    [
+        ("GATTACA,a\nggg,b\n", ("GATTACA", "GGG"), ("a", "b"), "ACGT"),
+        ("a,GATTACA\nb,ggg\nb,CCCCCC\n", ("GATTACA", "GGG", "CCCCCC"), ("a", "b"), "ACGT"),
+        ("seq,kind\nGAU,x\nGGU,y\n", ("GAU", "GGU"), ("x", "y"), "ACGU"),
+        ("name;length;klasse;dna\nr1;3;x;GAT\nr2;4;y;GGTT\nr3;5;y;GGTTT", None, ("x", "y"), "ACGT"),
+        ("0101,1\n111,0\n", ("0101", "111"), ("0", "1"), "01"),
+        ("abba\tx\nbaab\ty\n", ("abba", "baab"), ("x", "y"), "ab"),
+        ("0.5 1 2|up\n3 2 1e-3|down\n", ("0.5 1 2", "3 2 1e-3"), ("down", "up"), ""),
+        ('"0.5, -1",up\n"3; 2",down\n', ("0.5, -1", "3; 2"), ("down", "up"), ""),
+        ("to be,x\nor no,y\n", ("to be", "or no"), ("x", "y"), " benort"),
+        ("AC,10\nCC,9\nGC,9", ("AC", "CC", "GC"), ("9", "10"), "ACGT"),
+        (
+            'sequence,label\n"GAT\nTACA","x, or y"\nGG,z',
+            ("GATTACA", "GG"),
+            ("x, or y", "z"),
+            "ACGT",
+        ),
+        ("\n\nGAT,a\n\n \nTT,b\n", ("GAT", "TT"), ("a", "b"), "ACGT"),
+        ("MKVLAAGICDEFHNPQRSTWYMKV,p\nMKVA,q", None, ("p", "q"), "ACDEFGHIKLMNPQRSTVWY"),
+    ],
+)
+def test_columns_header_and_alphabet_are_found(
+    content: str, symbols: tuple[str, ...] | None, names: tuple[str, ...], alphabet: str
+) -> None:
+    for coded in (content.encode(), content.replace("\n", "\r\n").encode("utf-8-sig")):
+        data = read(gzip.compress(coded) if symbols else coded)
+        assert (data.names, data.alphabet) == (names, alphabet)
+        assert symbols is None or data.symbols == symbols
+
+
+def test_columns_that_are_named() -> None:
+    content = "id,before,after,kind\n1,AC,GT,x\n2,CC,GG,y\n"
+    assert read(content, sequence="After", label="kind").symbols == ("GT", "GG")
+    assert read(content, sequence=2, label=4).symbols[-2:] == ("AC", "CC")
+    with pytest.raises(ValueError, match=r"sequence 'seq' is no column: the first line has 'id', "):
+        read(content, sequence="seq")
+    with pytest.raises(ValueError, match="label must be 4 or less, not 9"):
+        read(content, label=9)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    content = "GATN,a\nGA-T,b\nGAT,a\nCAT,b\nXX1,b\n,a\nGG\n"
+    options: dict[str, Any] = {"bad_records": "skip", "alphabet": "DNA"}
+    data = read(content, ambiguous="skip", **options)
+    assert data.symbols == ("GAT", "CAT")
+    assert data.left_out == {"bad records": 3, "sequences with ambiguous letters": 2}
+    data = read(content, ambiguous="zeros", **options)
+    assert data.sequences[0][3] == data.sequences[1][2] == (0.0, 0.0, 0.0, 0.0)
+    assert len(data) == 4
+    assert data.split(1, 1)[0].left_out == data.left_out
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        ("", {}, "the file is empty"),
+        ("GAT\nCAT\n", {}, "the file has one column"),
+        ("GAT,a\nCAT,a\n", {}, "all labels are 'a': there is nothing to tell apart"),
+        ('GAT,a\n"CAT,b\n', {}, "line 2 cannot be read as a table"),
+        (b"GAT,a\nC\xffT,b\n", {}, "line 2 is not UTF-8"),
+        ("GAT,a\nCNT,b\n", {}, r"line 2: 'N' at position 2 is not one of 'ACGT'\. .*--ambiguous"),
+        ("GAT,a\nC-T,b\n", {}, "'-' marks a gap: ambiguous='skip' leaves"),
+        ("GAT,a\nCXQ,b\n", {"alphabet": "DNA"}, "line 2: .* at position 2 .*--bad-records skip"),
+        ("GAT,a\n,b\n", {}, "line 2 has no sequence. .*--bad-records skip"),
+        ("GAT,a\nGAT,\nCC,b", {}, "line 2 has no label"),
+        ("GAT,a\nGAT\nCC,b\n", {}, "line 2 has 1 field, not 2"),
+        ("GNT,a\nNNN,b\n", {"ambiguous": "skip"}, "nothing is left to learn from .2 sequences"),
+        ("GAT,a\nCAT,b\n", {"classes": ["a", "c"]}, "line 2: the label 'b' is none of the model's"),
+        ("GAT,a\nCAT,b\n", {"ambiguous": "drop"}, "ambiguous 'drop' is unknown: choose one of err"),
+        ("GAT,a\nCAT,b\n", {"stride": 2}, "stride goes with window"),
+        ("GAT,a\nCAT,b\n", {"window": 4}, "2 sequences shorter than a window of 4"),
+        ("GAT,a\nCAT,b\n", {"alphabet": "AA"}, "alphabet must be DNA, RNA, protein, bits, numb"),
+        ("1 2,a\n2 1,b\n", {"alphabet": "numbers", "window": 2}, "it does not cut numbers"),
+        ("1 2,a\n2 x,b\n", {"alphabet": "numbers"}, "line 2: 'x' at position 2 is not a number"),
+        ("ab,a\nba,b\n", {"reverse_complement": True}, "only DNA and RNA have a reverse compl"),
+        (">r\nGAT\n", {}, "the file is FASTA, which has no labels: give two files or more"),
+        ("\n".join(f"GAT,{k}" for k in range(101)), {}, "101 different labels"),
+    ],
+)
+def test_refusals_say_where_and_what_to_do(
+    content: str | bytes, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        read(content, **options)
+
+
+def fasta(path: Path, *records: str) -> Path:
+    path.write_text("".join([f">r{k}\n{record}\n" for k, record in enumerate(records)]))
+    return path
+
+
+def test_a_fasta_file_for_each_class(tmp_path: Path) -> None:
+    one = fasta(tmp_path / "one.fa", "GATTACA", "ggnu")
+    two = fasta(tmp_path / "two.fasta", "CC", "", "C!")
+    packed = tmp_path / "three.fa.gz"
+    packed.write_bytes(gzip.compress(b">x\nAT\n"))
+    options: dict[str, Any] = {"ambiguous": "skip", "bad_records": "skip", "alphabet": "DNA"}
+    data = Dataset.read(one, two, packed, **options)
+    assert data.names == ("one", "three", "two")
+    assert list(zip(data.symbols, data.targets, strict=True)) == [
+        *[("GATTACA", 0.0), ("CC", 2.0), ("AT", 1.0)]
+    ]
+    assert data.left_out == {"bad records": 2, "sequences with ambiguous letters": 1}
+    with pytest.raises(ValueError, match=r"record 'r1' holds no sequence. .*--bad-records skip"):
+        Dataset.read(one, two)
+    with pytest.raises(ValueError, match=r"one.fa: record 'r1': 'N' at position 3"):
+        Dataset.read(one, packed)
+    table = tmp_path / "t.csv"
+    table.write_text("GG,a\nCC,b\n")
+    with pytest.raises(ValueError, match="t.csv is not FASTA"):
+        Dataset.read(one, table)
+    with pytest.raises(ValueError, match="a file is given twice"):
+        Dataset.read(one, one)
+    with pytest.raises(ValueError, match="there is no file"):
+        Dataset.read()
+
+
+@settings(max_examples=10)
+@given(st.integers(14, 19), st.integers(5, 19), st.integers(2, 12), st.integers(0, 9))
+def test_no_window_of_a_part_overlaps_one_of_another(
+    size: int, stride: int, records: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+    texts = {
+        label: ["".join(chance.choices("ACGT", k=chance.randrange(60, 99))) for _ in range(records)]
+        for label in "ab"
+    }
+    rows = [f"{text},{label}" for label, own in texts.items() for text in own]
+    data = read("\n".join(rows), alphabet="DNA", window=size, stride=stride)
+    assert {len(text) for text in data.symbols} == {size}
+    parts = data.split(2, 1)
+    # Groups are stretches that do not overlap; equal windows are in one part, too.
+    for field in ("groups", "symbols"):
+        first, second = [set(getattr(part, field)) for part in parts]
+        assert not first & second
+    if records >= 10:
+        places = [{group[0] for group in part.groups} for part in parts]  # type: ignore[index]
+        assert not places[0] & places[1]
+
+
+def test_both_strands_stay_together() -> None:
+    texts = ["GATTACA", "GGCC", "CCT", "AAAC", "TGG"]
+    data = read("\n".join([f"{x},{k % 2}" for k, x in enumerate(texts)]), reverse_complement=True)
+    assert len(data) == 9, "GGCC is its own reverse complement"
+    for part in data.split(1, 1):
+        assert {reverse_complement(text) for text in part.symbols} == set(part.symbols)
+
+
+@given(st.text("ACGTRYKMBVDHSWN"))
+def test_the_other_strand_of_the_other_strand(text: str) -> None:
+    assert reverse_complement(reverse_complement(text)) == text
+    pairs = {"A": "T", "C": "G", "G": "C", "T": "A"}
+    other = reverse_complement(text)[::-1]
+    assert all(pairs[a] == b for a, b in zip(text, other, strict=True) if a in pairs)
+
+
+@given(st.text("ACGTNR-", min_size=1))
+def test_zeros_are_one_hot_where_letters_are_sure(text: str) -> None:
+    sure = set(text) <= set("ACGT")
+    vectors = encoded(text, "ACGT", "it", "zeros")
+    assert vectors is not None
+    for letter, vector in zip(text, vectors, strict=True):
+        assert vector == (one_hot(letter)[0] if letter in "ACGT" else [0.0] * 4)
+    assert encoded(text, "ACGT", "it", "skip") == (vectors if sure else None)
+    assert find_alphabet(["ACGT" * 99, text]) == "ACGT"
