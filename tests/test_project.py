@@ -36,7 +36,7 @@ MOST_FILES = 10
 # Files beside the folders that import from any of them.
 ANYTHING = ("__init__", "__main__", "comparison", "testing")
 # What is named like an op, but is none: a picture with a card for each step, the smallest set.
-NAMESAKES = {("draw", "step"), ("derive", "minimum"), ("exercise", "minimum")}
+NAMESAKES = {("draw", "step"), ("page", "step"), ("derive", "minimum"), ("exercise", "minimum")}
 # A reader of the table and the operators of Value; whose rules a test holds equal to the table.
 HOT = {name: TABLE[name].operator for name in ("add", "sub", "mul", "div", "pow")}
 
