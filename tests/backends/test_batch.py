@@ -108,7 +108,7 @@ def test_targets_that_the_loss_does_not_take_are_placed(backend: str) -> None:
         for call in (compiled.prepare, compiled.loss_and_gradients, compiled.gradients_per_step):
             with pytest.raises(ValueError, match=words):
                 call(given[0], targets)
-    own = Loss("own", lambda z, t: (z[0] - t[0]) ** 2, check=refuse)
+    own = Loss("own", lambda z, t: (z[0] - t) ** 2, check=refuse)
     with pytest.raises(ValueError, match=r"targets\[0\] is odd, for 3 outputs"):
         rnn.compile(own, backend=backend).loss_and_gradients([[[1, 0]]], [3])
 
