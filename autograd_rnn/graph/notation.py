@@ -372,8 +372,8 @@ def round_digits(x: float, style: Style) -> tuple[str, str]:
     if x == int(x) and abs(x) < 10.0 ** max(digits, style.whole):
         return str(int(x)), ""
     rounded = f"{x:.{digits}g}"
-    if float(rounded).is_integer() and "e" not in rounded:
-        rounded = f"{x:#.{digits}g}"  # 15.9996 is 16.00, so that it does not look whole
+    if float(rounded).is_integer() and "e" not in rounded:  # 16.00: it shall not look whole
+        rounded = f"{x:#.{digits}g}".removesuffix(".")
     mantissa, _, exponent = rounded.partition("e")
     return mantissa, str(int(exponent)) if exponent else ""
 

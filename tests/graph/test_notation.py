@@ -34,6 +34,10 @@ def test_labels(name: str, shown: str) -> None:
     assert label(name) == shown
 
 
+def test_no_number_ends_with_a_point() -> None:
+    assert [number(x, digits=2) for x in (-11.3, 99.6, 9.96)] == ["−11", "1×10²", "10"]
+
+
 def test_accents_are_step_numbers() -> None:
     assert [accent("w_1", k) for k in (1, 2, 3, 4, 5, 12)] == [
         *["\u1e87₁", "\u1e85₁", "w\u20db₁", "w\u20dc₁", "w₁⁽⁵⁾", "w₁⁽¹²⁾"]
