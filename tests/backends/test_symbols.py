@@ -46,8 +46,9 @@ def alike(compiled: CompiledStep, symbols: Any, vectors: Any, targets: Any, exac
         for sequences in (symbols, vectors)
     ]
     if exact:
-        assert [*map(bits, pairs[0])] == [*map(bits, pairs[1])]
-        return
+        # Native code leaves the gradients per step to NumPy.
+        same = 2 if compiled.kind.name == "native" else 3
+        assert [*map(bits, pairs[0][:same])] == [*map(bits, pairs[1][:same])]
     agree(pairs[0][0], pairs[1][0])
     scale = max(map(abs, flat(pairs[1][2])), default=0.0)
     for found, expected in zip(pairs[0][1:], pairs[1][1:], strict=True):
