@@ -109,14 +109,15 @@ def assert_read_alike(
     # It writes the gates of a cell in the order of their letters.
     assert text == wanted or (gates and sorted(text.split()) == sorted(wanted.split()))
     assert str(copies(weight, own, steps)) == str(copies(weight, loss, run))
-    for detail in ("scalar", "step"):
+    # The cards of a network show its gates, of which a loop says nothing.
+    for detail in ("scalar",) if gates else ("scalar", "step"):
         drawn = [
             draw(output, focus=weight, run=one, detail=detail).dot
             for output, one in ((loss, run), (own, steps))
         ]
         if gates:
-            # A loop does not say that h and c are of one neuron: its rows have another distance.
-            drawn = [re.sub(r'(?:pos|bb|lp)="[^"]*"', "", dot) for dot in drawn]
+            # A loop does not say that h and c are of one neuron, nor which of them comes first.
+            drawn = [sorted(re.sub(r'(?:pos|bb|lp)="[^"]*"', "", dot).split()) for dot in drawn]
         assert drawn[0] == drawn[1]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import GRU, LSTM, Linear, Stack, draw, draw_cell
+from autograd_rnn import GRU, LSTM, Linear, Stack, draw
 from autograd_rnn.errors import ArgumentTypeError, ArgumentValueError
 
 from .models import numbers, sizes, table
@@ -154,7 +154,6 @@ def test_native_code_finds_the_gates_as_groups() -> None:
             "parameters must hav",
         ),
         (lambda: GRU.random(1, 1).step([0], (1,), ()), ArgumentTypeError, "state must be a tuple"),
-        (lambda: draw_cell(GRU.random(1, 1)), ArgumentTypeError, "such as an RNN, not GRU"),
     ],
 )
 def test_refusals_name_the_argument(call: Any, error: type[Exception], words: str) -> None:

@@ -109,9 +109,9 @@ def test_runs_can_be_drawn_played_and_derived(model: Any) -> None:
     text = draw(loss, run=run, detail="scalar").dot
     assert len(letters) == len(last.q)
     assert all(name in text for name in letters)
-    for call in (lambda: draw(loss, run=run, detail="neuron"), lambda: draw_network(run)):
-        with pytest.raises(ValueError, match="only an RNN is drawn by its neurons: choose draw"):
-            call()
+    assert "step 2 " in draw(loss, focus=weight, run=run, detail="neuron").dot
+    with pytest.raises(ValueError, match="only an RNN is drawn by its neurons: choose draw"):
+        draw_network(run)
 
 
 @given(

@@ -51,7 +51,7 @@ def test_cards_tell_the_cells_and_the_readout() -> None:
     run = model.unroll([[1], [0]])
     loss = (1 - run.output) ** 2
     text = draw(loss, focus=model.parameters()[0], run=run, detail="step").dot
-    assert all(name in text for name in ("ḣ₁", "ċ₂", "ÿ", "c̈₁"))
+    assert all(name in text for name in ("ḣ", "ċ", "ÿ", "c̈", "layer 1", "layer 2"))
     assert "ẏ" not in text  # what the output does not read is in no card
     assert "→" not in text  # no state is one activation of one sum
     readout = draw(loss, focus=model.parameters()[-1], run=run, detail="step").dot

@@ -158,7 +158,7 @@ def tolerance_of(number: float) -> float:
     """How far a given number may be from the right one.
 
     >>> tolerance_of(32.0), tolerance_of(0.125), tolerance_of(1 / 3) > 0.001
-    (1e-06, 1e-06, True)
+    (3.2e-05, 1e-06, True)
     """
     short = float(f"{number:.6g}") == number and not 0.0 < abs(number) < SMALL
     return 1e-6 * max(1.0, abs(number)) if short else ROUNDED * abs(number)
