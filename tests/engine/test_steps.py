@@ -117,7 +117,7 @@ def assert_read_alike(
         ]
         if gates:
             # A loop does not say that h and c are of one neuron, nor which of them comes first.
-            drawn = [sorted(re.sub(r'(?:pos|bb|lp)="[^"]*"', "", dot).split()) for dot in drawn]
+            drawn = [sorted(re.findall(r"<FONT[^>]*>([^<>]+)<", dot)) for dot in drawn]
         assert drawn[0] == drawn[1]
 
 
