@@ -280,6 +280,7 @@ def test_nothing_is_there_before_its_time(page: Any) -> None:
     assert visible(page, "#n8 .data")
     assert visible(page, "#e8 .note text")
     page.click("#table summary")
+    page.wait_for_selector("#table tbody tr")  # it is filled when it has opened
     assert page.locator("#table tbody tr").count() == 4
     page.fill("#slider", "33")
     assert words(page, "n8") == "π̇: data 1.0, grad 64"
