@@ -169,8 +169,8 @@ def latex_name(name: str) -> str:
     match = LATEX_NAME.fullmatch(unicodedata.normalize("NFD", shown))
     base = match and (rf"\mathrm{{{match['word']}}}" if match["word"] else _letter(match["letter"]))
     if match is None or base is None:
-        # Words of any kind, and behind them an index and the number of a step.
-        words, below, _, step = WORDS.fullmatch(shown).groups()  # type: ignore[union-attr]  # any
+        # Words, and behind them an index and the number of a step: any text matches.
+        words, below, _, step = WORDS.fullmatch(shown).groups()  # type: ignore[union-attr]
         escaped = re.sub(r"([{}$&#_%])", r"\\\1", words.translate(LOOKALIKES))
         found = rf"\text{{{' '.join(escaped.split())}}}"
         found += f"_{{{below.translate(DIGITS)}}}" if below else ""

@@ -312,6 +312,7 @@ def _numbers(table: Any, key: str) -> Any:
     try:
         rows = table.tolist() if hasattr(table, "tolist") else table
     except (RuntimeError, ValueError, NotImplementedError) as error:
+        # What torch raises for tensors without numbers, such as those of its device "meta".
         raise ArgumentValueError(f"source: {shown(key)} has no numbers: {error}") from None
     deep = "weight" in key
     vectors = rows if deep and isinstance(rows, list) else [rows]
