@@ -436,9 +436,7 @@ def correct_calls() -> dict[str, Call]:
         ),
         "parity": call(parity),
         "promoters": call(promoters, "promoters.data"),
-        "read_fasta": call(
-            read_fasta, "two.fa", alphabet="ACGT", ambiguous=False, most_bases=1000
-        ),
+        "read_fasta": call(read_fasta, "two.fa", alphabet="ACGT", ambiguous=False, most_bases=1000),
         "separates": call(separates, [run.pi[0]], w, loss),
         "separating_set": call(separating_set, w, loss),
         "record": call(record, f, 2, 3),
