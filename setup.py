@@ -61,7 +61,7 @@ class CompileEngine(build_ext):
 
 
 class SameSource(sdist):
-    """`sdist` whose archive depends on the files' content alone, once `SOURCE_DATE_EPOCH` is set."""
+    """`sdist` whose archive depends on the content alone, with `SOURCE_DATE_EPOCH` is set."""
 
     command_name = "sdist"
 

@@ -8,7 +8,6 @@ from autograd_rnn import compiled
 
 from .fuzz import Fuzzer, in_processes
 
-
 pytestmark = pytest.mark.skipif(not compiled, reason="plain Python hides nothing: only compiled")
 
 
