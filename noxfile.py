@@ -92,14 +92,22 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """What an index gets: both files checked, and the wheel draws what the source draws."""
-    session.install("build", "twine")
+    """What an index gets: checked, the same at every build, and it draws what the source draws."""
+    session.install("build", "check-wheel-contents", "twine", "validate-pyproject")
+    session.run("validate-pyproject", "pyproject.toml")
     exercise = ("exercise", "101", "15", "--save")
-    with tempfile.TemporaryDirectory() as folder:
-        build = ("python", "-m", "build", f"--outdir={folder}")
-        session.run(*build, env={"AUTOGRAD_RNN_COMPILE": "1"})
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as again:
+        for place in (folder, again):
+            build = ("python", "-m", "build", f"--outdir={place}")
+            settings = {"AUTOGRAD_RNN_COMPILE": "1", "SOURCE_DATE_EPOCH": "1790000000"}
+            session.run(*build, env=settings)
         files = [str(path) for path in Path(folder).iterdir()]
+        names = [Path(file).name for file in files]
+        same, *others = filecmp.cmpfiles(folder, again, names, shallow=False)
+        if set(same) != set(names):
+            session.error(f"two builds differ: {others}")
         session.run("twine", "check", "--strict", *files)
+        session.run("check-wheel-contents", *[file for file in files if file.endswith(".whl")])
         session.install(*[file for file in files if file.endswith(".whl")])
         source, wheel = Path(folder, "source.svg"), Path(folder, "wheel.svg")
         session.run("python", "-m", "autograd_rnn", *exercise, str(source), silent=True)

@@ -4,14 +4,17 @@
 the package is the README.
 """
 
+import gzip
 import os
 import re
 import sys
 import sysconfig
+import tarfile
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
 #: What is compiled: the modules beside which a `.pxd` states their types for Cython.
 SOURCES = sorted(path.with_suffix(".py") for path in Path("autograd_rnn").rglob("*.pxd"))
@@ -57,6 +60,32 @@ class CompileEngine(build_ext):
             wheel.root_is_pure = True
 
 
+class SameSource(sdist):
+    """`sdist` whose archive depends on the content alone, with `SOURCE_DATE_EPOCH` is set."""
+
+    command_name = "sdist"
+
+    def make_archive(self, base_name: str, *arguments: object, **options: object) -> str:
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is None:
+            return super().make_archive(base_name, *arguments, **options)
+
+        def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+            member.mtime, member.uid, member.gid = int(epoch), 0, 0
+            member.uname = member.gname = ""
+            member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+            return member
+
+        name = f"{base_name}.tar.gz"
+        with (
+            open(name, "wb") as raw,
+            gzip.GzipFile("", "wb", fileobj=raw, mtime=int(epoch)) as packed,
+            tarfile.open(mode="w", fileobj=packed, format=tarfile.GNU_FORMAT) as archive,
+        ):
+            archive.add(os.path.basename(base_name), filter=plain)
+        return name
+
+
 def write_c(folder: str) -> list[Extension]:
     """The modules as C code in the folder, to be compiled."""
     from Cython.Build import cythonize
@@ -86,6 +115,6 @@ def description() -> str:
 setup(
     long_description=description(),
     long_description_content_type="text/markdown",
-    cmdclass={"build_ext": CompileEngine},
+    cmdclass={"build_ext": CompileEngine, "sdist": SameSource},
     ext_modules=[Extension("autograd_rnn", [])] if WISH != "0" else [],
 )
