@@ -118,7 +118,7 @@ class Symbol(Expression):
     def __init__(
         self, slope: Slope, text: Text, latex: Text, stands_for: Symbol | None = None
     ) -> None:
-        self.value, self.residue = slope
+        self.value, self.residue = slope.value, slope.residue
         self.text, self.latex, self.stands_for = text, latex, stands_for
 
     @classmethod
@@ -378,10 +378,17 @@ def _over_one_denominator(pairs: Sequence[tuple[Fraction, Factors]]) -> Expressi
         if all(key in powers and powers[key][1] < 0 for powers in lists)
     }
     if not shared:
+        if pairs[0][0] < 0 and all(is_short(*factors) for _, factors in pairs):
+            pairs = sorted(pairs, key=lambda pair: pair[0] < 0)  # y − x, not −x + y
         return Sum([_of_factors(*pair) for pair in pairs])
     common = [(factor, -power) for factor, power in shared.values()]
     lifted = [_of_factors(c, (*factors, *common)) for c, factors in pairs]
     return product([total(lifted), *[_power(factor, -power) for factor, power in common]])
+
+
+def is_short(*factors: Factor) -> bool:
+    """Whether factors are none, or one symbol."""
+    return not factors or (isinstance(factors[0][0], Symbol) and len(factors) == 1)
 
 
 def _power(x: Expression, power: int) -> Expression:

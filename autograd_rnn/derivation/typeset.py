@@ -17,11 +17,13 @@ from ..graph.notation import LATEX, as_ascii, letter_width
 from ..program.displays import Display
 from .document import Equation, Row, Section, Sentence, as_text, in_line
 from .expressions import Expression
+from .lines import Piece, filled
 
 #: Widths are in points, for the font size of 10 points; A4 less 25 mm on both sides has 455.
 LINE: Final = 440.0
 INDENT: Final = 20.0  # of a line that goes on, by \quad and \qquad
 SHORT: Final = 60  # characters of an equation whose sides are on one line
+SHORT_SIDE: Final = 70.0  # of a side that needs no line of its own: a result, or the next copy
 LONG_LEFT: Final = 0.35  # part of a line from which on a left side has one for itself
 SIGN: Final = 12.3  # of + and =, with the space around
 LETTER: Final = 6.0
@@ -94,14 +96,6 @@ def width(latex: str) -> float:
     return total
 
 
-class Piece(NamedTuple):
-    """What stays on one line, the number of parentheses around it, and the sign before it."""
-
-    text: str
-    depth: int
-    sign: str = ""
-
-
 def pieces(latex: str) -> list[Piece]:
     """A formula cut wherever a line may end: before signs, dots, and one of two factors in ().
 
@@ -138,22 +132,10 @@ def broken(latex: str, room: float, later: float) -> list[str]:
     wide = re.search(r"\\frac", latex)
     found = pieces(_flat(latex, later) if wide else latex)
     lines: list[str] = []
-    while found:
-        size, fits = 0.0, 0
-        for piece in found:
-            size += width(piece.text)
-            if fits and size > room:
-                break
-            fits += 1
-        if fits < len(found):
-            # The outermost break of those that leave a line no shorter than a third.
-            sizes = [width("".join([p.text for p in found[:n]])) for n in range(1, fits + 1)]
-            good = [n for n in range(1, fits + 1) if sizes[n - 1] > room / 3] or [fits]
-            fits = min(good, key=lambda n: (found[n].depth, found[n].sign == r" \cdot ", -n))
-        text = "".join([piece.text for piece in found[:fits]]).strip()
-        joined = lines and not found[0].sign and text.startswith(r"\left(")
+    for row in filled(found, width, room, later):
+        text = "".join([piece.text for piece in row]).strip()
+        joined = lines and not row[0].sign and text.startswith(r"\left(")
         lines.append(rf"\cdot {text}" if joined else text)
-        found, room = found[fits:], later
     return [_unpaired(line) for line in lines]
 
 
@@ -212,7 +194,11 @@ def laid_out(parts: Sequence[Equation | Row]) -> Lines:
             left = ""
         if len(in_line(part)) <= SHORT and width(" ".join(sides)) <= room:
             sides = [" ".join(sides)]
-        for side in sides:
+        for place, side in enumerate(sides):
+            joined = f"{rows[-1][1]} {side}" if place else ""
+            if place and width(side) <= SHORT_SIDE and width(joined) <= room:
+                rows[-1] = (rows[-1][0], joined)
+                continue
             first, *more = broken(side, room, room - INDENT)
             rows.append((left, first))
             rows += [("", rf"\qquad {line}") for line in more]

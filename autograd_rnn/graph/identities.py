@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..ops.op import Op
 
@@ -37,10 +38,16 @@ def residue_of(number: Fraction) -> int:
 
 
 def residue_after(op: Op, operands: Sequence[int]) -> int:
-    """The residue of an op's result: exact for arithmetic, or else that of an unknown function."""
+    """The residue of an op's result: exact for arithmetic, or else that of an unknown function.
+
+    What a condition chooses is the operand times 1 or 0, which depends on the condition alone.
+    """
     exact = RESIDUES.get(op.algebra)
     if exact is not None:
         return exact(*operands) % PRIME
+    if op.chooses:
+        chosen, condition = operands
+        return chosen * residue(op.name, condition) % PRIME
     return residue(op.name, *operands)
 
 
@@ -63,16 +70,17 @@ RESIDUES: Final[dict[object, Callable[..., int]]] = {
 }
 
 
-class Slope(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Slope:
     """A derivative as a float, and its residue; sums and products of slopes are slopes."""
 
     value: float
     residue: int
 
-    def __add__(self, other: Slope) -> Slope:  # type: ignore[override]  # a number, not a tuple
+    def __add__(self, other: Slope) -> Slope:
         return Slope(self.value + other.value, (self.residue + other.residue) % PRIME)
 
-    def __mul__(self, other: Slope) -> Slope:  # type: ignore[override]
+    def __mul__(self, other: Slope) -> Slope:
         return Slope(self.value * other.value, self.residue * other.residue % PRIME)
 
 
