@@ -29,6 +29,7 @@ from ..ops.functions import summed
 from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
 from ..ops.tracer import Tracer
 
+UNIT: Final = Fraction(1)
 LARGEST_DENOMINATOR: Final = 1000
 LARGE, TINY = 1e15, 1e-12  # Rules guard floats by larger constants, and correct less than this.
 
@@ -318,16 +319,16 @@ def as_product(expression: Expression) -> tuple[Fraction, Factors]:
         return expression.coefficient, expression.factors
     if isinstance(expression, Number) and expression.fraction is not None:
         return expression.fraction, ()
-    return Fraction(1), ((expression, 1),)
+    return UNIT, ((expression, 1),)
 
 
 def product(expressions: Iterable[Expression]) -> Expression:
     """The product, its numbers and its equal factors gathered; 0 where a number in it is 0."""
-    coefficient = Fraction(1)
+    coefficient = UNIT
     powers: dict[str, tuple[Expression, int]] = {}
     for expression in expressions:
         number, factors = as_product(expression)
-        coefficient *= number
+        coefficient = number if coefficient is UNIT else coefficient * number
         for factor, power in factors:
             key = factor.key
             before = powers[key][1] if key in powers else 0

@@ -34,7 +34,8 @@ def residue_of(number: Fraction) -> int:
     >>> 3 * residue_of(Fraction(1, 3)) % PRIME
     1
     """
-    return number.numerator * pow(number.denominator, -1, PRIME) % PRIME
+    above, below = number.as_integer_ratio()
+    return (above if below == 1 else above * pow(below, -1, PRIME)) % PRIME
 
 
 def residue_after(op: Op, operands: Sequence[int]) -> int:

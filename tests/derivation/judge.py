@@ -172,14 +172,15 @@ class Judge:
 
     def name(self) -> str | None:
         """The longest name that is next."""
+        # Neither tanh′ nor hypot is a name.
+        if self.text[self.at : self.at + 1].isdecimal() or FUNCTION.match(self.text, self.at):
+            return None
         for name in self.names:
-            end = self.at + len(name)
-            after = self.text[end : end + 1]
-            # Neither tanh′ nor hypot is a name.
-            function = after == "′" or FUNCTION.match(self.text, self.at)
-            if self.text.startswith(name, self.at) and not function:
-                self.at = end
-                return name
+            if self.text.startswith(name, self.at):
+                end = self.at + len(name)
+                if self.text[end : end + 1] != "′":
+                    self.at = end
+                    return name
         return None
 
     def derivative(self, d: str, between: str) -> Any:
