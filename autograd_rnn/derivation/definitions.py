@@ -7,7 +7,7 @@ import operator
 import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import GraphTooLarge
 from ..graph.copies import Copy
@@ -328,7 +328,7 @@ class Definitions:
     def adjoints(self, top: Node, blocked: Collection[Key] = ()) -> dict[Key, Slope]:
         """∂top/∂key, with the other members of a set (`blocked`) held fixed, by a sweep."""
 
-        def slopes(node: Node) -> Iterator[tuple[int, Key, Slope]]:
+        def slopes(node: Any) -> Iterator[tuple[int, Key, Slope]]:
             if node not in blocked:
                 for position, operand in self._moved(node):
                     edge = (node, position)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from ..errors import DerivationError
-from ..graph.notation import TEXT, Style
-from ..program.displays import Display
+from ..graph.notation import LATEX, TEXT, Style, Text
+from ..program.displays import Display, in_a_line
+from ..program.formulas import Formula
 from .expressions import Expression, Symbol
 from .lines import broken_text, places
 
@@ -17,6 +19,9 @@ INDENT: Final = "  "
 DEEPER: Final = "    "  # of a line that goes on
 SHORT: Final = 14  # places of a side that needs no line of its own: a result, or the next copy
 LONG_LEFT: Final = 26  # places of a left side from which on it has a line for itself
+#: A column within a sentence lies down: [1; Q; X].
+COLUMN: Final = re.compile(r"\\begin\{bmatrix\}(.*?)\\end\{bmatrix\}")
+COLUMN_BREAK, COMMA = r" \\ ", r";\, "
 
 
 class Side(NamedTuple):
@@ -79,6 +84,19 @@ class Sentence(tuple[str | Expression, ...]):
     def write(self, words: Callable[[str], str], formula: Callable[[Expression], str]) -> str:
         """The sentence, its words and its expressions written by these functions."""
         return "".join([words(p) if isinstance(p, str) else formula(p) for p in self])
+
+
+class Inline(Expression):
+    """A formula within a sentence."""
+
+    def __init__(self, formula: Formula) -> None:
+        flat = COLUMN.sub(
+            lambda found: rf"\left[{found[1].replace(COLUMN_BREAK, COMMA)}\right]", formula.latex
+        )
+        self.formula, self.value = Formula(formula.text, in_a_line(flat)), 0.0
+
+    def write(self, style: Style, numbers: bool = False) -> Text:
+        return Text(self.formula.latex if style is LATEX else self.formula.text)
 
 
 class Row(tuple[Equation | Sentence, ...]):

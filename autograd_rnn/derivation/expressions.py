@@ -37,9 +37,8 @@ LARGE, TINY = 1e15, 1e-12  # Rules guard floats by larger constants, and correct
 class Expression(Tracer, ABC):
     """A formula that can be written and evaluated: `value` is that of its printed form.
 
-    Its `residue` tells which formulas are equal for all numbers.  Operators and ops of the table
-    give expressions, simplified as by hand: equal factors, like terms and numbers are gathered, and
-    what is in both parts of a fraction cancels.
+    Its `residue` tells which are equal for all numbers.  Operators and ops give expressions that
+    are simplified as by hand: equal factors, like terms and numbers are gathered, fractions cancel.
     """
 
     value: float
@@ -353,6 +352,8 @@ def total(expressions: Iterable[Expression]) -> Expression:
             gathered[like] = (before + coefficient, first)
     pairs = [(coefficient, factors) for coefficient, factors in gathered.values() if coefficient]
     if len(pairs) > 1:
+        if pairs[0][0] < 0 and all(len(factors) < 2 for _, factors in pairs):
+            pairs.sort(key=lambda pair: pair[0] < 0)  # y − x, not −x + y
         return _over_one_denominator(pairs)
     return _of_factors(*pairs[0]) if pairs else Number(0.0)
 
@@ -379,17 +380,10 @@ def _over_one_denominator(pairs: Sequence[tuple[Fraction, Factors]]) -> Expressi
         if all(key in powers and powers[key][1] < 0 for powers in lists)
     }
     if not shared:
-        if pairs[0][0] < 0 and all(is_short(*factors) for _, factors in pairs):
-            pairs = sorted(pairs, key=lambda pair: pair[0] < 0)  # y − x, not −x + y
         return Sum([_of_factors(*pair) for pair in pairs])
     common = [(factor, -power) for factor, power in shared.values()]
     lifted = [_of_factors(c, (*factors, *common)) for c, factors in pairs]
     return product([total(lifted), *[_power(factor, -power) for factor, power in common]])
-
-
-def is_short(*factors: Factor) -> bool:
-    """Whether factors are none, or one symbol."""
-    return not factors or (isinstance(factors[0][0], Symbol) and len(factors) == 1)
 
 
 def _power(x: Expression, power: int) -> Expression:
@@ -406,9 +400,8 @@ def _power(x: Expression, power: int) -> Expression:
 def applied(op: Op, operands: Sequence[Expression]) -> Expression:
     """The op applied, or what it comes to at almost every point.
 
-    Two quantities are equal only where they are the same, or at single points; none is larger than
-    a guard against overflow; what a number chooses is the operand, or 0; and what corrects the
-    rounding of floats is 0.
+    Two quantities are equal only where they are the same; none is larger than a guard against
+    overflow; what a number chooses is the operand, or 0; what corrects rounding is 0.
     """
     numbers = [operand for operand in operands if isinstance(operand, Number)]
     value = op.value(*[operand.value for operand in operands])

@@ -249,9 +249,9 @@ class Judge:
             return Dual(self.slope(tree[2], tree[3], tree[1], tree[4]))
         x, *rest = [self.evaluate(part, read) for part in tree[2 if kind == "f" else 1 :]]
         if kind == "f":
-            if self.taken_only and tree[1] in (" when ", " unless "):
-                if (tree[1] == " when ") == (tree[3][1] in self.off):
-                    x = Dual(x.value)
+            chooses = tree[1] in (" when ", " unless ")
+            if self.taken_only and chooses and (tree[1] == " when ") == (tree[3][1] in self.off):
+                x = Dual(x.value)
             return self.apply(tree[1], [x, *rest])
         (y,) = rest
         if kind == "+":

@@ -13,7 +13,8 @@ import pytest
 
 from autograd_rnn import GRU, LSTM, RNN, Derivation, Stack, Value, bits, derive, softmax, tanh
 from autograd_rnn.derivation.document import Section
-from autograd_rnn.derivation.typeset import LINE, Lines, _blocks, as_tex, broken, pieces, width
+from autograd_rnn.derivation.lines import LINE, broken, pieces, places, width
+from autograd_rnn.derivation.typeset import Lines, _blocks, as_tex
 from autograd_rnn.errors import FormatError
 from autograd_rnn.graph.notation import as_ascii, latex_name
 
@@ -97,6 +98,7 @@ def test_every_line_fits_by_the_estimate(kind: str) -> None:
         for left, right in block.rows:
             assert width(left) <= LINE
             assert width(right) <= block.room, right
+    assert max(map(places, of_a_kind(kind).text.splitlines())) <= 78
 
 
 def run_pdflatex(text: str, folder: Path) -> str:
