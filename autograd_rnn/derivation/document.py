@@ -13,7 +13,7 @@ from ..program.formulas import Formula
 from .expressions import Expression, Symbol
 from .lines import broken_text, places
 
-TOLERANCE: Final = 1e-9
+TOLERANCE: Final = 1e-7  # less than the six digits in print show: what cancels is rounded
 WIDTH: Final = 78
 INDENT: Final = "  "
 DEEPER: Final = "    "  # of a line that goes on
