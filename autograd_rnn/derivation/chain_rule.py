@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..graph.copies import Copy
 from ..graph.identities import NO_SLOPE, Slope, residue
@@ -16,6 +16,7 @@ from .definitions import Definitions, find_varying
 from .document import Equation, Part, Row, Section, Sentence, Side, check
 from .expressions import Applied, Expression, Number, Product, Sum, Symbol, product, total
 from .naming import fraction, matrices, one_system
+from .source import as_source
 
 NESTED: Final = (
     "Members lie behind each other, so each path is counted at the last one that it meets: "
@@ -74,7 +75,7 @@ class ChainRule:
         by_copies: bool,
         run: Run | None,
     ) -> None:
-        self.output, self.parameter, self.by_copies = output, parameter, by_copies
+        self.output, self.parameter, self.by_copies, self.run = output, parameter, by_copies, run
         self.members = {key_of(member): member for member in members}
         copied = {(m.consumer, m.position): m for m in members if isinstance(m, Copy)}
         keep = {output, parameter, *map(self._before, self.members)}
@@ -100,6 +101,14 @@ class ChainRule:
         self.inner = {key: self._inner(key) for key in keys}
         self.by_nodes = any(isinstance(inner, Symbol) for inner in self.inner.values())
         self.general = self._general()
+
+    def source(self, name: str) -> str:
+        """The backward pass as the source of a NumPy function."""
+        return as_source(self.output, self.parameter, self.run, name)[0]
+
+    def arguments(self) -> dict[str, Any]:
+        """What that function takes here, by name."""
+        return as_source(self.output, self.parameter, self.run, "backward")[1]
 
     def _separates_unchosen(self) -> bool:
         """Whether the set meets those paths, too, that conditions do not choose here."""

@@ -19,6 +19,7 @@ from ..graph.sweep import carry, terms
 from ..graph.walk import Node, Run, operation, steps_of, topological
 from ..ops.op import CALL, Op
 from .expressions import (
+    SIMPLIFIED,
     Applied,
     Expression,
     Number,
@@ -26,7 +27,6 @@ from .expressions import (
     as_expression,
     guarded,
     product,
-    simplified,
 )
 from .naming import fraction, loss_terms, prime, role_names, run_order
 
@@ -242,7 +242,7 @@ class Definitions:
         others = [key for key in self.slopes(node) if key != target]
         more = any(target in self._behind(key) for key in others)
         over, under = self.symbols[node], self.symbols[target]
-        return fraction(over, under, Slope(slope.value, slope.residue), direct=more)
+        return fraction(over, under, slope.slope, direct=more)
 
     def _behind(self, key: Key) -> set[Key]:
         """All symbols that one is computed from; a copy is computed from its weight."""
@@ -366,6 +366,13 @@ def find_varying(order: Sequence[Node], unchosen: bool) -> set[Node]:
             if not found.isdisjoint(operands):
                 found.add(node)
     return found
+
+
+def simplified(expression: Expression) -> Expression:
+    """The expression with its arithmetic gathered, as that of slopes is."""
+    if not isinstance(expression, Applied) or expression.op.operator not in SIMPLIFIED:
+        return expression
+    return SIMPLIFIED[expression.op.operator](*map(simplified, expression.parts))
 
 
 def is_plain(rule: Expression) -> bool:

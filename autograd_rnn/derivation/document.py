@@ -10,8 +10,8 @@ from ..errors import DerivationError
 from ..graph.notation import LATEX, TEXT, Style, Text
 from ..program.displays import Display, in_a_line
 from ..program.formulas import Formula
+from ..program.lines import broken_text, places
 from .expressions import Expression, Symbol
-from .lines import broken_text, places
 
 TOLERANCE: Final = 1e-7  # less than the six digits in print show: what cancels is rounded
 WIDTH: Final = 78
@@ -60,7 +60,7 @@ class Equation(NamedTuple):
         """`DerivationError` unless the sides are equal here, and in symbols for all numbers."""
         left = self.left
         sizes = [side.expression.magnitude() for side in self.sides]
-        most = TOLERANCE * max(abs(left.value), *sizes, 0.0)
+        most = TOLERANCE * max(left.magnitude(), *sizes, 0.0)
         for side in self.sides:
             value = side.expression.value
             if not abs(value - left.value) <= most:

@@ -56,7 +56,7 @@ class Expression(Tracer, ABC):
     @property
     def slope(self) -> Slope:
         """Its value with its residue."""
-        return Slope(self.value, self.residue)
+        return Slope(self.value, self.residue, self.magnitude())
 
     def size(self) -> int:
         """The number of its symbols and numbers."""
@@ -118,8 +118,11 @@ class Symbol(Expression):
     def __init__(
         self, slope: Slope, text: Text, latex: Text, stands_for: Symbol | None = None
     ) -> None:
-        self.value, self.residue = slope.value, slope.residue
+        self.value, self.residue, self.bound = slope.value, slope.residue, slope.size
         self.text, self.latex, self.stands_for = text, latex, stands_for
+
+    def magnitude(self) -> float:
+        return self.bound
 
     @classmethod
     def named(cls, slope: Slope, name: str, stands_for: Symbol | None = None) -> Symbol:
@@ -303,13 +306,6 @@ Factors: TypeAlias = tuple[Factor, ...]
 
 def as_expression(thing: Any) -> Expression:
     return thing if isinstance(thing, Expression) else Number(float(thing))
-
-
-def simplified(expression: Expression) -> Expression:
-    """The expression with its arithmetic gathered, as that of slopes is."""
-    if not isinstance(expression, Applied) or expression.op.operator not in SIMPLIFIED:
-        return expression
-    return SIMPLIFIED[expression.op.operator](*map(simplified, expression.parts))
 
 
 def as_product(expression: Expression) -> tuple[Fraction, Factors]:

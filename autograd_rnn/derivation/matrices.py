@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from keyword import iskeyword
 from typing import Any, Final, NamedTuple
 
-from ..arguments import as_text, many, shown
+from ..arguments import many
 from ..engine.value import Value
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import accent, label, number, superscript, write_number
@@ -29,7 +28,7 @@ from ..program.displays import (
     written_out,
 )
 from ..program.formulas import ANY, Formula, Writer, for_any, primed, slope_in_words
-from ..program.numpy_source import backward_source
+from ..program.numpy_source import Given, backward_source
 from ..program.structure import Block
 from .document import Inline, Section, Sentence
 from .expressions import Expression
@@ -78,14 +77,21 @@ class MatrixRule:
 
     def source(self, name: str) -> str:
         """The backward pass as the source of a NumPy function."""
-        as_text(name, "name")
-        if not (name.isidentifier() and not iskeyword(name)):
-            raise ArgumentValueError(
-                f"name must be an identifier, such as 'backward', not {shown(name)}."
-            )
-        layers = [(w.structure, w.read) for w in self.writers]
-        weights = any(layer.direct_weights.any() for layer in self.layers)
-        return backward_source(name, layers, cuts=bool(self.run.cuts), weights=weights)
+        layers = [
+            (writer.structure, Given(writer.read, list(self._options(layer))))
+            for writer, layer in zip(self.writers, self.layers, strict=True)
+        ]
+        return backward_source(name, layers, cuts=bool(self.run.cuts))
+
+    @staticmethod
+    def _options(layer: Layer) -> dict[str, Any]:
+        """What the function takes of a layer that has direct or frozen weights."""
+        direct = {"d_W": layer.direct_weights, "d_u": layer.direct_extra}
+        free = dict(zip(("free_W", "free_u"), layer.free, strict=True))
+        return {
+            **{name: array for name, array in direct.items() if array.any()},
+            **{name: array for name, array in free.items() if not array.all()},
+        }
 
     def arguments(self) -> dict[str, Any]:
         """What that function takes for this run, by name."""
@@ -104,10 +110,9 @@ class MatrixRule:
             for key in writer.read:
                 name = key.replace("pi", "π", 1) if key.startswith("pi") else key
                 found[f"d_{name}{end}"] = layer.direct[key]
+            found |= {f"{name}{end}": array for name, array in self._options(layer).items()}
         if self.run.cuts:
             found["cuts"] = self.run.cuts
-        if any(layer.direct_weights.any() for layer in self.layers):
-            found["d_W"] = self.layers[0].direct_weights
         return found
 
     def terms(self) -> Iterator[StepTerm]:

@@ -14,9 +14,9 @@ from xml.etree.ElementTree import tostring
 from ..errors import FormatError
 from ..graph.notation import LATEX, as_ascii
 from ..program.displays import Beside, Display
+from ..program.lines import INDENT, LINE, broken, width
 from .document import Equation, Row, Section, Sentence, as_text, in_line
 from .expressions import Expression
-from .lines import INDENT, LINE, broken, width
 
 #: What a document begins with: as much as a page of A4 can hold and be read.
 HEAD: Final = (

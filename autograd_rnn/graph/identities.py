@@ -73,16 +73,25 @@ RESIDUES: Final[dict[object, Callable[..., int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A derivative as a float, and its residue; sums and products of slopes are slopes."""
+    """A derivative as a float, and its residue; sums and products of slopes are slopes.
+
+    Its `size` is that of its terms without their signs, by which its rounding is bounded.
+    """
 
     value: float
     residue: int
+    size: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", max(self.size, abs(self.value)))
 
     def __add__(self, other: Slope) -> Slope:
-        return Slope(self.value + other.value, (self.residue + other.residue) % PRIME)
+        known = (self.residue + other.residue) % PRIME
+        return Slope(self.value + other.value, known, self.size + other.size)
 
     def __mul__(self, other: Slope) -> Slope:
-        return Slope(self.value * other.value, self.residue * other.residue % PRIME)
+        known = self.residue * other.residue % PRIME
+        return Slope(self.value * other.value, known, self.size * other.size)
 
 
 NO_SLOPE: Final = Slope(0.0, 0)

@@ -189,7 +189,8 @@ def test_a_hundred_thousand_random_derivations() -> None:
         try:
             worked = some_derivation(seed)
         except (ValueError, DerivationError) as error:
-            assert re.search("no finite number|too small or too large", str(error)), seed
+            if not re.search("no finite number|too small or too large", str(error)):
+                raise
             refused += 1
         else:
             if worked is not None:

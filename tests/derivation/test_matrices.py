@@ -24,14 +24,15 @@ from autograd_rnn import (
     Value,
     copies,
     derive,
+    freeze,
     gradients,
     sigmoid,
     softmax,
     tanh,
 )
-from autograd_rnn.derivation.lines import places
 from autograd_rnn.errors import GraphTooLarge
 from autograd_rnn.networks.rnn import activations
+from autograd_rnn.program.lines import places
 
 MOST_LINES = 120
 MOST_PLACES = 78
@@ -187,6 +188,26 @@ def test_a_loss_that_uses_weights_and_states_directly() -> None:
     exec(derivation.numpy(), names)
     found = arrays(names["backward"](**derivation.arguments))
     assert found == pytest.approx(np.array(derivation.value))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "stack of gru", "stack of rnn"])
+def test_the_numpy_function_takes_direct_and_frozen_weights(kind: str) -> None:
+    model, run = ready(kind, 2, 1, 3, 2, None)
+    frozen = model.parameters()[1::3]
+    freeze(*frozen)
+    run = model.unroll([[1.0], [0.5], [-1.0]], truncate=2)
+    decay = sum([weight * weight for weight in model.parameters()], Value(0))
+    loss = loss_of(run, True, False) + 0.1 * decay
+    derivation = derive(loss, model, run=run)
+    names: dict[str, Any] = {}
+    exec(derivation.numpy(), names)
+    found = arrays(names["backward"](**derivation.arguments))
+    wanted = np.array(gradients(loss, model.parameters()))
+    assert np.abs(found - wanted).max() <= 1e-12 * np.abs(wanted).max()
+    assert not found[1::3].any()
+    for function in derivation.numpy().split("\n\n\n")[1:]:
+        assert len(function.splitlines()) <= MOST_SOURCE_LINES
+    assert derivation.value == pytest.approx(wanted.tolist(), rel=1e-12, abs=1e-14)
 
 
 # --- what is printed ----------------------------------------------------------------------------

@@ -13,10 +13,10 @@ import pytest
 
 from autograd_rnn import GRU, LSTM, RNN, Derivation, Stack, Value, bits, derive, softmax, tanh
 from autograd_rnn.derivation.document import Section
-from autograd_rnn.derivation.lines import LINE, broken, pieces, places, width
 from autograd_rnn.derivation.typeset import Lines, _blocks, as_tex
 from autograd_rnn.errors import FormatError
 from autograd_rnn.graph.notation import as_ascii, latex_name
+from autograd_rnn.program.lines import LINE, broken, pieces, places, width
 
 from ..pictures.exercise import NAMES
 from .examples import exercise
