@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ..arguments import as_float
-from ..errors import ArgumentValueError, AutogradError
+from ..errors import ArgumentValueError, AutogradError, RenderError
 from ..files import write_whole
 from .graph_view import GraphView
 from .html_labels import escaped
@@ -116,9 +116,9 @@ def svg_text(drawing: Drawing) -> str:
         return f"{found['group']}\n{told}"
 
     text = render(drawing.dot, "svg").decode()
-    text = COMMENT.sub("", text[text.index("<svg") :]).rstrip()
-    opening = OPENING.match(text)
-    assert opening is not None
+    opening = OPENING.search(text := COMMENT.sub("", text).rstrip())
+    if opening is None:
+        raise RenderError(f"the renderer returned no <svg>, but {text[:40]!r}.")
     rest = text[opening.end() :]
     style = f"\n<style>{dark_style()}</style>" if drawing.theme == AUTO.name else ""
     return f"{opening[0]}{style}{TITLE.sub(titled, rest)}"
@@ -126,7 +126,10 @@ def svg_text(drawing: Drawing) -> str:
 
 def svg_tree(drawing: Drawing) -> ElementTree.Element:
     """The SVG of a drawing as a tree."""
-    return ElementTree.fromstring(svg_text(drawing))
+    try:
+        return ElementTree.fromstring(svg_text(drawing))
+    except ElementTree.ParseError as error:
+        raise RenderError(f"the renderer returned an <svg> that is no XML: {error}.") from error
 
 
 def dark_page() -> str:
