@@ -30,7 +30,6 @@ from .vectors import components
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from .run import Unrolled
 
 MOST_NUMBERS: Final = 8  # of a step, in columns of their own
 MOST_ENTRIES: Final = 4
@@ -165,7 +164,7 @@ class Column(NamedTuple):
     cells: Sequence[Sequence[Node]]
 
 
-def table_of(run: Unrolled, loss: Node | None, focus: Node | Sequence[Node] | None) -> RunTable:
+def table_of(run: Any, loss: Node | None, focus: Node | Sequence[Node] | None) -> RunTable:
     """The table of a run; see `Unrolled.table`."""
     weights: list[Any] = [] if focus is None else [focus]
     if isinstance(focus, list | tuple):
@@ -235,12 +234,12 @@ def _split(letter: str, cells: Sequence[Sequence[Any]], apart: bool) -> Iterator
         yield Column(f"{first}{', ' if size == 2 else ' … '}{last}", cells)
 
 
-def _inputs(run: Unrolled) -> Iterator[Column]:
+def _inputs(run: Any) -> Iterator[Column]:
     cells = [step.x for step in run.steps]
     yield from _split("x", cells, bool(cells) and len(cells[0]) <= MOST_ENTRIES)
 
 
-def _addends(run: Unrolled) -> Iterator[Column]:
+def _addends(run: Any) -> Iterator[Column]:
     """The products that a step of one sum adds up, if every step adds up the same."""
     alone = all(len(step.pi) == len(run.rnn._parts(step)) == 1 for step in run.steps)
     sums = [_terms_of(step.pi[0]) for step in run.steps if alone]
@@ -264,7 +263,7 @@ def _terms_of(node: Any) -> list[Any]:
     return [node, *terms] if terms else []
 
 
-def _vectors(run: Unrolled) -> Iterator[Column]:
+def _vectors(run: Any) -> Iterator[Column]:
     """The vectors of the steps, each once; of several layers one after the other."""
     found: dict[str, list[list[Any]]] = {}
     for place, step in enumerate(run.steps):
@@ -289,7 +288,7 @@ def _vectors(run: Unrolled) -> Iterator[Column]:
 class _Terms:
     """What the copies of some weights add at each step."""
 
-    def __init__(self, run: Unrolled, loss: Any, weights: Sequence[Any]) -> None:
+    def __init__(self, run: Any, loss: Any, weights: Sequence[Any]) -> None:
         self.uses = {weight: copies(weight, loss, run) for weight in weights}
         for weight, uses in self.uses.items():
             if not uses:
