@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from ..errors import DerivationError
-from ..graph.notation import LATEX, TEXT, Style, Text
+from ..graph.notation import TEXT, Style, Text
 from ..program.displays import Display, in_a_line
 from ..program.formulas import Formula
 from ..program.lines import broken_text, places
@@ -96,7 +96,7 @@ class Inline(Expression):
         self.formula, self.value = Formula(formula.text, in_a_line(flat)), 0.0
 
     def write(self, style: Style, numbers: bool = False) -> Text:
-        return Text(self.formula.latex if style is LATEX else self.formula.text)
+        return Text(self.formula.text if style.column == "text" else self.formula.latex)
 
 
 class Row(tuple[Equation | Sentence, ...]):

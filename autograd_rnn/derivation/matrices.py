@@ -11,7 +11,8 @@ from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import accent, label, number, superscript, write_number
 from ..graph.walk import Node
 from ..networks.bptt import Layer, backpropagate
-from ..networks.model import Model, Unrolled
+from ..networks.model import Model
+from ..networks.run import Unrolled
 from ..program.displays import (
     STYLES,
     Beside,

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from ..graph.marks import PLACES
 from ..graph.notation import ACCENTS, letter_width
 
 #: What a line may begin with, in a text.
@@ -141,7 +142,7 @@ def width(latex: str) -> float:
             place = end
         elif text.startswith("\\"):
             total += COMMANDS.get(text, 0.0 if "dot" in text else 7.0)
-        elif text not in "{}":
+        elif text not in "{}" and text < PLACES:
             total += WIDTHS.get(text, LETTER if text.islower() else 8.5)
     return total
 
