@@ -24,6 +24,7 @@ from ..program.displays import (
     enclosed,
     equated,
     first_that_fits,
+    in_a_line,
     symbol,
     transposed,
     written_out,
@@ -167,6 +168,9 @@ class MatrixRule:
             lines.insert(0, (writer.x(), below.named(below.structure.passed_up)))
         weights = [[weight.data for weight in row] for row in layer.model.weights]
         matrix = self._matrix(writer, layer, weights, writer.weights_alone())
+        extra = layer.model.parameters()[layer.gradient.size :]
+        if extra:
+            lines.append((writer.extra(), bracketed([weight.data for weight in extra])))
         loss = [self._loss()] if place + 1 == len(self.layers) else []
         yield Beside(Lines(*lines), matrix, *loss)
         words = "The weights have a row for each entry of "
@@ -178,9 +182,6 @@ class MatrixRule:
             rows = [writer.block(Block(ANY, one)) for one in kinds]
             parts = [f"; those of gate {ANY} are ", *_listed(rows)]
         yield Sentence(*where, words, Inline(writer.column()), *parts, ".")
-        extra = layer.model.parameters()[layer.gradient.size :]
-        if extra:
-            yield Lines((writer.extra(), bracketed([weight.data for weight in extra])))
 
     @staticmethod
     def _slopes(writer: Writer, layer: Layer) -> list[Formula]:
@@ -384,7 +385,8 @@ def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
             under, delta = writer.block(term.block, 0), writer.weighted(term)
             if term.target is not None:
                 delta = writer.target(term.target) + " " + transposed(delta)
-            yield derivative(under), delta
+            part = derivative(under)
+            yield Formula(part.text, in_a_line(part.latex)), delta
 
 
 # --- one state ------------------------------------------------------------------------------------

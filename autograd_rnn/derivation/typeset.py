@@ -16,7 +16,7 @@ from ..program.lines import INDENT, LINE, broken, width
 from .document import Equation, Row, Section, Sentence, in_line
 from .expressions import Expression
 
-#: What a document begins with: as much as a page of A4 can hold and be read.
+#: What a document begins with.
 HEAD: Final = (
     r"\documentclass[a4paper]{article}",
     r"\usepackage{amsmath,graphicx}",
@@ -27,15 +27,17 @@ HEAD: Final = (
     r"\makeatother",
     r"\setlength{\parindent}{0pt}",
     r"\setlength{\emergencystretch}{\hsize}",
-    r"\begin{document}",
-    r"\small",
+)
+#: And that of a derivation alone, so that a usual one has one page.
+COMPACT: Final = (
+    r"\AtBeginDocument{\small",
     *[rf"\setlength{{\{place}displayskip}}{{2pt plus 2pt}}" for place in ("above", "below")],
-    r"\setlength{\jot}{2pt}",
+    r"\setlength{\jot}{2pt}}",
 )
 #: Of tables side by side, which may go on to the next page between any two rows of them.
 SMALL: Final = (
     r"\raggedright\footnotesize\setlength{\arraycolsep}{2.5pt}\smallskip"
-    r"\lineskiplimit4pt\lineskip4pt\clubpenalty0\widowpenalty0"
+    r"\lineskiplimit3pt\lineskip3pt\clubpenalty0\widowpenalty0"
 )
 CLOSE: Final = r"\lineskiplimit0pt\lineskip1pt "  # what is in one of them
 SHORT: Final = 60  # characters of an equation whose sides are on one line
@@ -164,9 +166,9 @@ def _in_dollars(formula: Expression) -> str:
     return f"${formula.write(LATEX).text}$"
 
 
-def as_tex(sections: Sequence[Section]) -> str:
+def as_tex(sections: Sequence[Section], compact: bool = True) -> str:
     """A complete LaTeX document, of ASCII alone, whose lines fit the page."""
-    lines = [*HEAD]
+    lines = [*HEAD, *(COMPACT if compact else ()), r"\begin{document}"]
     for section in sections:
         lines.append(rf"\section{{{_tex_words(section.title)}}}")
         before: Sentence | Lines = Sentence()
@@ -175,7 +177,7 @@ def as_tex(sections: Sequence[Section]) -> str:
                 row = "\n\\hskip 1em\n".join(
                     [f"${{{CLOSE}{one}}}$" for one in block.shown.blocks()]
                 )
-                lines.append(f"\n{{{SMALL}\n{row}\n\\par\\smallskip}}")
+                lines.append(f"\n{{{SMALL}\n{row}\n\\par\\par}}")
             elif isinstance(block, Lines):
                 lines.append(_aligned(_shrunk(block), "align*").rstrip())
             else:

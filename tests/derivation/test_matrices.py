@@ -215,7 +215,7 @@ def test_the_numpy_function_takes_direct_and_frozen_weights(kind: str) -> None:
 
 def pages() -> dict[str, MatrixDerivation]:
     found = {}
-    for kind, n in (("rnn", 3), ("lstm", 2)):
+    for kind, n in (("rnn", 3), ("lstm", 2), ("gru", 2)):
         model, run = ready(kind, n, 1, 4, 1, None)
         found[kind] = derive(loss_of(run, False, False), model, run=run)
     return found
@@ -280,6 +280,15 @@ def test_latex_compiles_without_overfull_lines(kind: str, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout[-2000:]
     over = [float(x) for x in re.findall(r"Overfull \\hbox \(([\d.]+)pt", done.stdout)]
     assert max(over, default=0.0) <= 5.0
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.parametrize("kind", PAGES)
+def test_it_has_one_page_of_paper(kind: str, tmp_path: Path) -> None:
+    PAGES[kind].save(tmp_path / "page.tex")
+    command = ["pdflatex", "-interaction=nonstopmode", "page.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert "page.pdf (1 page," in done.stdout
 
 
 @pytest.mark.parametrize("kind", PAGES)
