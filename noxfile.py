@@ -13,6 +13,7 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "venv"
 
 DEV = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
+PYTEST = [tool for tool in DEV if tool.startswith("pytest")]
 # The tests of the compiled modules and of what reads graphs; and the examples in docstrings.
 ENGINE = (
     *("tests/ops", "tests/graph", "tests/engine", "tests/program"),
@@ -71,7 +72,8 @@ def nightly(session: nox.Session) -> None:
 @nox.session
 def jax(session: nox.Session) -> None:
     """The tests of the backend that needs JAX, and of the page about it."""
-    install(session, "dev", "jax")
+    install(session, "testing", "jax")
+    session.install(*PYTEST)
     session.run("python", "-c", "import jax")
     files = ("tests/backends/jax", "tests/ops/test_jax.py", "tests/test_documents.py")
     session.run("pytest", *files, "-k=jax")
@@ -80,8 +82,9 @@ def jax(session: nox.Session) -> None:
 @nox.session
 def browser(session: nox.Session) -> None:
     """The page that plays a sweep, in Chromium; skipped where there is none."""
-    install(session, "dev", "browser")
-    session.run("pytest", "-m=browser")
+    install(session, "testing", "browser")
+    session.install(*PYTEST)
+    session.run("pytest", "-m=browser", "tests/pictures")
 
 
 @nox.session
