@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
-from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth
+from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth, visible
 from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
 from ..backends.objective import AT
@@ -154,8 +154,9 @@ class _Training:
             )
         for place, weight in enumerate(self.parameters):
             if not math.isfinite(weight.data):
+                name = visible(weight.name or "no name")
                 raise ArgumentValueError(
-                    f"model.parameters()[{place}] ({weight.name or 'no name'}) is {weight.data!r}: "
+                    f"model.parameters()[{place}] ({name}) is {weight.data!r}: "
                     f"a training starts from finite weights."
                 )
         options = {"at": self.at, "engine": given.engine, "devices": given.devices}
