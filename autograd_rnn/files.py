@@ -98,47 +98,52 @@ def in_use(path: str | os.PathLike[str]) -> Iterator[None]:
     """
     target = check_folder(path)
     hidden = target.with_name(f".{target.name[:200]}.lock")
-    handle = None if target.exists() and not target.is_file() else _locked(hidden)
-    if handle is None:
+    if target.exists() and not target.is_file():
         yield
         return
     try:
-        if handle < 0:
-            raise FileInUse(
-                f"{str(path)!r} is in use by {_holder(hidden)}: wait until that has ended, or "
-                f"choose another path."
-            )
+        handle = _locked(hidden)
+    except BlockingIOError:
+        raise FileInUse(
+            f"{str(path)!r} is in use by {_holder(hidden)}: wait until that has ended, or choose "
+            f"another path."
+        ) from None
+    except OSError:
+        yield
+        return
+    try:
         with suppress(OSError):  # a full disk
             os.ftruncate(handle, 0)
             os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
-        if handle >= 0:
-            with suppress(OSError):  # Windows deletes no open file: then an empty one stays
+        try:
+            with suppress(OSError):  # Windows deletes no file that is open
                 os.unlink(hidden)
+        finally:
             os.close(handle)
 
 
-def _locked(path: Path) -> int | None:
-    """The descriptor of a file that is locked, -1 if another has the lock, None for no lock."""
+def _locked(path: Path) -> int:
+    """The descriptor of a file that is locked from now on; `BlockingIOError` if it already was."""
     while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError:
-            return None
-        try:
-            if sys.platform == "win32":
-                os.lseek(handle, 1 << 20, os.SEEK_SET)  # a locked byte could not be read
-                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-            else:
+            if sys.platform != "win32":
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            else:
+                os.lseek(handle, 1 << 20, os.SEEK_SET)  # a locked byte could not be read
+                try:
+                    msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+                except OSError as error:
+                    raise BlockingIOError(*error.args) from None
             # Who had the lock may have deleted the file before it was this process's.
             if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
                 return handle
+        except BaseException:
             os.close(handle)
-        except OSError as error:
-            os.close(handle)
-            return -1 if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK) else None
+            raise
+        os.close(handle)
 
 
 def _holder(path: Path) -> str:
