@@ -125,8 +125,20 @@ class Checkpoints(RuleBasedStateMachine):
 
 TestCheckpoints = Checkpoints.TestCase
 TestCheckpoints.settings = settings(
-    max_examples=8, stateful_step_count=8, deadline=None, derandomize=True
+    max_examples=5, stateful_step_count=8, deadline=None, derandomize=True
 )
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_fault_at_every_change_of_a_file(dies: bool) -> None:
+    for at in range(1, FILE_CHANGES + 1):
+        machine = Checkpoints()
+        for place in (at, FILE_CHANGES - at):
+            (machine.killed if dies else machine.disk_full)(place, 500)
+            machine.nothing_stays_locked()
+            machine.the_file_is_whole_and_goes_forward()
+        machine.in_peace()
+        machine.teardown()
 
 
 @pytest.mark.nightly
