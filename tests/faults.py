@@ -58,13 +58,14 @@ def failing(at: int, dies: bool, written: int = 0) -> Iterator[None]:
         done += 1
         return done == at or (dies and done > at)
 
-    def fault() -> BaseException:
-        return Dead() if dies else OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def fault(*paths: Any) -> BaseException:
+        """As the system reports it, which names paths, but not what a descriptor is of."""
+        return Dead() if dies else OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *paths)
 
     def faulty(real: Callable[..., Any]) -> Callable[..., Any]:
         def change(*arguments: Any) -> Any:
             if fails():
-                raise fault()
+                raise fault(*[one for one in arguments[:1] if not isinstance(one, int)])
             return real(*arguments)
 
         return change
