@@ -69,6 +69,39 @@ def nightly(session: nox.Session) -> None:
         session.run("pytest", *options, *session.posargs)
 
 
+@nox.session(default=False)
+def sanitize(session: nox.Session) -> None:
+    """The suite on an engine that gcc watches for wrong addresses and undefined behaviour."""
+    install(session, "dev")
+    flags = "-fsanitize=address,undefined"
+    build = {"CFLAGS": f"{flags} -fno-sanitize-recover=undefined", "LDFLAGS": flags}
+    build["AUTOGRAD_RNN_COMPILE"] = "1"
+    ask = [("gcc", f"-print-file-name=lib{name}.so") for name in ("asan", "ubsan", "stdc++")]
+    libraries = [str(session.run(*one, external=True, silent=True)).strip() for one in ask]
+    watch = {
+        "LD_PRELOAD": " ".join(libraries),
+        # Python keeps some memory until its end.
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        # Else Python hands out parts of blocks, whose ends nobody watches.
+        "PYTHONMALLOC": "malloc",
+    }
+    # Not here, where the next Python would find the extensions, and could not load them.
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("git", "clone", "--quiet", ".", folder, external=True)
+        with session.chdir(folder):
+            session.run("python", "setup.py", "-q", "build_ext", "--inplace", env=build)
+            tests = (
+                "python",
+                "-m",
+                "pytest",
+                "--engine=compiled",
+                "-m=not nightly and not browser",
+            )
+            others = ("--ignore=tests/engine/test_compiled.py", *session.posargs)
+            session.run(*tests, *others, env={**watch, "CI": "true"})
+
+
 @nox.session
 def jax(session: nox.Session) -> None:
     """The tests of the backend that needs JAX, and of the page about it."""
@@ -106,7 +139,13 @@ def docs(session: nox.Session) -> None:
 def release(session: nox.Session) -> None:
     """What an index gets: checked, the same at every build, and it draws what the source draws."""
     session.install("build", "check-wheel-contents", "twine", "validate-pyproject")
+    session.install("check-manifest", "pyroma", "sp-repo-review[cli]", "zizmor")
     session.run("validate-pyproject", "pyproject.toml")
+    session.run("sp-repo-review", ".")
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    session.run("check-manifest")
+    # The tenth point is for an author's address and a home page: the project has neither.
+    session.run("pyroma", "--min=9", ".")
     exercise = ("exercise", "101", "15", "--save")
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as again:
         for place in (folder, again):
