@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Command(TyperCommand):
-    """A command whose help shows flags without a type."""
+    """A command whose help shows flags and arguments without a type."""
 
     def get_params(self, ctx: Any) -> Any:
         """The options and arguments."""
@@ -57,6 +57,8 @@ def _without_types(params: Any) -> Any:
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
+        if param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: ""
     return params
 
 

@@ -308,7 +308,7 @@ def test_predict_a_number(run: Runner, tmp_path: Path) -> None:
         "sequences": [{"sequence": "[0.25] 0.5 [.5]", "output": pytest.approx(z)}],
     }
     result = run("predict", path, "[0.25] 0.5 [.5]", "--engine", "python")
-    assert ["[0.25]", "0.5", "[.5]", f"{z:.4g}"] in result.rows
+    assert ["[0.25]", "0.5", "[.5]", f"{z:.6g}"] in result.rows
     words = (
         "--fasta goes with a model that reads DNA, RNA or protein, not with one of the task adding."
     )
@@ -321,7 +321,7 @@ def test_predict_a_number(run: Runner, tmp_path: Path) -> None:
         (["g3.json", "GG", "GAX"], "sequence 2: 'X' at position 3 is not one of 'ACGT'."),
         (["g3.json", ""], "sequence 1 is empty: there is nothing to read."),
         (["g3.json"], "give either SEQUENCE arguments, - for lines, or --fasta FILE."),
-        (["g3.json", "-"], "there is no sequence on standard input."),
+        (["g3.json", "-"], "standard input is empty: there is nothing to read."),
         (["g3.json", "GG", "--fasta", "some.fa"], "give either SEQUENCE arguments, - for lines"),
         (["g3.json", "GG", "--window", "3"], "--window goes with --fasta."),
         (["g3.json", "GG", "--engine", "gpu"], "--engine 'gpu' is unknown: choose one of auto"),
