@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, Final, TypeVar
 
@@ -133,7 +133,19 @@ def drop_output() -> None:
 def _in_one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    return with_options(" ".join(str(error).split()), sys.argv[1:])
+
+
+def with_options(text: str, words: Sequence[str]) -> str:
+    """The message with the option that was typed in place of the argument that it became.
+
+    >>> with_options("learning_rate must be over 0.", ["train", "--learning-rate", "-1"])
+    '--learning-rate must be over 0.'
+    """
+    for option in [word.partition("=")[0] for word in words if word.startswith("--")]:
+        name = re.escape(option[2:].replace("-", "_"))
+        text = re.sub(rf"(^|: ){name}(s\[\d+\])?(?= )", rf"\1{option}", text, count=1)
+    return text
 
 
 def _show_version(wanted: bool) -> None:

@@ -241,6 +241,7 @@ def reverse_complement(text: str, alphabet: str = DNA) -> str:
     """
     if alphabet not in COMPLEMENT:
         raise ArgumentValueError(
-            f"only DNA and RNA have a reverse complement, not sequences over {shown(alphabet)}."
+            f"only DNA and RNA have a reverse complement, not sequences "
+            f"{f'over {shown(alphabet)}' if alphabet else 'of numbers'}."
         )
     return spelled(text, alphabet).translate(COMPLEMENT[alphabet])[::-1]
