@@ -334,7 +334,8 @@ def correct_calls() -> dict[str, Call]:
         "Dataset.read": call(
             *(Dataset.read, "reads.csv"),
             **{"sequence": "sequence", "label": 2, "alphabet": "DNA", "classes": ["a", "b"]},
-            **{"ambiguous": "skip", "bad_records": "skip", "window": 3, "stride": 2},
+            **{"targets": "classes", "ambiguous": "skip", "bad_records": "skip"},
+            **{"window": 3, "stride": 2},
             reverse_complement=True,
         ),
         "Dataset.split": call(data.split, 1.0, seed=1),
