@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from ...errors import BranchChanged
+from ...errors import ArgumentValueError, BranchChanged
 from ..backend import Backend, Result
 from ..batch import Batch
 from ..traced import TracedStep, trace_step
@@ -33,7 +33,10 @@ class NumPy(Backend):
 
     @property
     def outputs(self) -> int:
-        return len(self.traced.output)
+        try:
+            return len(self.traced.output)
+        except ArgumentValueError:  # of the loss, about a target of another size
+            return super().outputs
 
     def pack(self, batch: Batch) -> Columns | Any:
         """The sequences side by side: see `Columns`."""
