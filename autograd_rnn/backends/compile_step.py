@@ -194,7 +194,9 @@ class CompiledStep:
 
         return parts()
 
-    def prepare_windows(self, batch: Batch, size: int) -> Iterator[tuple[Any, Batch]]:
+    def prepare_windows(
+        self, batch: Batch, size: int, *, whole: bool = False
+    ) -> Iterator[tuple[Any, Batch]]:
         """The windows of so many steps, in turn, each as `Batch.window` and then `prepare` give it.
 
         Many are packed at once, as by `prepare_parts`.
@@ -212,7 +214,7 @@ class CompiledStep:
         starts = range(0, int(batch.lengths.max()), size)
 
         def parts() -> Iterator[tuple[Any, Batch]]:
-            windows = (batch.window(start, size) for start in starts)
+            windows = (batch.window(start, size, whole=whole) for start in starts)
             for _, alike in groupby(windows, lambda window: len(window[0])):
                 while some := [*islice(alike, AT_ONCE)]:
                     self._pack([window for _, window in some])

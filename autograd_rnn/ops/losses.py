@@ -120,10 +120,7 @@ def _entries(given: Any, argument: str) -> list[Any]:
 
 
 def _number(goal: Any) -> Any:
-    """The number of a target's entry, or None if it may be any.
-
-    So it is where a function is recorded for all targets, and of constants, which were checked.
-    """
+    """The number of a target's entry; None for a constant, and what is recorded for all targets."""
     try:
         if type(goal) is not float:
             return None if getattr(goal, "constant", True) else goal.data
@@ -417,7 +414,10 @@ def count_hits(loss: Loss, outputs: Any, targets: Any) -> tuple[int, int]:
         outputs, targets = outputs[counted], targets[counted]
     if loss.classes is not None:
         found, right = loss.classes(outputs, targets)
-        return int((found == right).reshape(len(outputs), -1).all(axis=1).sum()), len(outputs)
+        same = found == right
+        if same.ndim == 2:
+            same = same[:, 0] if same.shape[1] == 1 else same.all(axis=1)
+        return int(same.sum()), len(outputs)
     pairs = zip(outputs.tolist(), targets.tolist(), strict=True)
     return sum([is_hit(loss, *pair) is True for pair in pairs]), len(outputs)
 

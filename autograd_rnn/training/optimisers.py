@@ -152,18 +152,18 @@ class Optimiser(ABC):
     def _keep(self, state: object) -> None:
         if not isinstance(state, dict):
             raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
-        if state and set(state) != set(self.parts):
+        if state and state.keys() != {*self.parts}:
             raise ArgumentValueError(
                 f"state must have the parts of {type(self).__name__}, "
                 f"{', '.join(self.parts) or 'none'}, not {', '.join(map(str, state))}."
             )
-        made = {
+        made: dict[str, Any] = {
             part: as_integer(content, "state['steps']", least=1)
             if part == "steps"
             else _as_array(content, f"state[{part!r}]")
             for part, content in state.items()
         }
-        if len({len(content) for content in made.values() if not isinstance(content, int)}) > 1:
+        if len({len(content) for part, content in made.items() if part != "steps"}) > 1:
             raise ArgumentValueError("state has lists that differ in length.")
         self._kept = made
 

@@ -88,19 +88,19 @@ class Layout:
         for group in groups:
             self.gradients.append(len(self.summed))
             width = len(group.vector)
-            for row, rows in tiles(len(group.rows), GRADIENT_ROWS):
-                for column, columns in tiles(width, self.gradient_columns):
-                    band = group.weights[row : row + rows]
-                    self._sum([w for of in band for w in of[column : column + columns]])
+            for first, high in tiles(len(group.rows), GRADIENT_ROWS):
+                band = group.weights[first : first + high]
+                for start, wide in tiles(width, self.gradient_columns):
+                    self._sum([w for of in band for w in of[start : start + wide]])
             self._sum(group.biased.values())
             places = []
             for table in group.tables:
                 places.append((len(self.packed), len(self.summed)))
-                for column in zip(*table, strict=True):
-                    found = [nothing if w is None else w for w in column]
-                    found += [nothing] * (filled(len(table)) - len(table))
-                    self.packed += found
-                    self.summed += found
+                for symbol in zip(*table, strict=True):
+                    picked = [nothing if w is None else w for w in symbol]
+                    picked += [nothing] * (filled(len(table)) - len(table))
+                    self.packed += picked
+                    self.summed += picked
             self.tables.append(places)
         self.direct = sorted({*range(traced.parameters)}.difference(self.summed))
 

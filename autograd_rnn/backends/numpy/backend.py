@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ArgumentValueError, BranchChanged
+from ...errors import BranchChanged
 from ..backend import Backend, Result
 from ..batch import Batch
 from ..traced import TracedStep, trace_step
@@ -27,21 +27,19 @@ class NumPy(Backend):
 
     @cached_property
     def traced(self) -> TracedStep:
-        """The step, traced at its first run."""
+        """The step, traced when the first batch is packed, whose targets were checked."""
         options = {"share": not self.bit_for_bit, "symbols": self.symbols}
         return trace_step(self.objective, self.x, self.y, **options)
 
-    @property
-    def outputs(self) -> int:
-        try:
-            return len(self.traced.output)
-        except ArgumentValueError:  # of the loss, about a target of another size
-            return super().outputs
+    def trace(self) -> None:
+        """Trace the step, so that what cannot be is refused with the first batch."""
+        _ = self.traced
 
     def pack(self, batch: Batch) -> Columns | Any:
         """The sequences side by side: see `Columns`."""
         from .columns import pack
 
+        self.trace()
         return pack(batch)
 
     def run(
