@@ -226,7 +226,6 @@ class Kernel:
         self.state, self.initial = np.array(state).reshape(-1, 1), aligned(0)
         self.spare: list[Workspace] = []
 
-    @np.errstate(all="ignore")
     def run(
         self, blocks: Blocks, parameters: Any, states: Any, threads: int
     ) -> tuple[Result, list[int]]:
@@ -247,9 +246,8 @@ class Kernel:
         found = losses.reshape(-1)[:count]
         if self.every:
             found = found / blocks.batch.counts.take(blocks.order)
-        loss = found.sum()
-        if self.exact:
-            loss = np.add.accumulate(in_place(found, blocks.order))[-1] + 0.0
+        # Python's floats warn of no infinity.
+        loss = self._in_turn(blocks, found) if self.exact else sum(found.tolist())
         shown = self._in_order(blocks, outputs) if self.with_outputs else None
         wrong = np.flatnonzero(flags.reshape(-1)[:count]) if len(flags) else ()
         after = by_lane(ends, blocks)[:, : len(self.state)] if self.with_after else None
@@ -270,21 +268,28 @@ class Kernel:
             self.initial[:, :size] = self.state
         return self.initial
 
+    @np.errstate(all="ignore")
+    def _in_turn(self, blocks: Blocks, losses: Any) -> float:
+        """The sum of the losses in the order of the sequences."""
+        return float(np.add.accumulate(in_place(losses, blocks.order))[-1]) + 0.0
+
     def _total(self, blocks: Blocks, spaces: Sequence[Workspace], slopes: Any) -> Any:
         """The sum of the gradients in the workspaces, or of those of each lane, if there are."""
-        if slopes is None:
-            sums: Any = spaces[0].gradient
-            if len(spaces) > 1:
-                sums = sum([space.gradient for space in spaces])
-            if count := len(self.layout.direct):
-                by_lane, rest = sums[: count * self.lanes], sums[count * self.lanes :]
-                sums = np.concatenate([by_lane.reshape(count, -1).sum(axis=1), rest])
+        count, sums = len(self.layout.direct), spaces[0].gradient
+        if slopes is None and len(spaces) == 1 and not count:
             return sums.take(self.places)
-        total = np.zeros(len(self.places))
-        rows = slopes.transpose(0, 2, 1).reshape(-1, slopes.shape[1])
-        for row in in_place(rows[: len(blocks.order)], blocks.order):  # so that the sum is exact
-            total += row[self.places]
-        return total
+        with np.errstate(all="ignore"):
+            if slopes is None:
+                for space in spaces[1:]:
+                    sums = sums + space.gradient
+                by_lane, rest = sums[: count * self.lanes], sums[count * self.lanes :]
+                sums = np.concatenate([by_lane.reshape(count, self.lanes).sum(axis=1), rest])
+                return sums.take(self.places)
+            total = np.zeros(len(self.places))
+            rows = slopes.transpose(0, 2, 1).reshape(-1, slopes.shape[1])
+            for row in in_place(rows[: len(blocks.order)], blocks.order):  # so that it is exact
+                total += row[self.places]
+            return total
 
     def _in_order(self, blocks: Blocks, outputs: Any) -> Any:
         """The outputs, a row for each sequence, or with `every` for each of its steps."""
