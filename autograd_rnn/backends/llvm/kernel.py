@@ -161,6 +161,7 @@ class Workspace:
         self.own, self.numbers = found, np.zeros(kernel.traced.parameters + 1)
         self.given = [found[2], address(self.numbers)]
         self.steps, self.tape, self.tape_at = -1, aligned(0), 0
+        self.states: list[tuple[Any, int]] = [((), 0), ((), 0)]
         self.shape: tuple[int, int] | None = None
         self.results: list[Any] = []
         self.results_at: list[int] = []
@@ -179,6 +180,20 @@ class Workspace:
             self.steps, self.tape_at = steps, address(self.tape)
         own, scratch, _ = self.own
         return [own if gradient is None else gradient, self.tape_at, scratch]
+
+    def initial(self, blocks: Blocks, states: Any) -> int:
+        """The address of the states that the lanes of the blocks start from."""
+        number, (size, _) = len(blocks.lengths), self.kernel.state.shape
+        place = int(states is not None)  # those of the step, and others
+        array, start = self.states[place]
+        if len(array) < number:
+            ((array,), (start,)) = aligned_all((number, max(1, size), self.kernel.lanes))
+            array[:, :size] = self.kernel.state
+            self.states[place] = array, start
+        if states is not None:
+            block, lane = np.divmod(np.arange(len(states)), self.kernel.lanes)
+            array[block, :size, lane] = states.take(blocks.order, 0)
+        return start
 
     def made(self, blocks: int, rows: int) -> list[Any]:
         """Arrays for losses, flags, outputs of so many rows, and states, of so many blocks."""
@@ -223,7 +238,7 @@ class Kernel:
         #: The place of each parameter's gradient among those that the code adds up.
         numbers = [*self.layout.direct, *self.layout.summed]
         self.places = np.argsort(np.array(numbers, dtype=np.int64))[: traced.parameters]
-        self.state, self.initial = np.array(state).reshape(-1, 1), aligned(0)
+        self.state = np.array(state).reshape(-1, 1)
         self.spare: list[Workspace] = []
 
     def run(
@@ -234,13 +249,13 @@ class Kernel:
         rows = 0
         if self.with_outputs:
             rows = int(blocks.lengths.sum()) if self.every else number
-        initial = self._initial(blocks, states)
         space = self.spare.pop() if self.spare else Workspace(self)
         losses, flags, outputs, ends = space.made(number, rows)
         slopes = None
         if self.exact and self.with_gradient:
             slopes = aligned(number, max(1, len(self.places)), self.lanes)
             slopes[:] = -0.0
+        initial = space.initial(blocks, states)
         spaces = self._call(blocks, space, parameters, initial, threads, slopes)
         total = self._total(blocks, spaces, slopes) if self.with_gradient else None
         found = losses.reshape(-1)[:count]
@@ -253,20 +268,6 @@ class Kernel:
         after = by_lane(ends, blocks)[:, : len(self.state)] if self.with_after else None
         self.spare += spaces  # all that is given is a copy
         return Result(loss, total, shown, after), [int(blocks.order[column]) for column in wrong]
-
-    def _initial(self, blocks: Blocks, states: Any) -> Any:
-        """The states that the lanes of the blocks start from."""
-        number, size = len(blocks.lengths), len(self.state)
-        if states is not None:
-            found = aligned(number, max(1, size), self.lanes)
-            slots = np.zeros((number * self.lanes, size))
-            slots[: len(states)] = states.take(blocks.order, 0)
-            found[:, :size] = slots.reshape(number, self.lanes, size).transpose(0, 2, 1)
-            return found
-        if len(self.initial) < number:
-            self.initial = aligned(number, max(1, size), self.lanes)
-            self.initial[:, :size] = self.state
-        return self.initial
 
     @np.errstate(all="ignore")
     def _in_turn(self, blocks: Blocks, losses: Any) -> float:
@@ -304,7 +305,7 @@ class Kernel:
         blocks: Blocks,
         space: Workspace,
         parameters: Any,
-        initial: Any,
+        initial: int,
         threads: int,
         gradient: Any,
     ) -> list[Workspace]:
@@ -313,7 +314,7 @@ class Kernel:
         The first one is given, and holds the results.
         """
         number = len(blocks.lengths)
-        given = [*space.take(parameters), *blocks.addresses, address(initial)]
+        given = [*space.take(parameters), *blocks.addresses, initial]
         parts, slopes = min(threads, number), None if gradient is None else address(gradient)
 
         def work(own: Workspace, begin: int, end: int) -> None:
