@@ -104,6 +104,8 @@ class Definitions:
         uses = count_uses(self.order)
         adding = {n for n in self.order if n.op is not None and n.op.operator is operator.add}
         operands = {p for n in self.order if n not in adding for p in n.parents}
+        # Slopes of these are symbols in which the operand stands twice: ∂max(x, y)/∂x.
+        twice = {p for n in self.order if n.op and is_of_two(n.op) for p in n.parents}
         for place, node in enumerate(self.order, 1):
             nameless = node not in self.names and node not in self.keep
             if not node.parents:
@@ -117,7 +119,9 @@ class Definitions:
                 continue
             written = self._written(node)
             once = uses[node] == 1 or isinstance(written, Symbol | Number)
-            if nameless and is_inside(None, 1 if once else 2, written.write(TEXT).text):
+            compound = node in twice and not isinstance(written, Symbol | Number)
+            uses_of = 1 if once and not compound else 2
+            if nameless and is_inside(None, uses_of, written.write(TEXT).text):
                 self.forms[node] = written
             else:
                 slope = Slope(node.data, written.residue)
@@ -378,6 +382,11 @@ def simplified(expression: Expression) -> Expression:
     if not isinstance(expression, Applied) or expression.op.operator not in SIMPLIFIED:
         return expression
     return SIMPLIFIED[expression.op.operator](*map(simplified, expression.parts))
+
+
+def is_of_two(op: Op) -> bool:
+    """Whether an op is a function of two operands, and no arithmetic."""
+    return op.arity == 2 and op.algebra is None and not (op.flat or op.chooses)
 
 
 def is_plain(rule: Expression) -> bool:
