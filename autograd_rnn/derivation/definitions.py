@@ -183,9 +183,12 @@ class Definitions:
         (op,) = made
         return Op("a", op.value, op.partials, latex=r"a\left({}\right)", python=op.python), op
 
-    def free(self, letter: str) -> str:
-        """A letter that names no quantity, for any number: this one if it can be."""
-        return next(one for one in f"{letter}xzutsr●" if one not in self.met)
+    def free(self, letters: str) -> str:
+        """As many letters that name no quantity, for any numbers: these if they can be."""
+        found = ""
+        for letter in letters:
+            found += next(one for one in f"{letter}xzutsr●" if one not in self.met | {*found})
+        return found
 
     def op(self, node: Node) -> Op:
         """The op of a node, called a where it makes a state."""
@@ -297,23 +300,11 @@ class Definitions:
         if op.arity == 1:
             symbol = prime(self.op(node), operands[0].plain(), slope)
         else:
-            symbol = self._of_two(op, position, operands, slope)
+            symbol = of_two(op, position, operands, slope)
         own = symbol.stands_for or symbol
         plain = [operand.plain() for operand in operands]
         self.rules[own.key] = Rule(own, self.op(node), op, position, plain, result.plain())
         return symbol
-
-    @staticmethod
-    def _of_two(op: Op, position: int, operands: Sequence[Expression], slope: Slope) -> Symbol:
-        """∂max(ẋ, y)/∂ẋ, which stands for ∂max(x, y)/∂x."""
-        found: Symbol | None = None
-        plain = [operand.plain() for operand in operands]
-        versions = [plain, operands] if len({x.key for x in plain}) == len(plain) else [operands]
-        for version in versions:
-            over, under = _as_symbol(Applied(op, version)), _as_symbol(version[position])
-            found = fraction(over, under, slope, stands_for=found)
-        assert found is not None
-        return found
 
     def slope(self, node: Node, position: int) -> Slope:
         """The slope of a node by an operand, with its residue."""
@@ -382,6 +373,18 @@ def simplified(expression: Expression) -> Expression:
     if not isinstance(expression, Applied) or expression.op.operator not in SIMPLIFIED:
         return expression
     return SIMPLIFIED[expression.op.operator](*map(simplified, expression.parts))
+
+
+def of_two(op: Op, position: int, operands: Sequence[Expression], slope: Slope) -> Symbol:
+    """∂max(ẋ, y)/∂ẋ, which stands for ∂max(x, y)/∂x."""
+    found: Symbol | None = None
+    plain = [operand.plain() for operand in operands]
+    versions = [plain, operands] if len({x.key for x in plain}) == len(plain) else [operands]
+    for version in versions:
+        over, under = _as_symbol(Applied(op, version)), _as_symbol(version[position])
+        found = fraction(over, under, slope, stands_for=found)
+    assert found is not None
+    return found
 
 
 def is_of_two(op: Op) -> bool:
