@@ -122,7 +122,7 @@ def browser(session: nox.Session) -> None:
     """The page that plays a sweep, in Chromium; skipped where there is none."""
     install(session, "testing", "browser")
     session.install(*tools("pytest"))
-    session.run("pytest", "-m=browser", "tests/pictures")
+    session.run("pytest", "-m=browser", "tests/pictures/play")
 
 
 @nox.session
