@@ -122,7 +122,7 @@ def browser(session: nox.Session) -> None:
     """The page that plays a sweep, in Chromium; skipped where there is none."""
     install(session, "testing", "browser")
     session.install(*tools("pytest"))
-    session.run("pytest", "-m=browser", "tests/pictures/play")
+    session.run("pytest", "tests/pictures/play/test_browser.py")
 
 
 @nox.session
