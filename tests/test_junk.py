@@ -11,7 +11,7 @@ import inspect
 import json
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -107,6 +107,7 @@ from autograd_rnn import (
     tomita,
     topological,
     unfreeze,
+    use_renderer,
     value_and_grad,
     vjp,
     where,
@@ -333,7 +334,8 @@ def correct_calls() -> dict[str, Call]:
         "Dataset.read": call(
             *(Dataset.read, "reads.csv"),
             **{"sequence": "sequence", "label": 2, "alphabet": "DNA", "classes": ["a", "b"]},
-            **{"ambiguous": "skip", "bad_records": "skip", "window": 3, "stride": 2},
+            **{"targets": "classes", "ambiguous": "skip", "bad_records": "skip"},
+            **{"window": 3, "stride": 2},
             reverse_complement=True,
         ),
         "Dataset.split": call(data.split, 1.0, seed=1),
@@ -418,6 +420,7 @@ def correct_calls() -> dict[str, Call]:
         "Steps": call(Steps),
         "Steps.step": call(Steps().step, 1),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps, run.cuts),
+        "Unrolled.table": call(run.table, loss, focus=w),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
         "Value.backward": call(z.backward, 2.0),
@@ -566,6 +569,7 @@ def correct_calls() -> dict[str, Call]:
         "topological": call(topological, z, x),
         "freeze": call(freeze, Value(1.0)),
         "unfreeze": call(unfreeze, Value(1.0)),
+        "use_renderer": call(use_renderer, None),
         "value_and_grad": call(value_and_grad, f, argnums=0, has_aux=False, create_graph=None),
         "Value.arctan2": call(x.arctan2, y),
         "Value.hypot": call(x.hypot, y),
@@ -655,7 +659,7 @@ CALLS = sorted(correct_calls())
 
 
 @pytest.fixture(autouse=True)
-def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the correct calls read, in a folder in which anything may be written."""
     monkeypatch.chdir(tmp_path)
     RNN([[4], [1]], "relu", bias=False).save("rnn.json")
@@ -664,6 +668,8 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("two.fa").write_text(">one\nGAT\ntaca\n>two\nGG\n")
     Path("text.txt").write_text("banana")
     Path("reads.csv").write_text("sequence,label\nGATTACA,a\nGGCC,b\n")
+    yield
+    use_renderer(None)  # which junk may have taken the place of
 
 
 class World:
@@ -676,16 +682,19 @@ class World:
         self.table = dict(TABLE)
 
     def check(self, may_register: bool = False) -> None:
+        self.check_state(may_register)
+        zero_grad(*self.leaves)
+        self.output.backward()
+        grads = tuple([leaf.grad for leaf in self.leaves])
+        assert gradients(self.output, self.leaves) == grads == (24.0, 22.0, 0.0)
+
+    def check_state(self, may_register: bool = False) -> None:
         if may_register:
             for name in set(TABLE) - set(self.table):
                 del TABLE[name]
         assert self.table == TABLE
         assert WATCH.open == 0
         assert not watchers()
-        zero_grad(*self.leaves)
-        self.output.backward()
-        grads = tuple([leaf.grad for leaf in self.leaves])
-        assert gradients(self.output, self.leaves) == grads == (24.0, 22.0, 0.0)
 
 
 def attempt(name: str, call: Call) -> None:
@@ -778,7 +787,8 @@ def test_junk_in_place_of_one_argument(name: str) -> None:
                 attempt(name, with_junk(base, place, thing))
             except Exception as error:
                 wrong.append(f"{words} as argument {place}: {type(error).__name__}: {error}")
-            world.check(may_register=name == "primitive")
+            world.check_state(may_register=name == "primitive")
+        world.check()
     assert not wrong
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Final, Literal, TypeAlias, overload
 
-from ..arguments import as_flag, as_list, many
-from ..errors import ArgumentValueError
+from ..arguments import as_flag, as_list, many, shown
+from ..errors import ArgumentValueError, FormatError
 from ..files import write_whole
 from ..graph.copies import Copy, copies
 from ..graph.quantities import names_of
@@ -21,9 +22,27 @@ from .chain_rule import ChainRule, Term
 from .document import Section, as_text
 from .matrices import MatrixRule, StepTerm, by_recursion
 from .naming import one_system
-from .typeset import as_fragment, as_html, as_latex, as_markdown, as_tex, document_of
+from .typeset import INSIDE, as_fragment, as_html, as_latex, as_markdown, as_tex
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
+
+
+#: How a document is written, by the ending of its file.
+DOCUMENTS: Final[Mapping[str, Callable[[str, Sequence[Section]], str]]] = {
+    "txt": lambda title, sections: as_text(sections),
+    "md": lambda title, sections: as_markdown(sections),
+    "tex": lambda title, sections: as_tex(sections),
+    "html": as_html,
+}
+
+
+def document_of(path: str | os.PathLike[str]) -> Callable[[str, Sequence[Section]], str]:
+    """What writes the kind of document that the ending of a path names; `FormatError` if none."""
+    ending = Path(path).suffix[1:].lower()
+    if ending not in DOCUMENTS:
+        what = f"format {ending!r} is unknown" if ending else "the file name has no ending"
+        raise FormatError(f"{what}: choose one of {', '.join(DOCUMENTS)}.")
+    return DOCUMENTS[ending]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -31,7 +50,8 @@ class Derivation:
     """A worked derivative: `value`, its `terms`, and the text of it; made by `derive`.
 
     `sections` are the steps as data, each with its sentences and equations; `latex`, `markdown` and
-    `text` are the same in print, `html`, `folded` and `tex` as documents of their own.
+    `text` are the same in print, `html`, `folded` and `tex` as documents of their own, and `body`
+    with `style` a part of another page.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -44,6 +64,7 @@ class Derivation:
     value: float
     terms: tuple[Term, ...]
     sections: Sequence[Section]
+    rule: ChainRule | MatrixRule
 
     @property
     def latex(self) -> str:
@@ -64,6 +85,26 @@ class Derivation:
     def tex(self) -> str:
         """A complete LaTeX document."""
         return as_tex(self.sections)
+
+    @property
+    def body(self) -> str:
+        """The derivation in HTML, without a document around it; `style` has the rules for it.
+
+        The MathML of a symbol has `data-node`, which the box of the same Value or copy has in a
+        picture of the output, and its row in a table: see `Drawing.ids`.
+
+        >>> from autograd_rnn import Value, draw
+        >>> x = Value(3, "x")
+        >>> y = x * 2
+        >>> f'<mi data-node="{draw(y).ids[x]}">x</mi>' in derive(y, x).body
+        True
+        """
+        return f'<div class="derivation">\n{as_fragment(self.sections)}\n</div>'
+
+    @property
+    def style(self) -> str:
+        """The rules of CSS for `body`, which hold inside of it alone."""
+        return f".derivation{{{INSIDE}}}"
 
     @property
     def html(self) -> str:
@@ -93,6 +134,37 @@ class Derivation:
         text = self.folded if fold and write is as_html else write(self.title, self.sections)
         return write_whole(path, text.encode("utf-8", "replace"))
 
+    def numpy(self, name: str = "backward") -> str:
+        """Source of a NumPy function of that name that goes forward and back: the same pass.
+
+        It is written in the names of the text, δ_i for ∂L/∂i, and its docstring says how its
+        arguments are laid out: `arguments` are those of this derivation.  With a model its result
+        is ∂L/∂W, of several layers a tuple of theirs, of a GRU also ∂L/∂u, of its recurrent offset,
+        by two loops over the steps.  So it is for one weight of a network, of which an entry is
+        taken; for another graph there are no loops, but a line for each quantity and each δ.
+        `ValueError` for a name that is not an identifier.
+
+        >>> from autograd_rnn import RNN, bits
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> run = rnn.unroll(bits("101"))
+        >>> derivation = derive((15 - run.pi[0]) ** 2, rnn, run=run)
+        >>> known = {}
+        >>> exec(derivation.numpy(), known)
+        >>> known["backward"](**derivation.arguments).tolist()
+        [[32.0], [68.0]]
+        """
+        given: object = name
+        if not (isinstance(given, str) and given.isidentifier() and not iskeyword(given)):
+            raise ArgumentValueError(
+                f"name must be an identifier, such as 'backward', not {shown(name)}."
+            )
+        return self.rule.source(name)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the function of `numpy` takes here, numbers or arrays by name."""
+        return self.rule.arguments()
+
     def __repr__(self) -> str:
         return f"<Derivation: {self.title} = {self.value!r}>"
 
@@ -104,7 +176,7 @@ class Derivation:
 
     def _repr_html_(self) -> str:
         """Jupyter shows the formulas as MathML, which needs no network."""
-        return as_fragment(self.sections)
+        return self.body
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -124,31 +196,6 @@ class MatrixDerivation(Derivation):
 
     value: list[float]  # type: ignore[assignment]  # a gradient, and not one derivative
     terms: tuple[StepTerm, ...]  # type: ignore[assignment]  # of the steps, and not of copies
-    rule: MatrixRule
-
-    def numpy(self, name: str = "backward") -> str:
-        """Source of a NumPy function of that name that goes forward and back: the same pass.
-
-        It is written in the names of the text, δ_i for δ_i, and its docstring says how its
-        arguments are laid out: `arguments` are those of this run.  Its result is ∂L/∂W, of several
-        layers a tuple of theirs.  For a GRU also ∂L/∂u, of its recurrent offset.  `ValueError` for
-        a name that is not an identifier.
-
-        >>> from autograd_rnn import RNN, bits
-        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
-        >>> run = rnn.unroll(bits("101"))
-        >>> derivation = derive((15 - run.pi[0]) ** 2, rnn, run=run)
-        >>> known = {}
-        >>> exec(derivation.numpy(), known)
-        >>> known["backward"](**derivation.arguments).tolist()
-        [[32.0], [68.0]]
-        """
-        return self.rule.source(name)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What the function of `numpy` takes for this run, arrays by name."""
-        return self.rule.arguments()
 
     def __repr__(self) -> str:
         return f"<MatrixDerivation: {self.title}, {many(len(self.value), 'number')}>"
@@ -214,7 +261,7 @@ def derive(
         value = rule.general.value + 0.0
         sections = rule.sections()
         sections[-2:-2] = by_recursion(output, parameter, run)
-        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), sections)
+        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), sections, rule)
 
 
 def _by_matrices(output: Any, model: Model, through: Through, run: Any) -> MatrixDerivation:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ..graph.identities import Slope
+from ..graph.marks import MARKED
 from ..graph.notation import LATEX, TEXT, Text, accent, accents_suffice, label, listed, written_with
 from ..graph.quantities import called
 from ..graph.walk import Node, Run, operation, steps_of, topological
@@ -64,6 +65,11 @@ def run_order(output: Node, run: Run | None) -> list[Node]:
     return topological(*[node for node in states if node in met], output)
 
 
+def is_number(node: Node) -> bool:
+    """Whether a node is a number that was given as such."""
+    return node.constant and node.op is None
+
+
 def loss_terms(output: Node, run: Run | None) -> dict[int, Node]:
     """The terms of the output by their step, if each of several belongs to one step of its own."""
     if run is None or called(output) is not None:
@@ -73,14 +79,14 @@ def loss_terms(output: Node, run: Run | None) -> dict[int, Node]:
     while waiting:
         node = waiting.pop()
         if node.op is None or called(node) is not None or node in steps:
-            if not node.constant and not (node.op is None and node.data == 0.0):
+            if not is_number(node) and not (node.op is None and node.data == 0.0):
                 return {}
             continue
         kind = operation(node).operator
-        by_constant = kind not in SUMS and sum([not p.constant for p in node.parents]) == 1
+        by_constant = kind not in SUMS and sum([not is_number(p) for p in node.parents]) == 1
         if kind in SUMS or (kind in LINEAR and by_constant):
             waiting += node.parents
-        elif not node.constant:
+        else:
             found.append(node)
     places: dict[int, Node] = {}
     for node in found:
@@ -203,10 +209,21 @@ def fraction(
     d, command = ("d", "d ") if total else ("∂", r"\partial ")
     above, below = ("⁺", r"\partial^{+}") if direct else ("", command)
     text = f"{d}{above}{TEXT.fit(over.text, POWER)}/{d}{TEXT.fit(under.text, POWER)}"
-    latex = rf"\frac{{{below}{over.latex.text}}}{{{command}{under.latex.text}}}"
+    latex, marked = [
+        rf"\frac{{{below}{top}}}{{{command}{bottom}}}"
+        for top, bottom in (
+            (over.latex.text, under.latex.text),
+            (over.marked.text, under.marked.text),
+        )
+    ]
     if holding:
-        text, latex = f"{text}|S", rf"\left.{latex}\right|_{{S}}"
-    return Symbol(slope, Text(text, CALL), Text(latex, CALL), stands_for)
+        text, latex, marked = (
+            f"{text}|S",
+            *[rf"\left.{one}\right|_{{S}}" for one in (latex, marked)],
+        )
+    symbol = Symbol(slope, Text(text, CALL), Text(latex, CALL), stands_for)
+    symbol.marked = Text(marked, CALL)
+    return symbol
 
 
 def prime(op: Op, operand: Expression, slope: Slope) -> Symbol:
@@ -215,6 +232,8 @@ def prime(op: Op, operand: Expression, slope: Slope) -> Symbol:
     latex = rf"\operatorname{{{op.name}}}".replace("_", r"\_")
     if op.latex.endswith(r"\left({}\right)"):
         latex = op.latex.removesuffix(r"\left({}\right)").format()
-    text = f"{text}′({operand.write(TEXT).text})"
-    latex = rf"{latex}'\left({operand.write(LATEX).text}\right)"
-    return Symbol(slope, Text(text, CALL), Text(latex, CALL))
+    written, *inside = [operand.write(style).text for style in (TEXT, LATEX, MARKED)]
+    plain, marked = [Text(rf"{latex}'\left({one}\right)", CALL) for one in inside]
+    symbol = Symbol(slope, Text(f"{text}′({written})", CALL), plain)
+    symbol.marked = marked
+    return symbol

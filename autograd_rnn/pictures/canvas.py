@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import pairwise, zip_longest
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
+from ..graph.marks import Ids, mark_of
 from ..graph.notation import is_not_finite
+from ..graph.separating import Key, Member, key_of
+from ..graph.walk import Node
 from . import html_labels as html
 from .drawing import WHOLE, Drawing
-from .graph_view import GraphView
 from .rendering.dot_text import DotText
 from .theme import Theme
 
@@ -94,6 +97,7 @@ class Canvas:
         self.titles: dict[str, str] = {}
         self.at: dict[str, Point] = {}
         self.room: dict[str, Point] = {}
+        self.members: dict[str, list[Key]] = {}
         self.corners: list[Point] = []
         self.arrows = 0
 
@@ -115,11 +119,16 @@ class Canvas:
             looks["class"] = role
         self.graph.node(id, label, id=id, **looks)
 
+    def about(self, id: str, *members: Member | Key) -> None:
+        """Tell which nodes and copies a box is about."""
+        self.members.setdefault(id, []).extend(map(key_of, members))
+
     def text(self, id: str, at: Point, text: str, size: float, ink: str, side: int = 0) -> None:
-        """A line of text around its point, or on the left of it (-1)."""
+        """A line of text around its point, or on the left (-1) or the right (1) of it."""
         bold = size > html.SMALL_POINTS
         width = html.text_width(text, size, bold)
-        label = f"<{html.font(text, size, ink, bold)}>"
+        align = {"align": "RIGHT" if side < 0 else "LEFT"} if side else {}
+        label = html.label(text, size, ink, bold, **align)
         self.node(id, (at[0] + side * width / 2, at[1]), (width + 10, 1.5 * size), label, "", "")
 
     def circle(
@@ -128,7 +137,7 @@ class Canvas:
         """A neuron in the style of its role, or in another fill and ink; dashed if not a number."""
         style = self.theme.styles[role]
         size = min(html.NAME_POINTS, 1.9 * RADIUS / html.text_width(text, 1, bold=True))
-        label = f"<{html.font(text, size, ink or style.ink, bold=True)}>"
+        label = html.label(text, size, ink or style.ink, bold=True)
         looks = {"shape": "circle", "color": style.line, "fillcolor": fill or style.fill}
         looks |= {"penwidth": str(style.border), "width": f"{RADIUS / 36:.4f}", "fixedsize": "true"}
         looks["style"] = "filled,dashed" if is_not_finite(text) else "filled"
@@ -148,6 +157,7 @@ class Canvas:
 
     def number(self, box: html.Box, at: Point | None = None) -> None:
         """The box of a number."""
+        self.about(box.id, *box.about)
         room = html.box_size(box) if at else (0.0, 0.0)
         self.node(box.id, at, room, html.box_label(box, self.theme), box.description, box.role)
 
@@ -203,7 +213,8 @@ class Canvas:
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""
         fill = {"color": self.theme.panel_line, "fillcolor": self.theme.panel_fill}
-        return {"style": "rounded,filled", **fill, "label": html.plain_label(words, self.theme)}
+        label = html.plain_label(words, self.theme, align="LEFT")
+        return {"style": "rounded,filled", **fill, "label": label}
 
     def panel(
         self, step: int | str, words: str, low: Point, high: Point
@@ -221,14 +232,28 @@ class Canvas:
         heading = html.text_width(title, html.TITLE_POINTS, bold=True)
         half = max(max(xs) - min(xs), heading, html.text_width(subtitle, html.SMALL_POINTS)) / 2
         label = html.title_label(title, subtitle, self.theme)
-        self.graph.node("heading", label=label, pos=points((middle, top + TITLE_ROOM / 2)))
+        above = points((middle, top + TITLE_ROOM / 2))
+        self.graph.node("heading", label, pos=above)
         if legend:
             at = (middle, bottom - room / 2)
-            self.graph.node("legend", label=legend, pos=points(at))
+            self.graph.node("legend", legend, pos=points(at))
             bottom -= room
         self.graph.attributes(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
         self.titles[WHOLE] = title
 
-    def drawing(self, summary: str, view: GraphView | None = None) -> Drawing:
-        """All that is there."""
-        return Drawing(str(self.graph), summary, self.titles, self.theme.name, view)
+    def drawing(
+        self, summary: str, marks: Mapping[Node, str] = MappingProxyType({}), view: Any = None
+    ) -> Drawing:
+        """All that is there, the boxes with the marks of what they are about."""
+        ids: dict[Key, str] = {}
+        for id, members in self.members.items():
+            for member in members:
+                ids.setdefault(member, id)
+        marked = {}
+        for id, members in self.members.items():
+            there = [one for one in members if (one[0] if isinstance(one, tuple) else one) in marks]
+            if there:
+                marked[id] = " ".join(dict.fromkeys([mark_of(one, marks) for one in there]))
+        parts = (self.titles, self.theme.name, view)
+        told: Any = {"marks": marked, "labels": self.graph.labels}
+        return Drawing(str(self.graph), summary, *parts, ids=Ids(ids), **told)

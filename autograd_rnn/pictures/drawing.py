@@ -6,16 +6,18 @@ import os
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from ..arguments import as_float
-from ..errors import ArgumentValueError, AutogradError
+from ..errors import ArgumentValueError, AutogradError, RenderError
 from ..files import write_whole
+from ..graph.marks import Ids
 from .graph_view import GraphView
 from .html_labels import escaped
+from .rendering.anchors import anchored
 from .rendering.render import FORMATS, check_format, render
 from .theme import AUTO, DARK, THEMES, dark_style
 
@@ -41,10 +43,18 @@ class Drawing:
     the name of its colours, `view` the boxes and arrows, where each number has a box, and `inside`
     a drawing of every number, where this one has fewer.
 
+    `ids` has the id of the box in the SVG that a Value is in, and for a `Copy` that of the copy.
+    There, `data-node` of a box lists the `marks` of all that it is about, which `derive` and
+    `run.table` of the same output write too, so that a page can show what belongs together.
+    `labels` are the texts of the boxes, by their ids.
+
     >>> from autograd_rnn import Value, draw
     >>> drawing = draw(Value(3, "x") * 2)
     >>> drawing.summary, drawing.dot[:7], drawing.theme
     ('x·2 = 6, 2 boxes', 'digraph', 'auto')
+    >>> x = Value(3, "x")
+    >>> draw(x * 2).ids[x]
+    'n1'
     """
 
     dot: str
@@ -53,6 +63,9 @@ class Drawing:
     theme: str
     view: GraphView | None = None
     inside: Drawing | None = None
+    ids: Ids = field(default_factory=lambda: Ids({}))
+    marks: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def svg(self) -> str:
         """The picture as SVG text, with all digits in its titles."""
@@ -113,20 +126,25 @@ def svg_text(drawing: Drawing) -> str:
         # Graphviz gives ids, which say nothing to a reader.
         words = drawing.titles.get(WHOLE if found["kind"] == "graph" else found["id"])
         told = "" if words is None else f"<title>{escaped(words, LONGEST_TITLE)}</title>\n"
-        return f"{found['group']}\n{told}"
+        marks = drawing.marks.get(found["id"])
+        group = found["group"] if marks is None else f'{found["group"][:-1]} data-node="{marks}">'
+        return f"{group}\n{told}"
 
     text = render(drawing.dot, "svg").decode()
-    text = COMMENT.sub("", text[text.index("<svg") :]).rstrip()
-    opening = OPENING.match(text)
-    assert opening is not None
-    rest = text[opening.end() :]
+    opening = OPENING.search(text := COMMENT.sub("", text).rstrip())
+    if opening is None:
+        raise RenderError(f"the renderer returned no <svg>, but {text[:40]!r}.")
+    rest = TITLE.sub(titled, anchored(text[opening.end() :], drawing.labels))
     style = f"\n<style>{dark_style()}</style>" if drawing.theme == AUTO.name else ""
-    return f"{opening[0]}{style}{TITLE.sub(titled, rest)}"
+    return f"{opening[0]}{style}{rest}"
 
 
 def svg_tree(drawing: Drawing) -> ElementTree.Element:
     """The SVG of a drawing as a tree."""
-    return ElementTree.fromstring(svg_text(drawing))
+    try:
+        return ElementTree.fromstring(svg_text(drawing))
+    except ElementTree.ParseError as error:
+        raise RenderError(f"the renderer returned an <svg> that is no XML: {error}.") from error
 
 
 def dark_page() -> str:
@@ -147,10 +165,15 @@ def written(svg: ElementTree.Element) -> str:
     return ElementTree.tostring(svg, encoding="unicode")
 
 
+def read(name: str) -> str:
+    """A file of this folder."""
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
 def fill(template: str, places: Mapping[str, str]) -> str:
     """A page from a template of this folder: `{{name}}` is a place, `{{light.ink}}` a colour."""
     return re.sub(
         r"\{\{(?:(\w+)\.)?(\w+)\}\}",
         lambda found: getattr(THEMES[found[1]], found[2]) if found[1] else places[found[2]],
-        files(__package__).joinpath(template).read_text("utf-8"),
+        read(template),
     )

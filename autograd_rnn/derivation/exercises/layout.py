@@ -185,7 +185,7 @@ def _below_heading(written: str) -> str:
 
 def latex(page: Page) -> str:
     """A complete LaTeX document, whose lines fit the page."""
-    preamble, body = as_tex([]).split(r"\begin{document}")
+    preamble, body = as_tex([], compact=False).split(r"\begin{document}")
     lines = [
         preamble + r"\begin{document}",
         rf"\begin{{center}}\Large {_words(page.title)}\end{{center}}",
@@ -253,7 +253,7 @@ def fragment(page: Page) -> str:
 
 def html_body(body: Sequence[Part]) -> str:
     """Sentences and equations in HTML, with formulas in MathML."""
-    return _below_heading(as_fragment([Section("", body)]))
+    return _below_heading(as_fragment([Section("", body)], style=LATEX))
 
 
 #: How a sheet is written, by the ending of its file.

@@ -65,7 +65,7 @@ def draw_neurons(
         view.note() or view.told(),
         html.legend_label(view.legend(), theme),
     )
-    return canvas.drawing(summary)
+    return canvas.drawing(summary, view.marks)
 
 
 class _Sheet(Measures):
@@ -91,6 +91,7 @@ class _Sheet(Measures):
                 height = float(canvas.room_of([box.name], "parameter")[1])
                 at = (start / 2, y - height / 2)
                 canvas.box(mark + box.id, at, [box.name], box.description, "parameter")
+                canvas.about(mark + box.id, *box.about)
             else:
                 at = (start / 2, y - height / 2)
                 canvas.number(box, at)
@@ -140,8 +141,7 @@ class _Sheet(Measures):
         at = (left + sum(widths) / 2 + 2, self.ys[neuron.layer, neuron.place])
         words = "; ".join([view.full(node) for node in lines])
         role = view.role(lines[-1])
-        named = sum(n.layer == neuron.layer and n.step == neuron.step for n in view.rows) > 1
-        key = view.key(neuron, named)
+        key = view.key(neuron)
         text = neuron_label(
             [
                 (view.role(node), view.name(node), view.data(node), view.grad(node))
@@ -153,6 +153,7 @@ class _Sheet(Measures):
             self.theme,
         )
         self.canvas.node(id, at, (sum(widths) + 4, height), text, words, role)
+        self.canvas.about(id, *lines)
 
     def _start(self, before: int, mark: str, right: float, output: bool) -> None:
         """The states before the first step of a row, or before the output."""
@@ -247,7 +248,7 @@ class _Sheet(Measures):
         factor = view.factor(use)
         if factor:
             ink = self.theme.styles["copy"].ink
-            looks["label"] = f"<{html.font(factor, html.SMALL_POINTS, ink, bold=True)}>"
+            looks["label"] = html.label(factor, html.SMALL_POINTS, ink, bold=True)
             wide = html.text_width(factor, html.SMALL_POINTS, bold=True)
             looks["lp"] = points((x + wide / 2 + 6, start[1] - 12.0))
         (low, _), (high, _) = canvas.spot(head, -0.8), canvas.spot(head, 0.8)
@@ -291,6 +292,7 @@ class _Sheet(Measures):
             canvas.text(
                 f"c_more{place}", at, name, html.SMALL_POINTS, self.theme.styles["copy"].ink
             )
+            canvas.about(f"c_more{place}", *inner)
             looks = {"penwidth": "2", "color": self.theme.styles["parameter"].line}
             if view.known:
                 looks["label"] = html.chip_label(term(number(total)), self.theme)

@@ -7,7 +7,9 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...arguments import many
+from ...graph.marks import marks_of
 from ...graph.notation import accent, label, number
+from ...graph.walk import steps_of, topological
 from .. import html_labels as html
 from ..canvas import ARROW_HEAD, Canvas, cornered, rounded_corners
 from ..drawing import Drawing
@@ -16,7 +18,8 @@ from ..theme import Theme, tint
 
 if TYPE_CHECKING:
     from ...networks.bptt import Layer
-    from ...networks.model import Model, Unrolled
+    from ...networks.model import Model
+    from ...networks.run import Unrolled
 
 MOST_NUMBERS: Final = 40  # entries of a table with numbers; larger ones have shades alone
 MOST_SIDES: Final = 12
@@ -42,6 +45,7 @@ class Table(NamedTuple):
     ink: str = ""
     scale: float = 1.0
     shaded: bool = False  # without its numbers
+    about: Sequence[Any] = ()  # the nodes and copies whose numbers they are
 
 
 def draw_matrices(
@@ -50,12 +54,12 @@ def draw_matrices(
     """The drawing of ∂output/∂W by matrices, layer by layer, in rows as wide as `room`."""
     from ...networks.bptt import backpropagate
 
-    layers = backpropagate(output, model, run)
+    layers, order = backpropagate(output, model, run), topological(output)
     canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
     name = label(output.name) if output.name is not None else "L"
     top = 0.0
     for place, layer in reversed(list(enumerate(layers))):
-        sheet = _Sheet(canvas, layer, run, place if len(layers) > 1 else -1, name, output.data)
+        sheet = _Sheet(canvas, layer, run, place if len(layers) > 1 else -1, name, order)
         top = sheet.draw(top, room) - ROWS_APART
     slope = f"∂{name}/∂W"
     told = f"each step adds the outer product of what it reads and δ: {slope} is the sum of them"
@@ -64,17 +68,24 @@ def draw_matrices(
     told = f"{told}; δ⁽ᵏ⁾ = ∂{name}/∂π⁽ᵏ⁾"
     canvas.frame(title or heading, told, html.legend_label(words, theme))
     steps = f"unrolled over {many(len(run.steps), 'step')}"
-    return canvas.drawing(f"{slope} of {type(model).__name__}, {steps}, a term per step")
+    summary = f"{slope} of {type(model).__name__}, {steps}, a term per step"
+    return canvas.drawing(summary, marks_of(order))
 
 
 class _Sheet:
     """One layer of the picture."""
 
     def __init__(
-        self, canvas: Canvas, layer: Layer, run: Unrolled, place: int, name: str, value: float
+        self,
+        canvas: Canvas,
+        layer: Layer,
+        run: Unrolled,
+        place: int,
+        name: str,
+        order: Sequence[Any],
     ) -> None:
         self.canvas, self.theme, self.layer, self.run = canvas, canvas.theme, layer, run
-        self.name, self.value = name, value
+        self.name, self.output = name, order[-1]
         self.mark = "" if place < 0 else f"l{place + 1}_"
         self.words = "" if place < 0 else f"layer {place + 1}"
         model = layer.model
@@ -93,10 +104,21 @@ class _Sheet:
         most = [abs(x) for row in weights for x in row if isfinite(x)]
         self.weights = Table(
             "W", "parameter", weights, self.heads, self.sides, "", max([*most, 1e-9])
-        )
+        )._replace(about=[weight for row in model.weights for weight in row])
+        self.copies = self._copies(order)
         terms = [abs(float(x)) for x in layer.terms.reshape(-1) if isfinite(x)]
         self.most = FAINTER * max([*terms, 1e-9])
         self.columns = [self._column(index) for index in range(len(run.steps))]
+
+    def _copies(self, order: Sequence[Any]) -> dict[int, list[Any]]:
+        """The copies that each step makes of the weights."""
+        weights, steps = set(self.weights.about), steps_of(self.run)
+        found: dict[int, list[Any]] = {step.k: [] for step in self.run.steps}
+        for node in order:
+            if node in steps:
+                uses = [(node, at) for at, parent in enumerate(node.parents) if parent in weights]
+                found[steps[node]] += uses
+        return found
 
     def _column(self, index: int) -> list[Table]:
         """The tables of a step from top to bottom: copy, numbers, δ, term."""
@@ -111,7 +133,8 @@ class _Sheet:
         deltas = list(zip(*[layer.delta[key][index].tolist() for key in self.sums], strict=True))
         gates = [key[3:] for key in self.sums if key.startswith("pi_")]
         heads = [f"δ {gate}" for gate in gates] or [accent("δ", k)]
-        copy = self.weights._replace(name=accent("W", k), role="copy")
+        copy = self.weights._replace(name=accent("W", k), role="copy", about=self.copies[k])
+        told = [node for letter in letters for node in layer.nodes[letter][index]]
         term = Table(
             f"+ [{'1; ' * self.layer.model.bias}{self._source(index)}] {accent('δ', k)}ᵀ",
             "plain",
@@ -122,7 +145,7 @@ class _Sheet:
             self.most,
         )
         delta = Table("", "plain", deltas, heads, (), theme.gradient, 1.0)
-        return [copy, Table("", "state", values, names), delta, term]
+        return [copy, Table("", "state", values, names, about=told), delta, term]
 
     def _source(self, index: int) -> str:
         model = self.layer.model
@@ -196,10 +219,8 @@ class _Sheet:
     ) -> float:
         canvas, mark = self.canvas, f"{self.mark}{f'r{index}_' if index else ''}"
         if self.words:
-            width = html.text_width(self.words, html.NAME_POINTS, bold=True)
-            canvas.text(
-                f"{mark}layer", (width / 2, top - 8), self.words, html.NAME_POINTS, self.theme.ink
-            )
+            left_of, ink = (0.0, top - 8), self.theme.ink
+            canvas.text(f"{mark}layer", left_of, self.words, html.NAME_POINTS, ink, 1)
             top -= 26.0
         ys, y = [], top - MARGIN
         for height in self.heights:
@@ -234,7 +255,8 @@ class _Sheet:
             wide = _size(total, self.theme)[0]
             at = x + GAP + wide / 2
             self._table(f"{self.mark}total", (at, ys[3]), total)
-            box = html.Box(f"{mark}out", "output", self.name, number(self.value))
+            told = self.name, number(self.output.data)
+            box = html.Box(f"{mark}out", "output", *told, about=(self.output,))
             if not self.mark or self.words.endswith(
                 str(len(getattr(self.run.rnn, "layers", (0,))))
             ):
@@ -294,6 +316,7 @@ class _Sheet:
         words = f"{table.name or 'numbers'}: {rows}"
         room = _size(table, self.theme)
         self.canvas.node(id, at, room, _label(table, self.theme), words, table.role)
+        self.canvas.about(id, *table.about)
 
 
 def _numbered(letter: Any, size: int) -> list[str]:
@@ -358,7 +381,8 @@ def _label(table: Table, theme: Theme) -> str:
     if table.name:
         ink = table.ink or style.ink
         name = html.font(table.name, html.SMALL_POINTS, ink, bold=True)
-        lines.append(html.cell(name, colspan=columns, height=20))
+        wide = round(_size(table, theme)[0]) - 12
+        lines.append(html.cell(name, colspan=columns, height=20, width=wide))
     blank = html.cell("", width=side) if side else ""
     if _headed(table):
         inks = [table.ink or style.ink] * len(table.heads)

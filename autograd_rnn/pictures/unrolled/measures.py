@@ -64,6 +64,7 @@ class Measures:
                     view.name(one.node),
                     view.data(one.node),
                     view.shown(view.adjoint[one.node]),
+                    about=(one.node,),
                 )
                 for i, one in enumerate(found)
             ]
@@ -82,6 +83,9 @@ class Measures:
             if neuron.layer == layer:
                 told += [(view.name(node), view.data(node), view.grad(node)) for node in rows]
         words = max(html.text_width(name, WORDS_POINTS, bold=True) for name, _, _ in told) + 16
+        alike = {neuron.place: neuron for neuron in view.rows if neuron.layer == layer}
+        keys = map(view.key, alike.values())
+        words = max(words, *[html.text_width(key, html.KEY_POINTS) + 12 for key in keys])
         data = max([26.0, *[html.text_width(data, html.VALUE_POINTS) for _, data, _ in told]]) + 14
         grads = [html.text_width(grad, html.VALUE_POINTS, bold=True) for *_, grad in told]
         return ceil(max(words, 34)), ceil(data), ceil(max([26.0, *grads])) + 14
@@ -153,10 +157,8 @@ class Measures:
 
     def _output(self) -> html.Box:
         view = self.view
-        badge = view.badge_of_output()
-        return html.Box(
-            "output", "output", view.output_name(), view.data(view.output), view.shown(1.0), badge
-        )
+        words = view.output_name(), view.data(view.output), view.shown(1.0), view.badge_of_output()
+        return html.Box("output", "output", *words, about=(view.output,))
 
     def _uses(self, steps: Sequence[Any]) -> list[Copy]:
         ks = {step.k for step in steps}

@@ -91,10 +91,12 @@ class View(Neurons):
         """A number with all its digits, in words."""
         return f"{self.name(node)}: data {node.data!r}, grad {self.grad(node)}"
 
-    def key(self, neuron: Neuron, named: bool) -> str:
-        """What a box is, in a word or two."""
+    def key(self, neuron: Neuron, named: bool = False) -> str:
+        """What a box is, in a word or two; nothing for the only one of a step, unless `named`."""
+        beside = [n for n in self.rows if (n.step, n.layer) == (neuron.step, neuron.layer)]
         layer = f"layer {neuron.layer + 1}" if len(self.layers) > 1 else ""
-        place = f"neuron {neuron.place + 1}" if named and not layer else ""
+        named = (named or len(beside) > 1) and not layer
+        place = f"neuron {neuron.place + 1}" if named else ""
         return layer or place
 
     def copy_box(self, use: Copy) -> html.Box:
@@ -105,14 +107,15 @@ class View(Neurons):
         where = "" if use.step is None else f" in step {use.step}"
         words = f"{self.texts[use.parameter].text}, copy {use.index}{where}"
         words += f": data {use.data!r}, grad {grad}"
-        return html.Box(id, "copy", self.copy_name(use), data, grad, description=words)
+        name = self.copy_name(use)
+        return html.Box(id, "copy", name, data, grad, description=words, about=(use,))
 
     def parameter_box(self, weight: Any, id: str, in_full: bool) -> html.Box:
         """The box of a weight, its gradient in full as the sum of the terms."""
         name, data = self.texts[weight].text, self.data(weight)
         grad = self.sum_of_terms(weight) if in_full else self.shown(self.adjoint[weight])
         words = f"{name}: data {weight.data!r}, grad {grad}"
-        return html.Box(id, "parameter", name, data, grad, description=words)
+        return html.Box(id, "parameter", name, data, grad, description=words, about=(weight,))
 
     def badge_of_output(self) -> str:
         """The op of the output."""
