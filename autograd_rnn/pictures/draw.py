@@ -10,7 +10,7 @@ from ..arguments import as_choice, as_integer, as_name
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import written_with
 from ..graph.quantities import names_of
-from ..graph.walk import Node, check_node, check_run, is_larger, topological
+from ..graph.walk import Node, check_node, check_run, check_size, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
 from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 MOST_NODES: Final = 300
 MOST_READ: Final = 100_000
+UNREAD: Final = (
+    "for a picture to read",
+    "draw a part of it, or a run of fewer steps; copies() and gradients() read graphs of any size",
+)
 # What can be read: boxes of a whole graph, steps with a box for each number, numbers in a step's
 # boxes and in those of all steps, ledgers.
 MOST_SCALARS: Final = 60
@@ -224,12 +228,7 @@ def draw(
     given = {"focus": weights, "edges": edges == "local", "precision": precision}
     paper = as_paper(width)
     request = Request(output, weights, run, edges, colours, title, max_nodes, paper.room)
-    if is_larger(output, MOST_READ):
-        raise GraphTooLarge(
-            f"output is computed from more than {MOST_READ:,} nodes, too many for a picture to "
-            f"read: draw a part of it, such as a run of fewer steps; copies() and gradients() read "
-            f"graphs of any size."
-        )
+    check_size(output, MOST_READ, *UNREAD)
     kinds = _kinds(detail, request, {name for name, value in given.items() if value})
     with written_with(precision, subscripts, accents), names_of(run):
         drawing = _fitting(kinds, request, paper)
@@ -247,6 +246,7 @@ def _draw_model(
     """The picture of a model's weights as matrices."""
     check_node(output, "output")
     check_run(run)
+    check_size(output, MOST_READ, *UNREAD)
     if run is None:
         raise ArgumentValueError("focus=, a model, needs run=, the model unrolled.")
     for name, given in asked.items():

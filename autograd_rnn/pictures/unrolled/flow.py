@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ...networks.model import Model
 
 MOST_STEPS: Final = 400
+NEAR: Final = 10_000  # nodes of a graph that is not read whole, to refuse a long run at once
 LOGARITHMIC: Final = 100.0  # the ratio of sizes from which the axis is logarithmic
 DECADES: Final = 60  # the most that an axis shows
 HEIGHT: Final = 150.0
@@ -109,6 +110,11 @@ def draw_flow(
 
 def _flow(output: Any, run: Any, focus: Any, name: str | None) -> Flow:
     """The sizes of a run."""
+    if _reads_more(output, run.steps[MOST_STEPS:]):
+        raise ArgumentValueError(
+            f"run has {len(run.steps)} steps, more than {MOST_STEPS}: draw the flow of the last of "
+            f"them, as in rnn.unroll(inputs[-{MOST_STEPS}:])."
+        )
     order, adjoint, step_of = topological(output), adjoints(output), steps_of(run)
     reached = {step_of[node] for node in order if node in step_of}
     steps = [step for step in run.steps if step.k in reached]
@@ -154,6 +160,17 @@ def _flow(output: Any, run: Any, focus: Any, name: str | None) -> Flow:
         factors.append(arrived / delta if delta else 0.0)
     model = type(getattr(run, "rnn", run)).__name__
     return Flow(name or model, deltas, [*terms.values()], factors, sorted(run.cuts))
+
+
+def _reads_more(output: Any, steps: Sequence[Any]) -> bool:
+    """Whether the output is computed from one of these steps, as far as its nearest nodes tell."""
+    near, path = {output}, [output]
+    while path and len(near) < NEAR:
+        for parent in path.pop().parents:
+            if parent not in near:
+                near.add(parent)
+                path.append(parent)
+    return any(not near.isdisjoint([*step.pi, *step.q]) for step in reversed(steps))
 
 
 def _sums(step: Any) -> list[Any]:
