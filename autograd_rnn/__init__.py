@@ -91,6 +91,7 @@ from .pictures.draw import draw
 from .pictures.drawing import Drawing
 from .pictures.network import draw_network, draw_weights
 from .pictures.play.page import Page, play
+from .pictures.rendering.render import use_renderer
 from .pictures.unrolled.flow import draw_flow
 from .program.program import Program
 from .program.recorder import record
@@ -233,6 +234,7 @@ __all__ = [
     "tomita",
     "topological",
     "unfreeze",
+    "use_renderer",
     "value_and_grad",
     "vjp",
     "where",

@@ -11,7 +11,7 @@ import inspect
 import json
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -107,6 +107,7 @@ from autograd_rnn import (
     tomita,
     topological,
     unfreeze,
+    use_renderer,
     value_and_grad,
     vjp,
     where,
@@ -566,6 +567,7 @@ def correct_calls() -> dict[str, Call]:
         "topological": call(topological, z, x),
         "freeze": call(freeze, Value(1.0)),
         "unfreeze": call(unfreeze, Value(1.0)),
+        "use_renderer": call(use_renderer, None),
         "value_and_grad": call(value_and_grad, f, argnums=0, has_aux=False, create_graph=None),
         "Value.arctan2": call(x.arctan2, y),
         "Value.hypot": call(x.hypot, y),
@@ -655,7 +657,7 @@ CALLS = sorted(correct_calls())
 
 
 @pytest.fixture(autouse=True)
-def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the correct calls read, in a folder in which anything may be written."""
     monkeypatch.chdir(tmp_path)
     RNN([[4], [1]], "relu", bias=False).save("rnn.json")
@@ -664,6 +666,8 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("two.fa").write_text(">one\nGAT\ntaca\n>two\nGG\n")
     Path("text.txt").write_text("banana")
     Path("reads.csv").write_text("sequence,label\nGATTACA,a\nGGCC,b\n")
+    yield
+    use_renderer(None)  # which junk may have taken the place of
 
 
 class World:

@@ -9,6 +9,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 
 import autograd_rnn
 from autograd_rnn.ops.ieee import same_bits
@@ -124,6 +126,49 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     ).stdout.split()
     heavy = {"pygraphviz", "rich", "typer", "numpy", "llvmlite", "jax", "matplotlib"}
     assert heavy.isdisjoint(loaded)
+
+
+#: What the package has no use for in a browser, where it runs on Pyodide.
+NOT_IN_A_BROWSER = {"numpy", "pygraphviz", "rich", "typer"}
+
+
+def test_in_a_browser_pip_asks_for_pure_python_alone() -> None:
+    written = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = [Requirement(line) for line in written["dependencies"]]
+    there = {one.name for one in asked if not one.marker}
+    assert there == {"latex2mathml"}
+    for one in asked:
+        assert one.marker is None or one.marker.evaluate({"sys_platform": "linux"})
+        assert one.marker is None or not one.marker.evaluate({"sys_platform": "emscripten"})
+    assert {one.name for one in asked} == there | NOT_IN_A_BROWSER
+
+
+def test_the_lecture_needs_none_of_what_a_browser_lacks() -> None:
+    code = f"""
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {NOT_IN_A_BROWSER}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+from autograd_rnn import RNN, Stack, bits, copies, derive, draw, exercises, play, use_renderer
+
+rnn = RNN([[4], [1]], activation="relu", bias=False)
+for model in (rnn, Stack.random("GRU", states=2, inputs=1, outputs=1, seed=1)):
+    run, weight = model.unroll(bits("101")), model.parameters()[0]
+    loss = (15 - run.q[0]) ** 2
+    loss.backward()
+    assert draw(loss, run=run, focus=weight).dot.startswith("digraph")
+    derivation = derive(loss, weight, run=run)
+    assert "<math" in derivation.html and derivation.text and derivation.latex
+    assert str(copies(weight, loss, run)) and model.to_dict()
+    use_renderer(lambda dot, format, options: b"<svg></svg>")
+    play(loss, run=run)
+exercises(2, seed=1)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_no_ops_name_in_a_condition_outside_the_table() -> None:

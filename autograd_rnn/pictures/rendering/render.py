@@ -1,4 +1,4 @@
-"""DOT text to SVG, PNG and PDF bytes; the only place that runs Graphviz."""
+"""DOT text to SVG, PNG and PDF bytes; the only place that runs Graphviz, or what stands in."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
+from ...arguments import as_function
 from ...errors import ArgumentTypeError, FormatError, RendererNotFound, RenderError
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 COMPLAINTS: Final = ("Error:", "syntax error", "in label of node", "in label of edge")
+PAGES: Final = "autograd_rnn_graphviz"  # the function of a page that renders
 WORKER: Final = Path(__file__).with_name("worker.py")
 
 
@@ -32,22 +34,81 @@ def check_format(name: str, formats: Sequence[str] = FORMATS) -> str:
     return name.lower()
 
 
+class Renderer(Protocol):
+    """A function that returns the picture of a DOT text in a format: "svg", "png" or "pdf".
+
+    The options are those of the program `dot`, such as `-Gdpi=144`.  The layout engine is named in
+    the text, so that `dot` lays out what has no places, and only that.
+    """
+
+    def __call__(self, dot: str, format: str, options: Sequence[str]) -> bytes: ...
+
+
+def use_renderer(renderer: Renderer | None) -> None:
+    """From now on, all pictures of the process are rendered by this function; None by Graphviz.
+
+    The function takes DOT text, a format ("svg", "png" or "pdf") and options of the program `dot`,
+    and returns the bytes of the picture.  Its errors arrive where the picture was asked for.
+
+    None, as at first, is the Graphviz inside `pygraphviz`, or else the program `dot`; in Pyodide it
+    is the function `autograd_rnn_graphviz(dot, format)` that the page defines in JavaScript.
+
+    >>> from autograd_rnn import Value, draw
+    >>> use_renderer(lambda dot, format, options: f"<svg>{len(dot)} letters</svg>".encode())
+    >>> draw(Value(3, "x") * 2, theme="light").svg().splitlines()[-1].endswith("letters</svg>")
+    True
+    >>> use_renderer(None)
+    """
+    global _renderer
+    _renderer = None if renderer is None else as_function(renderer, "renderer")
+
+
+_renderer: Renderer | None = None
+
+
 def render(dot: str, format: str, dpi: float | None = None) -> bytes:
     """The picture that DOT text describes, in a format of `FORMATS`.
 
-    Uses the Graphviz inside `pygraphviz`, in a process of its own, so that nothing of this one is
-    touched; else a `dot` program on the PATH.  `RendererNotFound` (a `RuntimeError`) where there is
-    neither; `RenderError` (likewise) with Graphviz's own words, and for png or pdf where there is
-    no font.
+    Made by what `use_renderer` was given; else by the Graphviz inside `pygraphviz`, in a process of
+    its own, so that nothing of this one is touched; else by a `dot` program on the PATH.
+    `RendererNotFound` (a `RuntimeError`) where there is neither; `RenderError` (likewise) with
+    Graphviz's own words, and for png or pdf where there is no font.
     """
     if format == "dot":
         return dot.encode()
+    renderer = _renderer or (_by_page if sys.platform == "emscripten" else _by_graphviz)
+    picture = renderer(dot, format, [] if dpi is None else [f"-Gdpi={dpi:g}"])
+    if not isinstance(picture, bytes):
+        raise RenderError(
+            f"the renderer returned a {type(picture).__name__} for {format}, not bytes."
+        )
+    return picture
+
+
+def _by_page(dot: str, format: str, options: Sequence[str]) -> bytes:
+    """The picture by the JavaScript of the page that this Python runs in."""
+    import js  # type: ignore[import-not-found]  # a module that Pyodide makes
+
+    draw = getattr(js, PAGES, None)
+    if draw is None:
+        raise RendererNotFound(
+            f"drawing to {format} needs Graphviz: let the page define the JavaScript function "
+            f"{PAGES}(dot, format), or give use_renderer a function. The format dot works without."
+        )
+    try:
+        picture = draw(dot, format)
+        return picture.encode() if isinstance(picture, str) else bytes(picture.to_bytes())
+    except Exception as error:  # JavaScript's, which is of no type that Python has
+        raise RenderError(f"the page could not render the picture: {error}") from error
+
+
+def _by_graphviz(dot: str, format: str, options: Sequence[str]) -> bytes:
     if format in ("png", "pdf") and not has_fonts():
         raise RenderError(
             f"no fonts were found, and the {format} would show boxes for letters: install any "
             f"font, such as DejaVu (the Debian package fonts-dejavu-core), or save svg."
         )
-    return _run(dot, format, [] if dpi is None else [f"-Gdpi={dpi:g}"])
+    return _run(dot, format, list(options))
 
 
 @cache

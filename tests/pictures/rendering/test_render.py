@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from autograd_rnn import Value, play, use_renderer
 from autograd_rnn.errors import RendererNotFound, RenderError
 from autograd_rnn.pictures.rendering import render as rendering
 from autograd_rnn.pictures.rendering.render import WARM, render
@@ -117,6 +119,70 @@ def test_a_dot_program_serves_where_pygraphviz_does_not_load(
     program.write_text("#!/bin/sh\necho 'Error: no such thing' >&2; exit 1\n")
     with pytest.raises(RenderError, match="Error: no such thing"):
         exercise().svg()
+
+
+# --- another renderer ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def given_back() -> Iterator[None]:
+    yield
+    use_renderer(None)
+
+
+@pytest.mark.usefixtures("given_back")
+def test_a_renderer_of_ones_own_makes_every_picture() -> None:
+    asked: list[tuple[str, str, list[str]]] = []
+
+    def renderer(dot: str, format: str, options: Sequence[str]) -> bytes:
+        asked.append((dot, format, list(options)))
+        return b"<svg>mine</svg>"
+
+    drawing, played = exercise(), play(Value(3, "x") * 2)
+    use_renderer(renderer)
+    assert drawing.svg().endswith("mine</svg>\n")
+    assert "mine</svg>" in drawing.html()
+    assert drawing.png(dpi=96) == drawing.pdf() == b"<svg>mine</svg>"
+    assert [(format, options) for _, format, options in asked] == [
+        *(("svg", []), ("svg", []), ("png", ["-Gdpi=96"]), ("pdf", []))
+    ]
+    assert {dot for dot, *_ in asked} == {drawing.dot}
+    use_renderer(None)
+    assert play(Value(3, "x") * 2).html == played.html
+
+
+@pytest.mark.usefixtures("given_back")
+def test_what_is_no_renderer_and_what_is_no_picture() -> None:
+    with pytest.raises(TypeError, match="renderer must be a function, not str"):
+        use_renderer("dot")  # type: ignore[arg-type]
+    use_renderer(lambda dot, format, options: "<svg/>")  # type: ignore[arg-type,return-value]
+    with pytest.raises(RenderError, match="the renderer returned a str for svg, not bytes"):
+        exercise().svg()
+    use_renderer(lambda dot, format, options: b"%PDF-1.7")
+    with pytest.raises(RenderError, match="the renderer returned no <svg>, but '%PDF-1.7'"):
+        exercise().svg()
+    use_renderer(lambda dot, format, options: b"<svg><g></svg>")
+    with pytest.raises(RenderError, match="the renderer returned an <svg> that is no XML: mismat"):
+        exercise().html()
+
+
+def test_in_a_browser_the_page_renders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`js` stands for the module of that name that Pyodide makes of the page."""
+    drawing, page = exercise(), ModuleType("js")
+    monkeypatch.setitem(sys.modules, "js", page)
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setattr(WARM, "render", None)
+    with pytest.raises(RendererNotFound) as missing:
+        drawing.svg()
+    assert "function autograd_rnn_graphviz(dot, format)" in str(missing.value)
+    assert "pip install" not in str(missing.value)
+    calls = []
+    vars(page)["autograd_rnn_graphviz"] = lambda *asked: calls.append(asked) or "<svg>page</svg>"
+    assert drawing.svg().endswith("page</svg>\n")
+    assert calls == [(drawing.dot, "svg")]
+    vars(page)["autograd_rnn_graphviz"] = lambda dot, format: None
+    with pytest.raises(RenderError, match="the page could not render the picture: .*NoneType"):
+        drawing.png()
 
 
 # --- the process that renders ---------------------------------------------------------------------
