@@ -12,7 +12,7 @@ from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, points
 from .drawing import WHOLE, Drawing
 from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
-from .grid import Grid, path_in_grid, place_in_grid
+from .grid import CHIP_ROOM, Grid, lane_of_copy, paths_in_grid, place_in_grid
 from .theme import Theme
 
 MOST_APART: Final = 4
@@ -23,7 +23,6 @@ ROW_GAP: Final = 44.0
 MARGIN: Final = 16.0
 PANEL_GAP: Final = 34.0
 PANEL_LABEL: Final = 24.0
-CHIP_ROOM: Final = 62.0
 # The style whose line an arrow takes, its width, and what else sets it apart.
 ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "flow": ("plain", {"penwidth": "1.5"}),
@@ -275,7 +274,8 @@ def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
     canvas, panels = Canvas(theme, layout="nop2", outputorder="edgesfirst"), view.panels
     canvas.corners += grid.corners
     places = Placement(grid.centres, grid.panels, grid.corners)
-    centres = grid.centres | _over_their_fans(view, places)
+    over = _over_their_fans(view, places)
+    centres = grid.centres | (over if len(over) < 2 else _left_of_their_fans(view, grid, over))
     for step, (low, high) in grid.panels.items():
         if step in view.cuts:
             canvas.cut(step, low[0] - PANEL_GAP / 2, (high[1] - 6.0, low[1]))
@@ -283,11 +283,11 @@ def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
             _draw_boxes(canvas, view, step, centres)
     _draw_boxes(canvas, view, None, centres)
     canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
+    paths = paths_in_grid(grid, view.arrows, canvas)
     for arrow in view.arrows:
-        own = arrow.role in ("fan", "cut")
         if arrow.role == "cut" and centres[arrow.tail][1] != centres[arrow.head][1]:
             continue
-        path, at = _path(arrow, canvas) if own else path_in_grid(grid, arrow, canvas)
+        path, at = paths[arrow.id] if arrow.id in paths else _path(arrow, canvas)
         looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
         _draw_arrow(canvas, view, arrow, looks, path)
     return canvas
@@ -304,6 +304,15 @@ def _over_their_fans(view: GraphView, placement: Placement) -> dict[str, Point]:
         reach[side] += CHIP_ROOM + height
         found[id] = ((first + last) / 2, side * (reach[side] - height / 2))
     return found
+
+
+def _left_of_their_fans(view: GraphView, grid: Grid, over: Mapping[str, Point]) -> dict[str, Point]:
+    """Several weights, one above the other, left of all arrows to their copies."""
+    sizes = {id: html.box_size(box) for id, box in view.boxes.items()}
+    fans = [view.copy_id(use) for uses in view.uses.values() for use in uses]
+    lanes = [lane_of_copy(grid, id, sizes) or grid.centres[id][0] for id in fans]
+    left = min(lanes) - COLUMN_GAP - 14.0
+    return {id: (left - sizes[id][0] / 2, y) for id, (_, y) in over.items()}
 
 
 def _path(arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
