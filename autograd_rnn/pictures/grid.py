@@ -20,6 +20,7 @@ PANEL_GAP: Final = 44.0
 PANEL_LABEL: Final = 24.0
 CHIP_ROOM: Final = 62.0  # under a weight, for the terms of its copies
 TRACK: Final = 6.0  # between arrows side by side, which take no more than so much of a gap
+ENTRY: Final = 20.0  # between arrows into one side of a box
 TRACKS: Final = (28.0, 16.0)
 LOSSES: Final = (10**6, 0)  # the bands under all neurons: what reads one step, and the sums of it
 TOTALS: Final = (10**6, 1)
@@ -146,6 +147,8 @@ def _measure(
     below: Mapping[str, str],
 ) -> Grid:
     sizes = {id: html.box_size(box) for id, box in view.boxes.items()}
+    notes = [_note_width(arrow) for arrow in view.arrows if arrow.tail not in attached]
+    gap = max([COLUMN_GAP, *[COLUMN_GAP / 2 + note + 24.0 for note in notes if note]])
     widths: defaultdict[Column, float] = defaultdict(float)
     rows: defaultdict[tuple[Band, int], list[float]] = defaultdict(lambda: [0.0, 0.0])
     for id, spot in spots.items():
@@ -183,9 +186,9 @@ def _measure(
             if boxed and column == boxed[-1]:
                 x += MARGIN
                 panels[step] = ((left, bottom - MARGIN - PANEL_LABEL), (x, MARGIN))
-            x += COLUMN_GAP
+            x += gap
         x += PANEL_GAP - COLUMN_GAP
-    right, low = x - PANEL_GAP, min(y, bottom - MARGIN - PANEL_LABEL)
+    right, low = x - PANEL_GAP - gap + COLUMN_GAP, min(y, bottom - MARGIN - PANEL_LABEL)
     # All of it is over 0, and so are the weights over it.
     ys = {row: at - low for row, at in ys.items()}
     lanes = {row: at - low for row, at in lanes.items()}
@@ -195,7 +198,7 @@ def _measure(
         at = xs[spot.column], ys[spot.band, spot.slot]
         centres[id] = at
         rights[id] = at[0] + widths[spot.column] / 2 + COLUMN_GAP / 2
-        lefts[id] = at[0] - widths[spot.column] / 2 - COLUMN_GAP / 2
+        lefts[id] = at[0] - widths[spot.column] / 2 - gap + COLUMN_GAP / 2
         under[id] = lanes[spot.band, spot.slot]
         for side, other in ((1, above.get(id)), (-1, below.get(id))):
             if other is not None:
@@ -248,7 +251,12 @@ def paths_in_grid(
         elif arrow.role != "cut":
             ways[arrow.id] = _way(grid, arrow, canvas)
     _part(list(ways.values()))
+    _enter([(arrow.head, ways[arrow.id]) for arrow in arrows if arrow.note and arrow.id in ways])
     return {id: (way.path(), way.words) for id, way in ways.items()}
+
+
+def _note_width(arrow: Arrow) -> float:
+    return html.text_width(arrow.note or "", html.SMALL_POINTS)
 
 
 def lane_of_copy(grid: Grid, copy: str, sizes: Mapping[str, Point]) -> float | None:
@@ -279,28 +287,29 @@ def _way(grid: Grid, arrow: Arrow, canvas: Canvas) -> Way:
     if grid.attached.get(tail) == head:
         down = 1.0 if y0 > y1 else -1.0
         start, tip = canvas.spot(tail, 0, -down), canvas.spot(head, 0, down)
-        away = 6.0 + html.text_width(arrow.note or "", html.SMALL_POINTS) / 2
+        away = 6.0 + _note_width(arrow) / 2
         words = (x0 - away, (start[1] + tip[1]) / 2)
         return Way(tail, [start, (tip[0], tip[1] + down * ARROW_HEAD)], tip, words)
     start, tip = canvas.spot(tail, 1), canvas.spot(head, -1)
     end = (tip[0] - ARROW_HEAD, tip[1])
     turn, into = grid.rights[tail], grid.lefts[head]
-    words = (tip[0] - 14.0, tip[1] + 10.0)
+    words = (tip[0] - ARROW_HEAD - _note_width(arrow) / 2, tip[1] + 10.0)
     a, b = grid.spots.get(tail), grid.spots.get(head)
     if a is not None and b is not None and a.column == b.column:
         top = canvas.spot(head, 0, 1)
         over = (top[0], top[1] + ARROW_HEAD)
+        beside = (top[0] - 6.0 - _note_width(arrow) / 2, top[1] + 14.0)
         between = [
             id
             for id, (x, y) in grid.centres.items()
             if y1 < y < y0 and abs(x - x1) < canvas.room[id][0] / 2 + 4.0
         ]
         if not between:
-            return Way(tail, [canvas.spot(tail, 0, -1), over], top, words)
+            return Way(tail, [canvas.spot(tail, 0, -1), over], top, beside)
         if grid.attached.get(between[-1]) != head:
             lane = grid.lanes[head]
             corners = [start, (turn, y0), (turn, lane), (top[0], lane), over]
-            return Way(tail, corners, top, words, [(0, 1), (1, 2)])
+            return Way(tail, corners, top, beside, [(0, 1), (1, 2)])
     between = [
         id
         for id, spot in grid.spots.items()
@@ -313,6 +322,25 @@ def _way(grid: Grid, arrow: Arrow, canvas: Canvas) -> Way:
     lane = grid.lanes[head]
     corners = [start, (turn, y0), (turn, lane), (into, lane), (into, y1), end]
     return Way(tail, corners, tip, words, [(0, 1), (1, 2), (0, 3)])
+
+
+def _enter(noted: Sequence[tuple[str, Way]]) -> None:
+    """Let arrows with notes enter a box one below the other: around the one that is straight."""
+    level: defaultdict[str, list[Way]] = defaultdict(list)
+    for head, way in noted:
+        if way.corners[-1][1] == way.tip[1]:
+            level[head].append(way)
+    for several in level.values():
+        used = {0.0 for way in several if len(way.corners) == 2}
+        for way in several:
+            if len(way.corners) == 2:
+                continue
+            side = 1.0 if way.corners[-3][1] > way.tip[1] else -1.0
+            away = next(ENTRY * side * k for k in range(3) if ENTRY * side * k not in used)
+            used.add(away)
+            way.corners[-2][1] = way.corners[-1][1] = way.tip[1] + away
+            way.tip = (way.tip[0], way.tip[1] + away)
+            way.words = (way.words[0], way.words[1] + away)
 
 
 def _part(ways: Sequence[Way]) -> None:
