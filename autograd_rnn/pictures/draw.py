@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, as_name
@@ -161,12 +160,18 @@ def _kinds(detail: str, request: Request, asked: set[str]) -> list[Kind]:
 
 
 def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
-    """The drawing of the first kind that the paper has room for."""
-    *others, last = kinds
-    for kind in others:
-        with suppress(GraphTooLarge):
-            return paper.fit(kind.draw(request))
-    return paper.fit(last.draw(request))
+    """The drawing of the first kind that a page has room for, or else that has fewest pages."""
+    drawn: list[Drawing] = []
+    for place, kind in enumerate(kinds, 1):
+        try:
+            drawn.append(paper.fit(kind.draw(request)))
+        except GraphTooLarge:
+            if place == len(kinds) and not drawn:
+                raise
+            continue
+        if not drawn[-1].pages:
+            break
+    return min(drawn, key=lambda drawing: len(drawing.pages))
 
 
 def draw(

@@ -234,6 +234,7 @@ class _Columns(Wiring):
     def next_row(self, k: int) -> None:
         """Go on in a row of its own, from the states after step k."""
         self.rows += 1
+        self.breaks.append(self.foot - 20.0)
         down = self.ys[0] - self.foot + RADIUS + ROW
         self.ys = [y - down for y in self.ys]
         self._set_foot()

@@ -23,7 +23,7 @@ from autograd_rnn import (
 )
 from autograd_rnn.errors import GraphTooLarge
 from autograd_rnn.networks.model import Model
-from autograd_rnn.pictures.paper import READ, WIDTHS
+from autograd_rnn.pictures.paper import PAGES, READ
 
 SVG = "{http://www.w3.org/2000/svg}"
 Width = float | str
@@ -109,7 +109,7 @@ def test_all_text_can_be_read_on_paper_and_slides(
     make: Callable[[Width], Drawing], width: str
 ) -> None:
     wide, smallest = measured(make(width))
-    assert wide <= WIDTHS[width] + 1
+    assert wide <= PAGES[width][0] + 1
     assert smallest >= READ - 0.01
 
 

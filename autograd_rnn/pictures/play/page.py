@@ -24,7 +24,7 @@ from .stage import card_style, cards, identifiers, picture, width
 
 MOST_PLAYED: Final = 20_000  # nodes of a graph
 MOST_APART: Final = 8  # weights whose copies are apart unless some are asked for
-WIDEST: Final = 4000.0  # points of the picture of a network
+WIDEST: Final = 4200.0  # points of the picture of a network
 LONGEST_SENTENCE: Final = 400
 SCRIPTS: Final = ("stage", "watch", "practise")
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 from ...arguments import as_function
 from ...errors import ArgumentTypeError, FormatError, RendererNotFound, RenderError
@@ -192,7 +192,7 @@ class Warm:
             requests.write(json.dumps(request).encode() + b"\n" + dot)
             requests.flush()
         line = answers.readline()
-        answer = json.loads(line) if line.endswith(b"\n") else {"size": 1}
+        answer: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {"size": 1}
         if "missing" in answer:
             return str(answer["missing"])
         picture = answers.read(answer["size"])

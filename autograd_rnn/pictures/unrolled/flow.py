@@ -30,6 +30,7 @@ HEIGHT: Final = 150.0
 BETWEEN: Final = 106.0
 WIDE: Final = 940.0
 PITCH: Final = 96.0
+FOOT: Final = 54.0  # under the axis
 FACTOR_ROOM: Final = 50.0
 NUMBERS: Final = 64.0  # the pitch from which bars have numbers
 LABEL_ROOM: Final = 30.0
@@ -214,7 +215,9 @@ class _Chart:
     def draw(self) -> None:
         """All the rows."""
         for row, flow in enumerate(self.flows):
-            self._row(row, flow, -row * (HEIGHT + BETWEEN))
+            base = -row * (HEIGHT + BETWEEN)
+            self._row(row, flow, base)
+            self.canvas.breaks.append(base - FOOT - 4.0)
 
     def _row(self, row: int, flow: Flow, base: float) -> None:
         canvas, theme = self.canvas, self.theme
@@ -288,7 +291,7 @@ class _Chart:
         looks = {"color": theme.line, "dir": "none", "penwidth": "1.4"}
         looks |= {"id": f"e0_b{row}", "pos": line}
         canvas.graph.edge(f"y{row}_0", f"y{row}_0", looks)
-        canvas.corners += [(0.0, base - 54.0), (self.right, base + HEIGHT)]
+        canvas.corners += [(0.0, base - FOOT), (self.right, base + HEIGHT)]
 
     def _factors(self, row: int, flow: Flow, start: float, y: float) -> None:
         """The arrows back from step to step, each with its factor."""
