@@ -72,11 +72,14 @@ class Paper(NamedTuple):
         """The scale of each page, its middle from left to right, its top and its foot."""
         least = READ / DRAWN
         scale = min(1.0, self.width / wide)
-        tallest = max([top - foot for top, foot in pairwise(rows)], default=0.0) + 2 * PAD
+        if rows:
+            first, *inner, last = rows
+            rows = [first + PAD, *inner, last - PAD]
+        tallest = max([top - foot for top, foot in pairwise(rows)], default=1.0)
         scale = max(least, min(scale, self.height / tallest))
         parts: list[tuple[float, float]] = []
         for top, foot in pairwise(rows):
-            if parts and (parts[-1][0] - foot + 2 * PAD) * scale <= self.height:
+            if parts and (parts[-1][0] - foot) * scale <= self.height:
                 parts[-1] = parts[-1][0], foot
             else:
                 parts.append((top, foot))
@@ -85,7 +88,7 @@ class Paper(NamedTuple):
 
 def _part(drawing: Drawing, scale: float, middle: float, top: float, foot: float) -> Drawing:
     """A page of a drawing."""
-    wide, high = 2 * (middle + PAD) * scale, (top - foot + 2 * PAD) * scale
+    wide, high = 2 * (middle + PAD) * scale, (top - foot) * scale
     view = f'viewport="{wide:.1f},{high:.1f},{scale:.4f},{middle:.1f},{(top + foot) / 2:.1f}"'
     return replace(drawing, dot=_with(drawing.dot, view), inside=None, pages=())
 

@@ -180,7 +180,7 @@ class Warm:
             if not sys.executable:
                 return "there is no Python to run it"
             self._process = subprocess.Popen(
-                # pygraphviz is found where this process finds it, but nothing else is.
+                # pygraphviz is found where this process finds it, and it alone.
                 [sys.executable, "-P", str(WORKER), *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

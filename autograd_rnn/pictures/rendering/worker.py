@@ -22,7 +22,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
-        sys.path += [folder for folder in sys.argv[1:] if folder not in sys.path]
+        sys.path[:] = sys.argv[1:]
         try:
             import pygraphviz
         except ImportError as error:
