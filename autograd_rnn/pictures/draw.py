@@ -79,7 +79,7 @@ def _draw_scalars(request: Request) -> Drawing:
             f"the picture would have {count} boxes, more than {request.max_nodes}: draw "
             f"one weight with focus=, a network with detail='step', or raise max_nodes=."
         )
-    return draw_view(view, request.theme, request.title)
+    return draw_view(view, request.theme, request.title, request.room)
 
 
 def _scalars_suit(request: Request) -> bool:
