@@ -169,7 +169,7 @@ def _in_rows(view: GraphView, placement: Placement, room: float) -> Placement:
     first, last = min(low[0] for low, _ in panels.values()), max(x for _, (x, _) in panels.values())
     blocks = [(0.0, first - PANEL_GAP), *[(low[0], high[0]) for low, high in panels.values()]]
     blocks.append((last + PANEL_GAP, right))
-    alone = sum(x <= blocks[0][1] for x, _ in placement.centres.values()) == 1
+    alone = [y for x, y in placement.centres.values() if x < first] == [0.0]
     parts: list[list[tuple[float, float]]] = []
     x = 0.0
     for begin, end in blocks:
@@ -189,10 +189,12 @@ def _in_rows(view: GraphView, placement: Placement, room: float) -> Placement:
         for begin, end in part:
             found.append((begin, end, index, x - begin))
             x += end - begin + PANEL_GAP
-    at_row = {
-        id: next((b[2:] for b in found if b[0] - 1.0 <= x <= b[1] + 1.0), found[-1][2:])
-        for id, (x, _) in placement.centres.items()
-    }
+    of_step = {k: next(b[2:] for b in found if b[0] == low[0]) for k, (low, _) in panels.items()}
+    at_row: dict[str, tuple[int, float]] = {}
+    for id, (x, _) in placement.centres.items():
+        step = view.boxes[id].step
+        outside = found[0] if x < first else found[-1]
+        at_row[id] = outside[2:] if step is None else of_step[step]
     spans = []
     for index, part in enumerate(parts):
         reach = [
@@ -231,7 +233,7 @@ def _in_rows(view: GraphView, placement: Placement, room: float) -> Placement:
     }
     moved = {}
     for k, ((x0, y0), (x1, y1)) in panels.items():
-        row, across = next(b[2:] for b in found if b[0] - 1.0 <= x0 <= b[1])
+        row, across = of_step[k]
         moved[k] = ((x0 + across, y0 + downs[row]), (x1 + across, y1 + downs[row]))
     strips = []
     for index, ((foot, head), down) in enumerate(zip(spans, downs, strict=True)):
