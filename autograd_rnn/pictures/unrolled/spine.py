@@ -213,7 +213,7 @@ def _in_rows(view: GraphView, placement: Placement, room: float) -> Placement:
     heights = [html.box_size(view.boxes[view.ids[weight]])[1] for weight in view.weights]
     y, downs, breaks = 0.0, [], []
     for index, (foot, head) in enumerate(spans):
-        here = sides if (foot, head) == (bottom, top) else []
+        here = sides if not index or (foot, head) == (bottom, top) else []
         over, under = [
             sum(
                 CHIP_ROOM + (STUB if index else height)
