@@ -178,7 +178,7 @@ def _begin_rows(
             fan = [one for one in view.arrows if one.role == "fan" and one.tail == arrow.tail]
             xs = [placement.centres[one.head][0] for one in fan if rows[one.head] == row]
             (_, low), (_, high) = placement.strips[row]
-            side = 1.0 if canvas.at[arrow.tail][1] > placement.centres[fan[0].head][1] else -1.0
+            side = 1.0 if y > placement.spines[row] else -1.0
             reach[row, side] += CHIP_ROOM + STUB
             edge = high if side > 0.0 else low
             at = ((min(xs) + max(xs)) / 2, edge + side * (reach[row, side] - STUB / 2))
@@ -222,7 +222,7 @@ def _over_their_fans(view: GraphView, placement: Placement) -> dict[str, Point]:
     for weight in view.weights:
         copies, id = [view.copy_id(use) for use in view.uses[weight]], view.ids[weight]
         fan = [placement.centres[one] for one in copies if not placement.rows.get(one)]
-        y = placement.centres[copies[0]][1]
+        y = placement.centres[copies[0]][1] - placement.spines[placement.rows.get(copies[0], 0)]
         (first, y), (last, _) = (fan[0], fan[-1]) if fan else ((left, y), (right, y))
         side, height = 1.0 if y > 0.0 else -1.0, html.box_size(view.boxes[id])[1]
         reach[side] += CHIP_ROOM + height

@@ -39,6 +39,7 @@ class Placement(NamedTuple):
     rows: Mapping[str, int] = {}  # the row of each box, where there are several
     strips: Sequence[tuple[Point, Point]] = ()  # the corners of each row
     breaks: Sequence[float] = ()  # the heights between them
+    spines: Sequence[float] = (0.0,)  # the height of the spine in each
 
 
 def place(view: GraphView, room: float = inf) -> Placement | None:
@@ -241,4 +242,4 @@ def _in_rows(view: GraphView, placement: Placement, room: float) -> Placement:
         strips.append(((0.0, foot + down), (far, head + down)))
     corners = ((0.0, strips[-1][0][1]), (max(far for _, (far, _) in strips), top))
     rows = {id: row for id, (row, _) in at_row.items()}
-    return Placement(centres, moved, corners, rows, strips, breaks)
+    return Placement(centres, moved, corners, rows, strips, breaks, downs)
