@@ -24,13 +24,15 @@ from ..errors import ArgumentValueError, FormatError
 from ..files import read_json, write_whole
 from ..graph.copies import copies
 from ..graph.notation import label, number
-from ..networks.model import Model, Unrolled
+from ..networks.model import Model
 from ..networks.rnn import RNN
+from ..networks.run import Unrolled
 from ..networks.serialise import KINDS
 from ..networks.stack import Stack, made_of
 from ..ops.losses import as_loss
 from ..pictures.draw import draw
 from ..pictures.drawing import FILE_FORMATS
+from ..pictures.paper import WIDTHS
 from ..pictures.play.page import play
 from ..pictures.rendering.render import check_format
 from .app import app
@@ -184,7 +186,7 @@ def exercise(
         draw(loss, focus=rnn.weights[0][0], run=run).save(save)
     console = Console(highlight=False)
     console.print(f"\n[bold]x = {bit_string}, y = {y}, (w₁, w₂) = ({w1}, {w2})[/bold]")
-    console.print(_forward_table(run, activation or "relu"))
+    console.print(run.table(loss))
     pi, difference = run.pi[0], loss.parents[0]
     console.print(
         f"  L = (y − {pi.name})² = ({y} − {_signed(pi.data)})² "
@@ -194,6 +196,17 @@ def exercise(
         console.print(_copies_table(weight, loss, run))
     if save is not None:
         say(f"  Picture: {save}")
+
+
+def _as_width(width: str | None) -> str | float | None:
+    if width is None or width in WIDTHS:
+        return width
+    try:
+        return float(width)
+    except ValueError:
+        raise ArgumentValueError(
+            f"--width must be {', '.join(WIDTHS)} or a number of points, not {shown(width)}."
+        ) from None
 
 
 @app.command("draw", context_settings=NEGATIVE_NUMBERS)
@@ -211,13 +224,16 @@ def draw_picture(
     ] = "auto",
     focus: Focus = None,
     theme: Annotated[str, option("NAME", "The colours: auto, light or dark.")] = "auto",
+    width: Annotated[
+        str | None, option("WIDTH", "The width that it must fit: a4, slide, or a number of points.")
+    ] = None,
 ) -> None:
     """Draw the exercise's network, or another: all copies of all weights or of one."""
     _check_ending(save, FILE_FORMATS)
     wanted = Wanted(weights, activation, model, cell, states)
     rnn, run, loss = _work(bit_string, target, wanted)
     weight = None if focus is None else _weight(focus, rnn, "--focus")
-    drawing = draw(loss, focus=weight, run=run, detail=detail, theme=theme)
+    drawing = draw(loss, focus=weight, run=run, detail=detail, theme=theme, width=_as_width(width))
     say(f"{drawing.save(save)}: {drawing.summary}")
 
 
@@ -396,18 +412,6 @@ def _exact(x: float) -> str:
 
 def _signed(x: float) -> str:
     return f"({_exact(x)})" if x < 0 else _exact(x)
-
-
-def _forward_table(run: Unrolled, activation: str) -> Table:
-    q = "π" if activation == "linear" else f"{activation}(π)"
-    table = make_table("Forward pass", "step", "x", "w₁·q", "w₂·x", "π", f"q = {q}")
-    table.columns[0].justify = "right"
-    for step in run.steps:
-        recurrent, driven = step.pi[0].parents
-        state = "–" if step is run.steps[-1] else _exact(step.q[0].data)
-        data = [value.data for value in (step.x[0], recurrent, driven, step.pi[0])]
-        table.add_row(str(step.k), *map(_exact, data), state)
-    return table
 
 
 def _copies_table(weight: Value, loss: Value, run: Unrolled) -> Table:

@@ -12,7 +12,8 @@ from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import Style, Text, accent, label, number, superscript, write_number
 from ..graph.walk import Node
 from ..networks.bptt import Layer, backpropagate
-from ..networks.model import Model, Unrolled
+from ..networks.model import Model
+from ..networks.run import Unrolled
 from ..program.displays import (
     STYLES,
     Grid,

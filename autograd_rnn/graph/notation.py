@@ -12,6 +12,7 @@ from functools import cache
 from string import Formatter
 from typing import Final, NamedTuple
 
+from ..arguments import visible
 from ..ops.op import ATOM, CALL, POWER, PRODUCT, QUOTIENT, SIGN, SUM, Op
 
 ACCENTS: Final = ("\u0307", "\u0308", "\u20db", "\u20dc")
@@ -81,7 +82,7 @@ def written_with(precision: int | None, subscripts: bool, accents: bool) -> Iter
 
 
 def label(name: str) -> str:
-    """The name as it is shown: trailing digits become subscripts.
+    """The name as it is shown: visible, and trailing digits become subscripts.
 
     >>> label("w_1"), label("w12"), label("loss")
     ('w₁', 'w₁₂', 'loss')
@@ -90,13 +91,12 @@ def label(name: str) -> str:
     if not grammar.accents:
         marked = ACCENTED.fullmatch(unicodedata.normalize("NFD", name))
         if marked is not None:
-            return f"{marked[1]}{marked[3]}{superscript(f'({ACCENTS.index(marked[2]) + 1})')}"
-    if not grammar.subscripts:
-        return name
-    match = TRAILING_DIGITS.search(name)
-    if match is None:
-        return name
-    return name[: match.start()] + match[1].translate(SUBSCRIPTS)
+            step = superscript(f"({ACCENTS.index(marked[2]) + 1})")
+            return visible(f"{marked[1]}{marked[3]}{step}")
+    match = TRAILING_DIGITS.search(name) if grammar.subscripts else None
+    if match is not None:
+        name = name[: match.start()] + match[1].translate(SUBSCRIPTS)
+    return visible(name)
 
 
 def superscript(text: str) -> str | None:
@@ -378,8 +378,8 @@ def round_digits(x: float, style: Style) -> tuple[str, str]:
     return mantissa, str(int(exponent)) if exponent else ""
 
 
-def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
-    """Rows of text as columns of one width, the first row a head and the last a foot.
+def table(rows: Sequence[Sequence[str]], left: Collection[int] = (), foot: bool = True) -> str:
+    """Rows of text as columns of one width, the first row a head and the last a foot, if any.
 
     The columns whose places are in `left` are aligned to the left, the others to the right.
 
@@ -400,7 +400,7 @@ def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
         ]
         lines.append("   ".join(cells).rstrip())
     rule = "─" * (sum(widths) + 3 * (len(widths) - 1))
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    return "\n".join([lines[0], rule, *lines[1:-1], *[rule] * foot, *lines[1:][-1:]])
 
 
 def _width(text: str) -> int:
