@@ -38,6 +38,8 @@ class Measures:
         self.widths = {layer: self._layer_widths(layer) for layer in view.layers}
         tight = room < inf
         self.gap, self.lane, self.margin = (40.0, 15.0, 11.0) if tight else (GAP, LANE, MARGIN)
+        if not self._goes_around():
+            self.lane = 0.0
         self.layer_gap = 32.0 if tight else LAYER_GAP
         self.heights: dict[tuple[int, int], int] = {}
         for neuron, rows in view.rows.items():
@@ -86,6 +88,13 @@ class Measures:
         data = max([26.0, *[html.text_width(data, html.VALUE_POINTS) for _, data, _ in told]]) + 14
         grads = [html.text_width(grad, html.VALUE_POINTS, bold=True) for *_, grad in told]
         return ceil(max(words, 34)), ceil(data), ceil(max([26.0, *grads])) + 14
+
+    def _goes_around(self) -> bool:
+        """Whether an arrow from a copy goes around a box, and does not straight go down."""
+        view = self.view
+        crowded = any(neuron.place for neuron in view.rows)
+        steps = [use.step for uses in view.uses.values() for use in uses]
+        return bool(steps) and (crowded or len(set(steps)) < len(steps))
 
     def _inner_columns(self) -> dict[int, float]:
         """Where in a panel the boxes of each layer begin."""
