@@ -208,7 +208,8 @@ def draw(
 
     `theme` is "light", "dark", or "auto", which is light and turns dark on dark screens.  `width`
     is that of the picture in points, or "a4" or "slide": the steps of a network are wrapped into
-    rows, and no text is smaller than 7 points.
+    rows, and no text is smaller than 7 points.  "a4" and "slide" are pages: "auto" is the most
+    detailed that fits on one, and what is higher than a page has `pages`, parts of whole rows.
 
     `ValueError` where the output does not depend on `focus`, or a detail cannot show what is asked
     for, as only "scalar" shows local derivatives.

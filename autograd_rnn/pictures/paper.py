@@ -62,6 +62,8 @@ class Paper(NamedTuple):
             parts = [_part(drawing, *part) for part in self._parts(drawing.rows, wide)]
             drawing.pages = parts or [replace(drawing)]
             count = len(parts)
+            for place, page in enumerate(parts, 1):
+                page.summary += f", page {place} of {count}"
             drawing.summary += f", {count} pages" if count > 1 else ", too high for a page"
         # Graphviz scales all of the picture, in every format.
         limit = self.height if one_page and self.height < inf else FAR
