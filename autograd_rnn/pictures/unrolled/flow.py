@@ -237,7 +237,8 @@ class _Chart:
                 pairs.append(("term", flow.terms[place], theme.styles["copy"].line))
             for which, (kind, size, colour) in enumerate(pairs):
                 x = middle + (which - (len(pairs) - 1) / 2) * (bar + min(3.0, 0.1 * self.pitch))
-                self._bar(f"{kind}{row}_{k}", x, base, bar, size, colour, kind, k)
+                side = 0.0 if len(pairs) == 1 else 2.0 * which - 1.0
+                self._bar(f"{kind}{row}_{k}", x, base, bar, size, colour, kind, k, side)
             if place % every == 0 or place == steps - 1:
                 if place != steps - 1 and steps - 1 - place < every:
                     continue
@@ -255,8 +256,18 @@ class _Chart:
             self._factors(row, flow, start, base - 34)
 
     def _bar(
-        self, id: str, x: float, base: float, wide: float, size: float, ink: str, kind: str, k: int
+        self,
+        id: str,
+        x: float,
+        base: float,
+        wide: float,
+        size: float,
+        ink: str,
+        kind: str,
+        k: int,
+        side: float,
     ) -> None:
+        """A bar with its number, which reaches out to its side of a pair."""
         high = self._height(size)
         what = f"|δ| of step {k}" if kind == "delta" else f"what step {k} adds"
         if high:
@@ -268,8 +279,10 @@ class _Chart:
         elif self.pitch > 30:
             self.canvas.text(id, (x, base + 8), "0", html.KEY_POINTS, ink)
         words = _brief(size)
-        if high and self.pitch > NUMBERS and html.text_width(words, 10) < self.pitch / 2:
-            self.canvas.text(f"{id}_n", (x, base + high + 8), words, html.KEY_POINTS, ink)
+        more = html.text_width(words, html.KEY_POINTS) - wide
+        if high and self.pitch > NUMBERS and more < self.pitch / 6:
+            at = (x + side * max(0.0, more) / 2, base + high + 8)
+            self.canvas.text(f"{id}_n", at, words, html.KEY_POINTS, ink)
 
     def _axis(self, row: int, base: float) -> None:
         canvas, theme = self.canvas, self.theme
