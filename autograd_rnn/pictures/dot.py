@@ -198,7 +198,10 @@ def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
             canvas.cut(step, low[0] - PANEL_GAP / 2, (high[1] - 6.0, low[1]))
         with canvas.panel(step, panels[step], low, high):
             _draw_boxes(canvas, view, step, centres)
-    _draw_boxes(canvas, view, None, centres)
+    # A step of which only a constant is there has no panel.
+    for own in dict.fromkeys([box.step for box in view.boxes.values()]):
+        if own not in grid.panels:
+            _draw_boxes(canvas, view, own, centres)
     canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
     paths = paths_in_grid(grid, view.arrows, canvas)
     for arrow in view.arrows:

@@ -9,7 +9,7 @@ from ..arguments import as_choice, as_integer, as_name
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import written_with
 from ..graph.quantities import names_of
-from ..graph.walk import Node, check_node, check_run, check_size, topological
+from ..graph.walk import Node, check_node, check_run, check_size, describe, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
 from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
@@ -273,7 +273,13 @@ def check_graph(output: Any, focus: Any, run: Any, title: Any, max_nodes: Any) -
     weights: list[Any] = list(focus) if several else [] if focus is None else [focus]
     check_node(output, "output")
     for place, weight in enumerate(weights):
-        check_node(weight, f"focus[{place}]" if several else "focus")
+        where = f"focus[{place}]" if several else "focus"
+        check_node(weight, where)
+        if weight.constant:
+            raise ArgumentValueError(
+                f"{where} is the constant {describe(weight)}, and constants are never "
+                f"differentiated: choose a variable, or make it one, as unfreeze() does."
+            )
     check_run(run)
     as_name(title, "title")
     as_integer(max_nodes, "max_nodes", least=0)

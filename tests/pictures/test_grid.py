@@ -5,7 +5,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from autograd_rnn import LSTM, RNN, Drawing, Value, draw
+from autograd_rnn import LSTM, RNN, Drawing, Value, draw, freeze
 from autograd_rnn.networks.model import Model
 from autograd_rnn.pictures.canvas import Point
 from autograd_rnn.pictures.html_labels import box_size
@@ -73,6 +73,21 @@ def test_arrows_run_around_boxes_and_side_by_side(model: Model, apart: int, edge
         if tail != start and head != end:
             worst = max([overlap(one, other) for one in lines for other in others], default=0.0)
             assert worst < 12.0, (tail, head, start, end)
+
+
+def test_a_step_of_which_only_a_constant_is_there_is_drawn() -> None:
+    run = LSTM.random(1, 1, seed=1).unroll([[1], [0], [1]])
+    loss = (1 - run.q[0]) ** 2
+    drawing = draw(loss, run=run, focus=run.steps[0].q[0], detail="scalar")
+    assert drawing.view is not None
+    assert all(f'id="{id}"' in drawing.svg() for id in drawing.view.boxes)
+
+
+def test_a_frozen_focus_says_how_it_is_made_a_variable() -> None:
+    frozen = Value(2.0, "w")
+    freeze(frozen)
+    with pytest.raises(ValueError, match=r"focus is the constant w = 2.0, .*unfreeze\(\) does"):
+        draw(frozen * Value(3.0), focus=frozen)
 
 
 def test_a_sum_is_drawn_without_the_zero_that_it_starts_from() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from math import ceil, inf
 from typing import Any, Final, NamedTuple
@@ -73,6 +74,10 @@ class Measures:
             for k in {one.step for one in view.terms}
             for found in [[one for one in view.terms if one.step == k]]
         }
+        self._read_later: defaultdict[int, set[Neuron]] = defaultdict(set)
+        for tail, head in view.arrows():
+            if tail.step < head.step:
+                self._read_later[tail.step].add(tail)
         self.x_of = self._inner_columns()
         self._met: set[str] = set()
         self._into: list[tuple[str, list[Point]]] = []
@@ -151,7 +156,7 @@ class Measures:
     def _carried(self, k: int, output: bool = False) -> list[tuple[Neuron, str]]:
         """The neurons that the step after step k reads, or the output, and what of them."""
         view = self.view
-        read = {tail for tail, head in view.arrows() if tail.step == k < head.step}
+        read = self._read_later[k]
         if output:
             read = {view.of[node] for node in view.read if view.of[node].step == k}
         told = []
