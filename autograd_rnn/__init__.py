@@ -99,8 +99,9 @@ from .program.recorder import record
 from .training.evaluate import Evaluation, evaluate
 from .training.fit import fit
 from .training.history import History
-from .training.optimisers import SGD, Adagrad, Adam, AdamW, Optimiser
+from .training.optimisers import Optimiser
 from .training.progress import CSVLog, Report
+from .training.rules import SGD, Adagrad, Adam, AdamW
 from .training.schedules import Constant, CosineDecay, StepDecay, WarmUp
 
 __all__ = [

@@ -19,7 +19,7 @@ from ..data.tasks import TASKS, Settings, Task, find_task
 from ..errors import ArgumentValueError
 from ..networks.rnn import RNN
 from ..networks.stack import Stack
-from ..training.optimisers import Adam
+from ..training.rules import Adam
 from .app import app
 from .fitting import (
     Engine,

@@ -95,8 +95,9 @@ class Backward:
 
     def _reference(self, node: Node) -> Expression:
         """∂top/∂node in a formula."""
+        full = self.full[node]
         short = not self.folded or node is self.top or node not in self.lines
-        return self.full[node] if short else self.symbol(node)
+        return full if short or isinstance(full, Number) else self.symbol(node)
 
     def _times(self, target: Key, behind: Expression, slope: Expression) -> Expression:
         """The factors in the lecture's order: the slope by a copy first, or else the later step."""
@@ -139,7 +140,12 @@ class Backward:
         """The waypoints' derivatives by those of later ones, as a formula needs that is folded."""
         if not self.folded:
             return []
-        return [Equation(self.symbol(node), [Side(self.full[node])]) for node in self.waypoints]
+        lines = [(node, self.full[node]) for node in self.waypoints]
+        return [
+            Equation(self.symbol(node), [Side(full)])
+            for node, full in lines
+            if not isinstance(full, Number)
+        ]
 
 
 def line(left: Symbol, sides: Sequence[Expression], numbers: bool = True) -> Equation:

@@ -195,7 +195,7 @@ def test_classes_in_fasta_files(
         (["train", "missing.csv"], "missing.csv: there is no such file to learn from."),
         (["train", "soft.fa"], "soft.fa is FASTA, which has no labels: give two files or more"),
         (["train", "reads.tsv"], "reads.tsv: line 63 has no sequence. To leave such lines out: "),
-        (["train", "reads.tsv", "--label", "9"], "label must be 3 or less, not 9."),
+        (["train", "reads.tsv", "--label", "9"], "--label must be 3 or less, not 9."),
         (["train", "reads.tsv", "--fasta", "soft.fa"], "--fasta goes with a task; FASTA files of"),
         (["train", "parity", "--alphabet", "DNA"], "--alphabet goes with your own data, not with"),
         (["train", "parity", "a", "b"], "the task parity takes one FILE at most: b is one too"),
