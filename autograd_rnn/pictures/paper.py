@@ -16,9 +16,9 @@ from .rendering.render import render
 if TYPE_CHECKING:
     from .drawing import Drawing
 
-# The widths and heights in points of what is between the margins: 15 mm on A4, and of a slide of
-# 16:9 30 pt.
-PAGES: Final = {"a4": (510.0, 757.0), "slide": (900.0, 480.0)}
+# The widths and heights in points between the margins: 15 mm at the sides of A4 and 12 mm over and
+# under it, and 30 pt around a slide of 16:9.
+PAGES: Final = {"a4": (510.0, 774.0), "slide": (900.0, 480.0)}
 #: The smallest text that pictures draw, and the smallest that a reader of paper reads, in points.
 DRAWN: Final = 10.0
 READ: Final = 7.0
@@ -72,20 +72,29 @@ class Paper(NamedTuple):
 
     def _parts(self, rows: Sequence[float], wide: float) -> list[tuple[float, float, float, float]]:
         """The scale of each page, its middle from left to right, its top and its foot."""
-        least = READ / DRAWN
-        scale = min(1.0, self.width / wide)
-        if rows:
-            first, *inner, last = rows
-            rows = [first + PAD, *inner, last - PAD]
-        tallest = max([top - foot for top, foot in pairwise(rows)], default=1.0)
+        if not rows:
+            return []
+        first, *inner, last = rows
+        heights = list(pairwise([first + PAD, *inner, last - PAD]))
+        least, scale = READ / DRAWN, min(1.0, self.width / wide)
+        tallest = max(top - foot for top, foot in heights)
         scale = max(least, min(scale, self.height / tallest))
+        # Smaller where that takes fewer pages.
+        chosen = min((scale, least), key=lambda one: len(self._packed(heights, one)))
+        parts = self._packed(heights, chosen)
+        return [(chosen, wide / 2 - PAD, top, foot) for top, foot in parts]
+
+    def _packed(
+        self, heights: Sequence[tuple[float, float]], scale: float
+    ) -> list[tuple[float, float]]:
+        """The top and the foot of each page, with as many rows as it holds."""
         parts: list[tuple[float, float]] = []
-        for top, foot in pairwise(rows):
+        for top, foot in heights:
             if parts and (parts[-1][0] - foot) * scale <= self.height:
                 parts[-1] = parts[-1][0], foot
             else:
                 parts.append((top, foot))
-        return [(scale, wide / 2 - PAD, top, foot) for top, foot in parts]
+        return parts
 
 
 def _part(drawing: Drawing, scale: float, middle: float, top: float, foot: float) -> Drawing:
