@@ -29,7 +29,8 @@ def boxes(drawing: Drawing) -> dict[str, tuple[Point, Point]]:
 def arrows(drawing: Drawing) -> list[tuple[str, str, list[Line]]]:
     """The ends of the arrows, and their straight parts."""
     found = []
-    for tail, head, path in re.findall(r"\n\t+(\w+) -> (\w+) \[.*?pos=\"e,([^\"]+)\"", drawing.dot):
+    arrow = re.compile(r'\n\t+(\w+) -> (\w+) \[.*?pos="e,([^"]+)"', re.DOTALL)
+    for tail, head, path in arrow.findall(drawing.dot):
         _, *curve = [tuple(map(float, point.split(","))) for point in path.split()]
         corners = curve[::3]
         lines = [
