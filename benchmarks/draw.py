@@ -1,9 +1,9 @@
 """How long pictures take: `python benchmarks/draw.py`.
 
-Medians of calls in one process, after the imports; with `--cpu`, for a busy machine, the CPU time of
-what does not run Graphviz, which has a process of its own.  The targets are 1 s for the DOT text of
-a graph of 10,000 nodes, 20 ms for the SVG of the lecture's exercise, 400 ms for the first picture of
-all, and 3 s for the SVG of an expression of 300 boxes.  Then the size of each kind of picture.
+Medians of calls in one process, after the imports; with `--cpu`, for a busy machine, the CPU time
+of what does not run Graphviz, which has a process of its own.  The targets are 1 s for the DOT text
+of a graph of 10,000 nodes, 20 ms for the SVG of the lecture's exercise, 400 ms for the first
+picture of all, and 3 s for the SVG of an expression of 300 boxes.  Then the size of each kind.
 """
 
 from __future__ import annotations
