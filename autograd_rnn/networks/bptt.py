@@ -165,7 +165,7 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
             if len(over.x) != models[below].outputs or any(a is not b for a, b in pairs):
                 raise ArgumentValueError(
                     "model has layers side by side, and by matrices only layers one over another "
-                    "are written: derive(output, weight, run=run) works out one of its weights."
+                    "are written: choose one of its weights, as in model.parameters()[0]."
                 )
     above: Array | None = None
     with np.errstate(all="ignore"):  # NaN and infinities are IEEE's, as in the engine
