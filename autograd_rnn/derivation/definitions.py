@@ -161,9 +161,8 @@ class Definitions:
     def _call(self, key: Key, symbol: Symbol) -> Symbol:
         """Take the symbol of a key, with a number in brackets if its name has been met."""
         text, count = symbol.text.text, 2
-        taken = self.taken if isinstance(key, tuple) else set()
-        if text in self.met | taken:
-            while f"{text}[{count}]" in self.met | self.taken:
+        if text in self.met or (isinstance(key, tuple) and text in self.taken):
+            while (again := f"{text}[{count}]") in self.met or again in self.taken:
                 count += 1
             symbol = symbol.numbered(count)
         signs, (latex, binds) = as_signs(mark_of(key, self.marks)), symbol.latex
