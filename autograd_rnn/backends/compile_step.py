@@ -206,7 +206,7 @@ class CompiledStep:
         as_integer(size, "size", least=1)
         if not batch.every:
             raise ArgumentValueError("windows need a target at each step: compile with at='every'.")
-        starts = range(0, int(batch.lengths.max()), size)
+        starts, size = range(0, longest := int(batch.lengths.max()), size), min(size, longest)
         count = self._at_once(batch.window(0, size)[1])
 
         def parts() -> Iterator[tuple[Any, Batch]]:
