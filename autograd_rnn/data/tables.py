@@ -64,6 +64,9 @@ def read_table(
             f"{file} has one column: a table has a sequence and a label in each line, separated by "
             f"a comma, tab, semicolon or bar."
         )
+    # The header may stand below remarks of one field, which are then bad lines like others.
+    start = next(k for k, row in enumerate(rows) if len(row.fields) > 1)
+    rows = rows[start:] + rows[:start]
     header, sequence, label = _columns(rows, sequence, label, file)
     for entry in _entries(rows, header, sequence, label, file, refuse):
         # Where commas do not separate columns, they may be decimal, as spreadsheets write them.

@@ -141,6 +141,14 @@ def test_what_is_left_out_is_counted() -> None:
     assert data.split(1, 1)[0].left_out == data.left_out
 
 
+def test_remarks_above_the_header_are_bad_lines() -> None:
+    content = "# of 2026\ndna\tlabel\nGAT\ta\nCAT\tb\n"
+    with pytest.raises(ValueError, match="line 1 has 1 field, not 2"):
+        read(content)
+    data = read(content, bad_records="skip")
+    assert (data.names, data.left_out) == (("a", "b"), {"bad records": 1})
+
+
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
