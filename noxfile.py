@@ -76,6 +76,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def playground(session: nox.Session) -> None:
+    """The playground, built with npm, in Chromium and in Node; skipped where they are missing."""
+    install(session, "dev", "browser")
+    session.run("pytest", "-m=playground", *session.posargs)
+
+
+@nox.session
 def notebooks(session: nox.Session) -> None:
     """The notebooks executed anew."""
     install(session, "notebooks", compiled=True)

@@ -1,10 +1,11 @@
-"""The commands of the lecture's exercise: exercise, draw, play, derive and exercises."""
+"""The commands of the lecture's exercise, from solving it to grading sheets of its kind."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -240,6 +241,21 @@ def play_page(
     rnn, run, loss = _work(bit_string, target, wanted)
     page = play(loss, focus=None if focus is None else _weight(focus, rnn, "--focus"), run=run)
     say(f"{page.save(save)}: {page.steps} steps; open it in a browser.")
+
+
+@app.command()
+def playground(
+    folder: Annotated[Path, argument("FOLDER", "Where it was built.")] = Path("playground"),
+    port: Annotated[int, option("N", "The port; 0 takes one that is free.")] = 8123,
+) -> None:
+    """Serve the playground, a page where the exercise is in your hands, to this machine."""
+    # A server takes long to import.
+    from ..pictures.play.serve import playground_server
+
+    with playground_server(folder, as_integer(port, "--port", least=0, most=65535)) as server:
+        say(f"http://127.0.0.1:{server.server_port}/ until Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 @app.command("derive", context_settings=NEGATIVE_NUMBERS)
