@@ -44,6 +44,8 @@ def on_files(files: Any, config: Any) -> Any:
         text, resources = exporter.from_filename(str(path), {"unique_key": path.stem})
         for name, content in {f"{path.stem}.md": text, **resources["outputs"]}.items():
             files.append(File.generated(config, f"tutorial/{name}", content=content))
+    for source in [file for file in files if file.src_uri.startswith("playground/")]:
+        files.remove(source)
     for path in playground():
         address = f"playground/{path.relative_to(BUILT.name).as_posix()}"
         files.append(File.generated(config, address, abs_src_path=str(path)))
