@@ -80,8 +80,8 @@ def escape(nodes: Iterable[Member], source: Node, output: Node) -> Path | None:
     return Path(reversed(path))
 
 
-def key_of(member: Member) -> Key:
-    """The key of a member."""
+def key_of(member: Member | Key) -> Key:
+    """The key of a member; a key as it is."""
     return (member.consumer, member.position) if isinstance(member, Copy) else member
 
 

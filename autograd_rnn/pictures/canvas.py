@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import pairwise, zip_longest
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
+from ..graph.marks import Ids, mark_of
 from ..graph.notation import is_not_finite
+from ..graph.separating import Key, Member, key_of
+from ..graph.walk import Node
 from . import html_labels as html
 from .drawing import WHOLE, Drawing
-from .graph_view import GraphView
 from .rendering.dot_text import DotText
 from .theme import Theme
 
@@ -94,6 +97,7 @@ class Canvas:
         self.titles: dict[str, str] = {}
         self.at: dict[str, Point] = {}
         self.room: dict[str, Point] = {}
+        self.members: dict[str, list[Key]] = {}
         self.corners: list[Point] = []
         self.arrows = 0
 
@@ -114,6 +118,10 @@ class Canvas:
         if role:
             looks["class"] = role
         self.graph.node(id, label, id=id, **looks)
+
+    def about(self, id: str, *members: Member | Key) -> None:
+        """Tell which nodes and copies a box is about."""
+        self.members.setdefault(id, []).extend(map(key_of, members))
 
     def text(self, id: str, at: Point, text: str, size: float, ink: str, side: int = 0) -> None:
         """A line of text around its point, or on the left of it (-1)."""
@@ -148,6 +156,7 @@ class Canvas:
 
     def number(self, box: html.Box, at: Point | None = None) -> None:
         """The box of a number."""
+        self.about(box.id, *box.about)
         room = html.box_size(box) if at else (0.0, 0.0)
         self.node(box.id, at, room, html.box_label(box, self.theme), box.description, box.role)
 
@@ -229,6 +238,18 @@ class Canvas:
         self.graph.attributes(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
         self.titles[WHOLE] = title
 
-    def drawing(self, summary: str, view: GraphView | None = None) -> Drawing:
-        """All that is there."""
-        return Drawing(str(self.graph), summary, self.titles, self.theme.name, view)
+    def drawing(
+        self, summary: str, marks: Mapping[Node, str] = MappingProxyType({}), view: Any = None
+    ) -> Drawing:
+        """All that is there, the boxes with the marks of what they are about."""
+        ids: dict[Key, str] = {}
+        for id, members in self.members.items():
+            for member in members:
+                ids.setdefault(member, id)
+        marked = {}
+        for id, members in self.members.items():
+            there = [one for one in members if (one[0] if isinstance(one, tuple) else one) in marks]
+            if there:
+                marked[id] = " ".join(dict.fromkeys([mark_of(one, marks) for one in there]))
+        parts = (self.titles, self.theme.name, view)
+        return Drawing(str(self.graph), summary, *parts, ids=Ids(ids), marks=marked)

@@ -58,9 +58,9 @@ def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawin
     if placement is None:
         grid = place_in_grid(view)
         if grid is not None:
-            return _draw_grid(view, grid, theme, title).drawing(view.summary(), view)
-        return _draw_flowing(view, theme, title).drawing(view.summary(), view)
-    return _draw_placed(view, placement, theme, title).drawing(view.summary(), view)
+            return _draw_grid(view, grid, theme, title).drawing(view.summary(), view.marks, view)
+        return _draw_flowing(view, theme, title).drawing(view.summary(), view.marks, view)
+    return _draw_placed(view, placement, theme, title).drawing(view.summary(), view.marks, view)
 
 
 def _draw_arrow(

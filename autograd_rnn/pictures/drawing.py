@@ -6,7 +6,7 @@ import os
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 from ..arguments import as_float
 from ..errors import ArgumentValueError, AutogradError, RenderError
 from ..files import write_whole
+from ..graph.marks import Ids
 from .graph_view import GraphView
 from .html_labels import escaped
 from .rendering.render import FORMATS, check_format, render
@@ -41,10 +42,17 @@ class Drawing:
     the name of its colours, `view` the boxes and arrows, where each number has a box, and `inside`
     a drawing of every number, where this one has fewer.
 
+    `ids` has the id of the box in the SVG that a Value is in, and for a `Copy` that of the copy.
+    There, `data-node` of a box lists the `marks` of all that it is about, which `derive` and
+    `run.table` of the same output write too, so that a page can show what belongs together.
+
     >>> from autograd_rnn import Value, draw
     >>> drawing = draw(Value(3, "x") * 2)
     >>> drawing.summary, drawing.dot[:7], drawing.theme
     ('x·2 = 6, 2 boxes', 'digraph', 'auto')
+    >>> x = Value(3, "x")
+    >>> draw(x * 2).ids[x]
+    'n1'
     """
 
     dot: str
@@ -53,6 +61,8 @@ class Drawing:
     theme: str
     view: GraphView | None = None
     inside: Drawing | None = None
+    ids: Ids = field(default_factory=lambda: Ids({}))
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def svg(self) -> str:
         """The picture as SVG text, with all digits in its titles."""
@@ -113,7 +123,9 @@ def svg_text(drawing: Drawing) -> str:
         # Graphviz gives ids, which say nothing to a reader.
         words = drawing.titles.get(WHOLE if found["kind"] == "graph" else found["id"])
         told = "" if words is None else f"<title>{escaped(words, LONGEST_TITLE)}</title>\n"
-        return f"{found['group']}\n{told}"
+        marks = drawing.marks.get(found["id"])
+        group = found["group"] if marks is None else f'{found["group"][:-1]} data-node="{marks}">'
+        return f"{group}\n{told}"
 
     text = render(drawing.dot, "svg").decode()
     opening = OPENING.search(text := COMMENT.sub("", text).rstrip())

@@ -10,6 +10,7 @@ from ..arguments import many
 from ..errors import ArgumentValueError
 from ..graph.assigned import assigned_since
 from ..graph.copies import Copy, copies
+from ..graph.marks import mark_of, marks_of
 from ..graph.notation import (
     Text,
     accent,
@@ -23,6 +24,7 @@ from ..graph.notation import (
     write_number,
 )
 from ..graph.quantities import called, is_inside, write_inside
+from ..graph.separating import Edge
 from ..graph.sweep import adjoints
 from ..graph.walk import Node, Run, downstream, operation, steps_of, topological
 from .html_labels import Box, clean
@@ -118,6 +120,7 @@ class Reading:
         self.output, self.weights = output, weights
         self.known = known or output.grad != 0.0
         self.order = topological(output)
+        self.marks = marks_of(self.order)
         self.adjoint = adjoints(output)
         self.assigned = assigned_since(self.order)
         self.uses = {weight: copies(weight, output, run) for weight in weights}
@@ -202,7 +205,7 @@ class GraphView(Reading):
         super().__init__(output, weights, run, known)
         self.fold, self.notes, self.again = fold, notes, again
         self.repeats = 0  # boxes of leaves that have another one
-        self._beside: set[Any] = set()
+        self.tails: dict[Edge, str] = {}  # the boxes of operands that are no copies
         apart = [use for uses in self.uses.values() for use in uses]
         self.use_at = {(use.consumer, use.position): use for use in apart}
         self.texts = write_inside(self.order, LONGEST_EXPRESSION)
@@ -212,14 +215,15 @@ class GraphView(Reading):
         self.arrows: list[Arrow] = []
         self.nodes: dict[str, Any] = {}
         self.ids: dict[Any, str] = {}
-        for place, weight in enumerate(weights, 1):
-            self.ids[weight] = f"p{place}"
-            self._add(weight, Box(f"p{place}", "parameter", grad=self.sum_of_terms(weight)))
-        for place, node in enumerate(self.order, 1):
+        for weight in weights:
+            self.ids[weight] = self.marks[weight]
+            box = Box(self.marks[weight], "parameter", grad=self.sum_of_terms(weight))
+            self._add(weight, box)
+        for node in self.order:
             if node in self.kept:
-                self._add_result(node, f"n{place}")
+                self._add_result(node, self.marks[node])
             elif self._stands_alone(node):
-                self._add_leaf(node, f"n{place}")
+                self._add_leaf(node, self.marks[node])
         for uses in self.uses.values():
             for use, following in pairwise(uses):
                 self._join(self.copy_id(use), self.copy_id(following), "cut")
@@ -252,10 +256,8 @@ class GraphView(Reading):
                 self._add_copy(use, step)
                 self._join(self.copy_id(use), id, "flow", note=note)
             elif parent in self.ids or not absorbed(parent):
-                beside = f"{id}_{position + 1}"
-                tail = self.ids.get(parent) or (self._add_folded if self.fold else self._add_again)(
-                    parent, step, beside
-                )
+                tail = self.ids.get(parent) or self._add_beside(parent, step, node, position)
+                self.tails[node, position] = tail
                 role = "state" if parent in self.states else "flow"
                 self._join(tail, id, role, note=None if parent.constant else note)
         written = write(node.op, *operands).text
@@ -270,31 +272,30 @@ class GraphView(Reading):
 
     def copy_id(self, use: Copy) -> str:
         """The box of a copy."""
-        place = self.weights.index(use.parameter)
-        return f"c{use.index}" if place == 0 else f"c{use.index}_{place + 1}"
+        return mark_of(use, self.marks)
 
     def _add_copy(self, use: Copy, step: int | None) -> None:
         id, grad = self.copy_id(use), self.shown(use.grad)
         # Read aloud, accents are lost.
         where = "" if use.step is None else f" in step {use.step}"
         words = f"{self.texts[use.parameter].text}, copy {use.index}{where}"
-        self._add(use.parameter, Box(id, "copy", self.copy_name(use), "", grad, None, step), words)
+        box = Box(id, "copy", self.copy_name(use), "", grad, None, step, about=(use,))
+        self._add(use.parameter, box, words)
         self._join(self.ids[use.parameter], id, "fan", chip=term(grad) if self.known else None)
 
-    def _add_folded(self, node: Any, step: int | None, id: str) -> str:
-        """What does not depend on the focus, folded into one box per use."""
-        if node in self.initial:
+    def _add_beside(self, node: Any, step: int | None, user: Any, position: int) -> str:
+        """A box for one use of a leaf, or of what does not depend on the focus, folded."""
+        id = self.marks[node]
+        if id in self.boxes:
+            id = mark_of((user, position), self.marks)
+            self.repeats += not self.fold
+        if not self.fold:
+            role = "constant" if node.constant else "parameter"
+            self._add(node, Box(id, role, grad=self._grad(node), step=step))
+        elif node in self.initial:
             self._add(node, Box(id, "state", grad=self._grad(node)))
         else:
             self._add(node, Box(id, "constant", step=self.step_of.get(node, step)))
-        return id
-
-    def _add_again(self, leaf: Any, step: int | None, id: str) -> str:
-        """A leaf beside one of its uses."""
-        role = "constant" if leaf.constant else "parameter"
-        self.repeats += leaf in self._beside
-        self._beside.add(leaf)
-        self._add(leaf, Box(id, role, grad=self._grad(leaf), step=step))
         return id
 
     def _add(self, node: Any, box: Box, words: str = "") -> None:
@@ -306,7 +307,8 @@ class GraphView(Reading):
             exact = f"{data}, assigned since to {exact}"
         full = f"{words or name}: data {exact}{grad}"
         short = clean(name, LONGEST_NAME).replace("\n", " ")
-        self.boxes[box.id] = box._replace(name=short, data=data, description=full)
+        told = box.about or (node,)
+        self.boxes[box.id] = box._replace(name=short, data=data, description=full, about=told)
         self.nodes[box.id] = node
 
     def _join(self, tail: str, head: str, role: str, **words: str | None) -> None:

@@ -7,14 +7,17 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..graph.notation import is_not_finite
 from .theme import LIGHT, Theme
 
 
 class Box(NamedTuple):
-    """A drawn number: its role decides the colours; no badge on leaves, no grad on constants."""
+    """A drawn number: its role decides the colours; no badge on leaves, no grad on constants.
+
+    `about` are the nodes and copies whose number it is.
+    """
 
     id: str
     role: str
@@ -24,6 +27,7 @@ class Box(NamedTuple):
     badge: str | None = None
     step: int | None = None
     description: str = ""
+    about: Sequence[Any] = ()
 
 
 # How a table or a cell looks: in words, and in whole points.

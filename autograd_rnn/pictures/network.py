@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..arguments import as_name, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.assigned import assigned_since
+from ..graph.marks import marks_of
 from ..graph.notation import label, number
 from ..graph.walk import topological
 from . import html_labels as html
@@ -67,6 +69,7 @@ class Wiring(Canvas):
     """A canvas on which the arrows are the weights of an RNN."""
 
     more_legend = 0.0  # the room of a second line of the legend
+    marks: Mapping[Any, str] = MappingProxyType({})  # of nodes, where there is a graph
 
     def __init__(self, rnn: RNN, theme: str) -> None:
         if not hasattr(rnn, "weights") or not hasattr(rnn, "activation"):
@@ -98,7 +101,7 @@ class Wiring(Canvas):
         told, room = legend or self._legend(), LEGEND_ROOM + self.more_legend
         self.frame(heading, formula or _formula(rnn), told, room)
         summary = f"{heading}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
-        return self.drawing(f"{summary}, {rnn.activation}")
+        return self.drawing(f"{summary}, {rnn.activation}", self.marks)
 
     def _legend(self) -> str:
         told = {"positive": ("→", "weight above 0    "), "negative": ("⊣", "weight below 0    ")}
@@ -202,7 +205,13 @@ class _Columns(Wiring):
     def __init__(self, run: Unrolled, theme: str, inputs: list[str]) -> None:
         super().__init__(run.rnn, theme)
         self.run, self.names = run, numbered("Q", run.rnn.states)
+        sums = [step.pi for step in run.steps]
         states = [run.state, *[step.q for step in run.steps]]
+        self.nodes = [
+            [*zip(*each, strict=True)]
+            for each in ([states[0]], *zip(states[1:], sums, strict=True))
+        ]
+        self.marks = marks_of(topological(*[q for step in run.steps for q in step.q]))
         self.states = [[q.data for q in column] for column in states]
         self.most = _scale(q for column in self.states for q in column)
         self.input_names = inputs
@@ -257,6 +266,7 @@ class _Columns(Wiring):
             ink = theme.paper if solid else theme.ink
             at = f"{column or f'q{k}'}_{j}"
             self.circle(at, (x, y), short(q), words, "state", fill, ink)
+            self.about(at, *self.nodes[k][j])
 
     def arrive(self, k: int, skipped: bool) -> None:
         """The arrows from the states before, or from the dots that stand for them."""
@@ -280,6 +290,7 @@ class _Columns(Wiring):
         width, height = self.room_of(lines, "constant")
         x = left + max(46.0, width / 2 + 8)
         self.box(f"x{k}", (x, self.chip - height / 2), lines, words, "constant", *inks)
+        self.about(f"x{k}", *inputs)
         hot = numbers.index(1.0) if _is_one_hot(numbers) else -1
         rows = self.rnn.weights[-len(inputs) :]
         for j, name in enumerate(self.names):
@@ -390,4 +401,5 @@ def draw_weights(
         said.append(f"{name}: {', '.join(repr(weight.data) for weight in row)}")
     room = (wide * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
     canvas.node("weights", (0, 0), room, html.table(lines, **html.BARE), "; ".join(said), "")
+    canvas.about("weights", *[weight for row in rnn.weights for weight in row])
     return paper.fit(canvas.finish(title, "The weights, the same at every step"))

@@ -32,7 +32,8 @@ def test_equal_things_stand_at_equal_places(bit_string: str, weight: int) -> Non
     assert len({y for _, y in copied}) == 1
     gaps = {round(b[0] - a[0]) for a, b in pairwise(copied)}
     assert len(gaps) <= 1
-    assert at["p1"][0] == pytest.approx((copied[0][0] + copied[-1][0]) / 2)
+    (weight_id,) = [box.id for box in drawing.view.boxes.values() if box.role == "parameter"]
+    assert at[weight_id][0] == pytest.approx((copied[0][0] + copied[-1][0]) / 2)
     outlines = []
     for box in drawing.view.boxes.values():
         width, height = box_size(box)
@@ -122,13 +123,9 @@ def test_the_notes_of_long_arrows_stand_by_their_heads() -> None:
     run = rnn.unroll(bits("101"))
     drawing = draw((15 - run.pi[0]) ** 2, run=run)
     assert drawing.summary == "L = 49, 32 boxes, 9 copies of b, w₁ and w₂"
-    heights = {
-        id: float(y)
-        for id, y in re.findall(
-            r"^\t+(c\w+) \[.*?pos=\"[-\d.]+,([-\d.]+)\"", drawing.dot, re.M | re.S
-        )
-    }
-    rows = sorted({(y, id[2:]) for id, y in heights.items()})
+    at = corners(drawing.dot)
+    copied = [use for weight in rnn.parameters() for use in copies(weight, drawing.view.output)]
+    rows = {(at[drawing.ids[use]][1], use.parameter) for use in copied}
     assert len(rows) == 3  # one row per weight
     for _, y in re.findall(r'lp="([-\d.]+),([-\d.]+)"', drawing.dot):
         assert all(abs(float(y) - row) > 12 for row, _ in rows)

@@ -66,11 +66,14 @@ def test_a_second_backward_changes_nothing() -> None:
 
 
 def test_the_dashed_line_runs_through_exactly_the_copies() -> None:
-    arrows = exercise().view.arrows
+    drawing = exercise()
+    arrows, boxes = drawing.view.arrows, drawing.view.boxes.values()
+    (weight,) = [box.id for box in boxes if box.role == "parameter"]
+    first, second, third = [box.id for box in boxes if box.role == "copy"]
     cut = [(arrow.tail, arrow.head) for arrow in arrows if arrow.role == "cut"]
-    assert cut == [("c1", "c2"), ("c2", "c3")]
+    assert cut == [(first, second), (second, third)]
     fan = [(arrow.tail, arrow.head) for arrow in arrows if arrow.role == "fan"]
-    assert fan == [("p1", "c1"), ("p1", "c2"), ("p1", "c3")]
+    assert fan == [(weight, first), (weight, second), (weight, third)]
 
 
 def reaches(arrows: list[tuple[str, str]], source: str, target: str) -> bool:
@@ -95,9 +98,9 @@ def test_the_drawn_copies_separate_and_the_chips_add_up(run) -> None:  # type: i
         (result,) = [box.id for box in view.boxes.values() if box.role == "output"]
         forward = [(a.tail, a.head) for a in view.arrows if a.role != "cut"]
         copied = {box.id for box in view.boxes.values() if box.role == "copy"}
-        assert reaches(forward, "p1", result)
+        assert reaches(forward, view.ids[weight], result)
         around = [(tail, head) for tail, head in forward if copied.isdisjoint((tail, head))]
-        assert not reaches(around, "p1", result)
+        assert not reaches(around, view.ids[weight], result)
         terms = [copy.grad for copy in copies(weight, output)]
         assert len(terms) == len(copied)
         if all(abs(term) < 10**6 for term in [*terms, sum(terms)]):

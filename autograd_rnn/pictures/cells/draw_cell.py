@@ -78,6 +78,7 @@ def _draw_operations(canvas: Wiring) -> tuple[str, str]:
     for i, at in enumerate([(0, 122), (left, -92)]):
         words = f"{names[i]}: data {weights[i].data!r}"
         canvas.box(f"w{i + 1}", at, lines[i], words, "parameter", *inks)
+        canvas.about(f"w{i + 1}", weights[i])
     with canvas.panel("k", "step k", (-62, -152), (right, 56)):
         canvas.circle("m1", (0, 0), "×", f"{names[0]} times the state", "plain")
         canvas.circle("m2", (130, -92), "×", f"{names[1]} times the input", "plain")

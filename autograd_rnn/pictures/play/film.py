@@ -182,8 +182,8 @@ class Film:
     ) -> None:
         """What a node passes on to an operand, if that has a box with a gradient."""
         view, head = self.view, self.view.ids[node]
-        id = view.ids.get(node.parents[position], f"{head}_{position + 1}")
-        if id not in view.boxes or view.boxes[id].grad is None:
+        id = view.tails.get((node, position))
+        if id is None or view.boxes[id].grad is None:
             return
         self._set(id, total)
         derivative = self.derivative(id)

@@ -65,7 +65,7 @@ def draw_neurons(
         view.note() or view.told(),
         html.legend_label(view.legend(), theme),
     )
-    return canvas.drawing(summary)
+    return canvas.drawing(summary, view.marks)
 
 
 class _Sheet(Measures):
@@ -91,6 +91,7 @@ class _Sheet(Measures):
                 height = float(canvas.room_of([box.name], "parameter")[1])
                 at = (start / 2, y - height / 2)
                 canvas.box(mark + box.id, at, [box.name], box.description, "parameter")
+                canvas.about(mark + box.id, *box.about)
             else:
                 at = (start / 2, y - height / 2)
                 canvas.number(box, at)
@@ -153,6 +154,7 @@ class _Sheet(Measures):
             self.theme,
         )
         self.canvas.node(id, at, (sum(widths) + 4, height), text, words, role)
+        self.canvas.about(id, *lines)
 
     def _start(self, before: int, mark: str, right: float, output: bool) -> None:
         """The states before the first step of a row, or before the output."""
@@ -291,6 +293,7 @@ class _Sheet(Measures):
             canvas.text(
                 f"c_more{place}", at, name, html.SMALL_POINTS, self.theme.styles["copy"].ink
             )
+            canvas.about(f"c_more{place}", *inner)
             looks = {"penwidth": "2", "color": self.theme.styles["parameter"].line}
             if view.known:
                 looks["label"] = html.chip_label(term(number(total)), self.theme)

@@ -54,7 +54,9 @@ def draw_cards(
     _Layout(story, canvas, room).draw()
     canvas.frame(heading, told)
     name, steps = story.texts[output].text, f"unrolled over {len(story.steps)} steps"
-    return canvas.drawing(f"{name} = {number(output.data)}, {steps}, with the copies of {names}")
+    return canvas.drawing(
+        f"{name} = {number(output.data)}, {steps}, with the copies of {names}", story.marks
+    )
 
 
 # --- the labels of cards and ledgers -------------------------------------------------------------
@@ -124,6 +126,7 @@ class _Layout:
         self.flows = story.flows(self.cards)
         if room < inf:
             self.output = self.output._replace(badge=None)
+        self.weights = list(story.uses)
         self.ledgers = [story.ledger(weight, self.cards) for weight in story.uses]
         self.columns = _columns(self.cards)
         self.width = sum(self.columns) + 2.0
@@ -179,6 +182,7 @@ class _Layout:
             at, room = (x, spine if card.id == "more" else y), (width, card.height)
             label = _card_label(card, self.columns, canvas.theme)
             canvas.node(card.id, at, room, label, words, "card")
+            canvas.about(card.id, *[one for row in card.rows for one in row.about])
         if final:
             canvas.number(self.output, (far - right / 2, spine))
         self._draw_flows(places, boxed, spine, left, far, final)
@@ -208,6 +212,7 @@ class _Layout:
             label, at = _ledger_label(here, widths, canvas.theme), (far / 2, floor + LEDGER / 2)
             id = f"w{number_of + 1}" + (f"_{index}" if index else "")
             canvas.node(id, at, (far, LEDGER), label, words, "parameter")
+            canvas.about(id, self.weights[number_of])
             for card, (_, added) in zip(cards, here[1:-1], strict=True):
                 if added:
                     x, high = canvas.spot(card.id, 0, 1)

@@ -7,7 +7,9 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...arguments import many
+from ...graph.marks import marks_of
 from ...graph.notation import accent, label, number
+from ...graph.walk import steps_of, topological
 from .. import html_labels as html
 from ..canvas import ARROW_HEAD, Canvas, cornered, rounded_corners
 from ..drawing import Drawing
@@ -42,6 +44,7 @@ class Table(NamedTuple):
     ink: str = ""
     scale: float = 1.0
     shaded: bool = False  # without its numbers
+    about: Sequence[Any] = ()  # the nodes and copies whose numbers they are
 
 
 def draw_matrices(
@@ -50,12 +53,12 @@ def draw_matrices(
     """The drawing of ∂output/∂W by matrices, layer by layer, in rows as wide as `room`."""
     from ...networks.bptt import backpropagate
 
-    layers = backpropagate(output, model, run)
+    layers, order = backpropagate(output, model, run), topological(output)
     canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
     name = label(output.name) if output.name is not None else "L"
     top = 0.0
     for place, layer in reversed(list(enumerate(layers))):
-        sheet = _Sheet(canvas, layer, run, place if len(layers) > 1 else -1, name, output.data)
+        sheet = _Sheet(canvas, layer, run, place if len(layers) > 1 else -1, name, order)
         top = sheet.draw(top, room) - ROWS_APART
     slope = f"∂{name}/∂W"
     told = f"each step adds the outer product of what it reads and δ: {slope} is the sum of them"
@@ -64,17 +67,24 @@ def draw_matrices(
     told = f"{told}; δ⁽ᵏ⁾ = ∂{name}/∂π⁽ᵏ⁾"
     canvas.frame(title or heading, told, html.legend_label(words, theme))
     steps = f"unrolled over {many(len(run.steps), 'step')}"
-    return canvas.drawing(f"{slope} of {type(model).__name__}, {steps}, a term per step")
+    summary = f"{slope} of {type(model).__name__}, {steps}, a term per step"
+    return canvas.drawing(summary, marks_of(order))
 
 
 class _Sheet:
     """One layer of the picture."""
 
     def __init__(
-        self, canvas: Canvas, layer: Layer, run: Unrolled, place: int, name: str, value: float
+        self,
+        canvas: Canvas,
+        layer: Layer,
+        run: Unrolled,
+        place: int,
+        name: str,
+        order: Sequence[Any],
     ) -> None:
         self.canvas, self.theme, self.layer, self.run = canvas, canvas.theme, layer, run
-        self.name, self.value = name, value
+        self.name, self.output = name, order[-1]
         self.mark = "" if place < 0 else f"l{place + 1}_"
         self.words = "" if place < 0 else f"layer {place + 1}"
         model = layer.model
@@ -93,10 +103,21 @@ class _Sheet:
         most = [abs(x) for row in weights for x in row if isfinite(x)]
         self.weights = Table(
             "W", "parameter", weights, self.heads, self.sides, "", max([*most, 1e-9])
-        )
+        )._replace(about=[weight for row in model.weights for weight in row])
+        self.copies = self._copies(order)
         terms = [abs(float(x)) for x in layer.terms.reshape(-1) if isfinite(x)]
         self.most = FAINTER * max([*terms, 1e-9])
         self.columns = [self._column(index) for index in range(len(run.steps))]
+
+    def _copies(self, order: Sequence[Any]) -> dict[int, list[Any]]:
+        """The copies that each step makes of the weights."""
+        weights, steps = set(self.weights.about), steps_of(self.run)
+        found: dict[int, list[Any]] = {step.k: [] for step in self.run.steps}
+        for node in order:
+            if node in steps:
+                uses = [(node, at) for at, parent in enumerate(node.parents) if parent in weights]
+                found[steps[node]] += uses
+        return found
 
     def _column(self, index: int) -> list[Table]:
         """The tables of a step from top to bottom: copy, numbers, δ, term."""
@@ -111,7 +132,8 @@ class _Sheet:
         deltas = list(zip(*[layer.delta[key][index].tolist() for key in self.sums], strict=True))
         gates = [key[3:] for key in self.sums if key.startswith("pi_")]
         heads = [f"δ {gate}" for gate in gates] or [accent("δ", k)]
-        copy = self.weights._replace(name=accent("W", k), role="copy")
+        copy = self.weights._replace(name=accent("W", k), role="copy", about=self.copies[k])
+        told = [node for letter in letters for node in layer.nodes[letter][index]]
         term = Table(
             f"+ [{'1; ' * self.layer.model.bias}{self._source(index)}] {accent('δ', k)}ᵀ",
             "plain",
@@ -122,7 +144,7 @@ class _Sheet:
             self.most,
         )
         delta = Table("", "plain", deltas, heads, (), theme.gradient, 1.0)
-        return [copy, Table("", "state", values, names), delta, term]
+        return [copy, Table("", "state", values, names, about=told), delta, term]
 
     def _source(self, index: int) -> str:
         model = self.layer.model
@@ -234,7 +256,8 @@ class _Sheet:
             wide = _size(total, self.theme)[0]
             at = x + GAP + wide / 2
             self._table(f"{self.mark}total", (at, ys[3]), total)
-            box = html.Box(f"{mark}out", "output", self.name, number(self.value))
+            told = self.name, number(self.output.data)
+            box = html.Box(f"{mark}out", "output", *told, about=(self.output,))
             if not self.mark or self.words.endswith(
                 str(len(getattr(self.run.rnn, "layers", (0,))))
             ):
@@ -294,6 +317,7 @@ class _Sheet:
         words = f"{table.name or 'numbers'}: {rows}"
         room = _size(table, self.theme)
         self.canvas.node(id, at, room, _label(table, self.theme), words, table.role)
+        self.canvas.about(id, *table.about)
 
 
 def _numbered(letter: Any, size: int) -> list[str]:

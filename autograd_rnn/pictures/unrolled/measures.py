@@ -64,6 +64,7 @@ class Measures:
                     view.name(one.node),
                     view.data(one.node),
                     view.shown(view.adjoint[one.node]),
+                    about=(one.node,),
                 )
                 for i, one in enumerate(found)
             ]
@@ -153,10 +154,8 @@ class Measures:
 
     def _output(self) -> html.Box:
         view = self.view
-        badge = view.badge_of_output()
-        return html.Box(
-            "output", "output", view.output_name(), view.data(view.output), view.shown(1.0), badge
-        )
+        words = view.output_name(), view.data(view.output), view.shown(1.0), view.badge_of_output()
+        return html.Box("output", "output", *words, about=(view.output,))
 
     def _uses(self, steps: Sequence[Any]) -> list[Copy]:
         ks = {step.k for step in steps}

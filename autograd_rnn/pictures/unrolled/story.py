@@ -23,13 +23,14 @@ FOOT: Final = 8
 
 
 class Row(NamedTuple):
-    """A line of a card: its words, its numbers as they are shown, and all of it in full."""
+    """A line of a card: words, numbers as shown, all of it in full, and what it is about."""
 
     role: str
     words: str
     data: str = ""
     grad: str = ""
     full: str = ""
+    about: Sequence[Any] = ()
 
 
 class Card(NamedTuple):
@@ -89,7 +90,7 @@ class Story(Reading):
             if uses := self._uses_in(card, weight):
                 words = f"{len(uses)} copies of {self.texts[weight].text}"
                 grad = self.shown(sum([use.grad for use in uses]))
-                rows.append(Row("copy", words, "", grad, f"{words}: grad {grad}"))
+                rows.append(Row("copy", words, "", grad, f"{words}: grad {grad}", uses))
         return card
 
     def _card(self, step: Any) -> Card:
@@ -102,7 +103,8 @@ class Story(Reading):
         rows: list[Row] = []
         for use in uses:
             words = ("+ " if rows and addends else "") + self.copy_name(use)
-            rows.append(self._row("copy", words, use.parameter, use.grad))
+            row = self._row("copy", words, use.parameter, use.grad)
+            rows.append(row._replace(about=(use,)))
             if use.consumer.op.symbol == "×":
                 factor = self._text(use.consumer.parents[1 - use.position])
                 rows.append(self._node_row(use.consumer, f"× {factor}"))
@@ -143,7 +145,8 @@ class Story(Reading):
         grads = [self.adjoint.get(one, 0.0) for one in entries]
         shown = self._vector(grads) if self.known else "–"
         full = ", ".join(f"{one.data!r}" for one in entries)
-        return Row(self.role(entries[0]), name, data, shown, f"{name}: data {full}, grad {shown}")
+        full = f"{name}: data {full}, grad {shown}"
+        return Row(self.role(entries[0]), name, data, shown, full, entries)
 
     def _state_rows(self, step: Any, summed: bool) -> list[Row]:
         def sum_row(pi: Any) -> Row:
@@ -173,7 +176,7 @@ class Story(Reading):
         data, shown = self.data(node, as_computed=True), "" if grad is None else self.shown(grad)
         exact = data if node in self.assigned else repr(node.data)
         full = f"{words}: data {exact}" + (f", grad {shown}" if shown else "")
-        return Row(role, words, data, shown, full)
+        return Row(role, words, data, shown, full, (node,))
 
     def flows(self, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """The words of the arrows from box to box: forward, and back."""
@@ -214,7 +217,7 @@ class Story(Reading):
     def _box(self, id: str, role: str, nodes: Sequence[Any]) -> html.Box:
         name, data, grad = self._told(nodes)
         full = f"{name}: data {', '.join([repr(node.data) for node in nodes])}, grad {grad}"
-        return html.Box(id, role, name, data, grad, description=full)
+        return html.Box(id, role, name, data, grad, description=full, about=nodes)
 
     def ledger(self, weight: Any, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """The fields of a weight: its number, a term per card, and the sum."""

@@ -105,14 +105,15 @@ class View(Neurons):
         where = "" if use.step is None else f" in step {use.step}"
         words = f"{self.texts[use.parameter].text}, copy {use.index}{where}"
         words += f": data {use.data!r}, grad {grad}"
-        return html.Box(id, "copy", self.copy_name(use), data, grad, description=words)
+        name = self.copy_name(use)
+        return html.Box(id, "copy", name, data, grad, description=words, about=(use,))
 
     def parameter_box(self, weight: Any, id: str, in_full: bool) -> html.Box:
         """The box of a weight, its gradient in full as the sum of the terms."""
         name, data = self.texts[weight].text, self.data(weight)
         grad = self.sum_of_terms(weight) if in_full else self.shown(self.adjoint[weight])
         words = f"{name}: data {weight.data!r}, grad {grad}"
-        return html.Box(id, "parameter", name, data, grad, description=words)
+        return html.Box(id, "parameter", name, data, grad, description=words, about=(weight,))
 
     def badge_of_output(self) -> str:
         """The op of the output."""

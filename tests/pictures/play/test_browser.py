@@ -159,13 +159,13 @@ def test_gradients_appear_as_they_are_found(page: Any) -> None:
     page.evaluate("location.hash = '#step=13'")
     page.wait_for_function("document.getElementById('slider').value === '13'")
     assert page.locator(".waiting").count() == 0
-    assert not visible(page, "#p1 .grad")
+    assert not visible(page, "#n2 .grad")
     for at, shown in ((20, "· + · + 16"), (26, "· + 16 + 16"), (32, "0 + 16 + 16 = 32")):
         page.fill("#slider", str(at))
-        assert visible(page, "#p1 .grad")
-        assert page.locator("#p1 .grad").text_content() == shown
+        assert visible(page, "#n2 .grad")
+        assert page.locator("#n2 .grad").text_content() == shown
     page.fill("#slider", "26")
-    assert page.locator("#c2.now").count() == 1
+    assert page.locator("#n10_1.now").count() == 1
     assert page.locator(".live").count() == 2
     page.fill("#slider", "1")
     assert page.locator(".waiting").count() == 12
@@ -175,7 +175,7 @@ def test_the_theme_is_that_of_the_reader(page: Any, request: pytest.FixtureReque
     dark = "dark" in request.node.name
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == ("rgb(18, 24, 31)" if dark else "rgb(255, 255, 255)")
-    ink = page.evaluate("getComputedStyle(document.querySelector('#p1 text')).fill")
+    ink = page.evaluate("getComputedStyle(document.querySelector('#n2 text')).fill")
     assert ink == ("rgb(233, 196, 106)" if dark else "rgb(122, 91, 0)")
 
 
@@ -267,7 +267,7 @@ def words(page: Any, id: str) -> str:
 def test_nothing_is_there_before_its_time(page: Any) -> None:
     """Neither to the eye, nor to a screen reader, nor in a tooltip."""
     assert page.inner_text("h1") == "L: forward, then backward"
-    assert words(page, "p1") == "w₁: data 4.0"
+    assert words(page, "n2") == "w₁: data 4.0"
     assert words(page, "n8") == "π̇: not computed yet"
     assert words(page, "e8") == "ẇ₂·ẋ → π̇"
     assert not visible(page, "#n8 .data")
@@ -315,7 +315,7 @@ def test_a_box_tells_of_itself_so_far(page: Any) -> None:
     page.click("#about button")
     assert page.is_hidden("#about")
     page.fill("#slider", "26")
-    page.focus("#p1")
+    page.focus("#n2")
     page.keyboard.press("Enter")
     assert page.inner_text("#about p") == "w₁ = 4, given"
     assert page.locator("#about li").all_inner_texts() == [
@@ -447,7 +447,7 @@ def test_steps_as_cards(page: Any, files: Path) -> None:
     assert page.locator(".step.open").count() == 2
     page.click("section:nth-of-type(2) button")
     page.keyboard.press("End")
-    assert page.get_attribute("#p1", "aria-label").startswith("w₁: data 4.0, grad ")
+    assert page.get_attribute("#n2", "aria-label").startswith("w₁: data 4.0, grad ")
     page.click("[data-mode=sweep]")
     assert page.locator(".step.open").count() == 12
     page.keyboard.press("Enter")

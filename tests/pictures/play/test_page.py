@@ -80,14 +80,14 @@ def test_the_exercise_is_told_step_by_step() -> None:
 
 
 def test_the_sum_of_a_weight_fills_from_the_last_copy() -> None:
-    boxes = {box["id"]: box for box in film(exercise(weight=0))["boxes"]}
-    assert [text for _, text in boxes["p1"]["grads"]] == [
+    boxes = {box["name"]: box for box in film(exercise(weight=0))["boxes"]}
+    assert [text for _, text in boxes["w₁"]["grads"]] == [
         "· + · + 16",
         "· + 16 + 16",
         "0 + 16 + 16 = 32",
     ]
-    both = {box["id"]: box for box in film(exercise())["boxes"]}
-    assert [text for _, text in both["p2"]["grads"]][-1] == "64 + 0 + 4 = 68"
+    both = {box["name"]: box for box in film(exercise())["boxes"]}
+    assert [text for _, text in both["w₂"]["grads"]][-1] == "64 + 0 + 4 = 68"
 
 
 def test_the_sum_of_a_weight_used_twice_by_one_node_and_with_minus_signs() -> None:
@@ -96,8 +96,8 @@ def test_the_sum_of_a_weight_used_twice_by_one_node_and_with_minus_signs() -> No
         (x * x + 1, ["3 + ·", "3 + 3 = 6"]),
         ((1 - x) * x, ["· − 2", "−3 − 2 = −5"]),
     ]:
-        boxes = {box["id"]: box for box in film(play(output, focus=x, max_nodes=0))["boxes"]}
-        assert [text for _, text in boxes["p1"]["grads"]] == sums
+        boxes = {box["name"]: box for box in film(play(output, focus=x, max_nodes=0))["boxes"]}
+        assert [text for _, text in boxes["x"]["grads"]] == sums
 
 
 def test_several_uses_of_an_inner_node_are_summed_in_words() -> None:
@@ -173,9 +173,10 @@ def test_the_order_of_a_sweep_is_any_that_has_all_users_first(pair: Pair) -> Non
 
 def test_a_weight_comes_after_its_copies_in_the_sweep() -> None:
     boxes = sweep_of(exercise())
-    assert boxes["p1"]["users"] == ["c1", "c2", "c3"]
-    assert boxes["p1"]["adjoint"] == "32.0"
-    assert len(boxes["c2"]["users"]) == 1
+    named = {box["name"]: box for box in boxes.values()}
+    assert [boxes[id]["name"] for id in named["w₁"]["users"]] == ["ẇ₁", "ẅ₁", "w⃛₁"]
+    assert named["w₁"]["adjoint"] == "32.0"
+    assert len(named["ẅ₁"]["users"]) == 1
 
 
 def test_the_static_page_gives_no_result_away() -> None:
@@ -260,7 +261,7 @@ def test_the_film_ends_at_the_gradients(run) -> None:  # type: ignore[no-untyped
     content = film(play(output, run=unrolled, focus=weight, max_nodes=0))
     last = {box["id"]: box["grads"][-1][1] for box in content["boxes"] if box["grads"]}
     total = number(gradients(output, [weight])[0])
-    assert last["p1"].rpartition("= ")[2] == total
+    assert last[content["boxes"][0]["id"]].rpartition("= ")[2] == total
     assert output.grad == weight.grad == 0
 
 

@@ -1,0 +1,59 @@
+"""Marks of nodes and copies: what is about the same in pictures, tables and derivations has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from .separating import Key, Member, key_of
+from .walk import Node
+
+
+def marks_of(order: Iterable[Node]) -> dict[Node, str]:
+    """The mark of each node of a topological order: n and its place.
+
+    >>> from autograd_rnn import Value, topological
+    >>> x = Value(3, "x")
+    >>> list(marks_of(topological(x * x)).values())
+    ['n1', 'n2']
+    """
+    return {node: f"n{place}" for place, node in enumerate(order, 1)}
+
+
+def mark_of(member: Member | Key, marks: Mapping[Node, str]) -> str:
+    """The mark of a node, or of a copy: that of the node that uses it, and at which place.
+
+    >>> from autograd_rnn import Value, copies, topological
+    >>> x = Value(3, "x")
+    >>> y = x * x
+    >>> [mark_of(copy, marks_of(topological(y))) for copy in copies(x, y)]
+    ['n2_1', 'n2_2']
+    """
+    key = key_of(member)
+    return f"{marks[key[0]]}_{key[1] + 1}" if isinstance(key, tuple) else marks[key]
+
+
+class Ids(Mapping[Member | Key, str]):
+    """What nodes and copies are called in a document; a copy is also found as (consumer, position).
+
+    >>> from autograd_rnn import Value, copies
+    >>> x = Value(3, "x")
+    >>> y = x * x
+    >>> ids = Ids({y: "n2", (y, 1): "n2_2"})
+    >>> ids[copies(x, y)[1]], x in ids, len(ids)
+    ('n2_2', False, 2)
+    """
+
+    def __init__(self, ids: Mapping[Key, str]) -> None:
+        self._ids = ids
+
+    def __getitem__(self, member: Member | Key) -> str:
+        return self._ids[key_of(member)]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} ids>"
