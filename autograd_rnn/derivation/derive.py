@@ -19,8 +19,9 @@ from ..graph.walk import Node, Run, check_fresh, check_node, describe, topologic
 from ..networks.model import Model
 from .chain_rule import ChainRule, Term
 from .document import Section, as_text
-from .matrices import MatrixRule, StepTerm, by_recursion
+from .matrices import MatrixRule, StepTerm
 from .naming import one_system
+from .recursion import by_recursion
 from .typeset import as_fragment, as_html, as_latex, as_markdown, as_tex, document_of
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
