@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from autograd_rnn import (
     LSTM,
     RNN,
+    Copy,
     bits,
     copies,
     derive,
@@ -21,6 +22,7 @@ from autograd_rnn import (
     one_hot,
     separates,
     separating_set,
+    topological,
 )
 from autograd_rnn.arguments import as_choice, as_integer, many
 from autograd_rnn.derivation.exercises.grading import close, judge, read_number
@@ -29,6 +31,7 @@ from autograd_rnn.derivation.exercises.network import FACTOR, ONLY_LAST, SIGN, N
 from autograd_rnn.derivation.exercises.question import Field, Mistake, Wishes
 from autograd_rnn.engine.value import constant
 from autograd_rnn.errors import ArgumentValueError, AutogradError
+from autograd_rnn.graph.marks import mark_of, marks_of
 from autograd_rnn.graph.notation import label, number
 from autograd_rnn.graph.separating import escape
 from autograd_rnn.pictures.play.film import Film
@@ -94,6 +97,7 @@ class Exercise:
         self.place = as_integer(spec["focus"], "focus", least=1, most=len(self.weights)) - 1
         self.weight = self.weights[self.place]
         self.name = label(self.weight.name or "w")
+        self.marks = marks_of(topological(self.loss))
 
     def _made(self, shape: Shape) -> Any:
         if len(self.texts) != len(shape.weights):
@@ -110,6 +114,12 @@ class Exercise:
     def copies(self) -> Any:
         """The copies of the weight."""
         return copies(self.weight, self.loss, self.run)
+
+    def lit(self, member: Any, words: str) -> str:
+        """Words that light what they speak of, in the picture and everywhere."""
+        known = isinstance(member, Copy) or member in self.marks
+        mark = f' data-node="{mark_of(member, self.marks)}"' if known else ""
+        return f"<span{mark}>{words}</span>"
 
     def picture(self) -> Any:
         """The drawing, with the gradients if `backward` was called."""
@@ -131,11 +141,6 @@ def _opened(spec: Mapping[str, Any]) -> Any:
             raise ArgumentValueError(str(error).replace(f"{folder}/", "")) from None
 
 
-def _lit(id: str | None, words: str, tag: str = "span") -> str:
-    """Words that light what they speak of, in the picture and everywhere."""
-    return f"<{tag}>{words}</{tag}>" if id is None else f'<{tag} data-node="{id}">{words}</{tag}>'
-
-
 # --- what is always there ------------------------------------------------------------------------
 
 
@@ -144,60 +149,46 @@ def show(spec: Mapping[str, Any]) -> dict[str, Any]:
     one = Exercise(spec)
     if not spec["hide"]:
         one.loss.backward()
-    drawing = one.picture()
-    view = drawing.view
-    if view is None:
-        svg, boxes = drawing.svg(), []
-        svg = svg[svg.index("<svg") :]
-    else:
-        svg = picture(drawing, Film(view))
-        boxes = [
-            {"id": id, "name": box.name, "role": box.role, "words": box.description}
-            for id, box in view.boxes.items()
-        ]
-    shape = one.shape
+    drawing, shape = one.picture(), one.shape
+    smallest = separating_set(one.weight, one.loss) if one.through() == "minimum" else ()
     return {
-        "svg": svg,
+        "svg": _svg(drawing),
         "summary": drawing.summary,
-        "boxes": boxes,
-        "result": _result(one, view),
-        "table": _table(one, view),
-        "minimum": _minimum(one, view),
+        "result": _result(one),
+        "table": _table(one),
+        "smallest": [one.marks[node] for node in smallest],
         "focus": one.name,
         "names": [label(weight.name or "w") for weight in one.weights],
         "weights": one.texts,
-        "start": [number(q) for q in one.start],
         "rows": shape.rows if shape else [],
         "columns": shape.columns if shape else [],
         "states": shape.states if shape else [],
     }
 
 
-def _id(view: Any, node: Any) -> str | None:
-    return None if view is None else view.ids.get(node)
+def _svg(drawing: Any) -> str:
+    if drawing.view is not None:
+        return picture(drawing, Film(drawing.view))
+    text = drawing.svg()
+    return text[text.index("<svg") :]
 
 
-def _result(one: Exercise, view: Any) -> str:
+def _result(one: Exercise) -> str:
     """The loss, and the gradient as the sum of what the copies add, in a sentence."""
     loss, output = one.loss, one.loss.parents[0].parents[1]
-    inner = f"({number(one.y)} − {_in_product(output.data)})²"
-    said = f"{_lit(_id(view, loss), 'L')} = {inner} = <b>{number(loss.data)}</b>"
+    inner = f"({number(one.y)} − {one.lit(output, _in_product(output.data))})²"
+    said = f"{one.lit(loss, 'L')} = {inner} = <b>{number(loss.data)}</b>"
     if one.spec["hide"]:
         return said
     uses = one.copies()
-    terms = [number(use.grad) for use in uses]
-    total = number(uses.total)
-    if len(terms) > MOST_BITS:
-        terms = [*terms[:3], "…", *terms[-3:]]
-    ids = [None if view is None else view.copy_id(use) for use in uses]
-    lit = [
-        f"{'' if place == 0 else ' − ' if text[0] == '−' else ' + '}"
-        f"{_lit(id, text if place == 0 else text.removeprefix('−'))}"
-        for place, (id, text) in enumerate(zip(ids, terms, strict=False))
-    ]
-    gradient = f"∂L/∂{_lit(_id(view, one.weight), one.name)}"
-    whole = "" if len(terms) == 1 else f"{''.join(lit)} = "
-    return f"{said} <span class=gap></span> {gradient} = {whole}<b>{total}</b>"
+    terms = []
+    for place, use in enumerate(uses):
+        text = number(use.grad)
+        sign = "" if place == 0 else " − " if text[0] == "−" else " + "
+        terms.append(sign + one.lit(use, text if place == 0 else text.removeprefix("−")))
+    gradient = f"∂L/∂{one.lit(one.weight, one.name)}"
+    whole = "" if len(terms) == 1 else f"{''.join(terms)} = "
+    return f"{said} <span class=gap></span> {gradient} = {whole}<b>{number(uses.total)}</b>"
 
 
 def _in_product(x: float) -> str:
@@ -205,35 +196,23 @@ def _in_product(x: float) -> str:
     return f"({text})" if text[0] == "−" else text
 
 
-def _minimum(one: Exercise, view: Any) -> list[str]:
-    """The boxes of a smallest separating set, where that is asked for."""
-    if view is None or one.through() == "copies":
-        return []
-    return [view.ids[node] for node in separating_set(one.weight, one.loss)]
-
-
-def _table(one: Exercise, view: Any) -> str:
+def _table(one: Exercise) -> str:
     """The forward pass as rows, with what each copy adds."""
-    letters = [name for name in ("x", "pi", "q", "c", "h") if hasattr(one.run.steps[0], name)]
     heads = {"x": "x", "pi": "π", "q": "q", "c": "c", "h": "h"}
+    letters = [name for name in heads if hasattr(one.run.steps[0], name)]
     uses = defaultdict(list)
     for use in one.copies():
-        uses[use.step].append(use)
+        uses[use.step].append(one.lit(use, number(use.grad)))
     head = "".join([f"<th scope=col>{heads[letter]}" for letter in letters])
     last = "" if one.spec["hide"] else f"<th scope=col>∂L/∂copy of {one.name}"
     rows = []
     for step in one.run.steps:
         cells = []
         for letter in letters:
-            nodes = getattr(step, letter)
-            parts = [_lit(_id(view, node), number(node.data)) for node in nodes]
+            parts = [one.lit(node, number(node.data)) for node in getattr(step, letter)]
             cells.append(f"<td>{', '.join(parts)}")
         if last:
-            terms = [
-                _lit(None if view is None else view.copy_id(use), number(use.grad))
-                for use in uses[step.k]
-            ]
-            cells.append(f"<td class=grad>{', '.join(terms)}")
+            cells.append(f"<td class=grad>{', '.join(uses[step.k])}")
         rows.append(f"<tr><th scope=row>{step.k}{''.join(cells)}")
     return (
         f"<table><caption>The forward pass, step by step</caption>"
@@ -259,12 +238,10 @@ def predict(spec: Mapping[str, Any], answers: Mapping[str, str]) -> dict[str, An
     """What is asked for, and of each answer whether it counts and which slip leads to it."""
     one = Exercise(spec)
     uses, earlier, marks, asked = one.copies(), {}, [], []
-    ids = [f"c{use.index}" for use in uses]
-    names = [f"∂L/∂{use.name}" for use in uses]
-    steps = [use.step for use in uses]
-    for field, id, name, step in zip(
-        _fields(one, uses), [*ids, "p1"], [*names, f"∂L/∂{one.name}"], [*steps, None], strict=True
-    ):
+    for field, member in zip(_fields(one, uses), [*uses, one.weight], strict=True):
+        step = member.step if isinstance(member, Copy) else None
+        name = f"∂L/∂{one.name if step is None else member.name}"
+        id = mark_of(member, one.marks)
         asked.append({"key": field.key, "name": name, "id": id, "step": step})
         marks.append(_mark(field, name, answers.get(field.key, ""), earlier))
     return {"asked": asked, "marks": marks, "done": all(m["how"] == "right" for m in marks)}
@@ -442,15 +419,14 @@ def sweep(spec: Mapping[str, Any], attempt: Sequence[Sequence[str]]) -> dict[str
     }
 
 
-def _slopes(view: Any) -> Mapping[str, list[tuple[str, float]]]:
+def _slopes(view: Any) -> Mapping[Any, list[tuple[str, float]]]:
     """For each box the boxes that use it, each with the local derivative."""
-    found: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    found: dict[Any, list[tuple[str, float]]] = defaultdict(list)
     for node in view.kept:
         head = view.ids[node]
-        for position, parent in enumerate(node.parents):
+        for position in range(len(node.parents)):
             use = view.use_at.get((node, position))
-            alone = view.ids.get(parent, f"{head}_{position + 1}")
-            tail = alone if use is None else view.copy_id(use)
+            tail = view.tails.get((node, position)) if use is None else view.copy_id(use)
             found[tail].append((head, node.partials[position]))
     for weight, uses in view.uses.items():
         found[view.ids[weight]] += [(view.copy_id(use), 1.0) for use in uses]

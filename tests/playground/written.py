@@ -11,20 +11,18 @@ def written(questions: str) -> str:
     return json.dumps([texts(spec) for spec in json.loads(questions)])
 
 
-def texts(spec: dict[str, Any]) -> list[str]:
-    """The texts of an exercise, or what the package says against it."""
+def texts(spec: dict[str, Any]) -> list[Any]:
+    """The numbers and the texts of an exercise, or what the package says against it."""
     try:
         one = playground.Exercise(spec)
         one.loss.backward()
         drawing = one.picture()
         return [
+            [one.loss.data, *[weight.grad for weight in one.weights]],
             drawing.dot,
             playground.derivation(spec)["html"],
-            one.loss.data.hex(),
-            one.weight.grad.hex(),
-            *[weight.grad.hex() for weight in one.weights],
-            playground._table(one, drawing.view),
-            playground._result(one, drawing.view),
+            playground._table(one),
+            playground._result(one),
             json.dumps(playground.predict(spec, {"t1": "1", "total": "2"})),
         ]
     except (playground.AutogradError, ArithmeticError) as error:

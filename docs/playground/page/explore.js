@@ -4,5 +4,5 @@ import { mark } from "./picture.js";
 export const explore = {
   name: "explore",
   label: "Explore",
-  shown: shown => mark(shown.minimum, "member"),
+  shown: shown => mark(shown.smallest, "member"),
 };

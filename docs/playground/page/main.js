@@ -3,7 +3,7 @@ import { explore } from "./explore.js";
 import { complain, showControls } from "./controls.js";
 import { fit, onChoose, put } from "./picture.js";
 import { ask, askLatest, ready } from "./python.js";
-import { describe, inOrder, rove } from "./quantities.js";
+import { inOrder, lightAgain, rove } from "./quantities.js";
 import { change, fixed, onChange, spec, state } from "./state.js";
 import "./share.js";
 import { predict } from "../games/predict.js";
@@ -55,7 +55,7 @@ function enter(next) {
   mode.enter?.(panel);
 }
 
-onChoose((id, box) => mode.choose?.(id, box));
+onChoose(id => mode.choose?.(id));
 
 // --- showing ----------------------------------------------------------------------------------
 
@@ -69,9 +69,9 @@ async function refresh() {
   if (!shown) return;
   if (shown.error) return refuse(shown.error);
   accept();
-  put(shown);
+  put(shown.svg);
   showResult(shown);
-  describe(shown.boxes);
+  lightAgain();
   showControls(shown);
   mode.shown?.(shown);
   performance.mark("picture");
@@ -147,8 +147,7 @@ const { hide, ...exercise } = spec();
 const same = Object.entries(exercise).every(([name, value]) =>
   name === "file" || JSON.stringify(value) === JSON.stringify(first.spec[name]));
 if (same && !(mode.wants?.().hide ?? hide)) {
-  put(first.shown.svg ? first.shown : { ...first.shown, svg: find("stage").innerHTML });
-  describe(first.shown.boxes);
+  put(find("stage").innerHTML);
 } else {
   for (const id of ["stage", "table", "derivation"]) find(id).replaceChildren();
   find("result").textContent = "Python is on its way …";

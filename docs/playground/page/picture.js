@@ -1,5 +1,5 @@
 // The one picture: its size, its boxes for the keyboard, and what a mode marks in it.
-import { inSpace, rove } from "./quantities.js";
+import { about, inSpace, keysOf, rove } from "./quantities.js";
 
 const stage = document.getElementById("stage");
 const zoom = document.getElementById("zoom");
@@ -10,33 +10,32 @@ let boxes = [];
 let chosen = () => {};
 const refresh = rove(stage, inSpace);
 
-export function put(shown) {
-  const { scrollLeft } = stage;
-  stage.innerHTML = shown.svg;
-  boxes = shown.boxes;
+export function put(svg) {
+  const { scrollLeft } = stage, inside = stage.contains(document.activeElement);
+  const had = inside ? document.activeElement.id : "";
+  stage.innerHTML = svg;
+  boxes = [...stage.querySelectorAll(".node[data-node]")];
   for (const box of boxes) {
-    const element = boxAt(box.id);
-    if (!element) continue;
-    element.dataset.node = box.id;
-    element.setAttribute("role", "button");
-    element.setAttribute("aria-label", box.words);
+    box.setAttribute("role", "button");
+    box.setAttribute("aria-label", box.querySelector("title")?.textContent ?? "");
   }
   refresh();
   fit();
   stage.scrollLeft = scrollLeft;
+  if (had) document.getElementById(had)?.focus({ preventScroll: true });
 }
 
-export const boxAt = id => stage.querySelector(`[id="${CSS.escape(id)}"]`);
+export const boxAt = id => about(stage, id)[0];
 
-// `class` on these boxes, and on no other.
+// `name` is the class of the boxes of these quantities, and of no others.
 export function mark(ids, name) {
-  for (const box of boxes) boxAt(box.id)?.classList.toggle(name, ids.includes(box.id));
+  for (const box of boxes) box.classList.toggle(name, keysOf(box).some(key => ids.includes(key)));
 }
 
 // What a box says of its gradient.
 export function tell(id, text) {
-  const element = boxAt(id)?.querySelector(".grad");
-  if (element) element.textContent = text;
+  const gradient = boxAt(id)?.querySelector(".grad");
+  if (gradient) gradient.textContent = text;
 }
 
 export function onChoose(listener) {
@@ -44,8 +43,8 @@ export function onChoose(listener) {
 }
 
 function choose(target) {
-  const box = target.closest?.("[data-node]");
-  if (box) chosen(box.dataset.node, box);
+  const box = target.closest?.(".node[data-node]");
+  if (box) chosen(keysOf(box)[0]);
 }
 stage.addEventListener("click", event => choose(event.target));
 stage.addEventListener("keydown", event => {

@@ -1,30 +1,30 @@
 // A quantity is one thing in the picture, the table, the working and the sentence: what is pointed
 // at, tapped on or reached by the keyboard is lit everywhere.
-let words = new Map();
-let lit = null;
+let lit = "";
 
-export function describe(boxes) {
-  words = new Map(boxes.map(box => [box.id, box.words]));
-  if (lit && !words.has(lit)) light(null);
-  else light(lit, true);
-}
+// What a thing is about: the keys of one quantity, or of several that stand in one box.
+export const keysOf = thing => thing?.dataset.node?.split(" ") ?? [];
+export const about = (inside, id) => [...inside.querySelectorAll(`[data-node~="${CSS.escape(id)}"]`)];
 
-export function light(id, again = false) {
-  if (id === lit && !again) return;
+export function light(node, again = false) {
+  node ??= "";
+  if (node === lit && !again) return;
   for (const element of document.querySelectorAll(".lit")) element.classList.remove("lit");
-  lit = id;
-  if (id)
-    for (const element of document.querySelectorAll(`[data-node="${CSS.escape(id)}"]`))
-      element.classList.add("lit");
-  document.getElementById("about").textContent = id ? words.get(id) ?? "" : "";
+  lit = node;
+  const keys = node.split(" ").filter(Boolean);
+  for (const key of keys) for (const element of about(document, key)) element.classList.add("lit");
+  const box = keys.length ? about(document.getElementById("stage"), keys[0])[0] : null;
+  document.getElementById("about").textContent = box?.getAttribute("aria-label") ?? "";
 }
 
-const nodeOf = target => target.closest?.("[data-node]")?.dataset.node ?? null;
+// The picture is new: what was lit is lit in it too.
+export const lightAgain = () => light(lit, true);
+
+const nodeOf = target => target.closest?.("[data-node]")?.dataset.node;
 
 document.addEventListener("pointerover", event => {
   if (event.pointerType === "touch") return;
-  const id = nodeOf(event.target);
-  light(id ?? nodeOf(document.activeElement));
+  light(nodeOf(event.target) ?? nodeOf(document.activeElement));
 });
 document.addEventListener("focusin", event => light(nodeOf(event.target)));
 document.addEventListener("click", event => light(nodeOf(event.target)));
