@@ -15,12 +15,11 @@ from rich.table import Table
 from ..arguments import as_choice, as_integer, many, shown
 from ..data.encoding import bits, one_hot
 from ..data.tasks import Task, task_of
-from ..derivation.derive import derive
+from ..derivation.derive import DOCUMENTS, derive
 from ..derivation.document import Section, as_text
 from ..derivation.exercises.grading import grade
 from ..derivation.exercises.sheet import ENDINGS, Sheets
 from ..derivation.exercises.sheet import exercises as make_exercises
-from ..derivation.typeset import DOCUMENTS
 from ..engine.value import Value, constant
 from ..errors import ArgumentValueError, FormatError
 from ..files import read_json, write_whole

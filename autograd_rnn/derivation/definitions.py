@@ -10,11 +10,12 @@ from typing import Final, NamedTuple
 from ..errors import GraphTooLarge
 from ..graph.copies import Copy
 from ..graph.identities import ONE, Slope, residue
+from ..graph.marks import MARKED, as_signs, mark_of, marks_of
 from ..graph.notation import LATEX, TEXT, Text, accent, is_accented, label
 from ..graph.quantities import called, count_uses, is_inside
 from ..graph.separating import Edge, Key
 from ..graph.sweep import adjoints_by, carry, recorded_slopes
-from ..graph.walk import Node, Run, operation, steps_of, swept
+from ..graph.walk import Node, Run, operation, steps_of, swept, topological
 from ..ops.op import CALL, Op
 from .expressions import (
     Applied,
@@ -67,6 +68,7 @@ class Definitions:
     ) -> None:
         self.output, self.copied, self.keep, self.run = output, copied, keep, run
         self.order = run_order(output, run)
+        self.marks = marks_of(topological(output))
         self.given = () if run is None else run.given
         steps = () if run is None else run.steps
         self.states = {q for step in steps for q in step.q if q not in step.pi and q.parents}
@@ -148,6 +150,9 @@ class Definitions:
             while f"{text}[{count}]" in self.met | self.taken:
                 count += 1
             symbol = symbol.numbered(count)
+        signs, (latex, binds) = as_signs(mark_of(key, self.marks)), symbol.latex
+        # In braces, what is written over or behind it belongs to it.
+        symbol.marked = Text(signs + (f"{{{latex}}}" if set(latex) & set("^[") else latex), binds)
         self.symbols[key] = symbol
         if not isinstance(key, tuple):
             self.forms[key] = symbol
@@ -346,5 +351,9 @@ def _as_symbol(written: Expression) -> Symbol:
     """The formula as one symbol, in parentheses unless it is a name or a call."""
     if isinstance(written, Symbol):
         return written
-    text, latex = [Text(style.fit(written.write(style), CALL)) for style in (TEXT, LATEX)]
-    return Symbol(written.slope, text, latex)
+    text, latex, marked = [
+        Text(style.fit(written.write(style), CALL)) for style in (TEXT, LATEX, MARKED)
+    ]
+    symbol = Symbol(written.slope, text, latex)
+    symbol.marked = marked
+    return symbol

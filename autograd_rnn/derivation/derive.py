@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Final, Literal, TypeAlias, overload
 
 from ..arguments import as_flag, as_list, many
-from ..errors import ArgumentValueError
+from ..errors import ArgumentValueError, FormatError
 from ..files import write_whole
 from ..graph.copies import Copy, copies
 from ..graph.quantities import names_of
@@ -22,9 +22,27 @@ from .document import Section, as_text
 from .matrices import MatrixRule, StepTerm
 from .naming import one_system
 from .recursion import by_recursion
-from .typeset import as_fragment, as_html, as_latex, as_markdown, as_tex, document_of
+from .typeset import INSIDE, as_fragment, as_html, as_latex, as_markdown, as_tex
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
+
+
+#: How a document is written, by the ending of its file.
+DOCUMENTS: Final[Mapping[str, Callable[[str, Sequence[Section]], str]]] = {
+    "txt": lambda title, sections: as_text(sections),
+    "md": lambda title, sections: as_markdown(sections),
+    "tex": lambda title, sections: as_tex(sections),
+    "html": as_html,
+}
+
+
+def document_of(path: str | os.PathLike[str]) -> Callable[[str, Sequence[Section]], str]:
+    """What writes the kind of document that the ending of a path names; `FormatError` if none."""
+    ending = Path(path).suffix[1:].lower()
+    if ending not in DOCUMENTS:
+        what = f"format {ending!r} is unknown" if ending else "the file name has no ending"
+        raise FormatError(f"{what}: choose one of {', '.join(DOCUMENTS)}.")
+    return DOCUMENTS[ending]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -32,7 +50,8 @@ class Derivation:
     """A worked derivative: `value`, its `terms`, and the text of it; made by `derive`.
 
     `sections` are the steps as data, each with its sentences and equations; `latex`, `markdown` and
-    `text` are the same in print, `html`, `folded` and `tex` as documents of their own.
+    `text` are the same in print, `html`, `folded` and `tex` as documents of their own, and `body`
+    with `style` a part of another page.
 
     >>> from autograd_rnn import Value
     >>> w = Value(3, "w")
@@ -65,6 +84,26 @@ class Derivation:
     def tex(self) -> str:
         """A complete LaTeX document."""
         return as_tex(self.sections)
+
+    @property
+    def body(self) -> str:
+        """The derivation in HTML, without a document around it; `style` has the rules for it.
+
+        The MathML of a symbol has `data-node`, which the box of the same Value or copy has in a
+        picture of the output, and its row in a table: see `Drawing.ids`.
+
+        >>> from autograd_rnn import Value, draw
+        >>> x = Value(3, "x")
+        >>> y = x * 2
+        >>> f'<mi data-node="{draw(y).ids[x]}">x</mi>' in derive(y, x).body
+        True
+        """
+        return f'<div class="derivation">\n{as_fragment(self.sections)}\n</div>'
+
+    @property
+    def style(self) -> str:
+        """The rules of CSS for `body`, which hold inside of it alone."""
+        return f".derivation{{{INSIDE}}}"
 
     @property
     def html(self) -> str:
@@ -105,7 +144,7 @@ class Derivation:
 
     def _repr_html_(self) -> str:
         """Jupyter shows the formulas as MathML, which needs no network."""
-        return as_fragment(self.sections)
+        return self.body
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

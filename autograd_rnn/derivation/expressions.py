@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from ..graph.identities import PRIME, Slope, residue, residue_after, residue_of
+from ..graph.marks import MARKED
 from ..graph.notation import (
-    LATEX,
     NUMBERED,
     TEXT,
     Style,
@@ -112,14 +112,14 @@ class Number(Expression):
 class Symbol(Expression):
     """Something that is written as a whole, with a value.
 
-    A copy `stands_for` the weight that it is a copy of.
+    A copy `stands_for` the weight that it is a copy of; `marked` is its LaTeX with marks of nodes.
     """
 
     def __init__(
         self, slope: Slope, text: Text, latex: Text, stands_for: Symbol | None = None
     ) -> None:
         self.value, self.residue = slope
-        self.text, self.latex, self.stands_for = text, latex, stands_for
+        self.text, self.latex, self.marked, self.stands_for = text, latex, latex, stands_for
 
     @classmethod
     def named(cls, slope: Slope, name: str, stands_for: Symbol | None = None) -> Symbol:
@@ -137,7 +137,8 @@ class Symbol(Expression):
     def write(self, style: Style, numbers: bool = False) -> Text:
         if numbers:
             return write_number(self.value, style)
-        return self.latex if style is LATEX else self.text
+        latex = self.marked if style is MARKED else self.latex
+        return self.text if style.column == "text" else latex
 
 
 class Compound(Expression):
@@ -209,10 +210,8 @@ class Product(Compound):
         over, under = self._halves()
         if not below and under == 1:
             return self._row(over, above, style, numbers)
-        top, bottom = (
-            self._row(part, factors, style, numbers)
-            for part, factors in ((abs(over), above), (under, below))
-        )
+        halves = (abs(over), above), (under, below)
+        top, bottom = [self._row(*half, style, numbers) for half in halves]
         quotient = write(ops.div, top, bottom, style=style)
         if self.coefficient > 0:
             return quotient

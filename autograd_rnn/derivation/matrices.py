@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from ..arguments import as_text, many, shown
 from ..engine.value import Value
 from ..errors import ArgumentValueError, GraphTooLarge
-from ..graph.notation import LATEX, Style, Text, accent, label, number, write_number
+from ..graph.notation import Style, Text, accent, label, number, write_number
 from ..networks.bptt import Layer, backpropagate
 from ..networks.model import Model, Unrolled
 from ..program.displays import (
@@ -350,7 +350,7 @@ class Inline(Expression):
         self.formula, self.value = formula, 0.0
 
     def write(self, style: Style, numbers: bool = False) -> Text:
-        return Text(self.formula.latex if style is LATEX else self.formula.text)
+        return Text(self.formula.text if style.column == "text" else self.formula.latex)
 
 
 def _listed(formulas: Sequence[Formula]) -> list[str | Expression]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ..graph.identities import Slope
+from ..graph.marks import MARKED
 from ..graph.notation import LATEX, TEXT, Text, accent, accents_suffice, label, listed, written_with
 from ..graph.quantities import called
 from ..graph.walk import Node, Run, operation, steps_of, topological
@@ -203,10 +204,21 @@ def fraction(
     d, command = ("d", "d ") if total else ("∂", r"\partial ")
     above, below = ("⁺", r"\partial^{+}") if direct else ("", command)
     text = f"{d}{above}{TEXT.fit(over.text, POWER)}/{d}{TEXT.fit(under.text, POWER)}"
-    latex = rf"\frac{{{below}{over.latex.text}}}{{{command}{under.latex.text}}}"
+    latex, marked = [
+        rf"\frac{{{below}{top}}}{{{command}{bottom}}}"
+        for top, bottom in (
+            (over.latex.text, under.latex.text),
+            (over.marked.text, under.marked.text),
+        )
+    ]
     if holding:
-        text, latex = f"{text}|S", rf"\left.{latex}\right|_{{S}}"
-    return Symbol(slope, Text(text, CALL), Text(latex, CALL), stands_for)
+        text, latex, marked = (
+            f"{text}|S",
+            *[rf"\left.{one}\right|_{{S}}" for one in (latex, marked)],
+        )
+    symbol = Symbol(slope, Text(text, CALL), Text(latex, CALL), stands_for)
+    symbol.marked = Text(marked, CALL)
+    return symbol
 
 
 def prime(op: Op, operand: Expression, slope: Slope) -> Symbol:
@@ -215,6 +227,8 @@ def prime(op: Op, operand: Expression, slope: Slope) -> Symbol:
     latex = rf"\operatorname{{{op.name}}}".replace("_", r"\_")
     if op.latex.endswith(r"\left({}\right)"):
         latex = op.latex.removesuffix(r"\left({}\right)").format()
-    text = f"{text}′({operand.write(TEXT).text})"
-    latex = rf"{latex}'\left({operand.write(LATEX).text}\right)"
-    return Symbol(slope, Text(text, CALL), Text(latex, CALL))
+    written, *inside = [operand.write(style).text for style in (TEXT, LATEX, MARKED)]
+    plain, marked = [Text(rf"{latex}'\left({one}\right)", CALL) for one in inside]
+    symbol = Symbol(slope, Text(f"{text}′({written})", CALL), plain)
+    symbol.marked = marked
+    return symbol

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape, unescape
 from itertools import groupby, pairwise
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import tostring
 
-from ..errors import FormatError
-from ..graph.notation import LATEX, as_ascii, letter_width
+from ..graph.marks import MARKED, PLACES, link
+from ..graph.notation import LATEX, Style, as_ascii, letter_width
 from ..program.displays import Display
-from .document import Equation, Row, Section, Sentence, as_text, in_line
+from .document import Equation, Row, Section, Sentence, in_line
 from .expressions import Expression
 
 #: Widths are in points, for the font size of 10 points; A4 less 25 mm on both sides has 455.
@@ -89,7 +87,7 @@ def width(latex: str) -> float:
             place = end
         elif text.startswith("\\"):
             total += COMMANDS.get(text, 0.0 if "dot" in text else 7.0)
-        elif text not in "{}":
+        elif text not in "{}" and text < PLACES:
             total += WIDTHS.get(text, LETTER if text.islower() else 8.5)
     return total
 
@@ -195,17 +193,17 @@ class Lines(NamedTuple):
     shown: Display | None = None
 
 
-def laid_out(parts: Sequence[Equation | Row]) -> Lines:
+def laid_out(parts: Sequence[Equation | Row], style: Style) -> Lines:
     """Equations one below the other, each in as many lines as it needs."""
     rows: list[tuple[str, str]] = []
-    lefts = [part.write(LATEX)[0] for part in parts if isinstance(part, Equation)]
+    lefts = [part.write(style)[0] for part in parts if isinstance(part, Equation)]
     short = [size for left in lefts if (size := width(left)) <= LONG_LEFT * LINE]
     margin = max(short, default=0.0)
     for part in parts:
         if isinstance(part, Row):
-            rows += [("", line) for line in _in_rows(part)]
+            rows += [("", line) for line in _in_rows(part, style)]
             continue
-        left, sides = part.write(LATEX)
+        left, sides = part.write(style)
         room = LINE - margin
         if width(left) > LONG_LEFT * LINE:
             rows.append(("", left))
@@ -220,11 +218,11 @@ def laid_out(parts: Sequence[Equation | Row]) -> Lines:
     return Lines(rows, LINE - margin)
 
 
-def _in_rows(row: Row) -> list[str]:
+def _in_rows(row: Row, style: Style) -> list[str]:
     """Short equations, as many on a line as fit it."""
     lines: list[str] = []
     for part in row:
-        one = _inline(part)
+        one = _inline(part, style)
         joined = rf"{lines[-1]}, \quad {one}" if lines else one
         if lines and width(joined) <= LINE:
             lines[-1] = joined
@@ -233,11 +231,11 @@ def _in_rows(row: Row) -> list[str]:
     return lines
 
 
-def _inline(part: Equation | Sentence) -> str:
+def _inline(part: Equation | Sentence, style: Style) -> str:
     """An equation, or a sentence, as one formula."""
     if isinstance(part, Sentence):
-        return part.write(_in_text, lambda formula: formula.write(LATEX).text)
-    left, sides = part.write(LATEX)
+        return part.write(_in_text, lambda formula: formula.write(style).text)
+    left, sides = part.write(style)
     return " ".join([left, *sides])
 
 
@@ -262,7 +260,7 @@ def as_latex(sections: Sequence[Section]) -> str:
     )
 
 
-def _blocks(section: Section) -> Iterator[Sentence | Lines]:
+def _blocks(section: Section, style: Style = LATEX) -> Iterator[Sentence | Lines]:
     """The sentences, and the lines of the equations between them."""
     for kind, group in groupby(section.body, type):
         parts: list[Any] = list(group)
@@ -271,7 +269,7 @@ def _blocks(section: Section) -> Iterator[Sentence | Lines]:
         elif issubclass(kind, Display):
             yield from [Lines(part.rows(), float("inf"), part) for part in parts]
         else:
-            yield laid_out(parts)
+            yield laid_out(parts, style)
 
 
 def _aligned(rows: Sequence[tuple[str, str]], name: str = "aligned") -> str:
@@ -354,18 +352,22 @@ def _tex_words(words: str) -> str:
 
 # --- HTML ----------------------------------------------------------------------------------------
 
+INSIDE: Final = (
+    "h2,summary{font-size:1.1rem;font-weight:bold;margin:2rem 0 .5rem}"
+    "summary{cursor:pointer}details details summary{font-size:1rem;margin:.5rem 0}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "td{padding:.3rem .3rem;white-space:nowrap}td:first-child{text-align:right}"
+    "math{font-size:1.15em}.numbers td,.numbers th{text-align:right;padding:.1rem .6rem}"
+    "@media print{math{font-size:1em}"
+    "table{display:table;overflow:visible}tr{break-inside:avoid}h2{break-after:avoid}"
+    "details::details-content{content-visibility:visible;display:block;height:auto}}"
+)
 STYLE: Final = (
     ":root{color-scheme:light dark}"
     "body{margin:0 auto;max-width:60rem;padding:1rem 1.5rem 4rem;"
-    "font:17px/1.6 DejaVu Sans,Verdana,Helvetica,Arial,sans-serif}"
-    "h1{font-size:1.5rem}h2,summary{font-size:1.1rem;font-weight:bold;margin:2rem 0 .5rem}"
-    "summary{cursor:pointer}details details summary{font-size:1rem;margin:.5rem 0}"
-    "@page{size:A4;margin:20mm}table{border-collapse:collapse;display:block;overflow-x:auto}"
-    "td{padding:.3rem .3rem;white-space:nowrap}td:first-child{text-align:right}"
-    "math{font-size:1.15em}.numbers td,.numbers th{text-align:right;padding:.1rem .6rem}"
-    "@media print{body{max-width:none;padding:0;font-size:10pt}math{font-size:1em}"
-    "table{display:table;overflow:visible}tr{break-inside:avoid}h2{break-after:avoid}"
-    "details::details-content{content-visibility:visible;display:block;height:auto}}"
+    "font:17px/1.6 DejaVu Sans,Verdana,Helvetica,Arial,sans-serif}h1{font-size:1.5rem}"
+    f"@page{{size:A4;margin:20mm}}{INSIDE}"
+    "@media print{body{max-width:none;padding:0;font-size:10pt}}"
 )
 
 
@@ -382,11 +384,11 @@ def as_html(title: str, sections: Sequence[Section], fold: bool = False) -> str:
     )
 
 
-def as_fragment(sections: Sequence[Section], fold: bool = False) -> str:
-    """The sections in HTML, to be put into a page."""
+def as_fragment(sections: Sequence[Section], fold: bool = False, style: Style = MARKED) -> str:
+    """The sections in HTML, to be put into a page; marked, symbols have `data-node`."""
     found = []
     for place, section in enumerate(sections, 1):
-        head, body = f"{place}. {escape(section.title)}", "\n".join(_html_blocks(section))
+        head, body = f"{place}. {escape(section.title)}", "\n".join(_html_blocks(section, style))
         if fold and place > 1:
             hint = f"<p>{escape(section.hint)}</p>" if section.hint else ""
             step = f"<details><summary>Show this step</summary>\n{body}</details>"
@@ -396,10 +398,10 @@ def as_fragment(sections: Sequence[Section], fold: bool = False) -> str:
     return "\n".join(found)
 
 
-def _html_blocks(section: Section) -> Iterator[str]:
-    for block in _blocks(section):
+def _html_blocks(section: Section, style: Style) -> Iterator[str]:
+    for block in _blocks(section, style):
         if isinstance(block, Sentence):
-            words = block.write(escape, lambda formula: _mathml(formula.write(LATEX).text))
+            words = block.write(escape, lambda formula: _mathml(formula.write(style).text))
             yield f"<p>{words}</p>"
         elif block.shown is not None:
             yield block.shown.html(lambda latex: _mathml(latex, large=True))
@@ -429,22 +431,5 @@ def _mathml(latex: str, large: bool = False) -> str:
             element.text = unescape(element.text)  # symbols come as character references
     if large:
         formula.set("displaystyle", "true")
+    link(formula)
     return tostring(formula, encoding="unicode")
-
-
-#: How a document is written, by the ending of its file.
-DOCUMENTS: Final[Mapping[str, Callable[[str, Sequence[Section]], str]]] = {
-    "txt": lambda title, sections: as_text(sections),
-    "md": lambda title, sections: as_markdown(sections),
-    "tex": lambda title, sections: as_tex(sections),
-    "html": as_html,
-}
-
-
-def document_of(path: str | os.PathLike[str]) -> Callable[[str, Sequence[Section]], str]:
-    """What writes the kind of document that the ending of a path names; `FormatError` if none."""
-    ending = Path(path).suffix[1:].lower()
-    if ending not in DOCUMENTS:
-        what = f"format {ending!r} is unknown" if ending else "the file name has no ending"
-        raise FormatError(f"{what}: choose one of {', '.join(DOCUMENTS)}.")
-    return DOCUMENTS[ending]

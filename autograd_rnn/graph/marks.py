@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+from xml.etree.ElementTree import Element
 
+from .notation import LATEX, Style
 from .separating import Key, Member, key_of
 from .walk import Node
 
@@ -30,6 +33,47 @@ def mark_of(member: Member | Key, marks: Mapping[Node, str]) -> str:
     """
     key = key_of(member)
     return f"{marks[key[0]]}_{key[1] + 1}" if isinstance(key, tuple) else marks[key]
+
+
+#: LaTeX in which symbols have the signs of their marks, for formulas on a page.
+MARKED: Final = Style(*LATEX)
+#: Characters that stand for nothing, as Unicode leaves them to others: from here on places, ...
+PLACES: Final = "\U000f0000"
+POSITIONS: Final = "\U00100000"  # ... and from here on positions of operands
+
+
+def as_signs(mark: str) -> str:
+    """A mark as characters that no formula has; none for a place that is too large for them.
+
+    >>> from_signs(as_signs("n12_2")), from_signs(as_signs("n7")), as_signs("n70000")
+    ('n12_2', 'n7', '')
+    """
+    place, _, position = mark[1:].partition("_")
+    if int(place) >= 0xFFFE:
+        return ""
+    return chr(ord(PLACES) + int(place)) + (chr(ord(POSITIONS) + int(position)) if position else "")
+
+
+def from_signs(signs: str) -> str:
+    """The mark that characters stand for."""
+    place, position = signs[:1], signs[1:]
+    return f"n{ord(place) - ord(PLACES)}" + (
+        f"_{ord(position) - ord(POSITIONS)}" if position else ""
+    )
+
+
+def link(formula: Element) -> None:
+    """Take the signs of marks out of MathML, and give the symbols behind them `data-node`."""
+    for parent in [*formula.iter()]:
+        signs = ""
+        for element in [*parent]:
+            if (element.text or "") >= PLACES:
+                signs += str(element.text)
+                parent.remove(element)
+            elif signs:  # of a power, the base
+                linked = element[0] if element.tag == "msup" else element
+                linked.set("data-node", from_signs(signs))
+                signs = ""
 
 
 class Ids(Mapping[Member | Key, str]):

@@ -11,11 +11,33 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import GRU, LSTM, RNN, Derivation, Stack, Value, bits, derive, softmax, tanh
+from autograd_rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    Derivation,
+    Stack,
+    Value,
+    bits,
+    copies,
+    derive,
+    draw,
+    softmax,
+    tanh,
+)
 from autograd_rnn.derivation.document import Section
-from autograd_rnn.derivation.typeset import LINE, Lines, _blocks, as_tex, broken, pieces, width
+from autograd_rnn.derivation.typeset import (
+    LINE,
+    Lines,
+    _blocks,
+    as_fragment,
+    as_tex,
+    broken,
+    pieces,
+    width,
+)
 from autograd_rnn.errors import FormatError
-from autograd_rnn.graph.notation import as_ascii, latex_name
+from autograd_rnn.graph.notation import LATEX, as_ascii, latex_name
 
 from ..pictures.exercise import NAMES
 from .examples import exercise
@@ -230,3 +252,54 @@ def test_truncation_is_explained() -> None:
     words = " ".join(text.split())
     assert "Here it cuts the way back from step 3 to step 2: the run is truncated." in words
     assert "counts as a constant" in words
+
+
+# --- marks ----------------------------------------------------------------------------------------
+
+
+def marked_texts(body: str) -> dict[str, set[str]]:
+    """The letters of the symbols that have each mark, without powers."""
+    found: dict[str, set[str]] = {}
+    for formula in re.findall("<math.*?</math>", body, re.DOTALL):
+        for element in ElementTree.fromstring(formula).iter():
+            if mark := element.get("data-node"):
+                parts = [*element][:2] if element.tag.endswith("msubsup") else [element]
+                text = "".join(["".join(part.itertext()) for part in parts])
+                found.setdefault(mark, set()).add(text)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_mark_belongs_to_one_symbol_and_changes_nothing_else(seed: int) -> None:
+    derivation = some_derivation(seed)
+    texts = marked_texts(derivation.body)
+    assert texts
+    assert all(len(written) == 1 for written in texts.values()), texts
+    assert len({*map(str, texts.values())}) == len(texts)
+    plain = as_fragment(derivation.sections, style=LATEX)
+    bare = r'</?mrow[^>]*>| data-node="\w+"'  # braces around a symbol are a row
+    assert re.sub(bare, "", as_fragment(derivation.sections)) == re.sub(bare, "", plain)
+    private = re.compile("[\U000f0000-\U0010ffff]")
+    for written in (derivation.body, derivation.latex, derivation.markdown, derivation.tex):
+        assert not private.search(written)
+
+
+def test_a_symbol_has_the_mark_of_its_box() -> None:
+    rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
+    run = rnn.unroll(bits("101"))
+    loss, (w1, w2) = (15 - run.pi[0]) ** 2, rnn.parameters()
+    body = derive(loss, w1, run=run).body
+    ids, texts = draw(loss, run=run).ids, marked_texts(body)
+    for node, text in [(w1, "w1"), (w2, "w2"), (loss, "L"), (run.pi[0], "π⃛")]:
+        assert texts[ids[node]] == {text}
+    assert [*map(texts.get, map(ids.get, copies(w1, loss, run)))] == [{"w˙1"}, {"w¨1"}, {"w⃛1"}]
+    assert "<p>Compute <math" in body
+    assert '<mi data-node="n21">L</mi>' in body[: body.index("</p>")]
+
+
+def test_the_style_of_a_part_holds_inside_of_it() -> None:
+    derivation = exercise()
+    assert derivation.body.startswith('<div class="derivation">\n<h2>1. The problem</h2>')
+    assert re.fullmatch(r"\.derivation\{.*\}", derivation.style)
+    assert "body" not in derivation.style
+    assert derivation.style[12:-1] in derivation.html

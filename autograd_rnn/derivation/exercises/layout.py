@@ -253,7 +253,7 @@ def fragment(page: Page) -> str:
 
 def html_body(body: Sequence[Part]) -> str:
     """Sentences and equations in HTML, with formulas in MathML."""
-    return _below_heading(as_fragment([Section("", body)]))
+    return _below_heading(as_fragment([Section("", body)], style=LATEX))
 
 
 #: How a sheet is written, by the ending of its file.
