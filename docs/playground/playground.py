@@ -224,11 +224,7 @@ def derivation(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The working, written out."""
     one = Exercise(spec, named=True)
     through = None if one.through() == "copies" else "minimum"
-    return {"html": _body(derive(one.loss, one.weight, through=through, run=one.run))}
-
-
-def _body(worked: Any) -> str:
-    return worked._repr_html_()
+    return {"html": derive(one.loss, one.weight, through=through, run=one.run).body}
 
 
 # --- predict first -------------------------------------------------------------------------------
@@ -330,7 +326,7 @@ def separate(spec: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
     answer = {"path": None, "words": words, "smallest": [view.ids[node] for node in smallest]}
     try:
         worked = derive(one.loss, one.weight, through=list(members.values()), run=one.run)
-        return {**answer, "html": _body(worked)}
+        return {**answer, "html": worked.body}
     except AutogradError as error:
         return {**answer, "html": f"<p>{escaped(str(error))}</p>"}
 
@@ -349,29 +345,33 @@ def terms(spec: Mapping[str, Any], steps: int) -> dict[str, Any]:
             f"weight nearer to 1."
         )
     bars = [
-        {"name": use.name, "step": use.step, "term": use.grad, "text": number(use.grad)}
+        {
+            **{"name": use.name, "step": use.step, "term": use.grad, "text": number(use.grad)},
+            **{"arrives": use.adjoint, "arrived": number(use.adjoint)},
+        }
         for use in uses
     ]
-    there = [abs(use.grad) for use in uses if use.grad]
     words = f"∂L/∂{one.name} = {number(uses.total)}, the sum of {many(len(uses), 'term')}. "
+    return {"bars": bars, "words": words + _told([use.adjoint for use in uses])}
+
+
+def _told(arrives: Sequence[float]) -> str:
+    """Whether what arrives at the steps vanishes on the way back, or explodes."""
+    there = [abs(adjoint) for adjoint in arrives if adjoint]
     if not there:
-        words += "All of them are 0."
-    else:
-        first, last = there[0], there[-1]
-        ratio = number(max(first, last) / min(first, last))
-        if len(there) < 2 or ratio == "1":
-            words += "They are of one size."
-        elif first < last:
-            words += (
-                f"Going back they vanish: the earliest that is not 0 is {ratio} times smaller than "
-                f"the last."
-            )
-        else:
-            words += (
-                f"Going back they explode: the earliest that is not 0 is {ratio} times larger than "
-                f"the last."
-            )
-    return {"bars": bars, "words": words, "total": number(uses.total)}
+        return "Nothing comes back."
+    if there[-1] and not arrives[0]:
+        return "What comes back from L stops on the way: a′ is 0 at a step."
+    if len(there) < 2:
+        return ""
+    ratio = there[0] / there[-1]
+    if 0.5 < ratio < 2.0:
+        return "What comes back from L keeps its size."
+    if ratio < 1.0:
+        return f"What comes back from L vanishes: at the first step it is {number(ratio)} of it."
+    return (
+        f"What comes back from L explodes: at the first step it is {number(ratio)} times as much."
+    )
 
 
 # --- do the sweep --------------------------------------------------------------------------------

@@ -68,15 +68,20 @@ class Visit:
 
     def open(self, link: str) -> Any:
         """The page, once it shows what the link says."""
-        self.page.evaluate("performance.clearMarks()")
-        self.page.evaluate("link => { location.hash = link }", f"#{link}&bits=111")
-        self.page.evaluate("link => { location.hash = link }", f"#{link}")
+        for target in ("#bits=0", f"#{link}"):
+            self.page.evaluate(
+                """link => new Promise(resolve => {
+                    addEventListener("hashchange", resolve, { once: true });
+                    location.hash = link;
+                })""",
+                target,
+            )
         self.settle()
         return self.page
 
     def settle(self) -> None:
-        """Wait until Python has answered all that was asked."""
-        self.page.wait_for_function("document.body.dataset.busy === '0'", timeout=30_000)
+        """Wait until the page has come to rest."""
+        self.page.wait_for_selector("main[aria-busy=false]", timeout=60_000)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ const chosen = () => list(state.set);
 
 async function judge() {
   const answer = await askLatest("separate", () => ({ spec: spec(wants()), chosen: chosen() }));
-  if (!answer) return;
+  if (!answer || !panel.isConnected) return;
   found = answer;
   panel.querySelector("#verdict").textContent = chosen().length || found.error
     ? found.error ?? found.words

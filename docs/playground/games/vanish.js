@@ -2,7 +2,7 @@
 import { askLatest } from "../page/python.js";
 import { change, spec, state } from "../page/state.js";
 
-const WIDE = 960, HIGH = 320, LEFT = 74, RIGHT = 12, TOP = 16, BOTTOM = 40;
+const WIDE = 1200, HIGH = 340, LEFT = 82, RIGHT = 8, TOP = 24, BOTTOM = 30;
 const SPREAD = 1e3; // of the terms, from which on the axis is logarithmic
 const DECADES = 24; // that are shown at most
 let panel, shown = null;
@@ -18,21 +18,21 @@ const svg = (tag, attributes, text = "") => {
 async function draw() {
   find("count").textContent = state.steps;
   const found = await askLatest("terms", () => ({ spec: spec(), steps: Number(state.steps) || 0 }));
-  if (!found) return;
+  if (!found || !panel.isConnected) return;
   find("verdict").textContent = found.error ?? found.words;
   if (found.error) return;
-  const sizes = found.bars.map(({ term }) => Math.abs(term)).filter(size => size > 0);
+  const all = found.bars.flatMap(({ term, arrives }) => [term, arrives]);
+  const sizes = all.map(Math.abs).filter(size => size > 0);
   const most = Math.max(...sizes, 0), least = Math.min(...sizes, most);
-  const scale = most / least > SPREAD ? logarithmic(least, most) : linear(found.bars);
+  const scale = most / least > SPREAD ? logarithmic(least, most) : linear(all);
   const chart = find("chart");
   chart.replaceChildren(...axis(scale), ...found.bars.flatMap((bar, place) =>
     drawn(bar, place, found.bars.length, scale)));
   find("axis").textContent = scale.words;
 }
 
-function linear(bars) {
-  const terms = bars.map(({ term }) => term);
-  const high = Math.max(...terms, 0), low = Math.min(...terms, 0), whole = high - low || 1;
+function linear(all) {
+  const high = Math.max(...all, 0), low = Math.min(...all, 0), whole = high - low || 1;
   const at = value => TOP + (high - value) / whole * (HIGH - TOP - BOTTOM);
   const step = nice(whole / 4), ticks = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high + step / 1e6; tick += step) ticks.push(tick);
@@ -49,12 +49,18 @@ function logarithmic(least, most) {
   for (let tick = high; tick >= low; tick -= by) ticks.push([at(10 ** tick), `10${raised(tick)}`]);
   return {
     at, zero: HIGH - BOTTOM, ticks,
-    words: "The axis is logarithmic: each line is a power of ten. Hatched bars are negative.",
+    words: "The axis is logarithmic.",
   };
 }
 
 const raised = number => [...String(number)].map(sign => "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign] ?? "⁻").join("");
-const brief = number => String(Number(number.toPrecision(3))).replace("-", "−");
+function brief(number) {
+  if (number !== 0 && (Math.abs(number) >= 1e5 || Math.abs(number) < 1e-3)) {
+    const [digits, power] = number.toExponential(1).split("e");
+    return `${Number(digits)}×10${raised(Number(power))}`.replace("-", "−");
+  }
+  return String(Number(number.toPrecision(3))).replace("-", "−");
+}
 function nice(step) {
   const power = 10 ** Math.floor(Math.log10(step));
   return [1, 2, 5, 10].map(one => one * power).find(one => one >= step);
@@ -68,7 +74,7 @@ function axis({ ticks, zero }) {
   return [...found, svg("line", { x1: LEFT, x2: WIDE - RIGHT, y1: zero, y2: zero, class: "zero" })];
 }
 
-function drawn({ term, step, name, text }, place, count, { at, zero }) {
+function drawn({ term, step, name, text, arrives, arrived }, place, count, { at, zero }) {
   const wide = (WIDE - LEFT - RIGHT) / count, x = LEFT + place * wide;
   const parts = [];
   if (term !== 0) {
@@ -77,14 +83,24 @@ function drawn({ term, step, name, text }, place, count, { at, zero }) {
       x: x + wide * 0.14, width: wide * 0.72, y: top, height: high, rx: Math.min(4, wide / 6),
       class: term < 0 ? "bar negative" : "bar",
     });
-    bar.append(svg("title", {}, `${name} in step ${step} adds ${text}`));
+    bar.append(svg("title", {}, `${name} in step ${step} adds ${text}; ${arrived} arrives`));
     parts.push(bar);
   }
+  if (arrives !== 0)
+    parts.push(svg("circle", {
+      cx: x + wide / 2, cy: at(arrives), r: Math.min(6, wide / 4),
+      class: arrives < 0 ? "dot negative" : "dot",
+    }));
   const every = Math.ceil(count / 20);
   if (place % every === 0 || place === count - 1)
-    parts.push(svg("text", { x: x + wide / 2, y: HIGH - BOTTOM + 18, class: "tick", "text-anchor": "middle" }, step));
-  if (wide > 46)
-    parts.push(svg("text", { x: x + wide / 2, y: term === 0 ? zero - 6 : Math.min(at(term), zero) - 5 + 0, class: "value", "text-anchor": "middle" }, text));
+    parts.push(svg("text", {
+      x: x + wide / 2, y: HIGH - BOTTOM + 20, class: "tick", "text-anchor": "middle",
+    }, step));
+  if (wide > 8 * text.length + 6)
+    parts.push(svg("text", {
+      x: x + wide / 2, y: term === 0 ? zero - 7 : Math.min(at(term), zero) - 7, class: "value",
+      "text-anchor": "middle",
+    }, text));
   return parts;
 }
 

@@ -85,11 +85,13 @@ function showWeights(shown) {
     const off = { disabled: fixed("w") };
     if (columns.length === 1) {
       box.className = "sliders";
-      box.replaceChildren(...names.flatMap((name, place) => [
-        make("span", { class: "name" }, name),
-        slider(texts[place], name, { ...off, "data-slide": place }, setWeight(place)),
-        field(texts[place], name, { ...off, "data-weight": place }, setWeight(place)),
-      ]));
+      box.replaceChildren(...names.map((name, place) => {
+        const row = make("div");
+        row.append(make("span", { class: "name" }, name),
+          slider(texts[place], name, { ...off, "data-slide": place }, setWeight(place)),
+          field(texts[place], name, { ...off, "data-weight": place }, setWeight(place)));
+        return row;
+      }));
     } else {
       box.className = "matrix";
       box.style.setProperty("--columns", columns.length);

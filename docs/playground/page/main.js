@@ -64,10 +64,14 @@ const question = () => ({ spec: spec(mode.wants?.() ?? {}) });
 async function refresh() {
   if (!there) return;
   clearTimeout(resting);
+  busy(true);
   const from = performance.now();
   const shown = await askLatest("show", question);
   if (!shown) return;
-  if (shown.error) return refuse(shown.error);
+  if (shown.error) {
+    busy(false);
+    return refuse(shown.error);
+  }
   accept();
   put(shown.svg);
   showResult(shown);
@@ -116,7 +120,11 @@ async function rest() {
       working.innerHTML = found.html ?? `<p>${escaped(found.error)}</p>`;
   }
   mode.rested?.();
+  busy(false);
 }
+
+const busy = is => document.querySelector("main").setAttribute("aria-busy", is);
+
 find("working").ontoggle = rest;
 
 function escaped(text) {

@@ -17,13 +17,16 @@ export function put(svg) {
   boxes = [...stage.querySelectorAll(".node[data-node]")];
   for (const box of boxes) {
     box.setAttribute("role", "button");
-    box.setAttribute("aria-label", box.querySelector("title")?.textContent ?? "");
+    box.setAttribute("aria-label", words(box));
   }
   refresh();
   fit();
   stage.scrollLeft = scrollLeft;
   if (had) document.getElementById(had)?.focus({ preventScroll: true });
 }
+
+const words = box =>
+  box.querySelector("title")?.textContent ?? box.textContent.trim().replace(/\s+/g, " ");
 
 export const boxAt = id => about(stage, id)[0];
 
