@@ -61,7 +61,7 @@ def test_predict_first_names_the_slope_that_was_left_out(opened: Visit) -> None:
     page = enter(opened, 1, "a=tanh&bits=11&w=2,1&y=1&focus=2")
     page.wait_for_selector(".answers input")
     page.focus(".answers input")
-    page.keyboard.type(str(4 * 2 * math.tanh(1) / 2))
+    page.keyboard.type(str(8 * math.tanh(1)))
     page.keyboard.press("Enter")
     verdict(page, "2 still to come")
     words = "a′ was taken as 1 everywhere"

@@ -197,7 +197,7 @@ def test_every_control_has_a_name(opened: Visit) -> None:
         page = opened.open(f"net=lstm&mode={mode}")
         unnamed = page.evaluate(
             """[...document.querySelectorAll("button, input, select, [role=button]")]
-            .filter(one => !(one.ariaLabel || one.innerText || one.labels?.[0]?.innerText))
+            .filter(one => !(one.ariaLabel || one.innerText || one.labels?.[0]?.textContent))
             .map(one => one.outerHTML.slice(0, 120))"""
         )
         assert unnamed == []

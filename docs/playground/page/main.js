@@ -18,6 +18,7 @@ const REST = 140; // milliseconds without a change, before what takes longer fol
 const modeOf = name => MODES.find(mode => mode.name === name) ?? explore;
 let mode = explore;
 let resting = null;
+let turn = 0;
 let there = false;
 
 // --- modes ------------------------------------------------------------------------------------
@@ -64,6 +65,7 @@ const question = () => ({ spec: spec(mode.wants?.() ?? {}) });
 async function refresh() {
   if (!there) return;
   clearTimeout(resting);
+  turn += 1;
   busy(true);
   const from = performance.now();
   const shown = await askLatest("show", question);
@@ -107,6 +109,7 @@ function accept() {
 }
 
 async function rest() {
+  const mine = turn;
   find("aloud").textContent = find("result").innerText;
   const working = find("derivation");
   const asked = question();
@@ -119,13 +122,12 @@ async function rest() {
     if (found && !question().spec.hide)
       working.innerHTML = found.html ?? `<p>${escaped(found.error)}</p>`;
   }
-  mode.rested?.();
-  busy(false);
+  if (mine === turn) busy(false);
 }
 
 const busy = is => document.querySelector("main").setAttribute("aria-busy", is);
 
-find("working").ontoggle = rest;
+find("working").ontoggle = () => there && rest();
 
 function escaped(text) {
   const element = document.createElement("span");
