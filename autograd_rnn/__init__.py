@@ -43,10 +43,12 @@ from .graph.separating import escape, separates, separating_set
 from .graph.walk import topological
 from .networks.bidirectional import Bidirectional
 from .networks.gated import GRU, LSTM
-from .networks.model import Model, Unrolled
+from .networks.model import Model
 from .networks.rnn import RNN, Linear, counter
+from .networks.run import Unrolled
 from .networks.stack import Stack, load_model
-from .networks.torch import from_torch, to_torch
+from .networks.table import RunTable
+from .networks.torch.models import from_torch, to_torch
 from .ops.custom import primitive
 from .ops.functions import dot, logsumexp, softmax, where
 from .ops.losses import Loss, binary_cross_entropy, cross_entropy, squared_error
@@ -137,6 +139,7 @@ __all__ = [
     "Program",
     "RecordingError",
     "Report",
+    "RunTable",
     "Sheet",
     "Sheets",
     "Stack",

@@ -419,6 +419,7 @@ def correct_calls() -> dict[str, Call]:
         "Steps": call(Steps),
         "Steps.step": call(Steps().step, 1),
         "Unrolled": call(Unrolled, rnn, run.state, run.steps, run.cuts),
+        "Unrolled.table": call(run.table, loss, focus=w),
         "Value": call(Value, 2.0, "x"),
         "Value.__format__": call(x.__format__, ".3f"),
         "Value.backward": call(z.backward, 2.0),

@@ -25,8 +25,9 @@ from ..errors import ArgumentValueError, FormatError
 from ..files import read_json, write_whole
 from ..graph.copies import copies
 from ..graph.notation import label, number
-from ..networks.model import Model, Unrolled
+from ..networks.model import Model
 from ..networks.rnn import RNN
+from ..networks.run import Unrolled
 from ..networks.serialise import KINDS
 from ..networks.stack import Stack, made_of
 from ..ops.losses import as_loss
@@ -185,7 +186,7 @@ def exercise(
         draw(loss, focus=rnn.weights[0][0], run=run).save(save)
     console = Console(highlight=False)
     console.print(f"\n[bold]x = {bit_string}, y = {y}, (w₁, w₂) = ({w1}, {w2})[/bold]")
-    console.print(_forward_table(run, activation or "relu"))
+    console.print(run.table(loss))
     pi, difference = run.pi[0], loss.parents[0]
     console.print(
         f"  L = (y − {pi.name})² = ({y} − {_signed(pi.data)})² "
@@ -412,18 +413,6 @@ def _exact(x: float) -> str:
 
 def _signed(x: float) -> str:
     return f"({_exact(x)})" if x < 0 else _exact(x)
-
-
-def _forward_table(run: Unrolled, activation: str) -> Table:
-    q = "π" if activation == "linear" else f"{activation}(π)"
-    table = make_table("Forward pass", "step", "x", "w₁·q", "w₂·x", "π", f"q = {q}")
-    table.columns[0].justify = "right"
-    for step in run.steps:
-        recurrent, driven = step.pi[0].parents
-        state = "–" if step is run.steps[-1] else _exact(step.q[0].data)
-        data = [value.data for value in (step.x[0], recurrent, driven, step.pi[0])]
-        table.add_row(str(step.k), *map(_exact, data), state)
-    return table
 
 
 def _copies_table(weight: Value, loss: Value, run: Unrolled) -> Table:

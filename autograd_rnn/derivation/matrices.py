@@ -11,7 +11,8 @@ from ..engine.value import Value
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import Style, Text, accent, label, number, write_number
 from ..networks.bptt import Layer, backpropagate
-from ..networks.model import Model, Unrolled
+from ..networks.model import Model
+from ..networks.run import Unrolled
 from ..program.displays import (
     STYLES,
     Grid,

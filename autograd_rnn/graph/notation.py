@@ -378,8 +378,8 @@ def round_digits(x: float, style: Style) -> tuple[str, str]:
     return mantissa, str(int(exponent)) if exponent else ""
 
 
-def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
-    """Rows of text as columns of one width, the first row a head and the last a foot.
+def table(rows: Sequence[Sequence[str]], left: Collection[int] = (), foot: bool = True) -> str:
+    """Rows of text as columns of one width, the first row a head and the last a foot, if any.
 
     The columns whose places are in `left` are aligned to the left, the others to the right.
 
@@ -400,7 +400,7 @@ def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
         ]
         lines.append("   ".join(cells).rstrip())
     rule = "─" * (sum(widths) + 3 * (len(widths) - 1))
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    return "\n".join([lines[0], rule, *lines[1:-1], *[rule] * foot, *lines[1:][-1:]])
 
 
 def _width(text: str) -> int:

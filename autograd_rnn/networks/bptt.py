@@ -18,7 +18,8 @@ from ..graph.notation import label
 from ..graph.sweep import adjoints
 from ..graph.walk import check_fresh, check_node, depth_first, steps_of, topological
 from ..program.structure import INPUT, OFFSET, STATE, Block, Factor, Slope, Structure, operands_of
-from .model import Model, Unrolled
+from .model import Model
+from .run import Unrolled
 from .vectors import Step, components
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import inspect
 import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -20,6 +19,7 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..files import read_json, write_json
 from ..ops.losses import Loss, LossFunction
 from ..ops.table import stop_gradient
+from .run import Unrolled
 from .serialise import KINDS, Alphabet, fields_of, freeze_as_saved, frozen_of, labelled, settings_of
 from .vectors import (
     Step,
@@ -42,57 +42,6 @@ MOST_INPUTS: Final = 10_000
 # The orthogonal rows of 256 states take seconds per gate.
 MOST_ORTHOGONAL: Final = 256
 IF_ONE_TOO_MANY: Final = "The first row of weights is the offset's, unless bias=False."
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Unrolled:
-    """A network unrolled over its inputs: the initial `state` and a step per input (panel 10).
-
-    A step has its number `k` from 1, inputs `x`, sums `pi`, states `q` and `output`; that of an
-    LSTM also i, f, g, o, c and h, that of a GRU m, r, z, n and h, that of a Linear y, and that of a
-    Stack the step of each of its `layers`.  No gradient goes back from the steps whose numbers are
-    in `cuts` to those before them: see `truncate` of `unroll`.
-
-    >>> from autograd_rnn import RNN, bits
-    >>> run = RNN([[4], [1]], activation="relu", bias=False).unroll(bits("101"))
-    >>> len(run.steps), run.steps[1].pi[0].data, run.output.data
-    (3, 4.0, 17.0)
-    """
-
-    rnn: Any
-    state: tuple[Value, ...]
-    steps: tuple[Step, ...]
-    cuts: frozenset[int] = frozenset()
-
-    @property
-    def given(self) -> tuple[Value, ...]:
-        """What the steps start from: the weights, the initial state and the inputs."""
-        inputs = [x for step in self.steps for x in step.x]
-        return (*self.rnn.parameters(), *self.state, *inputs)
-
-    @property
-    def pi(self) -> tuple[Value, ...]:
-        """π of the last step; `ValueError` if there was no input."""
-        return self._last("π").pi
-
-    @property
-    def q(self) -> tuple[Value, ...]:
-        """The states after the last step: the initial ones if there was no input."""
-        return self.steps[-1].q if self.steps else self.state
-
-    @property
-    def output(self) -> Any:
-        """The output of the last step: a Value, or a tuple of several; errors as for `pi`."""
-        return self._last("output").output
-
-    def _last(self, read: str) -> Step:
-        if not self.steps:
-            reason = "the network was unrolled over no inputs."
-            raise ArgumentValueError(f"there is no {read}: {reason}")
-        return self.steps[-1]
-
-    def __repr__(self) -> str:
-        return f"<{self.rnn!r} unrolled over {len(self.steps)} steps>"
 
 
 class Model:

@@ -21,8 +21,8 @@ from .paper import as_paper
 from .theme import as_theme, tint
 
 if TYPE_CHECKING:
-    from ..networks.model import Unrolled
     from ..networks.rnn import RNN
+    from ..networks.run import Unrolled
 
 
 # --- colours and words ---------------------------------------------------------------------------

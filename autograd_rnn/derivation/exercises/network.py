@@ -14,8 +14,8 @@ from ...engine.value import Value, constant
 from ...graph.copies import copies
 from ...graph.identities import Slope, residue
 from ...graph.notation import LATEX, TEXT, Text, accent, write_number
-from ...networks.model import Unrolled
 from ...networks.rnn import RNN
+from ...networks.run import Unrolled
 from ...ops.op import CALL, TABLE
 from ..derive import derive
 from ..document import Section, Sentence

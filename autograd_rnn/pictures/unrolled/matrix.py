@@ -18,7 +18,8 @@ from ..theme import Theme, tint
 
 if TYPE_CHECKING:
     from ...networks.bptt import Layer
-    from ...networks.model import Model, Unrolled
+    from ...networks.model import Model
+    from ...networks.run import Unrolled
 
 MOST_NUMBERS: Final = 40  # entries of a table with numbers; larger ones have shades alone
 MOST_SIDES: Final = 12

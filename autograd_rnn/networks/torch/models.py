@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from ..arguments import as_choice, shown
-from ..engine.reverse import freeze
-from ..errors import ArgumentTypeError, ArgumentValueError
-from .gated import GRU, LSTM
-from .model import Model
-from .rnn import RNN, Linear
-from .serialise import as_numbers
-from .stack import Stack
-from .torch_net import calls_of
+from ...arguments import as_choice, shown
+from ...engine.reverse import freeze
+from ...errors import ArgumentTypeError, ArgumentValueError
+from ..gated import GRU, LSTM
+from ..model import Model
+from ..rnn import RNN, Linear
+from ..serialise import as_numbers
+from ..stack import Stack
+from .net import calls_of
 
 if TYPE_CHECKING:
     import torch

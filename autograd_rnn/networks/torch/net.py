@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from ..errors import ArgumentValueError
+from ...errors import ArgumentValueError
 
 #: Modules that give a pair: what they give at each step, and their state at the end.
 RECURRENT: Final = ("RNN", "LSTM", "GRU")
