@@ -115,6 +115,11 @@ class Exercise:
         """The copies of the weight."""
         return copies(self.weight, self.loss, self.run)
 
+    def table(self) -> str:
+        """The forward pass, and what each copy adds, as an HTML table."""
+        shown = None if self.spec["hide"] else self.weight
+        return str(self.run.table(self.loss, focus=shown).html)
+
     def lit(self, member: Any, words: str) -> str:
         """Words that light what they speak of, in the picture and everywhere."""
         known = isinstance(member, Copy) or member in self.marks
@@ -155,7 +160,7 @@ def show(spec: Mapping[str, Any]) -> dict[str, Any]:
         "svg": _svg(drawing),
         "summary": drawing.summary,
         "result": _result(one),
-        "table": _table(one),
+        "table": one.table(),
         "smallest": [one.marks[node] for node in smallest],
         "focus": one.name,
         "names": [label(weight.name or "w") for weight in one.weights],
@@ -194,30 +199,6 @@ def _result(one: Exercise) -> str:
 def _in_product(x: float) -> str:
     text = number(x)
     return f"({text})" if text[0] == "−" else text
-
-
-def _table(one: Exercise) -> str:
-    """The forward pass as rows, with what each copy adds."""
-    heads = {"x": "x", "pi": "π", "q": "q", "c": "c", "h": "h"}
-    letters = [name for name in heads if hasattr(one.run.steps[0], name)]
-    uses = defaultdict(list)
-    for use in one.copies():
-        uses[use.step].append(one.lit(use, number(use.grad)))
-    head = "".join([f"<th scope=col>{heads[letter]}" for letter in letters])
-    last = "" if one.spec["hide"] else f"<th scope=col>∂L/∂copy of {one.name}"
-    rows = []
-    for step in one.run.steps:
-        cells = []
-        for letter in letters:
-            parts = [one.lit(node, number(node.data)) for node in getattr(step, letter)]
-            cells.append(f"<td>{', '.join(parts)}")
-        if last:
-            cells.append(f"<td class=grad>{', '.join(uses[step.k])}")
-        rows.append(f"<tr><th scope=row>{step.k}{''.join(cells)}")
-    return (
-        f"<table><caption>The forward pass, step by step</caption>"
-        f"<thead><tr><th scope=col>step{head}{last}<tbody>{''.join(rows)}</table>"
-    )
 
 
 def derivation(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -368,10 +349,10 @@ def _told(arrives: Sequence[float]) -> str:
     if 0.5 < ratio < 2.0:
         return "What comes back from L keeps its size."
     if ratio < 1.0:
-        return f"What comes back from L vanishes: at the first step it is {number(ratio)} of it."
-    return (
-        f"What comes back from L explodes: at the first step it is {number(ratio)} times as much."
-    )
+        how = f"vanishes: at step 1 it is {number(1.0 / ratio)} times smaller than at the last"
+    else:
+        how = f"explodes: at step 1 it is {number(ratio)} times larger than at the last"
+    return f"What comes back from L {how}."
 
 
 # --- do the sweep --------------------------------------------------------------------------------

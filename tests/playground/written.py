@@ -21,7 +21,7 @@ def texts(spec: dict[str, Any]) -> list[Any]:
             [one.loss.data, *[weight.grad for weight in one.weights]],
             drawing.dot,
             playground.derivation(spec)["html"],
-            playground._table(one),
+            one.table(),
             playground._result(one),
             json.dumps(playground.predict(spec, {"t1": "1", "total": "2"})),
         ]

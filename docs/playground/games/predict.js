@@ -51,6 +51,7 @@ async function check(event) {
     told.textContent = empty === found.marks.length ? "Type your numbers first, such as 16 or −3/4."
       : empty ? `${empty} still to come.` : "Not all of it is right yet.";
     inputs()[wrong]?.focus();
+    inputs()[wrong]?.select();
   }
 }
 

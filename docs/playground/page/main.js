@@ -89,9 +89,10 @@ async function refresh() {
 function showResult(shown) {
   find("result").innerHTML = shown.result;
   find("table").innerHTML = shown.table;
+  find("table").classList.toggle("with-terms", !question().spec.hide);
   reachTable();
 }
-const reachTable = rove(find("table"), inOrder);
+const reachTable = rove(find("table"), "td[data-node]", inOrder);
 
 // What is wrong is said, and nothing is lost: the picture and all fields stay as they are.
 function refuse(message) {

@@ -8,7 +8,7 @@ const LEAST = 0.5; // of the full size: smaller, its words cannot be read
 let full = false;
 let boxes = [];
 let chosen = () => {};
-const refresh = rove(stage, inSpace);
+const refresh = rove(stage, ".node[data-node]", inSpace);
 
 export function put(svg) {
   const { scrollLeft } = stage, inside = stage.contains(document.activeElement);

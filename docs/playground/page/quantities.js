@@ -30,13 +30,13 @@ document.addEventListener("focusin", event => light(nodeOf(event.target)));
 document.addEventListener("click", event => light(nodeOf(event.target)));
 
 // In a group one quantity is reached with Tab, the others with the arrow keys.
-export function rove(group, next) {
-  const items = () => [...group.querySelectorAll("[data-node]")];
+export function rove(group, these, next) {
+  const items = () => [...group.querySelectorAll(these)];
   const reach = item => {
     for (const other of items()) other.setAttribute("tabindex", other === item ? "0" : "-1");
   };
   group.addEventListener("keydown", event => {
-    const from = event.target.closest("[data-node]");
+    const from = event.target.closest(these);
     if (!from || !event.key.startsWith("Arrow")) return;
     const to = next(items(), from, event.key);
     event.preventDefault();
