@@ -162,10 +162,15 @@ def written(svg: ElementTree.Element) -> str:
     return ElementTree.tostring(svg, encoding="unicode")
 
 
+def read(name: str) -> str:
+    """A file of this folder."""
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
 def fill(template: str, places: Mapping[str, str]) -> str:
     """A page from a template of this folder: `{{name}}` is a place, `{{light.ink}}` a colour."""
     return re.sub(
         r"\{\{(?:(\w+)\.)?(\w+)\}\}",
         lambda found: getattr(THEMES[found[1]], found[2]) if found[1] else places[found[2]],
-        files(__package__).joinpath(template).read_text("utf-8"),
+        read(template),
     )

@@ -16,7 +16,7 @@ from ...graph.quantities import names_of
 from ...graph.walk import Node, is_larger
 from ..dot import draw_view, view_graph
 from ..draw import MOST_NODES, check_graph
-from ..drawing import fill
+from ..drawing import fill, read
 from ..graph_view import DrawnNode, DrawnRun, GraphView, shared_weights
 from ..html_labels import clean, escaped
 from ..theme import AUTO
@@ -27,21 +27,39 @@ MOST_PLAYED: Final = 20_000  # nodes of a graph
 MOST_APART: Final = 8  # weights whose copies are apart unless some are asked for
 WIDEST: Final = 4000.0  # points of the picture of a network
 LONGEST_SENTENCE: Final = 400
-SCRIPTS: Final = ("stage", "watch", "practise")
+PARTS: Final = ("stage.js", "watch.js", "practise.js", "controls.html")  # of the script
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Page:
     """A self-contained page, its text as `html`, and how many `steps` it plays; made by `play`.
 
+    Its parts play on any page, once that has the `script` and the `style`, which are the same for
+    all films: `player(root, film)` plays the `film`, which JSON takes as it is, on the `svg` in an
+    element `root`, and puts its controls around it.  What it gives has `show(step)`, and `stop()`
+    before another picture comes.  `svg` is the picture, or HTML with cards where there is none;
+    `data-node` of boxes, sentences and rows are the marks of `Drawing.ids`.
+
     >>> from autograd_rnn import Value
     >>> page = play(Value(3, "x") * 2, max_nodes=0)
-    >>> page.steps, page.html[:15]
-    (4, '<!doctype html>')
+    >>> page.steps, page.html[:15], page.film["steps"][1]["say"]
+    (4, '<!doctype html>', 'x·2 = 3·2 = 6')
     """
 
     html: str
     steps: int
+    film: dict[str, Any]
+    svg: str
+
+    @property
+    def script(self) -> str:
+        """JavaScript with the function `player(root, film)`."""
+        return fill("play/player.js", {Path(part).stem: read(f"play/{part}") for part in PARTS})
+
+    @property
+    def style(self) -> str:
+        """CSS for what the player shows, and for nothing else of a page."""
+        return fill("play/player.css", {"cards": card_style()})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """The path of the file, once it holds the page; written whole or not at all."""
@@ -107,18 +125,19 @@ def play(
             view = GraphView(output, apart, run, fold=bool(weights), notes=False, known=True)
             stage, film = None, Film(view)
         heading = title or f"{view.output_name()}: forward, then backward"
-        return Page(_fill(heading, stage, film), len(film.frames))
+        page = Page("", len(film.frames), _content(film, stage), stage or cards(film.view))
+        page.html = _fill(heading, page)
+        return page
 
 
-def _fill(heading: str, drawn: str | None, film: Film) -> str:
-    content = json.dumps(_content(film, drawn), ensure_ascii=False)
+def _fill(heading: str, page: Page) -> str:
+    content = json.dumps(page.film, ensure_ascii=False)
     places = {
         "title": escaped(heading),
-        "style": fill("play/play.css", {"cards": card_style()}),
-        "stage": cards(film.view) if drawn is None else drawn,
-        "last": str(len(film.frames) - 1),
+        "style": page.style,
+        "picture": page.svg,
         "film": content.replace("<", "\\u003c"),  # a name must not be able to end the script
-        "script": "".join([fill(f"play/{name}.js", {}) for name in SCRIPTS]),
+        "script": page.script,
     }
     return fill("play/play.html", places)
 

@@ -167,7 +167,7 @@ find("answer").onsubmit = event => {
 find("reveal").onclick = () => mode === "predict" ? predicted(true) : swept(true);
 find("again").onclick = () => turnTo(mode, 0);
 
-const choices = [...document.querySelectorAll("[data-mode]")];
+const choices = [...controls.querySelectorAll("[data-mode]")];
 
 function turnTo(next, from = at) {
   pause();
@@ -203,11 +203,11 @@ function act(box) {
 }
 
 stage.addEventListener("click", event => {
-  const element = event.target.closest(".node");
-  if (element) act(boxOf.get(element.id));
-});
+  const box = boxOf.get(event.target.closest(".node")?.id);
+  if (box) act(box);
+}, { signal });
 
-addEventListener("keydown", event => {
+(alone ? document : controls).addEventListener("keydown", event => {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   const { target, key } = event, box = boxOf.get(target.closest?.(".node")?.id);
   if (["INPUT", "SELECT"].includes(target.tagName)) return;
@@ -220,16 +220,24 @@ addEventListener("keydown", event => {
     toggle();
   else return;
   event.preventDefault();
-});
+}, { signal });
 
-function fromHash() {
-  const match = /^#step=(\d+)$/.exec(location.hash);
-  const step = Math.min(match ? Number(match[1]) : 0, last);
+function go(step) {
+  step = Math.max(0, Math.min(last, step));
   if (mode === "watch") move(step);
   else turnTo("watch", step);
 }
-addEventListener("hashchange", fromHash);
-fromHash();
-new ResizeObserver(fit).observe(stage);
-addEventListener("resize", fit);
+
+function fromHash() {
+  const match = /^#step=(\d+)$/.exec(location.hash);
+  go(match ? Number(match[1]) : 0);
+}
+if (alone) {
+  addEventListener("hashchange", fromHash, { signal });
+  fromHash();
+} else go(0);
+const resized = new ResizeObserver(fit);
+resized.observe(stage);
+signal.addEventListener("abort", () => resized.disconnect());
+addEventListener("resize", fit, { signal });
 fit();

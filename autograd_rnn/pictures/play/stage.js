@@ -1,11 +1,7 @@
-"use strict";
 // The stage: what each box and arrow shows, to the eye and to a screen reader.
-const film = JSON.parse(document.getElementById("film").textContent);
-const find = id => document.getElementById(id);
-const last = film.steps.length - 1;
-const stage = find("stage"), drawing = stage.querySelector("svg");
+const drawn = id => picture.querySelector(`#${CSS.escape(id)}`);
 
-const boxes = film.boxes.map(box => ({ ...box, element: find(box.id) }));
+const boxes = film.boxes.map(box => ({ ...box, element: drawn(box.id) }));
 const boxOf = new Map(boxes.map(box => [box.id, box]));
 for (const box of boxes) {
   box.gradient = box.element.querySelector(".grad");
@@ -13,7 +9,7 @@ for (const box of boxes) {
   box.element.setAttribute("role", "button");
   box.element.setAttribute("tabindex", "-1");
 }
-const arrows = film.arrows.map(arrow => ({ ...arrow, element: find(arrow.id) }));
+const arrows = film.arrows.map(arrow => ({ ...arrow, element: drawn(arrow.id) }));
 for (const arrow of arrows) {
   const tail = boxOf.get(arrow.tail), head = boxOf.get(arrow.head);
   const title = arrow.element.querySelector("title");
@@ -95,7 +91,7 @@ function zoom(to) {
 let lookedAt = null;
 function follow(id) {
   lookedAt = id;
-  const current = id && find(id);
+  const current = id && drawn(id);
   if (!current) return;
   const ledger = current.closest(".ledger");
   if (ledger) centre(current, ledger);
@@ -119,7 +115,7 @@ let allOpen = false;
 
 function unfold(id) {
   // A copy stands in the ledger, and belongs to the step that uses it.
-  const current = id && find(`step${boxOf.get(id).step}`)?.closest(".step");
+  const current = id && drawn(`step${boxOf.get(id).step}`)?.closest(".step");
   for (const step of steps) {
     const open = allOpen || step === current || opened.has(step);
     step.classList.toggle("open", open);

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from typing import Final
 
+from ...graph.marks import mark_of
 from ..canvas import ARROW_HEAD
 from ..drawing import SVG, Drawing, svg_tree, without_size, written
 from ..graph_view import GraphView
@@ -78,7 +79,8 @@ def _point_back(group: ElementTree.Element) -> None:
     base = (start[0] + ARROW_HEAD * along[0], start[1] + ARROW_HEAD * along[1])
     half = ARROW_HEAD * 0.5
     sides = [(base[0] - s * half * along[1], base[1] + s * half * along[0]) for s in (1, -1)]
-    back = ElementTree.SubElement(group, f"{SVG}g", {"class": "back"})
+    # Where the film is not played, the arrow points forward.
+    back = ElementTree.SubElement(group, f"{SVG}g", {"class": "back", "display": "none"})
     ElementTree.SubElement(back, f"{SVG}path", {"d": f"M{_text([end])}L{_text([tip])}"})
     ElementTree.SubElement(back, f"{SVG}polygon", {"points": _text([start, *sides])})
     # With this pattern of dashes the line begins behind the head.
@@ -99,16 +101,16 @@ def _text(points: Iterable[Point]) -> str:
 
 def cards(view: GraphView) -> str:
     """A ledger of the copies, and a card for each other box, those of a step together."""
-    ledger = [_row(view, weight) for weight in view.weights]
+    ledger = [_ledger(view, weight) for weight in view.weights]
     apart = {view.ids[weight] for weight in view.weights}
     rest = [box for box in view.boxes.values() if box.role != "copy" and box.id not in apart]
-    outside = [_card(box) for box in rest if box.step is None]
+    outside = [_card(view, box) for box in rest if box.step is None]
     parts = []
     if ledger:
         head = "<caption>Each copy of a weight adds a term to its gradient</caption>"
         parts.append(f'<table class="ledger">{head}<tbody>\n{"".join(ledger)}</tbody></table>')
     for step, words in view.panels.items():
-        inside = "".join([_card(box) for box in rest if box.step == step])
+        inside = "".join([_card(view, box) for box in rest if box.step == step])
         button = f'<button aria-expanded="false" aria-controls="step{step}">{escaped(words)}'
         parts.append(
             f'<section class="step"><h2>{button}</button></h2>\n'
@@ -133,14 +135,18 @@ def card_style() -> str:
     return f"{rules(LIGHT)}@media (prefers-color-scheme: dark) {{\n{rules(DARK)}}}"
 
 
-def _row(view: GraphView, weight: object) -> str:
+def _ledger(view: GraphView, weight: object) -> str:
     copies = [view.boxes[view.copy_id(use)] for use in view.uses[weight]]
-    cells = "".join([f"<td>{_card(box)}" for box in copies])
-    return f'<tr><th scope="row">{_card(view.boxes[view.ids[weight]])}{cells}\n'
+    cells = "".join([f"<td>{_card(view, box)}" for box in copies])
+    return f'<tr><th scope="row">{_card(view, view.boxes[view.ids[weight]])}{cells}\n'
 
 
-def _card(box: Box) -> str:
+def _card(view: GraphView, box: Box) -> str:
+    marks = " ".join([mark_of(one, view.marks) for one in box.about])
     grad = "" if box.grad is None else f' <span class="grad">{escaped(box.grad)}</span>'
     name = f"<b>{escaped(box.name, LONGEST_CARD)}</b>"
     data = f'<span class="data">{escaped(box.data)}</span>'
-    return f'<div class="node card {box.role}" id="{box.id}">{name}{data}{grad}</div>\n'
+    return (
+        f'<div class="node card {box.role}" id="{box.id}" data-node="{marks}">'
+        f"{name}{data}{grad}</div>\n"
+    )

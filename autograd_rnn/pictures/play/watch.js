@@ -28,19 +28,27 @@ function show(step) {
   step = Math.max(0, Math.min(last, step));
   if (step === at) return;
   at = step;
-  const { say, sweep } = film.steps[step];
+  const { say, sweep, node } = film.steps[step];
   stageAt(step);
   find("where").textContent = `${sweep}, step ${step} of ${last}`;
   find("say").textContent = say;
+  tie(find("say"), node);
   arrive();
   if (step === last) pause();
+}
+
+// Words have the marks of the box that they are about, as symbols and rows of other parts have.
+function tie(element, id) {
+  const marks = id && boxOf.get(id).element.dataset.node;
+  if (marks) element.dataset.node = marks;
+  else delete element.dataset.node;
 }
 
 // What goes with a step in every mode.
 function arrive() {
   find("slider").value = at;
   // In a notebook the page is a frame without an address, which refuses to be given one.
-  if (location.protocol !== "about:") history.replaceState(null, "", `#step=${at}`);
+  if (alone && location.protocol !== "about:") history.replaceState(null, "", `#step=${at}`);
   if (find("table").open) tell();
   refresh();
 }
@@ -75,10 +83,9 @@ function tell() {
   const body = find("table").querySelector("tbody");
   while (body.rows.length > at + 1) body.deleteRow(-1);
   for (let step = body.rows.length; step <= at; step++) {
-    const row = body.insertRow(), link = document.createElement("a");
-    link.href = `#step=${step}`;
-    link.textContent = step;
-    row.insertCell().append(link);
+    const row = body.insertRow();
+    tie(row, film.steps[step].node);
+    row.insertCell().append(linkTo(step, step));
     row.insertCell().textContent = film.steps[step].sweep;
     row.insertCell().textContent = film.steps[step].say;
   }
@@ -120,10 +127,8 @@ function refresh() {
   panel.querySelector("p").textContent = isGiven ? `${chosen.name} = ${chosen.number.textContent.trim()}, given`
     : chosen.from <= at ? made.say : made.ask;
   const items = told.filter(step => step !== chosen.from).map(step => {
-    const item = document.createElement("li"), link = document.createElement("a");
-    link.href = `#step=${step}`;
-    link.textContent = `step ${step}`;
-    item.append(link, `: ${film.steps[step].say}`);
+    const item = document.createElement("li");
+    item.append(linkTo(step, `step ${step}`), `: ${film.steps[step].say}`);
     return item;
   });
   panel.querySelector("ol").replaceChildren(...items);

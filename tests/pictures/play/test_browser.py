@@ -1,5 +1,6 @@
 """The page in a real browser: every control, both themes, nothing fetched, no complaint."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -463,3 +464,52 @@ def test_cards_of_a_large_graph(page: Any, files: Path) -> None:
     page.keyboard.press("End")
     assert page.locator(".waiting").count() == 0
     assert page.locator(".grad.hidden").count() == 0
+
+
+# --- on a page that has other things --------------------------------------------------------------
+
+
+def test_players_on_another_page(browser: Any, tmp_path: Path) -> None:
+    """Two films beside each other: neither takes the address, the keys or the ids of the page."""
+    x = Value(3, "x")
+    films = [exercise_page(), play(x * x + 1)]
+    roots = [f'<div id="root{place}">{film.svg}</div>' for place, film in enumerate(films)]
+    calls = [f"player(root{place}, {json.dumps(film.film)})" for place, film in enumerate(films)]
+    (tmp_path / "page.html").write_text(
+        f"<!doctype html><style>{films[0].style}</style><p id=say>Words of the page</p>"
+        f"{''.join(roots)}<script>{films[0].script}\n"
+        f"window.players = [{', '.join(calls)}]</script>",
+        "utf-8",
+    )
+    page = browser.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto((tmp_path / "page.html").as_uri() + "#mine")
+    assert page.inner_text("#say") == "Words of the page"
+    first, second = page.locator("#root0"), page.locator("#root1")
+    page.evaluate("players[0].show(20)")
+    said = "copy w⃛₁ adds ∂L/∂(w⃛₁·q̈) · q̈ = 4·4 = 16, ∂L/∂w₁ so far 16"
+    assert first.locator("[data-part=say]").inner_text() == said
+    assert first.locator("[data-part=say]").get_attribute("data-node") == "n15_1"
+    assert first.locator("svg .now").get_attribute("data-node") == "n15_1"
+    assert second.locator("[data-part=where]").inner_text() == "Given, step 0 of 6"
+    second.locator("[data-part=next]").click()
+    page.keyboard.press("ArrowRight")
+    assert second.locator("[data-part=where]").inner_text() == "Forward, step 2 of 6"
+    first.locator("summary").click()
+    first.locator("tr a").nth(3).click()
+    assert first.locator("[data-part=where]").inner_text() == "Forward, step 3 of 33"
+    page.locator("#say").click()
+    page.keyboard.press("End")
+    assert first.locator("[data-part=where]").inner_text() == "Forward, step 3 of 33"
+    assert page.evaluate("location.hash") == "#mine"
+    ids = page.evaluate("[...document.querySelectorAll('.player [data-part]')].map(one => one.id)")
+    assert len(ids) == len(set(ids)) == 40
+    page.evaluate("players[0].stop()")
+    assert first.locator(".player").count() == 0
+    assert first.locator(".waiting, .hidden, .now").count() == 0
+    assert first.locator("svg").bounding_box()["width"] > 100
+    assert second.locator("[data-part=where]").inner_text() == "Forward, step 2 of 6"
+    assert troubles == []
+    page.close()
