@@ -55,7 +55,10 @@ def build(folder: Path) -> Path:
     for part in ("page", "games"):
         shutil.copytree(HERE / part, folder / part)
     shutil.copy(HERE / "LICENCES.txt", folder)
-    (folder / "style.css").write_text(coloured((HERE / "style.css").read_text("utf-8")), "utf-8")
+    film = playground.Exercise(FIRST).play()
+    (folder / "page/player.js").write_text(f"{film.script}\nexport {{ player }};\n", "utf-8")
+    style = coloured((HERE / "style.css").read_text("utf-8"))
+    (folder / "style.css").write_text(f"{film.style}\n{style}", "utf-8")
     (folder / "index.html").write_text(
         first_page((HERE / "index.html").read_text("utf-8")), "utf-8"
     )

@@ -20,6 +20,7 @@ from autograd_rnn import (
     draw,
     load_model,
     one_hot,
+    play,
     separates,
     separating_set,
     topological,
@@ -130,6 +131,10 @@ class Exercise:
         """The drawing, with the gradients if `backward` was called."""
         return draw(self.loss, focus=self.weight, run=self.run, detail=self.spec["detail"])
 
+    def play(self) -> Any:
+        """The page that plays both sweeps, whose parts play in this one."""
+        return play(self.loss, focus=self.weight, run=self.run)
+
     def through(self) -> Any:
         """The separating set that is asked for; None for the copies."""
         return as_choice(self.spec["through"], "through", ["copies", "minimum"])
@@ -208,6 +213,13 @@ def derivation(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"html": derive(one.loss, one.weight, through=through, run=one.run).body}
 
 
+def film(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The film of both sweeps, and the picture that it is played on."""
+    one = Exercise(spec)
+    page = one.play()
+    return {"film": page.film, "svg": page.svg}
+
+
 # --- predict first -------------------------------------------------------------------------------
 
 
@@ -276,8 +288,10 @@ def separate(spec: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
     uses = {view.copy_id(use): use for use in one.copies()}
     ends = {view.ids[one.weight], view.ids[one.loss]}
     members = {id: uses.get(id) or view.nodes[id] for id in chosen if id in names}
+    listed = ", ".join([names[id] for id in members])
     if ends & members.keys():
         return {
+            "set": listed,
             "path": [],
             "words": f"{one.name} and L are what is to be separated: choose boxes between them.",
         }
@@ -288,7 +302,7 @@ def separate(spec: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
         )
         ids = [view.ids[path[0]], first, *[view.ids[node] for node in path[1:]]]
         way = " → ".join([names[id] for id in ids])
-        return {"path": ids, "words": f"Not yet: a path escapes, {way}."}
+        return {"set": listed, "path": ids, "words": f"Not yet: a path escapes, {way}."}
     needless = [
         id
         for id in members
@@ -296,15 +310,16 @@ def separate(spec: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
     ]
     smallest = separating_set(one.weight, one.loss)
     size, least = len(members), len(smallest)
-    listed = ", ".join([names[view.ids[node]] for node in smallest])
+    others = ", ".join([names[view.ids[node]] for node in smallest])
     words = f"It is cut: every path from {one.name} to L meets your set of {size}. "
     if needless:
         words += f"It would still be without {names[needless[0]]}. "
     if size == least:
         words += "No set of nodes is smaller."
     else:
-        words += f"A smallest set of nodes has {least}: {listed}."
-    answer = {"path": None, "words": words, "smallest": [view.ids[node] for node in smallest]}
+        words += f"A smallest set of nodes has {least}: {others}."
+    ids = [view.ids[node] for node in smallest]
+    answer = {"set": listed, "path": None, "words": words, "smallest": ids}
     try:
         worked = derive(one.loss, one.weight, through=list(members.values()), run=one.run)
         return {**answer, "html": worked.body}
@@ -539,7 +554,7 @@ def _import_order(name: str) -> tuple[bool, str]:
 
 CALLS = {
     one.__name__: one
-    for one in (show, derivation, predict, separate, terms, sweep, another, download)
+    for one in (show, derivation, film, predict, separate, terms, sweep, another, download)
 }
 
 

@@ -75,6 +75,25 @@ def test_a_quantity_is_lit_everywhere_by_mouse_and_by_keyboard(opened: Visit) ->
     assert page.query_selector("#derivation .lit")
 
 
+def test_the_sweep_is_played_on_the_picture_while_the_sliders_move(opened: Visit) -> None:
+    page = opened.open("")
+    page.click("#play")
+    page.wait_for_selector("#stage .player")
+    assert len(page.query_selector_all("svg .node.copy")) == 3
+    page.focus("[data-part=next]")
+    for _ in range(12):
+        page.keyboard.press("Enter")
+    said = page.inner_text("[data-part=say]")
+    assert said.startswith("∂L/∂(15 − π⃛) = ∂L/∂L · 2(15 − π⃛) = 1·(−4) = −4")
+    page.focus("[data-slide='0']")
+    page.keyboard.press("ArrowLeft")
+    opened.settle()
+    assert page.inner_text("[data-part=say]").startswith("∂L/∂(15 − π⃛) = ∂L/∂L · 2(15 − π⃛) = 1·")
+    page.click("#play")
+    opened.settle()
+    assert not page.query_selector("#stage .player")
+
+
 @pytest.mark.parametrize(
     ("field", "text", "message"),
     [

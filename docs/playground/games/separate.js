@@ -24,11 +24,9 @@ function paint() {
   mark(own.length && found?.path || [], "escape");
   mark(panel.querySelector("#smallest").checked ? found?.smallest ?? [] : [], "smallest");
   panel.querySelector("#smallest").closest("label").hidden = !found?.smallest;
-  panel.querySelector("#mine").textContent = own.map(name).join(", ") || "none yet";
+  panel.querySelector("#mine").textContent = found?.set || "none yet";
   for (const id of own) boxAt(id)?.setAttribute("aria-pressed", "true");
 }
-
-const name = id => boxAt(id)?.getAttribute("aria-label")?.split(":")[0] ?? id;
 
 export const separate = {
   name: "separate",

@@ -147,10 +147,13 @@ function showStart(shown) {
 
 // --- the others -------------------------------------------------------------------------------
 
+// A target that is near to what the network gives at first.
+const TARGETS = { one: "15", two: "5", lstm: "1" };
 const SELECTS = { net: "net", a: "activation", focus: "focus", through: "through", detail: "detail" };
 for (const [name, id] of Object.entries(SELECTS))
   find(id).onchange = ({ target }) => {
-    const other = name === "net" ? { w: "", q: "", focus: "1" } : {};
+    const y = fixed("y") ? state.y : TARGETS[target.value] ?? state.y;
+    const other = name === "net" ? { w: "", q: "", focus: "1", y } : {};
     change({ ...other, [name]: target.value });
   };
 find("y").oninput = ({ target }) => change({ y: plain(target.value) });

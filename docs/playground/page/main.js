@@ -75,6 +75,7 @@ async function refresh() {
     return refuse(shown.error);
   }
   accept();
+  mode.before?.();
   put(shown.svg);
   showResult(shown);
   lightAgain();
@@ -123,6 +124,7 @@ async function rest() {
     if (found && !question().spec.hide)
       working.innerHTML = found.html ?? `<p>${escaped(found.error)}</p>`;
   }
+  if (mine === turn) await mode.rested?.();
   if (mine === turn) busy(false);
 }
 

@@ -1,4 +1,6 @@
-// The one picture: its size, its boxes for the keyboard, and what a mode marks in it.
+// The one picture: its size, its boxes for the keyboard, what a mode marks in it, and the sweep
+// that is played on it.
+import { player } from "./player.js";
 import { about, inSpace, keysOf, rove } from "./quantities.js";
 
 const stage = document.getElementById("stage");
@@ -8,9 +10,11 @@ const LEAST = 0.5; // of the full size: smaller, its words cannot be read
 let full = false;
 let boxes = [];
 let chosen = () => {};
+let playing = null;
 const refresh = rove(stage, ".node[data-node]", inSpace);
 
 export function put(svg) {
+  halt();
   const { scrollLeft } = stage, inside = stage.contains(document.activeElement);
   const had = inside ? document.activeElement.id : "";
   stage.innerHTML = svg;
@@ -23,6 +27,23 @@ export function put(svg) {
   fit();
   stage.scrollLeft = scrollLeft;
   if (had) document.getElementById(had)?.focus({ preventScroll: true });
+}
+
+export function play(svg, film, step) {
+  put(svg);
+  zoom.hidden = true;
+  stage.querySelector("svg")?.style.removeProperty("width");
+  playing = player(stage, film);
+  playing.show(step);
+}
+
+// The step at which the sweep stands, once its controls are gone.
+export function halt() {
+  if (!playing) return null;
+  const step = Number(stage.querySelector("[data-part=slider]").value);
+  playing.stop();
+  playing = null;
+  return step;
 }
 
 const words = box =>
@@ -47,11 +68,11 @@ export function onChoose(listener) {
 
 function choose(target) {
   const box = target.closest?.(".node[data-node]");
-  if (box) chosen(keysOf(box)[0]);
+  if (box && !playing) chosen(keysOf(box)[0]);
 }
 stage.addEventListener("click", event => choose(event.target));
 stage.addEventListener("keydown", event => {
-  if (event.key !== "Enter" && event.key !== " ") return;
+  if (playing || !event.target.closest(".node") || ![" ", "Enter"].includes(event.key)) return;
   event.preventDefault();
   choose(event.target);
 });
@@ -59,10 +80,10 @@ stage.addEventListener("keydown", event => {
 // The whole picture where its words can be read then; else a part of it, which is scrolled.
 export function fit() {
   const svg = stage.querySelector("svg");
-  if (!svg) return;
+  if (!svg || playing) return;
   const { width, height } = svg.viewBox.baseVal;
   const wide = stage.clientWidth / (width * PIXELS);
-  const high = Math.max(360, 0.56 * innerHeight) / (height * PIXELS);
+  const high = Math.max(380, 0.54 * innerHeight) / (height * PIXELS);
   const fitted = Math.min(wide, high, 1.15);
   const scale = full ? 1 : Math.max(fitted, LEAST);
   svg.style.width = `${Math.floor(scale * width * PIXELS)}px`;

@@ -37,7 +37,7 @@ export function rove(group, these, next) {
   };
   group.addEventListener("keydown", event => {
     const from = event.target.closest(these);
-    if (!from || !event.key.startsWith("Arrow")) return;
+    if (!from || event.defaultPrevented || !event.key.startsWith("Arrow")) return;
     const to = next(items(), from, event.key);
     event.preventDefault();
     if (!to) return;

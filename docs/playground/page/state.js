@@ -2,7 +2,7 @@
 const START = {
   net: "one", bits: "101", y: "15", w: "4,1", q: "0", a: "relu",
   focus: "1", through: "copies", detail: "auto", mode: "explore",
-  hide: "", fix: "", steps: "12", set: "", attempt: "",
+  hide: "", fix: "", steps: "12", set: "", attempt: "", play: "",
 };
 const listeners = [];
 
