@@ -13,8 +13,12 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "venv"
 
 DEV = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["dev"]
-# Builds engines of its own, and tests them.
-BUILDS = "tests/engine/test_compiled.py"
+PYTEST = [tool for tool in DEV if tool.startswith("pytest")]
+# The tests of the compiled modules and of what reads graphs; and the examples in docstrings.
+ENGINE = (
+    *("tests/ops", "tests/graph", "tests/engine", "tests/program"),
+    *("tests/test_gradbench.py", "tests/test_junk.py", "tests/test_lecture.py", "autograd_rnn"),
+)
 
 
 def install(session: nox.Session, *extras: str, compiled: bool = False) -> None:
@@ -47,22 +51,62 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def compiled(session: nox.Session) -> None:
-    """The suite on the compiled engine."""
+    """The engine's tests on the compiled one; and at length what `pytest` tests in part."""
     install(session, "dev", compiled=True)
-    session.run("pytest", "--engine=compiled", f"--ignore={BUILDS}", *session.posargs)
+    at_length = ("pytest", "--engine=compiled", "--hypothesis-profile=long")
+    session.run(*at_length, "-m=not nightly", *ENGINE, *session.posargs)
+    others = [f"--ignore={path}" for path in ENGINE]
+    session.run(*at_length, "-m=(hypothesis or long) and not nightly", *others, *session.posargs)
 
 
 @nox.session(default=False)
 def nightly(session: nox.Session) -> None:
-    """What takes minutes, on the compiled engine: a million random calls, long state machines."""
+    """A million random calls, and 500 random examples of what holds for all, on both engines."""
     install(session, "dev", compiled=True)
-    session.run("pytest", "--engine=compiled", "-m=nightly", *session.posargs)
+    marks = "nightly or long or hypothesis"
+    for engine in ("python", "compiled"):
+        options = (f"--engine={engine}", "--hypothesis-profile=nightly", f"-m={marks}")
+        session.run("pytest", *options, *session.posargs)
+
+
+@nox.session(default=False)
+def sanitize(session: nox.Session) -> None:
+    """The suite on an engine that gcc watches for wrong addresses and undefined behaviour."""
+    install(session, "dev")
+    flags = "-fsanitize=address,undefined"
+    build = {"CFLAGS": f"{flags} -fno-sanitize-recover=undefined", "LDFLAGS": flags}
+    build["AUTOGRAD_RNN_COMPILE"] = "1"
+    ask = [("gcc", f"-print-file-name=lib{name}.so") for name in ("asan", "ubsan", "stdc++")]
+    libraries = [str(session.run(*one, external=True, silent=True)).strip() for one in ask]
+    watch = {
+        "LD_PRELOAD": " ".join(libraries),
+        # Python keeps some memory until its end.
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        # Else Python hands out parts of blocks, whose ends nobody watches.
+        "PYTHONMALLOC": "malloc",
+    }
+    # Not here, where the next Python would find the extensions, and could not load them.
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("git", "clone", "--quiet", ".", folder, external=True)
+        with session.chdir(folder):
+            session.run("python", "setup.py", "-q", "build_ext", "--inplace", env=build)
+            tests = (
+                "python",
+                "-m",
+                "pytest",
+                "--engine=compiled",
+                "-m=not nightly and not browser and not playground",
+            )
+            others = ("--ignore=tests/engine/test_compiled.py", *session.posargs)
+            session.run(*tests, *others, env={**watch, "CI": "true"})
 
 
 @nox.session
 def jax(session: nox.Session) -> None:
     """The tests of the backend that needs JAX, and of the page about it."""
-    install(session, "dev", "jax")
+    install(session, "testing", "jax")
+    session.install(*PYTEST)
     session.run("python", "-c", "import jax")
     files = ("tests/backends/jax", "tests/ops/test_jax.py", "tests/test_documents.py")
     session.run("pytest", *files, "-k=jax")
@@ -71,15 +115,17 @@ def jax(session: nox.Session) -> None:
 @nox.session
 def browser(session: nox.Session) -> None:
     """The page that plays a sweep, in Chromium; skipped where there is none."""
-    install(session, "dev", "browser")
-    session.run("pytest", "-m=browser")
+    install(session, "testing", "browser")
+    session.install(*PYTEST)
+    session.run("pytest", "-m=browser", "tests/pictures")
 
 
 @nox.session
 def playground(session: nox.Session) -> None:
     """The playground, built with npm, in Chromium and in Node; skipped where they are missing."""
-    install(session, "dev", "browser")
-    session.run("pytest", "-m=playground", *session.posargs)
+    install(session, "testing", "browser")
+    session.install(*PYTEST)
+    session.run("pytest", "-m=playground", "tests/playground", *session.posargs)
 
 
 @nox.session
@@ -101,7 +147,13 @@ def docs(session: nox.Session) -> None:
 def release(session: nox.Session) -> None:
     """What an index gets: checked, the same at every build, and it draws what the source draws."""
     session.install("build", "check-wheel-contents", "twine", "validate-pyproject")
+    session.install("check-manifest", "pyroma", "sp-repo-review[cli]", "zizmor")
     session.run("validate-pyproject", "pyproject.toml")
+    session.run("sp-repo-review", ".")
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    session.run("check-manifest")
+    # The tenth point is for an author's address and a home page: the project has neither.
+    session.run("pyroma", "--min=9", ".")
     exercise = ("exercise", "101", "15", "--save")
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as again:
         for place in (folder, again):

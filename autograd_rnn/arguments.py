@@ -126,6 +126,19 @@ def shown(thing: object) -> str:
     return f"a {type(thing).__name__}"
 
 
+def visible(text: str) -> str:
+    r"""The text with a backslash escape for what a terminal would obey, or could not show.
+
+    Names and paths come from files: they must not move the cursor, nor turn the text around.
+
+    >>> visible("a\x1b[2J\u202e\udc80"), visible("∂L/∂w₁\n")
+    ('a\\x1b[2J\\u202e\\udc80', '∂L/∂w₁\n')
+    """
+    if text.isprintable():
+        return text
+    return "".join([x if x.isprintable() or x == "\n" else ascii(x)[1:-1] for x in text])
+
+
 def as_text(text: object, argument: str) -> str:
     """The str, as it is; `TypeError` for anything else."""
     if isinstance(text, str):
@@ -172,6 +185,7 @@ def as_flag(flag: object, argument: str) -> bool:
 def check_alphabet(alphabet: object) -> None:
     """Refuse an alphabet that is not one or more different symbols."""
     symbols = as_text(alphabet, "alphabet")
+    check_unicode(symbols, "alphabet")
     if not symbols or len(set(symbols)) < len(symbols):
         raise ArgumentValueError(
             f"alphabet must be one or more different symbols, not {alphabet!r}."

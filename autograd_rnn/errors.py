@@ -77,6 +77,10 @@ class FolderNotFound(AutogradError, FileNotFoundError):
     """The folder in which a file is to be written does not exist."""
 
 
+class FileInUse(AutogradError, BlockingIOError):
+    """Another training writes the file; the message names its process."""
+
+
 class GraphTooLarge(AutogradError, ValueError):
     """A graph has too many nodes to be drawn; the message says what to do instead."""
 

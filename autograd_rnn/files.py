@@ -5,13 +5,21 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import secrets
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from .errors import ArgumentValueError, FolderNotFound
+from .arguments import visible
+from .errors import ArgumentValueError, FileInUse, FolderNotFound
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 T = TypeVar("T")
 
@@ -78,6 +86,72 @@ def _make_like(path: Path, old: os.stat_result) -> None:
         with suppress(PermissionError):  # only root may give files away
             os.chown(path, old.st_uid, old.st_gid)
     path.chmod(old.st_mode & 0o777)
+
+
+@contextmanager
+def in_use(path: str | os.PathLike[str]) -> Iterator[None]:
+    """A context in which no other process, nor another such context here, may use the path.
+
+    `FileInUse` names the process that does.  The system holds the lock, on a hidden file beside
+    the path, and drops it when the process dies: what a crash leaves behind locks nothing.  Where
+    no such file can be made, there is no lock.
+    """
+    target = check_folder(path)
+    hidden = target.with_name(f".{target.name[:200]}.lock")
+    if target.exists() and not target.is_file():
+        yield
+        return
+    try:
+        handle = _locked(hidden)
+    except BlockingIOError:
+        raise FileInUse(
+            f"{str(path)!r} is in use by {_holder(hidden)}: wait until that has ended, or choose "
+            f"another path."
+        ) from None
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):  # a full disk
+            os.ftruncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
+        yield
+    finally:
+        try:
+            with suppress(OSError):  # Windows deletes no file that is open
+                os.unlink(hidden)
+        finally:
+            os.close(handle)
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of a file that is locked from now on; `BlockingIOError` if it already was."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            else:
+                os.lseek(handle, 1 << 20, os.SEEK_SET)  # a locked byte could not be read
+                try:
+                    msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+                except OSError as error:
+                    raise BlockingIOError(*error.args) from None
+            # Who had the lock may have deleted the file before it was this process's.
+            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _holder(path: Path) -> str:
+    """The process that has the lock, as it has written down itself."""
+    try:
+        return visible(path.read_text("utf-8", "replace")[:200]) or "another process"
+    except OSError:
+        return "another process"
 
 
 def write_json(

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("default", deadline=None)
-settings.register_profile("compiled", deadline=None, max_examples=30, derandomize=True)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+# Few random examples, on CI the same each time; `--hypothesis-profile` asks for more.
+CI = bool(os.environ.get("CI"))
+settings.register_profile("short", deadline=None, max_examples=25, derandomize=CI, print_blob=CI)
+settings.register_profile("long", settings.get_profile("short"), max_examples=100)
+settings.register_profile(
+    "nightly", settings.get_profile("long"), max_examples=500, derandomize=False, print_blob=True
+)
+settings.load_profile("short")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,8 +78,10 @@ def restore() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def code_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A folder of this run for compiled code: the user's is left alone."""
-    os.environ["AUTOGRAD_RNN_CACHE"] = str(tmp_path_factory.mktemp("code"))
+    """A folder of this run, for all its processes, for compiled code: the user's is left alone."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ["AUTOGRAD_RNN_CACHE"] = str(run / "code")
 
 
 def real(name: str) -> Path:

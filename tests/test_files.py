@@ -1,12 +1,14 @@
 """Files are written whole or not at all."""
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from autograd_rnn.errors import FolderNotFound
-from autograd_rnn.files import write_whole
+from autograd_rnn.errors import FileInUse, FolderNotFound
+from autograd_rnn.files import in_use, write_whole
 
 
 def test_a_new_file_and_a_replaced_one(tmp_path: Path) -> None:
@@ -71,6 +73,41 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_file_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, link = tmp_path / "a.json", tmp_path / "b.json"
+    link.symlink_to(path)
+    with in_use(path):
+        for name in (path, link):
+            with (
+                pytest.raises(FileInUse, match=rf"{name.name}' is in use by process {os.getpid()}"),
+                in_use(name),
+            ):
+                pass
+        with in_use(tmp_path / "c.json"):
+            pass
+    with in_use(path), pytest.raises(FolderNotFound), in_use(tmp_path / "missing" / "a"):
+        pass
+    with in_use("/dev/null"), in_use("/dev/null"):
+        pass
+    assert sorted(os.listdir(tmp_path)) == ["b.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another lock")
+def test_a_lock_is_not_on_a_file_that_has_just_been_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def too_late(handle: int, operation: int, real: Any = fcntl.flock) -> None:
+        monkeypatch.undo()
+        (tmp_path / ".a.json.lock").unlink()  # as the process does that had the lock until now
+        real(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", too_late)
+    with in_use(tmp_path / "a.json"), pytest.raises(FileInUse), in_use(tmp_path / "a.json"):
+        pass
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")

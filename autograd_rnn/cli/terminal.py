@@ -17,25 +17,21 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
+from ..arguments import visible
+
 LONGEST_SHOWN: Final = 44
-
-
-def visible(text: str) -> str:
-    r"""The text with a backslash escape for what a terminal would obey, or could not show.
-
-    Names and paths come from files: they must not move the cursor, nor turn the text around.
-
-    >>> visible("a\x1b[2J\u202e\udc80"), visible("∂L/∂w₁\n")
-    ('a\\x1b[2J\\u202e\\udc80', '∂L/∂w₁\n')
-    """
-    if text.isprintable():
-        return text
-    return "".join([x if x.isprintable() or x == "\n" else ascii(x)[1:-1] for x in text])
 
 
 def say(text: str, end: str = "\n") -> None:
     """Print the text, made visible."""
     print(visible(text), end=end)
+
+
+def print_as_it_is(text: str, end: str = "\n") -> None:
+    """Print the text for other programs to read: made visible only where it meets a terminal."""
+    if sys.stdout.isatty():
+        text = "\t".join(map(visible, text.split("\t")))
+    print(text, end=end)
 
 
 def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
@@ -44,7 +40,7 @@ def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
     writer = csv.DictWriter(lines, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    print(lines.getvalue(), end="")
+    print_as_it_is(lines.getvalue(), end="")
 
 
 def print_json(content: object) -> None:

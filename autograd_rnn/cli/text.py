@@ -25,7 +25,7 @@ from ..training.optimisers import Adam
 from .app import app
 from .fitting import Engine, cells, check_save, fitted, warnings_in_a_line
 from .options import AsJson, argument, option
-from .terminal import make_table, print_json, print_table, say, visible
+from .terminal import make_table, print_as_it_is, print_json, print_table, say
 
 TEXT: Final = "text"
 TEXT_TASK: Final = f"{TEXT}: the next letter of a text"
@@ -216,10 +216,8 @@ def generate_text(
         found = generate(network, prompt, length, temperature, seed, backend=engine)
     if as_json:
         print_json({"model": str(model), "prompt": prompt, "text": found})
-    elif sys.stdout.isatty():
-        print("\t".join(map(visible, (prompt + found).split("\t"))))
     else:
-        print(prompt + found)
+        print_as_it_is(prompt + found)
 
 
 def _as_writer(content: Any) -> Model:

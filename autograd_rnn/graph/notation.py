@@ -12,6 +12,7 @@ from functools import cache
 from string import Formatter
 from typing import Final, NamedTuple
 
+from ..arguments import visible
 from ..ops.op import ATOM, CALL, POWER, PRODUCT, QUOTIENT, SIGN, SUM, Op
 
 ACCENTS: Final = ("\u0307", "\u0308", "\u20db", "\u20dc")
@@ -81,7 +82,7 @@ def written_with(precision: int | None, subscripts: bool, accents: bool) -> Iter
 
 
 def label(name: str) -> str:
-    """The name as it is shown: trailing digits become subscripts.
+    """The name as it is shown: visible, and trailing digits become subscripts.
 
     >>> label("w_1"), label("w12"), label("loss")
     ('w₁', 'w₁₂', 'loss')
@@ -90,13 +91,12 @@ def label(name: str) -> str:
     if not grammar.accents:
         marked = ACCENTED.fullmatch(unicodedata.normalize("NFD", name))
         if marked is not None:
-            return f"{marked[1]}{marked[3]}{superscript(f'({ACCENTS.index(marked[2]) + 1})')}"
-    if not grammar.subscripts:
-        return name
-    match = TRAILING_DIGITS.search(name)
-    if match is None:
-        return name
-    return name[: match.start()] + match[1].translate(SUBSCRIPTS)
+            step = superscript(f"({ACCENTS.index(marked[2]) + 1})")
+            return visible(f"{marked[1]}{marked[3]}{step}")
+    match = TRAILING_DIGITS.search(name) if grammar.subscripts else None
+    if match is not None:
+        name = name[: match.start()] + match[1].translate(SUBSCRIPTS)
+    return visible(name)
 
 
 def superscript(text: str) -> str | None:

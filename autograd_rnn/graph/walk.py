@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
+from ..arguments import visible
 from ..errors import ArgumentTypeError, StaleGraphError
 from ..ops.ieee import same_bits
 from ..ops.op import Op
@@ -104,12 +105,12 @@ def describe(node: Node) -> str:
     if node.op is None:
         return _named(node)
     operands = ", ".join([_named(parent) for parent in node.parents])
-    name = "" if node.name is None else f"{node.name} = "
+    name = "" if node.name is None else f"{visible(node.name)} = "
     return f"{name}{node.op.name}({operands}) = {node.data!r}"
 
 
 def _named(node: Node) -> str:
-    return f"{node.data!r}" if node.name is None else f"{node.name} = {node.data!r}"
+    return f"{node.data!r}" if node.name is None else f"{visible(node.name)} = {node.data!r}"
 
 
 def walks_over(*nodes: object) -> Walks | None:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
-from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth
+from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth, visible
 from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
 from ..backends.objective import AT
 from ..engine.leaves import assign_numbers, constant_places, first_result, read_numbers
 from ..engine.reverse import as_values
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
+from ..files import in_use
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits
 from .batches import Data, Trainable, as_trainable, batches, compiled_for, fingerprint
 from .checkpoint import Best, Moment, identity, read_checkpoint, write_checkpoint
@@ -95,9 +96,10 @@ def fit(
     With `patience` the training ends when the validation loss has not fallen for that many epochs,
     and the weights of the best epoch are restored.  With `checkpoint`, a path, everything is
     written there after each epoch, and a training that finds the file resumes from it: on the same
-    engine to the same numbers, bit for bit, as if it had not been interrupted.  Ctrl-C leaves the
-    model, and the checkpoint, as they were after the last whole batch.  Of several processes that
-    share `devices`, the first writes the file and shows the progress, and all read it.
+    engine to the same numbers, bit for bit, as if it had not been interrupted.  `FileInUse` (a
+    `BlockingIOError`) while another training uses the file.  Ctrl-C leaves the model, and the
+    checkpoint, as they were after the last whole batch.  Of several processes that share `devices`,
+    the first writes the file and shows the progress, and all read it.
 
     `TrainingError` (an `ArithmeticError`) for a loss, gradient or weight that is NaN or infinite,
     naming the epoch, the sequence and the first such number in it; the model is as it was after the
@@ -154,8 +156,9 @@ class _Training:
             )
         for place, weight in enumerate(self.parameters):
             if not math.isfinite(weight.data):
+                name = visible(weight.name or "no name")
                 raise ArgumentValueError(
-                    f"model.parameters()[{place}] ({weight.name or 'no name'}) is {weight.data!r}: "
+                    f"model.parameters()[{place}] ({name}) is {weight.data!r}: "
                     f"a training starts from finite weights."
                 )
         options = {"at": self.at, "engine": given.engine, "devices": given.devices}
@@ -170,6 +173,12 @@ class _Training:
     # --- the loop -------------------------------------------------------------------------------
 
     def run(self) -> History:
+        if self.checkpoint is None or not self.leads:
+            return self.train()
+        with in_use(self.checkpoint):
+            return self.train()
+
+    def train(self) -> History:
         self.optimiser.attach(self.parameters)
         first, settings = self.optimiser.epochs, {}
         moment = Moment(self.weights(), self.optimiser.kept, first, first=first)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..arguments import visible
 from ..backends.objective import Objective, constants
 from ..engine.contexts import detect_anomaly
 from ..engine.reverse import gradients
@@ -25,7 +26,8 @@ def find_fault(objective: Objective, xs: Sequence[Any], ys: Sequence[Any]) -> st
         return str(error)
     for parameter, slope in zip(objective.parameters, slopes, strict=False):
         if not math.isfinite(slope):
-            return f"the gradient by {parameter.name or 'a parameter'} is {slope!r}."
+            name = visible(parameter.name or "a parameter")
+            return f"the gradient by {name} is {slope!r}."
     return None
 
 

@@ -33,7 +33,7 @@ pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native cod
 
 
 @given(st.integers(0, 2**32), st.booleans())
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 6)
 def test_any_step_on_every_backend(seed: int, every: bool) -> None:
     check_beside_the_engine(seed, every, [*BIT_FOR_BIT, *CLOSE])
 
@@ -46,7 +46,7 @@ ANY_NUMBER += [-math.inf, math.nan, 709.5, -745.1, 40.0, -3.0]
 @example(3594, False)  # a condition, and weights, that only what is not chosen depends on
 @example(69, False)  # a choice that is the condition of another
 @example(427, True)  # a weight that is a condition, and more
-@settings(max_examples=12)
+@settings(max_examples=settings().max_examples // 8)
 def test_exact_code_has_the_bits_of_the_engine_for_any_numbers(seed: int, every: bool) -> None:
     plan, chance = Plan(seed, tuple(ops.TABLE)), random.Random(seed + 1)
 
@@ -98,7 +98,7 @@ def test_nan_in_what_is_masked_harms_no_weight(backend: str, exact: bool) -> Non
 
 
 @given(st.integers(0, 2**32), st.booleans())
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 8)
 def test_nan_stays_nan_on_every_backend(seed: int, every: bool) -> None:
     plan, chance = Plan(seed), random.Random(seed + 1)
     numbers = [chance.uniform(-1, 1) for _ in range(plan.count)]
@@ -122,7 +122,7 @@ def test_nan_stays_nan_on_every_backend(seed: int, every: bool) -> None:
     st.sampled_from(["tanh", "sigmoid", "relu", "softplus", "linear"]),
     st.booleans(),
 )
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 8)
 def test_layers_of_any_size_on_ragged_batches(
     seed: int, states: int, inputs: int, count: int, bias: bool, activation: str, every: bool
 ) -> None:

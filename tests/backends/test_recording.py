@@ -63,7 +63,7 @@ class Captured:
 
 
 @given(plans, st.integers(0, 2**32), st.sampled_from(["last", "every"]))
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 def test_any_step_is_recorded_as_the_engine_takes_it(plan: Any, seed: int, at: str) -> None:
     step = Captured(plan, seed)
     sequences = [[[step.chance.uniform(-1, 1)] for _ in range(size)] for size in (1, 3)]

@@ -64,7 +64,7 @@ def by_unrolling(
     truncate=st.none() | st.integers(1, 5),
     given_state=st.booleans(),
 )
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 6)
 def test_state_and_truncation_are_those_of_unroll(
     backend: str, kind: int, seed: int, every: bool, truncate: int | None, given_state: bool
 ) -> None:

@@ -64,7 +64,7 @@ def alike(compiled: CompiledStep, symbols: Any, vectors: Any, targets: Any, exac
     truncate=st.none() | st.integers(1, 5),
     given_state=st.booleans(),
 )
-@settings(max_examples=12)
+@settings(max_examples=settings().max_examples // 8)
 def test_symbols_are_one_hot_vectors(
     backend: str,
     exact: bool,
@@ -106,7 +106,7 @@ def test_symbols_are_one_hot_vectors(
 
 
 @given(seed=st.integers(0, 2**32), every=st.booleans())
-@settings(max_examples=6)
+@settings(max_examples=settings().max_examples // 12)
 def test_any_step_on_symbols(seed: int, every: bool) -> None:
     plan, chance = Plan(seed), random.Random(seed + 1)
     plan.inputs += 2  # the rows and ops read some of the entries, as they like

@@ -1,5 +1,6 @@
 """What reaches a terminal, and what does not."""
 
+import io
 import json
 import math
 import os
@@ -12,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_rnn.cli.terminal import print_json, visible
+from autograd_rnn import AnomalyError, Program, Value, copies, derive, detect_anomaly
+from autograd_rnn.arguments import visible
+from autograd_rnn.cli.terminal import print_csv, print_json
+from autograd_rnn.graph.walk import describe
 
 from .conftest import Runner
 
@@ -67,6 +71,40 @@ def test_names_from_files_and_paths(run: Runner, tmp_path: Path, odd: str) -> No
     assert result.code == 0
     assert picture.exists()
     assert result.out.splitlines()[-1] == f"  Picture: {visible(str(picture))}"
+
+
+def test_texts_of_the_package_are_visible_too() -> None:
+    """What Python prints: copies, derivations, programs and errors, with a name from a file."""
+    for odd in NASTY:
+        x = Value(2.0, f"a{odd}")
+        y = x * x + x
+        y.backward()
+        shown = [str(copies(x, y)), str(derive(y, x)), str(Program.of(y, [x])), describe(y)]
+        x.data = math.nan
+        with pytest.raises(AnomalyError) as caught, detect_anomaly():
+            x * 2
+        for text in [*shown, str(caught.value)]:
+            assert not CONTROL.search(text)
+            assert visible(odd) in text or text is shown[3]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal")
+def test_csv_is_visible_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pty
+
+    rows = [{"name\x1b[2J": "a\tb\u202e", "x": 1.5}]
+    ours, theirs = pty.openpty()
+    with open(theirs, "w", encoding="utf-8") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        print_csv(rows)
+        terminal.flush()
+        shown = os.read(ours, 1000).decode()
+    os.close(ours)
+    assert shown.split() == ["name\\x1b[2J,x", "a", "b\\u202e,1.5"]
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", io.StringIO())
+        print_csv(rows)
+        assert sys.stdout.getvalue() == "name\x1b[2J,x\na\tb\u202e,1.5\n"
 
 
 def test_json_is_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,12 +39,18 @@ def test_threads_sweep_graphs_that_share_leaves() -> None:
     assert all(leaf.grad == 0.0 for leaf in leaves)
 
 
-@pytest.mark.parametrize("threshold", [1, 2, 5, 17])
-def test_a_collection_may_sweep_the_same_graph(threshold: int) -> None:
+@pytest.mark.parametrize(
+    ("threshold", "width", "rounds"),
+    [
+        *[(1, 5, 2), (17, 5, 2)],
+        *[pytest.param(many, 8, 5, marks=pytest.mark.long) for many in (1, 2, 5, 17)],
+    ],
+)
+def test_a_collection_may_sweep_the_same_graph(threshold: int, width: int, rounds: int) -> None:
     """Finalisers run whenever an object is made, and may do anything."""
-    leaves = [Value(0.1 * place) for place in range(8)]
+    leaves = [Value(0.1 * place) for place in range(width)]
     numbers = [leaf.data for leaf in leaves]
-    output = tower(leaves, 3, 6)
+    output = tower(leaves, 3, width - 2)
     inner = topological(output)[len(topological(output)) // 2]
     nodes = topological(output)
     move = [1.0] * len(leaves)
@@ -53,8 +59,8 @@ def test_a_collection_may_sweep_the_same_graph(threshold: int) -> None:
         return [
             gradients(output, nodes),
             list(map(id, topological(output))),
-            jvp(lambda *xs: tower(list(xs), 3, 6), numbers, move),
-            hvp(lambda *xs: tower(list(xs), 3, 6), numbers, move),
+            jvp(lambda *xs: tower(list(xs), 3, width - 2), numbers, move),
+            hvp(lambda *xs: tower(list(xs), 3, width - 2), numbers, move),
         ]
 
     wanted, calls = everything(), 0
@@ -74,7 +80,7 @@ def test_a_collection_may_sweep_the_same_graph(threshold: int) -> None:
     gc.callbacks.append(collect)
     gc.set_threshold(threshold, 2, 2)
     try:
-        for _ in range(5):
+        for _ in range(rounds):
             found = everything()
             assert found == wanted
     finally:

@@ -83,7 +83,7 @@ def reaches(arrows: list[tuple[str, str]], source: str, target: str) -> bool:
     return target in depth_first([source], lambda box: heads.get(box, []))
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(runs())
 def test_the_drawn_copies_separate_and_the_chips_add_up(run) -> None:  # type: ignore[no-untyped-def]
     rnn, unrolled = run

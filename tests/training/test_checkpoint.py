@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -146,6 +147,9 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
             if path.exists() and json.loads(path.read_text())["moment"]["epoch"] >= 5:
                 break
             time.sleep(0.01)
+        with pytest.raises(BlockingIOError, match=f"is in use by process {process.pid} on .*wait"):
+            train(SGD(0.5, 0.9), path)
+        assert (tmp_path / ".training.json.lock").exists()
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -161,6 +165,8 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
         found.append((weights(model), without_seconds(history)))
     assert found[0] == found[1]
     assert len(found[0][1]["loss"]) == epochs
+    # The lock of the dead process held up nobody, and is gone.
+    assert os.listdir(tmp_path) == ["training.json"]
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ function field({ key, name, step, id }) {
 
 async function pose() {
   const found = await ask("predict", { spec: spec({ hide: true }), answers: {} });
-  if (found.error || !panel.isConnected) return;
+  if (found.error || document.body.dataset.mode !== "predict") return;
   const keys = JSON.stringify(found.asked);
   if (keys === JSON.stringify(asked) && inputs().length) return;
   asked = found.asked;

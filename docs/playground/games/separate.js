@@ -10,7 +10,7 @@ const chosen = () => list(state.set);
 
 async function judge() {
   const answer = await askLatest("separate", () => ({ spec: spec(wants()), chosen: chosen() }));
-  if (!answer || !panel.isConnected) return;
+  if (!answer || document.body.dataset.mode !== "separate") return;
   found = answer;
   panel.querySelector("#verdict").textContent = chosen().length || found.error
     ? found.error ?? found.words
@@ -41,7 +41,7 @@ export const separate = {
   shown(shown) {
     ({ focus } = shown);
     paint();
-    judge();
+    return judge();
   },
   choose(id) {
     const own = chosen();
@@ -49,7 +49,7 @@ export const separate = {
   },
   async changed() {
     await judge();
-    this.works(document.getElementById("derivation"));
+    if (document.body.dataset.mode === "separate") this.works(document.getElementById("derivation"));
   },
   // The working goes through the set, once it is one.
   async works(place) {

@@ -17,7 +17,7 @@ const attempt = () => state.attempt === "" ? []
 
 async function judge() {
   const answer = await askLatest("sweep", () => ({ spec: spec(wants()), attempt: attempt() }));
-  if (!answer || !panel.isConnected) return;
+  if (!answer || document.body.dataset.mode !== "sweep") return;
   if (answer.error) return say(answer.error);
   found = answer;
   paint();

@@ -18,7 +18,7 @@ const svg = (tag, attributes, text = "") => {
 async function draw() {
   find("count").textContent = state.steps;
   const found = await askLatest("terms", () => ({ spec: spec(), steps: Number(state.steps) || 0 }));
-  if (!found || !panel.isConnected) return;
+  if (!found || document.body.dataset.mode !== "vanish") return;
   find("verdict").textContent = found.error ?? found.words;
   if (found.error) return;
   const all = found.bars.flatMap(({ term, arrives }) => [term, arrives]);

@@ -28,6 +28,7 @@ export const explore = {
   async rested() {
     if (!state.play || state.hide) return;
     const found = await askLatest("film", () => ({ spec: spec() }));
-    if (found?.film && panel.isConnected && state.play) play(found.svg, found.film, step);
+    if (found?.film && document.body.dataset.mode === "explore" && state.play)
+      play(found.svg, found.film, step);
   },
 };

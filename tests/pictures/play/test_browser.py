@@ -47,7 +47,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=["light", pytest.param("dark", marks=pytest.mark.long)])
 def page(request: pytest.FixtureRequest, browser: Any, files: Path) -> Iterator[Any]:
     """A page of the browser that fails on any message, error or request to another file."""
     context = browser.new_context(color_scheme=request.param)
