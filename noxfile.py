@@ -125,7 +125,7 @@ def playground(session: nox.Session) -> None:
     """The playground, built with npm, in Chromium and in Node; skipped where they are missing."""
     install(session, "testing", "browser")
     session.install(*PYTEST)
-    session.run("pytest", "-m=playground", "tests/playground", *session.posargs)
+    session.run("pytest", "-m=playground", "tests/pictures/playground", *session.posargs)
 
 
 @nox.session

@@ -11,7 +11,7 @@ import pytest
 
 from autograd_rnn.pictures.play.serve import playground_server
 
-SOURCE = Path(__file__).parents[2] / "docs" / "playground"
+SOURCE = Path(__file__).parents[3] / "docs" / "playground"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 BUILD = runpy.run_path(str(SOURCE / "build.py"))
 
