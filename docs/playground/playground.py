@@ -196,7 +196,7 @@ def _result(one: Exercise) -> str:
         text = number(use.grad)
         sign = "" if place == 0 else " − " if text[0] == "−" else " + "
         terms.append(sign + one.lit(use, text if place == 0 else text.removeprefix("−")))
-    gradient = f"∂L/∂{one.lit(one.weight, one.name)}"
+    gradient = f"∂L/∂{one.lit(one.weight, escaped(one.name))}"
     whole = "" if len(terms) == 1 else f"{''.join(terms)} = "
     return f"{said} <span class=gap></span> {gradient} = {whole}<b>{number(uses.total)}</b>"
 
@@ -504,6 +504,8 @@ def another(seed: int) -> dict[str, str]:
 def download(spec: Mapping[str, Any], ending: str) -> dict[str, str]:
     """A file of the exercise: its picture, its derivation in LaTeX, or the Python that makes it."""
     as_choice(ending, "ending", ["svg", "tex", "py"])
+    if spec["hide"] and ending == "tex":
+        raise ArgumentValueError("The working is hidden in this exercise.")
     one = Exercise(spec, named=ending == "tex")
     if not spec["hide"]:
         one.loss.backward()

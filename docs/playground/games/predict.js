@@ -76,6 +76,7 @@ export const predict = {
     panel = there;
     reset();
     panel.querySelector("form").onsubmit = check;
+    panel.querySelector("#reveal").hidden = state.hide !== "";
     panel.querySelector("#reveal").onclick = () => {
       done = true;
       change({ mode: state.mode });

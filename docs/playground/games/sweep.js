@@ -96,6 +96,7 @@ export const sweep = {
       const text = find("number").value.trim();
       if (text) give(text.replaceAll(";", ""));
     };
+    find("show").hidden = state.hide !== "";
     find("show").onclick = () => give("?");
     find("undo").onclick = () => {
       find("done").hidden = true;

@@ -180,6 +180,7 @@ export function showControls(shown) {
     showStart(shown);
   }
   showSelects();
+  find("another").disabled = ["net", "bits", "y", "w", "q", "a"].some(fixed);
   const y = find("y");
   if (y !== document.activeElement) y.value = state.y;
   y.disabled = fixed("y");
@@ -205,6 +206,6 @@ find("file").onchange = async ({ target }) => {
   if (!chosen) return;
   const text = await chosen.text();
   target.value = "";
-  if (chosen.name.endsWith(".link")) location.hash = new URL(text.trim()).hash;
+  if (chosen.name.endsWith(".link")) location.hash = text.slice(text.indexOf("#") + 1).trim();
   else open({ name: chosen.name, text });
 };

@@ -4,7 +4,7 @@ import { complain, showControls } from "./controls.js";
 import { fit, onChoose, put } from "./picture.js";
 import { ask, askLatest, ready } from "./python.js";
 import { inOrder, lightAgain, rove } from "./quantities.js";
-import { change, fixed, onChange, spec, state } from "./state.js";
+import { change, onChange, spec, state } from "./state.js";
 import "./share.js";
 import { predict } from "../games/predict.js";
 import { separate } from "../games/separate.js";
@@ -65,13 +65,13 @@ const question = () => ({ spec: spec(mode.wants?.() ?? {}) });
 async function refresh() {
   if (!there) return;
   clearTimeout(resting);
-  turn += 1;
+  const mine = turn += 1;
   busy(true);
   const from = performance.now();
   const shown = await askLatest("show", question);
   if (!shown) return;
   if (shown.error) {
-    busy(false);
+    busy(mine !== turn);
     return refuse(shown.error);
   }
   accept();
@@ -84,7 +84,7 @@ async function refresh() {
   performance.mark("picture");
   requestAnimationFrame(() => setTimeout(() => performance.measure("slider to picture", { start: from })));
   clearTimeout(resting);
-  resting = setTimeout(rest, REST);
+  if (mine === turn) resting = setTimeout(rest, REST);
 }
 
 function showResult(shown) {
@@ -151,7 +151,6 @@ find("another").onclick = async () => {
   const found = await ask("another", { seed: Math.floor(Math.random() * 1e9) });
   change(found);
 };
-find("another").disabled = ["bits", "y", "w"].some(fixed);
 
 const first = JSON.parse(find("first").textContent);
 enter(modeOf(state.mode));

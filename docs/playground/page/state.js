@@ -6,18 +6,18 @@ const START = {
 };
 const listeners = [];
 
-export const state = { ...START, ...read() };
 // A model that was opened: the link cannot hold it.
 export let file = null;
+export const state = { ...START, ...read() };
+let writing = null;
 
 function read() {
   const known = Object.entries(Object.fromEntries(new URLSearchParams(location.hash.slice(1))))
     .filter(([name]) => name in START);
   const found = Object.fromEntries(known);
+  if (found.net === "file" && !file) delete found.net;
   // Another network has weights of its own, unless the link gives them.
-  if (found.net && found.net !== "one") return { w: "", q: "", ...found };
-  if (found.net === "file") delete found.net;
-  return found;
+  return (found.net ?? "one") === "one" ? found : { w: "", q: "", ...found };
 }
 
 export function link(more = {}) {
@@ -35,7 +35,9 @@ export function change(values) {
   if (EXERCISE.some(name => name in values && values[name] !== state[name]))
     Object.assign(state, { set: "", attempt: "" });
   Object.assign(state, values);
-  history.replaceState(null, "", link());
+  // While a slider moves, the address waits: browsers let it change only so often.
+  clearTimeout(writing);
+  writing = setTimeout(() => history.replaceState(null, "", link()), 100);
   for (const listener of listeners) listener(values);
 }
 
@@ -49,6 +51,7 @@ export function onChange(listener) {
 }
 
 addEventListener("hashchange", () => {
+  clearTimeout(writing);
   Object.assign(state, START, read());
   for (const listener of listeners) listener(state);
 });

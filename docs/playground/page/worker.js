@@ -25,5 +25,11 @@ started.catch(error => postMessage({ fatal: String(error) }));
 
 onmessage = async ({ data }) => {
   const answer = await started;
-  postMessage({ id: data.id, answer: answer(data.question) });
+  try {
+    postMessage({ id: data.id, answer: answer(data.question) });
+  } catch (error) {
+    // What nobody has thought of: the last line of a traceback says what it is.
+    const words = String(error.message ?? error).trim().split("\n").at(-1);
+    postMessage({ id: data.id, answer: JSON.stringify({ error: words }) });
+  }
 };
