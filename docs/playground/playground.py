@@ -40,6 +40,7 @@ from autograd_rnn.pictures.play.stage import picture
 
 MOST_BITS = 12
 MOST_STEPS = 60
+MOST_TERMS = 8  # of a sum in one line
 
 
 class Shape(NamedTuple):
@@ -196,6 +197,8 @@ def _result(one: Exercise) -> str:
         text = number(use.grad)
         sign = "" if place == 0 else " − " if text[0] == "−" else " + "
         terms.append(sign + one.lit(use, text if place == 0 else text.removeprefix("−")))
+    if len(terms) > MOST_TERMS:
+        terms[3:-2] = [" + …"]
     gradient = f"∂L/∂{one.lit(one.weight, escaped(one.name))}"
     whole = "" if len(terms) == 1 else f"{''.join(terms)} = "
     return f"{said} <span class=gap></span> {gradient} = {whole}<b>{number(uses.total)}</b>"

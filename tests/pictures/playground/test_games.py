@@ -99,6 +99,7 @@ def test_do_the_sweep(opened: Visit) -> None:
         told.append(words)
     marks = [mark.inner_text() for mark in page.query_selector_all("#marks li")]
     assert [mark[0] for mark in marks] == ["✓", "✗", "≈", "✓"]
+    page.wait_for_function("location.hash.includes('%3B') && location.hash.endsWith('28')")
     link = page.url
     # What was shown is no point, and the model answer comes at the end.
     while page.query_selector("#stage .node.ready"):
