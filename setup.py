@@ -37,6 +37,7 @@ class CompileEngine(build_ext):
             editable = self.editable_mode
             self.distribution.reinitialize_command(self)
             self.editable_mode = editable
+            self.parallel = True  # on all cores
             self.ensure_finalized()
             super().run()
             if not self.inplace:

@@ -2,13 +2,12 @@
 
 from . import loading as loading
 from .backends.compile_step import CompiledStep, compile_step
-from .data.adding import adding
+from .data.classics import adding, promoters
 from .data.dataset import Dataset
 from .data.encoding import bits, one_hot
 from .data.fasta import read_fasta, windows
 from .data.generate import generate
 from .data.languages import Language
-from .data.promoters import promoters
 from .data.tasks import counting_ones, dna_family, in_family, parity, tomita
 from .data.text import Text
 from .derivation.derive import Derivation, MatrixDerivation, derive
@@ -100,8 +99,9 @@ from .program.recorder import record
 from .training.evaluate import Evaluation, evaluate
 from .training.fit import fit
 from .training.history import History
-from .training.optimisers import SGD, Adagrad, Adam, AdamW, Optimiser
+from .training.optimisers import Optimiser
 from .training.progress import CSVLog, Report
+from .training.rules import SGD, Adagrad, Adam, AdamW
 from .training.schedules import Constant, CosineDecay, StepDecay, WarmUp
 
 __all__ = [

@@ -75,6 +75,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return Path(os.path.relpath(place, Path(address).parent)).as_posix()
 
     text = re.sub(r"(?<=\]\()[^)#:\s]+(?=[)#])", led, markdown)
+    # What is hidden is Markdown too, as it is in Jupyter.
+    text = text.replace("<details>", '<details markdown="1">')
     # A picture opened by itself is as large as it was drawn.
     return re.sub(r"^!\[[^\]]*\]\(([^)\s]+)\)$", r"[\g<0>](\1)", text, flags=re.MULTILINE)
 

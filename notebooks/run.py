@@ -2,8 +2,11 @@
 
 Every cell has to run without an error and without a warning, and to print what is committed; cells
 with the tag `varies` print figures that differ between machines, and are held by their asserts.
+Code in the text, such as in the answers to exercises, runs in its place, too, and has to print
+nothing.
 """
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -16,9 +19,20 @@ HERE = Path(__file__).parent
 SECONDS = 300
 
 
-def execute(path: Path) -> Any:
-    """The notebook with its outputs, computed in an empty folder by a new kernel."""
+def with_answers(cells: list[Any]) -> list[Any]:
+    """The cells, with the code that stands in the text as cells of their own."""
+    found, tagged = [], {"tags": ["answer"]}
+    block = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    for cell in cells:
+        blocks = block.findall(cell.source) if cell.cell_type == "markdown" else []
+        found += [cell, *[nbformat.v4.new_code_cell(code, metadata=tagged) for code in blocks]]
+    return found
+
+
+def execute(path: Path) -> tuple[Any, list[str]]:
+    """The notebook with its outputs, by a new kernel in an empty folder, and what answers print."""
     notebook = nbformat.read(path, as_version=4)
+    notebook.cells = with_answers(notebook.cells)
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
             notebook,
@@ -29,7 +43,15 @@ def execute(path: Path) -> Any:
             resources={"metadata": {"path": folder}},
         ).execute()
     notebook.metadata["language_info"] = {"name": "python"}
-    return notebook
+    answers = [cell for cell in notebook.cells if "answer" in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if cell not in answers]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, 1):
+        cell.execution_count = count
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = count
+    return notebook, [f"an answer prints {said!r}" for cell in answers if (said := printed(cell))]
 
 
 def printed(cell: Any) -> str:
@@ -57,8 +79,8 @@ def main(arguments: list[str]) -> int:
     paths = [Path(name) for name in names] or sorted(HERE.glob("*.ipynb"))
     failed = False
     for path in paths:
-        executed = execute(path)
-        found = faults(executed if write else nbformat.read(path, as_version=4), executed)
+        executed, answers = execute(path)
+        found = answers + faults(executed if write else nbformat.read(path, as_version=4), executed)
         print(path.name, *(found or ["runs"]), sep="\n  ", flush=True)
         failed = failed or bool(found)
         if write:

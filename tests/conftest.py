@@ -82,6 +82,9 @@ def code_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     base = tmp_path_factory.getbasetemp()
     run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     os.environ["AUTOGRAD_RNN_CACHE"] = str(run / "code")
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Else each process that a test starts would compile the package to bytecode.
+        os.environ["PYTHONPYCACHEPREFIX"] = str(run / "bytecode")
 
 
 def real(name: str) -> Path:

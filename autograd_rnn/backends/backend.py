@@ -6,6 +6,7 @@ import importlib.util
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from ..arguments import as_choice, as_text
@@ -128,7 +129,7 @@ class Backend(ABC):
     ) -> Result:
         """The outputs: a row for each sequence, or with `every` each step; and states as above."""
 
-    @property
+    @cached_property
     def outputs(self) -> int:
         """The number of entries of an output."""
         objective = self.objective

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import chain
-from numbers import Real
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..arguments import as_float, many
+from ..arguments import many
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, check_target
+from .reading import are_numbers, joined
 from .symbols import joined_symbols, one_hot_vectors
 
 if TYPE_CHECKING:
@@ -139,10 +138,11 @@ class Batch:
         arrays = (self.starts, self.lengths, self.goals, self.counts)
         return [self.part(*[array[part] for array in arrays]) for part in parts]
 
-    def window(self, start: int, size: int) -> tuple[Any, Batch]:
+    def window(self, start: int, size: int, *, whole: bool = False) -> tuple[Any, Batch]:
         """The steps from `start` on, up to so many, of the sequences that are longer than it.
 
-        With their places; each step has a target.
+        With their places; each step has a target.  With `whole`, the sum of the losses is divided
+        by the number of them in the whole sequence.
 
         >>> batch = as_batch([[1, 2, 3], [4]], [[1, 2, 3], [4]], every=True)
         >>> places, rest = batch.window(1, 2)
@@ -155,7 +155,12 @@ class Batch:
         lengths = np.minimum(self.lengths[places] - start, size)
         starts, goals = self.starts[places] + start, self.goals[places] + start
         # A window in which no target counts has a loss of 0, whatever that is divided by.
-        counts = lengths if self.before is None else np.maximum(1, self._counted(goals, lengths))
+        if whole:
+            counts = self.counts[places]
+        else:
+            counts = lengths
+            if self.before is not None:
+                counts = np.maximum(1, self._counted(goals, lengths))
         return places, self.part(starts, lengths, goals, counts)
 
     def counting(self, counted: Any, argument: str) -> Batch:
@@ -218,7 +223,7 @@ class Batch:
 
     def aims(self) -> Any:
         """The targets, a row for each output that has one, sequence by sequence."""
-        return self.targets[self.steps() if self.every else self.goals]
+        return self.targets.take(self.steps() if self.every else self.goals, axis=0)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -261,7 +266,7 @@ def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> 
             f"sequences and targets must be as many: there are {len(sequences)} and {len(targets)}."
         )
     found = joined_symbols(sequences, symbols) if symbols > 1 else None
-    inputs, lengths = found or _joined(sequences, "sequences")
+    inputs, lengths = found or joined(sequences, "sequences")
     options: Any = {"every": every, "symbols": symbols if found else 0}
     if not lengths.all():
         raise ArgumentValueError(f"sequences[{lengths.argmin()}] is empty: it has no output.")
@@ -269,8 +274,8 @@ def as_batch(sequences: Any, targets: Any, *, every: bool, symbols: int = 0) -> 
     if targets is None:
         return Batch(inputs, starts, lengths, None, starts, **options)
     parts = targets if every else [[target] for target in targets]
-    goals, counts = _joined(parts, "targets")
-    options["number"] = _are_numbers(parts, "targets")
+    goals, counts = joined(parts, "targets")
+    options["number"] = are_numbers(parts, "targets")
     if not every:
         return Batch(inputs, starts, lengths, goals, np.cumsum(counts), **options)
     if (counts != lengths).any():
@@ -298,27 +303,6 @@ def check_entries(batch: Batch, inputs: int | None) -> None:
     )
 
 
-def _are_numbers(parts: Sequence[Any], argument: str) -> bool:
-    """Whether the entries of the parts are numbers; `ValueError` if only some of them are."""
-    import numpy as np
-
-    found: set[bool] = set()
-    for part in parts:
-        if hasattr(part, "ndim"):
-            found.add(part.ndim == 1)
-            continue
-        for kind in {*map(type, part)}:
-            # An array of no dimension has a length by its class alone.
-            known = None if hasattr(kind, "ndim") else not hasattr(kind, "__len__")
-            found |= {np.ndim(entry) == 0 for entry in part} if known is None else {known}
-    if len(found) > 1:
-        raise ArgumentValueError(
-            f"{argument} has numbers and lists of numbers: the loss gets a target as it is given, "
-            f"so give all of them alike."
-        )
-    return True in found
-
-
 def check_targets(batch: Batch, loss: Loss, size: int, taken: set[tuple[float, ...]]) -> None:
     """`ValueError` for the first target that a loss does not take, for an output of this size.
 
@@ -335,113 +319,3 @@ def check_targets(batch: Batch, loss: Loss, size: int, taken: set[tuple[float, .
             for k, entries in enumerate(ys):
                 check_target(loss, entries, size, f"targets[{place}]" + f"[{k}]" * batch.every)
         raise
-
-
-def _joined(parts: Sequence[Any], argument: str) -> tuple[Any, Any]:
-    """The vectors of all parts in turn, below a row of zeros, and how many each part has."""
-    import numpy as np
-
-    flat = _joined_lists(parts)
-    if flat is not None:
-        counts, arrays = [*map(len, parts)], [flat]
-    else:
-        arrays = [_vectors(part, f"{argument}[{place}]") for place, part in enumerate(parts)]
-        counts = [*map(len, arrays)]
-        arrays = [array for array in arrays if len(array)] or [np.zeros((0, 1))]
-        _check_sizes([array.shape[1] for array in arrays], argument)
-    return np.concatenate([np.zeros((1, arrays[0].shape[1])), *arrays]), np.array(counts)
-
-
-def _joined_lists(parts: Sequence[Any]) -> Any:
-    """The vectors of lists of numbers, or of lists of lists, all at once; None for others."""
-    import numpy as np
-
-    lists, numbers = {list, tuple}, {float, int}
-    if {*map(type, parts)} - lists:
-        return None
-    vectors = entries = [*chain.from_iterable(parts)]
-    kinds, sizes = {*map(type, vectors)}, {1}
-    if kinds <= lists:
-        sizes = {*map(len, vectors)}
-        entries = [*chain.from_iterable(vectors)]
-        kinds = {*map(type, entries)}
-    if not kinds <= numbers or len(sizes) != 1:
-        return None
-    try:
-        return np.array(entries, dtype=float).reshape(len(vectors), *sizes)
-    except OverflowError:
-        return None
-
-
-def _vectors(given: Any, argument: str) -> Any:
-    """The numbers as vectors of one size: an array of vectors by entries."""
-    import numpy as np
-
-    if isinstance(given, str) or not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0:
-        way_out = ": write list(...) around it" if hasattr(given, "__next__") else ""
-        if isinstance(given, Real) and argument.startswith("sequences"):
-            way_out = ": for one sequence, write [sequence]"
-        raise ArgumentTypeError(f"{argument} must be a list, not {type(given).__name__}{way_out}.")
-    given = as_lists(given)
-    try:
-        array = np.array(given)
-    except ValueError:  # several sizes, or no numbers: checking the lists finds where
-        array = np.array("")
-    if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or _has_flags(given):
-        array = np.array(_lists(given, argument))
-    if not len(array):
-        return np.empty((0, 1))
-    return array.astype(float) if array.ndim == 2 else array.astype(float)[:, None]
-
-
-def listed(numbers: Any) -> Any:
-    """An array or a tensor as lists of its numbers; anything else as it is.
-
-    >>> import numpy as np
-    >>> listed(np.array([1.0, 2.0])), listed((1, 2))
-    ([1.0, 2.0], (1, 2))
-    """
-    return numbers.tolist() if hasattr(numbers, "tolist") else numbers
-
-
-def as_lists(given: Any) -> Any:
-    """Tensors of other packages than NumPy as lists, alone or in a list; anything else as it is.
-
-    NumPy does not take all of them, such as those of which torch keeps gradients.
-    """
-    import numpy as np
-
-    if isinstance(given, list | tuple):
-        numbers = (np.ndarray, np.generic)
-        kinds = {kind for kind in {*map(type, given)} if not issubclass(kind, numbers)}
-        if any(hasattr(kind, "tolist") for kind in kinds):
-            return [listed(entry) for entry in given]
-    return given if isinstance(given, np.ndarray) else listed(given)
-
-
-def _has_flags(given: Any) -> bool:
-    """Whether there is a bool in a list of numbers, or of lists of them, where NumPy makes it 1."""
-    if not isinstance(given, list | tuple):
-        return False
-    kinds = {*map(type, given)}
-    if not kinds.isdisjoint((list, tuple)):
-        kinds = {*map(type, chain.from_iterable(given))}
-    return bool in kinds
-
-
-def _lists(given: Iterable[Any], argument: str) -> list[list[float]]:
-    vectors = []
-    for entry in given:
-        if isinstance(entry, str):
-            raise ArgumentTypeError(f"{argument} must hold numbers or lists of them, not str.")
-        entries = listed(entry)
-        entries = entries if hasattr(entries, "__len__") else [entries]
-        vectors.append([as_float(one, argument) for one in entries])
-    _check_sizes([len(vector) for vector in vectors], argument)
-    return vectors
-
-
-def _check_sizes(sizes: Iterable[int], argument: str) -> None:
-    different = sorted(set(sizes))
-    if len(different) > 1:
-        raise ArgumentValueError(f"{argument} has vectors of the sizes {different}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
 from ..arguments import as_integer
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-AT_ONCE: Final = 16  # so many parts of a batch are packed together
+#: So many parts of a batch are packed together, of at most so many steps in all.
+AT_ONCE: Final = 64
+MOST_STEPS: Final = 1 << 16
 #: A vector for each sequence.
 States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 #: An output: a number, or a list for one of several entries.
@@ -177,8 +179,6 @@ class CompiledStep:
     def prepare_parts(self, batch: Batch, size: int) -> Iterator[Batch]:
         """Parts of so many sequences of a batch, in turn, each as `prepare` gives it.
 
-        Many are packed at once, which takes less time than one by one.
-
         >>> from autograd_rnn import RNN
         >>> compiled = RNN.random(2, 1).compile("squared_error", backend="python")
         >>> data = compiled.prepare([[1, 0, 1], [1], [0]], [[0, 0], [1, 1], [1, 0]])
@@ -188,16 +188,13 @@ class CompiledStep:
         check_batch(batch)
         as_integer(size, "size", least=1)
 
-        def parts() -> Iterator[Batch]:
-            for some in batch.cut(size * AT_ONCE):
-                yield from self._pack(some.cut(size))
+        count = self._at_once(batch.cut(size)[0]) * size
+        return chain.from_iterable(self._pack(some.cut(size)) for some in batch.cut(count))
 
-        return parts()
-
-    def prepare_windows(self, batch: Batch, size: int) -> Iterator[tuple[Any, Batch]]:
+    def prepare_windows(
+        self, batch: Batch, size: int, *, whole: bool = False
+    ) -> Iterator[tuple[Any, Batch]]:
         """The windows of so many steps, in turn, each as `Batch.window` and then `prepare` give it.
-
-        Many are packed at once, as by `prepare_parts`.
 
         >>> from autograd_rnn import RNN
         >>> compiled = RNN.random(2, 1).compile("squared_error", at="every", backend="python")
@@ -210,11 +207,12 @@ class CompiledStep:
         if not batch.every:
             raise ArgumentValueError("windows need a target at each step: compile with at='every'.")
         starts = range(0, int(batch.lengths.max()), size)
+        count = self._at_once(batch.window(0, size)[1])
 
         def parts() -> Iterator[tuple[Any, Batch]]:
-            windows = (batch.window(start, size) for start in starts)
+            windows = (batch.window(start, size, whole=whole) for start in starts)
             for _, alike in groupby(windows, lambda window: len(window[0])):
-                while some := [*islice(alike, AT_ONCE)]:
+                while some := [*islice(alike, count)]:
                     self._pack([window for _, window in some])
                     yield from some
 
@@ -421,6 +419,10 @@ class CompiledStep:
                 "the batch was prepared by another step: prepare it by this one."
             )
         return batch
+
+    def _at_once(self, part: Batch) -> int:
+        """How many parts like this one are packed together, which takes less time."""
+        return max(1, min(AT_ONCE, MOST_STEPS // int(part.lengths.sum())))
 
     def _pack(self, batches: list[Batch]) -> list[Batch]:
         """The batches, packed."""

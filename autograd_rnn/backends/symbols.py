@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from ..arguments import many, shown
@@ -88,6 +89,11 @@ def _joined(sequences: Sequence[Any], count: int) -> tuple[Any, Any] | None:
     """The same, without the way out for one sequence of vectors in place of several."""
     import numpy as np
 
+    lists = {list, tuple}
+    if {*map(type, sequences)} <= lists:
+        kinds = {*map(type, chain.from_iterable(sequences))}
+        if kinds and kinds <= lists:
+            return None  # the usual case, all at once
     arrays = [_symbols(one, count, f"sequences[{k}]") for k, one in enumerate(sequences)]
     some = next((k for k, array in enumerate(arrays) if array is not None and len(array)), None)
     if some is None:
@@ -99,10 +105,25 @@ def _joined(sequences: Sequence[Any], count: int) -> tuple[Any, Any] | None:
                 f"symbols, or all as vectors."
             )
     joined = np.concatenate([np.zeros(1, dtype=np.int64), *arrays])
+    # An array in a list of sequences is one of them, and no vector.
+    known = isinstance(sequences, list | tuple) and any(hasattr(one, "ndim") for one in sequences)
+    if len(arrays) > 1 and not known and {*map(len, arrays)} == {count}:
+        _refuse_one_hot(joined[1:].reshape(-1, count))
     if joined.min() < 0 or joined.max() >= count:
         for place, array in enumerate(arrays):
             as_symbols(array, count, f"sequences[{place}]")
     return joined, np.array([*map(len, arrays)])
+
+
+def _refuse_one_hot(rows: Any) -> None:
+    """`ValueError` if every sequence, a row, is a one-hot vector of a single sequence as well."""
+    if ((rows == 0).sum(axis=1) == rows.shape[1] - 1).all() and (rows.max(axis=1) == 1).all():
+        steps, count = rows.shape
+        raise ArgumentValueError(
+            f"sequences may be one sequence of {steps} one-hot vectors, or {steps} sequences of "
+            f"{count} symbols: write [sequence] for the former, and for the latter a list of "
+            f"arrays, such as [np.array({rows[0].tolist()}), ...]."
+        )
 
 
 def as_symbols(sequence: Any, count: int, argument: str) -> Any:
@@ -148,7 +169,7 @@ def _symbols(sequence: Any, count: int, argument: str) -> Any:
     if array.dtype.kind not in "iu":
         for k, entry in enumerate(array.tolist()):
             as_symbol(entry, count, f"{argument}[{k}]")
-    if array.dtype.kind == "u":  # what is beyond the other integers is beyond the symbols
+    if array.dtype == np.uint64:  # what is beyond the other integers is beyond the symbols
         array = np.minimum(array, np.iinfo(np.int64).max)
     return array.astype(np.int64)
 

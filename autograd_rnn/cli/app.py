@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, Final, TypeVar
 
@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Command(TyperCommand):
-    """A command whose help shows flags without a type."""
+    """A command whose help shows flags and arguments without a type."""
 
     def get_params(self, ctx: Any) -> Any:
         """The options and arguments."""
@@ -57,6 +57,8 @@ def _without_types(params: Any) -> Any:
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
+        if param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: ""
     return params
 
 
@@ -131,7 +133,19 @@ def drop_output() -> None:
 def _in_one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    return with_options(" ".join(str(error).split()), sys.argv[1:])
+
+
+def with_options(text: str, words: Sequence[str]) -> str:
+    """The message with the option that was typed in place of the argument that it became.
+
+    >>> with_options("learning_rate must be over 0.", ["train", "--learning-rate", "-1"])
+    '--learning-rate must be over 0.'
+    """
+    for option in [word.partition("=")[0] for word in words if word.startswith("--")]:
+        name = re.escape(option[2:].replace("-", "_"))
+        text = re.sub(rf"(^|: ){name}(s\[\d+\])?(?= )", rf"\1{option}", text, count=1)
+    return text
 
 
 def _show_version(wanted: bool) -> None:

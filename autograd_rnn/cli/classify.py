@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ..data.encoding import DNA, check_letters, one_hot, spelled, unsure_letters
 from ..data.fasta import MOST_BASES, read_pieces
+from ..data.tables import read_list
 from ..data.tasks import in_family
 from ..errors import ArgumentValueError
 from ..networks.rnn import RNN, counter
@@ -25,8 +26,9 @@ from .options import (
     MostBases,
     Window,
     argument,
+    content_of,
+    is_fasta,
     option,
-    refuse_file,
     source,
 )
 from .terminal import (
@@ -235,7 +237,10 @@ class Reading:
 
 @app.command()
 def classify(
-    sequences: Annotated[list[str] | None, argument("SEQUENCE", "DNA, such as AGGTAACG.")] = None,
+    sequences: Annotated[
+        list[str] | None,
+        argument("SEQUENCE|FILE", "DNA, such as AGGTAACG, or a file with one in each line, or -."),
+    ] = None,
     fasta: Fasta = None,
     window: Window = None,
     base: Annotated[str, option("BASE", "The base to count.")] = "G",
@@ -269,15 +274,26 @@ def classify(
 
 
 def _classify_sequences(family: Family, sequences: list[str]) -> Report:
-    for text in sequences:
-        refuse_file(text, "classify")
-    verdicts = [(text, family.judge(text)) for text in sequences]
+    verdicts = [(text, family.judge(text)) for given in sequences for text in _texts(given)]
     table = make_table(f"{family.title}?", "sequence", "network", "program")
     for text, said in verdicts:
         table.add_row(shorten(text), *["yes" if inside else "no" for inside in said.values()])
     agree = all(said["network"] == said["program"] for _, said in verdicts)
     rows = [{"sequence": text} | said for text, said in verdicts]
     return agree, {"sequences": rows}, table, []
+
+
+def _texts(given: str) -> list[str]:
+    """The sequence that an argument is, or those in the lines of the file that it names."""
+    in_file = content_of(given)
+    if in_file is None:
+        return [given]
+    content, name = in_file
+    if is_fasta(content):
+        words = "is FASTA" if given == "-" else "is a file"
+        raise ArgumentValueError(f"{name} {words}: did you mean classify --fasta {given}?")
+    letters = {*DNA, *UNSURE}
+    return [one.text for one in read_list(content, name, lambda x: set(spelled(x, DNA)) <= letters)]
 
 
 def _read_records(

@@ -33,6 +33,7 @@ from ..networks.stack import Stack, made_of
 from ..ops.losses import as_loss
 from ..pictures.draw import draw
 from ..pictures.drawing import FILE_FORMATS
+from ..pictures.paper import WIDTHS
 from ..pictures.play.page import play
 from ..pictures.rendering.render import check_format
 from .app import app
@@ -198,6 +199,17 @@ def exercise(
         say(f"  Picture: {save}")
 
 
+def _as_width(width: str | None) -> str | float | None:
+    if width is None or width in WIDTHS:
+        return width
+    try:
+        return float(width)
+    except ValueError:
+        raise ArgumentValueError(
+            f"--width must be {', '.join(WIDTHS)} or a number of points, not {shown(width)}."
+        ) from None
+
+
 @app.command("draw", context_settings=NEGATIVE_NUMBERS)
 def draw_picture(
     bit_string: Bits,
@@ -213,13 +225,16 @@ def draw_picture(
     ] = "auto",
     focus: Focus = None,
     theme: Annotated[str, option("NAME", "The colours: auto, light or dark.")] = "auto",
+    width: Annotated[
+        str | None, option("WIDTH", "The width that it must fit: a4, slide, or a number of points.")
+    ] = None,
 ) -> None:
     """Draw the exercise's network, or another: all copies of all weights or of one."""
     _check_ending(save, FILE_FORMATS)
     wanted = Wanted(weights, activation, model, cell, states)
     rnn, run, loss = _work(bit_string, target, wanted)
     weight = None if focus is None else _weight(focus, rnn, "--focus")
-    drawing = draw(loss, focus=weight, run=run, detail=detail, theme=theme)
+    drawing = draw(loss, focus=weight, run=run, detail=detail, theme=theme, width=_as_width(width))
     say(f"{drawing.save(save)}: {drawing.summary}")
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final
+from typing import Annotated, Any, BinaryIO, Final, TypeVar, get_type_hints
 
 import typer
 
 from ..arguments import as_choice, as_integer
 from ..data.encoding import AMBIGUOUS
+from ..data.fasta import blocks, named
 from ..data.labelled import BAD_RECORDS
 from ..errors import ArgumentValueError
 
-#: How the names of FASTA files end.
-FASTA_ENDINGS: Final = (".fa", ".fasta", ".fna", ".ffn", ".faa", ".fas", ".gz")
+#: How the names of files of sequences end.
+DATA_ENDINGS: Final = (
+    *(".fa", ".fasta", ".fna", ".ffn", ".faa", ".fas", ".gz"),
+    *(".csv", ".tsv", ".txt"),
+)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def argument(metavar: str, help: str) -> Any:
@@ -31,6 +40,31 @@ def option(metavar: str, help: str, *names: str, **settings: Any) -> Any:
 def flag(help: str, *names: str, **settings: Any) -> Any:
     """What a command takes by name alone."""
     return typer.Option(*names, metavar="", help=help, **settings)
+
+
+def spread(kind: Callable[..., Any]) -> Callable[[F], F]:
+    """A decorator for a command whose last parameter is a `kind`: its fields become options."""
+
+    def decorate(command: F) -> F:
+        signature = inspect.signature(command, eval_str=True)
+        *others, last = signature.parameters.values()
+        hints = get_type_hints(kind, include_extras=True)
+        fields = [
+            one.replace(annotation=hints[one.name], kind=one.KEYWORD_ONLY)
+            for one in inspect.signature(kind).parameters.values()
+        ]
+
+        @wraps(command)
+        def run(**given: Any) -> Any:
+            options = {one.name: given.pop(one.name) for one in fields}
+            return command(**given, **{last.name: kind(**options)})
+
+        run.__signature__ = signature.replace(parameters=[*others, *fields])  # type: ignore[attr-defined]
+        made: Any = run
+        found: F = made
+        return found
+
+    return decorate
 
 
 def _check_window(window: int | None) -> int | None:
@@ -105,12 +139,27 @@ def column(name: str | None) -> str | int | None:
 
 def source(file: Path) -> Path | BinaryIO:
     """The file, or standard input for -."""
-    return sys.stdin.buffer if str(file) == "-" else file
+    if str(file) != "-":
+        return file
+    # Where Python is embedded, standard input may be text alone.
+    if hasattr(sys.stdin, "buffer"):
+        return sys.stdin.buffer
+    text = io.BytesIO(sys.stdin.read().encode())
+    text.name = "<stdin>"
+    return text
 
 
-def refuse_file(text: str, command: str) -> None:
-    """Say how a file is read, where a sequence was expected but the file's name was given."""
-    is_file = os.path.isfile(text)  # not of Path, which raises an error for a long sequence
-    if is_file or text.lower().endswith(FASTA_ENDINGS):
-        words = "is a file" if is_file else "is not a sequence"
-        raise ArgumentValueError(f"{text} {words}: did you mean {command} --fasta {text}?")
+def content_of(given: str) -> tuple[bytes, str] | None:
+    """The content of a file, or of standard input for -, and its name; None for a sequence."""
+    if given != "-" and not os.path.isfile(given):  # not of Path, which raises for a long sequence
+        if given.lower().endswith(DATA_ENDINGS):
+            raise ArgumentValueError(f"{given} is not a sequence, and there is no such file.")
+        return None
+    opened = source(Path(given))
+    name = str(named(opened))
+    return b"".join(blocks(opened, name)), name
+
+
+def is_fasta(content: bytes) -> bool:
+    """Whether a file is FASTA by its first letter."""
+    return content.lstrip()[:1] in (b">", b";")

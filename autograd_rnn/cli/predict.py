@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -12,16 +13,23 @@ from ..arguments import as_choice, many
 from ..backends.backend import backend_names
 from ..data.dataset import Dataset
 from ..data.encoding import BITS, NUMBERS
-from ..data.fasta import read_fasta
-from ..data.tasks import Task, task_of
+from ..data.fasta import Source, read_fasta
+from ..data.tables import read_list
+from ..data.tasks import OWN, Task, task_of
 from ..errors import ArgumentValueError, SymbolError
 from ..files import read_json
 from ..networks.model import Model
 from ..networks.serialise import KINDS
 from ..networks.stack import made_of
-from ..training.evaluate import Evaluation, evaluate
 from .app import app
-from .fitting import Engine, warnings_in_a_line
+from .fitting import (
+    MOST_COLUMNS,
+    Engine,
+    check_unused,
+    left_out_remarks,
+    tested,
+    warnings_in_a_line,
+)
 from .options import (
     Ambiguous,
     AsCsv,
@@ -34,8 +42,10 @@ from .options import (
     Window,
     argument,
     column,
-    refuse_file,
+    content_of,
+    is_fasta,
     source,
+    spread,
 )
 from .terminal import (
     bad_remark,
@@ -50,109 +60,148 @@ from .terminal import (
 
 #: How a table shows the parts of an answer.
 WRITTEN: Final[dict[str, Callable[[Any], str]]] = {
-    **dict.fromkeys(("output", "logit"), "{:.4g}".format),
+    "output": "{:.6g}".format,
+    "logit": "{:.4g}".format,
     "probability": "{:.4f}".format,
     "class": lambda member: {0: "no", 1: "yes"}.get(member, member),
 }
-#: The most classes that a table has a column for.
-MOST_COLUMNS: Final = 5
-
 MODEL: Final = "The file that train --save wrote."
 
 
 class Piece(NamedTuple):
-    """What is read by the network: a sequence, of a record its name and positions from 1."""
+    """What is read by the network: a sequence, with its place in a file if it is from one.
+
+    That is the name of a record and positions from 1, or the line, and the file.
+    """
 
     text: str
     record: str = ""
     start: int = 0
     end: int = 0
+    line: int = 0
+    file: str = ""
 
     @property
     def named(self) -> dict[str, object]:
         """The fields of a row of JSON or CSV that say which sequence it is."""
-        if not self.record:
-            return {"sequence": self.text}
-        where = {"record": self.record, "start": self.start, "end": self.end}
+        where: dict[str, object] = {"line": self.line} if self.line else {}
+        if self.record:
+            where = {"record": self.record, "start": self.start, "end": self.end}
         return {**where, "sequence": self.text}
 
 
+@dataclass
+class Reading:
+    """How a trained network reads sequences, and how its answers are printed: options alike."""
+
+    sequence: SequenceColumn = None
+    window: Window = None
+    stride: Stride = None
+    ambiguous: Ambiguous = None
+    bad_records: BadRecords = "error"
+    engine: Engine = "auto"
+    as_json: AsJson = False
+    as_csv: AsCsv = False
+
+    def of(self, task: Task) -> Reading:
+        """The same, with what the training did where nothing is said; `ValueError` for nonsense."""
+        as_choice(self.engine, "--engine", backend_names())
+        if self.as_json and self.as_csv:
+            raise ArgumentValueError("give either --json or --csv.")
+        self.ambiguous = self.ambiguous or task.ambiguous
+        self.window = task.window if self.window is None else self.window
+        self.stride = task.stride if self.stride is None else self.stride
+        return self
+
+
+@dataclass
+class Found:
+    """What there is to predict, the names of records of FASTA files, and what was left out."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    vectors: list[list[list[float]]] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    skipped: int = 0
+
+    def read(self, pieces: Iterator[Piece], task: Task, ways: Reading) -> None:
+        """Encode the pieces, but for those that are to be left out."""
+        for number, piece in enumerate(pieces, len(self.pieces) + 1):
+            name = f"record {piece.record!r}" if piece.record else f"sequence {number}"
+            name = f"{piece.file}: line {piece.line}" if piece.line else name
+            try:
+                found = task.encode_or_skip(piece.text, name, ways.ambiguous or "error")
+            except (ArgumentValueError, SymbolError) as error:
+                if ways.bad_records != "skip":
+                    raise
+                self.refused.append(str(error))
+                continue
+            if found is None:
+                self.skipped += 1
+            else:
+                self.pieces.append(piece)
+                self.vectors.append(found)
+
+
 @app.command()
+@spread(Reading)
 def predict(
     model: Annotated[Path, argument("MODEL", MODEL)],
     sequences: Annotated[
-        list[str] | None, argument("SEQUENCE", "Sequences; - reads lines of standard input.")
+        list[str] | None,
+        argument(
+            "SEQUENCE|DATA",
+            "Sequences, or files of them: a table, a sequence in each line, or FASTA; - is "
+            "standard input.",
+        ),
     ] = None,
     fasta: Fasta = None,
-    window: Window = None,
-    stride: Stride = None,
-    ambiguous: Ambiguous = None,
-    bad_records: BadRecords = "error",
-    engine: Engine = "auto",
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
+    *,
+    ways: Reading,
 ) -> None:
     """Run a trained network on sequences: the class of each and its probability, or a number.
 
     Windows and ambiguous letters are those of the training, unless they are given.
     """
-    as_choice(engine, "--engine", backend_names())
     network, task = read_trained(model)
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments, - for lines, or --fasta FILE.")
-    if fasta is None:
-        for name, given in (("--window", window), ("--stride", stride)):
-            if given is not None:
-                raise ArgumentValueError(f"{name} goes with --fasta.")
-    window = task.window if window is None else window
-    stride = task.stride if stride is None else stride
-    if stride is not None and window is None:
-        raise ArgumentValueError("--stride goes with --window.")
-    way, records, refused, skipped = ambiguous or task.ambiguous, list[str](), list[str](), 0
-    pieces: list[Piece] = []
-    vectors: list[list[list[float]]] = []
+    given = {"--window": ways.window, "--stride": ways.stride}
+    ways = ways.of(task)
+    found = Found()
+    for one in sequences or []:
+        found.read(_pieces(one, task, ways, found), task, ways)
     if fasta is not None:
-        given_pieces = _windows(fasta, (window, stride), task, way, bad_records, records, refused)
-    else:
-        given_pieces = map(Piece, _texts(sequences or []))
-    for number, piece in enumerate(given_pieces, 1):
-        name = f"record {piece.record!r}" if piece.record else f"sequence {number}"
-        try:
-            found = task.encode_or_skip(piece.text, name, way)
-        except (ArgumentValueError, SymbolError) as error:
-            if bad_records != "skip":
-                raise
-            refused.append(str(error))
-            continue
-        if found is None:
-            skipped += 1
-        else:
-            pieces.append(piece)
-            vectors.append(found)
-    if not pieces:
-        raise ArgumentValueError(_nothing(fasta, window, skipped, refused))
-    check_fits(model, network, task, vectors[0])
+        found.read(_windows(source(fasta), task, ways, found), task, ways)
+    if not (found.records or found.refused):
+        check_unused(given, "goes with --fasta")
+    if not found.pieces:
+        raise ArgumentValueError(_nothing(fasta or (sequences or ["-"])[0], ways.window, found))
+    check_fits(model, network, task, found.vectors[0])
     with warnings_in_a_line():
-        compiled = network.compile(task.loss, backend=engine)
-    outputs: list[Any] = compiled.predict(vectors)
+        compiled = network.compile(task.loss, backend=ways.engine)
+    outputs: list[Any] = compiled.predict(found.vectors)
     answers = [task.answer(z) for z in outputs]
-    if as_csv:
-        rows = zip(pieces, answers, strict=True)
-        print_csv([{**piece.named, **_flat(answer)} for piece, answer in rows])
+    rows = [{**a.named, **b} for a, b in zip(found.pieces, answers, strict=True)]
+    if ways.as_csv:
+        print_csv(list(map(_flat, rows)))
         return
-    if as_json:
-        found_rows = [{**a.named, **b} for a, b in zip(pieces, answers, strict=True)]
-        about = {"model": str(model), "task": task.name, "sequences": found_rows}
-        left_out = {"skipped": skipped, "bad_records": refused}
+    if ways.as_json:
+        left_out = {"skipped": found.skipped, "bad_records": found.refused}
+        about = {"model": str(model), "task": task.name, "sequences": rows}
         print_json({**about, **{why: one for why, one in left_out.items() if one}})
         return
-    kind = "sequences" if fasta is None or window is None else "windows"
-    remarks = [f"Left out for ambiguous letters: {skipped} {kind}."] if skipped else []
-    remarks += filter(None, [bad_remark(refused)])
-    if fasta is None or task.within is not None or (task.classes and window is None):
-        _print_answers(task, pieces, answers, remarks)
+    whole = not found.records or ways.window is None
+    remarks = []
+    if found.skipped:
+        what = many(found.skipped, "sequence" if whole else "window")
+        remarks = [f"Left out for ambiguous letters: {what}."]
+    remarks += filter(None, [bad_remark(found.refused)])
+    shares = all(piece.record for piece in found.pieces)
+    if not shares or task.numeric or (task.classes and ways.window is None):
+        _print_answers(task, found.pieces, answers, remarks)
     else:
-        _print_shares(windowed(task.about, window), task, records, pieces, answers, remarks)
+        _print_shares(windowed(task.about, ways.window), task, found, answers, remarks)
 
 
 def read_trained(model: Path) -> tuple[Model, Task]:
@@ -178,53 +227,61 @@ def check_fits(
         )
 
 
-def _texts(sequences: list[str]) -> list[str]:
-    """The arguments, with the lines of standard input in place of -."""
-    lines = filter(None, map(str.strip, sys.stdin))
-    for given in sequences:
-        refuse_file(given, "predict MODEL")
-    found = [text for given in sequences for text in (lines if given == "-" else [given])]
-    if not found:
-        raise ArgumentValueError("there is no sequence on standard input.")
-    return found
+def _pieces(given: str, task: Task, ways: Reading, found: Found) -> Iterator[Piece]:
+    """The sequence that an argument is, or those of the file that it names."""
+    in_file = content_of(given)
+    if in_file is None:
+        return iter([Piece(given)])
+    content, name = in_file
+    if is_fasta(content):
+        file = io.BytesIO(content)
+        file.name = name
+        return _windows(file, task, ways, found)
+
+    def fits(text: str) -> bool:
+        try:
+            task.encode_or_skip(text, name, "zeros")
+        except (ArgumentValueError, SymbolError):
+            return False
+        return True
+
+    refuse = found.refused.append if ways.bad_records == "skip" else None
+    entries = read_list(content, name, fits, column(ways.sequence), refuse)
+    return (Piece(entry.text, line=entry.line, file=name) for entry in entries)
 
 
-def _windows(
-    fasta: Path,
-    cut: tuple[int | None, int | None],
-    task: Task,
-    ambiguous: str,
-    bad_records: str,
-    names: list[str],
-    refused: list[str],
-) -> Iterator[Piece]:
-    """The windows of each record, or whole records; each is added to `names`, or to `refused`."""
+def _windows(file: Source, task: Task, ways: Reading, found: Found) -> Iterator[Piece]:
+    """The windows of each record, or whole records; `found` is told its name, or why not."""
     letters = task.alphabet
     if task.reader is not None or letters == BITS or letters != letters.upper():
         raise ArgumentValueError(
             f"--fasta goes with a model that reads DNA, RNA or protein, not with one of the task "
             f"{task.name}."
         )
+    if ways.stride is not None and ways.window is None:
+        raise ArgumentValueError("--stride goes with --window.")
     records = read_fasta(
-        source(fasta),
+        file,
         alphabet=letters,
-        ambiguous=ambiguous != "error",
-        refuse=refused.append if bad_records == "skip" else None,
+        ambiguous=ways.ambiguous != "error",
+        refuse=found.refused.append if ways.bad_records == "skip" else None,
     )
     for name, sequence in records:
-        names.append(name)
-        size = len(sequence) if cut[0] is None else cut[0]
-        for start in range(0, len(sequence) - size + 1, cut[1] or size):
+        found.records.append(name)
+        size = len(sequence) if ways.window is None else ways.window
+        for start in range(0, len(sequence) - size + 1, ways.stride or size):
             yield Piece(sequence[start : start + size], name, start + 1, start + size)
 
 
-def _nothing(fasta: Path | None, window: int | None, skipped: int, refused: list[str]) -> str:
+def _nothing(file: Path | str, window: int | None, found: Found) -> str:
     """Why there is nothing to predict."""
-    if skipped:
+    if found.skipped:
         return "every sequence has ambiguous letters: --ambiguous zeros reads them as zeros."
-    if refused:
-        return f"every sequence is left out. {bad_remark(refused)}"
-    return f"{fasta}: no record has a whole window of {window} letters."
+    if found.refused:
+        return f"every sequence is left out. {bad_remark(found.refused)}"
+    if found.records:
+        return f"{file}: no record has a whole window of {window} letters."
+    return "there is no sequence to read."
 
 
 def _flat(answer: Mapping[str, Any]) -> dict[str, object]:
@@ -247,7 +304,8 @@ def _print_answers(
             cells = [shorten(answer["class"]), *map("{:.4f}".format, shares)]
             table.add_row(shorten(piece.record or piece.text), *cells)
     else:
-        title = task.about if task.within is not None else f"{task.about}?"
+        title = task.about if task.numeric else f"{task.about}?"
+        title = "Predicted numbers" if task.name == OWN else title
         table = make_table(title, first, *answers[0])
         for piece, answer in zip(pieces, answers, strict=True):
             cells = [WRITTEN[what](x) for what, x in answer.items()]
@@ -256,23 +314,18 @@ def _print_answers(
 
 
 def _print_shares(
-    title: str,
-    task: Task,
-    records: list[str],
-    pieces: list[Piece],
-    answers: list[dict[str, Any]],
-    remarks: list[str],
+    title: str, task: Task, found: Found, answers: list[dict[str, Any]], remarks: list[str]
 ) -> None:
     """A row for each record: how many of its windows are of each class."""
-    counts = {record: Counter[str]() for record in records}
-    for piece, answer in zip(pieces, answers, strict=True):
+    counts = {record: Counter[str]() for record in found.records}
+    for piece, answer in zip(found.pieces, answers, strict=True):
         counts[piece.record][str(answer["class"])] += 1
     binary = not task.classes
     names = ["yes"] if binary else [*task.classes[:MOST_COLUMNS]]
     table = make_table(title, "record", "windows", *map(shorten, names), *["share"][:binary])
-    for record, found in counts.items():
-        windows, yes = sum(found.values()), found["1"]
-        cells = [str(yes), percent(yes, windows)] if binary else [str(found[x]) for x in names]
+    for record, often in counts.items():
+        windows, yes = sum(often.values()), often["1"]
+        cells = [str(yes), percent(yes, windows)] if binary else [str(often[x]) for x in names]
         table.add_row(shorten(record), str(windows), *cells)
     if len(task.classes) > MOST_COLUMNS:
         remarks = [*remarks, f"{len(task.classes)} classes: --json and --csv have all of them."]
@@ -283,103 +336,51 @@ def _print_shares(
 
 
 @app.command("evaluate")
+@spread(Reading)
 def evaluate_model(
     model: Annotated[Path, argument("MODEL", MODEL)],
     data: Annotated[
         list[Path],
-        argument("DATA", "A table of sequence and label, or FASTA files named as the classes."),
+        argument(
+            "DATA",
+            "A table of sequence and label, or FASTA files named as the classes; - is standard "
+            "input.",
+        ),
     ],
-    sequence: SequenceColumn = None,
     label: LabelColumn = None,
-    window: Window = None,
-    stride: Stride = None,
-    ambiguous: Ambiguous = None,
-    bad_records: BadRecords = "error",
-    engine: Engine = "auto",
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
+    *,
+    ways: Reading,
 ) -> None:
-    """Test a trained network on labelled sequences: accuracy, and which classes it confuses.
+    """Test a trained network on labelled sequences: which classes it confuses, or its errors.
 
     Windows and ambiguous letters are those of the training, unless they are given.
     """
-    as_choice(engine, "--engine", backend_names())
     network, task = read_trained(model)
-    if not task.labels:
-        raise ArgumentValueError(f"{model} predicts numbers: evaluate takes a model of classes.")
+    ways = ways.of(task)
+    if task.reader is not None and task.name != OWN:
+        raise ArgumentValueError(
+            f"{model} reads numbers of which two are marked: a table has no such sequences."
+        )
     read = Dataset.read(
         *map(source, data),
-        sequence=column(sequence),
+        sequence=column(ways.sequence),
         label=column(label),
         alphabet=task.alphabet or NUMBERS,
-        classes=task.labels,
-        ambiguous=ambiguous or task.ambiguous,
-        bad_records=bad_records,
-        window=task.window if window is None else window,
-        stride=task.stride if stride is None else stride,
+        classes=task.labels or None,
+        targets="numbers" if task.numeric else "classes",
+        ambiguous=ways.ambiguous or "error",
+        bad_records=ways.bad_records,
+        window=ways.window,
+        stride=ways.stride,
     )
     check_fits(model, network, task, read.sequences[0])
     with warnings_in_a_line():
-        found = evaluate(network, read, loss=task.loss, engine=engine)
-    if as_csv:
-        print_csv(class_rows(found, task.labels))
-    elif as_json:
-        print_json({"model": str(model), **as_content(found, read, task.labels)})
+        compiled = network.compile(task.loss, backend=ways.engine)
+    found = tested(compiled, read, task)
+    if ways.as_csv:
+        print_csv(found.rows)
+    elif ways.as_json:
+        print_json({"model": str(model), **found.content})
     else:
         title = f"{model} on {many(len(read), 'sequence')}"
-        remarks = left_out_remarks(read.left_out)
-        print_evaluation(title, found, read, task.labels, remarks)
-
-
-def majority(data: Dataset) -> float:
-    """The share of the largest class: what always answering it gets right."""
-    return max(Counter(data.targets).values()) / len(data)
-
-
-def as_content(found: Evaluation, data: Dataset, names: Sequence[str]) -> dict[str, object]:
-    """An evaluation as JSON."""
-    return {
-        "sequences": len(data),
-        "loss": found.loss,
-        "accuracy": found.accuracy,
-        "majority": majority(data),
-        "classes": class_rows(found, names),
-        "left_out": dict(data.left_out),
-    }
-
-
-def class_rows(found: Evaluation, names: Sequence[str]) -> list[dict[str, object]]:
-    """A row for each class: how many, precision, recall, F1, AUC, and what they were taken for."""
-    rows: list[dict[str, object]] = []
-    for k, name in enumerate(names):
-        row: dict[str, object] = {"class": name, "sequences": found.support[k]}
-        row |= {"precision": found.precision[k], "recall": found.recall[k]}
-        row |= {"f1": found.f1[k], "auc": found.auc[k]}
-        taken = zip(names, found.confusion[k], strict=True)
-        rows.append(row | {f"as {other}": count for other, count in taken})
-    return rows
-
-
-def print_evaluation(
-    title: str, found: Evaluation, data: Dataset, names: Sequence[str], remarks: Sequence[str] = ()
-) -> None:
-    """Print accuracy beside the majority, and a row for each class."""
-    shown = [*names] if len(names) <= MOST_COLUMNS else []
-    columns = ("class", "sequences", "precision", "recall", "AUC")
-    table = make_table(title, *columns, *[shorten(f"as {name}") for name in shown])
-    for k, name in enumerate(names):
-        shares = (found.precision[k], found.recall[k], found.auc[k])
-        cells = ["–" if share is None else f"{share:.3f}" for share in shares]
-        cells += [str(found.confusion[k][other]) for other in range(len(shown))]
-        table.add_row(shorten(name), str(found.support[k]), *cells)
-    accuracy = 100 * (found.accuracy or 0.0)
-    print_table(
-        table,
-        f"Accuracy {accuracy:.1f} %; always the largest class: {100 * majority(data):.1f} %.",
-        *remarks,
-    )
-
-
-def left_out_remarks(left_out: Mapping[str, int]) -> list[str]:
-    """How many sequences were left out, in a line for each reason."""
-    return [f"Left out: {count} {why}." for why, count in left_out.items()]
+        found.print(title, left_out_remarks(read.left_out))

@@ -21,7 +21,7 @@ from ..networks.model import Model
 from ..networks.serialise import KINDS
 from ..networks.stack import Stack, made_of
 from ..ops.losses import count_hits
-from ..training.optimisers import Adam
+from ..training.rules import Adam
 from .app import app
 from .fitting import Engine, cells, check_save, fitted, warnings_in_a_line
 from .options import AsJson, argument, option

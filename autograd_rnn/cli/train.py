@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median, pstdev
 from typing import Annotated, Any, Final, NamedTuple
 
 from ..arguments import as_choice, many, shown
 from ..backends.backend import backend_names
 from ..data.dataset import Dataset
-from ..data.encoding import ALPHABETS, NUMBERS
+from ..data.encoding import ALPHABETS, NUMBERS, is_number
+from ..data.labelled import TARGETS
 from ..data.tasks import TASKS, Settings, Task, find_task
 from ..errors import ArgumentValueError
 from ..networks.rnn import RNN
 from ..networks.stack import Stack
-from ..training.evaluate import Evaluation, judged
-from ..training.optimisers import Adam
+from ..training.rules import Adam
 from .app import app
 from .fitting import (
     Engine,
@@ -29,6 +29,8 @@ from .fitting import (
     check_save,
     check_unused,
     fitted,
+    left_out_remarks,
+    tested,
     warnings_in_a_line,
 )
 from .options import (
@@ -45,31 +47,34 @@ from .options import (
     option,
     source,
 )
-from .predict import as_content, left_out_remarks, print_evaluation
-from .predict import majority as majority_of
 from .terminal import make_table, percent, print_json, print_table, say, shorten
 from .text import TEXT, TEXT_FILE, TEXT_TASK, learn_text
 
 #: What begins a paragraph in a help text.
 BREAK: Final = "\n\n"
+#: A test of fewer sequences is called small.
+FEW: Final = 10
 
 
 class Measured(NamedTuple):
     """How well a model does on a part of the data.
 
-    `majority` is the share of the largest class; the last four are of yes, against no.
+    `majority` is the share of the largest class; the next four are of yes, against no.  Of numbers
+    of one's own there is the mean `error` instead, beside that of always answering the mean.
     """
 
     part: str
     sequences: int
     lengths: tuple[int, int]
     loss: float
-    accuracy: float
+    accuracy: float | None = None
     majority: float | None = None
     precision: float | None = None
     recall: float | None = None
     f1: float | None = None
     auc: float | None = None
+    error: float | None = None
+    error_of_mean: float | None = None
 
 
 def _list_tasks(words: str, field: str, between: str = ", ") -> str:
@@ -99,6 +104,10 @@ def train(
     ] = None,
     sequence: SequenceColumn = None,
     label: LabelColumn = None,
+    targets: Annotated[
+        str | None,
+        option("NAME", "What labels are: classes, or numbers to predict; found unless given."),
+    ] = None,
     alphabet: Annotated[
         str | None,
         option(
@@ -152,6 +161,7 @@ def train(
     wishes: dict[str, Any] = {"cell": cell, "states": states, "epochs": epochs}
     wishes["learning_rate"] = learning_rate
     columns: dict[str, Any] = {"--sequence": sequence, "--label": label, "--alphabet": alphabet}
+    columns["--targets"] = targets
     columns |= {"--window": window, "--stride": stride, "--reverse-complement": reverse_complement}
     leaving = {"--ambiguous": ambiguous, "--bad-records": bad_records == "skip"}
     own = _is_own(task)
@@ -172,6 +182,7 @@ def train(
             **{"sequence": column(sequence), "label": column(label), "alphabet": alphabet},
             **{"ambiguous": ambiguous or "error", "bad_records": bad_records},
             **{"window": window, "stride": stride, "reverse_complement": reverse_complement},
+            "targets": None if targets is None else as_choice(targets, "--targets", TARGETS),
         }
         data = Dataset.read(*map(source, [Path(task), *(files or [])]), **options)
         chosen, left_out = Task.own(data, options), data.left_out
@@ -198,11 +209,12 @@ def train(
     as_choice(settings.cell, "--cell", cells())
     optimiser = Adam(settings.learning_rate, clip_norm=1.0)
     model = _network(settings, parts.train.inputs, chosen.outputs, layers, seed)
+    scales = Scales.of(parts.train, chosen) if own else Scales()
     with warnings_in_a_line():
         compiled = model.compile(chosen.loss, backend=engine)
         done = fitted(
             model,
-            parts.train,
+            scales.scaled(parts.train),
             save,
             patience,
             schedule,
@@ -211,10 +223,11 @@ def train(
             optimiser=optimiser,
             epochs=settings.epochs,
             batch_size=32 if batch_size is None else batch_size,
-            validation=parts.validation,
+            validation=scales.scaled(parts.validation),
             seed=seed,
             engine=engine,
         )
+        scales.build_in(model)
     history = done.history
     done.save(save, {**model.to_dict(), "reading": chosen.reading})
     named = {"training": parts.train, "validation": parts.validation, "test": parts.test}
@@ -227,7 +240,7 @@ def train(
         about |= {"parts": [row._asdict() for row in rows], "left_out": dict(left_out)}
         if own:
             about["data"] = _summary(data, chosen)
-            about["test"] = as_content(_judged(compiled, parts.test), parts.test, chosen.labels)
+            about["test"] = tested(compiled, parts.test, chosen).content
         print_json(about)
         return
     title = f"{chosen.about}: {settings.cell} of {settings.states}, {many(len(history), 'epoch')}"
@@ -235,8 +248,13 @@ def train(
     for remark in () if own else left_out_remarks(left_out):
         say(f"  {remark}")
     if own:
-        found = _judged(compiled, parts.test)
-        print_evaluation("The test sequences", found, parts.test, chosen.labels)
+        few = many(len(parts.test), "sequence")
+        small = [
+            f"A test of {few} says little.",
+            "Equal sequences, and windows of one record, stay in one part.",
+        ]
+        remarks = small if len(parts.test) < FEW else []
+        tested(compiled, parts.test, chosen).print("The test sequences", remarks)
     for line in done.remarks(save, f"predict {shlex.quote(str(save))} ..."):
         say(f"  {line}")
 
@@ -275,9 +293,19 @@ def _summary(data: Dataset, task: Task) -> dict[str, Any]:
         "median": median(lengths),
         "longest": max(lengths),
         "groups": len(set(data.groups)),
+        "targets": "numbers" if task.numeric else "classes",
         "classes": {name: counts[float(k)] for k, name in enumerate(data.names)},
+        "contradictions": _contradictions(data),
         "left_out": dict(data.left_out),
     }
+
+
+def _contradictions(data: Dataset) -> int:
+    """How many sequences occur with another target, too."""
+    labels: dict[object, set[object]] = {}
+    for sequence, target in zip(data.sequences, data.targets, strict=True):
+        labels.setdefault(sequence, set()).add(target)
+    return sum([len(labels[sequence]) > 1 for sequence in data.sequences])
 
 
 def _print_summary(data: Dataset, task: Task) -> None:
@@ -286,15 +314,30 @@ def _print_summary(data: Dataset, task: Task) -> None:
     name = named.get(task.alphabet, "letters" if task.alphabet else NUMBERS)
     name = name.upper() if name in ("dna", "rna") else name
     letters = f" {shorten(task.alphabet)}" if task.alphabet else ""
-    table = make_table(
-        f"{many(len(data), 'sequence')} of {name}{letters}", "class", "sequences", "share"
-    )
-    for one, count in found["classes"].items():
-        table.add_row(shorten(one), str(count), percent(count, len(data)))
+    title = f"{many(len(data), 'sequence')} of {name}{letters}"
+    if task.numeric:
+        goals: Any = sorted(data.targets)
+        table = make_table(title, "labels", "least", "median", "greatest")
+        table.add_row(
+            "numbers to predict", *[f"{x:g}" for x in (goals[0], median(goals), goals[-1])]
+        )
+    else:
+        table = make_table(title, "class", "sequences", "share")
+        for one, count in found["classes"].items():
+            table.add_row(shorten(one), str(count), percent(count, len(data)))
     lengths = f"{found['shortest']}"
     if found["longest"] > found["shortest"]:
         lengths += f" to {found['longest']}, median {found['median']:g}"
-    print_table(table, f"Steps: {lengths}.", *left_out_remarks(data.left_out))
+    remarks = [f"Steps: {lengths}."]
+    if task.numeric:
+        remarks.append("To take each number for a class instead: --targets classes.")
+    elif len(data.names) > 2 and all(map(is_number, data.names)):
+        remarks.append("To predict the labels as numbers instead: --targets numbers.")
+    if found["contradictions"]:
+        count = found["contradictions"]
+        words = "occurs with another label" if count == 1 else "occur with other labels"
+        remarks.append(f"{many(count, 'sequence')} also {words}.")
+    print_table(table, *remarks, *left_out_remarks(data.left_out))
 
 
 def _network(settings: Settings, inputs: int, outputs: int, layers: int | None, seed: int) -> Stack:
@@ -307,21 +350,74 @@ def _network(settings: Settings, inputs: int, outputs: int, layers: int | None, 
     return model
 
 
-def _judged(compiled: Any, data: Dataset) -> Evaluation:
-    batch = compiled.prepare(data.sequences, data.targets)
-    found = compiled.run(batch, outputs=True)
-    return judged(compiled.loss, found.loss, found.outputs, batch.aims())
+class Scale(NamedTuple):
+    """What numbers have to be shifted and divided by to have mean 0 and deviation 1."""
+
+    middle: float = 0.0
+    width: float = 1.0
+
+    @classmethod
+    def of(cls, numbers: Collection[float]) -> Scale:
+        """That of these numbers, in which equal ones are not spread out."""
+        return cls(fmean(numbers), pstdev(numbers) or 1.0)
+
+    def of_one(self, number: float) -> float:
+        """A number, shifted and divided."""
+        return (number - self.middle) / self.width
+
+
+class Scales(NamedTuple):
+    """The scales of inputs and targets that are numbers: networks learn those of size 1 best."""
+
+    of_inputs: Scale = Scale()
+    of_targets: Scale = Scale()
+
+    @classmethod
+    def of(cls, data: Dataset, task: Task) -> Scales:
+        """Those of the data to learn from: letters and classes stay as they are."""
+        goals: Any = data.targets  # each a number
+        inputs = [x for sequence in data.sequences for (x,) in sequence] if task.reader else []
+        return cls(
+            Scale.of(inputs) if inputs else Scale(), Scale.of(goals) if task.numeric else Scale()
+        )
+
+    def scaled(self, data: Dataset) -> Dataset:
+        """The data as the network learns them."""
+        if self == Scales():
+            return data
+        goals: Any = data.targets
+        scale = self.of_inputs
+        sequences = [
+            [[scale.of_one(x) for x in vector] for vector in sequence]
+            for sequence in data.sequences
+        ]
+        return Dataset(sequences, map(self.of_targets.of_one, goals), classes=data.classes)
+
+    def build_in(self, model: Stack) -> None:
+        """Change weights and offsets so that the network takes and gives numbers as they were."""
+        inputs, outputs = self
+        for offset, *rows in zip(*model.layers[0].weights, strict=True):
+            for weight in rows[-model.inputs :]:
+                weight.data /= inputs.width
+                offset.data -= weight.data * inputs.middle
+        for offset, *rows in zip(*model.layers[-1].weights, strict=True):
+            for weight in (offset, *rows):
+                weight.data *= outputs.width
+            offset.data += outputs.middle
 
 
 def _measure(part: str, compiled: Any, data: Dataset, task: Task) -> Measured:
     goals: Any = data.targets  # each a number
     lengths = sorted(map(len, data.sequences))
-    shown = _judged(compiled, data)
-    row = (part, len(data), (lengths[0], lengths[-1]), shown.loss)
+    test = tested(compiled, data, task)
+    shown, row = test.found, (part, len(data), (lengths[0], lengths[-1]), test.found.loss)
     if task.within is not None:
         outputs: list[Any] = compiled.predict(data.sequences)
         return Measured(*row, sum(map(task.is_right, outputs, goals)) / len(data))
-    majority = majority_of(data)
+    if test.errors is not None:
+        error, of_mean = test.errors["off_by"]
+        return Measured(*row, error=error, error_of_mean=of_mean)
+    majority = test.majority
     if len(shown.support) > 2:
         return Measured(*row, shown.accuracy or 0.0, majority)
     yes = [one[1] for one in (shown.precision, shown.recall, shown.f1, shown.auc)]
@@ -332,12 +428,15 @@ def _print_measured(title: str, rows: list[Measured], task: Task) -> None:
     right = ["accuracy", "majority", "AUC"]
     if task.within is not None:
         right = [f"within {task.within:g}"]
+    elif task.numeric:
+        right = ["off by", "the mean"]
     table = make_table(title, "data", "sequences", "steps", "loss", *right)
     for row in rows:
         steps = " to ".join([str(length) for length in dict.fromkeys(row.lengths)])
-        percents = [row.accuracy] if row.majority is None else [row.accuracy, row.majority]
-        shares = [f"{100 * share:.1f} %" for share in percents]
-        if task.within is None:
+        shares = [f"{100 * x:.1f} %" for x in (row.accuracy, row.majority) if x is not None]
+        if task.numeric:
+            shares += [f"{x:.4g}" for x in (row.error, row.error_of_mean) if x is not None]
+        else:
             shares.append("–" if row.auc is None else f"{row.auc:.3f}")
         table.add_row(row.part, str(row.sequences), steps, f"{row.loss:.4g}", *shares)
     print_table(table)

@@ -91,6 +91,7 @@ class Dataset:
         label: str | int | None = None,
         alphabet: str | None = None,
         classes: Iterable[str] | None = None,
+        targets: str | None = None,
         ambiguous: str = "error",
         bad_records: str = "error",
         window: int | None = None,
@@ -106,6 +107,8 @@ class Dataset:
 
         `alphabet` is "DNA", "RNA", "protein", "bits", "numbers" (with white space between them), or
         the letters themselves, and is found unless given; `classes` are the labels in order.
+        `targets` says what labels are: "classes", or "numbers" to predict.  Unless given, labels
+        that are all numbers are numbers to predict if one has a fraction, or more than ten differ.
         Letters that stand for several, or for a gap, are an error, or with `ambiguous` "skip" their
         sequences are left out, or with "zeros" they are vectors of zeros.  `bad_records="skip"`
         leaves out records that are empty or hold other letters.  With `window`, sequences are cut
@@ -125,16 +128,16 @@ class Dataset:
         """
         named = None if classes is None else tuple(as_list(classes, "classes"))
         options = Options(
-            *(sequence, label, alphabet, named, ambiguous, bad_records),
+            *(sequence, label, alphabet, named, targets, ambiguous, bad_records),
             *(window, stride, reverse_complement),
         )
         found = read_labelled(files, options)
         data = cls(
             found.vectors,
-            found.labels,
+            found.targets,
             symbols=found.texts,
             groups=found.groups,
-            classes=len(found.classes),
+            classes=len(found.classes) or None,
         )
         data.alphabet, data.names, data.left_out = found.alphabet, found.classes, found.left_out
         return data
@@ -199,15 +202,17 @@ class Dataset:
         chance = random.Random(as_integer(seed, "seed"))
         total = sum(weights)
         parts: list[list[int]] = [[] for _ in weights]
-        dealt = 0
+        dealt = units = 0
         for unit in self._dealing(chance):
+            units += 1
             dealt += len(unit)
             lacks = [w / total * dealt - len(part) for w, part in zip(weights, parts, strict=True)]
             parts[lacks.index(max(lacks))].extend(unit)
         if [] in parts:
             raise ArgumentValueError(
-                f"part {parts.index([])} of the split would be empty: there are too few sequences, "
-                f"or too few groups, for the shares {shares}."
+                f"part {parts.index([])} of the split would be empty: {many(len(self), 'sequence')}"
+                f" in {many(units, 'group')} are too few for the shares {shares}. Equal sequences, "
+                f"and those of one group, stay together."
             )
         return tuple([self.subset(sorted(part)) for part in parts])
 

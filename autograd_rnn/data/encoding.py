@@ -121,7 +121,9 @@ def find_alphabet(texts: Iterable[str]) -> str:
     sure = sum([upper[letter] for letter in PROTEIN])
     kinds = sum([upper[letter] > 0 for letter in PROTEIN])
     capitals = sum([found[letter] for letter in PROTEIN])
-    if sure >= 0.95 * whole and kinds >= 15 and 2 * capitals > whole:
+    # X stands for any amino acid, * ends a translation: neither says what the other letters are.
+    known = whole - sum([upper[letter] for letter in f"X{GAPS}"])
+    if sure >= max(0.95 * known, 0.5 * whole) and kinds >= 15 and 2 * capitals > known:
         return PROTEIN
     return "".join(sorted(found))
 
@@ -202,6 +204,15 @@ def way_out(letter: str, alphabet: str) -> str:
     )
 
 
+def is_number(word: str) -> bool:
+    """Whether a word is a number such as 0.5, and neither infinite nor NaN.
+
+    >>> is_number("-1e-3"), is_number("nan"), is_number("1_000")
+    (True, False, False)
+    """
+    return NUMBER.fullmatch(word) is not None and abs(float(word)) <= 1e300
+
+
 def read_numbers(text: str, argument: str) -> list[list[float]]:
     """A vector of one per number of a text; `SymbolError` for a word that is no number.
 
@@ -210,7 +221,7 @@ def read_numbers(text: str, argument: str) -> list[list[float]]:
     """
     vectors = []
     for position, word in enumerate(_words(text), 1):
-        if not NUMBER.fullmatch(word) or abs(float(word)) > 1e300:
+        if not is_number(word):
             raise SymbolError(
                 f"{argument}: {shown(word)} at position {position} is not a number such as 0.5."
             )
@@ -230,6 +241,7 @@ def reverse_complement(text: str, alphabet: str = DNA) -> str:
     """
     if alphabet not in COMPLEMENT:
         raise ArgumentValueError(
-            f"only DNA and RNA have a reverse complement, not sequences over {shown(alphabet)}."
+            f"only DNA and RNA have a reverse complement, not sequences "
+            f"{f'over {shown(alphabet)}' if alphabet else 'of numbers'}."
         )
     return spelled(text, alphabet).translate(COMPLEMENT[alphabet])[::-1]

@@ -181,7 +181,7 @@ def _checked(
         if total > most:
             raise FastaError(
                 f"{file}: the file holds more than {most:,} letters. If that is right, allow more: "
-                f"most_bases=, on the command line --most-bases."
+                f"most_bases=, for `autograd-rnn classify` --most-bases."
             )
         yield Piece(record, name, content.decode("ascii"))
     if record >= 0 and not size:

@@ -10,13 +10,13 @@ from typing import Any, Final, NamedTuple, Protocol
 from ..arguments import as_choice, as_integer, as_list, as_text, check_alphabet
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.functions import softmax
+from ..ops.losses import LOSSES
 from ..ops.table import sigmoid
-from .adding import adding, read_marked_numbers
+from .classics import adding, promoters, read_marked_numbers
 from .dataset import Dataset
 from .encoding import AMBIGUOUS, DNA, as_alphabet, encoded, read_numbers
 from .fasta import Source, named, read_fasta
 from .languages import Language
-from .promoters import promoters
 
 # The most that a family may count to: its network has a state per count.
 MOST_STATES: Final = 1000
@@ -189,7 +189,7 @@ class Task(NamedTuple):
 
     @classmethod
     def own(cls, data: Dataset, options: Mapping[str, Any]) -> Task:
-        """The task of telling apart the classes of a data set that was read from files."""
+        """The task of a data set that was read from files: its classes, or numbers."""
         ways = {name: options[name] for name in ("ambiguous", "window", "stride")}
         return _own(data.names, data.alphabet, **ways)
 
@@ -198,15 +198,20 @@ class Task(NamedTuple):
         """How a model of this task reads texts, as its file says it."""
         alphabet = None if self.reader else self.alphabet
         found: dict[str, Any] = {"task": self.name, "loss": self.loss, "alphabet": alphabet}
-        if self.classes:
+        if self.name == OWN:
             found |= {"classes": list(self.classes), "ambiguous": self.ambiguous}
             found |= {"window": self.window, "stride": self.stride}
         return found
 
     @property
+    def numeric(self) -> bool:
+        """Whether the output is a number, not the logits of classes."""
+        return LOSSES[self.loss].classes is None
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The classes by name, or none where the output is a number."""
-        return () if self.within is not None else self.classes or ("0", "1")
+        return () if self.numeric else self.classes or ("0", "1")
 
     @property
     def outputs(self) -> int:
@@ -237,7 +242,7 @@ class Task(NamedTuple):
         >>> find_task("parity").answer(0.0)
         {'logit': 0.0, 'probability': 0.5, 'class': 0}
         """
-        if self.within is not None:
+        if self.numeric:
             return {"output": output}
         if self.classes:
             shares = [each.data if hasattr(each, "data") else each for each in softmax(output)]
@@ -405,7 +410,7 @@ OWN_FIELDS: Final = ("task", "loss", "alphabet", "classes", "ambiguous", "window
 def _own(classes: tuple[str, ...], alphabet: str, **ways: Any) -> Task:
     return Task(
         *(OWN, "Your own data"),
-        loss="cross_entropy",
+        loss="cross_entropy" if classes else "squared_error",
         alphabet=alphabet,
         reader=None if alphabet else read_numbers,
         classes=classes,
@@ -415,15 +420,18 @@ def _own(classes: tuple[str, ...], alphabet: str, **ways: Any) -> Task:
 
 
 def _own_as_saved(reading: Mapping[str, Any]) -> Task:
-    if set(reading) != set(OWN_FIELDS) or reading["loss"] != "cross_entropy":
+    if set(reading) != set(OWN_FIELDS):
         raise ArgumentValueError(f"reading must have the fields {', '.join(OWN_FIELDS)}.")
     classes, alphabet = as_list(reading["classes"], "classes"), reading["alphabet"]
-    if len(set(map(as_text, classes, cycle(["classes"])))) < max(2, len(classes)):
-        raise ArgumentValueError("classes must be two or more different names.")
+    if len(set(map(as_text, classes, cycle(["classes"])))) < len(classes) or len(classes) == 1:
+        raise ArgumentValueError("classes must be different names, or none for numbers.")
     letters = "" if alphabet is None else as_alphabet(alphabet)
     as_choice(reading["ambiguous"], "ambiguous", AMBIGUOUS)
     for name in ("window", "stride"):
         if reading[name] is not None:
             as_integer(reading[name], name, least=1)
     ways = {name: reading[name] for name in ("ambiguous", "window", "stride")}
-    return _own(tuple(classes), letters, **ways)
+    task = _own(tuple(classes), letters, **ways)
+    if reading["loss"] != task.loss:
+        raise ArgumentValueError(f"its loss must be {task.loss}, as its classes say.")
+    return task

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..graph.copies import Copy
 from ..graph.identities import NO_SLOPE, Slope, residue
 from ..graph.notation import listed
 from ..graph.separating import Key, key_of, restricted_adjoints
-from ..graph.walk import Node, Run
+from ..graph.walk import Node, Run, operation, topological
+from ..ops.op import Op
 from .backprop import Backward, at_the_point, distinct, in_general, in_numbers, line
-from .definitions import Definitions
+from .definitions import Definitions, find_varying
 from .document import Equation, Part, Row, Section, Sentence, Side, check
 from .expressions import Applied, Expression, Number, Product, Sum, Symbol, product, total
 from .naming import fraction, matrices, one_system
+from .source import as_source
 
 NESTED: Final = (
     "Members lie behind each other, so each path is counted at the last one that it meets: "
@@ -25,6 +27,10 @@ NESTED: Final = (
 HELD: Final = (
     "The number sg(...) is that of what is inside, but it counts as a constant: no derivative "
     "passes through it."
+)
+TAKEN: Final = (
+    "What a condition does not choose here counts as a constant: the formulas are those of the "
+    "branches that are taken."
 )
 DIRECT: Final = (
     " is the direct derivative: it counts the places where the quantity itself stands in the "
@@ -69,12 +75,14 @@ class ChainRule:
         by_copies: bool,
         run: Run | None,
     ) -> None:
-        self.output, self.parameter, self.by_copies = output, parameter, by_copies
+        self.output, self.parameter, self.by_copies, self.run = output, parameter, by_copies, run
         self.members = {key_of(member): member for member in members}
         copied = {(m.consumer, m.position): m for m in members if isinstance(m, Copy)}
         keep = {output, parameter, *map(self._before, self.members)}
-        self.definitions = Definitions(output, copied, keep, run)
-        self.order = [node for node in self.definitions.order if not node.constant]
+        self.unchosen = self._separates_unchosen()
+        self.definitions = Definitions(output, copied, keep, run, self.unchosen)
+        varying = self.definitions.varying
+        self.order = [node for node in self.definitions.order if node in varying]
         self.totals = self.definitions.tangents(parameter)
         behind = self._nodes_behind()
         # Then holding a member fixed changes something.
@@ -93,6 +101,27 @@ class ChainRule:
         self.inner = {key: self._inner(key) for key in keys}
         self.by_nodes = any(isinstance(inner, Symbol) for inner in self.inner.values())
         self.general = self._general()
+
+    def source(self, name: str) -> str:
+        """The backward pass as the source of a NumPy function."""
+        return as_source(self.output, self.parameter, self.run, name)[0]
+
+    def arguments(self) -> dict[str, Any]:
+        """What that function takes here, by name."""
+        return as_source(self.output, self.parameter, self.run, "backward")[1]
+
+    def _separates_unchosen(self) -> bool:
+        """Whether the set meets those paths, too, that conditions do not choose here."""
+        order = topological(self.output)
+        varying, reached = find_varying(order, True), {self.parameter}
+        for node in order:
+            uses = [
+                parent in reached and (node, position) not in self.members
+                for position, parent in enumerate(node.parents)
+            ]
+            if node in varying and node not in self.members and any(uses):
+                reached.add(node)
+        return self.output not in reached
 
     def _nodes_behind(self) -> set[Node]:
         """The nodes that are computed from members."""
@@ -223,6 +252,8 @@ class ChainRule:
         body.append(Sentence(named, "{", *inside, "}", verb, self.w, " from ", self.loss, paths))
         if self.nested:
             body.append(Sentence(NESTED))
+        if not self.unchosen:
+            body.append(Sentence(TAKEN))
         return Section("The separating set", body)
 
     def _copied_lines(self) -> list[Equation]:
@@ -272,8 +303,7 @@ class ChainRule:
         for key in reversed(self.members):
             body.append(back.equation(key))
             if key not in back.users:
-                member = self.definitions.symbols[key]
-                body.append(Sentence("since no path without sg leads from ", member, "."))
+                body.append(self._why_zero(key))
         for words, source, equations in (
             ("where, backpropagating from ", gate, map(back.equation, back.waypoints)),
             ("and, from ", self.loss, map(self.front.equation, self.front.waypoints)),
@@ -282,6 +312,22 @@ class ChainRule:
             lines = list(equations)
             body += [Sentence(words, source, ":"), *lines] if lines else []
         return Section("The remaining derivatives", body)
+
+    def _why_zero(self, key: Key) -> Sentence:
+        """Why the derivative by a member is 0 for all numbers."""
+        behind: set[Key] = {key}
+        flat: dict[str, None] = {}
+        for node in topological(self.gate):
+            for position, parent in enumerate(node.parents):
+                if (node, position) in behind or parent in behind:
+                    if self.definitions.partial(node, position).residue:
+                        behind.add(node)
+                    else:
+                        flat[_what_is_flat(operation(node))] = None
+        if not flat:
+            return Sentence("since what it adds cancels.")
+        member, stops = self.definitions.symbols[key], " or ".join(flat)
+        return Sentence("since each path from ", member, f" meets {stops}, whose slope is 0.")
 
     def _general(self) -> Expression:
         """The formula of panel 14, the last member first: for all numbers, with all its terms."""
@@ -328,7 +374,9 @@ class ChainRule:
                 first = next((s for s in alone.symbols if s.key.startswith("∂⁺")), None)
                 if first is not None:
                     assert isinstance(section.body, list)
-                    section.body.insert(place, Sentence("Here ", first, DIRECT))
+                    # In front of the words that lead to the equation.
+                    leads = place > 0 and isinstance(section.body[place - 1], Sentence)
+                    section.body.insert(place - leads, Sentence("Here ", first, DIRECT))
                     return
 
 
@@ -342,6 +390,13 @@ def _worked_out(general: Expression) -> list[Side]:
         sides = [Sum([Number(term.value) for term in general.parts])]
     first, *last = in_numbers(general)
     return distinct([first, *[Side(side, numbers=True) for side in sides], *last])
+
+
+def _what_is_flat(op: Op) -> str:
+    """What a path meets at an op with a slope of 0."""
+    if op.arity == 1:
+        return op.symbol
+    return "a condition" if op.chooses else "a comparison" if op.flat else "a factor of 0"
 
 
 def problem(output: Node, parameter: Node, run: Run | None) -> Section:

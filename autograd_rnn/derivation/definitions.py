@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
+import re
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import GraphTooLarge
 from ..graph.copies import Copy
@@ -14,10 +16,11 @@ from ..graph.marks import MARKED, as_signs, mark_of, marks_of
 from ..graph.notation import LATEX, TEXT, Text, accent, is_accented, label
 from ..graph.quantities import called, count_uses, is_inside
 from ..graph.separating import Edge, Key
-from ..graph.sweep import adjoints_by, carry, recorded_slopes
-from ..graph.walk import Node, Run, operation, steps_of, swept, topological
+from ..graph.sweep import carry, terms
+from ..graph.walk import Node, Run, operation, steps_of, topological
 from ..ops.op import CALL, Op
 from .expressions import (
+    SIMPLIFIED,
     Applied,
     Expression,
     Number,
@@ -25,11 +28,11 @@ from .expressions import (
     as_expression,
     guarded,
     product,
-    simplified,
 )
 from .naming import fraction, loss_terms, prime, role_names, run_order
 
 MOST_DEFINED: Final = 400
+NO_NAME: Final = re.compile(r"\s*|[\d.,]+")
 CHEAP: Final = {1: 1, 2: 3}  # operations of a partial that is written out, by operands of the op
 
 #: The operand at a position, if the other is this number, is the result: 0 + x, 1·x.
@@ -60,14 +63,21 @@ class Definitions:
     than once, or would make the line that uses it too long; other results are written inside that
     line, and constants as their numbers.  The edges in `copied` are written as copies, which have
     symbols too.  With a run, lines are in the order of its steps, and terms of the output that
-    belong to one step each are called L₁, L₂, ...  No two symbols are written alike.
+    belong to one step each are called L₁, L₂, ...  No two symbols are written alike.  Derivatives
+    are taken along all that is `varying`: what conditions do not choose here too, if so asked.
     """
 
     def __init__(
-        self, output: Node, copied: Mapping[Edge, Copy], keep: Collection[Node], run: Run | None
+        self,
+        output: Node,
+        copied: Mapping[Edge, Copy],
+        keep: Collection[Node],
+        run: Run | None,
+        unchosen: bool = True,
     ) -> None:
         self.output, self.copied, self.keep, self.run = output, copied, keep, run
         self.order = run_order(output, run)
+        self.varying = find_varying(self.order, unchosen)
         self.marks = marks_of(topological(output))
         self.given = () if run is None else run.given
         steps = () if run is None else run.steps
@@ -126,6 +136,8 @@ class Definitions:
         """
         roles = role_names(run)
         own = {n: name for n in self.order if (name := called(n)) is not None}
+        # A blank, and what reads as a number, would be none in a formula.
+        own = {n: name for n, name in own.items() if not NO_NAME.fullmatch(name)}
         names = {n: str(roles.get(n, name)) for n, name in own.items()}
         taken = set(map(label, names.values()))
         is_loss = "L" not in taken and (run is None or self.output not in steps_of(run))
@@ -216,9 +228,7 @@ class Definitions:
         while waiting:
             inner, so_far = waiting.pop()
             inside = []
-            for position, parent in enumerate(inner.parents):
-                if parent.constant:
-                    continue
+            for position, parent in self._moved(inner):
                 slope = product([so_far, self.partial(inner, position)])
                 edge = (inner, position)
                 if edge in self.copied or parent in self.symbols:
@@ -237,7 +247,7 @@ class Definitions:
         others = [key for key in self.slopes(node) if key != target]
         more = any(target in self._behind(key) for key in others)
         over, under = self.symbols[node], self.symbols[target]
-        return fraction(over, under, Slope(slope.value, slope.residue), direct=more)
+        return fraction(over, under, slope.slope, direct=more)
 
     def _behind(self, key: Key) -> set[Key]:
         """All symbols that one is computed from; a copy is computed from its weight."""
@@ -261,9 +271,9 @@ class Definitions:
         return self.partials[edge]
 
     def _partial(self, node: Node, position: int) -> Expression:
-        true, op = node.partials[position], operation(node)
+        true, op = self._recorded(node, position), operation(node)
         operands = [self.at(node, place) for place in range(len(node.parents))]
-        result = self.forms[node]
+        result = simplified(self.forms[node])
         if op.flat:
             return Number(0.0)
         operands = [*map(simplified, operands)]
@@ -303,29 +313,71 @@ class Definitions:
 
     def slope(self, node: Node, position: int) -> Slope:
         """The slope of a node by an operand, with its residue."""
-        return Slope(node.partials[position], self.partial(node, position).residue)
+        return Slope(self._recorded(node, position), self.partial(node, position).residue)
+
+    def _moved(self, node: Node) -> Iterator[tuple[int, Node]]:
+        """The operands of a node by which it varies, with their positions."""
+        if node in self.varying:
+            for position, operand in enumerate(node.parents):
+                if operand in self.varying:
+                    yield position, operand
+
+    @staticmethod
+    def _recorded(node: Node, position: int) -> float:
+        """The partial of a node, computed anew where the engine has none: of what is not chosen."""
+        if not (node.constant or node.parents[position].constant):
+            return node.partials[position]
+        operands = [parent.data for parent in node.parents]
+        return float(operation(node).term(position, 1.0, *operands, node.data))
 
     def adjoints(self, top: Node, blocked: Collection[Key] = ()) -> dict[Key, Slope]:
         """∂top/∂key, with the other members of a set (`blocked`) held fixed, by a sweep."""
 
-        def slopes(node: Node) -> Iterator[tuple[int, Key, Slope]]:
+        def slopes(node: Any) -> Iterator[tuple[int, Key, Slope]]:
             if node not in blocked:
-                for position, operand, _ in recorded_slopes(node):
+                for position, operand in self._moved(node):
                     edge = (node, position)
                     yield position, edge if edge in blocked else operand, self.slope(*edge)
 
-        return adjoints_by(top, ONE, slopes)
+        found: dict[Key, Slope] = {top: ONE}
+        deque(terms(topological(top), found, slopes), maxlen=0)
+        return found
 
     def tangents(self, source: Node) -> dict[Node, Slope]:
         """d(node)/d(source), along all paths, for every node between the source and the output."""
 
         def slopes(node: Node) -> Iterator[tuple[int, Node, Slope]]:
-            for position, operand, _ in recorded_slopes(node):
+            for position, operand in self._moved(node):
                 yield position, operand, self.slope(node, position)
 
         found = {source: ONE}
-        carry(swept(self.output), found, slopes)
+        carry(topological(self.output), found, slopes)
         return found
+
+
+def find_varying(order: Sequence[Node], unchosen: bool) -> set[Node]:
+    """The nodes of a topological order that have derivatives by others, or are leaves to differ.
+
+    The engine takes what a condition does not choose as a constant.  As long as the condition holds
+    that is right; formulas for all numbers need it as well (`unchosen`).
+    """
+    found: set[Node] = set()
+    for node in order:
+        op = node.op
+        if not node.constant:
+            found.add(node)
+        elif unchosen and op is not None and not op.flat:
+            operands = node.parents[:1] if op.chooses else node.parents
+            if not found.isdisjoint(operands):
+                found.add(node)
+    return found
+
+
+def simplified(expression: Expression) -> Expression:
+    """The expression with its arithmetic gathered, as that of slopes is."""
+    if not isinstance(expression, Applied) or expression.op.operator not in SIMPLIFIED:
+        return expression
+    return SIMPLIFIED[expression.op.operator](*map(simplified, expression.parts))
 
 
 def is_plain(rule: Expression) -> bool:
@@ -336,8 +388,8 @@ def is_plain(rule: Expression) -> bool:
 
 
 def traced(op: Op, position: int, operands: Sequence[Expression], result: Expression) -> Expression:
-    """The rule of an op at some operands, as an expression."""
-    return as_expression(op.partials[position](*operands, result))
+    """The rule of an op at some operands, as an expression; of a choice it is another choice."""
+    return as_expression(op.term(position, 1.0, *operands, result))
 
 
 def stated(op: Op, position: int, operands: Sequence[Expression], result: Expression) -> Expression:

@@ -6,10 +6,11 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, overload
 
-from ..arguments import as_flag, as_list, many
+from ..arguments import as_flag, as_list, many, shown
 from ..errors import ArgumentValueError, FormatError
 from ..files import write_whole
 from ..graph.copies import Copy, copies
@@ -17,11 +18,11 @@ from ..graph.quantities import names_of
 from ..graph.separating import Member, escape, key_of, separating_set
 from ..graph.walk import Node, Run, check_fresh, check_node, describe, topological
 from ..networks.model import Model
+from .backprop import by_recursion
 from .chain_rule import ChainRule, Term
 from .document import Section, as_text
 from .matrices import MatrixRule, StepTerm
 from .naming import one_system
-from .recursion import by_recursion
 from .typeset import INSIDE, as_fragment, as_html, as_latex, as_markdown, as_tex
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
@@ -64,6 +65,7 @@ class Derivation:
     value: float
     terms: tuple[Term, ...]
     sections: Sequence[Section]
+    rule: ChainRule | MatrixRule
 
     @property
     def latex(self) -> str:
@@ -133,6 +135,37 @@ class Derivation:
         text = self.folded if fold and write is as_html else write(self.title, self.sections)
         return write_whole(path, text.encode("utf-8", "replace"))
 
+    def numpy(self, name: str = "backward") -> str:
+        """Source of a NumPy function of that name that goes forward and back: the same pass.
+
+        It is written in the names of the text, δ_i for ∂L/∂i, and its docstring says how its
+        arguments are laid out: `arguments` are those of this derivation.  With a model its result
+        is ∂L/∂W, of several layers a tuple of theirs, of a GRU also ∂L/∂u, of its recurrent offset,
+        by two loops over the steps.  So it is for one weight of a network, of which an entry is
+        taken; for another graph there are no loops, but a line for each quantity and each δ.
+        `ValueError` for a name that is not an identifier.
+
+        >>> from autograd_rnn import RNN, bits
+        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
+        >>> run = rnn.unroll(bits("101"))
+        >>> derivation = derive((15 - run.pi[0]) ** 2, rnn, run=run)
+        >>> known = {}
+        >>> exec(derivation.numpy(), known)
+        >>> known["backward"](**derivation.arguments).tolist()
+        [[32.0], [68.0]]
+        """
+        given: object = name
+        if not (isinstance(given, str) and given.isidentifier() and not iskeyword(given)):
+            raise ArgumentValueError(
+                f"name must be an identifier, such as 'backward', not {shown(name)}."
+            )
+        return self.rule.source(name)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the function of `numpy` takes here, numbers or arrays by name."""
+        return self.rule.arguments()
+
     def __repr__(self) -> str:
         return f"<Derivation: {self.title} = {self.value!r}>"
 
@@ -164,31 +197,6 @@ class MatrixDerivation(Derivation):
 
     value: list[float]  # type: ignore[assignment]  # a gradient, and not one derivative
     terms: tuple[StepTerm, ...]  # type: ignore[assignment]  # of the steps, and not of copies
-    rule: MatrixRule
-
-    def numpy(self, name: str = "backward") -> str:
-        """Source of a NumPy function of that name that goes forward and back: the same pass.
-
-        It is written in the names of the text, δ_i for δ_i, and its docstring says how its
-        arguments are laid out: `arguments` are those of this run.  Its result is ∂L/∂W, of several
-        layers a tuple of theirs.  For a GRU also ∂L/∂u, of its recurrent offset.  `ValueError` for
-        a name that is not an identifier.
-
-        >>> from autograd_rnn import RNN, bits
-        >>> rnn = RNN([[4], [1]], activation="relu", bias=False)
-        >>> run = rnn.unroll(bits("101"))
-        >>> derivation = derive((15 - run.pi[0]) ** 2, rnn, run=run)
-        >>> known = {}
-        >>> exec(derivation.numpy(), known)
-        >>> known["backward"](**derivation.arguments).tolist()
-        [[32.0], [68.0]]
-        """
-        return self.rule.source(name)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What the function of `numpy` takes for this run, arrays by name."""
-        return self.rule.arguments()
 
     def __repr__(self) -> str:
         return f"<MatrixDerivation: {self.title}, {many(len(self.value), 'number')}>"
@@ -254,7 +262,7 @@ def derive(
         value = rule.general.value + 0.0
         sections = rule.sections()
         sections[-2:-2] = by_recursion(output, parameter, run)
-        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), sections)
+        return Derivation(rule.asked.text.text, value, tuple(rule.terms()), sections, rule)
 
 
 def _by_matrices(output: Any, model: Model, through: Through, run: Any) -> MatrixDerivation:

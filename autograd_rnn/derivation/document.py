@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from ..errors import DerivationError
-from ..graph.notation import ACCENTS, TEXT, Style
-from ..program.displays import Display
+from ..graph.notation import TEXT, Style, Text
+from ..program.displays import Display, in_a_line
+from ..program.formulas import Formula
+from ..program.lines import broken_text, places
 from .expressions import Expression, Symbol
 
-TOLERANCE: Final = 1e-9
+TOLERANCE: Final = 1e-7  # less than the six digits in print show: what cancels is rounded
 WIDTH: Final = 78
 INDENT: Final = "  "
+DEEPER: Final = "    "  # of a line that goes on
+SHORT: Final = 14  # places of a side that needs no line of its own: a result, or the next copy
+LONG_LEFT: Final = 26  # places of a left side from which on it has a line for itself
+#: A column within a sentence lies down: [1; Q; X].
+COLUMN: Final = re.compile(r"\\begin\{bmatrix\}(.*?)\\end\{bmatrix\}")
+COLUMN_BREAK, COMMA = r" \\ ", r";\, "
 
 
 class Side(NamedTuple):
@@ -51,7 +60,7 @@ class Equation(NamedTuple):
         """`DerivationError` unless the sides are equal here, and in symbols for all numbers."""
         left = self.left
         sizes = [side.expression.magnitude() for side in self.sides]
-        most = TOLERANCE * max(abs(left.value), *sizes, 0.0)
+        most = TOLERANCE * max(left.magnitude(), *sizes, 0.0)
         for side in self.sides:
             value = side.expression.value
             if not abs(value - left.value) <= most:
@@ -75,6 +84,19 @@ class Sentence(tuple[str | Expression, ...]):
     def write(self, words: Callable[[str], str], formula: Callable[[Expression], str]) -> str:
         """The sentence, its words and its expressions written by these functions."""
         return "".join([words(p) if isinstance(p, str) else formula(p) for p in self])
+
+
+class Inline(Expression):
+    """A formula within a sentence."""
+
+    def __init__(self, formula: Formula) -> None:
+        flat = COLUMN.sub(
+            lambda found: rf"\left[{found[1].replace(COLUMN_BREAK, COMMA)}\right]", formula.latex
+        )
+        self.formula, self.value = Formula(formula.text, in_a_line(flat)), 0.0
+
+    def write(self, style: Style, numbers: bool = False) -> Text:
+        return Text(self.formula.text if style.column == "text" else self.formula.latex)
 
 
 class Row(tuple[Equation | Sentence, ...]):
@@ -157,43 +179,36 @@ def in_line(equation: Equation | Sentence) -> str:
 def _stacked(equation: Equation) -> list[str]:
     """The equation on one line if it fits, or else a line per side with the signs aligned."""
     line = 2 * INDENT + in_line(equation)
-    if len(line) <= WIDTH:
+    if places(line) <= WIDTH:
         return [line]
     left, sides = equation.write(TEXT)
-    pad = 2 * INDENT + " " * (_places(left) + 1)
-    lines = []
-    for place, side in enumerate(sides):
-        broken = _broken(side, WIDTH - len(pad))
-        head = f"{2 * INDENT}{left} " if place == 0 else pad
-        lines += [head + broken[0], *[f"{pad}    {more}" for more in broken[1:]]]
+    lines, margin = [], 2 * INDENT + left + " "
+    if places(left) > LONG_LEFT:
+        lines, margin = [margin.rstrip()], 4 * INDENT
+    pad = " " * places(margin)
+    room = WIDTH - len(pad)
+    for side in sides:
+        if margin is pad and places(side) <= SHORT and places(f"{lines[-1]} {side}") <= WIDTH:
+            lines[-1] += f" {side}"
+            continue
+        first, *more = broken_text(side, room, room - len(DEEPER))
+        lines += [margin + first, *[f"{pad}{DEEPER}{later}" for later in more]]
+        margin = pad
     return lines
 
 
-def _places(text: str) -> int:
-    return sum([character not in ACCENTS for character in text])
-
-
-def _broken(text: str, width: int) -> list[str]:
-    """The text broken before its signs, so that its lines fit the width if they can."""
-    lines, words = [], text.split(" ")
-    line = words[0]
-    for place, word in enumerate(words[1:], 1):
-        sign = word in ("+", "−")
-        ahead = word if not sign else " ".join(words[place : place + 2])
-        if _places(line) + 1 + _places(ahead) > width and sign:
-            lines.append(line)
-            line = word
-        else:
-            line += f" {word}"
-    return [*lines, line]
-
-
 def _wrapped(pieces: Sequence[str], indent: str, between: str) -> list[str]:
-    """The pieces on as many lines as they need."""
+    """The pieces on as many lines as they need; one that is too long is broken between words."""
     lines, line = [], indent
+    room = WIDTH - len(between.rstrip())
     for piece in pieces:
-        if _places(line + between + piece) > WIDTH and line != indent:
+        if line != indent and places(line + between + piece) > room:
             lines.append(line + between.rstrip())
             line = indent
-        line += piece if line == indent else f"{between}{piece}"
+        if places(line + piece) > room and between != " ":
+            *full, piece = _wrapped(piece.split(" "), indent + DEEPER, " ")
+            lines += [full[0].replace(DEEPER, "", 1), *full[1:]] if full else []
+            line = piece
+        else:
+            line += piece if line == indent else f"{between}{piece}"
     return [*lines, line]

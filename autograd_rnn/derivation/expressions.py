@@ -29,6 +29,7 @@ from ..ops.functions import summed
 from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, Op
 from ..ops.tracer import Tracer
 
+UNIT: Final = Fraction(1)
 LARGEST_DENOMINATOR: Final = 1000
 LARGE, TINY = 1e15, 1e-12  # Rules guard floats by larger constants, and correct less than this.
 
@@ -36,9 +37,8 @@ LARGE, TINY = 1e15, 1e-12  # Rules guard floats by larger constants, and correct
 class Expression(Tracer, ABC):
     """A formula that can be written and evaluated: `value` is that of its printed form.
 
-    Its `residue` tells which formulas are equal for all numbers.  Operators and ops of the table
-    give expressions, simplified as by hand: equal factors, like terms and numbers are gathered, and
-    what is in both parts of a fraction cancels.
+    Its `residue` tells which are equal for all numbers.  Operators and ops give expressions that
+    are simplified as by hand: equal factors, like terms and numbers are gathered, fractions cancel.
     """
 
     value: float
@@ -56,7 +56,7 @@ class Expression(Tracer, ABC):
     @property
     def slope(self) -> Slope:
         """Its value with its residue."""
-        return Slope(self.value, self.residue)
+        return Slope(self.value, self.residue, self.magnitude())
 
     def size(self) -> int:
         """The number of its symbols and numbers."""
@@ -118,8 +118,11 @@ class Symbol(Expression):
     def __init__(
         self, slope: Slope, text: Text, latex: Text, stands_for: Symbol | None = None
     ) -> None:
-        self.value, self.residue = slope
+        self.value, self.residue, self.bound = slope.value, slope.residue, slope.size
         self.text, self.latex, self.marked, self.stands_for = text, latex, latex, stands_for
+
+    def magnitude(self) -> float:
+        return self.bound
 
     @classmethod
     def named(cls, slope: Slope, name: str, stands_for: Symbol | None = None) -> Symbol:
@@ -304,29 +307,22 @@ def as_expression(thing: Any) -> Expression:
     return thing if isinstance(thing, Expression) else Number(float(thing))
 
 
-def simplified(expression: Expression) -> Expression:
-    """The expression with its arithmetic gathered, as that of slopes is."""
-    if not isinstance(expression, Applied) or expression.op.operator not in SIMPLIFIED:
-        return expression
-    return SIMPLIFIED[expression.op.operator](*map(simplified, expression.parts))
-
-
 def as_product(expression: Expression) -> tuple[Fraction, Factors]:
     """The coefficient of an expression, and its other factors with their powers."""
     if isinstance(expression, Product):
         return expression.coefficient, expression.factors
     if isinstance(expression, Number) and expression.fraction is not None:
         return expression.fraction, ()
-    return Fraction(1), ((expression, 1),)
+    return UNIT, ((expression, 1),)
 
 
 def product(expressions: Iterable[Expression]) -> Expression:
     """The product, its numbers and its equal factors gathered; 0 where a number in it is 0."""
-    coefficient = Fraction(1)
+    coefficient = UNIT
     powers: dict[str, tuple[Expression, int]] = {}
     for expression in expressions:
         number, factors = as_product(expression)
-        coefficient *= number
+        coefficient = number if coefficient is UNIT else coefficient * number
         for factor, power in factors:
             key = factor.key
             before = powers[key][1] if key in powers else 0
@@ -351,6 +347,8 @@ def total(expressions: Iterable[Expression]) -> Expression:
             gathered[like] = (before + coefficient, first)
     pairs = [(coefficient, factors) for coefficient, factors in gathered.values() if coefficient]
     if len(pairs) > 1:
+        if pairs[0][0] < 0 and all(len(factors) < 2 for _, factors in pairs):
+            pairs.sort(key=lambda pair: pair[0] < 0)  # y − x, not −x + y
         return _over_one_denominator(pairs)
     return _of_factors(*pairs[0]) if pairs else Number(0.0)
 
@@ -397,9 +395,8 @@ def _power(x: Expression, power: int) -> Expression:
 def applied(op: Op, operands: Sequence[Expression]) -> Expression:
     """The op applied, or what it comes to at almost every point.
 
-    Two quantities are equal only where they are the same, or at single points; none is larger than
-    a guard against overflow; what a number chooses is the operand, or 0; and what corrects the
-    rounding of floats is 0.
+    Two quantities are equal only where they are the same; none is larger than a guard against
+    overflow; what a number chooses is the operand, or 0; what corrects rounding is 0.
     """
     numbers = [operand for operand in operands if isinstance(operand, Number)]
     value = op.value(*[operand.value for operand in operands])

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from keyword import iskeyword
 from typing import Any, Final, NamedTuple
 
-from ..arguments import as_text, many, shown
+from ..arguments import many
 from ..engine.value import Value
-from ..errors import ArgumentValueError, GraphTooLarge
-from ..graph.notation import Style, Text, accent, label, number, write_number
+from ..errors import GraphTooLarge
+from ..graph.notation import accent, label, number, write_number
 from ..networks.bptt import Layer, backpropagate
 from ..networks.model import Model
 from ..networks.run import Unrolled
 from ..program.displays import (
     STYLES,
+    Beside,
     Grid,
     Lines,
     applied,
     bracketed,
     derivative,
     enclosed,
+    equated,
     first_that_fits,
+    in_a_line,
     symbol,
     transposed,
     written_out,
 )
-from ..program.formulas import ANY, Formula, Writer, primed, slope_in_words
-from ..program.numpy_source import backward_source
+from ..program.formulas import ANY, Formula, Writer, for_any, primed, slope_in_words
+from ..program.numpy_source import Given, backward_source
 from ..program.structure import Block
-from .document import Section, Sentence
+from .document import Inline, Section, Sentence
 from .expressions import Expression
 
 MOST_ROWS: Final = 400  # of all tables
@@ -74,14 +76,21 @@ class MatrixRule:
 
     def source(self, name: str) -> str:
         """The backward pass as the source of a NumPy function."""
-        as_text(name, "name")
-        if not (name.isidentifier() and not iskeyword(name)):
-            raise ArgumentValueError(
-                f"name must be an identifier, such as 'backward', not {shown(name)}."
-            )
-        layers = [(w.structure, w.read) for w in self.writers]
-        weights = any(layer.direct_weights.any() for layer in self.layers)
-        return backward_source(name, layers, cuts=bool(self.run.cuts), weights=weights)
+        layers = [
+            (writer.structure, Given(writer.read, list(self._options(layer))))
+            for writer, layer in zip(self.writers, self.layers, strict=True)
+        ]
+        return backward_source(name, layers, cuts=bool(self.run.cuts))
+
+    @staticmethod
+    def _options(layer: Layer) -> dict[str, Any]:
+        """What the function takes of a layer that has direct or frozen weights."""
+        direct = {"d_W": layer.direct_weights, "d_u": layer.direct_extra}
+        free = dict(zip(("free_W", "free_u"), layer.free, strict=True))
+        return {
+            **{name: array for name, array in direct.items() if array.any()},
+            **{name: array for name, array in free.items() if not array.all()},
+        }
 
     def arguments(self) -> dict[str, Any]:
         """What that function takes for this run, by name."""
@@ -100,10 +109,9 @@ class MatrixRule:
             for key in writer.read:
                 name = key.replace("pi", "π", 1) if key.startswith("pi") else key
                 found[f"d_{name}{end}"] = layer.direct[key]
+            found |= {f"{name}{end}": array for name, array in self._options(layer).items()}
         if self.run.cuts:
             found["cuts"] = self.run.cuts
-        if any(layer.direct_weights.any() for layer in self.layers):
-            found["d_W"] = self.layers[0].direct_weights
         return found
 
     def terms(self) -> Iterator[StepTerm]:
@@ -121,7 +129,6 @@ class MatrixRule:
         for place, (writer, layer) in enumerate(pairs):
             network += [*self._title(place), *self._network(writer, layer, place)]
             forward += [*self._title(place), self._forward(writer, layer)]
-        network += self._loss()
         back: list[Any] = []
         tables: list[Any] = []
         added: list[Any] = []
@@ -129,18 +136,18 @@ class MatrixRule:
             back += [*self._title(place), *self._recursion(writer, layer, place)]
             tables += [*self._title(place), self._deltas(writer, layer)]
         for place, (writer, layer) in enumerate(pairs):
-            added += [
-                *self._title(place),
-                *self._added(writer, layer),
-                *self._result(writer, layer),
-            ]
+            added += [*self._title(place), *self._added(writer, layer)]
         added.append(Sentence("Each number equals that of a sweep over the graph of all numbers."))
+        if len(pairs) == 1:
+            both = Sentence("Forward from the first step to the last, and back again:")
+            numbers: list[Any] = [both, Beside(*forward, *tables)]
+        else:
+            words = "Forward, from the first step to the last", "And back, from the last layer down"
+            numbers = [Sentence(f"{words[0]}:"), *forward, Sentence(f"{words[1]}:"), *tables]
         return [
             Section("The network", network),
-            Section("The forward pass", forward),
-            Section("The copies of the weights", list(self._copies())),
-            Section("Backpropagation through time", back),
-            Section("The numbers, from the last step to the first", tables),
+            Section("Backpropagation through time", [self._copies(), *back]),
+            Section("The numbers", numbers),
             Section("What each step adds, and the gradient", added),
         ]
 
@@ -156,39 +163,52 @@ class MatrixRule:
         if place:
             below = self.writers[place - 1]
             lines.insert(0, (writer.x(), below.named(below.structure.passed_up)))
-        yield Lines(*lines)
+        weights = [[weight.data for weight in row] for row in layer.model.weights]
+        matrix = self._matrix(writer, layer, weights, writer.weights_alone())
+        extra = layer.model.parameters()[layer.gradient.size :]
+        if extra:
+            lines.append((writer.extra(), bracketed([weight.data for weight in extra])))
+        loss = [self._loss()] if place + 1 == len(self.layers) else []
+        yield Beside(Lines(*lines), matrix, *loss)
+        words = "The weights have a row for each entry of "
+        told = self._slopes(writer, layer)
+        where = ["with ", *_listed(told), ". "] if told else []
+        parts: list[str | Expression] = []
+        if writer.several:
+            kinds = dict.fromkeys([block.rows for block in layer.structure.blocks if block.gate])
+            rows = [writer.block(Block(ANY, one)) for one in kinds]
+            parts = [f"; those of gate {ANY} are ", *_listed(rows)]
+        yield Sentence(*where, words, Inline(writer.column()), *parts, ".")
+
+    @staticmethod
+    def _slopes(writer: Writer, layer: Layer) -> list[Formula]:
+        """What the activations and their slopes are."""
         ops = dict.fromkeys(
             [s.of.op for s in layer.structure.activations().values()]
             + [f.of.op for t in layer.structure.terms for f in t.factors if hasattr(f, "of")]
         )
-        told: list[Sequence[Formula]] = []
+        told = []
         pi = Formula("π", r"\pi")
         for op in ops:
             if op.arity != 1:
                 continue
             slope = slope_in_words(op, writer)
             if op is writer.a and op is not None:
-                told.append((applied(writer.called(op), pi), applied(op, pi)))
+                told.append(applied(writer.called(op), pi) + " = " + applied(op, pi))
             if slope is not None:
-                told.append((primed(writer.called(op)) + enclosed(pi), slope))
-        if told:
-            yield Sentence("with")
-            yield Lines(*told)
-        weights = [[weight.data for weight in row] for row in layer.model.weights]
-        parts: list[str | Expression] = []
-        if writer.several:
-            kinds = dict.fromkeys([block.rows for block in layer.structure.blocks if block.gate])
-            rows = [writer.block(Block(ANY, one)) for one in kinds]
-            parts = ["; of gate ", f"{ANY} these rows are ", *_listed(rows)]
-        words = "and the weights, a row for each entry of "
-        yield Sentence(words, Inline(writer.column()), *parts, ":")
-        yield self._matrix(writer, layer, weights, writer.weights_alone())
-        extra = layer.model.parameters()[layer.gradient.size :]
-        if extra:
-            yield Lines((writer.extra(), bracketed([weight.data for weight in extra])))
+                told.append(primed(writer.called(op)) + enclosed(pi) + " = " + slope)
+        return told
 
-    def _matrix(self, writer: Writer, layer: Layer, numbers: Any, corner: Formula) -> Grid:
-        """A matrix of the shape of the weights, a row per operand; of several gates, transposed."""
+    def _matrix(
+        self, writer: Writer, layer: Layer, numbers: Any, name: Formula, direct: str | None = None
+    ) -> Grid:
+        """A matrix of the shape of the weights, a row per operand; of several gates, transposed.
+
+        It has these numbers, and the name, or the derivative by it, in its corner.
+        """
+        corner = transposed(name) if writer.several else name
+        if direct is not None:
+            corner = derivative(corner, *(("⁺", "^{+}") if direct else ()))
         if writer.several:
             rows = [
                 [name.text, *map(number, row)]
@@ -197,7 +217,7 @@ class MatrixRule:
                 )
             ]
             head = [symbol(name) for name in layer.row_names()]
-            return Grid([transposed(corner), *head], rows, 1)
+            return Grid([corner, *head], rows, 1)
         rows = [
             [name, *map(number, row)] for name, row in zip(layer.row_names(), numbers, strict=True)
         ]
@@ -218,7 +238,7 @@ class MatrixRule:
         corner = derivative(writer.copy(self.ks[t]))
         return Grid([corner, Formula("", ""), *map(symbol, layer.column_names())], rows, 2)
 
-    def _loss(self) -> Iterator[Any]:
+    def _loss(self) -> Lines:
         names: dict[Any, Formula] = {}
         for writer, layer in zip(self.writers, self.layers, strict=True):
             for key, entries in layer.nodes.items():
@@ -229,9 +249,8 @@ class MatrixRule:
         name = Formula("L", "L")
         value = Formula(*[write_number(self.output.data, style).text for style in STYLES])
         if text and len(text) <= LONGEST_LOSS:
-            yield Lines((name, Formula(text, latex), value))
-        else:
-            yield Lines((name, value))
+            return Lines((name, Formula(text, latex), value))
+        return Lines((name, value))
 
     def _forward(self, writer: Writer, layer: Layer) -> Grid:
         columns = [(writer.named(key, None), layer.values[key]) for key in layer.structure.vectors]
@@ -253,21 +272,23 @@ class MatrixRule:
                 rows.append([*place, *[number(float(array[t][j])) for _, array in columns]])
         return Grid([*fixed, *[name for name, _ in columns]], rows, len(fixed))
 
-    def _copies(self) -> Iterator[Any]:
-        yield Sentence(
-            "Every step uses the same weights. Give each step a copy of its own: the copies "
-            "separate the weights from L, so their derivatives add up."
-        )
-        lines: list[Sequence[Formula]] = []
+    def _copies(self) -> Sentence:
+        copied, sums = [], []
         for writer in self.writers:
             copies = [writer.copy(k) for k in self.ks]
             if len(copies) > 4:
                 copies = [*copies[:2], Formula("…", r"\dots"), copies[-1]]
-            lines.append((*copies, writer.weights_alone()))
+            copied.append(equated(*copies, writer.weights_alone()))
             part = derivative(writer.weights_alone(0))
             total = Formula(f"Σₖ {part.text}", rf"\sum_{{k}} {part.latex}")
-            lines.append((derivative(writer.weights_alone()), total))
-        yield Lines(*lines)
+            sums.append(derivative(writer.weights_alone()) + " = " + total)
+        return Sentence(
+            "Every step uses the same weights. Give each a copy of its own, ",
+            *_listed(copied),
+            ": the copies separate the weights from L, so their derivatives add up, ",
+            *_listed(sums),
+            ", and each is a column times a row.",
+        )
 
     def _recursion(self, writer: Writer, layer: Layer, place: int) -> Iterator[Any]:
         lines = []
@@ -278,20 +299,17 @@ class MatrixRule:
         if len(shown) < len(writer.shown()):
             shown.append(f"pi_{ANY}")
         deltas = [writer.delta(key) + " = " + derivative(writer.named(key)) for key in shown]
-        yield Sentence("With ", *_listed(deltas), ":")
-        yield Lines(*lines)
-        if layer.model.letters:
-            yield Sentence("from the last step to the first; what would come after it is 0.")
-            if self.run.cuts:
-                steps = ", ".join(map(str, sorted(self.run.cuts)))
-                yield Sentence(
-                    f"Truncated: the state that step {steps} takes counts as a constant, so "
-                    f"nothing of a later step is added in the step before."
-                )
+        order = ", from the last step to the first; what would come after it is 0"
+        yield Sentence("With ", *_listed(deltas), order * bool(layer.model.letters), ":")
+        yield Beside(Lines(*lines), Lines(*_outer_products(writer)))
+        if layer.model.letters and self.run.cuts:
+            steps = ", ".join(map(str, sorted(self.run.cuts)))
+            yield Sentence(
+                f"Truncated: the state that step {steps} takes counts as a constant, so "
+                f"nothing of a later step is added in the step before."
+            )
         if writer.above:
             yield Sentence(f"The terms with the weights of layer {place + 2} come down from there.")
-        yield Sentence("A step's part of the gradient is a column times a row:")
-        yield Lines(*_outer_products(writer))
 
     def _deltas(self, writer: Writer, layer: Layer) -> Grid:
         slopes = []
@@ -307,51 +325,36 @@ class MatrixRule:
         return first_that_fits(*[self._by_step(layer, one, back=True) for one in candidates])
 
     def _added(self, writer: Writer, layer: Layer) -> Iterator[Any]:
-        if writer.several:
-            yield self._ledger(writer, layer)
-            return
-        for t in range(len(self.ks)):
-            yield self._outer(writer, layer, t)
-
-    def _ledger(self, writer: Writer, layer: Layer) -> Grid:
-        """Of several gates: a row for each step and column of the weights, and at last the sums."""
-        names = [name.text for name in map(symbol, layer.column_names())]
-        operands = layer.row_names()
-        rows = []
-        for k, term in [*zip(map(str, self.ks), layer.terms, strict=True), ("Σ", layer.gradient)]:
-            for place, (name, row) in enumerate(zip(names, term.T, strict=True)):
-                rows.append([k if place == 0 else "", name, *map(number, row)])
-            extra = layer.extra if k == "Σ" else layer.extra_terms[self.ks.index(int(k))]
-            for j, entry in enumerate(extra, 1):
-                name = label(f"u_{j}") if len(extra) > 1 else "u"
-                rows.append(["", name, number(entry), *[""] * (len(operands) - 1)])
-        head = [Formula("k", "k"), Formula("", "")]
-        return Grid([*head, *[symbol(name) for name in operands]], rows, 2)
-
-    def _result(self, writer: Writer, layer: Layer) -> Iterator[Any]:
+        """A table for each step, and their sum."""
         whole = writer.weights_alone()
+        by_step = self._ledger if writer.several else self._outer
+        tables = [by_step(writer, layer, t) for t in range(len(self.ks))]
         if layer.direct_weights.any():
-            yield Sentence("The loss uses weights directly, too, which adds:")
-            yield self._matrix(writer, layer, layer.direct_weights, derivative(whole, "⁺", "^{+}"))
-        if writer.several:
-            yield Sentence("The sums, in the last rows, are ", Inline(derivative(whole)), ".")
-            return
-        yield self._matrix(writer, layer, layer.gradient, derivative(whole))
-        if layer.extra.size:
+            tables.append(self._matrix(writer, layer, layer.direct_weights, whole, "⁺"))
+            added = Inline(derivative(whole, "⁺", "^{+}"))
+            yield Sentence("The loss uses weights directly, too: ", added, " is added.")
+        total = self._matrix(writer, layer, layer.gradient, whole, "")
+        if writer.several and layer.extra.size:
+            total = self._with_extra(total, layer.extra)
+        yield Beside(*tables, total)
+        if layer.extra.size and not writer.several:
             yield Lines((derivative(writer.extra()), bracketed(layer.extra.tolist())))
+
+    def _ledger(self, writer: Writer, layer: Layer, t: int) -> Grid:
+        """Of several gates, what a step adds: a row for each column of the weights."""
+        table = self._matrix(writer, layer, layer.terms[t], writer.copy(self.ks[t]), "")
+        return self._with_extra(table, layer.extra_terms[t]) if layer.extra.size else table
+
+    @staticmethod
+    def _with_extra(table: Grid, entries: Any) -> Grid:
+        """The table with a row for each offset that is not of the weights' shape."""
+        names = [label(f"u_{j}") if len(entries) > 1 else "u" for j in range(1, len(entries) + 1)]
+        blank = [""] * (len(table.head) - 2)
+        rows = [[name, number(x), *blank] for name, x in zip(names, entries, strict=True)]
+        return Grid(table.head, [*table.numbers, *rows], table.fixed)
 
 
 # --- words and names ------------------------------------------------------------------------------
-
-
-class Inline(Expression):
-    """A formula within a sentence."""
-
-    def __init__(self, formula: Formula) -> None:
-        self.formula, self.value = formula, 0.0
-
-    def write(self, style: Style, numbers: bool = False) -> Text:
-        return Text(self.formula.text if style.column == "text" else self.formula.latex)
 
 
 def _listed(formulas: Sequence[Formula]) -> list[str | Expression]:
@@ -365,17 +368,19 @@ def _listed(formulas: Sequence[Formula]) -> list[str | Expression]:
 def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
     """∂L/∂W⁽ᵏ⁾ = [1; Q⁽ᵏ⁻¹⁾; X⁽ᵏ⁾] δ⁽ᵏ⁾ᵀ, by gates, and by blocks where these have other δ."""
     structure = writer.structure
-    sources = [structure.source_of(gate) for gate in structure.model.gates]
-    if all(sources):
-        gate, source = structure.model.gates[0], str(sources[0])
+    sources = {gate: structure.source_of(gate) for gate in structure.model.gates}
+    alike = [gate for gate, source in sources.items() if source]
+    if alike:
+        gate, source, note = alike[0], str(sources[alike[0]]), Formula("", "")
         if writer.several:
             gate, source = ANY, f"pi_{ANY}"
+            note = for_any(alike) if len(alike) < len(sources) else note
         delta = transposed(writer.delta(source))
-        yield derivative(writer.weights(gate, 0)), writer.column() + " " + delta
-        return
+        yield derivative(writer.weights(gate, 0)), writer.column() + " " + delta + note
     for term in structure.terms:
-        if term.block is not None:
+        if term.block is not None and term.block.gate not in alike:
             under, delta = writer.block(term.block, 0), writer.weighted(term)
             if term.target is not None:
                 delta = writer.target(term.target) + " " + transposed(delta)
-            yield derivative(under), delta
+            part = derivative(under)
+            yield Formula(part.text, in_a_line(part.latex)), delta

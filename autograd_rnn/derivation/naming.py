@@ -65,6 +65,11 @@ def run_order(output: Node, run: Run | None) -> list[Node]:
     return topological(*[node for node in states if node in met], output)
 
 
+def is_number(node: Node) -> bool:
+    """Whether a node is a number that was given as such."""
+    return node.constant and node.op is None
+
+
 def loss_terms(output: Node, run: Run | None) -> dict[int, Node]:
     """The terms of the output by their step, if each of several belongs to one step of its own."""
     if run is None or called(output) is not None:
@@ -74,14 +79,14 @@ def loss_terms(output: Node, run: Run | None) -> dict[int, Node]:
     while waiting:
         node = waiting.pop()
         if node.op is None or called(node) is not None or node in steps:
-            if not node.constant and not (node.op is None and node.data == 0.0):
+            if not is_number(node) and not (node.op is None and node.data == 0.0):
                 return {}
             continue
         kind = operation(node).operator
-        by_constant = kind not in SUMS and sum([not p.constant for p in node.parents]) == 1
+        by_constant = kind not in SUMS and sum([not is_number(p) for p in node.parents]) == 1
         if kind in SUMS or (kind in LINEAR and by_constant):
             waiting += node.parents
-        elif not node.constant:
+        else:
             found.append(node)
     places: dict[int, Node] = {}
     for node in found:

@@ -3,186 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from html import escape, unescape
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import tostring
 
-from ..graph.marks import MARKED, PLACES, link
-from ..graph.notation import LATEX, Style, as_ascii, letter_width
-from ..program.displays import Display
+from ..graph.marks import MARKED, link
+from ..graph.notation import LATEX, Style, as_ascii
+from ..program.displays import Beside, Display
+from ..program.lines import INDENT, LINE, broken, width
 from .document import Equation, Row, Section, Sentence, in_line
 from .expressions import Expression
 
-#: Widths are in points, for the font size of 10 points; A4 less 25 mm on both sides has 455.
-LINE: Final = 440.0
-INDENT: Final = 20.0  # of a line that goes on, by \quad and \qquad
+#: What a document begins with.
+HEAD: Final = (
+    r"\documentclass[a4paper]{article}",
+    r"\usepackage{amsmath,graphicx}",
+    r"\usepackage[hmargin=15mm,vmargin=10mm,footskip=7mm,includefoot]{geometry}",
+    r"\allowdisplaybreaks",
+    r"\makeatletter\renewcommand\section{",
+    r"\@startsection{section}{1}{0pt}{-1.5ex plus -0.5ex}{0.4ex}{\normalfont\bfseries}}",
+    r"\makeatother",
+    r"\setlength{\parindent}{0pt}",
+    r"\setlength{\emergencystretch}{\hsize}",
+)
+#: And that of a derivation alone, so that a usual one has one page.
+COMPACT: Final = (
+    r"\AtBeginDocument{\small",
+    *[rf"\setlength{{\{place}displayskip}}{{2pt plus 2pt}}" for place in ("above", "below")],
+    r"\setlength{\jot}{2pt}}",
+)
+#: Of tables side by side, which may go on to the next page between any two rows of them.
+SMALL: Final = (
+    r"\raggedright\footnotesize\setlength{\arraycolsep}{2.5pt}\smallskip"
+    r"\lineskiplimit3pt\lineskip3pt\clubpenalty0\widowpenalty0"
+)
+CLOSE: Final = r"\lineskiplimit0pt\lineskip1pt "  # what is in one of them
 SHORT: Final = 60  # characters of an equation whose sides are on one line
+SHORT_SIDE: Final = 70.0  # of a side that needs no line of its own: a result, or the next copy
 LONG_LEFT: Final = 0.35  # part of a line from which on a left side has one for itself
-SIGN: Final = 12.3  # of + and =, with the space around
-LETTER: Final = 6.0
-WIDTHS: Final[Mapping[str, float]] = {
-    **dict.fromkeys("mwMNWQKUHGVOXDAC", 9.5),
-    **dict.fromkeys("ijltI'!:;.,|", 4.2),
-    **dict.fromkeys("+-=<>≈≤≥", SIGN),
-    **dict.fromkeys("()[]/", 4.0),
-    **dict.fromkeys("0123456789", 5.0),
-    " ": 0.0,
-}
-COMMANDS: Final[Mapping[str, float]] = {
-    **{r"\cdot": 7.3, r"\times": SIGN, r"\approx": SIGN, r"\ge": SIGN, r"\le": SIGN},
-    **{r"\quad": 10.0, r"\qquad": 20.0, r"\partial": 5.8, r"\log": 13.0, r"\bmod": 28.0},
-    **dict.fromkeys([r"\exp", r"\sin", r"\cos", r"\tanh", r"\max", r"\min"], 21.0),
-    **dict.fromkeys([r"\left", r"\right", r"\bigl", r"\bigr"], 3.0),
-}
-TOKEN: Final = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
-BREAKS: Final = (" + ", " - ", r" \cdot ", " / ")
 WORDS: Final = re.compile(r"\\(text|mathrm|operatorname)\{((?:\\.|[^{}\\])*)\}")
 TAGS: Final = {"text": "mtext", "mathrm": "mi", "operatorname": "mo"}
 RELATIONS: Final = {"=": "=", "≈": r"\approx", ">": ">", "<": "<", "≥": r"\ge", "≤": r"\le"}
 
 
 # --- lines that fit ------------------------------------------------------------------------------
-
-
-def argument(latex: str, start: int) -> int:
-    """Where the braces that open at the start are closed, behind the brace.
-
-    >>> argument(r"{a{b}}c", 0)
-    6
-    """
-    depth = 0
-    for token in TOKEN.finditer(latex, start):
-        depth += {"{": 1, "}": -1}.get(token[0], 0)
-        if depth == 0:
-            return token.end()
-    return len(latex)
-
-
-@cache
-def width(latex: str) -> float:
-    """How wide a formula is on paper, in points: a little more than it is.
-
-    >>> width(r"\\frac{x}{y + z}") < width(r"x / (y + z)") < 45
-    True
-    """
-    total, place = 0.0, 0
-    while place < len(latex):
-        token = TOKEN.match(latex, place)
-        assert token is not None
-        text, place = token[0], token.end()
-        if text in (r"\frac", "^", "_"):
-            ends = [place, argument(latex, place)]
-            if text == r"\frac":
-                ends.append(argument(latex, ends[1]))
-            inside = [width(latex[a:b]) for a, b in pairwise(ends)]
-            total += 0.85 * inside[0] + 1.0 if text in "^_" else max(inside) + 3.0
-            place = ends[-1]
-        elif text in (r"\text", r"\mathrm", r"\operatorname"):
-            end = argument(latex, place)
-            words = re.sub(r"\\(.)", r"\1", latex[place + 1 : end - 1])
-            total += sum(map(letter_width, words))
-            place = end
-        elif text.startswith("\\"):
-            total += COMMANDS.get(text, 0.0 if "dot" in text else 7.0)
-        elif text not in "{}" and text < PLACES:
-            total += WIDTHS.get(text, LETTER if text.islower() else 8.5)
-    return total
-
-
-class Piece(NamedTuple):
-    """What stays on one line, the number of parentheses around it, and the sign before it."""
-
-    text: str
-    depth: int
-    sign: str = ""
-
-
-def pieces(latex: str) -> list[Piece]:
-    """A formula cut wherever a line may end: before signs, dots, and one of two factors in ().
-
-    >>> [piece.text for piece in pieces(r"= a + \\left(b - c\\right)\\left(d\\right)")]
-    ['= a', ' + \\\\left(b', ' - c\\\\right)', '\\\\left(d\\\\right)']
-    """
-    found, depth, start, place, at, sign = [], 0, 0, 0, 0, ""
-    while place < len(latex):
-        here = next((one for one in BREAKS if latex.startswith(one, place)), "")
-        factor = latex.startswith(r"\left(", place) and latex.endswith(")", 0, place)
-        if (here or factor) and place > start:
-            found.append(Piece(latex[start:place], at, sign))
-            start, at, sign = place, depth, here
-            place += len(here)
-            continue
-        if latex[place] == "{":
-            place = argument(latex, place)
-            continue
-        token = TOKEN.match(latex, place)
-        assert token is not None
-        depth += {r"\left": 1, r"\right": -1}.get(token[0], 0)
-        place = token.end() if token[0] not in (r"\left", r"\right") else token.end() + 1
-    return [*found, Piece(latex[start:], at, sign)]
-
-
-def broken(latex: str, room: float, later: float) -> list[str]:
-    """The formula in lines of these widths: the first, and all later ones.
-
-    >>> broken("= a + b + c", 40.0, 60.0)
-    ['= a + b', '+ c']
-    """
-    if width(latex) <= room:
-        return [latex]
-    wide = re.search(r"\\frac", latex)
-    found = pieces(_flat(latex, later) if wide else latex)
-    lines: list[str] = []
-    while found:
-        size, fits = 0.0, 0
-        for piece in found:
-            size += width(piece.text)
-            if fits and size > room:
-                break
-            fits += 1
-        if fits < len(found):
-            # The outermost break of those that leave a line no shorter than a third.
-            sizes = [width("".join([p.text for p in found[:n]])) for n in range(1, fits + 1)]
-            good = [n for n in range(1, fits + 1) if sizes[n - 1] > room / 3] or [fits]
-            fits = min(good, key=lambda n: (found[n].depth, found[n].sign == r" \cdot ", -n))
-        text = "".join([piece.text for piece in found[:fits]]).strip()
-        joined = lines and not found[0].sign and text.startswith(r"\left(")
-        lines.append(rf"\cdot {text}" if joined else text)
-        found, room = found[fits:], later
-    return [_unpaired(line) for line in lines]
-
-
-def _flat(latex: str, room: float) -> str:
-    """The formula with fractions that are wider than the room as quotients on the line."""
-    start = latex.find(r"\frac{")
-    while start >= 0:
-        middle = argument(latex, start + len(r"\frac"))
-        end = argument(latex, middle)
-        if width(latex[start:end]) > 0.5 * room and r"\partial" not in latex[start : start + 15]:
-            top, bottom = latex[start + len(r"\frac{") : middle - 1], latex[middle + 1 : end - 1]
-            over, under = (rf"\left({part}\right)" for part in (top, bottom))
-            latex = f"{latex[:start]}{over} / {under}{latex[end:]}"
-        start = latex.find(r"\frac{", start + 1)
-    return latex
-
-
-def _unpaired(line: str) -> str:
-    r"""The line with \bigl and \bigr for parentheses whose other half is on another line."""
-    waiting, alone = [], []
-    for found in re.finditer(r"\\(left|right)(?![A-Za-z])", line):
-        if found[1] == "left":
-            waiting.append(found)
-        elif waiting:
-            waiting.pop()
-        else:
-            alone.append(found)
-    for found in sorted([*waiting, *alone], key=lambda one: -one.start()):
-        big = r"\bigl" if found[1] == "left" else r"\bigr"
-        line = line[: found.start()] + big + line[found.end() :]
-    return line
 
 
 class Lines(NamedTuple):
@@ -210,7 +76,11 @@ def laid_out(parts: Sequence[Equation | Row], style: Style) -> Lines:
             left = ""
         if len(in_line(part)) <= SHORT and width(" ".join(sides)) <= room:
             sides = [" ".join(sides)]
-        for side in sides:
+        for place, side in enumerate(sides):
+            joined = f"{rows[-1][1]} {side}" if place else ""
+            if place and width(side) <= SHORT_SIDE and width(joined) <= room:
+                rows[-1] = (rows[-1][0], joined)
+                continue
             first, *more = broken(side, room, room - INDENT)
             rows.append((left, first))
             rows += [("", rf"\qquad {line}") for line in more]
@@ -296,22 +166,19 @@ def _in_dollars(formula: Expression) -> str:
     return f"${formula.write(LATEX).text}$"
 
 
-def as_tex(sections: Sequence[Section]) -> str:
+def as_tex(sections: Sequence[Section], compact: bool = True) -> str:
     """A complete LaTeX document, of ASCII alone, whose lines fit the page."""
-    lines = [
-        r"\documentclass[a4paper]{article}",
-        r"\usepackage{amsmath,graphicx}",
-        r"\usepackage[margin=25mm]{geometry}",
-        r"\allowdisplaybreaks",
-        r"\setlength{\parindent}{0pt}",
-        r"\setlength{\emergencystretch}{\hsize}",
-        r"\begin{document}",
-    ]
+    lines = [*HEAD, *(COMPACT if compact else ()), r"\begin{document}"]
     for section in sections:
         lines.append(rf"\section{{{_tex_words(section.title)}}}")
         before: Sentence | Lines = Sentence()
         for block in _blocks(section):
-            if isinstance(block, Lines):
+            if isinstance(block, Lines) and isinstance(block.shown, Beside):
+                row = "\n\\hskip 1em\n".join(
+                    [f"${{{CLOSE}{one}}}$" for one in block.shown.blocks()]
+                )
+                lines.append(f"\n{{{SMALL}\n{row}\n\\par\\par}}")
+            elif isinstance(block, Lines):
                 lines.append(_aligned(_shrunk(block), "align*").rstrip())
             else:
                 paragraph = "" if isinstance(before, Lines) else "\n"
@@ -340,7 +207,7 @@ def _shrunk(block: Lines) -> list[tuple[str, str]]:
 
 def _tex_formula(formula: Expression) -> str:
     latex = formula.write(LATEX).text
-    return f"${latex}$" if width(latex) <= LINE else rf"\resizebox{{0.97\hsize}}{{!}}{{${latex}$}}"
+    return f"${latex}$" if width(latex) <= LINE else rf"\resizebox{{0.85\hsize}}{{!}}{{${latex}$}}"
 
 
 def _tex_words(words: str) -> str:
@@ -357,8 +224,11 @@ INSIDE: Final = (
     "summary{cursor:pointer}details details summary{font-size:1rem;margin:.5rem 0}"
     "table{border-collapse:collapse;display:block;overflow-x:auto}"
     "td{padding:.3rem .3rem;white-space:nowrap}td:first-child{text-align:right}"
+    ".beside{display:flex;flex-wrap:wrap;gap:.8rem 2.5rem;align-items:flex-start}"
     "math{font-size:1.15em}.numbers td,.numbers th{text-align:right;padding:.1rem .6rem}"
-    "@media print{math{font-size:1em}"
+    ".numbers th{border-bottom:1px solid}"
+    "@media print{h2,summary{font-size:9.5pt;margin:.6rem 0 .2rem}p{margin:.2rem 0}"
+    "td{padding:.1rem .2rem}.numbers td,.numbers th{padding:0 .3rem}.beside{gap:.4rem 1.2rem}"
     "table{display:table;overflow:visible}tr{break-inside:avoid}h2{break-after:avoid}"
     "details::details-content{content-visibility:visible;display:block;height:auto}}"
 )
@@ -366,8 +236,9 @@ STYLE: Final = (
     ":root{color-scheme:light dark}"
     "body{margin:0 auto;max-width:60rem;padding:1rem 1.5rem 4rem;"
     "font:17px/1.6 DejaVu Sans,Verdana,Helvetica,Arial,sans-serif}h1{font-size:1.5rem}"
-    f"@page{{size:A4;margin:20mm}}{INSIDE}"
-    "@media print{body{max-width:none;padding:0;font-size:10pt}}"
+    f"@page{{size:A4;margin:12mm}}{INSIDE}"
+    "@media print{body{max-width:none;padding:0;font-size:8.5pt;line-height:1.25}"
+    "h1{font-size:12pt;margin:0}}"
 )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..ops.op import Op
 
@@ -33,14 +34,21 @@ def residue_of(number: Fraction) -> int:
     >>> 3 * residue_of(Fraction(1, 3)) % PRIME
     1
     """
-    return number.numerator * pow(number.denominator, -1, PRIME) % PRIME
+    above, below = number.as_integer_ratio()
+    return (above if below == 1 else above * pow(below, -1, PRIME)) % PRIME
 
 
 def residue_after(op: Op, operands: Sequence[int]) -> int:
-    """The residue of an op's result: exact for arithmetic, or else that of an unknown function."""
+    """The residue of an op's result: exact for arithmetic, or else that of an unknown function.
+
+    What a condition chooses is the operand times 1 or 0, which depends on the condition alone.
+    """
     exact = RESIDUES.get(op.algebra)
     if exact is not None:
         return exact(*operands) % PRIME
+    if op.chooses:
+        chosen, condition = operands
+        return chosen * residue(op.name, condition) % PRIME
     return residue(op.name, *operands)
 
 
@@ -63,17 +71,27 @@ RESIDUES: Final[dict[object, Callable[..., int]]] = {
 }
 
 
-class Slope(NamedTuple):
-    """A derivative as a float, and its residue; sums and products of slopes are slopes."""
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """A derivative as a float, and its residue; sums and products of slopes are slopes.
+
+    Its `size` is that of its terms without their signs, by which its rounding is bounded.
+    """
 
     value: float
     residue: int
+    size: float = 0.0
 
-    def __add__(self, other: Slope) -> Slope:  # type: ignore[override]  # a number, not a tuple
-        return Slope(self.value + other.value, (self.residue + other.residue) % PRIME)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", max(self.size, abs(self.value)))
 
-    def __mul__(self, other: Slope) -> Slope:  # type: ignore[override]
-        return Slope(self.value * other.value, self.residue * other.residue % PRIME)
+    def __add__(self, other: Slope) -> Slope:
+        known = (self.residue + other.residue) % PRIME
+        return Slope(self.value + other.value, known, self.size + other.size)
+
+    def __mul__(self, other: Slope) -> Slope:
+        known = self.residue * other.residue % PRIME
+        return Slope(self.value * other.value, known, self.size * other.size)
 
 
 NO_SLOPE: Final = Slope(0.0, 0)

@@ -66,6 +66,20 @@ class Layer:
         model: Model = self.structure.model
         return model
 
+    @property
+    def direct_extra(self) -> Array:
+        """The part of the gradient by other parameters that goes through no step."""
+        part: Array = self.extra - self.extra_terms.sum(0)
+        return part
+
+    @property
+    def free(self) -> tuple[Array, Array]:
+        """1 for each of the weights and other parameters, but 0 for those that are frozen."""
+        import numpy as np
+
+        free = np.array([1.0 - weight.constant for weight in self.model.parameters()])
+        return free[: self.terms[0].size].reshape(self.terms[0].shape), free[self.terms[0].size :]
+
     def operands(self) -> Array:
         """What the weights multiply at each step: the rows [1; H; X], with a row per step."""
         import numpy as np

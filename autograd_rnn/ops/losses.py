@@ -10,7 +10,7 @@ from operator import mul
 from typing import Any, Final, TypeAlias
 
 from ..arguments import as_choice, as_float, as_floats, as_function, as_text, many
-from ..errors import ArgumentTypeError, ArgumentValueError
+from ..errors import ArgumentTypeError, ArgumentValueError, RecordingError
 from .functions import Entry, dot, logsumexp, summed, where
 from .op import Operand, as_scalar
 from .table import equal, softplus
@@ -57,7 +57,8 @@ def _binary_cross_entropy(output: Any, target: Any, weights: Sequence[float] | N
         )
     pairs = _pairs(output, target)
     goals = [goal for _, goal in pairs]
-    _check_sides([goal for goal in goals if type(goal) is float], None, "target")
+    numbers = [number for number in map(_number, goals) if number is not None]
+    _check_sides(numbers, None, "target", _slack(goals))
     sides = [(goal * softplus(-z), (1.0 - goal) * softplus(z)) for z, goal in pairs]
     if weights is not None:
         sides = [(yes * weights[1], no * weights[0]) for yes, no in sides]
@@ -93,8 +94,9 @@ def _cross_entropy(outputs: Any, target: Any, weights: Sequence[float] | None) -
         )
     if len(goals) > 1:
         _check_sizes(logits, goals)
-    if all(type(goal) is float for goal in goals):
-        _check_class(goals, len(logits), "target")
+    numbers = [*map(_number, goals)]
+    if None not in numbers:
+        _check_class(numbers, len(logits), "target", _slack(goals))
     if len(goals) == 1:
         # By an op of the table, so that a recorded program is right for every class.
         goals = [equal(goals[0], float(place)) for place in range(len(logits))]
@@ -115,6 +117,21 @@ def _entries(given: Any, argument: str) -> list[Any]:
             f"{argument} must be a number or a list of numbers, not {type(given).__name__}."
         )
     return [as_scalar(entry, argument) for entry in entries]
+
+
+def _number(goal: Any) -> Any:
+    """The number of a target's entry; None for a constant, and what is recorded for all targets."""
+    try:
+        if type(goal) is not float:
+            return None if getattr(goal, "constant", True) else goal.data
+    except RecordingError:
+        return None
+    return goal
+
+
+def _slack(goals: Sequence[Any]) -> float:
+    """How far off a target may be: one of Values a little, so that differences find its slopes."""
+    return 0.0 if all(type(goal) is float for goal in goals) else 1e-3
 
 
 def _pairs(output: Any, target: Any) -> list[tuple[Any, Any]]:
@@ -142,17 +159,19 @@ def _check_size(goals: Sequence[float], outputs: int, argument: str) -> None:
         )
 
 
-def _check_sides(goals: Sequence[float], outputs: int | None, argument: str) -> None:
+def _check_sides(
+    goals: Sequence[float], outputs: int | None, argument: str, slack: float = 0.0
+) -> None:
     if outputs is not None:
         _check_size(goals, outputs, argument)
     for goal in goals:
-        if not 0.0 <= goal <= 1.0:
+        if not -slack <= goal <= 1.0 + slack:
             raise ArgumentValueError(
                 f"{argument} must be from 0 to 1 for binary_cross_entropy, not {goal!r}."
             )
 
 
-def _check_class(goals: Sequence[float], outputs: int, argument: str) -> None:
+def _check_class(goals: Sequence[float], outputs: int, argument: str, slack: float = 0.0) -> None:
     if len(goals) == 1:
         if not (goals[0].is_integer() and 0 <= goals[0] < outputs):
             raise ArgumentValueError(
@@ -161,7 +180,7 @@ def _check_class(goals: Sequence[float], outputs: int, argument: str) -> None:
             )
         return
     _check_size(goals, outputs, argument)
-    if not (min(goals) >= 0.0 and abs(sum(goals) - 1.0) <= 1e-6):
+    if not (min(goals) >= -slack and abs(sum(goals) - 1.0) <= 1e-6 + slack):
         raise ArgumentValueError(
             f"{argument} must be the number of a class, or probabilities that add up to 1, "
             f"for cross_entropy."
@@ -297,8 +316,9 @@ class Loss:
         if self.ignore is None:
             return self.function(output, target)
         goals = _entries(target, "target")
-        if all(type(goal) is float for goal in goals):
-            return 0.0 if {*goals} == {self.ignore} else self.function(output, target)
+        numbers = [*map(_number, goals)]
+        if None not in numbers:
+            return 0.0 if {*numbers} == {self.ignore} else self.function(output, target)
         # By ops of the table, so that a recorded program is right for every target.
         ignored = reduce(mul, [equal(goal, self.ignore) for goal in goals])
         return where(ignored, 0.0, self.function(output, target))
@@ -394,7 +414,10 @@ def count_hits(loss: Loss, outputs: Any, targets: Any) -> tuple[int, int]:
         outputs, targets = outputs[counted], targets[counted]
     if loss.classes is not None:
         found, right = loss.classes(outputs, targets)
-        return int((found == right).reshape(len(outputs), -1).all(axis=1).sum()), len(outputs)
+        same = found == right
+        if same.ndim == 2:
+            same = same[:, 0] if same.shape[1] == 1 else same.all(axis=1)
+        return int(same.sum()), len(outputs)
     pairs = zip(outputs.tolist(), targets.tolist(), strict=True)
     return sum([is_hit(loss, *pair) is True for pair in pairs]), len(outputs)
 

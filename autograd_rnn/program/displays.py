@@ -7,6 +7,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
+from itertools import zip_longest
 from typing import Any, Final
 
 from ..graph.notation import (
@@ -27,10 +28,13 @@ from .formulas import Formula
 WIDTH: Final = 74
 LONGEST: Final = 240  # characters of LaTeX
 STYLES: Final = (TEXT, LATEX)
-STRUT: Final = r"\rule{0pt}{3.5ex}"  # room over a table
-FRACTION: Final = re.compile(r"\\frac\{(\\partial(?:\^\{\+\})? L)\}\{(.*)\}")
+STRUT: Final = r"\rule{0pt}{2.4ex}"  # room over the letters of a row
+FRACTION: Final = re.compile(
+    r"\\frac\{(\\partial(?:\^\{\+\})? L)\}\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
+)
 SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 BETWEEN: Final = 2  # places between the columns of a table
+APART: Final = 5  # places between what stands side by side
 
 
 class Display(ABC):
@@ -48,6 +52,12 @@ class Display(ABC):
     def html(self, formula: Callable[[str], str]) -> str:
         """Its HTML, in which `formula` gives the MathML of LaTeX."""
 
+    def blocks(self) -> list[str]:
+        """Its parts in LaTeX, each to be set on a line beside others."""
+        lines = [rf"{left} &{right}" for left, right in self.rows()]
+        body = " \\\\\n".join(lines)
+        return [f"\\begin{{aligned}}[t]\n{body}\n\\end{{aligned}}"]
+
 
 class Lines(Display):
     """Equations, one below the other, with their first signs aligned."""
@@ -61,9 +71,12 @@ class Lines(Display):
         for left, *sides in self.equations:
             line = " = ".join([left.text, *[side.text for side in sides]])
             pad = "      "
-            while len(line) > WIDTH and (at := line.rfind(" + ", 12, WIDTH)) > 0:
+            while len(line) > WIDTH:
+                at = max([line.rfind(sign, 12, WIDTH) for sign in (" + ", "  for ")])
+                if at < 0:
+                    break
                 found.append(line[:at])
-                line = pad + line[at + 1 :]
+                line = pad + line[at:].lstrip()
             found.append(line)
         return found
 
@@ -94,6 +107,43 @@ class Lines(Display):
             cells = f"<td>{formula(left.latex)}</td><td>{formula('= ' + right)}</td>"
             rows.append(f"<tr>{cells}</tr>")
         return f"<table>{''.join(rows)}</table>"
+
+
+class Beside(Display):
+    """Displays side by side, as far as there is room for them."""
+
+    def __init__(self, *parts: Display) -> None:
+        self.parts = parts
+
+    def lines(self) -> list[str]:
+        """The parts in rows, one below the other."""
+        found: list[str] = []
+        row: list[str] = []
+        for part in self.parts:
+            lines = part.lines()
+            start = max(map(_places, row), default=0) + APART
+            both = [
+                f"{left}{' ' * (start - _places(left))}{right}"
+                for left, right in zip_longest(row, lines, fillvalue="")
+            ]
+            if row and max(map(len, both)) <= WIDTH:
+                row = both
+            else:
+                found += row
+                row = lines
+        return [line.rstrip() for line in [*found, *row]]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The parts, one below the other."""
+        return [row for part in self.parts for row in part.rows()]
+
+    def html(self, formula: Callable[[str], str]) -> str:
+        """The parts in a box that breaks its line where it is full."""
+        return f'<div class="beside">{"".join([part.html(formula) for part in self.parts])}</div>'
+
+    def blocks(self) -> list[str]:
+        """Those of all parts."""
+        return [block for part in self.parts for block in part.blocks()]
 
 
 def _split(side: Formula) -> list[Formula]:
@@ -161,9 +211,13 @@ class Grid(Display):
             cells = [[in_latex(_cell(line[column])) for column in part] for line in self.numbers]
             body = " \\\\\n".join(map(" & ".join, cells))
             columns = "r" * self.fixed + "|" + "r" * (len(part) - self.fixed)
-            array = f"{head} \\\\ \\hline\n{body}"
+            array = f"{head} \\\\ \\hline{STRUT}\n{body}"
             arrays.append(("", f"\\begin{{array}}{{{columns}}}\n{array}\n\\end{{array}}"))
         return arrays
+
+    def blocks(self) -> list[str]:
+        """The parts as arrays, their first lines side by side."""
+        return [array.replace("{array}", "{array}[t]", 1) for _, array in self.rows()]
 
     def html(self, formula: Callable[[str], str]) -> str:
         """The parts as tables."""
@@ -225,6 +279,11 @@ def transposed(formula: Formula) -> Formula:
     text = formula.text if bare else f"({formula.text})"
     latex = rf"{{{formula.latex}}}" if bare else rf"\left({formula.latex}\right)"
     return Formula(f"{text}ᵀ", rf"{latex}^{{\top}}")
+
+
+def equated(*formulas: Formula) -> Formula:
+    """The formulas with = between them."""
+    return Formula(*[" = ".join(written) for written in zip(*formulas, strict=True)])
 
 
 def bracketed(entries: Sequence[float]) -> Formula:

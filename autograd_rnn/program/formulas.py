@@ -43,6 +43,12 @@ class Formula(NamedTuple):
         return Formula(self.text + more.text, self.latex + more.latex)
 
 
+def for_any(gates: Sequence[str]) -> Formula:
+    """What follows a formula of any of these gates."""
+    listed = ", ".join(gates)
+    return Formula(f"  for {ANY} = {listed}", rf"\quad ({ANY} = {listed})")
+
+
 class Writer:
     """The formulas of one layer; `layer` is its number where the network has several.
 
@@ -191,10 +197,9 @@ class Writer:
             if gate == key or len(keys) == 1:
                 found.append((left, right))
             elif key == keys[0]:
-                gates = ", ".join([one.removeprefix("pi_") for one in keys])
                 text = right.text.replace(f"_{gate}", f"_{ANY}")
                 latex = right.latex.replace(f"_{{{gate}}}", f"_{{{ANY}}}")
-                note = Formula(f"  for {ANY} = {gates}", rf"\quad ({ANY} = {gates})")
+                note = for_any([one.removeprefix("pi_") for one in keys])
                 found.append((self.named(f"pi_{ANY}"), Formula(text, latex) + note))
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from operator import add
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..graph.notation import Style, Text, write
 from ..ops.op import CALL, PRODUCT, SIGN, SUM
@@ -14,24 +14,31 @@ INDENT: Final = "    "
 PYTHON: Final = Style("python", " * ", "-")
 
 
-def backward_source(
-    name: str,
-    layers: Sequence[tuple[Structure, Collection[str]]],
-    *,
-    cuts: bool = False,
-    weights: bool = False,
-) -> str:
-    """Source of a function that gives ∂L/∂W of each layer; `layers` say which vectors L reads.
+class Given(NamedTuple):
+    """What the function of a layer takes besides its weights and inputs.
 
-    With `cuts` it takes the steps that no gradient leaves backward, with `weights` the part of the
-    gradient that goes through no step.  Several layers have a function each, and one that calls
-    these.
+    `read` are the vectors that L reads, whose ∂⁺L it takes.  `options` are of `d_W` and `d_u`, the
+    parts of the gradient that go through no step, and `free_W` and `free_u`, which are 0 for
+    weights that are frozen.
+    """
+
+    read: Collection[str]
+    options: Sequence[str] = ()
+
+
+def backward_source(
+    name: str, layers: Sequence[tuple[Structure, Given]], *, cuts: bool = False
+) -> str:
+    """Source of a function that gives ∂L/∂W of each layer.
+
+    With `cuts` it takes the steps that no gradient leaves backward.  Several layers have a function
+    each, and one that calls these.
     """
     if len(layers) == 1:
-        source = _Source(*layers[0], cuts, weights)
+        source = _Source(*layers[0], cuts)
         body = source.whole(name)
         return "\n".join([*_imports(source.called), *body]) + "\n"
-    sources = [_Source(*layer, cuts, weights) for layer in layers]
+    sources = [_Source(*layer, cuts) for layer in layers]
     called: set[str] = set()
     lines: list[str] = []
     for place, source in enumerate(sources, 1):
@@ -52,8 +59,9 @@ def _driver(name: str, sources: Sequence[_Source]) -> list[str]:
     numbered = list(enumerate(sources, 1))
     given = [f"W{i}{f', u{i}' if s.extra else ''}" for i, s in numbered] + ["X"]
     given += [f"{state}{i}" for i, s in numbered for state in s.initial]
-    given += [f"{one}{i}" for i, s in numbered for one in s.read_names]
-    lines = [f"def {name}({', '.join([*given, *sources[0].options])}):"]
+    given += [f"{one}{i}" for i, s in numbered for one in (*s.read_names, *s.options)]
+    cuts, passed = (["cuts=()"], ["cuts"]) if sources[0].cuts else ([], [])
+    lines = [f"def {name}({', '.join([*given, *cuts])}):"]
     lines.append(f'{INDENT}"""∂L/∂W of each layer, in order; arguments as those of the layers."""')
     entry = "X"
     for i, s in numbered:
@@ -62,7 +70,7 @@ def _driver(name: str, sources: Sequence[_Source]) -> list[str]:
         entry = f"Y{i}"
     above = f"np.zeros(np.shape(Y{len(sources)}))"
     for i, s in reversed(numbered):
-        own = [above, *[f"{one}{i}" for one in s.read_names], *[o.split("=")[0] for o in s.options]]
+        own = [above, *[f"{one}{i}" for one in (*s.read_names, *s.options)], *passed]
         lines.append(f"{INDENT}dW{i}, dX{i} = back_{i}({', '.join(own)})")
         above = f"dX{i}"
     results = ", ".join([f"dW{i}" for i, _ in numbered])
@@ -72,15 +80,12 @@ def _driver(name: str, sources: Sequence[_Source]) -> list[str]:
 class _Source:
     """The lines of one layer's function."""
 
-    def __init__(
-        self, structure: Structure, read: Collection[str], cuts: bool, weights: bool
-    ) -> None:
+    def __init__(self, structure: Structure, given: Given, cuts: bool) -> None:
         self.structure, self.model = structure, structure.model
-        self.read = [key for key in structure.vectors if key in read]
+        self.read = [key for key in structure.vectors if key in given.read]
         self.read_names = [f"d_{self.name(key)}" for key in self.read]
         self.called: set[str] = set()
-        self.options = [*["d_W"] * weights, *["cuts=()"] * cuts]
-        self.cuts, self.weights = cuts, weights
+        self.cuts, self.options = cuts, list(given.options)
         self.initial = list(self.model.letters)
         self.extra = any(block.gate is None for block in structure.blocks)
         #: Whether it goes on to another layer.
@@ -310,15 +315,28 @@ class _Source:
         """Where the sums of the way back start."""
         given = ["W", *["u"] * self.extra, *["X"] * self.chain]
         names = ", ".join([f"d{one}" for one in given])
-        zeros = f"[np.zeros(np.shape(one)) for one in ({', '.join(given)})]"
-        lines = [f"{names} = {zeros}" if given[1:] else "dW = np.zeros(W.shape)"]
-        lines += ["dW += d_W"] * self.weights
+        starts = [f"d_{one}.copy()" if f"d_{one}" in self.options else "" for one in given]
+        if any(starts):
+            zeros = [f"np.zeros(np.shape({one}))" for one in given]
+            lines = [f"{names} = {', '.join([a or b for a, b in zip(starts, zeros, strict=True)])}"]
+        elif given[1:]:
+            zero = f"[np.zeros(np.shape(one)) for one in ({', '.join(given)})]"
+            lines = [f"{names} = {zero}"]
+        else:
+            lines = ["dW = np.zeros(W.shape)"]
         states = [f"from_{one}" for one in self.model.letters]
-        zero = [" = ".join(states) + " = 0.0"] * (bool(states) and not self.chain)
-        return [*lines, *zero]
+        nothing = [" = ".join(states) + " = 0.0"] * (bool(states) and not self.chain)
+        return [*lines, *nothing]
 
     def _given(self) -> list[str]:
         return ["W", *["u"] * self.extra, "X", *self.initial]
+
+    def _results(self) -> list[str]:
+        """The gradients, without what is frozen."""
+        return [
+            f"d{one} * free_{one}" if f"free_{one}" in self.options else f"d{one}"
+            for one in ["W", *["u"] * self.extra]
+        ]
 
     def _words(self) -> list[str]:
         """The docstring: the layout of each argument."""
@@ -339,8 +357,8 @@ class _Source:
     def whole(self, name: str) -> list[str]:
         """The function of a network of one layer."""
         forward, back = self._body()
-        given = [*self._given(), *self.read_names, *self.options]
-        result = "return dW, du" if self.extra else "return dW"
+        given = [*self._given(), *self.read_names, *self.options, *["cuts=()"] * self.cuts]
+        result = f"return {', '.join(self._results())}"
         body = [*self._words(), *self._head(), *forward, *self._zeros(), *back, result]
         return [f"def {name}({', '.join(given)}):", *[(INDENT + line).rstrip() for line in body]]
 
@@ -351,9 +369,14 @@ class _Source:
         up = self.name(self.structure.passed_up)
         forward.append(f"{INDENT}Y.append({up})")
         inner = [*self._zeros(), *back]
-        result = "np.concatenate([dW.ravel(), du])" if self.extra else "dW"
+        (result, *extra) = self._results()
+        if extra:
+            result = (
+                f"np.concatenate([{PYTHON.fit(Text(result, PRODUCT), CALL)}.ravel(), {extra[0]}])"
+            )
         states = [f"from_{one}=0.0" for one in self.initial]
-        given = ", ".join(["above", *self.read_names, *self.options, *states])
+        cuts = ["cuts=()"] * self.cuts
+        given = ", ".join(["above", *self.read_names, *self.options, *cuts, *states])
         forward[0] = "steps, Y = [], []"
         body = [*self._words(), *self._head(), *forward, f"def back({given}):"]
         body += [INDENT + line for line in (*inner, f"return {result}, dX")]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Collection, Mapping
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from ..arguments import as_integer, as_list, many
-from ..backends.batch import Batch, as_batch, listed
+from ..backends.batch import Batch, as_batch
 from ..backends.compile_step import CompiledStep
+from ..backends.reading import listed
 from ..backends.symbols import as_symbols
 from ..data.dataset import as_sequence
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, check_target
+
+MOST_STEPS: Final = 1 << 16  # of the sequences that are measured at once
 
 #: A target of a sequence: a number, a vector, or at every step one of these.
 Target: TypeAlias = float | Collection[float] | Collection[Collection[float]]
@@ -91,6 +94,70 @@ def batches(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
     return [order[start : start + size] for start in range(0, count, size)]
 
 
+class Part(NamedTuple):
+    """A batch, packed, of the sequences at these `places` of the data.
+
+    Of streams it is a window that begins after step `start`; the states of those that are still
+    going are in these `rows` of the states of all.
+    """
+
+    batch: Batch
+    places: Sequence[int]
+    start: int = 0
+    rows: Any = None
+
+    def carried(self, states: Any, found: Any) -> Any:
+        """The states of all after those of a window were found."""
+        if self.start:
+            states = states.copy()
+            states[self.rows] = found
+            return states
+        return found
+
+
+def in_turn(count: int, size: int) -> list[range]:
+    """The places of so many sequences, some after the others.
+
+    >>> in_turn(5, 2)
+    [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    return [range(start, min(count, start + size)) for start in range(0, count, size)]
+
+
+def at_once(data: Batch, least: int) -> int:
+    """How many sequences are measured at once, so that memory is bounded."""
+    return max(least, MOST_STEPS // int(data.lengths.max()))
+
+
+def parts_of(compiled: CompiledStep, data: Batch, order: Sequence[Sequence[int]]) -> Iterator[Part]:
+    """The parts of the data at these places; all but the last are of one size."""
+    if order:
+        chosen = data.take([place for places in order for place in places])
+        packed = compiled.prepare_parts(chosen, len(order[0]))
+        yield from map(Part, packed, order)
+
+
+def windows_of(
+    compiled: CompiledStep,
+    data: Batch,
+    order: Sequence[Sequence[int]],
+    size: int,
+    *,
+    done: int = 0,
+    whole: bool = False,
+) -> Iterator[Part]:
+    """The windows of so many steps of the streams at these places, after the first `done`.
+
+    With `whole`, the loss of each is its part of the mean over whole streams.
+    """
+    for places in order:
+        windows = compiled.prepare_windows(data.take(places), size, whole=whole)
+        for number, (rows, window) in enumerate(windows):
+            done -= 1
+            if done < 0:
+                yield Part(window, [places[row] for row in rows], number * size, rows)
+
+
 def fingerprint(batch: Batch) -> str:
     """A short text that differs if the data differ."""
     digest = hashlib.sha256()
@@ -131,7 +198,9 @@ def as_examples(
         )
     names = (sequences, targets, argument)
     try:
-        batch = as_batch(sequences, targets, every=every, symbols=inputs)
+        # As it was given: whether rows are of one array decides what symbols may be.
+        given = pair[0] if getattr(pair[0], "ndim", 1) == 2 else sequences
+        batch = as_batch(given, targets, every=every, symbols=inputs)
         for goals in {*map(tuple, batch.targets[1:].tolist())}:
             check_target(loss, goals, outputs, argument)
     except (TypeError, ValueError):

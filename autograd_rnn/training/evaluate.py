@@ -11,7 +11,7 @@ from ..arguments import as_choice, as_integer
 from ..backends.backend import Devices, backend_names
 from ..backends.objective import AT
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits, counted_by
-from .batches import Data, Trainable, as_trainable, compiled_for
+from .batches import Data, Trainable, as_trainable, at_once, compiled_for, in_turn, parts_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -121,15 +121,21 @@ def evaluate(
     >>> found.accuracy, found.confusion, found.auc
     (0.75, [[1, 1], [0, 2]], [1.0, 1.0])
     """
+    import numpy as np
+
     as_trainable(model)
     chosen, when = as_loss(loss), as_choice(at, "at", AT)
     as_choice(engine, "engine", backend_names())
     as_integer(threads, "threads", least=1, most=1024)
     options: dict[str, Any] = {"at": when, "engine": engine, "devices": devices}
     compiled, (batch,) = compiled_for(model, {"data": data}, chosen, **options)
-    prepared = compiled.prepare(batch)
-    found = compiled.run(prepared, outputs=True, threads=threads)
-    return judged(chosen, found.loss, found.outputs, prepared.aims())
+    mean, outputs, aims = 0.0, [], []
+    for part in parts_of(compiled, batch, in_turn(len(batch), at_once(batch, 1))):
+        found = compiled.run(part.batch, outputs=True, threads=threads)
+        mean += found.loss * (len(part.places) / len(batch))
+        outputs.append(found.outputs)
+        aims.append(part.batch.aims())
+    return judged(chosen, mean, np.concatenate(outputs), np.concatenate(aims))
 
 
 def judged(loss: Loss, mean: float, outputs: Any, targets: Any) -> Evaluation:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth, visible
 from ..backends.backend import Devices, Result, backend_names
@@ -18,7 +19,19 @@ from ..engine.reverse import as_values
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
 from ..files import in_use
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits
-from .batches import Data, Trainable, as_trainable, batches, compiled_for, fingerprint
+from .batches import (
+    Data,
+    Part,
+    Trainable,
+    as_trainable,
+    at_once,
+    batches,
+    compiled_for,
+    fingerprint,
+    in_turn,
+    parts_of,
+    windows_of,
+)
 from .checkpoint import Best, Moment, identity, read_checkpoint, write_checkpoint
 from .history import History
 from .nonfinite import find_fault
@@ -29,19 +42,6 @@ from .schedules import Schedule, factor_at
 MOST_EPOCHS: Final = 1_000_000
 AT_ONCE: Final = "No weight has moved yet: scale the numbers of the data, or the weights."
 WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
-
-
-class Part(NamedTuple):
-    """A batch of a training, of the sequences at these `places` of the data.
-
-    Of streams it is a window that begins after step `start`; the states of those that are still
-    going are in these `rows` of the states of all.
-    """
-
-    batch: Batch
-    places: Sequence[int]
-    start: int = 0
-    rows: Any = None
 
 
 def fit(
@@ -167,6 +167,7 @@ class _Training:
             self.model, {"data": given.data, "validation": given.validation}, self.loss, **options
         )
         self.constants: list[int] = []
+        self.checked: list[Part] = []  # the validation data, packed
         self.checkpoint = given.checkpoint
         self.history = History()
 
@@ -196,8 +197,9 @@ class _Training:
             with progress_bar(self.progress and leads, moment.first, last) as tell:
                 while moment.epoch < last and not self.is_over(moment):
                     self.constants = constant_places(self.parameters)
-                    order, count = self.order(moment.epoch)
-                    for part in (self.windows if self.streams else self.parts)(moment, order):
+                    order = batches(len(self.data), self.batch_size, self.seed, moment.epoch)
+                    count = self.count(moment.epoch)
+                    for part in self.parts(self.data, order, moment.batch):
                         factor = self.factor(moment.epoch, moment.batch, count)
                         moment = self.after_a_batch(moment, part, factor)
                         rate = (
@@ -221,12 +223,13 @@ class _Training:
             raise
         return self.history
 
-    def order(self, epoch: int) -> tuple[list[list[int]], int]:
-        """The places of the sequences of each batch of an epoch, and the number of its steps."""
-        order, size = batches(len(self.data), self.batch_size, self.seed, epoch), self.truncate
-        if not self.streams or size is None:
-            return order, len(order)
-        return order, sum([-(-int(self.data.lengths[places].max()) // size) for places in order])
+    def count(self, epoch: int) -> int:
+        """The number of steps of an epoch."""
+        if not self.streams:
+            return -(-len(self.data) // self.batch_size)
+        order = batches(len(self.data), self.batch_size, self.seed, epoch)
+        size = self.truncate or 1
+        return sum([-(-int(self.data.lengths[places].max()) // size) for places in order])
 
     def factor(self, epoch: int, batch: int, count: int) -> float:
         """The factor of the learning rate for a step, one of so many of an epoch."""
@@ -234,23 +237,12 @@ class _Training:
             return 1.0
         return factor_at(self.schedule, epoch + (batch + 0.5) / count)
 
-    def parts(self, moment: Moment, order: list[list[int]]) -> Iterator[Part]:
-        """The batches of an epoch that are left."""
-        left = order[moment.batch :]
-        data = self.data.take([place for places in left for place in places])
-        parts = self.compiled.prepare_parts(data, self.batch_size)
-        for places, batch in zip(left, parts, strict=True):
-            yield Part(batch, places)
-
-    def windows(self, moment: Moment, order: list[list[int]]) -> Iterator[Part]:
-        """The windows of the batches of an epoch that are left."""
-        size, done = self.truncate or 1, 0
-        for places in order:
-            windows = self.compiled.prepare_windows(self.data.take(places), size)
-            for number, (rows, window) in enumerate(windows):
-                done += 1
-                if done > moment.batch:
-                    yield Part(window, [places[row] for row in rows], number * size, rows)
+    def parts(self, data: Batch, order: list[Any], done: int, *, whole: bool = False) -> Any:
+        """The parts of the data in that order, or their windows, but for those that are done."""
+        if self.streams:
+            size = self.truncate or 1
+            return windows_of(self.compiled, data, order, size, done=done, whole=whole)
+        return parts_of(self.compiled, data, order[done:])
 
     def after_a_batch(self, moment: Moment, part: Part, factor: float) -> Moment:
         """The moment after one more batch, with this factor of the learning rate."""
@@ -259,12 +251,8 @@ class _Training:
         found, hits, judged = self.measure(moment, part.batch, own, streams=self.streams)
         if not are_finite(found.loss, found.gradient):
             self.fail(moment, part, own)
-        if part.start:
-            states = states.copy()
-            states[part.rows] = found.states
-        else:
-            states = found.states
-        with self.optimiser.scaled(factor):
+        states = part.carried(states, found.states)
+        with self.optimiser.scaled(factor) if factor != 1.0 else nullcontext():
             weights = self.optimiser.updated(moment.weights, found.gradient)
         hold(weights, moment.weights, self.constants)
         if not are_finite(0.0, weights):
@@ -290,13 +278,11 @@ class _Training:
         self.assign(moment.weights)
         entry: dict[str, float | None] = {"loss": moment.mean, "accuracy": moment.accuracy}
         if self.validation is not None:
-            found, hits, judged = self.measure(moment, self.validation)
-            if not math.isfinite(found.loss):
-                self.fail(moment, Part(self.validation, range(len(self.validation))))
-            entry["validation_loss"] = found.loss
+            loss, hits, judged = self.validated(moment, self.validation)
+            entry["validation_loss"] = loss
             entry["validation_accuracy"] = hits / judged if judged else None
-            if self.patience is not None and (best is None or found.loss < best.loss):
-                best = Best(moment.epoch + 1, found.loss, moment.weights)
+            if self.patience is not None and (best is None or loss < best.loss):
+                best = Best(moment.epoch + 1, loss, moment.weights)
         if self.schedule is not None:
             entry["learning_rate"] = self.rate(moment.epoch)
         entry["seconds"] = moment.seconds + time.perf_counter() - start
@@ -306,6 +292,23 @@ class _Training:
         after = Moment(moment.weights, moment.optimiser, moment.epoch + 1, first=moment.first)
         self.optimiser.epochs = after.epoch
         return after._replace(best=best)
+
+    def validated(self, moment: Moment, data: Batch) -> tuple[float, int, int]:
+        """The mean loss of the validation data, and how many outputs were hits, and were judged."""
+        if not self.checked:
+            size = self.batch_size if self.streams else at_once(data, self.batch_size)
+            self.checked = [*self.parts(data, in_turn(len(data), size), 0, whole=True)]
+        mean, hits, judged = 0.0, 0, 0
+        states: Any = None
+        for part in self.checked:
+            own = states[part.rows] if part.start else None
+            found, *counts = self.measure(moment, part.batch, own, streams=self.streams)
+            if not math.isfinite(found.loss):
+                self.fail(moment, part, own, "validation")
+            states = part.carried(states, found.states)
+            mean += found.loss * (len(part.places) / len(data))
+            hits, judged = hits + counts[0], judged + counts[1]
+        return mean, hits, judged
 
     @property
     def leads(self) -> bool:
@@ -332,7 +335,7 @@ class _Training:
 
     def rate(self, epoch: int) -> float:
         """The learning rate of the last step of an epoch."""
-        count = self.order(epoch)[1]
+        count = self.count(epoch)
         rate: float = self.optimiser.learning_rate * self.factor(epoch, count - 1, count)
         return rate
 
@@ -369,10 +372,9 @@ class _Training:
             return found, 0, 0
         return found, *count_hits(self.loss, found.outputs, batch.aims())
 
-    def fail(self, moment: Moment, part: Part, states: Any = None) -> None:
+    def fail(self, moment: Moment, part: Part, states: Any, argument: str = "data") -> None:
         """Raise the error that names the first sequence of a batch with a number not finite."""
-        learning, epoch = part.batch is not self.validation, f"epoch {moment.epoch + 1}"
-        argument = "data" if learning else "validation"
+        learning, epoch = argument == "data", f"epoch {moment.epoch + 1}"
         self.assign(moment.weights)
         for k, place in enumerate(part.places):
             batch, state = part.batch.take([k]), None if states is None else states[k : k + 1]

@@ -1,4 +1,4 @@
-"""Optimisers: how parameters move along their gradients, by the formulas of torch.optim."""
+"""`Optimiser`: what all rules by which parameters move have in common, their state and settings."""
 
 from __future__ import annotations
 
@@ -152,18 +152,18 @@ class Optimiser(ABC):
     def _keep(self, state: object) -> None:
         if not isinstance(state, dict):
             raise ArgumentTypeError(f"state must be a dict, not {type(state).__name__}.")
-        if state and set(state) != set(self.parts):
+        if state and state.keys() != {*self.parts}:
             raise ArgumentValueError(
                 f"state must have the parts of {type(self).__name__}, "
                 f"{', '.join(self.parts) or 'none'}, not {', '.join(map(str, state))}."
             )
-        made = {
+        made: dict[str, Any] = {
             part: as_integer(content, "state['steps']", least=1)
             if part == "steps"
             else _as_array(content, f"state[{part!r}]")
             for part, content in state.items()
         }
-        if len({len(content) for content in made.values() if not isinstance(content, int)}) > 1:
+        if len({len(content) for part, content in made.items() if part != "steps"}) > 1:
             raise ArgumentValueError("state has lists that differ in length.")
         self._kept = made
 
@@ -273,15 +273,16 @@ class Optimiser(ABC):
         """The weights after a step, and the state."""
         import numpy as np
 
-        scale = 1.0
-        if self.clip_value is not None:
+        # Of an array of its own, whatever a rule keeps of it or does to it.
+        if self.clip_value is None:
+            slopes = slopes.copy()
+        else:
             slopes = np.clip(slopes, -self.clip_value, self.clip_value)
         if self.clip_norm is not None:
             # NumPy's norm overflows where this does not.
             norm = math.hypot(*slopes.tolist())
-            scale = min(1.0, self.clip_norm / (norm + CLIP_EPS))
-        # Of an array of its own, whatever a rule keeps of it or does to it.
-        made, state = self.moves(scale * slopes)
+            slopes *= min(1.0, self.clip_norm / (norm + CLIP_EPS))
+        made, state = self.moves(slopes)
         what = f"what {type(self).__name__}.moves gives"
         moves = _as_array(made, what)
         if len(moves) != len(before):
@@ -297,138 +298,6 @@ class Optimiser(ABC):
     def __repr__(self) -> str:
         settings = [f"{name}={value!r}" for name, value in vars(self).items() if name[0] != "_"]
         return f"{type(self).__name__}({', '.join(settings)})"
-
-
-class SGD(Optimiser):
-    """Gradient descent with momentum: p ← p − learning_rate·v, v ← momentum·v + gradient.
-
-    With `clip_value` and `clip_norm`, larger gradients are clipped to that size, and scaled down to
-    that norm.  `ValueError` for a rate or a norm that is not positive, or a momentum that is not
-    from 0 to 1, also when it is assigned.
-
-    >>> w = Value(1.0)
-    >>> SGD(0.5).step([w], [4.0])
-    >>> w.data
-    -1.0
-    """
-
-    parts = ("velocity",)
-
-    def __init__(
-        self,
-        learning_rate: float,
-        momentum: float = 0.0,
-        *,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-    ) -> None:
-        super().__init__(learning_rate, clip_norm, clip_value)
-        self.momentum = momentum
-
-    def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
-        velocity = self.momentum * self.kept.get("velocity", 0.0) + gradients
-        kept = {"velocity": velocity} if self.momentum else {}
-        return -self.learning_rate * velocity, kept
-
-
-class Adam(Optimiser):
-    """Adam: p ← p − learning_rate·m̂ / (√v̂ + eps), means of the gradients and of their squares.
-
-    m and v decay by the factors `betas` per step, and m̂ and v̂ are corrected for their start at 0
-    (Kingma and Ba, 2015, algorithm 1).  `clip_value` and `clip_norm` are those of `SGD`.
-    `ValueError` for settings outside their ranges.
-
-    >>> w = Value(1.0)
-    >>> Adam(0.5).step([w], [4.0])
-    >>> round(w.data, 6)
-    0.5
-    """
-
-    parts = ("steps", "means", "squares")
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        *,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-    ) -> None:
-        super().__init__(learning_rate, clip_norm, clip_value)
-        self.betas, self.eps = betas, eps
-
-    def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
-        import numpy as np
-
-        keep, keep_square = self.betas
-        steps = self.kept.get("steps", 0) + 1
-        means, squares = self.kept.get("means", 0.0), self.kept.get("squares", 0.0)
-        means = means + (1.0 - keep) * (gradients - means)
-        squares = keep_square * squares + (1.0 - keep_square) * gradients * gradients
-        size = self.learning_rate / (1.0 - keep**steps)
-        root = math.sqrt(1.0 - keep_square**steps)
-        moves = -size * (means / (np.sqrt(squares) / root + self.eps))
-        return moves, {"steps": steps, "means": means, "squares": squares}
-
-
-class AdamW(Adam):
-    """Adam with weights that decay: before each step, p ← p − learning_rate·weight_decay·p.
-
-    The decay is apart from the gradients and their means (Loshchilov and Hutter, 2019).  Offsets
-    decay too.  The other settings are those of `Adam`.
-
-    >>> w = Value(1.0)
-    >>> AdamW(0.5, weight_decay=0.1).step([w], [4.0])
-    >>> round(w.data, 6)
-    0.45
-    """
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        *,
-        weight_decay: float = 0.01,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-    ) -> None:
-        super().__init__(learning_rate, betas, eps, clip_norm=clip_norm, clip_value=clip_value)
-        self.weight_decay = weight_decay
-
-
-class Adagrad(Optimiser):
-    """Adagrad: p ← p − learning_rate·gradient / (√s + eps), s ← s + gradient².
-
-    So a weight moves less, the more it has moved (Duchi and others, 2011).  `clip_value` and
-    `clip_norm` are those of `SGD`.  `ValueError` for a setting that is not positive.
-
-    >>> w = Value(1.0)
-    >>> Adagrad(0.5).step([w], [4.0])
-    >>> round(w.data, 9)
-    0.5
-    """
-
-    parts = ("squares",)
-
-    def __init__(
-        self,
-        learning_rate: float = 0.01,
-        eps: float = 1e-10,
-        *,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-    ) -> None:
-        super().__init__(learning_rate, clip_norm, clip_value)
-        self.eps = eps
-
-    def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
-        import numpy as np
-
-        squares = self.kept.get("squares", 0.0) + gradients * gradients
-        moves = -self.learning_rate * (gradients / (np.sqrt(squares) + self.eps))
-        return moves, {"squares": squares}
 
 
 def hold(after: Array, before: Array, places: Sequence[int]) -> None:

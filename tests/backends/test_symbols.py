@@ -82,7 +82,7 @@ def test_symbols_are_one_hot_vectors(
     sizes = chance.integers(1, 9, size=chance.integers(1, 12))
     xs: list[Any] = [chance.integers(0, count, size=size) for size in sizes]
     if seed % 2:
-        xs = [x.tolist() for x in xs]
+        xs = [xs[0], *[x.tolist() for x in xs[1:]]]
     ys = [chance.normal(size=(size, 2) if every else 2) for size in sizes]
     if exact:
         truncate = None
@@ -289,3 +289,28 @@ def test_windows_are_packed_many_at_once() -> None:
     last = model.compile("squared_error", backend="numpy")
     with pytest.raises(ValueError, match="a target at each step: compile with at='every'"):
         last.prepare_windows(last.prepare(xs), 4)
+
+
+def test_one_sequence_of_one_hot_vectors_is_not_read_as_several_of_symbols() -> None:
+    compiled = RNN.random(2, 3, seed=1).compile("squared_error", backend="numpy")
+    one = [[1, 0, 0], [0, 0, 1]]
+    words = (
+        r"may be one sequence of 2 one-hot vectors, or 2 sequences of 3 symbols: write \[sequence\]"
+        r" .* such as \[np.array\(\[1, 0, 0\]\), \.\.\.\]"
+    )
+    for rows in (one, tuple(one), np.array(one), np.array(one, dtype=np.uint8)):
+        with pytest.raises(ValueError, match=words):
+            compiled.predict(rows)
+        with pytest.raises(ValueError, match=words):
+            compiled.loss_and_gradients(rows, [[1, 0]] * 2)
+        with pytest.raises(ValueError, match=words):
+            fit(
+                *(RNN.random(2, 3), (rows, [[1, 0]] * 2)),
+                **{"loss": "squared_error", "optimiser": SGD(1), "epochs": 1, "batch_size": 1},
+            )
+    assert len(compiled.predict([one])) == 1
+    both = compiled.predict([np.array(row) for row in one])
+    assert both == [compiled.predict([row])[0] for row in one]
+    # These cannot be one-hot vectors: of another length, or with other numbers.
+    for rows in ([[1, 0], [0, 1]], [[1, 0, 0], [0, 0, 2]], [[1, 1, 0], [0, 0, 1]]):
+        assert len(compiled.predict(rows)) == 2

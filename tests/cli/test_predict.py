@@ -40,8 +40,8 @@ def test_a_table_is_learned(run: Runner, table: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert "60 sequences of DNA ACGT" in result.out
     for row in [
-        *[["x", "20", "33.3", "%"], ["Left", "out:", "1", "bad", "records."]],
-        ["Left", "out:", "1", "sequences", "with", "ambiguous", "letters."],
+        *[["x", "20", "33.3", "%"], ["Left", "out:", "1", "bad", "record."]],
+        ["Left", "out:", "1", "sequence", "with", "ambiguous", "letters."],
     ]:
         assert row in result.rows
     assert "Accuracy" in result.out
@@ -117,6 +117,59 @@ def test_evaluate(run: Runner, table: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert complaint(run("evaluate", "m.json", "one.csv")) == words
 
 
+def test_a_file_to_predict(run: Runner, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("train", table, *QUICK, *LENIENT, "--save", "m.json").code == 0
+    content = b"\xef\xbb\xbfid,dna\r\na,gattaca\r\nb,\r\nc,GGNU\r\n"
+    Path("some.csv").write_bytes(content)
+    words = complaint(run("predict", "m.json", "some.csv"))
+    assert words.startswith("some.csv: line 3 has no sequence. ")
+    strict = ("--bad-records", "skip", "--ambiguous", "error", "--json")
+    bad = json.loads(run("predict", "m.json", "some.csv", *strict).out)["bad_records"]
+    assert bad[1].startswith("some.csv: line 4: 'N' at position 3 is not one of 'ACGT'.")
+    told = json.loads(run("predict", "m.json", "some.csv", "GAT", *LENIENT, "--json").out)
+    assert [row["sequence"] for row in told["sequences"]] == ["gattaca", "GAT"]
+    assert (told["sequences"][0]["line"], told["skipped"]) == (2, 1)
+    assert told["bad_records"] == ["some.csv: line 3 has no sequence."]
+    by_name = run("predict", "m.json", "GATTACA", "--csv").out.splitlines()[1].partition(",")[2]
+    for packed in (content, gzip.compress(content), b">r\nGATTACA\n"):
+        with io.TextIOWrapper(io.BytesIO(packed)) as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            rows = run("predict", "m.json", "-", *LENIENT, "--csv").out.splitlines()
+        assert rows[1].endswith(by_name)
+    Path("some.fa").write_text(">r\nGATTACA\n")
+    by_option = run("predict", "m.json", "--fasta", "some.fa")
+    assert run("predict", "m.json", "some.fa").out == by_option.out
+    assert run("classify", "some.csv", "--ambiguous", "zeros").code == 2
+    Path("some.csv").write_text("dna\nGAT\nGGG\n")
+    assert ["GGG", "yes", "yes"] in run("classify", "some.csv").rows
+
+
+def test_numbers_are_learned_in_their_own_units(run: Runner, table: Path) -> None:
+    chance = random.Random(3)
+    rows = [[chance.randrange(1000) for _ in range(4)] for _ in range(80)]
+    lines = [f"{' '.join(map(str, row))},{5000.5 + row[-1]}" for row in rows]
+    Path("n.csv").write_text("numbers,value\n" + "\n".join(lines))
+    train = ("train", "n.csv", "--epochs", 12, "--states", 4, "--engine", "numpy")
+    result = run(*train, "--learning-rate", 0.05, "--save", "n.json")
+    assert (result.code, result.err) == (0, "")
+    assert "numbers to predict" in result.out
+    assert "--targets classes" in result.out
+    assert max(map(len, result.out.splitlines())) <= 80
+    model = load_model("n.json")
+    told = json.loads(run("evaluate", "n.json", "n.csv", "--json").out)
+    mine = [model.unroll([[x] for x in row]).output.data for row in rows]
+    goals = [5000.5 + row[-1] for row in rows]
+    mean = sum(goals) / 80
+    network, always = told["answers"]
+    off_by = sum(abs(z - goal) for z, goal in zip(mine, goals, strict=True)) / 80
+    assert network["off_by"] == pytest.approx(off_by)
+    assert always["off_by"] == pytest.approx(sum(abs(mean - goal) for goal in goals) / 80)
+    assert network["off_by"] < 0.5 * always["off_by"]
+    told = json.loads(run("predict", "n.json", "1, 2, 999", "--json").out)
+    z = model.unroll([[1], [2], [999]]).output.data
+    assert told["sequences"][0]["output"] == pytest.approx(z)
+
+
 def test_classes_in_fasta_files(
     run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,21 +195,21 @@ def test_classes_in_fasta_files(
         (["train", "missing.csv"], "missing.csv: there is no such file to learn from."),
         (["train", "soft.fa"], "soft.fa is FASTA, which has no labels: give two files or more"),
         (["train", "reads.tsv"], "reads.tsv: line 63 has no sequence. To leave such lines out: "),
-        (["train", "reads.tsv", "--label", "9"], "label must be 3 or less, not 9."),
+        (["train", "reads.tsv", "--label", "9"], "--label must be 3 or less, not 9."),
         (["train", "reads.tsv", "--fasta", "soft.fa"], "--fasta goes with a task; FASTA files of"),
         (["train", "parity", "--alphabet", "DNA"], "--alphabet goes with your own data, not with"),
         (["train", "parity", "a", "b"], "the task parity takes one FILE at most: b is one too"),
         (["train", "reads.tsv", "--ambiguous", "drop"], "--ambiguous 'drop' is unknown: choose"),
         (["train", "reads.tsv", "--stride", "0"], "--stride must be 1 or more, not 0."),
         (["classify", "soft.fa"], "soft.fa is a file: did you mean classify --fasta soft.fa?"),
-        (["classify", "lost.fasta"], "lost.fasta is not a sequence: did you mean classify --fasta"),
+        (["classify", "lost.fasta"], "lost.fasta is not a sequence, and there is no such file."),
         (["classify", "GANG"], "sequence: 'N' at position 3 is not one of 'ACGT'. 'N' stands for"),
-        (["predict", "g3.json", "soft.fa"], "soft.fa is a file: did you mean predict MODEL --fas"),
+        (["predict", "g3.json", "lost.csv"], "lost.csv is not a sequence, and"),
         (["predict", "g3.json", "GANG"], "sequence 1: 'N' at position 3 is not one of 'ACGT'."),
         (["predict", "g3.json", "GNG", "--ambiguous", "skip"], "every sequence has ambiguous"),
         (["predict", "g3.json", "GG", "--stride", "2"], "--stride goes with --fasta."),
         (["predict", "adding.json", "101"], "sequence 1: 0 of its numbers are marked, not two:"),
-        (["evaluate", "adding.json", "reads.tsv"], "adding.json predicts numbers: evaluate takes"),
+        (["evaluate", "adding.json", "reads.tsv"], "adding.json reads numbers of which two "),
     ],
 )
 def test_refusals(run: Runner, table: Path, arguments: list[str], words: str) -> None:

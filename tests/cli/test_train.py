@@ -133,7 +133,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_model(
         result = run(*command[:-2])
         assert result.err == "autograd-rnn: interrupted; nothing is kept without --save MODEL.\n"
         assert result.code == 130
-    words = "is of another training: seed is 0, here 1"
+    words = "is of another training: --seed is 0, here 1"
     assert words in complaint(run(*command, "--seed", 1))
     result = run(*command)
     assert (result.code, result.err) == (0, "")
@@ -191,13 +191,13 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
         (["promoters", "missing"], "missing: No such file or directory"),
         (["g3", "some.fa"], "the task g3 takes no FILE."),
         (["g3", "--cell", "cnn"], "--cell 'cnn' is unknown: choose one of "),
-        (["g3", "--states", "0"], "states must be 1 or more, not 0."),
-        (["g3", "--epochs", "0"], "epochs must be 1 or more, not 0."),
+        (["g3", "--states", "0"], "--states must be 1 or more, not 0."),
+        (["g3", "--epochs", "0"], "--epochs must be 1 or more, not 0."),
         (["g3", "--epochs", "x"], "Invalid value for '--epochs'"),
-        (["g3", "--learning-rate", "-1"], "learning_rate must be over 0 and finite, not -1.0."),
-        (["g3", "--learning-rate", "nan"], "learning_rate must be over 0 and finite, not nan."),
-        (["g3", "--batch-size", "0"], "batch_size must be 1 or more, not 0."),
-        (["g3", "--patience", "0"], "patience must be 1 or more, not 0."),
+        (["g3", "--learning-rate", "-1"], "--learning-rate must be over 0 and finite, not -1.0."),
+        (["g3", "--learning-rate", "nan"], "--learning-rate must be over 0 and finite, not nan."),
+        (["g3", "--batch-size", "0"], "--batch-size must be 1 or more, not 0."),
+        (["g3", "--patience", "0"], "--patience must be 1 or more, not 0."),
         (["g3", "--engine", "gpu"], "--engine 'gpu' is unknown: choose one of auto, "),
         (["g3", "--save", "no/m.json"], "there is no folder 'no' to write 'm.json' in."),
         (["g3", "--save", "."], ". is a folder: --save takes the name of a file."),
@@ -308,7 +308,7 @@ def test_predict_a_number(run: Runner, tmp_path: Path) -> None:
         "sequences": [{"sequence": "[0.25] 0.5 [.5]", "output": pytest.approx(z)}],
     }
     result = run("predict", path, "[0.25] 0.5 [.5]", "--engine", "python")
-    assert ["[0.25]", "0.5", "[.5]", f"{z:.4g}"] in result.rows
+    assert ["[0.25]", "0.5", "[.5]", f"{z:.6g}"] in result.rows
     words = (
         "--fasta goes with a model that reads DNA, RNA or protein, not with one of the task adding."
     )
@@ -321,7 +321,7 @@ def test_predict_a_number(run: Runner, tmp_path: Path) -> None:
         (["g3.json", "GG", "GAX"], "sequence 2: 'X' at position 3 is not one of 'ACGT'."),
         (["g3.json", ""], "sequence 1 is empty: there is nothing to read."),
         (["g3.json"], "give either SEQUENCE arguments, - for lines, or --fasta FILE."),
-        (["g3.json", "-"], "there is no sequence on standard input."),
+        (["g3.json", "-"], "standard input is empty: there is nothing to read."),
         (["g3.json", "GG", "--fasta", "some.fa"], "give either SEQUENCE arguments, - for lines"),
         (["g3.json", "GG", "--window", "3"], "--window goes with --fasta."),
         (["g3.json", "GG", "--engine", "gpu"], "--engine 'gpu' is unknown: choose one of auto"),

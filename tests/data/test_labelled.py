@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from autograd_rnn import Dataset, one_hot
 from autograd_rnn.data.encoding import encoded, find_alphabet, reverse_complement
+from autograd_rnn.data.tables import read_list
 
 
 def read(content: str | bytes, **options: Any) -> Dataset:
@@ -75,6 +76,7 @@ def test_a_table_is_read_as_it_was_written(
         ),
         ("\n\nGAT,a\n\n \nTT,b\n", ("GAT", "TT"), ("a", "b"), "ACGT"),
         ("MKVLAAGICDEFHNPQRSTWYMKV,p\nMKVA,q", None, ("p", "q"), "ACDEFGHIKLMNPQRSTVWY"),
+        ("MKVLAAGICDEFHNPQRSTWYMKV,p\nMKVA,q\n,\n", None, ("p", "q"), "ACDEFGHIKLMNPQRSTVWY"),
     ],
 )
 def test_columns_header_and_alphabet_are_found(
@@ -84,6 +86,31 @@ def test_columns_header_and_alphabet_are_found(
         data = read(gzip.compress(coded) if symbols else coded)
         assert (data.names, data.alphabet) == (names, alphabet)
         assert symbols is None or data.symbols == symbols
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "numbers"),
+    [
+        (["0", "1", "2"], {}, False),
+        (["0.5", "1", "2"], {}, True),
+        (["1.0", "2.0", "3.0"], {}, False),
+        ([str(k) for k in range(11)], {}, True),
+        ([str(k) for k in range(10)], {}, False),
+        (["-1e2", "0.5", "+3"], {}, True),
+        (["0.5", "1", "2"], {"targets": "classes"}, False),
+        (["0", "1", "2"], {"targets": "numbers"}, True),
+        (["0.5", "1", "nan"], {}, False),
+    ],
+)
+def test_labels_that_are_numbers(labels: list[str], options: dict[str, Any], numbers: bool) -> None:
+    content = "".join([f"{'G' * (k + 1)}AC,{label}\n" for k, label in enumerate(labels)])
+    data = read(content, **options)
+    if numbers:
+        assert (data.classes, data.names) == (None, ())
+        assert data.targets == tuple(map(float, labels))
+    else:
+        assert data.classes == len(labels)
+        assert [data.names[int(k)] for k in data.targets] == labels
 
 
 def test_columns_that_are_named() -> None:
@@ -128,11 +155,13 @@ def test_what_is_left_out_is_counted() -> None:
         ("GAT,a\nCAT,b\n", {"stride": 2}, "stride goes with window"),
         ("GAT,a\nCAT,b\n", {"window": 4}, "2 sequences shorter than a window of 4"),
         ("GAT,a\nCAT,b\n", {"alphabet": "AA"}, "alphabet must be DNA, RNA, protein, bits, numb"),
+        ("GA,1\nGG,x\n", {"targets": "numbers"}, "line 2: the label 'x' is not a number such as"),
+        ("GA,1\nGG,2\n", {"targets": "both"}, "targets 'both' is unknown: choose one of classes"),
         ("1 2,a\n2 1,b\n", {"alphabet": "numbers", "window": 2}, "it does not cut numbers"),
         ("1 2,a\n2 x,b\n", {"alphabet": "numbers"}, "line 2: 'x' at position 2 is not a number"),
         ("ab,a\nba,b\n", {"reverse_complement": True}, "only DNA and RNA have a reverse compl"),
         (">r\nGAT\n", {}, "the file is FASTA, which has no labels: give two files or more"),
-        ("\n".join(f"GAT,{k}" for k in range(101)), {}, "101 different labels"),
+        ("\n".join(f"GAT,x{k}" for k in range(101)), {}, "101 different labels"),
     ],
 )
 def test_refusals_say_where_and_what_to_do(
@@ -221,3 +250,32 @@ def test_zeros_are_one_hot_where_letters_are_sure(text: str) -> None:
         assert vector == (one_hot(letter)[0] if letter in "ACGT" else [0.0] * 4)
     assert encoded(text, "ACGT", "it", "skip") == (vectors if sure else None)
     assert find_alphabet(["ACGT" * 99, text]) == "ACGT"
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ("GAT\n\nCC\n", ["GAT", "CC"]),
+        ("sequence\nGAT\nCC\n", ["GAT", "CC"]),
+        ("id,dna\na,GAT\nb,CC\n", ["GAT", "CC"]),
+        ("a;GAT\nb;CC\n", ["GAT", "CC"]),
+        ("read one,GAT,x\nread two,CC,y\n", ["GAT", "CC"]),
+        ("name\tmine\nr1\tGAT\nr2\tCC\n", ["GAT", "CC"]),
+        ("GA!\nGAT\n", ["GA!", "GAT"]),
+        ("label,sequence\nGAT,CC\nCC,GAT\n", ["CC", "GAT"]),
+    ],
+)
+def test_a_list_of_sequences(content: str, texts: list[str]) -> None:
+    def fits(text: str) -> bool:
+        return bool(text) and set(text) <= set("ACGT")
+
+    assert [entry.text for entry in read_list(content.encode(), "x.csv", fits)] == texts
+
+
+def test_numbers_between_commas_are_one_sequence() -> None:
+    content = b"0.5,1,2\n-1, 2,3e2\n"
+    found = read_list(content, "x", lambda text: bool(encoded(text, "", "x", "error")))
+    assert [entry.text for entry in found] == ["0.5,1,2", "-1, 2,3e2"]
+    words = "line 2 has no sequence. .*--bad-records skip"
+    with pytest.raises(ValueError, match=words):
+        list(read_list(b"sequence,id\n,1\nGAT,2\n", "x.csv", str.isalpha))

@@ -58,6 +58,10 @@ class Judge:
         # with a(π) = tanh(π)
         letter = re.search(r"with a\((.)\) = (.+?)\(\1\)", words_of(problem))
         self.called = {} if letter is None else {"a": letter[2]}
+        # What conditions do not choose counts as a constant, if the text says so.
+        forward = [e.write(TEXT) for e in by_title["The forward pass"].equations]
+        self.off = {left for left, sides in forward if sides[-1] == "= 0"}
+        self.taken_only = "counts as a constant: the formulas" in words_of(chosen)
         members = re.search(r"\{(.*)\}", words_of(chosen))
         self.members = members[1].split(", ") if members else []
 
@@ -89,8 +93,13 @@ class Judge:
     def quotient(self) -> Any:
         minus = self.met("−")
         tree = self.product()
-        while self.met(" / "):
-            tree = ("/", tree, self.product())
+        while True:
+            if self.met(" / "):
+                tree = ("/", tree, self.product())
+            elif self.met(" mod "):
+                tree = ("f", "mod", tree, self.product())
+            else:
+                break
         return ("·", ("number", -1), tree) if minus else tree
 
     def product(self) -> Any:
@@ -129,6 +138,9 @@ class Judge:
             return ("name", name)
         if self.met("("):
             tree = self.sum()
+            for infix in (" when ", " unless "):
+                if self.met(infix):
+                    tree = ("f", infix, tree, self.sum())
             assert self.met(")"), self.text[self.at :]
             return tree
         if self.met("["):
@@ -155,21 +167,20 @@ class Judge:
         operands = [self.sum()]
         while self.met(", "):
             operands.append(self.sum())
-        for infix in (" when ", " unless ", " mod "):
-            if self.met(infix):
-                operands = [("f", infix, operands[0], self.sum())]
         assert self.met(")"), self.text[self.at :]
         return ("f", function[1], *operands)
 
     def name(self) -> str | None:
         """The longest name that is next."""
+        # Neither tanh′ nor hypot is a name.
+        if self.text[self.at : self.at + 1].isdecimal() or FUNCTION.match(self.text, self.at):
+            return None
         for name in self.names:
-            end = self.at + len(name)
-            after = self.text[end : end + 1]
-            # No name is that of a function here.
-            if self.text.startswith(name, self.at) and after != "′":
-                self.at = end
-                return name
+            if self.text.startswith(name, self.at):
+                end = self.at + len(name)
+                if self.text[end : end + 1] != "′":
+                    self.at = end
+                    return name
         return None
 
     def derivative(self, d: str, between: str) -> Any:
@@ -202,8 +213,11 @@ class Judge:
         """∂over/∂under along all paths, for ∂⁺ the direct ones, for |S those around S."""
         if over[0] != "name":
             # ∂max(x, y)/∂x
-            place = over[2:].index(under)
-            return self.partial(over, place)
+            head = over[: 2 if over[0] == "f" else 1]
+            read = [("number", self.value(part)) for part in over[len(head) :]]
+            read[over[len(head) :].index(under)] = ("name", "")
+            moving = Dual(self.value(under), 1)
+            return self.evaluate((*head, *read), lambda name: moving).slope
         moves = self.moves.setdefault((under, d, holding), {})
 
         def moved(name: str) -> Dual:
@@ -222,10 +236,6 @@ class Judge:
             return 0
         return self.evaluate(self.trees[over[1]], moved).slope if over[1] in self.trees else 0
 
-    def partial(self, tree: Any, place: int) -> int:
-        values = enumerate([self.value(operand) for operand in tree[2:]])
-        return self.apply(tree[1], [Dual(x, int(i == place)) for i, x in values]).slope
-
     def value(self, tree: Any) -> int:
         return self.evaluate(tree, lambda name: Dual(self.of(name))).value
 
@@ -239,6 +249,9 @@ class Judge:
             return Dual(self.slope(tree[2], tree[3], tree[1], tree[4]))
         x, *rest = [self.evaluate(part, read) for part in tree[2 if kind == "f" else 1 :]]
         if kind == "f":
+            chooses = tree[1] in (" when ", " unless ")
+            if self.taken_only and chooses and (tree[1] == " when ") == (tree[3][1] in self.off):
+                x = Dual(x.value)
             return self.apply(tree[1], [x, *rest])
         (y,) = rest
         if kind == "+":
@@ -272,6 +285,10 @@ class Judge:
             return Dual(self.apply(f[:-1], [Dual(values[0], 1)]).slope)
         if f == "sg":
             return Dual(values[0])
+        if f in (" when ", " unless "):
+            # As much as the condition says, of the first operand.
+            share = self.random(f, values[1])
+            return Dual(share * values[0] % P, share * operands[0].slope % P)
         z = self.random(f, *values)
         known = SLOPES.get(f)
         if f in ("max", "min"):
@@ -280,6 +297,14 @@ class Judge:
             lead = self.random("lead", *values) - self.random("lead", *values[::-1])
             lead = lead if f == "max" else -lead
             slopes = [(1 + lead) * half, (1 - lead) * half]
+        elif f == "hypot":
+            slopes = [x * pow(z, -1, P) for x in values]
+        elif f == "arctan2":
+            y, x = values
+            over = pow(self.random("hypot", y, x), -2, P)
+            slopes = [x * over, -y * over]
+        elif f == "mod":
+            slopes = [1, self.random("slope", f, *values)]
         elif known is None:
             slopes = [self.random("slope", f, i, *values) for i in range(len(values))]
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_rnn import (
@@ -12,19 +12,48 @@ from autograd_rnn import (
     RNN,
     Derivation,
     Stack,
+    Steps,
     Value,
+    arctan2,
     copies,
     derive,
     escape,
     exp,
+    greater,
+    hypot,
+    log,
+    logsumexp,
     maximum,
+    minimum,
     sigmoid,
     softmax,
+    stop_gradient,
     tanh,
     topological,
+    where,
 )
 
 SMALL = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0)
+ANY = (*SMALL, 1e-9, -1e-4, 1 / 3, 0.1, 12345.678, 1e6)
+NAMES = ("w", "w_1", "u", "hidden_state", "w[0]", "learning rate", "x^2", "2", "W_f", "αβ", "")
+#: A step of one's own loop: the state and the input, by two weights.
+LOOPS: tuple[Callable[[Any, Any, Any, Any], Any], ...] = (
+    lambda h, x, w, u: tanh(w * h + u * x),
+    lambda h, x, w, u: tanh(w * h * w + u * x),
+    lambda h, x, w, u: where(greater(h, 0.3), h * w + x, u * x + 1),
+    lambda h, x, w, u: where(h > 0.3, h * w + x, u * x + 1),
+    lambda h, x, w, u: where(greater(w * x, u), h, where(greater(h, u), w * h, h * h) - u),
+    lambda h, x, w, u: minimum(maximum(w * h + u * x, -1.0), 1.0),
+    lambda h, x, w, u: (w * h + x) / (u * u + h * h + 1),
+    lambda h, x, w, u: (u**2 + 1.5) ** (0.1 * w * h),
+    lambda h, x, w, u: (1 - w) * h + w * tanh(u * x + h),
+    lambda h, x, w, u: hypot(w * h, u * x + 1),
+    lambda h, x, w, u: exp(-((w * h + x) ** 2) / (u * u + 2)),
+    lambda h, x, w, u: softmax([w * h, u * x, h])[0] + logsumexp([w, h]),
+    lambda h, x, w, u: arctan2(w * h + 1, u * x + 1.5),
+    lambda h, x, w, u: log(1 + (w * h + u * x) ** 2),
+    lambda h, x, w, u: tanh(w * stop_gradient(h) + u * x) * h,
+)
 
 
 def some_loss(chance: random.Random, run: Any) -> Value:
@@ -68,7 +97,32 @@ def some_network(chance: random.Random) -> tuple[Value, Value, Any]:
     truncate = chance.choice([None, None, None, 1, 2])
     state = [chance.choice(SMALL) for _ in model.initial] if chance.random() < 0.3 else None
     run = model.unroll(inputs, state, truncate=truncate)
-    return some_loss(chance, run), chance.choice([*model.parameters(), *run.state]), run
+    loss = some_loss(chance, run)
+    way, cells = chance.randrange(8), getattr(run.steps[-1], "c", None)
+    if way == 0:
+        loss = loss + 0.5 * sum([weight * weight for weight in model.parameters()])
+    elif way == 1 and cells:
+        loss = loss + cells[0] * run.q[0]
+    return loss, chance.choice([*model.parameters(), *run.state]), run
+
+
+def some_loop(chance: random.Random) -> tuple[Value, Value, Steps]:
+    """A loss of a loop over plain Values, whose weights have any names and numbers."""
+    weights = [Value(chance.choice(ANY), name) for name in chance.sample(NAMES, 2)]
+    h, body, steps = Value(chance.choice(SMALL), "h"), chance.choice(LOOPS), Steps()
+    states, running = [], Value(0.0)
+    for k in range(1, chance.choice([1, 2, 3, 3, 4, 5]) + 1):
+        with steps.step(k):
+            h = body(h, chance.choice(SMALL), *weights)
+            states.append(h)
+            running = running + (h - k) ** 2
+    way = chance.randrange(4)
+    loss = (
+        (h, (1 - h) ** 2, running)[way]
+        if way < 3
+        else sum([(chance.choice(SMALL) - one) ** 2 * weights[0] for one in states])
+    )
+    return loss, chance.choice([*weights, weights[0]]), steps
 
 
 def some_graph(chance: random.Random) -> tuple[Value, Value, None]:
@@ -105,7 +159,9 @@ def some_set(chance: random.Random, output: Value, source: Value) -> Sequence[An
 def some_derivation(seed: int) -> Derivation | None:
     """The random derivation of a seed; None if the output does not depend on the source."""
     chance = random.Random(seed)
-    output, source, run = (some_network if chance.random() < 0.5 else some_graph)(chance)
+    makes: Sequence[Callable[[random.Random], tuple[Value, Value, Any]]]
+    makes = (some_network, some_network, some_graph, some_loop)
+    output, source, run = chance.choice(makes)(chance)
     if source is output or escape([], source, output) is None:
         return None
     return derive(output, source, through=some_set(chance, output, source), run=run)

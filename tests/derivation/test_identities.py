@@ -1,10 +1,11 @@
 """Every printed = holds for all numbers, and every written symbol has one value."""
 
+import random
 import re
 
 import pytest
 
-from autograd_rnn import RNN, Value, bits, derive, exp, gradients
+from autograd_rnn import RNN, Value, bits, copies, derive, exp, gradients, greater, where
 from autograd_rnn.derivation import chain_rule
 from autograd_rnn.errors import DerivationError
 from autograd_rnn.graph.notation import TEXT
@@ -134,3 +135,65 @@ def test_names_that_clash_are_told_apart() -> None:
     assert Judge(derive(h, x)).wrong() == []
     named = Value(2, "q"), Value(5, "q̇")  # the first copy of q would be q̇ too
     assert Judge(derive(named[0] * named[1], named[0])).wrong() == []
+
+
+def test_what_a_condition_does_not_choose_is_in_the_general_formula() -> None:
+    x, y = Value(2, "x"), Value(3, "y")
+    chosen = where(greater(x, y), x * x, x * y)
+    worked = derive(chosen * x, x)
+    general = worked.text.split("6. The general formula")[1].split("7.")[0]
+    assert "x·(1 unless v₄)·y" in general
+    assert "2·x²·(1 when v₄)" in general  # is 0 here
+    assert Judge(worked).wrong() == []
+    assert worked.value == 12
+    assert "since each path from x⁽³⁾ meets a comparison, whose slope is 0." in worked.text
+    # A set that only meets what is taken here is said to do so.
+    a, b = x * 2, x * 3
+    a.name, b.name = "a", "b"
+    output = where(greater(x, y), a * a, b * y)
+    text = " ".join(derive(output, x, through="minimum").text.split())
+    assert "S = {b} separates x" in text
+    assert "the formulas are those of the branches that are taken" in text
+    assert "branches" not in derive(output, x).text
+
+
+def test_why_a_derivative_is_0_is_said() -> None:
+    rnn = RNN([[2], [1]], "step", bias=False)
+    run = rnn.unroll(bits("110"))
+    text = derive((3 - run.pi[0]) ** 2, rnn.parameters()[0], run=run).text
+    assert "since each path from ẇ₁ meets step, whose slope is 0." in text
+    x = Value(2, "x")
+    u = x * 3
+    u.name = "u"
+    output = (u - u) * 5 + x
+    text = derive(output, x, through=[u, copies(x, output)[-1]]).text
+    assert "∂L/∂u = 0\n  since what it adds cancels." in text
+
+
+def test_names_that_are_blank_or_read_as_numbers_are_replaced() -> None:
+    for name in ("", "2", " ", "1.5"):
+        w = Value(3, name)
+        worked = derive(w * w * 2, w)
+        assert "∂L/∂v₁ = 4·v₁" in worked.text
+        assert Judge(worked).wrong() == []
+
+
+@pytest.mark.nightly
+def test_a_hundred_thousand_random_derivations() -> None:
+    start = random.SystemRandom().randrange(10**9)
+    print(f"from seed {start}")
+    judged = refused = 0
+    seed = start
+    while judged < 100_000:
+        seed += 1
+        try:
+            worked = some_derivation(seed)
+        except (ValueError, DerivationError) as error:
+            if not re.search("no finite number|too small or too large", str(error)):
+                raise
+            refused += 1
+        else:
+            if worked is not None:
+                assert Judge(worked).wrong() == [], seed
+                judged += 1
+    assert refused < judged / 100

@@ -26,18 +26,10 @@ from autograd_rnn import (
     tanh,
 )
 from autograd_rnn.derivation.document import Section
-from autograd_rnn.derivation.typeset import (
-    LINE,
-    Lines,
-    _blocks,
-    as_fragment,
-    as_tex,
-    broken,
-    pieces,
-    width,
-)
+from autograd_rnn.derivation.typeset import Lines, _blocks, as_fragment, as_tex
 from autograd_rnn.errors import FormatError
 from autograd_rnn.graph.notation import LATEX, as_ascii, latex_name
+from autograd_rnn.program.lines import LINE, broken, pieces, places, width
 
 from ..pictures.exercise import NAMES
 from .examples import exercise
@@ -119,6 +111,7 @@ def test_every_line_fits_by_the_estimate(kind: str) -> None:
         for left, right in block.rows:
             assert width(left) <= LINE
             assert width(right) <= block.room, right
+    assert max(map(places, of_a_kind(kind).text.splitlines())) <= 78
 
 
 def run_pdflatex(text: str, folder: Path) -> str:

@@ -26,6 +26,7 @@ from autograd_rnn import (
     softmax,
     squared_error,
 )
+from autograd_rnn.backends import Backend
 from autograd_rnn.ops.losses import LOSSES, as_loss, check_target, count_hits, is_hit
 
 logits = st.floats(-1000, 1000)
@@ -297,3 +298,32 @@ def test_a_number_that_is_no_share_is_refused(target: float) -> None:
     for logit in (1.0, Value(1.0)):
         with pytest.raises(ValueError, match="target must be from 0 to 1"):
             binary_cross_entropy(logit, target)
+
+
+def test_a_target_that_is_a_value_is_checked() -> None:
+    for target in (3.0, -1.0, 0.5, math.nan):
+        with pytest.raises(ValueError, match=rf"class from 0 to 2 for cross_entropy, not {target}"):
+            cross_entropy([1.0, 2.0, 3.0], Value(target))
+    for goals in ([Value(1.0)] * 3, [Value(0.5), 0.5, 0.5], [Value(1.5), Value(-0.5), 0.0]):
+        with pytest.raises(ValueError, match="probabilities that add up to 1"):
+            cross_entropy([1.0, 2.0, 3.0], goals)
+    for wrong in (2.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=rf"0 to 1 for binary_cross_entropy, not {wrong}"):
+            binary_cross_entropy([0.0, 1.0], [0, Value(wrong)])
+    # Soft targets are differentiated, and checked by differences at the ends of their range.
+    check_gradients(lambda z, t: binary_cross_entropy(z, t), [0.5, 1.0])
+    check_gradients(lambda z, s, t: cross_entropy([z, 0.0], [s, t]), [0.5, 0.0, 1.0])
+    # A recording stands for all targets; one to ignore is none.
+    assert record(lambda z, t: binary_cross_entropy(z, t), 0.0, 1.0)(0.0, 0.0) == math.log(2)
+    assert Loss.of("cross_entropy", ignore=-1)([0.0, 0.0], Value(-1)) == 0.0
+
+
+@pytest.mark.parametrize("backend", ["eager", "python", "numpy", "native"])
+def test_a_target_of_another_size_is_named_by_its_place(backend: str) -> None:
+    if Backend.kinds[backend].explain():
+        pytest.skip("llvmlite is not installed")
+    compiled = RNN.random(3, 1).compile("squared_error", backend=backend)
+    with pytest.raises(
+        ValueError, match=r"targets\[0\] has 2 entries, but the model has 3 outputs"
+    ):
+        compiled.loss_and_gradients([[1], [1]], [[1, 2], [1, 2]])

@@ -14,16 +14,19 @@ from autograd_rnn import (
     Adam,
     Dataset,
     History,
+    Loss,
+    Stack,
     TrainingError,
     Value,
     binary_cross_entropy,
     bits,
     cross_entropy,
+    evaluate,
     fit,
     freeze,
     unfreeze,
 )
-from autograd_rnn.backends import Backend
+from autograd_rnn.backends import Backend, CompiledStep
 from autograd_rnn.ops.losses import LOSSES
 from autograd_rnn.training.batches import batches
 
@@ -391,3 +394,37 @@ def test_one_sequence_in_place_of_several_says_how_it_is_read() -> None:
         compiled.predict(one[0])
     with pytest.raises(ValueError, match="each a vector of size 2.$"):
         compiled.predict([[[1, 2]]])
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_validation_runs_over_some_steps_at_a_time(
+    streams: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance, most = np.random.default_rng(5), 0
+    xs = [chance.integers(0, 3, size=size) for size in (7, 12, 5, 12, 1)]
+    ys = [chance.integers(-1, 3, size=len(x)) for x in xs]
+    ys[4][:] = 0
+    run, whole = CompiledStep.run, Stack.random("LSTM", states=3, inputs=3, outputs=3, seed=2)
+    options: dict[str, Any] = {"loss": Loss.of("cross_entropy", ignore=-1), "at": "every"}
+
+    def watched(compiled: Any, batch: Any, *given: Any, **named: Any) -> Any:
+        nonlocal most
+        most = max(most, int(batch.lengths.sum()))
+        return run(compiled, batch, *given, **named)
+
+    monkeypatch.setattr(CompiledStep, "run", watched)
+    monkeypatch.setattr("autograd_rnn.training.batches.MOST_STEPS", 24)
+    settings: dict[str, Any] = {"epochs": 1, "batch_size": 2, "engine": "numpy"}
+    history = fit(
+        *(whole, ([[0, 1, 2]], [[1, 2, 0]])),
+        **{"validation": (xs, ys), "truncate": 4, "streams": streams, "progress": False},
+        **{**options, **settings, "optimiser": SGD(0.1)},
+    )
+    assert most <= (8 if streams else 24)
+    found = evaluate(whole, (xs, ys), **options, engine="numpy")
+    assert most <= 24
+    loss, _ = whole.compile(options["loss"], at="every", backend="numpy").loss_and_gradients(xs, ys)
+    assert history.validation_loss == pytest.approx([loss], rel=1e-12)
+    assert found.loss == pytest.approx(loss, rel=1e-12)
+    assert history.validation_accuracy == [found.accuracy]
+    assert found.count == sum([int((y >= 0).sum()) for y in ys])

@@ -41,6 +41,7 @@ class Native(NumPy):
         from .jit import host_lanes
         from .kernel import make_blocks
 
+        self.trace()
         return make_blocks(batches, host_lanes())
 
     def run(

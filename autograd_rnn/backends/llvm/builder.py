@@ -98,20 +98,42 @@ class Builder:
 
     def transposed(self, vectors: Sequence[str]) -> list[str]:
         """As many vectors as there are lanes, of which the k-th has the entries k of these."""
-        found, indices = [*vectors], range(self.lanes)
-        for step in [1 << power for power in range(self.lanes.bit_length() - 1)]:
-            low = [j - step + self.lanes if j & step else j for j in indices]
-            high = [j + self.lanes if j & step else j + step for j in indices]
-            for k in [k for k in indices if not k & step]:
-                pair = f"{self.vector} {found[k]}, {self.vector} {found[k + step]}"
-                found[k], found[k + step] = [
-                    self.let(
-                        f"shufflevector {pair}, <{self.lanes} x i32> "
-                        f"<{', '.join([f'i32 {j}' for j in places])}>"
-                    )
-                    for places in (low, high)
-                ]
+        found = [*vectors]
+        for step in self._powers():
+            for k in [k for k in range(self.lanes) if not k & step]:
+                found[k], found[k + step] = self._exchanged(found[k], found[k + step], step)
         return found
+
+    def sums(self, vectors: Sequence[str]) -> str:
+        """The sum over the lanes of each of some vectors, in the lane of its place; others are 0.
+
+        The vectors are added up while they are transposed, so that half of them are left each time.
+        """
+        found = [*vectors, *[self.splat(0.0)] * (self.lanes - len(vectors))]
+        for step in self._powers():
+            for k in range(0, self.lanes, 2 * step):
+                low, high = self._exchanged(found[k], found[k + step], step)
+                found[k] = self.let(f"fadd {self.vector} {low}, {high}")
+        return found[0]
+
+    def _powers(self) -> list[int]:
+        return [1 << power for power in range(self.lanes.bit_length() - 1)]
+
+    def _exchanged(self, a: str, b: str, step: int) -> list[str]:
+        """Two vectors that exchange the entries of one which are this far from those of the other.
+
+        That is a step of transposing.
+        """
+        indices, pair = range(self.lanes), f"{self.vector} {a}, {self.vector} {b}"
+        low = [j - step + self.lanes if j & step else j for j in indices]
+        high = [j + self.lanes if j & step else j + step for j in indices]
+        return [
+            self.let(
+                f"shufflevector {pair}, <{self.lanes} x i32> "
+                f"<{', '.join([f'i32 {j}' for j in places])}>"
+            )
+            for places in (low, high)
+        ]
 
     def loop(
         self,

@@ -210,7 +210,7 @@ class StepCode:
         """One more term of ∂loss/∂number."""
         w, traced = self.w, self.traced
         if number < traced.state:
-            place = self.layout.rest + self.layout.direct.index(number)
+            place = self.layout.direct.index(number)
             term = w.select(self.active, term, self.neutral)
             total = w.let(f"fadd {w.vector} {w.load(self.gradient, place)}, {term}")
             w.store(total, self.gradient, place)
@@ -261,7 +261,7 @@ class StepCode:
             self._add(group.vector[k], w.load(target, place))
 
     def weight_gradients(self, steps: str) -> None:
-        """Σ over the steps of ∂loss/∂row · v, for 4x4 weights at a time in registers."""
+        """Σ over the steps of ∂loss/∂row · v, for a tile of weights at a time in registers."""
         w, traced, layout = self.w, self.traced, self.layout
         before_last = w.integer("sub", steps, 1)
         last = traced.needed([traced.loss])
@@ -302,7 +302,7 @@ def emit(
     step has a loss and an output, or with `every` each step, and the mean of the losses counts.
     With `exact`, each block has a gradient of its own, and nothing is fused or reordered.
     """
-    layout = Layout(traced, [] if exact else traced.groups, exact=exact)
+    layout = Layout(traced, [] if exact else traced.groups, lanes=lanes, exact=exact)
     w = Builder(lanes, exact)
     step = StepCode(w, layout, every, exact and gradient)
     arrays = ", ".join([f"ptr noalias %{name}" for name in ARRAYS])
@@ -326,7 +326,7 @@ def emit(
             w.store(w.load(step.initial, place), "%tape", place)
         ends = w.at("%all_after", first) if after else ""
         if exact and gradient:
-            step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.gradient)))
+            step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.direct)))
         shown = ""
         if outputs:
             shown = w.at("%all_outputs", w.integer("mul", row, max(1, len(traced.output))))

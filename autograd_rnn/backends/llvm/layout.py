@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..traced import Group, TracedStep, read_by_rules
 
 TILE: Final = 8
+GRADIENT_ROWS: Final = 4
 
 
 class Layout:
@@ -16,12 +17,17 @@ class Layout:
     A step has a record on the tape: the state before it, the vectors and rows of the groups,
     ∂loss/∂row, and the other values that the backward sweep reads.  The weights of a group are
     packed in the order in which its tiles read them: rows side by side for the product, columns for
-    its transpose.  Those of a table lie symbol by symbol, each filled up to whole vectors; so do
-    their gradients, after those of all else, which have a number per lane.
+    its transpose.  Those of a table lie symbol by symbol, each filled up to whole vectors.
+
+    The gradient begins with a number per lane for the parameters in no group, `direct`; the others
+    are `summed` over lanes: of each group tile by tile, then its biases, then the tables, all
+    filled up to whole vectors.
     """
 
-    def __init__(self, traced: TracedStep, groups: Sequence[Group], *, exact: bool) -> None:
-        self.traced, self.groups = traced, groups
+    def __init__(
+        self, traced: TracedStep, groups: Sequence[Group], *, lanes: int, exact: bool
+    ) -> None:
+        self.traced, self.groups, self.lanes = traced, groups, lanes
         self.row_of = {
             row: (g, j) for g, group in enumerate(groups) for j, row in enumerate(group.rows)
         }
@@ -74,37 +80,77 @@ class Layout:
             for start, width in tiles(len(columns), TILE):
                 for row in group.weights:
                     self.packed += [row[k] for k in columns[start : start + width]]
-        # The gradient: of each group its weights row by row, then its biases; then the rest.
-        self.gradient: list[int] = []
+        self.summed: list[int] = []
         self.gradients: list[int] = []
-        for group in groups:
-            self.gradients.append(len(self.gradient))
-            self.gradient += [*sum(group.weights, ()), *group.biased.values()]
-        self.rest = len(self.gradient)
         #: By group, for each of its tables where it is packed, and where its gradient begins.
         self.tables: list[list[tuple[int, int]]] = []
-        self.picked: list[int] = []
+        nothing = traced.parameters
         for group in groups:
+            self.gradients.append(len(self.summed))
+            width = len(group.vector)
+            for first, high in tiles(len(group.rows), GRADIENT_ROWS):
+                band = group.weights[first : first + high]
+                for start, wide in tiles(width, self.gradient_columns):
+                    self._sum([w for of in band for w in of[start : start + wide]])
+            self._sum(group.biased.values())
             places = []
             for table in group.tables:
-                places.append((len(self.packed), len(self.picked)))
-                filling = [traced.parameters] * (filled(len(table)) - len(table))
-                for column in zip(*table, strict=True):
-                    found = [traced.parameters if w is None else w for w in column]
-                    self.packed += [*found, *filling]
-                    self.picked += [*found, *filling]
+                places.append((len(self.packed), len(self.summed)))
+                for symbol in zip(*table, strict=True):
+                    picked = [nothing if w is None else w for w in symbol]
+                    picked += [nothing] * (filled(len(table)) - len(table))
+                    self.packed += picked
+                    self.summed += picked
             self.tables.append(places)
-        self.direct = sorted({*range(traced.parameters)}.difference(self.gradient, self.picked))
-        self.gradient += self.direct
+        self.direct = sorted({*range(traced.parameters)}.difference(self.summed))
+
+    def _sum(self, parameters: Iterable[int]) -> None:
+        self.summed += parameters
+        self.summed += [self.traced.parameters] * (-len(self.summed) % self.lanes)
+
+    @property
+    def gradient_columns(self) -> int:
+        """The columns of a tile of the gradient: all of it has to stay in registers."""
+        return 4 if self.lanes == 8 else 2
+
+    def bands(self, g: int, rows: int) -> Places:
+        """The places of the tiles in a band of so many rows of the gradient of a group."""
+        found = tiles(len(self.groups[g].vector), self.gradient_columns)
+        return Places([(start, filled(rows * width, self.lanes)) for start, width in found])
+
+    def rows_of_bands(self, g: int) -> Places:
+        """The places of the bands of the gradient of a group, by their first row."""
+        found = tiles(len(self.groups[g].rows), GRADIENT_ROWS)
+        return Places([(start, self.bands(g, rows).size) for start, rows in found])
 
 
-def filled(rows: int) -> int:
-    """The number of rows, filled up to whole tiles.
+class Places:
+    """The places of parts one after the other, of given sizes, by the numbers at which they begin.
+
+    >>> places = Places([(0, 16), (4, 16), (8, 8)])
+    >>> places.size, places.each, places[8]
+    (40, 4, 32)
+    """
+
+    def __init__(self, parts: Sequence[tuple[int, int]]) -> None:
+        self.size, self._known = 0, {}
+        for start, size in parts:
+            self._known[start] = self.size
+            self.size += size
+        #: By how much the place grows with the number, as long as parts are full.
+        self.each = 0 if len(parts) < 2 else self._known[parts[1][0]] // parts[1][0]
+
+    def __getitem__(self, start: int) -> int:
+        return self._known[start]
+
+
+def filled(count: int, size: int = TILE) -> int:
+    """A count, such as of rows, filled up to whole tiles, or to a multiple of another size.
 
     >>> filled(32), filled(33)
     (32, 40)
     """
-    return -(-rows // TILE) * TILE
+    return -(-count // size) * size
 
 
 def tiles(count: int, most: int) -> list[tuple[int, int]]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from .builder import Builder
-from .layout import TILE, Layout, filled, tiles
-
-GRADIENT_TILE: Final = 4
+from .layout import GRADIENT_ROWS, TILE, Layout, Places, filled, tiles
 
 
 def find_run(numbers: Sequence[int], run: Sequence[int]) -> int | None:
@@ -106,7 +103,7 @@ def add_to_picked(w: Builder, layout: Layout, g: int, inputs: str, low: str, hig
         record = w.at("%tape", w.integer("mul", t, layout.size))
         slopes, symbols = w.at(record, layout.slopes[g]), w.at(inputs, t)
         for _, picked in layout.tables[g]:
-            base = w.at(w.at("%gradient", len(layout.gradient)), picked, "double")
+            base = w.at(w.at("%gradient", len(layout.direct)), picked, "double")
             entries = _entries(w, base, symbols, size)
 
             def chunk(start: str | int, count: int, entries: list[str] = entries) -> None:
@@ -145,15 +142,11 @@ def _each_chunk(w: Builder, rows: int, chunk: Callable[[str | int, int], None]) 
 
 def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) -> None:
     """Add to the gradient of a group Σ ∂loss/∂row · v and Σ ∂loss/∂row over these steps."""
-    group = layout.groups[g]
-    width, base = len(group.vector), layout.gradients[g]
-    bias_at = {j: base + width * len(group.rows) + i for i, j in enumerate(group.biased)}
+    group, bands = layout.groups[g], layout.rows_of_bands(g)
+    width, biased = len(group.vector), [*group.biased]
+    gradient = w.at(w.at("%gradient", len(layout.direct)), layout.gradients[g], "double")
 
     def tile(row: str | int, rows: int, column: str | int, columns: int) -> None:
-        corner = w.integer("add", w.integer("mul", row, width), column)
-        weights = w.at("%gradient", w.integer("add", corner, base))
-        places = [i * width + k for i in range(rows) for k in range(columns)]
-
         def inner(t: str, so_far: list[str]) -> list[str]:
             record = w.at("%tape", w.integer("mul", t, layout.size))
             left = w.at(w.at(record, layout.slopes[g]), row)
@@ -163,25 +156,37 @@ def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) 
             pairs = [(slope, value) for slope in slopes for value in values]
             return [w.multiply_add(*pair, so) for pair, so in zip(pairs, so_far, strict=True)]
 
-        first = [w.load(weights, place) for place in places]
-        for place, result in zip(places, w.loop(low, high, 1, first, inner), strict=True):
-            w.store(result, weights, place)
+        sums = w.loop(low, high, 1, [w.splat(0.0)] * (rows * columns), inner)
+        place = w.at(gradient, _place(w, bands, row), "double")
+        _add_sums(w, sums, w.at(place, _place(w, layout.bands(g, rows), column), "double"))
 
     def band(row: str | int, rows: int) -> None:
-        _each_tile(w, width, GRADIENT_TILE, lambda column, some: tile(row, rows, column, some))
+        most = layout.gradient_columns
+        _each_tile(w, width, most, lambda column, some: tile(row, rows, column, some))
 
-    _each_tile(w, len(group.rows), GRADIENT_TILE, band)
-    for start in range(0, len(bias_at), TILE):
-        some = list(bias_at)[start : start + TILE]
+    _each_tile(w, len(group.rows), GRADIENT_ROWS, band)
+    for start in range(0, len(biased), TILE):
+        some = biased[start : start + TILE]
 
         def sums(t: str, so_far: list[str], some: list[int] = some) -> list[str]:
             record = w.at("%tape", w.integer("mul", t, layout.size))
             slopes = [w.load(record, layout.slopes[g] + j) for j in some]
             return [w.let(f"fadd {w.vector} {a}, {b}") for a, b in zip(so_far, slopes, strict=True)]
 
-        first = [w.load("%gradient", bias_at[j]) for j in some]
-        for j, result in zip(some, w.loop(low, high, 1, first, sums), strict=True):
-            w.store(result, "%gradient", bias_at[j])
+        found = w.loop(low, high, 1, [w.splat(0.0)] * len(some), sums)
+        _add_sums(w, found, w.at(gradient, bands.size + start, "double"))
+
+
+def _place(w: Builder, places: Places, start: str | int) -> str | int:
+    return places[start] if isinstance(start, int) else w.integer("mul", start, places.each)
+
+
+def _add_sums(w: Builder, vectors: Sequence[str], place: str) -> None:
+    """Add the sum over the lanes of each vector to the numbers from a place on."""
+    for start in range(0, len(vectors), w.lanes):
+        at = w.at(place, start, "double")
+        sums = w.sums(vectors[start : start + w.lanes])
+        w.store(w.let(f"fadd {w.vector} {w.load(at)}, {sums}"), at)
 
 
 def _each_tile(

@@ -27,18 +27,19 @@ class NumPy(Backend):
 
     @cached_property
     def traced(self) -> TracedStep:
-        """The step, traced at its first run."""
+        """The step, traced when the first batch is packed, whose targets were checked."""
         options = {"share": not self.bit_for_bit, "symbols": self.symbols}
         return trace_step(self.objective, self.x, self.y, **options)
 
-    @property
-    def outputs(self) -> int:
-        return len(self.traced.output)
+    def trace(self) -> None:
+        """Trace the step, so that what cannot be is refused with the first batch."""
+        _ = self.traced
 
     def pack(self, batch: Batch) -> Columns | Any:
         """The sequences side by side: see `Columns`."""
         from .columns import pack
 
+        self.trace()
         return pack(batch)
 
     def run(

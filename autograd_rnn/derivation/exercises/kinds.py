@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
 
+from ...engine.value import Value
 from ...graph.copies import copies
 from ...graph.identities import Slope, residue
 from ...graph.notation import Text, label
 from ...graph.separating import escape
 from ...graph.walk import topological
+from ...networks.run import Unrolled
+from ...program.displays import equated
 from ..chain_rule import problem
-from ..document import Equation, Part, Section, Sentence, Side
+from ..document import Equation, Inline, Part, Section, Sentence, Side
 from ..expressions import Symbol
+from ..matrices import MatrixRule
 from ..naming import one_system
 from .cells import forget_path, vanishing
 from .network import LARGEST_ANSWER, LEAST, Lines, Network, derived, network, told
@@ -111,7 +115,10 @@ def matrix_question(chance: random.Random, wishes: Wishes) -> Question | None:
         fields = fields_of(sheet, keys)
         stated = problem(loss, weight, run).body
         ask = Sentence("Compute the derivatives of ", lines.output, " by all weights, where:")
-        body = [told(net), ask, *stated[1:], asking([f.asked for f in fields])]
+        matrix = MatrixRule(loss, run.rnn, run).writers[0]
+        whole = [Inline(equated(*line)) for line in matrix.definitions()]
+        form = Sentence("In matrix form, this is ", whole[0], " and ", whole[-1], ".")
+        body = [told(net), ask, *stated[1:], form, asking([f.asked for f in fields])]
         solution = derived(loss, run.rnn, run)
         return Question(
             *("matrix", "Two states in matrix form", wishes.level, body, fields, solution),
@@ -138,12 +145,12 @@ def sets_question(chance: random.Random, wishes: Wishes) -> Question | None:
     reached = set(topological(loss))
     members: list[Any] = [*uses, *[node for node in nodes if node in reached]]
     sizes = range(1, min(len(members), 4) + 1)
-    found: dict[frozenset[str], tuple[list[Any], Any]] = {}
+    found: dict[frozenset[str], tuple[list[Any], str | None]] = {}
     for _ in range(40):
         size = chance.choice(sizes)
         some = [m for m in members if chance.choice(range(len(members))) < size] or [members[-1]]
         names = frozenset([label(str(m.name)) for m in some])
-        path = escape(some, weight, loss)
+        path = path_around(some, weight, loss, run)
         held = sum([p is None for _, p in found.values()])
         if names not in found and (held < 3 if path is None else len(found) - held < 3):
             found[names] = some, path
@@ -164,7 +171,7 @@ def sets_question(chance: random.Random, wishes: Wishes) -> Question | None:
             some
             for size in range(1, len(nodes) + 1)
             for some in combinations([node for node in nodes if node in reached], size)
-            if escape(some, weight, loss) is None
+            if path_around(some, weight, loss, run) is None
         )
         stated = problem(loss, weight, run).body
         w = lines.given["w0,0"]
@@ -179,12 +186,14 @@ def sets_question(chance: random.Random, wishes: Wishes) -> Question | None:
             *listed,
             Sentence("(a) Which of the sets separate ", w, " from ", lines.output, "?"),
             Sentence(
-                "(b) How many members has a smallest separating set of sums π and states q alone?"
+                "(b) How many members does a smallest separating set have that consists of sums π "
+                "and states q alone?"
             ),
         ]
         answer: list[Part] = []
         for letter, (_, path) in zip(LETTERS, shown, strict=False):
-            says = "separates: every path meets it" if path is None else f"does not: {path} escapes"
+            misses = f"does not: the path {path} meets none of it"
+            says = "separates: every path meets it" if path is None else misses
             answer.append(Sentence(f"{letter} {says}."))
         listing = ", ".join([label(str(node.name)) for node in smallest])
         answer.append(Sentence(f"A smallest set is {{{listing}}}, so (b) is {len(smallest)}."))
@@ -199,7 +208,19 @@ def sets_question(chance: random.Random, wishes: Wishes) -> Question | None:
         )
 
 
-def _wrong_sets(shown: Sequence[tuple[Any, Any]], right: str) -> Iterator[Mistake]:
+def path_around(members: Sequence[Any], weight: Value, loss: Value, run: Unrolled) -> str | None:
+    """A path from a weight by one of its copies to L that meets no member, in names; or None."""
+    path = escape(members, weight, loss)
+    if path is None:
+        return None
+    uses = copies(weight, loss, run)
+    first = next(use for use in uses if use.consumer is path[1])
+    named = [str(node.name) for node in path[1:-1] if node.name is not None]
+    with one_system(loss, weight, len(uses), run):
+        return " → ".join([*map(label, [str(weight.name), first.name, *named]), "L"])
+
+
+def _wrong_sets(shown: Sequence[tuple[Any, str | None]], right: str) -> Iterator[Mistake]:
     letters = LETTERS[: len(shown)]
     for size in range(len(letters) + 1):
         for some in combinations(letters, size):
@@ -208,7 +229,7 @@ def _wrong_sets(shown: Sequence[tuple[Any, Any]], right: str) -> Iterator[Mistak
             for letter, (_, path) in zip(letters, shown, strict=True):
                 if (letter in said) != (letter in right):
                     words.append(
-                        f"{letter} separates" if path is None else f"{letter} lets {path} escape"
+                        f"{letter} separates" if path is None else f"{path} meets none of {letter}"
                     )
             if words:
                 yield Mistake(said, "; ".join(words))
@@ -304,16 +325,18 @@ def error_question(chance: random.Random, wishes: Wishes) -> Question | None:
         body = [
             told(net),
             *asked,
-            Sentence("One line of this solution is wrong; the later lines follow from it rightly:"),
+            Sentence(
+                "One line of this solution is wrong; the later ones follow correctly from it:"
+            ),
             *shown,
-            Sentence("(a) Which line is it? (b) What is ", right["total"], " in truth?"),
+            Sentence("(a) Which line is it? (b) What is the correct ", right["total"], "?"),
         ]
         fields = [
             Field("line", float(number), tuple(_wrong_lines(len(sheet.lines), number))),
             Field(right["total"], right["total"].value, (), "total", sheet),
         ]
         answer: list[Part] = [
-            Sentence(f"Line ({number}) is wrong: {slip.words}. Right is:"),
+            Sentence(f"Line ({number}) is wrong: {slip.words}. The correct line is:"),
             sheet.equation(line, right),
         ]
         solution = derived(loss, weight, run, Section("The slip", answer))
@@ -331,7 +354,7 @@ def error_question(chance: random.Random, wishes: Wishes) -> Question | None:
 def _wrong_lines(count: int, right: int) -> Iterator[Mistake]:
     for number in range(1, count + 1):
         if number != right:
-            where = "follows rightly from the lines before it"
+            where = "follows correctly from the lines before it"
             yield Mistake(float(number), f"line ({number}) {where}")
 
 
@@ -357,13 +380,13 @@ def choice_question(chance: random.Random, wishes: Wishes) -> Question | None:
         options = [Choice(valued(total, float(m.value)), m.words) for m in wrong]
         options.insert(chance.choice(range(len(options) + 1)), Choice(total))
         right = next(LETTERS[i] for i, one in enumerate(options) if not one.mistake)
-        body = [told(net), *problem(loss, weight, run).body, Sentence("Choose the right answer:")]
+        body = [told(net), *problem(loss, weight, run).body, Sentence("Choose the correct answer:")]
         mistakes = [
             Mistake(letter, one.mistake)
             for letter, one in zip(LETTERS, options, strict=False)
             if one.mistake
         ]
-        answer: list[Part] = [Sentence(f"{right} is right.")]
+        answer: list[Part] = [Sentence(f"{right} is correct.")]
         answer += [Sentence(f"{m.value}: {m.words}.") for m in mistakes]
         solution = derived(loss, weight, run, Section("The answers", answer))
         facts = {**net.facts(), "row": row, "options": [one.shown.value for one in options]}

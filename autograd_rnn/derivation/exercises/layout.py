@@ -185,7 +185,7 @@ def _below_heading(written: str) -> str:
 
 def latex(page: Page) -> str:
     """A complete LaTeX document, whose lines fit the page."""
-    preamble, body = as_tex([]).split(r"\begin{document}")
+    preamble, body = as_tex([], compact=False).split(r"\begin{document}")
     lines = [
         preamble + r"\begin{document}",
         rf"\begin{{center}}\Large {_words(page.title)}\end{{center}}",

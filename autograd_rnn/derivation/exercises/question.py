@@ -238,5 +238,5 @@ class Kind(NamedTuple):
         if activation and activation not in self.activations:
             return f"activation={activation!r}"
         if steps > self.most_steps:
-            return f"steps={steps}"
+            return f"steps={steps}: at most {self.most_steps}"
         return ""

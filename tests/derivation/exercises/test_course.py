@@ -160,7 +160,8 @@ BODY: Final = {
     "simpleChoice": set(),
     "img": set(),
     "textEntryInteraction": set(),
-    "rubricBlock": BLOCKS,
+    "rubricBlock": {*BLOCKS, "div"},
+    "div": {"table"},
 }
 TESTS: Final = {"match", "equal", "stringMatch"}
 

@@ -240,6 +240,7 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
         ("kinds must be a list", {"kinds": "copies"}),
         ("kind 'lstm' cannot have activation='tanh'", {"kinds": ["lstm"], "activation": "tanh"}),
         ("kind 'start' cannot have states=2", {"kinds": ["start"], "states": 2}),
+        ("'matrix' cannot have steps=5: at most 4", {"kinds": ["matrix"], "steps": 5}),
         ("idle must be True or False", {"idle": 1}),
         ("code 'ABCD' is not that of a sheet", {"code": "ABCD"}),
         ("only [0-9]+ different exercises", {"kinds": ["copies"], "count": 1000, "steps": 2}),
