@@ -124,10 +124,11 @@ class Canvas:
         self.members.setdefault(id, []).extend(map(key_of, members))
 
     def text(self, id: str, at: Point, text: str, size: float, ink: str, side: int = 0) -> None:
-        """A line of text around its point, or on the left of it (-1)."""
+        """A line of text around its point, or on the left (-1) or the right (1) of it."""
         bold = size > html.SMALL_POINTS
         width = html.text_width(text, size, bold)
-        label = f"<{html.font(text, size, ink, bold)}>"
+        align = {"align": "RIGHT" if side < 0 else "LEFT"} if side else {}
+        label = html.label(text, size, ink, bold, **align)
         self.node(id, (at[0] + side * width / 2, at[1]), (width + 10, 1.5 * size), label, "", "")
 
     def circle(
@@ -136,7 +137,7 @@ class Canvas:
         """A neuron in the style of its role, or in another fill and ink; dashed if not a number."""
         style = self.theme.styles[role]
         size = min(html.NAME_POINTS, 1.9 * RADIUS / html.text_width(text, 1, bold=True))
-        label = f"<{html.font(text, size, ink or style.ink, bold=True)}>"
+        label = html.label(text, size, ink or style.ink, bold=True)
         looks = {"shape": "circle", "color": style.line, "fillcolor": fill or style.fill}
         looks |= {"penwidth": str(style.border), "width": f"{RADIUS / 36:.4f}", "fixedsize": "true"}
         looks["style"] = "filled,dashed" if is_not_finite(text) else "filled"
@@ -212,7 +213,8 @@ class Canvas:
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""
         fill = {"color": self.theme.panel_line, "fillcolor": self.theme.panel_fill}
-        return {"style": "rounded,filled", **fill, "label": html.plain_label(words, self.theme)}
+        label = html.plain_label(words, self.theme, align="LEFT")
+        return {"style": "rounded,filled", **fill, "label": label}
 
     def panel(
         self, step: int | str, words: str, low: Point, high: Point
@@ -230,10 +232,11 @@ class Canvas:
         heading = html.text_width(title, html.TITLE_POINTS, bold=True)
         half = max(max(xs) - min(xs), heading, html.text_width(subtitle, html.SMALL_POINTS)) / 2
         label = html.title_label(title, subtitle, self.theme)
-        self.graph.node("heading", label=label, pos=points((middle, top + TITLE_ROOM / 2)))
+        above = points((middle, top + TITLE_ROOM / 2))
+        self.graph.node("heading", label, pos=above)
         if legend:
             at = (middle, bottom - room / 2)
-            self.graph.node("legend", label=legend, pos=points(at))
+            self.graph.node("legend", legend, pos=points(at))
             bottom -= room
         self.graph.attributes(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
         self.titles[WHOLE] = title
@@ -252,4 +255,5 @@ class Canvas:
             if there:
                 marked[id] = " ".join(dict.fromkeys([mark_of(one, marks) for one in there]))
         parts = (self.titles, self.theme.name, view)
-        return Drawing(str(self.graph), summary, *parts, ids=Ids(ids), marks=marked)
+        told: Any = {"marks": marked, "labels": self.graph.labels}
+        return Drawing(str(self.graph), summary, *parts, ids=Ids(ids), **told)

@@ -17,6 +17,7 @@ from ..files import write_whole
 from ..graph.marks import Ids
 from .graph_view import GraphView
 from .html_labels import escaped
+from .rendering.anchors import anchored
 from .rendering.render import FORMATS, check_format, render
 from .theme import AUTO, DARK, THEMES, dark_style
 
@@ -45,6 +46,7 @@ class Drawing:
     `ids` has the id of the box in the SVG that a Value is in, and for a `Copy` that of the copy.
     There, `data-node` of a box lists the `marks` of all that it is about, which `derive` and
     `run.table` of the same output write too, so that a page can show what belongs together.
+    `labels` are the texts of the boxes, by their ids.
 
     >>> from autograd_rnn import Value, draw
     >>> drawing = draw(Value(3, "x") * 2)
@@ -63,6 +65,7 @@ class Drawing:
     inside: Drawing | None = None
     ids: Ids = field(default_factory=lambda: Ids({}))
     marks: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def svg(self) -> str:
         """The picture as SVG text, with all digits in its titles."""
@@ -131,9 +134,9 @@ def svg_text(drawing: Drawing) -> str:
     opening = OPENING.search(text := COMMENT.sub("", text).rstrip())
     if opening is None:
         raise RenderError(f"the renderer returned no <svg>, but {text[:40]!r}.")
-    rest = text[opening.end() :]
+    rest = TITLE.sub(titled, anchored(text[opening.end() :], drawing.labels))
     style = f"\n<style>{dark_style()}</style>" if drawing.theme == AUTO.name else ""
-    return f"{opening[0]}{style}{TITLE.sub(titled, rest)}"
+    return f"{opening[0]}{style}{rest}"
 
 
 def svg_tree(drawing: Drawing) -> ElementTree.Element:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 from ..graph.notation import is_not_finite
@@ -90,12 +91,17 @@ def font(text: str, points: float, colour: str, bold: bool = False) -> str:
 
 
 def cell(inside: str = "", **looks: str | int) -> str:
-    """A cell of a table."""
+    """A cell of a table; a fill that cannot be seen tells where its text stands."""
+    if "<FONT" in inside and looks.get("align") != "LEFT":
+        looks.setdefault("bgcolor", "transparent")
     return f"<TD{_attributes(looks)}>{inside}</TD>"
 
 
 def written(text: str, points: float, ink: str, bold: bool = False, **looks: str | int) -> str:
-    """A cell with a text."""
+    """A cell with a text, as wide as that may be in any font."""
+    if "width" not in looks and "colspan" not in looks:
+        lines = clean(text).split("\n")
+        looks["width"] = ceil(max([text_width(line, points, bold) for line in lines]))
     return cell(font(text, points, ink, bold), **looks)
 
 
@@ -168,8 +174,11 @@ def chip_label(chip: str, theme: Theme) -> str:
 
 def title_label(title: str, subtitle: str, theme: Theme) -> str:
     """The heading: two lines, or one where there is no subtitle."""
-    rows = [written(title, TITLE_POINTS, theme.ink, bold=True)]
-    rows += [written(subtitle, SMALL_POINTS, theme.muted)] if subtitle else []
+    # A little less than the most, as nothing stands beside them.
+    widest = max(text_width(title, TITLE_POINTS, bold=True), text_width(subtitle, SMALL_POINTS))
+    width = ceil(0.95 * widest)
+    rows = [written(title, TITLE_POINTS, theme.ink, bold=True, width=width)]
+    rows += [written(subtitle, SMALL_POINTS, theme.muted, width=width)] if subtitle else []
     return table(rows, **{**BARE, "cellpadding": "4"})
 
 
@@ -179,11 +188,17 @@ def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
     for role, words in legend.items():
         style = theme.styles[role]
         looks = {"color": style.line, "bgcolor": style.fill, "style": "ROUNDED"}
-        cells.append(cell(" ", border=style.border, **looks, width=22, height=14))
-        cells.append(written(words + "  ", LEGEND_POINTS, theme.muted, align="LEFT"))
+        cells.append(cell(border=style.border, **looks, width=22, height=14))
+        wide = ceil(text_width(words, LEGEND_POINTS)) + 4
+        cells.append(written(words, LEGEND_POINTS, theme.muted, align="LEFT", width=wide))
     return table(["".join(cells)], **{**BARE, "cellspacing": "4"}) if cells else ""
 
 
-def plain_label(words: str, theme: Theme) -> str:
+def label(text: str, points: float, ink: str, bold: bool = False, **looks: str | int) -> str:
+    """A text alone."""
+    return table([written(text, points, ink, bold, **looks)], **{**BARE, "cellpadding": "0"})
+
+
+def plain_label(words: str, theme: Theme, **looks: str | int) -> str:
     """Small words, such as stand at the foot of the panel of a step."""
-    return f"<{font(words, SMALL_POINTS, theme.muted)}>"
+    return label(words, SMALL_POINTS, theme.muted, False, **looks)

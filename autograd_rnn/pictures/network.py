@@ -109,7 +109,7 @@ class Wiring(Canvas):
         for sign in sorted(self.signs, reverse=True):
             head, words = told[sign]
             cells.append(html.written(head, html.NAME_POINTS, getattr(self.theme, sign), bold=True))
-            cells.append(html.written(words, html.LEGEND_POINTS, muted))
+            cells.append(html.written(words, html.LEGEND_POINTS, muted, align="LEFT"))
         words = "the thicker the larger, no arrow for 0"
         size = html.written(words, html.LEGEND_POINTS, muted)
         return html.table(["".join([*cells, size])], **html.BARE) if cells else ""
@@ -330,7 +330,7 @@ class _Columns(Wiring):
         line = ""
         for fill, words in [*told, (green, f"{short(self.most)} or near it")]:
             looks = {"color": green, "bgcolor": fill, "style": "ROUNDED"}
-            line += html.cell(" ", border=2, **looks, width=22, height=14)
+            line += html.cell(border=2, **looks, width=22, height=14)
             line += html.written(f"{words}   ", html.LEGEND_POINTS, theme.muted, align="LEFT")
         states = html.written("states ", html.LEGEND_POINTS, theme.muted) + line
         row = html.table([states], **{**html.BARE, "cellspacing": "4"})[1:-1]

@@ -161,7 +161,7 @@ class _Cell:
         if len(written) <= 1:
             size = {"shape": "circle", "width": f"{SMALL / 36:.4f}", "fixedsize": "true"}
             looks = {**size, "style": "filled", "color": style.ink, "fillcolor": style.fill}
-            text = f"<{html.font(written, html.NAME_POINTS, style.ink, bold=True)}>"
+            text = html.label(written, html.NAME_POINTS, style.ink, bold=True)
             canvas.node(id, at, (2 * SMALL, 2 * SMALL), text, words, "plain", **looks)
         else:
             canvas.box(id, at, [written], words, "plain")

@@ -48,6 +48,9 @@ class DotText:
     """
 
     def __init__(self, name: str, graph: Mapping[str, str], **defaults: Mapping[str, str]) -> None:
+        #: The label of each part by the id that it has in an SVG.
+        self.labels: dict[str, str] = {}
+        self._clusters = self._depth = 0
         self._lines = [f"digraph {name} {{"]
         self._indent = "\t"
         for kind, looks in {"graph": graph, **defaults}.items():
@@ -58,26 +61,37 @@ class DotText:
 
     def attributes(self, **looks: str) -> None:
         """Set attributes of the graph, or of the part that is open."""
+        if not self._depth and "label" in looks:
+            self.labels["graph0"] = looks["label"]
         self._line(_attributes(looks))
 
     def node(self, name: str, label: str | None = None, **looks: str) -> None:
         """Add a node."""
+        if label is not None:
+            self.labels[looks.get("id", name)] = label
         told = _attributes(looks if label is None else {"label": label, **looks}, "label")
         self._line(f"{quoted(name)} [{told}]" if told else quoted(name))
 
     def edge(self, tail: str, head: str, looks: Mapping[str, str]) -> None:
         """Add an edge; its ends are names of nodes."""
+        if "label" in looks:
+            self.labels[looks.get("id", "")] = looks["label"]
         self._line(f"{quoted(tail)} -> {quoted(head)} [{_attributes(looks, 'label')}]")
 
     @contextmanager
     def part(self, name: str | None, looks: Mapping[str, str]) -> Iterator[None]:
         """A part of the graph, to which all goes that is added meanwhile."""
+        if name is not None and name.startswith("cluster"):
+            self._clusters += 1  # as Graphviz counts them
+            self.labels[f"clust{self._clusters}"] = looks.get("label", "")
         self._line("{" if name is None else f"subgraph {quoted(name)} {{")
         self._indent += "\t"
+        self._depth += 1
         if looks:
             self._line(f"graph [{_attributes(looks)}]")
         yield
         self._indent = self._indent[:-1]
+        self._depth -= 1
         self._line("}")
 
     def __str__(self) -> str:

@@ -141,8 +141,7 @@ class _Sheet(Measures):
         at = (left + sum(widths) / 2 + 2, self.ys[neuron.layer, neuron.place])
         words = "; ".join([view.full(node) for node in lines])
         role = view.role(lines[-1])
-        named = sum(n.layer == neuron.layer and n.step == neuron.step for n in view.rows) > 1
-        key = view.key(neuron, named)
+        key = view.key(neuron)
         text = neuron_label(
             [
                 (view.role(node), view.name(node), view.data(node), view.grad(node))
@@ -249,7 +248,7 @@ class _Sheet(Measures):
         factor = view.factor(use)
         if factor:
             ink = self.theme.styles["copy"].ink
-            looks["label"] = f"<{html.font(factor, html.SMALL_POINTS, ink, bold=True)}>"
+            looks["label"] = html.label(factor, html.SMALL_POINTS, ink, bold=True)
             wide = html.text_width(factor, html.SMALL_POINTS, bold=True)
             looks["lp"] = points((x + wide / 2 + 6, start[1] - 12.0))
         (low, _), (high, _) = canvas.spot(head, -0.8), canvas.spot(head, 0.8)

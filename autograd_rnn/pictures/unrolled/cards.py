@@ -279,7 +279,7 @@ def _arrow(canvas: Canvas, role: str, ends: str, corners: Sequence[Point], words
     if words:
         (x0, y), (x1, _) = corners
         away = 4.0 + 8.0 * len(words.split("\n"))
-        looks["label"] = f"<{html.font(words, html.SMALL_POINTS, looks['color'], bold=True)}>"
+        looks["label"] = html.label(words, html.SMALL_POINTS, looks["color"], bold=True)
         looks["lp"] = points(((x0 + x1) / 2, y + away if x0 < x1 else y - away))
     before, tip = corners[-2:]
     end = along(tip, before, ARROW_HEAD / dist(before, tip))

@@ -203,8 +203,7 @@ class _Chart:
         canvas, theme = self.canvas, self.theme
         ink = theme.ink
         words = flow.name + self._rate(flow)
-        wide = html.text_width(words, html.NAME_POINTS, bold=True)
-        canvas.text(f"r{row}", (wide / 2, base + HEIGHT + 34), words, html.NAME_POINTS, ink)
+        canvas.text(f"r{row}", (0.0, base + HEIGHT + 34), words, html.NAME_POINTS, ink, 1)
         self._axis(row, base)
         steps = len(flow.deltas)
         start = self.right - steps * self.pitch
@@ -283,8 +282,8 @@ class _Chart:
             tip: Point = (x1 + 5, y)
             looks = {"color": theme.gradient, "style": "dashed", "penwidth": "1.4"}
             words = "cut" if cut else f"×{_brief(factor)}"
-            text = html.font(words, html.KEY_POINTS, theme.gradient, bold=True)
-            looks |= {"label": f"<{text}>", "lp": f"{(x0 + x1) / 2:.2f},{y - 11:.2f}"}
+            text = html.label(words, html.KEY_POINTS, theme.gradient, bold=True)
+            looks |= {"label": text, "lp": f"{(x0 + x1) / 2:.2f},{y - 11:.2f}"}
             tail, head = f"delta{row}_{place + 2}", f"delta{row}_{place + 1}"
             path = [*cornered(begin, (tip[0] + ARROW_HEAD, y)), tip]
             said = f"δ of step {place + 2} to step {place + 1}: {words}"
@@ -307,7 +306,7 @@ class _Chart:
         line = ""
         for words, colour in told:
             looks = {"color": colour, "bgcolor": colour}
-            line += html.cell(" ", border=1, **looks, width=14, height=14)
+            line += html.cell(border=1, **looks, width=14, height=14)
             line += html.written(f"{words}   ", html.LEGEND_POINTS, theme.muted, align="LEFT")
         return html.table([line], **{**html.BARE, "cellspacing": "4"})
 

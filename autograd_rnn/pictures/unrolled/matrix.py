@@ -219,10 +219,8 @@ class _Sheet:
     ) -> float:
         canvas, mark = self.canvas, f"{self.mark}{f'r{index}_' if index else ''}"
         if self.words:
-            width = html.text_width(self.words, html.NAME_POINTS, bold=True)
-            canvas.text(
-                f"{mark}layer", (width / 2, top - 8), self.words, html.NAME_POINTS, self.theme.ink
-            )
+            left_of, ink = (0.0, top - 8), self.theme.ink
+            canvas.text(f"{mark}layer", left_of, self.words, html.NAME_POINTS, ink, 1)
             top -= 26.0
         ys, y = [], top - MARGIN
         for height in self.heights:
@@ -383,7 +381,8 @@ def _label(table: Table, theme: Theme) -> str:
     if table.name:
         ink = table.ink or style.ink
         name = html.font(table.name, html.SMALL_POINTS, ink, bold=True)
-        lines.append(html.cell(name, colspan=columns, height=20))
+        wide = round(_size(table, theme)[0]) - 12
+        lines.append(html.cell(name, colspan=columns, height=20, width=wide))
     blank = html.cell("", width=side) if side else ""
     if _headed(table):
         inks = [table.ink or style.ink] * len(table.heads)

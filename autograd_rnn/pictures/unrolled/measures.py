@@ -83,6 +83,9 @@ class Measures:
             if neuron.layer == layer:
                 told += [(view.name(node), view.data(node), view.grad(node)) for node in rows]
         words = max(html.text_width(name, WORDS_POINTS, bold=True) for name, _, _ in told) + 16
+        alike = {neuron.place: neuron for neuron in view.rows if neuron.layer == layer}
+        keys = map(view.key, alike.values())
+        words = max(words, *[html.text_width(key, html.KEY_POINTS) + 12 for key in keys])
         data = max([26.0, *[html.text_width(data, html.VALUE_POINTS) for _, data, _ in told]]) + 14
         grads = [html.text_width(grad, html.VALUE_POINTS, bold=True) for *_, grad in told]
         return ceil(max(words, 34)), ceil(data), ceil(max([26.0, *grads])) + 14

@@ -91,10 +91,12 @@ class View(Neurons):
         """A number with all its digits, in words."""
         return f"{self.name(node)}: data {node.data!r}, grad {self.grad(node)}"
 
-    def key(self, neuron: Neuron, named: bool) -> str:
-        """What a box is, in a word or two."""
+    def key(self, neuron: Neuron, named: bool = False) -> str:
+        """What a box is, in a word or two; nothing for the only one of a step, unless `named`."""
+        beside = [n for n in self.rows if (n.step, n.layer) == (neuron.step, neuron.layer)]
         layer = f"layer {neuron.layer + 1}" if len(self.layers) > 1 else ""
-        place = f"neuron {neuron.place + 1}" if named and not layer else ""
+        named = (named or len(beside) > 1) and not layer
+        place = f"neuron {neuron.place + 1}" if named else ""
         return layer or place
 
     def copy_box(self, use: Copy) -> html.Box:

@@ -196,7 +196,7 @@ def test_the_arrows_have_heads_for_the_way_back() -> None:
         tuple(map(float, pair.split(",")))
         for pair in back.find(f"{svg}polygon").get("points").split()  # type: ignore[union-attr]
     ]
-    assert tip == pytest.approx((302.26, -426.62), abs=1)
+    assert tip == pytest.approx((302.26, -421.75), abs=1)
     assert all(y < tip[1] for _, y in base)
     cut = [group for group in edges.values() if "cut" in group.get("class", "")]
     assert cut
