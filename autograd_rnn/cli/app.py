@@ -144,7 +144,7 @@ def with_options(text: str, words: Sequence[str]) -> str:
     """
     for option in [word.partition("=")[0] for word in words if word.startswith("--")]:
         name = re.escape(option[2:].replace("-", "_"))
-        text = re.sub(rf"(^|: ){name}(s\[\d+\])?(?= )", rf"\1{option}", text, count=1)
+        text = re.sub(rf"^(\S+: )?{name}(s\[\d+\])?(?= )", rf"\g<1>{option}", text, count=1)
     return text
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +40,7 @@ from ..pictures.rendering.render import check_format
 from .app import app
 from .fitting import cells, check_unused
 from .options import argument, flag, option
-from .terminal import make_table, say
+from .terminal import complain, make_table, say
 
 # So that a negative number is an argument, not an unknown option.
 NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
@@ -359,11 +360,21 @@ def grade_answers(
     if table is not None:
         if code is not None:
             raise ArgumentValueError("CODE and --csv exclude each other: the table has the codes.")
-        for row in _rows(table):
+        rows, failed = _rows(table), 0
+        for row in rows:
             name, own = row.pop("name", "") or "", row.pop("code")
             by_number = {int(number): answer for number, answer in row.items()}
-            graded = grade(own, by_number)
+            try:
+                graded = grade(own, by_number)
+            except ArgumentValueError as error:  # the others are marked all the same
+                if len(rows) == 1:
+                    raise
+                say(f"{name or own}: not marked: {error}")
+                failed += 1
+                continue
             say("; ".join([f"{name or own}: {graded.points:g} of {graded.most}", *graded.slips]))
+        if failed:
+            raise typer.Exit(complain(f"{many(failed, 'row')} not marked.", code=1))
     elif code is None:
         raise ArgumentValueError("CODE is missing: it is printed on the sheet. Or use --csv.")
     else:

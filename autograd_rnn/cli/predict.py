@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+
+from rich.table import Table
 
 from ..arguments import as_choice, many
 from ..backends.backend import backend_names
 from ..data.dataset import Dataset
-from ..data.encoding import BITS, NUMBERS
+from ..data.encoding import BITS, NUMBERS, spelled
 from ..data.fasta import Source, read_fasta
 from ..data.tables import read_list
 from ..data.tasks import OWN, Task, task_of
@@ -114,33 +117,73 @@ class Reading:
         return self
 
 
+#: A sequence as a network reads it: a vector, or the number of a letter, for each step.
+Encoded: TypeAlias = Sequence[Any]
+#: So many steps are computed at a time: a genome is never in memory as vectors.
+CHUNK: Final = 1 << 19
+
+
 @dataclass
 class Found:
-    """What there is to predict, the names of records of FASTA files, and what was left out."""
+    """What is found in files: the names of records of FASTA, and what was left out."""
 
-    pieces: list[Piece] = field(default_factory=list)
-    vectors: list[list[list[float]]] = field(default_factory=list)
+    task: Task
+    ways: Reading
     records: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     skipped: int = 0
 
-    def read(self, pieces: Iterator[Piece], task: Task, ways: Reading) -> None:
-        """Encode the pieces, but for those that are to be left out."""
-        for number, piece in enumerate(pieces, len(self.pieces) + 1):
+    def encoded(self, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, Encoded]]:
+        """The pieces as the network reads them, but for those that are to be left out."""
+        task, letters = self.task, self.task.alphabet
+        places = {letter: k for k, letter in enumerate(letters)}
+        numbered = task.reader is None and letters != BITS
+        for number, piece in enumerate(pieces, 1):
             name = f"record {piece.record!r}" if piece.record else f"sequence {number}"
             name = f"{piece.file}: line {piece.line}" if piece.line else name
+            text = spelled(piece.text, letters) if numbered else ""
+            if text and places.keys() >= set(text):
+                yield piece, [places[letter] for letter in text]
+                continue
             try:
-                found = task.encode_or_skip(piece.text, name, ways.ambiguous or "error")
+                found = task.encode_or_skip(piece.text, name, self.ways.ambiguous or "error")
             except (ArgumentValueError, SymbolError) as error:
-                if ways.bad_records != "skip":
+                if self.ways.bad_records != "skip":
                     raise
                 self.refused.append(str(error))
                 continue
             if found is None:
                 self.skipped += 1
             else:
-                self.pieces.append(piece)
-                self.vectors.append(found)
+                yield piece, found
+
+    def chunks(self, pieces: Iterable[Piece]) -> Iterator[list[tuple[Piece, Encoded]]]:
+        """The encoded pieces, so many at a time."""
+        chunk: list[tuple[Piece, Encoded]] = []
+        steps = 0
+        for piece, steps_of_it in self.encoded(pieces):
+            chunk.append((piece, steps_of_it))
+            steps += len(steps_of_it)
+            if steps >= CHUNK:
+                yield chunk
+                chunk, steps = [], 0
+        if chunk:
+            yield chunk
+
+    def answers(
+        self, compiled: Any, chunks: Iterable[list[tuple[Piece, Encoded]]]
+    ) -> Iterator[list[tuple[Piece, dict[str, Any]]]]:
+        """The answers of a compiled network to each piece, a list for each chunk."""
+        places = range(len(self.task.alphabet))
+        unit = [[float(k == j) for j in places] for k in places]
+        for chunk in chunks:
+            sequences = [steps for _, steps in chunk]
+            if any(not isinstance(steps[0], int) for steps in sequences):
+                # Vectors of zeros have no number: then all letters are spelled out.
+                sequences = [[unit[x] if isinstance(x, int) else x for x in y] for y in sequences]
+            outputs = compiled.predict(sequences)
+            pairs = zip(chunk, outputs, strict=True)
+            yield [(piece, self.task.answer(output)) for (piece, _), output in pairs]
 
 
 @app.command()
@@ -167,41 +210,33 @@ def predict(
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments, - for lines, or --fasta FILE.")
     given = {"--window": ways.window, "--stride": ways.stride}
-    ways = ways.of(task)
-    found = Found()
-    for one in sequences or []:
-        found.read(_pieces(one, task, ways, found), task, ways)
+    found = Found(task, ways.of(task))
+    parts = [_pieces(one, found) for one in sequences or []]
     if fasta is not None:
-        found.read(_windows(source(fasta), task, ways, found), task, ways)
-    if not (found.records or found.refused):
+        parts = [(_windows(source(fasta), found), True)]
+    if not any(is_windows for _, is_windows in parts):
         check_unused(given, "goes with --fasta")
-    if not found.pieces:
+    chunks = found.chunks(chain.from_iterable(pieces for pieces, _ in parts))
+    first = next(chunks, None)
+    if first is None:
         raise ArgumentValueError(_nothing(fasta or (sequences or ["-"])[0], ways.window, found))
-    check_fits(model, network, task, found.vectors[0])
+    one = first[0][1][0]
+    check_fits(model, network, task, len(task.alphabet) if isinstance(one, int) else len(one))
     with warnings_in_a_line():
         compiled = network.compile(task.loss, backend=ways.engine)
-    outputs: list[Any] = compiled.predict(found.vectors)
-    answers = [task.answer(z) for z in outputs]
-    rows = [{**a.named, **b} for a, b in zip(found.pieces, answers, strict=True)]
+    answers = found.answers(compiled, chain([first], chunks))
     if ways.as_csv:
-        print_csv(list(map(_flat, rows)))
-        return
-    if ways.as_json:
+        for place, chunk in enumerate(answers):
+            rows = [_flat({**piece.named, **answer}) for piece, answer in chunk]
+            print_csv(rows, header=not place)
+    elif ways.as_json:
+        about = {"model": str(model), "task": task.name}
+        content = {**about, "sequences": [{**a.named, **b} for chunk in answers for a, b in chunk]}
         left_out = {"skipped": found.skipped, "bad_records": found.refused}
-        about = {"model": str(model), "task": task.name, "sequences": rows}
-        print_json({**about, **{why: one for why, one in left_out.items() if one}})
-        return
-    whole = not found.records or ways.window is None
-    remarks = []
-    if found.skipped:
-        what = many(found.skipped, "sequence" if whole else "window")
-        remarks = [f"Left out for ambiguous letters: {what}."]
-    remarks += filter(None, [bad_remark(found.refused)])
-    shares = all(piece.record for piece in found.pieces)
-    if not shares or task.numeric or (task.classes and ways.window is None):
-        _print_answers(task, found.pieces, answers, remarks)
+        print_json({**content, **{why: one for why, one in left_out.items() if one}})
     else:
-        _print_shares(windowed(task.about, ways.window), task, found, answers, remarks)
+        in_windows = all(is_windows for _, is_windows in parts)
+        _print_in_words(found, chain.from_iterable(answers), in_windows)
 
 
 def read_trained(model: Path) -> tuple[Model, Task]:
@@ -216,42 +251,41 @@ def _as_trained(content: Any) -> tuple[Model, Task]:
     return model, task_of(content.get("reading"))
 
 
-def check_fits(
-    path: Path, network: Model, task: Task, vectors: Sequence[Collection[float]]
-) -> None:
+def check_fits(path: Path, network: Model, task: Task, inputs: int) -> None:
     """Refuse a network that has other inputs or outputs than its task."""
-    if len(vectors[0]) != network.inputs or network.outputs != task.outputs:
+    if inputs != network.inputs or network.outputs != task.outputs:
         raise ArgumentValueError(
             f"{path}: a model of {many(network.inputs, 'input')} and "
             f"{many(network.outputs, 'output')} does not fit the task {task.name}."
         )
 
 
-def _pieces(given: str, task: Task, ways: Reading, found: Found) -> Iterator[Piece]:
-    """The sequence that an argument is, or those of the file that it names."""
+def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], bool]:
+    """The sequence that an argument is, or those of the file that it names; whether it is FASTA."""
     in_file = content_of(given)
     if in_file is None:
-        return iter([Piece(given)])
+        return iter([Piece(given)]), False
     content, name = in_file
     if is_fasta(content):
         file = io.BytesIO(content)
         file.name = name
-        return _windows(file, task, ways, found)
+        return _windows(file, found), True
 
     def fits(text: str) -> bool:
         try:
-            task.encode_or_skip(text, name, "zeros")
+            found.task.encode_or_skip(text, name, "zeros")
         except (ArgumentValueError, SymbolError):
             return False
         return True
 
-    refuse = found.refused.append if ways.bad_records == "skip" else None
-    entries = read_list(content, name, fits, column(ways.sequence), refuse)
-    return (Piece(entry.text, line=entry.line, file=name) for entry in entries)
+    refuse = found.refused.append if found.ways.bad_records == "skip" else None
+    entries = read_list(content, name, fits, column(found.ways.sequence), refuse)
+    return (Piece(entry.text, line=entry.line, file=name) for entry in entries), False
 
 
-def _windows(file: Source, task: Task, ways: Reading, found: Found) -> Iterator[Piece]:
+def _windows(file: Source, found: Found) -> Iterator[Piece]:
     """The windows of each record, or whole records; `found` is told its name, or why not."""
+    task, ways = found.task, found.ways
     letters = task.alphabet
     if task.reader is not None or letters == BITS or letters != letters.upper():
         raise ArgumentValueError(
@@ -291,45 +325,59 @@ def _flat(answer: Mapping[str, Any]) -> dict[str, object]:
     return {**found, **{f"probability of {name}": share for name, share in shares.items()}}
 
 
-def _print_answers(
-    task: Task, pieces: list[Piece], answers: list[dict[str, Any]], remarks: list[str]
+def _print_in_words(
+    found: Found, answers: Iterable[tuple[Piece, dict[str, Any]]], in_windows: bool
 ) -> None:
-    first = "record" if pieces[0].record else "sequence"
+    task, window = found.task, found.ways.window
+    if not in_windows or task.numeric or (task.classes and window is None):
+        table = _table_of_answers(task, list(answers))
+    else:
+        table = _table_of_shares(found, answers, windowed(task.about, window))
+    remarks = []
+    if found.skipped:
+        what = many(found.skipped, "window" if in_windows and window else "sequence")
+        remarks = [f"Left out for ambiguous letters: {what}."]
+    if in_windows and len(task.classes) > MOST_COLUMNS:
+        remarks.append(f"{len(task.classes)} classes: --json and --csv have all of them.")
+    print_table(table, *remarks, *filter(None, [bad_remark(found.refused)]))
+
+
+def _table_of_answers(task: Task, answers: list[tuple[Piece, dict[str, Any]]]) -> Table:
+    first = "record" if answers[0][0].record else "sequence"
     if task.classes:
         names = task.classes if len(task.classes) <= MOST_COLUMNS else ("probability",)
         table = make_table("Class and probabilities", first, "class", *map(shorten, names))
-        for piece, answer in zip(pieces, answers, strict=True):
+        for piece, answer in answers:
             shares = list(answer["probabilities"].values())
             shares = shares if len(shares) <= MOST_COLUMNS else [max(shares)]
             cells = [shorten(answer["class"]), *map("{:.4f}".format, shares)]
             table.add_row(shorten(piece.record or piece.text), *cells)
-    else:
-        title = task.about if task.numeric else f"{task.about}?"
-        title = "Predicted numbers" if task.name == OWN else title
-        table = make_table(title, first, *answers[0])
-        for piece, answer in zip(pieces, answers, strict=True):
-            cells = [WRITTEN[what](x) for what, x in answer.items()]
-            table.add_row(shorten(piece.record or piece.text), *cells)
-    print_table(table, *remarks)
+        return table
+    title = task.about if task.numeric else f"{task.about}?"
+    title = "Predicted numbers" if task.name == OWN else title
+    table = make_table(title, first, *answers[0][1])
+    for piece, answer in answers:
+        cells = [WRITTEN[what](x) for what, x in answer.items()]
+        table.add_row(shorten(piece.record or piece.text), *cells)
+    return table
 
 
-def _print_shares(
-    title: str, task: Task, found: Found, answers: list[dict[str, Any]], remarks: list[str]
-) -> None:
+def _table_of_shares(
+    found: Found, answers: Iterable[tuple[Piece, dict[str, Any]]], title: str
+) -> Table:
     """A row for each record: how many of its windows are of each class."""
-    counts = {record: Counter[str]() for record in found.records}
-    for piece, answer in zip(found.pieces, answers, strict=True):
-        counts[piece.record][str(answer["class"])] += 1
-    binary = not task.classes
-    names = ["yes"] if binary else [*task.classes[:MOST_COLUMNS]]
+    counts: dict[str, Counter[str]] = {}
+    for piece, answer in answers:
+        counts.setdefault(piece.record, Counter())[str(answer["class"])] += 1
+    classes, binary = found.task.classes, not found.task.classes
+    names = ["yes"] if binary else [*classes[:MOST_COLUMNS]]
     table = make_table(title, "record", "windows", *map(shorten, names), *["share"][:binary])
-    for record, often in counts.items():
+    for record in dict.fromkeys(found.records):
+        often = counts.get(record, Counter())
         windows, yes = sum(often.values()), often["1"]
         cells = [str(yes), percent(yes, windows)] if binary else [str(often[x]) for x in names]
         table.add_row(shorten(record), str(windows), *cells)
-    if len(task.classes) > MOST_COLUMNS:
-        remarks = [*remarks, f"{len(task.classes)} classes: --json and --csv have all of them."]
-    print_table(table, *remarks)
+    return table
 
 
 # --- evaluate ------------------------------------------------------------------------------------
@@ -373,7 +421,7 @@ def evaluate_model(
         window=ways.window,
         stride=ways.stride,
     )
-    check_fits(model, network, task, read.sequences[0])
+    check_fits(model, network, task, read.inputs)
     with warnings_in_a_line():
         compiled = network.compile(task.loss, backend=ways.engine)
     found = tested(compiled, read, task)

@@ -34,11 +34,12 @@ def print_as_it_is(text: str, end: str = "\n") -> None:
     print(text, end=end)
 
 
-def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows as CSV, with a header; NaN and infinities as Python's float takes them."""
+def print_csv(rows: Sequence[Mapping[str, object]], header: bool = True) -> None:
+    """Print rows as CSV, with a header unless they go on; NaN and infinities as in `print_json`."""
     lines = io.StringIO()
     writer = csv.DictWriter(lines, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
+    if header:
+        writer.writeheader()
     writer.writerows(rows)
     print_as_it_is(lines.getvalue(), end="")
 

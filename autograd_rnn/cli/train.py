@@ -186,6 +186,11 @@ def train(
         }
         data = Dataset.read(*map(source, [Path(task), *(files or [])]), **options)
         chosen, left_out = Task.own(data, options), data.left_out
+        if len(data) < FEW:
+            raise ArgumentValueError(
+                f"{many(len(data), 'sequence')} cannot be divided into training, validation and "
+                f"test: it takes {FEW}. To cut long ones into windows of N letters: --window N."
+            )
         if not as_json:
             _print_summary(data, chosen)
         parts = chosen.divided(data, seed)

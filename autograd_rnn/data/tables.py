@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ..arguments import as_integer, many, shown
 from ..errors import ArgumentValueError
-from .encoding import ALPHABETS, find_alphabet, spelled, unsure_letters
+from .encoding import ALPHABETS, find_alphabet, is_number, spelled, unsure_letters
 
 #: What a header calls the column of sequences.
 SEQUENCE_NAMES: Final = (
@@ -20,6 +21,7 @@ SEQUENCE_NAMES: Final = (
 #: What a header calls the column of labels.
 LABEL_NAMES: Final = ("label", "class", "labels", "target", "category", "family", "value")
 DELIMITERS: Final = ",\t;|"
+DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
 #: An alphabet of one's own takes so many rows to tell that the first is a header.
 LEAST_ROWS: Final = 10
 
@@ -56,14 +58,17 @@ def read_table(
     >>> [entry[:2] for entry in read_table(b"label,dna\na,GAT\nb,CC\n", "x.csv")]
     [('GAT', 'a'), ('CC', 'b')]
     """
-    rows = _rows(_decoded(content, file), file)
+    rows, delimiter = _rows(_decoded(content, file), file)
     if not rows:
         raise ArgumentValueError(
             f"{file} has one column: a table has a sequence and a label in each line, separated by "
             f"a comma, tab, semicolon or bar."
         )
     header, sequence, label = _columns(rows, sequence, label, file)
-    return _entries(rows[1:] if header else rows, sequence, label, file, refuse)
+    for entry in _entries(rows[1:] if header else rows, sequence, label, file, refuse):
+        # Where commas do not separate columns, they may be decimal, as spreadsheets write them.
+        point = delimiter == ";" and DECIMAL_COMMA.fullmatch(entry.label)
+        yield entry._replace(label=entry.label.replace(",", ".")) if point else entry
 
 
 def read_list(
@@ -85,7 +90,7 @@ def read_list(
     lines = [Row(k, [x.strip()]) for k, x in enumerate(text.split("\n"), 1) if x.strip()]
     # Numbers may be separated by commas, too: what is readable as a whole is not cut into columns.
     whole = all(fits(row.fields[0]) for row in lines[1:] or lines)
-    rows = (None if whole and sequence is None else _rows(text, file)) or lines
+    rows = ([] if whole and sequence is None else _rows(text, file)[0]) or lines
     first = [name.lower() for name in rows[0].fields]
     header = isinstance(sequence, str)
     place = _given(sequence, "sequence", rows[0], file)
@@ -141,9 +146,10 @@ def _decoded(content: bytes, file: str) -> str:
     return text
 
 
-def _rows(text: str, file: str) -> list[Row]:
-    """The rows, separated as most of the lines agree; none if there is only one column."""
+def _rows(text: str, file: str) -> tuple[list[Row], str]:
+    """The rows, separated as most of the lines agree, and by what; none if it is one column."""
     best: list[Row] = []
+    separator = ""
     most = 0.0
     for delimiter in DELIMITERS:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -163,8 +169,8 @@ def _rows(text: str, file: str) -> list[Row]:
         sizes = Counter([len(row.fields) for row in rows if len(row.fields) > 1])
         agreed = max(sizes.values(), default=0) / len(rows)
         if agreed > most:
-            best, most = rows, agreed
-    return best
+            best, most, separator = rows, agreed, delimiter
+    return best, separator
 
 
 def _width(rows: Sequence[Row]) -> int:
@@ -192,7 +198,9 @@ def _columns(
     sizes = [(sum(map(len, column)), len(set(column))) for column in columns]
     if sequence is None:
         others = [k for k in range(width) if k != label]
-        sequence = max(others, key=lambda k: (*sizes[k], -k), default=None)
+        # A column of single numbers is rather one of labels; the first row may be a header.
+        words = [not all(map(_is_single_number, column[1:])) for column in columns]
+        sequence = max(others, key=lambda k: (words[k], *sizes[k], -k), default=None)
     if label is None:
         others = [k for k in range(width) if k != sequence]
         others = [k for k in others if width == 2 or sizes[k][1] > 1] or others
@@ -203,6 +211,10 @@ def _columns(
             f"sequence= and label=, on the command line --sequence and --label."
         )
     return by_name or _is_header(rows, sequence, label), sequence, label
+
+
+def _is_single_number(field: str) -> bool:
+    return is_number(field) or DECIMAL_COMMA.fullmatch(field) is not None
 
 
 def _is_header(rows: list[Row], sequence: int, label: int) -> bool:

@@ -17,7 +17,7 @@ from ..graph.notation import LATEX, TEXT, Text, accent, is_accented, label
 from ..graph.quantities import called, count_uses, is_inside
 from ..graph.separating import Edge, Key
 from ..graph.sweep import carry, terms
-from ..graph.walk import Node, Run, operation, steps_of, topological
+from ..graph.walk import Node, Run, operation, topological
 from ..ops.op import CALL, Op
 from .expressions import (
     SIMPLIFIED,
@@ -29,7 +29,7 @@ from .expressions import (
     guarded,
     product,
 )
-from .naming import fraction, loss_terms, prime, role_names, run_order
+from .naming import fraction, loss_terms, prime, results_of, role_names, run_order
 
 MOST_DEFINED: Final = 400
 NO_NAME: Final = re.compile(r"\s*|[\d.,]+")
@@ -140,7 +140,7 @@ class Definitions:
         own = {n: name for n, name in own.items() if not NO_NAME.fullmatch(name)}
         names = {n: str(roles.get(n, name)) for n, name in own.items()}
         taken = set(map(label, names.values()))
-        is_loss = "L" not in taken and (run is None or self.output not in steps_of(run))
+        is_loss = "L" not in taken and (run is None or self.output not in results_of(run))
         if called(self.output) is None and is_loss:
             terms = loss_terms(self.output, run)
             if taken.isdisjoint([label(f"L_{k}") for k in terms]):

@@ -35,6 +35,7 @@ from .document import Inline, Section, Sentence
 from .expressions import Expression
 
 MOST_ROWS: Final = 400  # of all tables
+CHECKED: Final = "each number equals that of a sweep over the whole graph"
 LONGEST_LOSS: Final = 60
 
 
@@ -137,13 +138,13 @@ class MatrixRule:
             tables += [*self._title(place), self._deltas(writer, layer)]
         for place, (writer, layer) in enumerate(pairs):
             added += [*self._title(place), *self._added(writer, layer)]
-        added.append(Sentence("Each number equals that of a sweep over the graph of all numbers."))
         if len(pairs) == 1:
-            both = Sentence("Forward from the first step to the last, and back again:")
+            both = Sentence(f"Forward from the first step to the last, and back again; {CHECKED}:")
             numbers: list[Any] = [both, Beside(*forward, *tables)]
         else:
-            words = "Forward, from the first step to the last", "And back, from the last layer down"
-            numbers = [Sentence(f"{words[0]}:"), *forward, Sentence(f"{words[1]}:"), *tables]
+            back_words = f"And back, from the last layer down; {CHECKED}:"
+            ahead = Sentence("Forward, from the first step to the last:")
+            numbers = [ahead, *forward, Sentence(back_words), *tables]
         return [
             Section("The network", network),
             Section("Backpropagation through time", [self._copies(), *back]),

@@ -70,15 +70,20 @@ def is_number(node: Node) -> bool:
     return node.constant and node.op is None
 
 
+def results_of(run: Run) -> set[Node]:
+    """The sums and states of all steps."""
+    return {node for step in run.steps for node in (*step.pi, *step.q)}
+
+
 def loss_terms(output: Node, run: Run | None) -> dict[int, Node]:
     """The terms of the output by their step, if each of several belongs to one step of its own."""
     if run is None or called(output) is not None:
         return {}
     steps, found = steps_of(run), []
-    waiting = [output]
+    results, waiting = results_of(run), [output]
     while waiting:
         node = waiting.pop()
-        if node.op is None or called(node) is not None or node in steps:
+        if node.op is None or called(node) is not None or node in results:
             if not is_number(node) and not (node.op is None and node.data == 0.0):
                 return {}
             continue

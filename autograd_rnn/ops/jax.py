@@ -38,6 +38,8 @@ def on_jax(op: Op) -> Callable[..., Any]:
     def derivative(operands: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         z = function(*operands)
         given = [Traced(number) for number in (*operands, z)]
+        if op.arrays_rule is not None:
+            return z, tangents[0] * shared_slope(*operands)
         total: Any = jnp.zeros_like(z)
         for place, tangent in enumerate(tangents):
             # A constant operand has no term: its partial may be NaN, as is ∂(x**2)/∂2 for x < 0.
@@ -45,6 +47,14 @@ def on_jax(op: Op) -> Callable[..., Any]:
                 total = total + op.term(place, Traced(tangent), *given).numbers
         return z, total
 
+    def by_rule(x: Any) -> Any:
+        return op.partials[0](Traced(x), Traced(function(x))).numbers
+
+    # The first derivative from an exponential that the result may share, the others by the rule.
+    shared_slope = jax.custom_jvp(lambda x: op.arrays_rule and op.arrays_rule(jnp, x))
+    shared_slope.defjvp(
+        lambda given, tangents: (shared_slope(*given), jax.jvp(by_rule, given, tangents)[1])
+    )
     function.defjvp(derivative, symbolic_zeros=True)
     named: Callable[..., Any] = function
     return named

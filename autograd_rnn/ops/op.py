@@ -36,8 +36,9 @@ class Op:
 
     Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
     code for the value and the slope at once, `arrays_slope` gives the slope on arrays from the
-    result, and the difference by which it loses digits where that is small, and `operator` is
-    Python's), `algebra`, the operator of Python that gives the result for finite numbers, `arity`,
+    result, and the difference by which it loses digits where that is small, `arrays_rule` the one
+    from the operand, if fewer exponentials give it than the rule, and `operator` is Python's),
+    `algebra`, the operator of Python that gives the result for finite numbers, `arity`,
     the number of operands, `flat`, which says that every partial is `nothing`, `holds`, which says
     that the result is the operand without its slope, and `chooses`, which says that it is the first
     operand or, depending on the second, nothing.
@@ -61,6 +62,7 @@ class Op:
         python: str = "",
         arrays: Callable[..., Any] | None = None,
         arrays_slope: Callable[..., Any] | None = None,
+        arrays_rule: Callable[..., Any] | None = None,
         llvm: str | None = None,
         llvm_slope: str | None = None,
         binds: int = CALL,
@@ -69,7 +71,7 @@ class Op:
         chooses: bool = False,
     ) -> None:
         self.name, self.value, self.partials = name, value, partials
-        self.arrays, self.arrays_slope = arrays, arrays_slope
+        self.arrays, self.arrays_slope, self.arrays_rule = arrays, arrays_slope, arrays_rule
         self.llvm, self.llvm_slope = llvm, llvm_slope
         self.binds, self.operator, self.chooses = binds, operator, chooses
         self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)

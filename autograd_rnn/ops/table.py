@@ -1,10 +1,9 @@
 # cython: annotation_typing=False
 """The table of primitives, one entry each.
 
-To add an op, add an entry to this file, or call `primitive` from your own code; every reader then
-has it.  The partials are written in the primitives themselves and take the operands and the result,
-`(x, z)` or `(x, y, z)`, so the same rule serves floats and Values, and with it backward, forward
-and second derivatives.  An example:
+To add an op, add an entry, or call `primitive` from your own code; every reader then has it.  The
+partials are written in the primitives and take the operands and the result, `(x, z)` or
+`(x, y, z)`, so that one rule serves floats and Values, and derivatives of every kind.  An example:
 
     sqrt: Op = Op(
         "sqrt",
@@ -16,13 +15,12 @@ and second derivatives.  An example:
         arrays=lambda np, x: np.sqrt(x),        # on whole arrays, by numpy or jax.numpy
     )
 
-How an op is drawn and written is made from its name unless the entry says so.  Arithmetic is IEEE
-throughout, as in PyTorch and JAX.  A rule that would need `if` is written with the comparisons
-`greater` and `equal`, which are 1 or 0 (NaN for NaN).  Their partials are `nothing`, zero whatever
-the operands, so their results are constants: no sweep goes through them.  So is that of
-`stop_gradient`, on purpose.  A rule is the slope of its op in a neighbourhood, not only at the
-point, since it is differentiated in its turn: what is computed otherwise at one point is chosen
-there by `when` and `unless`, of which no number comes through that was not chosen.
+How an op is written is made from its name unless the entry says so.  Arithmetic is IEEE throughout,
+as in PyTorch and JAX.  A rule that would need `if` is written with the comparisons `greater` and
+`equal`, which are 1 or 0 (NaN for NaN).  Their partials are `nothing`, zero whatever the operands,
+so their results are constants: no sweep goes through them.  So is that of `stop_gradient`, on
+purpose.  A rule is the slope of its op near a point, not only there, since it is differentiated in
+its turn: what is computed otherwise at one point is chosen there by `when` and `unless`.
 
 Values are within 4 units in the last place (ulp) of the true ones over all floats.  So are partials
 where the result and every intermediate of the rule are normal; elsewhere within 4e-16, or as said.
@@ -134,6 +132,7 @@ tanh: Op = Op(
     latex=r"\tanh\left({}\right)",
     arrays=lambda np, x: np.tanh(x),
     arrays_slope=lambda z: (1.0 - z * z,) * 2,
+    arrays_rule=lambda np, x: 4.0 * (e := np.exp(-2.0 * np.abs(x))) / ((1.0 + e) * (1.0 + e)),
     llvm="%z = call {v} @lanes_tanh({v} %x)",
     llvm_slope="""%both = call {p} @lanes_tanh_and_slope({v} %x)
     %z = extractvalue {p} %both, 0
@@ -146,8 +145,9 @@ sigmoid: Op = Op(
     partials=(lambda x, z: z * sigmoid(-x),),
     symbol="σ",
     latex=r"\sigma\left({}\right)",
-    arrays=lambda np, x: np.maximum(e := np.exp(np.minimum(x, -x)), np.sign(x)) / (1.0 + e),
+    arrays=lambda np, x: np.maximum(e := np.exp(-np.abs(x)), np.sign(x)) / (1.0 + e),
     arrays_slope=lambda z: (z * (1.0 - z), 1.0 - z),
+    arrays_rule=lambda np, x: (e := np.exp(-np.abs(x))) / ((1.0 + e) * (1.0 + e)),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
     %z = extractvalue {p} %both, 0

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import zip_longest
+from operator import add
 from typing import Any, Final
 
 from ..graph.notation import (
@@ -22,7 +23,7 @@ from ..graph.notation import (
     write_number,
 )
 from ..graph.walk import depth_first
-from ..ops.op import Op
+from ..ops.op import ATOM, POWER, Op
 from .formulas import Formula
 
 WIDTH: Final = 74
@@ -32,6 +33,7 @@ STRUT: Final = r"\rule{0pt}{2.4ex}"  # room over the letters of a row
 FRACTION: Final = re.compile(
     r"\\frac\{(\\partial(?:\^\{\+\})? L)\}\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 )
+TIMES_TEN: Final = re.compile("×10([⁰¹²³⁴-⁹⁻]+)")
 SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 BETWEEN: Final = 2  # places between the columns of a table
 APART: Final = 5  # places between what stands side by side
@@ -244,8 +246,10 @@ def in_a_line(latex: str) -> str:
 
 def in_latex(written: str) -> str:
     """Numbers as `number` writes them, in LaTeX: 1.2e-9 for 1.2×10⁻⁹."""
-    plain = written.replace("−", "-").replace("×10", "e")
-    return plain.translate(SUPERSCRIPTS)
+    return TIMES_TEN.sub(
+        lambda found: rf"\mathrm{{e}}{{{found[1].translate(SUPERSCRIPTS)}}}",
+        written.replace("−", "-"),
+    )
 
 
 def _shown(formula: Formula, write: Callable[[str], str]) -> str:
@@ -308,14 +312,19 @@ def written_out(output: Any, names: Mapping[Any, Formula], style: Style) -> str:
     order = depth_first([output], lambda node: () if node in names else node.parents)
     for node in order:
         if node in names:
-            written[node] = Text(names[node][0 if style is TEXT else 1])
+            # Of a second superscript the first is in parentheses.
+            binds = POWER if "^" in names[node].latex else ATOM
+            written[node] = Text(names[node][0 if style is TEXT else 1], binds)
         elif node.op is None:
             name = node.name
             shown = None if name is None else label(name) if style is TEXT else latex_name(name)
             written[node] = write_number(node.data, style) if shown is None else Text(shown)
         else:
             operands = [written[parent] for parent in node.parents]
-            written[node] = write(node.op, *operands, style=style)
+            first, *rest = operands
+            # The 0 that a sum starts from is not written.
+            starts = node.op.operator is add and first.text == "0" and node.parents[0].op is None
+            written[node] = rest[0] if starts else write(node.op, *operands, style=style)
         if len(written[node].text) > LONGEST:
             return ""
     return written[output].text

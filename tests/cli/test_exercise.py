@@ -299,6 +299,10 @@ def test_grade_reads_a_table(run: Runner, tmp_path: Path) -> None:
     ]:
         path.write_text(text, "utf-8")
         assert words in complaint(run("grade", "--csv", path))
+    path.write_text(f"name,code,1,2\nBo,{SHEET.code},x,1\n{rows[0]}\n", "utf-8")
+    result = run("grade", "--csv", path)
+    assert (result.code, result.err) == (1, "autograd-rnn: 1 row not marked.\n")
+    assert [line[:15] for line in result.out.splitlines()] == ["Bo: not marked:", "Ada: 2 of 2"]
     path.write_bytes(b"\xff\xfe")
     assert "is not a table in UTF-8" in complaint(run("grade", "--csv", path))
 

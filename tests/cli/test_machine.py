@@ -186,7 +186,7 @@ class CommandLine(RuleBasedStateMachine):
 
 TestCommandLine = CommandLine.TestCase
 TestCommandLine.settings = settings(
-    max_examples=4, stateful_step_count=10, deadline=None, derandomize=True
+    max_examples=3, stateful_step_count=8, deadline=None, derandomize=True
 )
 
 

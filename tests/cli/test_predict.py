@@ -196,6 +196,7 @@ def test_classes_in_fasta_files(
         (["train", "soft.fa"], "soft.fa is FASTA, which has no labels: give two files or more"),
         (["train", "reads.tsv"], "reads.tsv: line 63 has no sequence. To leave such lines out: "),
         (["train", "reads.tsv", "--label", "9"], "--label must be 3 or less, not 9."),
+        (["train", "few.csv"], "2 sequences cannot be divided into training, validation and test"),
         (["train", "reads.tsv", "--fasta", "soft.fa"], "--fasta goes with a task; FASTA files of"),
         (["train", "parity", "--alphabet", "DNA"], "--alphabet goes with your own data, not with"),
         (["train", "parity", "a", "b"], "the task parity takes one FILE at most: b is one too"),
@@ -214,6 +215,7 @@ def test_classes_in_fasta_files(
 )
 def test_refusals(run: Runner, table: Path, arguments: list[str], words: str) -> None:
     Path("soft.fa").write_text(">r\ngattaca\n")
+    Path("few.csv").write_text("GAT,a\nCC,b\n")
     layer = {"kind": "RNN", "activation": "linear", "bias": False}
     readout = {"kind": "Linear", "bias": True, "weights": [[-2.5], [1.0]], "names": [["w"]] * 2}
     for task, loss, alphabet, inputs in (

@@ -113,6 +113,11 @@ def test_labels_that_are_numbers(labels: list[str], options: dict[str, Any], num
         assert [data.names[int(k)] for k in data.targets] == labels
 
 
+def test_a_decimal_comma() -> None:
+    assert read("GAT;0,5\nGA;-12,25\nG;3\n").targets == (0.5, -12.25, 3.0)
+    assert read('GAT,"1,5"\nGA,2\n').names == ("1,5", "2")
+
+
 def test_columns_that_are_named() -> None:
     content = "id,before,after,kind\n1,AC,GT,x\n2,CC,GG,y\n"
     assert read(content, sequence="After", label="kind").symbols == ("GT", "GG")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from autograd_rnn import RNN, Value, bits, copies, derive, exp, gradients, greater, where
+from autograd_rnn import RNN, Steps, Value, bits, copies, derive, exp, gradients, greater, where
 from autograd_rnn.derivation import chain_rule
 from autograd_rnn.errors import DerivationError
 from autograd_rnn.graph.notation import TEXT
@@ -168,6 +168,17 @@ def test_why_a_derivative_is_0_is_said() -> None:
     output = (u - u) * 5 + x
     text = derive(output, x, through=[u, copies(x, output)[-1]]).text
     assert "∂L/∂u = 0\n  since what it adds cancels." in text
+
+
+def test_a_running_loss_in_a_loop_of_ones_own_is_a_loss() -> None:
+    w, h, total, steps = Value(0.5, "w"), Value(0.25, "h"), Value(0.0), Steps()
+    for k in (1, 2):
+        with steps.step(k):
+            h = (w * h + 1).tanh()
+            total = total + (h - k) ** 2
+    text = derive(total, w, run=steps).text
+    assert "    L₁ = (ḣ − 1)²\n    L₂ = (ḧ − 2)²\n    L = L₁ + L₂\n" in text
+    assert "2·(h" not in text  # as people write it: 2(ḧ − 2)
 
 
 def test_names_that_are_blank_or_read_as_numbers_are_replaced() -> None:

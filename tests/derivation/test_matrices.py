@@ -243,6 +243,15 @@ def test_the_formulas_of_an_lstm_are_the_textbooks() -> None:
         assert line in text
 
 
+def test_a_loss_is_written_out_as_people_do() -> None:
+    rnn = RNN([[0.5], [1]], bias=False)
+    run = rnn.unroll([[1], [2]])
+    loss = sum([(q - 1) ** 2 for q in (run.steps[0].q[0], run.q[0])], Value(0)) + run.q[0] ** 2
+    derivation = derive(loss, rnn, run=run)
+    assert "L = (Q⁽¹⁾ − 1)² + (Q⁽²⁾ − 1)² + (Q⁽²⁾)² = " in derivation.text
+    assert r" + \left(Q^{(2)}\right)^{2} = " in derivation.latex  # LaTeX refuses Q^{(2)}^{2}
+
+
 def test_layers_are_told_apart_and_the_arrow_between_them_is_written() -> None:
     model, run = ready("stack of rnn", 2, 1, 3, 0, None)
     text = derive(loss_of(run, True, False), model, run=run).text
@@ -283,7 +292,7 @@ def test_latex_compiles_without_overfull_lines(kind: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
-@pytest.mark.parametrize("kind", PAGES)
+@pytest.mark.parametrize("kind", ["rnn", "lstm"])
 def test_it_has_one_page_of_paper(kind: str, tmp_path: Path) -> None:
     PAGES[kind].save(tmp_path / "page.tex")
     command = ["pdflatex", "-interaction=nonstopmode", "page.tex"]

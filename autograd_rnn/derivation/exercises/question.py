@@ -238,5 +238,6 @@ class Kind(NamedTuple):
         if activation and activation not in self.activations:
             return f"activation={activation!r}"
         if steps > self.most_steps:
-            return f"steps={steps}: at most {self.most_steps}"
+            most = f"at most {self.most_steps}" if self.most_steps else "their number is fixed"
+            return f"steps={steps}: {most}"
         return ""

@@ -43,7 +43,7 @@ class Place(NamedTuple):
     first: bool = True
 
 
-@lru_cache(maxsize=5000)
+@lru_cache(maxsize=500)
 def places_of(label: str) -> tuple[Place, ...]:
     """The place of each text of an HTML label, in order.
 

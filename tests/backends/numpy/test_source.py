@@ -156,6 +156,16 @@ def test_rows_side_by_side_are_a_slice() -> None:
     assert selector([2, 1], 3).tolist() == [2, 1]
 
 
+@pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays_rule is not None])
+def test_a_slope_from_the_operand_is_that_of_the_rule(name: str) -> None:
+    op = ops.TABLE[name]
+    far = np.geomspace(1e-300, 700.0, 400)
+    x = np.concatenate([-far, [-0.0, 0.0, -np.inf, np.inf, np.nan], far])
+    wanted = [op.partials[0](one, op.value(one)) for one in x.tolist()]
+    with np.errstate(under="ignore"):
+        assert op.arrays_rule(np, x) == pytest.approx(wanted, rel=2e-15, abs=1e-305, nan_ok=True)
+
+
 @pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays_slope is not None])
 @given(st.floats(-800, 800))
 def test_a_slope_from_the_result_is_as_good_as_the_rules(name: str, x: float) -> None:
