@@ -129,7 +129,7 @@ def browser(session: nox.Session) -> None:
 def playground(session: nox.Session) -> None:
     """The playground, built with npm, in Chromium and in Node; skipped where they are missing."""
     install(session, "testing", "browser")
-    session.install(*PYTEST)
+    session.install(*tools("pytest"))
     session.run("pytest", "-m=playground", "tests/pictures/playground", *session.posargs)
 
 

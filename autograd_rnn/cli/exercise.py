@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -265,13 +264,9 @@ def playground(
     port: Annotated[int, option("N", "The port; 0 takes one that is free.")] = 8123,
 ) -> None:
     """Serve the playground, a page where the exercise is in your hands, to this machine."""
-    # A server takes long to import.
-    from ..pictures.play.serve import playground_server
+    from ..pictures.play.serve import serve_playground  # which takes long to import
 
-    with playground_server(folder, as_integer(port, "--port", least=0, most=65535)) as server:
-        say(f"http://127.0.0.1:{server.server_port}/ until Ctrl-C")
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()
+    serve_playground(folder, as_integer(port, "--port", least=0, most=65535), say)
 
 
 @app.command("derive", context_settings=NEGATIVE_NUMBERS)

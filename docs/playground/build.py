@@ -21,8 +21,10 @@ from autograd_rnn.pictures.theme import THEMES
 
 HERE = Path(__file__).parent.resolve()
 sys.path.insert(0, str(HERE))
-import playground  # noqa: E402 - it lies beside this file
+import exercise  # noqa: E402 - it lies beside this file
+import playground  # noqa: E402 - likewise
 
+GLUE = ("playground.py", "exercise.py", "games.py")
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 #: What a browser cannot use: the command line, machine code, tests of one's own.
 UNUSED = ("cli/", "backends/llvm/", "backends/jax/", "testing.py", "__main__.py")
@@ -55,7 +57,7 @@ def build(folder: Path) -> Path:
     for part in ("page", "games"):
         shutil.copytree(HERE / part, folder / part)
     shutil.copy(HERE / "LICENCES.txt", folder)
-    film = playground.Exercise(FIRST).play()
+    film = exercise.Exercise(FIRST).play()
     (folder / "page/player.js").write_text(f"{film.script}\nexport {{ player }};\n", "utf-8")
     style = coloured((HERE / "style.css").read_text("utf-8"))
     (folder / "style.css").write_text(f"{film.style}\n{style}", "utf-8")
@@ -104,7 +106,8 @@ def python_files() -> Iterator[tuple[str, Path]]:
         # It reads its own version when it is imported.
         if used or file.name == "METADATA":
             yield file.as_posix(), Path(str(latex.locate_file(file)))
-    yield "playground.py", HERE / "playground.py"
+    for name in GLUE:
+        yield name, HERE / name
 
 
 def first_page(template: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -49,3 +51,11 @@ def playground_server(folder: Path, port: int) -> ThreadingHTTPServer:
             f"port {port} of 127.0.0.1 cannot be had ({error.strerror}): take another, or 0 for "
             f"one that is free."
         ) from None
+
+
+def serve_playground(folder: Path, port: int, tell: Callable[[str], object]) -> None:
+    """Serve the playground until Ctrl-C, and tell its address."""
+    with playground_server(folder, port) as server:
+        tell(f"http://127.0.0.1:{server.server_port}/ until Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import games
 import playground
+
+from autograd_rnn.errors import AutogradError
 
 
 def written(questions: str) -> str:
@@ -23,7 +26,7 @@ def texts(spec: dict[str, Any]) -> list[Any]:
             playground.derivation(spec)["html"],
             one.table(),
             playground._result(one),
-            json.dumps(playground.predict(spec, {"t1": "1", "total": "2"})),
+            json.dumps(games.predict(spec, {"t1": "1", "total": "2"})),
         ]
-    except (playground.AutogradError, ArithmeticError) as error:
+    except (AutogradError, ArithmeticError) as error:
         return [f"{type(error).__name__}: {error}"]
