@@ -110,9 +110,8 @@ def test_the_commands_that_a_page_shows_run_one_after_the_other(
         file.write(">made up\nGATTACAGGGATTACAGATTACAGGG\n")
     rows = [f"{'ACGT'[k % 4] * (k % 7 + 1)}TATA{k:08b}," for k in range(40)]
     rows = [row.translate(str.maketrans("01", "CG")) + "ab"[k % 2] for k, row in enumerate(rows)]
-    Path("reads.csv").write_text("\n".join(["sequence,label", *rows]))
-    numbers = [f"{row.partition(',')[0]},{len(row) + 0.5}" for row in rows]
-    Path("lengths.csv").write_text("\n".join(["sequence,length", *numbers]))
+    rows = [f"{row},{k}" for k, row in enumerate(rows)]
+    Path("reads.csv").write_text("\n".join(["sequence,label,melting", *rows]))
     for command in COMMANDS[page]:
         monkeypatch.setattr(sys, "argv", command.split())
         with pytest.raises(SystemExit) as end:

@@ -60,12 +60,16 @@ def cells() -> dict[str, str]:
 
 
 @contextmanager
-def warnings_in_a_line() -> Iterator[None]:
-    """Print each warning once, as a line on the error stream, when it is raised."""
+def warnings_in_a_line(but: str = "") -> Iterator[None]:
+    """Print each warning once, as a line on the error stream, when it is raised.
+
+    One that begins with `but` is not printed.
+    """
     shown: set[str] = set()
 
     def show(message: Warning | str, *where: Any, **details: Any) -> None:
-        if str(message) not in shown:
+        unwanted = but and str(message).startswith(but)
+        if str(message) not in shown and not unwanted:
             shown.add(str(message))
             complain(str(message))
 

@@ -69,6 +69,8 @@ WRITTEN: Final[dict[str, Callable[[Any], str]]] = {
     "class": lambda member: {0: "no", 1: "yes"}.get(member, member),
 }
 MODEL: Final = "The file that train --save wrote."
+#: Which backend is chosen is said by `train`, where it takes time.
+CHOICE: Final = "backend='auto'"
 
 
 class Piece(NamedTuple):
@@ -222,7 +224,7 @@ def predict(
         raise ArgumentValueError(_nothing(fasta or (sequences or ["-"])[0], ways.window, found))
     one = first[0][1][0]
     check_fits(model, network, task, len(task.alphabet) if isinstance(one, int) else len(one))
-    with warnings_in_a_line():
+    with warnings_in_a_line(but=CHOICE):
         compiled = network.compile(task.loss, backend=ways.engine)
     answers = found.answers(compiled, chain([first], chunks))
     if ways.as_csv:
@@ -422,7 +424,7 @@ def evaluate_model(
         stride=ways.stride,
     )
     check_fits(model, network, task, read.inputs)
-    with warnings_in_a_line():
+    with warnings_in_a_line(but=CHOICE):
         compiled = network.compile(task.loss, backend=ways.engine)
     found = tested(compiled, read, task)
     if ways.as_csv:

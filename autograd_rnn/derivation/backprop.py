@@ -18,7 +18,7 @@ from ..program.displays import Grid, Lines, derivative, enclosed
 from ..program.displays import symbol as formula_of
 from ..program.formulas import Formula
 from ..program.structure import Structure
-from .definitions import Definitions, Rule, is_plain, stated
+from .definitions import Definitions, Rule, is_plain, of_two, stated
 from .document import Equation, Inline, Section, Sentence, Side
 from .expressions import Applied, Expression, Number, Symbol, product, total
 from .naming import fraction, prime
@@ -185,15 +185,28 @@ def distinct(sides: Sequence[Side], left: Symbol | None = None) -> list[Side]:
 # --- the slopes of functions ---------------------------------------------------------------------
 
 
-def in_general(rule: Rule, letter: str) -> list[str | Expression]:
-    """What the slope of a function is, in words: σ′(x) = σ(x)(1 − σ(x)), or by its cases."""
+def in_general(rule: Rule, letters: Sequence[str]) -> list[str | Expression]:
+    """What the slope of a function is, in words: σ′(x) = σ(x)(1 − σ(x)), or by its cases.
+
+    Its operands are called by these letters; with none, they are those of the rule.
+    """
     symbol, operands, result = rule.symbol, rule.operands, rule.result
-    if rule.op.arity == 1:
-        x = Symbol.named(Slope(operands[0].value, residue("any number")), letter)
-        operands, result = [x], Applied(rule.called, [x])
+    if letters:
+        given = zip(letters, operands, strict=True)
+        operands = [
+            Symbol.named(Slope(x.value, residue("any number", place)), letter)
+            for place, (letter, x) in enumerate(given)
+        ]
+        result = Applied(rule.called, operands)
     told = stated(rule.op, rule.position, operands, result)
-    if rule.op.arity == 1:
-        symbol = prime(rule.called, operands[0], told.slope)
+    if letters:
+        name, place = rule.called, rule.position
+        whole = len(letters) > 1
+        symbol = (
+            of_two(name, place, operands, told.slope)
+            if whole
+            else prime(name, operands[0], told.slope)
+        )
     if is_plain(told):
         short = rule.op.arity == 1 and told.size() <= MOST_STATED
         return [symbol, " = ", told] if short else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -352,12 +353,14 @@ class ChainRule:
         free = self.definitions.free
         told = in_general(mine[0], free("π")) if mine else []
         sections.insert(0, _problem(self.definitions, self.asked, told))
-        others = {
-            rule.op if rule.op.arity == 1 else rule.symbol.key: rule
-            for rule in used
-            if rule not in mine
-        }
-        stated = [parts for rule in others.values() if (parts := in_general(rule, free("x")))]
+        others = [rule for rule in used if rule not in mine]
+        alike = Counter([(rule.op, rule.position) for rule in others])
+        stated = []
+        for (op, position), count in alike.items():
+            first = next(r for r in others if (r.op, r.position) == (op, position))
+            letters = free("xy"[: op.arity]) if op.arity == 1 or count > 1 else ""
+            if parts := in_general(first, letters):
+                stated.append(parts)
         words = [part for parts in stated for part in (", ", *parts)][1:]
         if used:
             remaining = sections[4].body
@@ -418,7 +421,7 @@ def _problem(definitions: Definitions, asked: Symbol, slope: Sequence[str | Expr
     if definitions.letter is None or definitions.letter[0] not in called:
         body.append(Sentence("at:"))
     else:
-        pi = Symbol.named(Slope(0.0, residue("any number")), definitions.free("π"))
+        pi = Symbol.named(Slope(0.0, residue("any number", 0)), definitions.free("π"))
         a, meaning = [Applied(op, [pi]) for op in definitions.letter]
         body.append(
             Sentence("with ", a, " = ", meaning, *([", ", *slope] if slope else []), ", at:")

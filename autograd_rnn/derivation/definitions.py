@@ -104,6 +104,8 @@ class Definitions:
         uses = count_uses(self.order)
         adding = {n for n in self.order if n.op is not None and n.op.operator is operator.add}
         operands = {p for n in self.order if n not in adding for p in n.parents}
+        # Slopes of these are symbols in which the operand stands twice: ∂max(x, y)/∂x.
+        twice = {p for n in self.order if n.op and is_of_two(n.op) for p in n.parents}
         for place, node in enumerate(self.order, 1):
             nameless = node not in self.names and node not in self.keep
             if not node.parents:
@@ -117,7 +119,9 @@ class Definitions:
                 continue
             written = self._written(node)
             once = uses[node] == 1 or isinstance(written, Symbol | Number)
-            if nameless and is_inside(None, 1 if once else 2, written.write(TEXT).text):
+            compound = node in twice and not isinstance(written, Symbol | Number)
+            uses_of = 1 if once and not compound else 2
+            if nameless and is_inside(None, uses_of, written.write(TEXT).text):
                 self.forms[node] = written
             else:
                 slope = Slope(node.data, written.residue)
@@ -179,9 +183,12 @@ class Definitions:
         (op,) = made
         return Op("a", op.value, op.partials, latex=r"a\left({}\right)", python=op.python), op
 
-    def free(self, letter: str) -> str:
-        """A letter that names no quantity, for any number: this one if it can be."""
-        return next(one for one in f"{letter}xzutsr●" if one not in self.met)
+    def free(self, letters: str) -> str:
+        """As many letters that name no quantity, for any numbers: these if they can be."""
+        found = ""
+        for letter in letters:
+            found += next(one for one in f"{letter}xzutsr●" if one not in self.met | {*found})
+        return found
 
     def op(self, node: Node) -> Op:
         """The op of a node, called a where it makes a state."""
@@ -293,23 +300,11 @@ class Definitions:
         if op.arity == 1:
             symbol = prime(self.op(node), operands[0].plain(), slope)
         else:
-            symbol = self._of_two(op, position, operands, slope)
+            symbol = of_two(op, position, operands, slope)
         own = symbol.stands_for or symbol
         plain = [operand.plain() for operand in operands]
         self.rules[own.key] = Rule(own, self.op(node), op, position, plain, result.plain())
         return symbol
-
-    @staticmethod
-    def _of_two(op: Op, position: int, operands: Sequence[Expression], slope: Slope) -> Symbol:
-        """∂max(ẋ, y)/∂ẋ, which stands for ∂max(x, y)/∂x."""
-        found: Symbol | None = None
-        plain = [operand.plain() for operand in operands]
-        versions = [plain, operands] if len({x.key for x in plain}) == len(plain) else [operands]
-        for version in versions:
-            over, under = _as_symbol(Applied(op, version)), _as_symbol(version[position])
-            found = fraction(over, under, slope, stands_for=found)
-        assert found is not None
-        return found
 
     def slope(self, node: Node, position: int) -> Slope:
         """The slope of a node by an operand, with its residue."""
@@ -378,6 +373,23 @@ def simplified(expression: Expression) -> Expression:
     if not isinstance(expression, Applied) or expression.op.operator not in SIMPLIFIED:
         return expression
     return SIMPLIFIED[expression.op.operator](*map(simplified, expression.parts))
+
+
+def of_two(op: Op, position: int, operands: Sequence[Expression], slope: Slope) -> Symbol:
+    """∂max(ẋ, y)/∂ẋ, which stands for ∂max(x, y)/∂x."""
+    found: Symbol | None = None
+    plain = [operand.plain() for operand in operands]
+    versions = [plain, operands] if len({x.key for x in plain}) == len(plain) else [operands]
+    for version in versions:
+        over, under = _as_symbol(Applied(op, version)), _as_symbol(version[position])
+        found = fraction(over, under, slope, stands_for=found)
+    assert found is not None
+    return found
+
+
+def is_of_two(op: Op) -> bool:
+    """Whether an op is a function of two operands, and no arithmetic."""
+    return op.arity == 2 and op.algebra is None and not (op.flat or op.chooses)
 
 
 def is_plain(rule: Expression) -> bool:
