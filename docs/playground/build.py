@@ -59,8 +59,6 @@ def build(folder: Path) -> Path:
     shutil.copy(HERE / "LICENCES.txt", folder)
     film = exercise.Exercise(FIRST).play()
     (folder / "page/player.js").write_text(f"{film.script}\nexport {{ player }};\n", "utf-8")
-    style = coloured((HERE / "style.css").read_text("utf-8"))
-    (folder / "style.css").write_text(f"{film.style}\n{style}", "utf-8")
     (folder / "index.html").write_text(
         first_page((HERE / "index.html").read_text("utf-8")), "utf-8"
     )
@@ -113,7 +111,10 @@ def python_files() -> Iterator[tuple[str, Path]]:
 def first_page(template: str) -> str:
     """The page with the exercise in it, so that there is something to see at once."""
     shown = playground.show(FIRST)
+    style = coloured((HERE / "style.css").read_text("utf-8"))
     parts = {
+        # In the page, so that nothing is waited for before it is painted.
+        "style": f"{exercise.Exercise(FIRST).play().style}\n{style}",
         "svg": shown.pop("svg"),
         "result": shown["result"],
         "table": shown["table"],

@@ -31,7 +31,7 @@ def show(spec: Mapping[str, Any]) -> dict[str, Any]:
     drawing, shape = one.picture(), one.shape
     smallest = separating_set(one.weight, one.loss) if one.through() else ()
     return {
-        "svg": _svg(drawing),
+        "svg": _svg(drawing, spec["hide"]),
         "summary": drawing.summary,
         "result": _result(one),
         "table": one.table(),
@@ -45,8 +45,9 @@ def show(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _svg(drawing: Any) -> str:
-    if drawing.view is not None:
+def _svg(drawing: Any, to_be_filled: bool) -> str:
+    """The picture; to be filled with gradients, it says which of its texts these are."""
+    if to_be_filled and drawing.view is not None:
         return picture(drawing, Film(drawing.view))
     text = drawing.svg()
     return text[text.index("<svg") :]
