@@ -451,7 +451,8 @@ def correct_calls() -> dict[str, Call]:
         "CompiledStep.prepare": call(compiled.prepare, [[1]], [2]),
         "CompiledStep.prepare_parts": call(compiled.prepare_parts, compiled.prepare([[1]], [2]), 1),
         "CompiledStep.prepare_windows": call(
-            *(every.prepare_windows, every.prepare([[1, 0], [1]], [[2, 1], [1]]), 1)
+            *(every.prepare_windows, every.prepare([[1, 0], [1]], [[2, 1], [1]]), 1),
+            **{"whole": True},
         ),
         "CompiledStep.run": call(
             *(compiled.run, compiled.prepare([[1]], [2])),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
-from ..arguments import as_integer
+from ..arguments import as_flag, as_integer
 from ..engine.leaves import constant_places
 from ..engine.shared import SWEEPS
 from ..engine.value import Value
@@ -91,8 +91,7 @@ def compile_step(
     given = as_objective(step, chosen, parameters, state, at, truncate, both_ways=bool(both_ways))
     if exact and truncate is not None and not kind.truncates:
         raise ArgumentValueError(
-            f"exact=True cannot be had with truncate by backend={kind.name!r}: choose "
-            f"backend='python'."
+            f"exact=True cannot be had with truncate by {kind.name!r}: choose backend='python'."
         )
     if symbols is not None:
         as_integer(symbols, "symbols", least=2)
@@ -187,7 +186,6 @@ class CompiledStep:
         """
         check_batch(batch)
         as_integer(size, "size", least=1)
-
         count = self._at_once(batch.cut(size)[0]) * size
         return chain.from_iterable(self._pack(some.cut(size)) for some in batch.cut(count))
 
@@ -204,9 +202,11 @@ class CompiledStep:
         """
         check_batch(batch)
         as_integer(size, "size", least=1)
+        as_flag(whole, "whole")
         if not batch.every:
             raise ArgumentValueError("windows need a target at each step: compile with at='every'.")
-        starts = range(0, int(batch.lengths.max()), size)
+        longest = int(batch.lengths.max())
+        starts = range(0, longest, size := min(size, longest))
         count = self._at_once(batch.window(0, size)[1])
 
         def parts() -> Iterator[tuple[Any, Batch]]:

@@ -33,7 +33,7 @@ from ..networks.stack import Stack, made_of
 from ..ops.losses import as_loss
 from ..pictures.draw import draw
 from ..pictures.drawing import FILE_FORMATS
-from ..pictures.paper import WIDTHS
+from ..pictures.paper import PAGES
 from ..pictures.play.page import play
 from ..pictures.rendering.render import check_format
 from .app import app
@@ -200,13 +200,13 @@ def exercise(
 
 
 def _as_width(width: str | None) -> str | float | None:
-    if width is None or width in WIDTHS:
+    if width is None or width in PAGES:
         return width
     try:
         return float(width)
     except ValueError:
         raise ArgumentValueError(
-            f"--width must be {', '.join(WIDTHS)} or a number of points, not {shown(width)}."
+            f"--width must be {', '.join(PAGES)} or a number of points, not {shown(width)}."
         ) from None
 
 

@@ -17,7 +17,7 @@ from ..graph.notation import LATEX, TEXT, Text, accent, is_accented, label
 from ..graph.quantities import called, count_uses, is_inside
 from ..graph.separating import Edge, Key
 from ..graph.sweep import carry, terms
-from ..graph.walk import Node, Run, operation, topological
+from ..graph.walk import Node, Run, depth_first, operation, topological
 from ..ops.op import CALL, Op
 from .expressions import (
     SIMPLIFIED,
@@ -32,7 +32,7 @@ from .expressions import (
 from .naming import fraction, loss_terms, prime, results_of, role_names, run_order
 
 MOST_DEFINED: Final = 400
-NO_NAME: Final = re.compile(r"\s*|[\d.,]+")
+NO_NAME: Final = re.compile(r" *|[\d.,]+")
 CHEAP: Final = {1: 1, 2: 3}  # operations of a partial that is written out, by operands of the op
 
 #: The operand at a position, if the other is this number, is the result: 0 + x, 1·x.
@@ -105,7 +105,8 @@ class Definitions:
         adding = {n for n in self.order if n.op is not None and n.op.operator is operator.add}
         operands = {p for n in self.order if n not in adding for p in n.parents}
         # Slopes of these are symbols in which the operand stands twice: ∂max(x, y)/∂x.
-        twice = {p for n in self.order if n.op and is_of_two(n.op) for p in n.parents}
+        sloped = depth_first([self.output], lambda n: () if n.op and n.op.holds else n.parents)
+        twice = {p for n in sloped if n.op and is_of_two(n.op) for p in n.parents}
         for place, node in enumerate(self.order, 1):
             nameless = node not in self.names and node not in self.keep
             if not node.parents:
@@ -161,9 +162,8 @@ class Definitions:
     def _call(self, key: Key, symbol: Symbol) -> Symbol:
         """Take the symbol of a key, with a number in brackets if its name has been met."""
         text, count = symbol.text.text, 2
-        taken = self.taken if isinstance(key, tuple) else set()
-        if text in self.met | taken:
-            while f"{text}[{count}]" in self.met | self.taken:
+        if text in self.met or (isinstance(key, tuple) and text in self.taken):
+            while (again := f"{text}[{count}]") in self.met or again in self.taken:
                 count += 1
             symbol = symbol.numbered(count)
         signs, (latex, binds) = as_signs(mark_of(key, self.marks)), symbol.latex

@@ -16,7 +16,7 @@ from ..files import write_whole
 from ..graph.copies import Copy, copies
 from ..graph.quantities import names_of
 from ..graph.separating import Member, escape, key_of, separating_set
-from ..graph.walk import Node, Run, check_fresh, check_node, describe, topological
+from ..graph.walk import Node, Run, check_fresh, check_node, check_size, describe, topological
 from ..networks.model import Model
 from .backprop import by_recursion
 from .chain_rule import ChainRule, Term
@@ -24,6 +24,8 @@ from .document import Section, as_text
 from .matrices import MatrixRule, StepTerm
 from .naming import one_system
 from .typeset import INSIDE, as_fragment, as_html, as_latex, as_markdown, as_tex
+
+MOST_DERIVED: Final = 100_000  # nodes of a graph
 
 Through: TypeAlias = Iterable[Member] | Literal["minimum"] | None
 
@@ -229,7 +231,8 @@ def derive(
 
     Raises `ValueError` where the output does not depend on the parameter, for a set that does not
     separate them (naming a path that escapes it), and for a NaN or infinity in the graph;
-    `StaleGraphError` where a leaf was assigned after the output was computed.
+    `GraphTooLarge` (likewise) for more than can be written out; `StaleGraphError` where a leaf was
+    assigned after the output was computed.
 
     >>> from autograd_rnn import RNN, bits
     >>> rnn = RNN([[4], [1]], activation="relu", bias=False, names=[["w_1"], ["w_2"]])
@@ -240,6 +243,12 @@ def derive(
     >>> print(derivation.text.splitlines()[-1].strip())
     ∂L/∂w₁ = −2(15 − 17)(4 + 1·4·1 + 0·4²·1·1) = −2(−2)·8 = 32
     """
+    check_node(output, "output")
+    check_size(
+        *(output, MOST_DERIVED, "to be written out"),
+        "derive a shorter run; copies() and gradients() read graphs of any size, and draw_flow() "
+        "shows how a gradient flows through hundreds of steps",
+    )
     if isinstance(parameter, Model):
         return _by_matrices(output, parameter, through, run)
     uses = copies(parameter, output, run)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import add
 from types import MappingProxyType
 from typing import Final
 
@@ -60,6 +61,22 @@ def name_of(node: SomeNode, place: int) -> str:
     return f"v_{place}" if name is None else name
 
 
+def without_zero(node: SomeNode) -> SomeNode:
+    """The node without the 0 that Python's `sum` starts from; as it is if it has a name.
+
+    >>> from autograd_rnn import Value
+    >>> x = Value(3, "x")
+    >>> without_zero(sum([x])) is x
+    True
+    """
+    while node.op is not None and node.op.operator is add and called(node) is None:
+        rest = [p for p in node.parents if not (p.constant and p.name is None and p.data == 0.0)]
+        if len(rest) != 1:
+            break
+        node = rest[0]
+    return node
+
+
 def write_names(order: Iterable[SomeNode]) -> dict[SomeNode, Text]:
     """What each node of a topological order is called; a constant without a name is its number.
 
@@ -80,6 +97,8 @@ def write_names(order: Iterable[SomeNode]) -> dict[SomeNode, Text]:
 def write_inside(order: Iterable[SomeNode], longest: int = LONGEST_INSIDE) -> dict[SomeNode, Text]:
     """How each node of a topological order is written as an operand, however often it is one.
 
+    A sum is written without the 0 that it starts from.
+
     >>> from autograd_rnn import Value
     >>> x = Value(3, "x")
     >>> y = x * 2
@@ -89,6 +108,9 @@ def write_inside(order: Iterable[SomeNode], longest: int = LONGEST_INSIDE) -> di
     texts = write_names(order)
     for node in texts:
         if node.op is not None and not node.constant:
+            if (bare := without_zero(node)) is not node:
+                texts[node] = texts[bare]
+                continue
             written = write(node.op, *[texts[parent] for parent in node.parents])
             if is_inside(called(node), 1, written.text, longest):
                 texts[node] = written

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from ..arguments import visible
-from ..errors import ArgumentTypeError, StaleGraphError
+from ..errors import ArgumentTypeError, GraphTooLarge, StaleGraphError
 from ..ops.ieee import same_bits
 from ..ops.op import Op
 
@@ -153,6 +153,14 @@ def is_larger(output: Node, most: int) -> bool:
                 met.add(parent)
                 path.append(parent)
     return len(met) > most
+
+
+def check_size(output: Node, most: int, purpose: str, ways: str) -> None:
+    """`GraphTooLarge`, at once and with ways out, for an output of more nodes than so many."""
+    if is_larger(output, most):
+        raise GraphTooLarge(
+            f"output is computed from more than {most:,} nodes, too many {purpose}: {ways}."
+        )
 
 
 def swept(output: SomeNode) -> list[SomeNode]:

@@ -160,7 +160,7 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
             if len(over.x) != models[below].outputs or any(a is not b for a, b in pairs):
                 raise ArgumentValueError(
                     "model has layers side by side, and by matrices only layers one over another "
-                    "are written: derive(output, weight, run=run) works out one of its weights."
+                    "are written: choose one of its weights, as in model.parameters()[0]."
                 )
     above: Array | None = None
     with np.errstate(all="ignore"):  # NaN and infinities are IEEE's, as in the engine
@@ -215,8 +215,11 @@ def _layer(
     found = _recorded(model, steps, direct, known)
     recorded = {key: numbers for key, numbers in found if key in values}
     for key, (data, *_) in recorded.items():
-        if not np.allclose(values[key], data, rtol=1e-9, atol=1e-12):
-            raise structure.refusal("mixes the entries of a vector")
+        if not np.allclose(values[key], data, rtol=1e-9, atol=1e-12, equal_nan=True):
+            finite = np.isfinite(values[key]).all() and np.isfinite(data).all()
+            raise structure.refusal(
+                "mixes the entries of a vector" if finite else "makes numbers that are not finite"
+            )
     zeros = np.zeros((len(steps), size))
     directs = {key: recorded[key][2] if key in recorded else zeros for key in values}
     aboves = dict.fromkeys(values, zeros)

@@ -99,6 +99,8 @@ class Canvas:
         self.room: dict[str, Point] = {}
         self.members: dict[str, list[Key]] = {}
         self.corners: list[Point] = []
+        self.breaks: list[float] = []  # heights at which a page may end, from the top
+        self.edges: tuple[Point, Point] | None = None  # the corners of it all
         self.arrows = 0
 
     def part(self, name: str | None = None, **looks: str) -> AbstractContextManager[None]:
@@ -238,7 +240,8 @@ class Canvas:
             at = (middle, bottom - room / 2)
             self.graph.node("legend", legend, pos=points(at))
             bottom -= room
-        self.graph.attributes(bb=points((middle - half, bottom), (middle + half, top + TITLE_ROOM)))
+        self.edges = (middle - half, bottom), (middle + half, top + TITLE_ROOM)
+        self.graph.attributes(bb=points(*self.edges))
         self.titles[WHOLE] = title
 
     def drawing(
@@ -256,4 +259,10 @@ class Canvas:
                 marked[id] = " ".join(dict.fromkeys([mark_of(one, marks) for one in there]))
         parts = (self.titles, self.theme.name, view)
         told: Any = {"marks": marked, "labels": self.graph.labels}
+        told["rows"] = () if self.edges is None else self._rows(*self.edges)
         return Drawing(str(self.graph), summary, *parts, ids=Ids(ids), **told)
+
+    def _rows(self, low: Point, high: Point) -> tuple[float, ...]:
+        """The heights over the foot at which a page may end, with the top and the foot."""
+        inner = [y for y in self.breaks if y > min(y for _, y in self.corners)]
+        return tuple([y - low[1] for y in (high[1], *inner, low[1])])

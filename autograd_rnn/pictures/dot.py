@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import groupby, pairwise
-from typing import Any, Final, NamedTuple
+from math import inf
+from typing import Any, Final
 
-from ..graph.walk import downstream, topological
+from ..graph.walk import topological
 from . import html_labels as html
 from .canvas import ARROW_HEAD, Canvas, Point, along, points
 from .drawing import WHOLE, Drawing
 from .graph_view import Arrow, DrawnRun, GraphView, shared_weights
-from .grid import Grid, path_in_grid, place_in_grid
+from .grid import Grid, lane_of_copy, paths_in_grid, place_in_grid
 from .theme import Theme
+from .unrolled.spine import CHIP_ROOM, COLUMN_GAP, PANEL_GAP, ROW_GAP, STUB, Placement, place
 
+WIDEST_SUM: Final = 210.0  # of the box of a weight, where there are rows
 MOST_APART: Final = 4
 MOST_PATIENT: Final = 100
 MOST_TOGETHER: Final = 60  # boxes of a graph in which each leaf has but one
-COLUMN_GAP: Final = 26.0
-ROW_GAP: Final = 44.0
-MARGIN: Final = 16.0
-PANEL_GAP: Final = 34.0
-PANEL_LABEL: Final = 24.0
-CHIP_ROOM: Final = 62.0
 # The style whose line an arrow takes, its width, and what else sets it apart.
 ARROWS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "flow": ("plain", {"penwidth": "1.5"}),
@@ -52,9 +48,11 @@ def view_graph(
     return GraphView(output, [], run, fold=False, notes=local, known=known, again=again)
 
 
-def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawing:
+def draw_view(
+    view: GraphView, theme: Theme, title: str | None = None, room: float = inf
+) -> Drawing:
     """The drawing of a view: in columns of steps, or without any, laid out by `dot`."""
-    placement, title = place(view), view.title if title is None else title
+    placement, title = place(view, room), view.title if title is None else title
     if placement is None:
         grid = place_in_grid(view)
         if grid is not None:
@@ -64,8 +62,14 @@ def draw_view(view: GraphView, theme: Theme, title: str | None = None) -> Drawin
 
 
 def _draw_arrow(
-    canvas: Canvas, view: GraphView, arrow: Arrow, looks: dict[str, str], path: Sequence[Point] = ()
+    canvas: Canvas,
+    view: GraphView,
+    arrow: Arrow,
+    looks: dict[str, str],
+    path: Sequence[Point] = (),
+    start: str | None = None,
 ) -> None:
+    """The arrow, from what stands for its tail in its row, if that is another box."""
     tail, head = view.boxes[arrow.tail].name, view.boxes[arrow.head].name
     words = f"{tail} → {head}"
     if arrow.role == "cut":
@@ -80,7 +84,7 @@ def _draw_arrow(
         words += f", local derivative {arrow.note}"
     style, more = ARROWS[arrow.role]
     looks |= {**more, "color": canvas.theme.styles[style].line}
-    canvas.arrow(f"{arrow.tail} {arrow.head}", path, words, arrow.role, **looks)
+    canvas.arrow(f"{start or arrow.tail} {arrow.head}", path, words, arrow.role, **looks)
 
 
 # --- laid out by dot -----------------------------------------------------------------------------
@@ -127,167 +131,83 @@ def _draw_boxes(
 # --- in columns ----------------------------------------------------------------------------------
 
 
-# Where a box belongs: a box of the spine, and a row above it (1, 2), below it (-1, -2), or its own
-# (0); or a box beside the spine, which stands right of it in the same row.
-Cell = tuple[str, int]
-
-
-class Placement(NamedTuple):
-    """Centres of the boxes, corners of the step panels, and of everything, in points, y upwards."""
-
-    centres: dict[str, Point]
-    panels: dict[int, tuple[Point, Point]]
-    corners: tuple[Point, Point]
-
-
-def place(view: GraphView) -> Placement | None:
-    """The placement of a picture whose states form one chain, the spine; None for other graphs.
-
-    The spine runs back from the output along what depends on the initial state.  Each box of it has
-    the copy that it uses above it, and a constant below.  A product with a copy of its own is above
-    too, its copy on top, or below if two weights are apart.
-    """
-    if not view.weights:
-        return None
-    stateful = downstream(view.order, view.initial)
-    fed_by: dict[str, list[str]] = {id: [] for id in view.boxes}
-    for arrow in view.arrows:
-        if arrow.role not in ("fan", "cut"):
-            fed_by[arrow.head].append(arrow.tail)
-
-    def kind(id: str) -> str:
-        if view.boxes[id].role == "copy":
-            return "copy"
-        node = view.nodes[id]
-        return "spine" if node in stateful else "branch" if node in view.kept else "constant"
-
-    side = 1 if len(view.weights) == 1 else -1
-    fixed = {"spine": 0, "branch": side, "constant": -1}
-    # A row over the spine for all copies of a weight, the next one for the next weight.
-    copied: dict[Any, int] = {}
-    spine = [view.ids[view.output]]
-    cells: dict[str, Cell] = {spine[0]: (spine[0], 0)}
-    for box in spine:  # which grows meanwhile
-        taken = set()
-        for operand in fed_by[box]:
-            what = kind(operand)
-            if what == "copy":
-                row = copied.setdefault(view.nodes[operand], len(copied) + 1)
-            else:
-                row = fixed[what]
-            if row in taken:
-                return None
-            taken.add(row)
-            cells[operand] = (box if row else operand, row)
-            if what == "spine":
-                spine.append(operand)
-            elif what == "branch":
-                inner = sorted((kind(id), id) for id in fed_by[operand])
-                if [what for what, _ in inner] not in (["copy"], ["constant", "copy"]):
-                    return None
-                cells |= {id: (operand, side) for _, id in inner[:-1]}
-                cells[inner[-1][1]] = (box, 2 * side)
-    # Each weight's copies are one row, and the only copies in it.
-    rows = {(view.nodes[id], row) for id, (_, row) in cells.items() if kind(id) == "copy"}
-    one_weight_a_row = len(view.weights) == len(rows) == len({row for _, row in rows})
-    if len(cells) + len(view.weights) < len(view.boxes) or not one_weight_a_row:
-        return None
-    return _columns(view, cells, spine[::-1])
-
-
-def _columns(view: GraphView, cells: Mapping[str, Cell], spine: Sequence[str]) -> Placement | None:
-    """The placement of a spine from left to right, or None where two boxes would overlap.
-
-    Each step is a panel with the same inner columns; between two boxes there is room for a note.
-    """
-    notes = [html.text_width(arrow.note or "", html.SMALL_POINTS) for arrow in view.arrows]
-    gap = max([COLUMN_GAP, *[note + 12.0 for note in notes]])
-    panel_gap = PANEL_GAP + gap - COLUMN_GAP
-    sizes = {id: html.box_size(view.boxes[id]) for id in cells}
-    groups = [(step, list(group)) for step, group in groupby(spine, lambda id: view.boxes[id].step)]
-    # Boxes of different steps are in one column, and others in columns of their own.
-    column: dict[str, str | int] = {
-        box: box if step is None else index
-        for step, group in groups
-        for index, box in enumerate(group)
-    }
-    widths: defaultdict[str | int, float] = defaultdict(float)
-    heights: defaultdict[int, float] = defaultdict(float)
-    for id, (anchor, row) in cells.items():
-        width, height = sizes[id]
-        heights[row] = max(heights[row], height)
-        if anchor in column:
-            widths[column[anchor]] = max(widths[column[anchor]], width)
-    rows = {0: 0.0}
-    for side, farthest in ((1, max(heights)), (-1, -min(heights))):
-        for row in range(side, side * (farthest + 1), side):
-            reach = (heights[row - side] + heights[row]) / 2 + ROW_GAP
-            rows[row] = rows[row - side] + side * reach
-    top = rows[max(rows)] + heights[max(rows)] / 2 + MARGIN
-    bottom = rows[min(rows)] - heights[min(rows)] / 2 - MARGIN - PANEL_LABEL
-    middles: dict[str, float] = {}
-    panels: dict[int, tuple[Point, Point]] = {}
-    right = -panel_gap
-    for step, group in groups:
-        margin = 0.0 if step is None else MARGIN
-        left = right + panel_gap
-        right = left + margin
-        for box in group:
-            middles[box] = right + widths[column[box]] / 2
-            right += widths[column[box]] + gap
-        right += margin - gap
-        if step is not None:
-            panels[step] = ((left, bottom), (right, top))
-    centres: dict[str, Point] = {}
-    for id, (anchor, row) in cells.items():
-        if anchor in middles:
-            centres[id] = (middles[anchor], rows[row])
-        else:
-            x, y = centres[anchor]
-            centres[id] = (x - (sizes[anchor][0] + sizes[id][0]) / 2 - gap, y)
-    in_rows = sorted((y, x, sizes[id][0]) for id, (x, y) in centres.items())
-    for (y, x, width), (next_y, next_x, next_width) in pairwise(in_rows):
-        if y == next_y and next_x - x < (width + next_width + COLUMN_GAP) / 2:
-            return None
-    return Placement(centres, panels, ((0.0, bottom), (right, top)))
-
-
 def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str) -> Canvas:
     canvas, panels = Canvas(theme, layout="nop2"), view.panels
+    rows = placement.rows
     centres = placement.centres | _over_their_fans(view, placement)
+    canvas.breaks += placement.breaks
     canvas.corners += placement.corners
     for step, (low, high) in placement.panels.items():
         if step in view.cuts:
             # The spine, at 0, has a note over its arrow.
-            canvas.cut(step, low[0] - PANEL_GAP / 2, (high[1] - 6.0, 20.0), (3.0, low[1]))
+            spine = high[1] - placement.corners[1][1]
+            parts = (high[1] - 6.0, spine + 20.0), (spine + 3.0, low[1])
+            canvas.cut(step, low[0] - PANEL_GAP / 2, *parts)
         with canvas.panel(step, panels[step], low, high):
             _draw_boxes(canvas, view, step, centres)
     _draw_boxes(canvas, view, None, centres)
+    tails = _begin_rows(view, placement, canvas)
     canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
     for arrow in view.arrows:
-        path, at = _path(arrow, canvas)
+        row = rows.get(arrow.head, 0)
+        if arrow.role == "cut" and rows.get(arrow.tail, 0) != row:
+            continue
+        tail = tails.get((arrow.tail, row), arrow.tail)
+        path, at = _path(arrow._replace(tail=tail), canvas)
         looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
-        _draw_arrow(canvas, view, arrow, looks, path)
+        _draw_arrow(canvas, view, arrow, looks, path, tail)
     return canvas
+
+
+def _begin_rows(
+    view: GraphView, placement: Placement, canvas: Canvas
+) -> dict[tuple[str, int], str]:
+    """The boxes that stand in later rows for those of a row above, by their ids and the row."""
+    rows, found = placement.rows, {}
+    reach: defaultdict[tuple[int, float], float] = defaultdict(float)
+    for arrow in view.arrows:
+        row, own = rows.get(arrow.head, 0), rows.get(arrow.tail, 0)
+        if row == own or arrow.role == "cut" or (arrow.tail, row) in found:
+            continue
+        box, id = view.boxes[arrow.tail], f"r{row}_{arrow.tail}"
+        wide, _ = canvas.room_of([box.name], box.role)
+        _, y = placement.centres[arrow.head]
+        words, role = f"{box.name}, from the row above", box.role
+        at = (placement.strips[row][0][0] + wide / 2, y)
+        if arrow.role == "fan":
+            fan = [one for one in view.arrows if one.role == "fan" and one.tail == arrow.tail]
+            xs = [placement.centres[one.head][0] for one in fan if rows[one.head] == row]
+            (_, low), (_, high) = placement.strips[row]
+            side = 1.0 if y > placement.spines[row] else -1.0
+            reach[row, side] += CHIP_ROOM + STUB
+            edge = high if side > 0.0 else low
+            at = ((min(xs) + max(xs)) / 2, edge + side * (reach[row, side] - STUB / 2))
+        canvas.box(id, at, [box.name], words, role)
+        found[arrow.tail, row] = id
+    return found
 
 
 def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
     canvas, panels = Canvas(theme, layout="nop2", outputorder="edgesfirst"), view.panels
     canvas.corners += grid.corners
     places = Placement(grid.centres, grid.panels, grid.corners)
-    centres = grid.centres | _over_their_fans(view, places)
+    over = _over_their_fans(view, places)
+    centres = grid.centres | (over if len(over) < 2 else _left_of_their_fans(view, grid, over))
     for step, (low, high) in grid.panels.items():
         if step in view.cuts:
             canvas.cut(step, low[0] - PANEL_GAP / 2, (high[1] - 6.0, low[1]))
         with canvas.panel(step, panels[step], low, high):
             _draw_boxes(canvas, view, step, centres)
-    _draw_boxes(canvas, view, None, centres)
+    # A step of which only a constant is there has no panel.
+    for own in dict.fromkeys([box.step for box in view.boxes.values()]):
+        if own not in grid.panels:
+            _draw_boxes(canvas, view, own, centres)
     canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
+    paths = paths_in_grid(grid, view.arrows, canvas)
     for arrow in view.arrows:
-        own = arrow.role in ("fan", "cut")
         if arrow.role == "cut" and centres[arrow.tail][1] != centres[arrow.head][1]:
             continue
-        path, at = _path(arrow, canvas) if own else path_in_grid(grid, arrow, canvas)
+        path, at = paths[arrow.id] if arrow.id in paths else _path(arrow, canvas)
         looks = {} if arrow.chip is None and arrow.note is None else {"lp": points(at)}
         _draw_arrow(canvas, view, arrow, looks, path)
     return canvas
@@ -295,15 +215,34 @@ def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
 
 def _over_their_fans(view: GraphView, placement: Placement) -> dict[str, Point]:
     """Where the weights stand: in the middle over or under their copies, the later farther off."""
-    (_, bottom), (_, top) = placement.corners
+    (left, bottom), (right, top) = placement.strips[0] if placement.strips else placement.corners
     reach, found = {1.0: top, -1.0: -bottom}, {}
+    for weight in view.weights if placement.rows else ():
+        box = view.boxes[view.ids[weight]]
+        if html.box_size(box)[0] > WIDEST_SUM:  # rows have little room
+            total = view.shown(view.adjoint.get(weight, 0.0))
+            view.boxes[box.id] = box._replace(grad=total)
     for weight in view.weights:
-        fan = [placement.centres[view.copy_id(use)] for use in view.uses[weight]]
-        (first, y), (last, _), id = fan[0], fan[-1], view.ids[weight]
+        copies, id = [view.copy_id(use) for use in view.uses[weight]], view.ids[weight]
+        fan = [placement.centres[one] for one in copies if not placement.rows.get(one)]
+        y = placement.centres[copies[0]][1] - placement.spines[placement.rows.get(copies[0], 0)]
+        (first, y), (last, _) = (fan[0], fan[-1]) if fan else ((left, y), (right, y))
         side, height = 1.0 if y > 0.0 else -1.0, html.box_size(view.boxes[id])[1]
         reach[side] += CHIP_ROOM + height
-        found[id] = ((first + last) / 2, side * (reach[side] - height / 2))
+        middle = (first + last) / 2
+        if placement.rows:
+            middle = max(middle, left + html.box_size(view.boxes[id])[0] / 2)
+        found[id] = (middle, side * (reach[side] - height / 2))
     return found
+
+
+def _left_of_their_fans(view: GraphView, grid: Grid, over: Mapping[str, Point]) -> dict[str, Point]:
+    """Several weights, one above the other, left of all arrows to their copies."""
+    sizes = {id: html.box_size(box) for id, box in view.boxes.items()}
+    fans = [view.copy_id(use) for uses in view.uses.values() for use in uses]
+    lanes = [lane_of_copy(grid, id, sizes) or grid.centres[id][0] for id in fans]
+    left = min(lanes) - COLUMN_GAP - 14.0
+    return {id: (left - sizes[id][0] / 2, y) for id, (_, y) in over.items()}
 
 
 def _path(arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:

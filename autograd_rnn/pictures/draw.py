@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, as_name
 from ..errors import ArgumentValueError, GraphTooLarge
 from ..graph.notation import written_with
 from ..graph.quantities import names_of
-from ..graph.walk import Node, check_node, check_run, is_larger, topological
+from ..graph.walk import Node, check_node, check_run, check_size, describe, topological
 from .dot import draw_view, view_graph
 from .drawing import Drawing
 from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
@@ -27,6 +26,10 @@ if TYPE_CHECKING:
 
 MOST_NODES: Final = 300
 MOST_READ: Final = 100_000
+UNREAD: Final = (
+    "for a picture to read",
+    "draw a part of it, or a run of fewer steps; copies() and gradients() read graphs of any size",
+)
 # What can be read: boxes of a whole graph, steps with a box for each number, numbers in a step's
 # boxes and in those of all steps, ledgers.
 MOST_SCALARS: Final = 60
@@ -76,7 +79,7 @@ def _draw_scalars(request: Request) -> Drawing:
             f"the picture would have {count} boxes, more than {request.max_nodes}: draw "
             f"one weight with focus=, a network with detail='step', or raise max_nodes=."
         )
-    return draw_view(view, request.theme, request.title)
+    return draw_view(view, request.theme, request.title, request.room)
 
 
 def _scalars_suit(request: Request) -> bool:
@@ -157,12 +160,18 @@ def _kinds(detail: str, request: Request, asked: set[str]) -> list[Kind]:
 
 
 def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
-    """The drawing of the first kind that the paper has room for."""
-    *others, last = kinds
-    for kind in others:
-        with suppress(GraphTooLarge):
-            return paper.fit(kind.draw(request))
-    return paper.fit(last.draw(request))
+    """The drawing of the first kind that a page has room for, or else that has fewest pages."""
+    drawn: list[Drawing] = []
+    for place, kind in enumerate(kinds, 1):
+        try:
+            drawn.append(paper.fit(kind.draw(request)))
+        except GraphTooLarge:
+            if place == len(kinds) and not drawn:
+                raise
+            continue
+        if not drawn[-1].pages:
+            break
+    return min(drawn, key=lambda drawing: len(drawing.pages))
 
 
 def draw(
@@ -199,7 +208,8 @@ def draw(
 
     `theme` is "light", "dark", or "auto", which is light and turns dark on dark screens.  `width`
     is that of the picture in points, or "a4" or "slide": the steps of a network are wrapped into
-    rows, and no text is smaller than 7 points.
+    rows, and no text is smaller than 7 points.  "a4" and "slide" are pages: "auto" is the most
+    detailed that fits on one, and what is higher than a page has `pages`, parts of whole rows.
 
     `ValueError` where the output does not depend on `focus`, or a detail cannot show what is asked
     for, as only "scalar" shows local derivatives.
@@ -224,12 +234,7 @@ def draw(
     given = {"focus": weights, "edges": edges == "local", "precision": precision}
     paper = as_paper(width)
     request = Request(output, weights, run, edges, colours, title, max_nodes, paper.room)
-    if is_larger(output, MOST_READ):
-        raise GraphTooLarge(
-            f"output is computed from more than {MOST_READ:,} nodes, too many for a picture to "
-            f"read: draw a part of it, such as a run of fewer steps; copies() and gradients() read "
-            f"graphs of any size."
-        )
+    check_size(output, MOST_READ, *UNREAD)
     kinds = _kinds(detail, request, {name for name, value in given.items() if value})
     with written_with(precision, subscripts, accents), names_of(run):
         drawing = _fitting(kinds, request, paper)
@@ -247,6 +252,7 @@ def _draw_model(
     """The picture of a model's weights as matrices."""
     check_node(output, "output")
     check_run(run)
+    check_size(output, MOST_READ, *UNREAD)
     if run is None:
         raise ArgumentValueError("focus=, a model, needs run=, the model unrolled.")
     for name, given in asked.items():
@@ -267,7 +273,13 @@ def check_graph(output: Any, focus: Any, run: Any, title: Any, max_nodes: Any) -
     weights: list[Any] = list(focus) if several else [] if focus is None else [focus]
     check_node(output, "output")
     for place, weight in enumerate(weights):
-        check_node(weight, f"focus[{place}]" if several else "focus")
+        where = f"focus[{place}]" if several else "focus"
+        check_node(weight, where)
+        if weight.constant:
+            raise ArgumentValueError(
+                f"{where} is the constant {describe(weight)}, and constants are never "
+                f"differentiated: choose a variable, or make it one, as unfreeze() does."
+            )
     check_run(run)
     as_name(title, "title")
     as_integer(max_nodes, "max_nodes", least=0)

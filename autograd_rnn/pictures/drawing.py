@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -43,6 +43,10 @@ class Drawing:
     the name of its colours, `view` the boxes and arrows, where each number has a box, and `inside`
     a drawing of every number, where this one has fewer.
 
+    `pages` has it in parts where it is drawn for pages, `width="a4"` or `"slide"`, and is too high
+    for one: each is a drawing of its own, of whole rows.  `rows` are the heights, in points over
+    its foot, at which a page may end.
+
     `ids` has the id of the box in the SVG that a Value is in, and for a `Copy` that of the copy.
     There, `data-node` of a box lists the `marks` of all that it is about, which `derive` and
     `run.table` of the same output write too, so that a page can show what belongs together.
@@ -66,6 +70,8 @@ class Drawing:
     ids: Ids = field(default_factory=lambda: Ids({}))
     marks: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    rows: Sequence[float] = ()
+    pages: Sequence[Drawing] = ()
 
     def svg(self) -> str:
         """The picture as SVG text, with all digits in its titles."""

@@ -23,7 +23,7 @@ from ..graph.notation import (
     write,
     write_number,
 )
-from ..graph.quantities import called, is_inside, write_inside
+from ..graph.quantities import called, is_inside, without_zero, write_inside
 from ..graph.separating import Edge
 from ..graph.sweep import adjoints
 from ..graph.walk import Node, Run, downstream, operation, steps_of, topological
@@ -220,7 +220,10 @@ class GraphView(Reading):
             box = Box(self.marks[weight], "parameter", grad=self.sum_of_terms(weight))
             self._add(weight, box)
         for node in self.order:
-            if node in self.kept:
+            bare = node if known or node is output else without_zero(node)
+            if bare is not node and bare in self.ids and bare not in self.uses:
+                self.ids[node] = self.ids[bare]  # a sweep that is played goes through it
+            elif node in self.kept:
                 self._add_result(node, self.marks[node])
             elif self._stands_alone(node):
                 self._add_leaf(node, self.marks[node])

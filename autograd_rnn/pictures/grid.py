@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from . import html_labels as html
-from .canvas import ARROW_HEAD, Canvas, Point, cornered, rounded_corners
+from .canvas import ARROW_HEAD, Canvas, Point, rounded_corners
 from .graph_view import Arrow, GraphView
 from .unrolled.neurons import Neuron, Neurons
 
@@ -18,6 +18,10 @@ BAND_GAP: Final = 40.0
 MARGIN: Final = 18.0
 PANEL_GAP: Final = 44.0
 PANEL_LABEL: Final = 24.0
+CHIP_ROOM: Final = 62.0  # under a weight, for the terms of its copies
+TRACK: Final = 6.0  # between arrows side by side, which take no more than so much of a gap
+ENTRY: Final = 20.0  # between arrows into one side of a box
+TRACKS: Final = (28.0, 16.0)
 LOSSES: Final = (10**6, 0)  # the bands under all neurons: what reads one step, and the sums of it
 TOTALS: Final = (10**6, 1)
 
@@ -143,6 +147,8 @@ def _measure(
     below: Mapping[str, str],
 ) -> Grid:
     sizes = {id: html.box_size(box) for id, box in view.boxes.items()}
+    notes = [_note_width(arrow) for arrow in view.arrows if arrow.tail not in attached]
+    gap = max([COLUMN_GAP, *[COLUMN_GAP / 2 + note + 24.0 for note in notes if note]])
     widths: defaultdict[Column, float] = defaultdict(float)
     rows: defaultdict[tuple[Band, int], list[float]] = defaultdict(lambda: [0.0, 0.0])
     for id, spot in spots.items():
@@ -180,9 +186,9 @@ def _measure(
             if boxed and column == boxed[-1]:
                 x += MARGIN
                 panels[step] = ((left, bottom - MARGIN - PANEL_LABEL), (x, MARGIN))
-            x += COLUMN_GAP
+            x += gap
         x += PANEL_GAP - COLUMN_GAP
-    right, low = x - PANEL_GAP, min(y, bottom - MARGIN - PANEL_LABEL)
+    right, low = x - PANEL_GAP - gap + COLUMN_GAP, min(y, bottom - MARGIN - PANEL_LABEL)
     # All of it is over 0, and so are the weights over it.
     ys = {row: at - low for row, at in ys.items()}
     lanes = {row: at - low for row, at in lanes.items()}
@@ -192,7 +198,7 @@ def _measure(
         at = xs[spot.column], ys[spot.band, spot.slot]
         centres[id] = at
         rights[id] = at[0] + widths[spot.column] / 2 + COLUMN_GAP / 2
-        lefts[id] = at[0] - widths[spot.column] / 2 - COLUMN_GAP / 2
+        lefts[id] = at[0] - widths[spot.column] / 2 - gap + COLUMN_GAP / 2
         under[id] = lanes[spot.band, spot.slot]
         for side, other in ((1, above.get(id)), (-1, below.get(id))):
             if other is not None:
@@ -203,36 +209,166 @@ def _measure(
     return Grid(centres, panels, corners, rights, lefts, under, spots, attached)
 
 
-def path_in_grid(grid: Grid, arrow: Arrow, canvas: Canvas) -> tuple[list[Point], Point]:
-    """The path of an arrow around all boxes, and the place of its words."""
+# --- the ways of the arrows ----------------------------------------------------------------------
+
+
+class Way:
+    """The corners of an arrow to its tip, those of its lines that may be shifted, and whose it is.
+
+    A line (axis, place) goes from the corner at that place to the next one, and has one coordinate,
+    x of upright lines (0) and y of level ones (1).
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        corners: Sequence[Point],
+        tip: Point,
+        words: Point,
+        lines: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        self.owner, self.tip, self.words, self.lines = owner, tip, words, lines
+        self.corners = [list(corner) for corner in corners]
+
+    def path(self) -> list[Point]:
+        """The corners, rounded, as a Bézier curve to the tip."""
+        return [*rounded_corners([(x, y) for x, y in self.corners]), self.tip]
+
+
+def paths_in_grid(
+    grid: Grid, arrows: Sequence[Arrow], canvas: Canvas
+) -> dict[str, tuple[list[Point], Point]]:
+    """The paths of the arrows around all boxes by their ids, and the places of their words.
+
+    Arrows that stay straight, those to copies with nothing over them, are left out.
+    """
+    ways = {}
+    for arrow in arrows:
+        if arrow.role == "fan":
+            lane = lane_of_copy(grid, arrow.head, canvas.room)
+            if lane is not None:
+                ways[arrow.id] = _way_to_copy(arrow, lane, canvas)
+        elif arrow.role != "cut":
+            ways[arrow.id] = _way(grid, arrow, canvas)
+    _part(list(ways.values()))
+    _enter([(arrow.head, ways[arrow.id]) for arrow in arrows if arrow.note and arrow.id in ways])
+    return {id: (way.path(), way.words) for id, way in ways.items()}
+
+
+def _note_width(arrow: Arrow) -> float:
+    return html.text_width(arrow.note or "", html.SMALL_POINTS)
+
+
+def lane_of_copy(grid: Grid, copy: str, sizes: Mapping[str, Point]) -> float | None:
+    """Where the arrow to a copy goes down, if a box stands over it: left of the column."""
+    x, y = grid.centres[copy]
+    for id, (other, high) in grid.centres.items():
+        if high > y and abs(other - x) < sizes[id][0] / 2 + 4.0:
+            return grid.lefts[copy]
+    return None
+
+
+def _way_to_copy(arrow: Arrow, lane: float, canvas: Canvas) -> Way:
+    """From a weight over to the lane, down, and to the left side of the copy."""
+    (x, y), tip = canvas.at[arrow.tail], canvas.spot(arrow.head, -1)
+    side, (_, foot) = canvas.spot(arrow.tail, 1 if lane > x else -1), canvas.spot(arrow.tail, 0, -1)
+    into = [(lane, tip[1]), (tip[0] - ARROW_HEAD, tip[1])]
+    words = (lane, foot - CHIP_ROOM / 2 + 4.0)
+    owner = f"{arrow.tail} fan"
+    if abs(lane - x) < abs(side[0] - x) - 10.0:
+        return Way(owner, [(lane, foot), *into], tip, words, [(0, 0)])
+    return Way(owner, [side, (lane, y), *into], tip, words, [(0, 1)])
+
+
+def _way(grid: Grid, arrow: Arrow, canvas: Canvas) -> Way:
+    """Straight where nothing stands between, else through the gaps of columns and rows."""
     tail, head = arrow.tail, arrow.head
     (x0, y0), (x1, y1) = canvas.at[tail], canvas.at[head]
     if grid.attached.get(tail) == head:
         down = 1.0 if y0 > y1 else -1.0
         start, tip = canvas.spot(tail, 0, -down), canvas.spot(head, 0, down)
-        away = 6.0 + html.text_width(arrow.note or "", html.SMALL_POINTS) / 2
-        path = cornered(start, (tip[0], tip[1] + down * ARROW_HEAD))
-        return [*path, tip], (x0 - away, (start[1] + tip[1]) / 2)
+        away = 6.0 + _note_width(arrow) / 2
+        words = (x0 - away, (start[1] + tip[1]) / 2)
+        return Way(tail, [start, (tip[0], tip[1] + down * ARROW_HEAD)], tip, words)
     start, tip = canvas.spot(tail, 1), canvas.spot(head, -1)
     end = (tip[0] - ARROW_HEAD, tip[1])
     turn, into = grid.rights[tail], grid.lefts[head]
-    words = (tip[0] - 14.0, tip[1] + 10.0)
+    words = (tip[0] - ARROW_HEAD - _note_width(arrow) / 2, tip[1] + 10.0)
     a, b = grid.spots.get(tail), grid.spots.get(head)
-    next_to = abs(into - turn) < PANEL_GAP + 2 * MARGIN and x1 > x0
     if a is not None and b is not None and a.column == b.column:
-        # Down in one column, where nothing stands between.
-        start, tip = canvas.spot(tail, 0, -1), canvas.spot(head, 0, 1)
-        return [*cornered(start, (tip[0], tip[1] + ARROW_HEAD)), tip], words
+        top = canvas.spot(head, 0, 1)
+        over = (top[0], top[1] + ARROW_HEAD)
+        beside = (top[0] - 6.0 - _note_width(arrow) / 2, top[1] + 14.0)
+        between = [
+            id
+            for id, (x, y) in grid.centres.items()
+            if y1 < y < y0 and abs(x - x1) < canvas.room[id][0] / 2 + 4.0
+        ]
+        if not between:
+            return Way(tail, [canvas.spot(tail, 0, -1), over], top, beside)
+        if grid.attached.get(between[-1]) != head:
+            lane = grid.lanes[head]
+            corners = [start, (turn, y0), (turn, lane), (top[0], lane), over]
+            return Way(tail, corners, top, beside, [(0, 1), (1, 2)])
     between = [
-        spot
+        id
         for id, spot in grid.spots.items()
         if a is not None and spot[1:] == a[1:] and x0 < canvas.at.get(id, (x0, 0.0))[0] < x1
     ]
     if y0 == y1 and x1 > x0 and not between:
-        return [*cornered(start, end), tip], ((start[0] + tip[0]) / 2, y0 + 10.0)
-    if next_to:
-        corners = [start, (into, y0), (into, y1), end]
-    else:
-        lane = grid.lanes[head]
-        corners = [start, (turn, y0), (turn, lane), (into, lane), (into, y1), end]
-    return [*rounded_corners(corners), tip], words
+        return Way(tail, [start, end], tip, ((start[0] + tip[0]) / 2, y0 + 10.0))
+    if abs(into - turn) < PANEL_GAP + 2 * MARGIN and x1 > x0:
+        return Way(tail, [start, (into, y0), (into, y1), end], tip, words, [(0, 1)])
+    lane = grid.lanes[head]
+    corners = [start, (turn, y0), (turn, lane), (into, lane), (into, y1), end]
+    return Way(tail, corners, tip, words, [(0, 1), (1, 2), (0, 3)])
+
+
+def _enter(noted: Sequence[tuple[str, Way]]) -> None:
+    """Let arrows with notes enter a box one below the other: around the one that is straight."""
+    level: defaultdict[str, list[Way]] = defaultdict(list)
+    for head, way in noted:
+        if way.corners[-1][1] == way.tip[1]:
+            level[head].append(way)
+    for several in level.values():
+        used = {0.0 for way in several if len(way.corners) == 2}
+        for way in several:
+            if len(way.corners) == 2:
+                continue
+            side = 1.0 if way.corners[-3][1] > way.tip[1] else -1.0
+            away = next(ENTRY * side * k for k in range(3) if ENTRY * side * k not in used)
+            used.add(away)
+            way.corners[-2][1] = way.corners[-1][1] = way.tip[1] + away
+            way.tip = (way.tip[0], way.tip[1] + away)
+            way.words = (way.words[0], way.words[1] + away)
+
+
+def _part(ways: Sequence[Way]) -> None:
+    """Shift lines of different owners that would lie on each other, each to a track of its own."""
+    shared: defaultdict[tuple[int, int], dict[str, list[float]]] = defaultdict(dict)
+    lines = []
+    for way in ways:
+        for axis, place in way.lines:
+            first, last = way.corners[place], way.corners[place + 1]
+            key = axis, round(first[axis])
+            ends = sorted((first[1 - axis], last[1 - axis]))
+            reach = shared[key].setdefault(way.owner, ends)
+            reach[:] = min(reach[0], ends[0]), max(reach[1], ends[1])
+            lines.append((way, axis, key, first, last))
+    shifts = {}
+    for key, reaches in shared.items():
+        tracks: list[float] = []  # where each of them is free again
+        taken = {}
+        for owner, (low, high) in sorted(reaches.items(), key=lambda item: item[1]):
+            free = [place for place, end in enumerate(tracks) if end + TRACK < low]
+            place = free[0] if free else len(tracks)
+            tracks[place : place + 1] = [high]
+            taken[owner] = place
+        apart = min(TRACK, TRACKS[key[0]] / max(1, len(tracks) - 1))
+        for owner, place in taken.items():
+            shifts[key, owner] = (place - (len(tracks) - 1) / 2) * apart
+    for way, axis, key, first, last in lines:
+        first[axis] += shifts[key, way.owner]
+        last[axis] += shifts[key, way.owner]
+        if way.owner.endswith(" fan"):
+            way.words = (first[0], way.words[1])

@@ -85,6 +85,7 @@ def html(text: str) -> str:
     return escaped(text).replace("\\", "\\\\").replace("\n", "<BR/>\n") or " "
 
 
+@lru_cache(maxsize=20_000)  # large graphs say the same again and again
 def font(text: str, points: float, colour: str, bold: bool = False) -> str:
     written = f'<FONT POINT-SIZE="{points:g}" COLOR="{colour}">{html(text)}</FONT>'
     return f"<B>{written}</B>" if bold else written
@@ -94,7 +95,7 @@ def cell(inside: str = "", **looks: str | int) -> str:
     """A cell of a table; a fill that cannot be seen tells where its text stands."""
     if "<FONT" in inside and looks.get("align") != "LEFT":
         looks.setdefault("bgcolor", "transparent")
-    return f"<TD{_attributes(looks)}>{inside}</TD>"
+    return f"<TD{_attributes(*looks.items())}>{inside}</TD>"
 
 
 def written(text: str, points: float, ink: str, bold: bool = False, **looks: str | int) -> str:
@@ -108,11 +109,12 @@ def written(text: str, points: float, ink: str, bold: bool = False, **looks: str
 def table(rows: Sequence[str], **looks: str | int) -> str:
     # A line break after each row: Graphviz reads at most 16,384 bytes between two of them.
     body = "".join(f"<TR>{row}</TR>\n" for row in rows)
-    return f"<<TABLE{_attributes(looks)}>\n{body}</TABLE>>"
+    return f"<<TABLE{_attributes(*looks.items())}>\n{body}</TABLE>>"
 
 
-def _attributes(looks: Looks) -> str:
-    return "".join([f' {name.upper()}="{value}"' for name, value in looks.items()])
+@lru_cache(maxsize=20_000)
+def _attributes(*looks: tuple[str, str | int]) -> str:
+    return "".join([f' {name.upper()}="{value}"' for name, value in looks])
 
 
 def rounded(

@@ -12,9 +12,10 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..graph.assigned import assigned_since
 from ..graph.marks import marks_of
 from ..graph.notation import label, number
-from ..graph.walk import topological
+from ..graph.walk import check_size, topological
 from . import html_labels as html
 from .canvas import ARROW_HEAD, LEGEND_ROOM, LINE_HEIGHT, RADIUS, Canvas, Point, along
+from .draw import MOST_READ, UNREAD
 from .drawing import Drawing
 from .graph_view import left_out, shorten
 from .paper import as_paper
@@ -135,8 +136,9 @@ def draw_network(
 ) -> Drawing:
     """The picture of an unrolled network, a circle for each state of each step (panels 5 and 7).
 
-    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names.  `theme`
-    and `width` are those of `draw`: a run that is wider than its paper is wrapped into rows.
+    `inputs` names the inputs, as "ACGT" does; `ValueError` for another number of names, and
+    `GraphTooLarge` (likewise) for a run of more than 100,000 nodes.  `theme` and `width`
+    are those of `draw`: a run that is wider than its paper is wrapped into rows.
 
     >>> from autograd_rnn import counter, one_hot
     >>> draw_network(counter().unroll(one_hot("AGGTG")), inputs="ACGT")
@@ -153,6 +155,8 @@ def draw_network(
             "of one's own, and only an RNN is drawn by its neurons: choose "
             "draw(..., detail='neuron') or detail='step'."
         )
+    for q in run.q[:1]:
+        check_size(q, MOST_READ, *UNREAD)
     paper = as_paper(width)
     columns, right = _Columns(run, theme, named_inputs(run.rnn, inputs)), RADIUS
     columns.start()
@@ -230,6 +234,7 @@ class _Columns(Wiring):
     def next_row(self, k: int) -> None:
         """Go on in a row of its own, from the states after step k."""
         self.rows += 1
+        self.breaks.append(self.foot - 20.0)
         down = self.ys[0] - self.foot + RADIUS + ROW
         self.ys = [y - down for y in self.ys]
         self._set_foot()

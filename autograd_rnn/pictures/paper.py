@@ -1,8 +1,11 @@
-"""How wide a picture may be on paper and slides, so that all of its text can be read."""
+"""How wide and high a picture may be on paper and slides, so that all of its text can be read."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,19 +16,22 @@ from .rendering.render import render
 if TYPE_CHECKING:
     from .drawing import Drawing
 
-# The widths in points of what is between the margins: 15 mm on A4, and of a slide of 16:9 30 pt.
-WIDTHS: Final = {"a4": 510.0, "slide": 900.0}
+# The widths and heights in points between the margins: 15 mm at the sides of A4 and 12 mm over and
+# under it, and 30 pt around a slide of 16:9.
+PAGES: Final = {"a4": (510.0, 774.0), "slide": (900.0, 480.0)}
 #: The smallest text that pictures draw, and the smallest that a reader of paper reads, in points.
 DRAWN: Final = 10.0
 READ: Final = 7.0
 PAD: Final = 21.6  # around a picture, on each side
 NARROWEST: Final = 200.0
+FAR: Final = 72_000.0  # higher than any picture
 
 
 class Paper(NamedTuple):
-    """The width of a picture in points, infinite unless asked for, and what was asked for."""
+    """The most width and height of a picture in points, and what was asked for."""
 
     width: float = inf
+    height: float = inf
     asked: str = ""
 
     @property
@@ -36,39 +42,86 @@ class Paper(NamedTuple):
     def fit(self, drawing: Drawing) -> Drawing:
         """The drawing, no wider than the paper; `GraphTooLarge` where its text would be too small.
 
-        What is drawn narrower than the paper keeps its size.
+        What is drawn narrower than the paper keeps its size.  What is too high for a page is cut
+        into `pages`, if it can be.
         """
-        if self.width < inf:
-            svg = render(drawing.dot, "svg")
-            drawn = re.search(rb'<svg width="([0-9.]+)pt"', svg)
-            wide = float(drawn[1]) if drawn else inf
-            if wide > self.width * DRAWN / READ + 1.0:
-                least = wide * READ / DRAWN
-                raise GraphTooLarge(
-                    f"the picture is {least:.0f} points wide where its smallest text is {READ:g} "
-                    f"points, more than width={self.asked}: draw one weight with focus=, choose "
-                    f"another detail=, or leave out width= and save an SVG, which can be enlarged."
-                )
-            # Graphviz scales all of the picture, in every format.
-            size = f'\tgraph [size="{self.width / 72:.4f},1000"]\n'
-            head, opening, rest = drawing.dot.partition("{\n")
-            drawing.dot = head + opening + size + rest
+        if self.width == inf:
+            return drawing
+        svg = render(drawing.dot, "svg")
+        drawn = re.search(rb'<svg width="([0-9.]+)pt" height="([0-9.]+)pt"', svg)
+        wide, high = (float(drawn[1]), float(drawn[2])) if drawn else (inf, inf)
+        if wide > self.width * DRAWN / READ + 1.0:
+            least = wide * READ / DRAWN
+            raise GraphTooLarge(
+                f"the picture is {least:.0f} points wide where its smallest text is {READ:g} "
+                f"points, more than width={self.asked}: draw one weight with focus=, choose "
+                f"another detail=, or leave out width= and save an SVG, which can be enlarged."
+            )
+        one_page = high * READ / DRAWN <= self.height + 1.0
+        if not one_page:
+            parts = [_part(drawing, *part) for part in self._parts(drawing.rows, wide)]
+            drawing.pages = parts or [replace(drawing)]
+            count = len(parts)
+            for place, page in enumerate(parts, 1):
+                page.summary += f", page {place} of {count}"
+            drawing.summary += f", {count} pages" if count > 1 else ", too high for a page"
+        # Graphviz scales all of the picture, in every format.
+        limit = self.height if one_page and self.height < inf else FAR
+        drawing.dot = _with(drawing.dot, f'size="{self.width / 72:.4f},{limit / 72:.4f}"')
         return drawing
+
+    def _parts(self, rows: Sequence[float], wide: float) -> list[tuple[float, float, float, float]]:
+        """The scale of each page, its middle from left to right, its top and its foot."""
+        if not rows:
+            return []
+        first, *inner, last = rows
+        heights = list(pairwise([first + PAD, *inner, last - PAD]))
+        least, scale = READ / DRAWN, min(1.0, self.width / wide)
+        tallest = max(top - foot for top, foot in heights)
+        scale = max(least, min(scale, self.height / tallest))
+        # Smaller where that takes fewer pages.
+        chosen = min((scale, least), key=lambda one: len(self._packed(heights, one)))
+        parts = self._packed(heights, chosen)
+        return [(chosen, wide / 2 - PAD, top, foot) for top, foot in parts]
+
+    def _packed(
+        self, heights: Sequence[tuple[float, float]], scale: float
+    ) -> list[tuple[float, float]]:
+        """The top and the foot of each page, with as many rows as it holds."""
+        parts: list[tuple[float, float]] = []
+        for top, foot in heights:
+            if parts and (parts[-1][0] - foot) * scale <= self.height:
+                parts[-1] = parts[-1][0], foot
+            else:
+                parts.append((top, foot))
+        return parts
+
+
+def _part(drawing: Drawing, scale: float, middle: float, top: float, foot: float) -> Drawing:
+    """A page of a drawing."""
+    wide, high = 2 * (middle + PAD) * scale, (top - foot) * scale
+    view = f'viewport="{wide:.1f},{high:.1f},{scale:.4f},{middle:.1f},{(top + foot) / 2:.1f}"'
+    return replace(drawing, dot=_with(drawing.dot, view), inside=None, pages=())
+
+
+def _with(dot: str, looks: str) -> str:
+    head, opening, rest = dot.partition("{\n")
+    return f'{head}{opening}\tgraph [margin="0" {looks}]\n{rest}'
 
 
 def as_paper(width: object) -> Paper:
-    """The paper of a width: points, or the name of one of `WIDTHS`; None is as wide as it takes.
+    """The paper of a width: points, or the name of one of `PAGES`; None is as wide as it takes.
 
     >>> as_paper("a4").width, as_paper(300).width
     (510.0, 300.0)
     """
     if width is None:
         return Paper()
-    names = ", ".join(map(repr, WIDTHS))
+    names = ", ".join(map(repr, PAGES))
     if isinstance(width, str):
-        if width not in WIDTHS:
+        if width not in PAGES:
             raise ArgumentValueError(f"width must be one of {names} or points, not {width!r}.")
-        return Paper(WIDTHS[width], repr(width))
+        return Paper(*PAGES[width], repr(width))
     if isinstance(width, bool) or not hasattr(width, "__float__"):
         raise ArgumentTypeError(
             f"width must be one of {names} or points, not {type(width).__name__}."
@@ -76,4 +129,4 @@ def as_paper(width: object) -> Paper:
     points = as_float(width, "width")
     if not isfinite(points) or points < NARROWEST:
         raise ArgumentValueError(f"width must be {NARROWEST:g} points or more, not {points:g}.")
-    return Paper(points, f"{points:g}")
+    return Paper(points, asked=f"{points:g}")

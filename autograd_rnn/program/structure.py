@@ -144,7 +144,7 @@ class Structure:
         """The error for a model whose step is not written in vectors."""
         return ArgumentValueError(
             f"model is a {type(self.model).__name__}, whose step {why}, so it is not written in "
-            f"vectors: derive(output, weight, run=run) works out one of its weights."
+            f"vectors: choose one of its weights, as in model.parameters()[0]."
         )
 
     def _with_sums(self, order: Sequence[Any], keys: Mapping[Any, str]) -> dict[Any, str]:

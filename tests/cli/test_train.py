@@ -133,7 +133,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_model(
         result = run(*command[:-2])
         assert result.err == "autograd-rnn: interrupted; nothing is kept without --save MODEL.\n"
         assert result.code == 130
-    words = "is of another training: --seed is 0, here 1"
+    words = "is of another training: seed is 0, here 1"
     assert words in complaint(run(*command, "--seed", 1))
     result = run(*command)
     assert (result.code, result.err) == (0, "")

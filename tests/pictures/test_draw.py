@@ -1,10 +1,23 @@
 """What `draw` takes, what it chooses, and what it refuses."""
 
 import re
+import sys
 
 import pytest
 
-from autograd_rnn import LSTM, RNN, Drawing, Unrolled, Value, bits, draw
+from autograd_rnn import (
+    LSTM,
+    RNN,
+    Drawing,
+    Unrolled,
+    Value,
+    bits,
+    derive,
+    draw,
+    draw_flow,
+    draw_network,
+    play,
+)
 from autograd_rnn.errors import GraphTooLarge
 from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.canvas import Canvas
@@ -152,8 +165,36 @@ def test_a_graph_that_is_too_large_is_refused_before_it_is_read() -> None:
     y = Value(0.0)
     for _ in range(60_000):
         y = y + w * w
-    with pytest.raises(GraphTooLarge, match=r"more than 100,000 nodes.*copies\(\) and gradients\("):
+    ways = r"more than 100,000 nodes.*copies\(\) and gradients\("
+    with pytest.raises(GraphTooLarge, match=ways):
         draw(y, focus=w)
+    with pytest.raises(GraphTooLarge, match=ways):
+        derive(y, w)
+    with pytest.raises(GraphTooLarge, match=r"more than 20,000 nodes.*play a run of fewer steps"):
+        play(y)
+
+
+def test_a_run_that_is_too_long_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, limit in (
+        ("pictures.draw", "MOST_READ"),
+        ("pictures.network", "MOST_READ"),
+        ("derivation.derive", "MOST_DERIVED"),
+    ):
+        monkeypatch.setattr(sys.modules[f"autograd_rnn.{module}"], limit, 1000)
+    rnn = RNN([[0.5]], bias=False)
+    run = rnn.unroll([[]] * 501)
+    (q,) = run.q
+    for refused in (
+        lambda: draw_network(run),
+        lambda: draw(q, run=run, focus=rnn),
+        lambda: derive(q, rnn, run=run),
+    ):
+        with pytest.raises(GraphTooLarge, match=r"more than 1,000 nodes.*copies\(\) and gradients"):
+            refused()
+    with pytest.raises(ValueError, match=r"run has 501 steps, more than 400: .*\[-400:\]"):
+        draw_flow(q, run=run, focus=rnn.weights[0][0])
 
 
 def test_long_names_are_cut_and_whole_in_the_tooltip() -> None:

@@ -23,7 +23,7 @@ from autograd_rnn import (
 )
 from autograd_rnn.errors import GraphTooLarge
 from autograd_rnn.networks.model import Model
-from autograd_rnn.pictures.paper import READ, WIDTHS
+from autograd_rnn.pictures.paper import PAGES, READ
 
 SVG = "{http://www.w3.org/2000/svg}"
 Width = float | str
@@ -109,7 +109,7 @@ def test_all_text_can_be_read_on_paper_and_slides(
     make: Callable[[Width], Drawing], width: str
 ) -> None:
     wide, smallest = measured(make(width))
-    assert wide <= WIDTHS[width] + 1
+    assert wide <= PAGES[width][0] + 1
     assert smallest >= READ - 0.01
 
 
@@ -118,6 +118,53 @@ def test_points_are_a_width_and_narrow_pictures_keep_their_size() -> None:
     sizes = [measured(draw(loss, run=run, detail="neuron", width=w)) for w in (1500, 1600)]
     assert sizes[0] == sizes[1]
     assert measured(draw(loss, run=run, detail="neuron", width=400))[0] <= 401
+
+
+def test_what_is_higher_than_a_page_is_cut_into_pages_of_whole_rows() -> None:
+    loss, run = unrolled(SMALL, 6)
+    whole = draw(loss, run=run, focus=SMALL.weights[2][1], width="a4")
+    assert repr(whole).endswith(f", {len(whole.pages)} pages>")
+    assert len(whole.pages) > 1
+    found = []
+    for place, page in enumerate(whole.pages, 1):
+        assert repr(page).endswith(f", page {place} of {len(whole.pages)}>")
+        svg = page.svg()
+        found += re.findall(r"<text[^>]*>step (\d)", svg)
+        high = re.search(r'height="([\d.]+)pt"', svg)
+        assert high
+        assert float(high[1]) <= PAGES["a4"][1] + 1
+        wide, smallest = measured(page)
+        assert wide <= PAGES["a4"][0] + 1
+        assert smallest >= READ - 0.01
+    assert found == list("123456")
+
+
+def test_a_detail_that_fits_on_one_page_comes_first() -> None:
+    loss, run = unrolled(STACK, 3)
+    weight = STACK.parameters()[0]
+    assert draw(loss, run=run, focus=weight, detail="neuron", width="slide").pages
+    drawing = draw(loss, run=run, focus=weight, width="slide")
+    assert not drawing.pages
+    high = re.search(r'height="([\d.]+)pt"', drawing.svg())
+    assert high
+    assert float(high[1]) <= PAGES["slide"][1] + 1
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_chain_of_states_is_wrapped_number_by_number(bias: bool) -> None:
+    rnn = RNN([*[[1]] * bias, [4], [1]], activation="relu", bias=bias)
+    run = rnn.unroll(bits("1011"))
+    loss = (15 - run.pi[0]) ** 2
+    loss.backward()
+    one = draw(loss, run=run, detail="scalar")
+    wrapped = draw(loss, run=run, detail="scalar", width=760)
+    assert one.view is not None
+    assert wrapped.view is not None
+    assert [*wrapped.view.boxes] == [*one.view.boxes]
+    wide, smallest = measured(wrapped)
+    assert wide <= 761
+    assert smallest >= READ - 0.01
+    assert "from the row above" in wrapped.svg()
 
 
 def test_a_graph_that_is_too_wide_says_so() -> None:

@@ -174,10 +174,14 @@ class _Walk:
         """The error that the forward does this, at a node, with the way out."""
         where = "" if node is None else f", at {node.name!r}"
         parts = ", ".join([f"net.{name}" for name, _ in self.net.named_children()])
+        way_out = "compute it yourself, or derive a class from Model that does."
+        if parts:
+            way_out = (
+                f"if its modules are a chain but for that, give them as a list, the first nearest "
+                f"to the inputs, such as from_torch([{parts}])."
+            )
         return ArgumentValueError(
-            f"source: the forward of {type(self.net).__name__} {what}{where}: if its modules are a "
-            f"chain but for that, give them as a list, the first nearest to the inputs, such as "
-            f"from_torch([{parts}])."
+            f"source: the forward of {type(self.net).__name__} {what}{where}: {way_out}"
         )
 
 

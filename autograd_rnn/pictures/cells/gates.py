@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PITCH: Final = 104.0  # between operations on the way of the state
 LEAF: Final = 98.0  # the room of a gate
-ROW: Final = 84.0
+ROW: Final = 62.0
 GATE_WIDTH: Final = 84
 GATE_HEIGHT: Final = 30
 SMALL: Final = 20.0
@@ -129,9 +129,8 @@ class _Cell:
             one for one in [*ops.before, "x"] if any(one in s.reads for s in ops.sums.values())
         ]
         self.bus = {one: low - 20.0 - BUS * place for place, one in enumerate(reads)}
-        with canvas.panel(
-            "k", "step k", (self.left, low - 34.0 - BUS * len(reads)), (self.right, top)
-        ):
+        foot = low - 20.0 - BUS * max(0, len(reads) - 1) - 44.0
+        with canvas.panel("k", "step k", (self.left, foot), (self.right, top)):
             for node in self.at:
                 self._draw_node(node)
         self._draw_ends(reads)

@@ -10,10 +10,9 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from ...errors import GraphTooLarge
 from ...files import write_whole
 from ...graph.quantities import names_of
-from ...graph.walk import Node, is_larger
+from ...graph.walk import Node, check_size
 from ..dot import draw_view, view_graph
 from ..draw import MOST_NODES, check_graph
 from ..drawing import fill, read
@@ -25,7 +24,7 @@ from .stage import card_style, cards, identifiers, picture, width
 
 MOST_PLAYED: Final = 20_000  # nodes of a graph
 MOST_APART: Final = 8  # weights whose copies are apart unless some are asked for
-WIDEST: Final = 4000.0  # points of the picture of a network
+WIDEST: Final = 4200.0  # points of the picture of a network
 LONGEST_SENTENCE: Final = 400
 PARTS: Final = ("stage.js", "watch.js", "practise.js", "controls.html")  # of the script
 
@@ -106,11 +105,12 @@ def play(
     <Page: 7 steps>
     """
     weights = check_graph(output, focus, run, title, max_nodes)
-    if is_larger(output, MOST_PLAYED):
-        raise GraphTooLarge(
-            f"output is computed from more than {MOST_PLAYED:,} nodes, too many to be played one "
-            f"by one: play a run of fewer steps; derive() and draw_flow() tell of longer ones."
-        )
+    check_size(
+        output,
+        MOST_PLAYED,
+        "to be played one by one",
+        "play a run of fewer steps; draw() and draw_flow() show longer ones",
+    )
     with names_of(run):
         view = view_graph(output, weights, run, None, known=True)
         if run is not None and not view.weights:

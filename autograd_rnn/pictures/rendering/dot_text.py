@@ -10,6 +10,7 @@ from typing import Final
 #: What needs no quotes: a word, a number, and HTML in its own brackets.
 PLAIN: Final = re.compile(r"[A-Za-z_]\w*|-?(?:\.\d+|\d+(?:\.\d*)?)|<.*>", re.ASCII | re.DOTALL)
 KEYWORDS: Final = frozenset({"node", "edge", "graph", "digraph", "subgraph", "strict"})
+LONGEST: Final = max(map(len, KEYWORDS))
 
 
 def quoted(text: str) -> str:
@@ -18,7 +19,7 @@ def quoted(text: str) -> str:
     >>> quoted("n1"), quoted("-2.50"), quoted("<<B>x</B>>"), quoted("1,2"), quoted("node")
     ('n1', '-2.50', '<<B>x</B>>', '"1,2"', '"node"')
     """
-    if PLAIN.fullmatch(text) and text.lower() not in KEYWORDS:
+    if PLAIN.fullmatch(text) and (len(text) > LONGEST or text.lower() not in KEYWORDS):
         return text
     return '"' + text.replace('"', r"\"") + '"'
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 from ...arguments import as_function
 from ...errors import ArgumentTypeError, FormatError, RendererNotFound, RenderError
@@ -154,13 +154,24 @@ class Warm:
         """The picture, and what Graphviz said; one at a time."""
         with self._lock:
             try:
-                answer = self._ask(dot, format, options)
+                answer = self._ask_again(dot, format, options)
             except BaseException:  # Ctrl-C too: what is still to come would answer the next one
                 self._end(at_once=True)
                 raise
             if isinstance(answer, str):
                 self._end()
         return _run_program(dot, format, options, answer) if isinstance(answer, str) else answer
+
+    def _ask_again(self, dot: bytes, format: str, options: list[str]) -> tuple[bytes, str] | str:
+        """What `_ask` gives, by a new process where one that has served has been ended."""
+        served = self._process is not None
+        try:
+            return self._ask(dot, format, options)
+        except RenderError:
+            if not served:
+                raise
+            self._end(at_once=True)
+            return self._ask(dot, format, options)
 
     def _ask(self, dot: bytes, format: str, options: list[str]) -> tuple[bytes, str] | str:
         """The picture and the words, or why `pygraphviz` did not load."""
@@ -169,12 +180,11 @@ class Warm:
             if not sys.executable:
                 return "there is no Python to run it"
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(WORKER)],
+                # pygraphviz is found where this process finds it, and it alone.
+                [sys.executable, "-P", str(WORKER), *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                # Found where this process finds it.
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             )
         requests, answers = _pipes(self._process)
         request = {"format": format, "options": options, "size": len(dot)}
@@ -182,16 +192,16 @@ class Warm:
             requests.write(json.dumps(request).encode() + b"\n" + dot)
             requests.flush()
         line = answers.readline()
-        if not line:
-            self._process.wait()
-            code = self._process.returncode
+        answer: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {"size": 1}
+        if "missing" in answer:
+            return str(answer["missing"])
+        picture = answers.read(answer["size"])
+        if len(picture) < answer["size"]:
+            code = self._process.wait()
             raise RenderError(
                 f"Graphviz could not render the picture: its process ended with code {code}."
             )
-        answer = json.loads(line)
-        if "missing" in answer:
-            return str(answer["missing"])
-        return answers.read(answer["size"]), answer["said"]
+        return picture, answer["said"]
 
     def stop(self) -> None:
         """End the process; the next picture starts another."""

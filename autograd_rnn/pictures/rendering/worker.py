@@ -1,8 +1,9 @@
 """The process that runs Graphviz: reads DOT texts from its input, and answers with pictures.
 
-Run as a file, it imports nothing of the package.  A request is a line of JSON with the `format`,
-the `options` and the `size` of the DOT text that follows; an answer is a line of JSON with the
-`size` of the picture that follows, and all that Graphviz `said` meanwhile on the error stream.
+Run as a file, with the folders where `pygraphviz` may be, it imports nothing of the package.  A
+request is a line of JSON with the `format`, the `options` and the `size` of the DOT text that
+follows; an answer is a line of JSON with the `size` of the picture that follows, and all that
+Graphviz `said` meanwhile on the error stream.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
+        sys.path[:] = sys.argv[1:]
         try:
             import pygraphviz
         except ImportError as error:

@@ -77,7 +77,9 @@ class _Sheet(Measures):
         """All rows, from top to bottom."""
         top, rows = 0.0, self._columns()
         for index, row in enumerate(rows):
-            top = self._row(row, index, top, index == len(rows) - 1) - ROWS_APART
+            low = self._row(row, index, top, index == len(rows) - 1)
+            self.canvas.breaks.append(low - ROWS_APART / 2)
+            top = low - ROWS_APART
 
     def _row(self, columns: list[Column], index: int, top: float, final: bool) -> float:
         """A row under `top`; gives its foot."""

@@ -143,6 +143,7 @@ class _Layout:
         for index, places in enumerate(rows):
             low = self._row(places, index, top, index == len(rows) - 1)
             ledgers = (LEDGER + LEDGER_GAP) * len(self.ledgers) - LEDGER_GAP
+            self.canvas.breaks.append(low - ROWS_APART / 2)
             top = low - ROWS_APART - RISE - ledgers
 
     def _left(self) -> float:

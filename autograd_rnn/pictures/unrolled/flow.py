@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from ...networks.model import Model
 
 MOST_STEPS: Final = 400
+NEAR: Final = 10_000  # nodes of a graph that is not read whole, to refuse a long run at once
 LOGARITHMIC: Final = 100.0  # the ratio of sizes from which the axis is logarithmic
 DECADES: Final = 60  # the most that an axis shows
 HEIGHT: Final = 150.0
 BETWEEN: Final = 106.0
 WIDE: Final = 940.0
 PITCH: Final = 96.0
+FOOT: Final = 54.0  # under the axis
 FACTOR_ROOM: Final = 50.0
 NUMBERS: Final = 64.0  # the pitch from which bars have numbers
 LABEL_ROOM: Final = 30.0
@@ -109,6 +111,11 @@ def draw_flow(
 
 def _flow(output: Any, run: Any, focus: Any, name: str | None) -> Flow:
     """The sizes of a run."""
+    if _reads_more(output, run.steps[MOST_STEPS:]):
+        raise ArgumentValueError(
+            f"run has {len(run.steps)} steps, more than {MOST_STEPS}: draw the flow of the last of "
+            f"them, as in rnn.unroll(inputs[-{MOST_STEPS}:])."
+        )
     order, adjoint, step_of = topological(output), adjoints(output), steps_of(run)
     reached = {step_of[node] for node in order if node in step_of}
     steps = [step for step in run.steps if step.k in reached]
@@ -156,6 +163,17 @@ def _flow(output: Any, run: Any, focus: Any, name: str | None) -> Flow:
     return Flow(name or model, deltas, [*terms.values()], factors, sorted(run.cuts))
 
 
+def _reads_more(output: Any, steps: Sequence[Any]) -> bool:
+    """Whether the output is computed from one of these steps, as far as its nearest nodes tell."""
+    near, path = {output}, [output]
+    while path and len(near) < NEAR:
+        for parent in path.pop().parents:
+            if parent not in near:
+                near.add(parent)
+                path.append(parent)
+    return any(not near.isdisjoint([*step.pi, *step.q]) for step in reversed(steps))
+
+
 def _sums(step: Any) -> list[Any]:
     """The sums π of a step, of all its layers that have a state."""
     found: dict[Any, None] = {}
@@ -197,7 +215,9 @@ class _Chart:
     def draw(self) -> None:
         """All the rows."""
         for row, flow in enumerate(self.flows):
-            self._row(row, flow, -row * (HEIGHT + BETWEEN))
+            base = -row * (HEIGHT + BETWEEN)
+            self._row(row, flow, base)
+            self.canvas.breaks.append(base - FOOT - 4.0)
 
     def _row(self, row: int, flow: Flow, base: float) -> None:
         canvas, theme = self.canvas, self.theme
@@ -216,7 +236,8 @@ class _Chart:
                 pairs.append(("term", flow.terms[place], theme.styles["copy"].line))
             for which, (kind, size, colour) in enumerate(pairs):
                 x = middle + (which - (len(pairs) - 1) / 2) * (bar + min(3.0, 0.1 * self.pitch))
-                self._bar(f"{kind}{row}_{k}", x, base, bar, size, colour, kind, k)
+                side = 0.0 if len(pairs) == 1 else 2.0 * which - 1.0
+                self._bar(f"{kind}{row}_{k}", x, base, bar, size, colour, kind, k, side)
             if place % every == 0 or place == steps - 1:
                 if place != steps - 1 and steps - 1 - place < every:
                     continue
@@ -234,8 +255,18 @@ class _Chart:
             self._factors(row, flow, start, base - 34)
 
     def _bar(
-        self, id: str, x: float, base: float, wide: float, size: float, ink: str, kind: str, k: int
+        self,
+        id: str,
+        x: float,
+        base: float,
+        wide: float,
+        size: float,
+        ink: str,
+        kind: str,
+        k: int,
+        side: float,
     ) -> None:
+        """A bar with its number, which reaches out to its side of a pair."""
         high = self._height(size)
         what = f"|δ| of step {k}" if kind == "delta" else f"what step {k} adds"
         if high:
@@ -247,8 +278,10 @@ class _Chart:
         elif self.pitch > 30:
             self.canvas.text(id, (x, base + 8), "0", html.KEY_POINTS, ink)
         words = _brief(size)
-        if high and self.pitch > NUMBERS and html.text_width(words, 10) < self.pitch / 2:
-            self.canvas.text(f"{id}_n", (x, base + high + 8), words, html.KEY_POINTS, ink)
+        more = html.text_width(words, html.KEY_POINTS) - wide
+        if high and self.pitch > NUMBERS and more < self.pitch / 6:
+            at = (x + side * max(0.0, more) / 2, base + high + 8)
+            self.canvas.text(f"{id}_n", at, words, html.KEY_POINTS, ink)
 
     def _axis(self, row: int, base: float) -> None:
         canvas, theme = self.canvas, self.theme
@@ -270,7 +303,7 @@ class _Chart:
         looks = {"color": theme.line, "dir": "none", "penwidth": "1.4"}
         looks |= {"id": f"e0_b{row}", "pos": line}
         canvas.graph.edge(f"y{row}_0", f"y{row}_0", looks)
-        canvas.corners += [(0.0, base - 54.0), (self.right, base + HEIGHT)]
+        canvas.corners += [(0.0, base - FOOT), (self.right, base + HEIGHT)]
 
     def _factors(self, row: int, flow: Flow, start: float, y: float) -> None:
         """The arrows back from step to step, each with its factor."""

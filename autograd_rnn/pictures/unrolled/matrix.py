@@ -60,7 +60,9 @@ def draw_matrices(
     top = 0.0
     for place, layer in reversed(list(enumerate(layers))):
         sheet = _Sheet(canvas, layer, run, place if len(layers) > 1 else -1, name, order)
-        top = sheet.draw(top, room) - ROWS_APART
+        foot = sheet.draw(top, room)
+        canvas.breaks.append(foot - ROWS_APART / 3)
+        top = foot - ROWS_APART
     slope = f"∂{name}/∂W"
     told = f"each step adds the outer product of what it reads and δ: {slope} is the sum of them"
     words = {"parameter": "shared weights W", "copy": "their copies", "state": "state"}
@@ -192,7 +194,9 @@ class _Sheet:
         for index, row in enumerate(rows):
             final = index == len(rows) - 1
             top = self._row(row, index, top, left, total if final else None)
-            top -= 0.0 if final else ROWS_APART
+            if not final:
+                self.canvas.breaks.append(top - ROWS_APART / 3)
+                top -= ROWS_APART
         return top
 
     def _measure(

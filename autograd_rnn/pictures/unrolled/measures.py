@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from math import ceil, inf
 from typing import Any, Final, NamedTuple
@@ -38,6 +39,8 @@ class Measures:
         self.widths = {layer: self._layer_widths(layer) for layer in view.layers}
         tight = room < inf
         self.gap, self.lane, self.margin = (40.0, 15.0, 11.0) if tight else (GAP, LANE, MARGIN)
+        if not self._goes_around():
+            self.lane = 0.0
         self.layer_gap = 32.0 if tight else LAYER_GAP
         self.heights: dict[tuple[int, int], int] = {}
         for neuron, rows in view.rows.items():
@@ -71,6 +74,10 @@ class Measures:
             for k in {one.step for one in view.terms}
             for found in [[one for one in view.terms if one.step == k]]
         }
+        self._read_later: defaultdict[int, set[Neuron]] = defaultdict(set)
+        for tail, head in view.arrows():
+            if tail.step < head.step:
+                self._read_later[tail.step].add(tail)
         self.x_of = self._inner_columns()
         self._met: set[str] = set()
         self._into: list[tuple[str, list[Point]]] = []
@@ -89,6 +96,13 @@ class Measures:
         data = max([26.0, *[html.text_width(data, html.VALUE_POINTS) for _, data, _ in told]]) + 14
         grads = [html.text_width(grad, html.VALUE_POINTS, bold=True) for *_, grad in told]
         return ceil(max(words, 34)), ceil(data), ceil(max([26.0, *grads])) + 14
+
+    def _goes_around(self) -> bool:
+        """Whether an arrow from a copy goes around a box, and does not straight go down."""
+        view = self.view
+        crowded = any(neuron.place for neuron in view.rows)
+        steps = [use.step for uses in view.uses.values() for use in uses]
+        return bool(steps) and (crowded or len(set(steps)) < len(steps))
 
     def _inner_columns(self) -> dict[int, float]:
         """Where in a panel the boxes of each layer begin."""
@@ -145,7 +159,7 @@ class Measures:
     def _carried(self, k: int, output: bool = False) -> list[tuple[Neuron, str]]:
         """The neurons that the step after step k reads, or the output, and what of them."""
         view = self.view
-        read = {tail for tail, head in view.arrows() if tail.step == k < head.step}
+        read = self._read_later[k]
         if output:
             read = {view.of[node] for node in view.read if view.of[node].step == k}
         told = []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from operator import add
 from typing import Any, NamedTuple
 
+from ...graph.quantities import without_zero
 from ..graph_view import DrawnRun, Reading
 
 
@@ -106,7 +106,7 @@ class Neurons(Reading):
                 single[node] = low
             else:
                 read |= dict.fromkeys([parent for parent in node.parents if parent in spans])
-        self.terms = [Term(single[node], _without_zero(node)) for node in read if node in single]
+        self.terms = [Term(single[node], without_zero(node)) for node in read if node in single]
         if len({one.step for one in self.terms}) <= 1:  # all of the output reads one step
             read, self.terms = self._direct_reads(), []
         self.read = [node for node in read if node in self.of]
@@ -145,13 +145,3 @@ class Neurons(Reading):
                 if tail is not None and tail != head and (tail, head) not in met:
                     met.add((tail, head))
                     yield tail, head
-
-
-def _without_zero(node: Any) -> Any:
-    """The node without the 0 that Python's `sum` starts from."""
-    while node.op is not None and node.op.operator is add:
-        rest = [p for p in node.parents if not (p.constant and p.name is None and p.data == 0.0)]
-        if len(rest) != 1:
-            break
-        node = rest[0]
-    return node

@@ -212,7 +212,23 @@ def test_a_process_that_has_ended_is_started_again() -> None:
     process.kill()
     process.wait()
     assert render(PLAIN, "svg") == before
+    assert WARM._process is not None
     assert WARM._process is not process
+    WARM._process.kill()  # which has not ended yet when the next one is asked for
+    assert render(PLAIN, "svg") == before
+
+
+def test_no_file_of_the_user_takes_the_place_of_a_module_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = render(PLAIN, "svg")
+    for name in ("json", "tempfile", "signal"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.syspath_prepend(tmp_path)
+    WARM.stop()
+    assert render(PLAIN, "svg") == before
+    monkeypatch.undo()
+    WARM.stop()
 
 
 def test_what_is_interrupted_answers_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
