@@ -338,11 +338,14 @@ def on_line(f: Function, point: list[float], move: list[float]) -> Callable[[flo
 
 
 def rounding_of(output: Value) -> float:
-    """A few units in the last place of each result, times the slope of the output by it."""
+    """A few units in the last place of each number, times the slope of the output by it.
+
+    Those of the inputs count too, as a step away from a number is rounded.
+    """
     units = [
         abs(adjoint) * math.ulp(node.data)
         for node, adjoint in adjoints(output).items()
-        if node.op is not None and math.isfinite(adjoint) and math.isfinite(node.data)
+        if math.isfinite(adjoint) and math.isfinite(node.data)
     ]
     return 2.0 * sum(units)
 

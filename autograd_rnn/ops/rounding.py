@@ -10,6 +10,8 @@ from typing import Any, Final
 
 #: How far an op may be off, relative to its result: every way of computing it stays below.
 UNIT: Final = 2.0**-46
+#: Whole numbers up to this are computed exactly, such as counts, and products of comparisons.
+LARGEST: Final = 2.0**26
 
 
 def rounding_bounds(order: Iterable[Any]) -> dict[Any, float]:
@@ -18,20 +20,32 @@ def rounding_bounds(order: Iterable[Any]) -> dict[Any, float]:
     A running error analysis (Wilkinson, 1963; Higham, 2002, 3.3): each op is off by its own
     rounding, and by how far its result moves where its operands move by as much as they are off.
     Values of the op say how far, and not its slope alone: x·x is off where x should be 0.  Leaves
-    are exact.  The bound is infinite where no number can be trusted, such as 1/(x - x).
+    are exact, and so are comparisons, which have to come out the same.  The bound is infinite where
+    no number can be trusted, such as 1/(x - y) for rounded numbers x and y that are equal.
     """
     found: dict[Any, float] = {}
     for node in order:
         found[node] = 0.0
-        if node.op is not None:
+        if node.op is not None and (node.op.holds or not node.op.flat):
             reach = [found.get(operand, 0.0) for operand in node.parents]
-            own = UNIT * abs(node.data)
-            if abs(node.data) < sys.float_info.min and all(x.data for x in node.parents):
-                own = sys.float_info.min  # another order of the factors may not underflow
-            found[node] = own + (_moved(node, reach) if any(reach) else 0.0)
-            if math.isnan(found[node]):
-                found[node] = math.inf
+            bound = _own(node) + _moved(node, reach) if any(reach) or not _is_whole(node) else 0.0
+            found[node] = math.inf if math.isnan(bound) else bound
     return found
+
+
+def _is_whole(node: Any) -> bool:
+    """Whether a result and its operands are whole, and small: nothing is rounded then."""
+    numbers = [node.data, *[operand.data for operand in node.parents]]
+    return all(x.is_integer() and abs(x) <= LARGEST for x in numbers)
+
+
+def _own(node: Any) -> float:
+    """How far an op may be off from its own rounding, or from underflow."""
+    number: float = abs(node.data)
+    terms = [abs(dx * x.data) for dx, x in zip(node.partials, node.parents, strict=True)]
+    if max(number, *terms) < sys.float_info.min and all(x.data for x in node.parents):
+        return sys.float_info.min  # in another order, the factors may not underflow
+    return UNIT * number
 
 
 def _moved(node: Any, reach: list[float]) -> float:
