@@ -219,6 +219,12 @@ def test_writing_commands_refuse_in_one_line(
 # --- derive and exercises ------------------------------------------------------------------------
 
 
+def test_the_playground_says_how_it_is_built(run: Runner, tmp_path: Path) -> None:
+    words = complaint(run("playground", tmp_path))
+    assert f"python docs/playground/build.py {tmp_path}" in words
+    assert "--port must be 65535 or less" in complaint(run("playground", "--port", "99999"))
+
+
 def test_derive_prints_the_derivation(run: Runner) -> None:
     result = run("derive", "101", "15")
     assert (result.code, result.err) == (0, "")
