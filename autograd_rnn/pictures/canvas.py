@@ -15,6 +15,7 @@ from ..graph.separating import Key, Member, key_of
 from ..graph.walk import Node
 from . import html_labels as html
 from .drawing import WHOLE, Drawing
+from .paper import PAD
 from .rendering.dot_text import DotText
 from .theme import Theme
 
@@ -22,6 +23,7 @@ Point = tuple[float, float]
 
 ARROW_HEAD: Final = 7.0
 TITLE_ROOM: Final = 76.0
+TITLE_AIR: Final = 10.0  # over the heading
 LEGEND_ROOM: Final = 46.0
 RADIUS: Final = 24.0
 LINE_HEIGHT: Final = 22
@@ -90,7 +92,7 @@ class Canvas:
         self.pinned = "layout" in looks
         self.graph = DotText(
             WHOLE,
-            {"bgcolor": theme.paper, "fontname": html.FONTS, "pad": "0.3", **looks},
+            {"bgcolor": theme.paper, "fontname": html.FONTS, "pad": f"{PAD / 72:g}", **looks},
             node={"shape": "plain", "fontname": html.FONTS},
             edge={"arrowsize": "0.7", "fontname": html.FONTS, **(edges or {})},
         )
@@ -263,6 +265,12 @@ class Canvas:
         return Drawing(str(self.graph), summary, *parts, ids=Ids(ids), **told)
 
     def _rows(self, low: Point, high: Point) -> tuple[float, ...]:
-        """The heights over the foot at which a page may end, with the top and the foot."""
-        inner = [y for y in self.breaks if y > min(y for _, y in self.corners)]
-        return tuple([y - low[1] for y in (high[1], *inner, low[1])])
+        """The heights over the foot at which a page may end, with its top and its foot.
+
+        A page has margins, and needs no pad around the heading and the legend.  Without a legend,
+        arrows may reach below the lowest box.
+        """
+        lowest = min(y for _, y in self.corners)
+        foot = low[1] if low[1] < lowest else low[1] - PAD
+        inner = [y for y in self.breaks if y > lowest]
+        return tuple([y - low[1] for y in (high[1] - TITLE_AIR, *inner, foot)])

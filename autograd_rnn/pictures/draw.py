@@ -160,7 +160,7 @@ def _kinds(detail: str, request: Request, asked: set[str]) -> list[Kind]:
 
 
 def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
-    """The drawing of the first kind that a page has room for, or else that has fewest pages."""
+    """The first kind that a page has room for, else that whose rows have, else of fewest pages."""
     drawn: list[Drawing] = []
     for place, kind in enumerate(kinds, 1):
         try:
@@ -171,7 +171,7 @@ def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
             continue
         if not drawn[-1].pages:
             break
-    return min(drawn, key=lambda drawing: len(drawing.pages))
+    return min(drawn, key=lambda drawing: (drawing.too_high > 0, len(drawing.pages)))
 
 
 def draw(

@@ -44,7 +44,8 @@ class Drawing:
     a drawing of every number, where this one has fewer.
 
     `pages` has it in parts where it is drawn for pages, `width="a4"` or `"slide"`, and is too high
-    for one: each is a drawing of its own, of whole rows.  `rows` are the heights, in points over
+    for one: each is a drawing of its own, of whole rows.  `too_high` counts those with a row that
+    is higher than a page, of text that must not be smaller.  `rows` are the heights, in points over
     its foot, at which a page may end.
 
     `ids` has the id of the box in the SVG that a Value is in, and for a `Copy` that of the copy.
@@ -72,6 +73,7 @@ class Drawing:
     labels: Mapping[str, str] = field(default_factory=dict)
     rows: Sequence[float] = ()
     pages: Sequence[Drawing] = ()
+    too_high: int = 0
 
     def svg(self) -> str:
         """The picture as SVG text, with all digits in its titles."""

@@ -27,6 +27,15 @@ NARROWEST: Final = 200.0
 FAR: Final = 72_000.0  # higher than any picture
 
 
+class Part(NamedTuple):
+    """A page of a drawing: its scale, its middle from left to right, its top and its foot."""
+
+    scale: float
+    middle: float
+    top: float
+    foot: float
+
+
 class Paper(NamedTuple):
     """The most width and height of a picture in points, and what was asked for."""
 
@@ -43,7 +52,7 @@ class Paper(NamedTuple):
         """The drawing, no wider than the paper; `GraphTooLarge` where its text would be too small.
 
         What is drawn narrower than the paper keeps its size.  What is too high for a page is cut
-        into `pages`, if it can be.
+        into `pages` of whole rows; the summary says so where a row alone is too high.
         """
         if self.width == inf:
             return drawing
@@ -55,34 +64,50 @@ class Paper(NamedTuple):
             raise GraphTooLarge(
                 f"the picture is {least:.0f} points wide where its smallest text is {READ:g} "
                 f"points, more than width={self.asked}: draw one weight with focus=, choose "
-                f"another detail=, or leave out width= and save an SVG, which can be enlarged."
+                f"another detail= or a larger width=, or leave out width= and save an SVG, which "
+                f"can be enlarged."
             )
         one_page = high * READ / DRAWN <= self.height + 1.0
         if not one_page:
-            parts = [_part(drawing, *part) for part in self._parts(drawing.rows, wide)]
-            drawing.pages = parts or [replace(drawing)]
-            count = len(parts)
-            for place, page in enumerate(parts, 1):
-                page.summary += f", page {place} of {count}"
-            drawing.summary += f", {count} pages" if count > 1 else ", too high for a page"
+            parts = self._parts(drawing.rows, wide)
+            if len(parts) == 1 and not self._is_too_high(parts[0]):
+                return _part(drawing, parts[0], drawing.inside)
+            self._cut(drawing, parts)
         # Graphviz scales all of the picture, in every format.
         limit = self.height if one_page and self.height < inf else FAR
         drawing.dot = _with(drawing.dot, f'size="{self.width / 72:.4f},{limit / 72:.4f}"')
         return drawing
 
-    def _parts(self, rows: Sequence[float], wide: float) -> list[tuple[float, float, float, float]]:
-        """The scale of each page, its middle from left to right, its top and its foot."""
+    def _cut(self, drawing: Drawing, parts: Sequence[Part]) -> None:
+        """Give a drawing its pages, and say how many of them are too high."""
+        count = len(parts)
+        drawing.too_high = sum(map(self._is_too_high, parts)) if parts else 1
+        pages = [_part(drawing, part) for part in parts] or [replace(drawing)]
+        for place, (page, part) in enumerate(zip(pages, parts, strict=False), 1):
+            page.too_high = int(self._is_too_high(part))
+            page.summary += f", page {place} of {count}" + ", too high" * page.too_high
+        drawing.pages = pages
+        if count > 1:
+            drawing.summary += f", {count} pages"
+        if drawing.too_high:
+            which = f"{drawing.too_high} too high" if count > 1 else "too high for a page"
+            drawing.summary += f", {which}: choose another width=, detail= or focus="
+
+    def _is_too_high(self, part: Part) -> bool:
+        return (part.top - part.foot) * part.scale > self.height + 1.0
+
+    def _parts(self, rows: Sequence[float], wide: float) -> list[Part]:
+        """The pages of a drawing that is so wide."""
         if not rows:
             return []
-        first, *inner, last = rows
-        heights = list(pairwise([first + PAD, *inner, last - PAD]))
+        heights = list(pairwise(rows))
         least, scale = READ / DRAWN, min(1.0, self.width / wide)
         tallest = max(top - foot for top, foot in heights)
         scale = max(least, min(scale, self.height / tallest))
         # Smaller where that takes fewer pages.
         chosen = min((scale, least), key=lambda one: len(self._packed(heights, one)))
         parts = self._packed(heights, chosen)
-        return [(chosen, wide / 2 - PAD, top, foot) for top, foot in parts]
+        return [Part(chosen, wide / 2 - PAD, top, foot) for top, foot in parts]
 
     def _packed(
         self, heights: Sequence[tuple[float, float]], scale: float
@@ -97,11 +122,12 @@ class Paper(NamedTuple):
         return parts
 
 
-def _part(drawing: Drawing, scale: float, middle: float, top: float, foot: float) -> Drawing:
+def _part(drawing: Drawing, part: Part, inside: Drawing | None = None) -> Drawing:
     """A page of a drawing."""
+    scale, middle, top, foot = part
     wide, high = 2 * (middle + PAD) * scale, (top - foot) * scale
     view = f'viewport="{wide:.1f},{high:.1f},{scale:.4f},{middle:.1f},{(top + foot) / 2:.1f}"'
-    return replace(drawing, dot=_with(drawing.dot, view), inside=None, pages=())
+    return replace(drawing, dot=_with(drawing.dot, view), inside=inside, pages=())
 
 
 def _with(dot: str, looks: str) -> str:

@@ -103,14 +103,26 @@ def measured(drawing: Drawing) -> tuple[float, float]:
     return wide, part * min(sizes)
 
 
+def height(drawing: Drawing) -> float:
+    found = re.search(r'height="([\d.]+)pt"', drawing.svg())
+    assert found
+    return float(found[1])
+
+
 @pytest.mark.parametrize("width", ["a4", "slide"])
 @pytest.mark.parametrize("make", KINDS.values(), ids=list(KINDS))
 def test_all_text_can_be_read_on_paper_and_slides(
     make: Callable[[Width], Drawing], width: str
 ) -> None:
-    wide, smallest = measured(make(width))
+    drawing = make(width)
+    wide, smallest = measured(drawing)
     assert wide <= PAGES[width][0] + 1
     assert smallest >= READ - 0.01
+    # No page is too high without saying so.
+    high = [height(page) > PAGES[width][1] + 1 for page in drawing.pages or [drawing]]
+    assert drawing.too_high == sum(high)
+    assert ("too high" in drawing.summary) == any(high)
+    assert ["too high" in page.summary for page in drawing.pages] in ([], [False], high)
 
 
 def test_points_are_a_width_and_narrow_pictures_keep_their_size() -> None:
@@ -130,9 +142,7 @@ def test_what_is_higher_than_a_page_is_cut_into_pages_of_whole_rows() -> None:
         assert repr(page).endswith(f", page {place} of {len(whole.pages)}>")
         svg = page.svg()
         found += re.findall(r"<text[^>]*>step (\d)", svg)
-        high = re.search(r'height="([\d.]+)pt"', svg)
-        assert high
-        assert float(high[1]) <= PAGES["a4"][1] + 1
+        assert height(page) <= PAGES["a4"][1] + 1
         wide, smallest = measured(page)
         assert wide <= PAGES["a4"][0] + 1
         assert smallest >= READ - 0.01
@@ -145,9 +155,27 @@ def test_a_detail_that_fits_on_one_page_comes_first() -> None:
     assert draw(loss, run=run, focus=weight, detail="neuron", width="slide").pages
     drawing = draw(loss, run=run, focus=weight, width="slide")
     assert not drawing.pages
-    high = re.search(r'height="([\d.]+)pt"', drawing.svg())
-    assert high
-    assert float(high[1]) <= PAGES["slide"][1] + 1
+    assert height(drawing) <= PAGES["slide"][1] + 1
+
+
+def test_a_detail_whose_rows_fit_on_pages_comes_first() -> None:
+    model = LSTM.random(2, 1, seed=1)
+    loss, run = unrolled(model, 6)
+    boxes = draw(loss, run=run, focus=model.parameters()[0], detail="neuron", width="slide")
+    drawing = draw(loss, run=run, focus=model.parameters()[0], width="slide")
+    assert boxes.too_high
+    assert not drawing.too_high
+    assert drawing.pages
+
+
+def test_rows_that_are_too_high_say_so_with_the_ways_out() -> None:
+    model = LSTM.random(3, 1, seed=1)
+    ways = r"choose another width=, detail= or focus=$"
+    for steps, words in [(3, r", too high for a page: "), (6, r", \d pages, \d too high: ")]:
+        loss, run = unrolled(model, steps)
+        drawing = draw(loss, run=run, focus=model.parameters()[0], detail="step", width="slide")
+        assert re.search(words + ways, drawing.summary)
+        assert drawing.too_high
 
 
 @pytest.mark.parametrize("bias", [False, True])
