@@ -91,6 +91,11 @@ class Optimiser(ABC):
         "betas": _betas,
     }
 
+    # The numbers of its Values, and the count of assignments at which they were these.
+    _assigned: tuple[float, Array] | None = None
+    # Which of them are constant, and the count of marks at which they were.
+    _constant: tuple[float, list[int]] | None = None
+
     learning_rate: float
     clip_norm: float | None
     clip_value: float | None = None
@@ -106,10 +111,6 @@ class Optimiser(ABC):
         self._epochs = 0
         # The Values that all this is of: None if whichever come next.
         self._owners: list[Value] | None = None
-        # Their numbers, and the count of assignments at which they were these.
-        self._assigned: tuple[float, Array] | None = None
-        # Which are constant, and the count of marks at which they were.
-        self._constant: tuple[float, list[int]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_owners": None, "_assigned": None, "_constant": None}
