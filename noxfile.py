@@ -101,7 +101,7 @@ def sanitize(session: nox.Session) -> None:
                 "-m",
                 "pytest",
                 "--engine=compiled",
-                "-m=not nightly and not browser",
+                "-m=not nightly and not browser and not playground",
             )
             others = ("--ignore=tests/engine/test_compiled.py", *session.posargs)
             session.run(*tests, *others, env={**watch, "CI": "true"})
@@ -123,6 +123,14 @@ def browser(session: nox.Session) -> None:
     install(session, "testing", "browser")
     session.install(*tools("pytest"))
     session.run("pytest", "tests/pictures/play/test_browser.py")
+
+
+@nox.session
+def playground(session: nox.Session) -> None:
+    """The playground, built with npm, in Chromium and in Node; skipped where they are missing."""
+    install(session, "testing", "browser")
+    session.install(*tools("pytest"))
+    session.run("pytest", "-m=playground", "tests/pictures/playground", *session.posargs)
 
 
 @nox.session

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .backends.compile_step import compile_step
+from .differences import CRUDENESS, Reading, slope_of
 from .engine.forward import hvp, jvp
 from .engine.points import call_at
 from .engine.reverse import as_output, grad, gradients, hessian, jacobian, vjp
@@ -17,6 +19,7 @@ from .errors import ArgumentValueError, BranchChanged, GradientError
 from .graph.sweep import adjoints, adjoints_by, recorded_slopes
 from .graph.walk import topological
 from .ops.functions import dot
+from .ops.rounding import rounding_bounds
 from .program.recorder import record
 
 #: How far two exact ways may differ, for each unit of what is added up in the derivative.
@@ -24,8 +27,6 @@ ROUNDING: Final = 1e-10
 #: How far two exact ways may differ where products underflow.
 UNDERFLOW: Final = 1e-300
 HUGE: Final = 1e100
-#: How far a numerical derivative may be off, beyond its own estimate of its error.
-CRUDENESS: Final = 1e-6
 #: Beside larger numbers, no step is small enough for a function that bends within 1 of them.
 WIDEST: Final = 1e4
 #: Of more combinations of Values and plain numbers than these, only some are tried.
@@ -34,6 +35,17 @@ MOST_COMBINATIONS: Final = 16
 Function: TypeAlias = Callable[..., Any]
 #: The outcome of one way of computing: its numbers, or the error that it raises.
 Outcome: TypeAlias = list[float] | Exception
+
+
+class Leeway(NamedTuple):
+    """How far two ways may differ: by what is added up in each number, and by rounding.
+
+    `rounding` bounds what it may have done to all that the numbers are computed from, in any order
+    of computing.  It takes a while, and is asked for where ways differ by more than the sums say.
+    """
+
+    sizes: Sequence[float]
+    rounding: Callable[[], Sequence[float]]
 
 
 class Comparison:
@@ -48,23 +60,25 @@ class Comparison:
         self.direction = [0.5 + (0.618034 * place) % 1.0 for place in range(1, len(point) + 1)]
         self.names = [f"inputs[{place}]" for place in range(len(point))]
         self.skipped: list[str] = []
+        # Where they are not, Python's arithmetic refuses what IEEE's gives as an infinity or NaN.
+        self.finite = True
 
     def compare_values(self) -> None:
         """Compare the value on Values with that of other calls, and that on plain numbers."""
         expected = self.call([Value(x) for x in self.point])
-        size, finite = 0.0, True
+        results: list[Value] = []
         if not isinstance(expected, Exception):
             results = topological(as_output(self.f(*map(Value, self.point))))
-            size = max([abs(node.data) for node in results])
-            # Python's arithmetic refuses what IEEE's gives as an infinity or as NaN.
-            finite = all(math.isfinite(node.data) for node in results)
+            self.finite = all(math.isfinite(node.data) for node in results)
+        size = max([abs(node.data) for node in results], default=0.0)
+        leeway = Leeway([size], lambda: [rounding_bounds(results)[results[-1]]])
         for mask in [*[(True,) * len(self.point)] * 3, *self.combinations()]:
             found = self.call([Value(x) if m else x for x, m in zip(self.point, mask, strict=True)])
             if all(mask):
-                check(0, ["f"], ("one call", expected), ("another call", found), [size])
-            elif finite or not isinstance(found, Exception):
+                check(0, ["f"], ("one call", expected), ("another call", found), leeway)
+            elif self.finite or not isinstance(found, Exception):
                 ways = ("f of Values", expected), (f"f of {in_words(mask)}", found)
-                check(0, ["f"], *ways, [size])
+                check(0, ["f"], *ways, leeway)
         if isinstance(expected, Exception):
             raise expected
 
@@ -75,7 +89,7 @@ class Comparison:
     def compare_modes(self, order: int) -> None:
         """All ways to take the derivatives in the engine."""
         f, point, v = self.f, self.point, self.direction
-        expected, sizes = self.expected(order, point)
+        expected, leeway = self.expected(order, point)
 
         def over(outer: Mode, inner: Mode) -> Callable[[], list[float]]:
             return lambda: as_floats(outer(along(f, v, order - 1, inner), point))
@@ -95,7 +109,7 @@ class Comparison:
             ways["hessian"] = lambda: [dot(v, row) for row in hessian(f, point)]
         for name, way in ways.items():
             found = attempt(way)
-            check(order, self.names, ("reverse mode", expected), (name, found), sizes)
+            check(order, self.names, ("reverse mode", expected), (name, found), leeway)
 
     def compare_combinations(self, order: int) -> None:
         """The derivatives with respect to some inputs, beside plain numbers or Values."""
@@ -109,7 +123,8 @@ class Comparison:
                 found = attempt(derivatives, self.among(chosen, self.point), *given)
                 ways = ("f of Values", expected), (f"f of {in_words(mask)}", found)
                 names = [self.names[place] for place in chosen]
-                check(order, names, *ways, sizes_of(beside, *given))
+                if self.finite or not isinstance(found, Exception):
+                    check(order, names, *ways, leeway_of(beside, *given))
 
     def among(self, chosen: Sequence[int], others: Sequence[Any]) -> Function:
         """The function of the chosen inputs, beside these others."""
@@ -129,7 +144,7 @@ class Comparison:
         for name in self.backends:
             ways[f"the backend {name!r}"] = on_backend(name, f, leaves)
         for at in [self.point, *self.elsewhere()]:
-            expected, sizes = self.expected(order, at)
+            expected, leeway = self.expected(order, at)
             for name, way in ways.items():
                 found = attempt(way, at)
                 if at is not self.point and isinstance(found, BranchChanged):
@@ -138,12 +153,12 @@ class Comparison:
                     self.skip(order, f"{name} refuses: {found}")
                 elif at is self.point or not isinstance(expected, Exception):
                     here = name if at is self.point else f"{name} at {at}"
-                    check(order, self.names, ("reverse mode", expected), (here, found), sizes)
+                    check(order, self.names, ("reverse mode", expected), (here, found), leeway)
 
     def compare_with_differences(self, order: int) -> None:
         """Compare the derivatives with slopes of the function itself, which use no rule."""
         f, point, v = along(self.f, self.direction, order - 1, forward), self.point, self.direction
-        expected, sizes = self.expected(order, point)
+        expected, leeway = self.expected(order, point)
         if isinstance(expected, Exception):
             return
         moves = {f"a step along {v}": (v, dot(v, expected))}
@@ -153,7 +168,7 @@ class Comparison:
         for name, (move, exact) in moves.items():
             width = max([abs(x) for x, step in zip(point, move, strict=True) if step])
             (slope, error, largest), reason = slope_of(on_line(f, point, move), max(1.0, width))
-            size = dot(move, sizes)
+            size = dot(move, leeway.sizes)
             allowed = 10.0 * error + CRUDENESS * max(abs(slope), abs(exact)) + ROUNDING * size
             if not math.isfinite(size):
                 reason = f"reverse mode gives {exact!r}"
@@ -165,14 +180,15 @@ class Comparison:
                 self.skip(order, f"with respect to {name}: no numerical comparison, as {reason}")
             else:
                 ways = ("reverse mode", [exact]), ("the numerical derivative", [slope])
-                check(order, [name], *ways, [allowed / ROUNDING])
+                rounding = partial(moved_by, move, leeway.rounding)
+                check(order, [name], *ways, Leeway([allowed / ROUNDING], rounding))
 
     # --- what they share ------------------------------------------------------------------------
 
-    def expected(self, order: int, at: list[float]) -> tuple[Outcome, list[float]]:
-        """The derivatives in reverse mode, and what is added up in each."""
+    def expected(self, order: int, at: list[float]) -> tuple[Outcome, Leeway]:
+        """The derivatives in reverse mode, and how far others may be from them."""
         given = (self.f, at, self.direction, order)
-        return attempt(derivatives, *given), sizes_of(*given)
+        return attempt(derivatives, *given), leeway_of(*given)
 
     def combinations(self) -> list[tuple[bool, ...]]:
         """For each input whether it is a Value: all combinations, or some of very many."""
@@ -232,12 +248,40 @@ def by_graph(
     f: Function, point: Sequence[float], direction: Sequence[float], order: int
 ) -> list[float]:
     """The derivatives from `backward`, of a graph made by `gradients`."""
-    call = call_at(f, point, "point")
-    output, leaves = as_output(call.result), call.points
-    for _ in range(order - 1):
-        output = as_output(dot(direction, gradients(output, leaves, create_graph=True)))
+    output, leaves = graph_of(f, point, direction, order - 1)
     output.backward()
     return [leaf.grad for leaf in leaves]
+
+
+def graph_of(
+    f: Function, point: Sequence[float], direction: Sequence[float], times: int
+) -> tuple[Value, Sequence[Value]]:
+    """The derivative along the direction, that many times, and the leaves of its graph."""
+    call = call_at(f, point, "point")
+    output = as_output(call.result)
+    for _ in range(times):
+        output = as_output(dot(direction, gradients(output, call.points, create_graph=True)))
+    return output, call.points
+
+
+def leeway_of(
+    f: Function, point: Sequence[float], direction: Sequence[float], order: int
+) -> Leeway:
+    """How far two ways to take these derivatives may differ."""
+
+    def rounding() -> list[float]:
+        output, leaves = graph_of(f, point, direction, order - 1)
+        results = gradients(output, leaves, create_graph=True)
+        bounds = rounding_bounds(topological(*results))
+        return [bounds[result] for result in results]
+
+    return Leeway(sizes_of(f, point, direction, order), rounding)
+
+
+def moved_by(move: Sequence[float], bounds: Callable[[], Sequence[float]]) -> list[float]:
+    """The bound for a sum of derivatives, each times its part of the move."""
+    parts = zip(move, bounds(), strict=True)
+    return [sum([abs(part) * bound for part, bound in parts if part])]
 
 
 def sizes_of(
@@ -278,13 +322,6 @@ def on_backend(
 # --- numerical derivatives -----------------------------------------------------------------------
 
 
-class Reading(NamedTuple):
-    """The number of a function, and what rounding may have done to it."""
-
-    number: float
-    rounding: float
-
-
 def on_line(f: Function, point: list[float], move: list[float]) -> Callable[[float], Reading]:
     """The function along the line through the point, NaN where it refuses."""
 
@@ -301,70 +338,16 @@ def on_line(f: Function, point: list[float], move: list[float]) -> Callable[[flo
 
 
 def rounding_of(output: Value) -> float:
-    """A few units in the last place of each result, times the slope of the output by it."""
+    """A few units in the last place of each number, times the slope of the output by it.
+
+    Those of the inputs count too, as a step away from a number is rounded.
+    """
     units = [
         abs(adjoint) * math.ulp(node.data)
         for node, adjoint in adjoints(output).items()
-        if node.op is not None and math.isfinite(adjoint) and math.isfinite(node.data)
+        if math.isfinite(adjoint) and math.isfinite(node.data)
     ]
     return 2.0 * sum(units)
-
-
-class Slope(NamedTuple):
-    """A numerical derivative, an estimate of its error, and the largest difference quotient."""
-
-    slope: float
-    error: float
-    largest: float
-
-
-def slope_of(at: Callable[[float], Reading], width: float) -> tuple[Slope, str]:
-    """The slope of a function at 0, and why there is none, if so."""
-    right, left = one_sided(at, 0.137 * width), one_sided(at, -0.137 * width)
-    error, largest = right.error + left.error, max(right.largest, left.largest)
-    both = Slope(0.5 * (right.slope + left.slope), error, largest)
-    apart = abs(right.slope - left.slope)
-    if math.isnan(apart):
-        return both, "f is not finite nearby"
-    if error > 1e-3 * largest > 0.0 or math.isinf(error):
-        return both, "f is too steep, or too rough"
-    if apart > 10.0 * error + CRUDENESS * max(abs(right.slope), abs(left.slope)):
-        return both, "f has a kink or a jump there"
-    return both, ""
-
-
-def one_sided(at: Callable[[float], Reading], step: float) -> Slope:
-    """Richardson's extrapolation of difference quotients on one side of 0.
-
-    The steps shrink by 4, and each column of a row removes one more power of the step.
-    """
-    centre, best = at(0.0), Slope(math.nan, math.inf, 0.0)
-    quotients: list[float] = []
-    row: list[float] = []
-    for _ in range(14):
-        there = at(step)
-        noise = 2.0**-50 * (abs(there.number) + abs(centre.number)) / abs(step)
-        noise = max(noise, (there.rounding + centre.rounding) / abs(step))
-        quotients.append((there.number - centre.number) / step)
-        if not math.isfinite(quotients[-1]):
-            row, quotients = [], []  # the step leads out of where the function is defined
-        else:
-            above, row = row, quotients[-1:]
-            for power, old in enumerate(above, 1):
-                row.append(row[-1] + (row[-1] - old) / (4.0**power - 1.0))
-                error = max(abs(row[-1] - row[-2]), abs(row[-1] - old)) + noise
-                if error < best.error:
-                    best = best._replace(slope=row[-1], error=error)
-        step /= 4.0
-    if len(quotients) < 3:
-        return best._replace(slope=math.nan)
-    # Quotients of steps that are all too wide may agree by chance, but do not converge.
-    third, second, first = quotients[-3:]
-    change, before = abs(first - second), abs(second - third)
-    converge = change <= 0.5 * before + noise
-    right = abs(quotients[-1] - best.slope) <= 4.0 * change + best.error + noise
-    error = best.error if converge and right else math.inf
-    return Slope(best.slope, error, max(map(abs, quotients)))
 
 
 # --- outcomes ------------------------------------------------------------------------------------
@@ -383,7 +366,7 @@ def check(
     names: Sequence[str],
     first: tuple[str, Outcome],
     second: tuple[str, Outcome],
-    sizes: Sequence[float],
+    leeway: Leeway,
 ) -> None:
     """Refuse two outcomes that differ: `GradientError` says where, and by how much."""
     (way, expected), (other, found) = first, second
@@ -393,15 +376,18 @@ def check(
             said = [f"{name} {_told(one)}" for name, one in (first, second)]
             raise GradientError(f"{what}{', '.join(names)}: {said[0]}, but {said[1]}.")
         return
-    for name, x, y, size in zip(names, expected, found, sizes, strict=True):
+    for place, (name, x, y) in enumerate(zip(names, expected, found, strict=True)):
+        size, gap = leeway.sizes[place], abs(x - y)
         # Products of huge numbers overflow in one order of the factors, and not in another.
         huge = size > HUGE and not (math.isfinite(x) and math.isfinite(y))
         allowed = ROUNDING * size if math.isfinite(size) and not huge else math.inf
-        same = x == y or (x != x and y != y) or math.isinf(allowed)
-        if not same and not abs(x - y) <= allowed + UNDERFLOW:
+        if x == y or (x != x and y != y) or math.isinf(allowed) or gap <= allowed + UNDERFLOW:
+            continue
+        allowed += leeway.rounding()[place]
+        if not (math.isinf(allowed) or gap <= allowed):
             raise GradientError(
                 f"{what}{name}: {way} gives {x!r}, but {other} gives {y!r}; they differ by "
-                f"{abs(x - y):.3g}, and may by {allowed:.3g}."
+                f"{gap:.3g}, and may by {allowed:.3g}."
             )
 
 

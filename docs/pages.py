@@ -1,7 +1,10 @@
 """What MkDocs is told: pages of the notebooks and of files outside of `docs`, and doctests."""
 
+import logging
 import os
 import re
+import runpy
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,19 @@ PAGES |= {"contributing": "CONTRIBUTING", "tests": "tests/README"}
 OUTSIDE = {f"{page}.md": ROOT / f"{path}.md" for page, path in PAGES.items()}
 OUTSIDE |= {path.name: path for path in ROOT.glob("benchmarks/*.svg")}
 OUTSIDE |= {f"tutorial/{path.stem}.md": path for path in ROOT.glob("notebooks/*.ipynb")}
+LOG = logging.getLogger("mkdocs.hooks.pages")
+BUILD = runpy.run_path(str(DOCS / "playground" / "build.py"))
+# The folder of the built playground, while the site is built.
+BUILT = tempfile.TemporaryDirectory()
 PLACES = {path: address for address, path in OUTSIDE.items()}
+MISSING = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>No playground</title>
+<p>This site was built without npm, so the playground is missing.
+<a href="../playground.html">How to build it</a>.</p>
+</html>
+"""
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -29,7 +44,23 @@ def on_files(files: Any, config: Any) -> Any:
         text, resources = exporter.from_filename(str(path), {"unique_key": path.stem})
         for name, content in {f"{path.stem}.md": text, **resources["outputs"]}.items():
             files.append(File.generated(config, f"tutorial/{name}", content=content))
+    for source in [file for file in files if file.src_uri.startswith("playground/")]:
+        files.remove(source)
+    for path in playground():
+        address = f"playground/{path.relative_to(BUILT.name).as_posix()}"
+        files.append(File.generated(config, address, abs_src_path=str(path)))
     return files
+
+
+def playground() -> list[Path]:
+    """The files of the playground; without npm a page that says so."""
+    folder = Path(BUILT.name)
+    try:
+        BUILD["build"](folder)
+    except BUILD["NoNpm"] as error:
+        LOG.info("the site has no playground: %s", error)
+        (folder / "index.html").write_text(MISSING, "utf-8")
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:

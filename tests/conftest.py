@@ -6,11 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Few random examples, on CI the same each time; `--hypothesis-profile` asks for more.
 CI = bool(os.environ.get("CI"))
-settings.register_profile("short", deadline=None, max_examples=25, derandomize=CI, print_blob=CI)
+# No limits of time: how long an example takes says more of what else the machine does.
+settings.register_profile(
+    "short",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=25,
+    derandomize=CI,
+    print_blob=CI,
+)
 settings.register_profile("long", settings.get_profile("short"), max_examples=100)
 settings.register_profile(
     "nightly", settings.get_profile("long"), max_examples=500, derandomize=False, print_blob=True

@@ -23,7 +23,9 @@ from autograd_rnn import (
     Model,
     Stack,
     Value,
+    arctan2,
     cos,
+    cosh,
     equal,
     grad,
     gradients,
@@ -401,3 +403,35 @@ def test_what_rounding_flattens_is_not_accused() -> None:
         (lambda x: log(1.0 + x * x * 1e-14), 0.5),
     ):
         assert_gradients(f, x, orders=2, backends=[])
+
+
+@pytest.mark.parametrize("point", [(1e-300, 1e-3), (0.0, -3.0), (1e-9, 1e-9), (1e-17, 1e-17)])
+def test_what_cancels_within_a_derivative_is_not_accused(point: tuple[float, float]) -> None:
+    # The slope of y / y is 0, or what two terms leave of each other: what it is multiplied by in
+    # the next order may then be 0 in one way of computing, and not in another.
+    for name in ("numpy", "native"):
+        if not Backend.kinds[name].explain():
+            assert_gradients(lambda x, y: cos(x + y / y), *point, backends=[name])
+
+
+def test_a_step_that_is_rounded_is_not_accused() -> None:
+    assert_gradients(lambda x: log(x) * (log(x) - 2.37e-12), 1.0, orders=1, backends=[])
+
+
+def test_what_python_refuses_is_not_accused() -> None:
+    # 0 / 0 is NaN in IEEE arithmetic, but Python refuses it where y is a plain number.
+    assert_gradients(lambda x, y: cos(x + y / y), 0.0, 0.0, orders=1, backends=[])
+
+
+def test_a_small_fault_is_found_beside_rounding() -> None:
+    off = primitive(
+        "off", lambda x: x * x, lambda x, z: 2.0 * x, arrays=lambda np, x: x * x * (1.0 + 1e-6)
+    )
+    for inner in (
+        lambda x, y: x * y,
+        lambda x, y: (x + sin(y)) ** (x * y),
+        lambda x, y: arctan2(cosh(y), x),
+        lambda x, y: cos(x + y / y),
+    ):
+        with pytest.raises(GradientError, match="the backend 'numpy'"):
+            assert_gradients(lambda x, y, f=inner: sin(off(f(x, y))), 0.7, 1.3, backends=["numpy"])

@@ -8,7 +8,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
+from itertools import takewhile
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
@@ -28,6 +30,18 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> Any:
         """The options and arguments."""
         return _without_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What is left of the words; an unknown option is an error, a negative number is none."""
+        known = [name for param in self.get_params(ctx) for name in param.opts]
+        for word in takewhile("--".__ne__, args):
+            name = word.partition("=")[0]
+            if name.startswith("--") and name not in known:
+                near = get_close_matches(name, known, n=1)
+                ctx.fail(
+                    f"No such option: {name}" + "".join([f". Did you mean {x}?" for x in near])
+                )
+        return super().parse_args(ctx, args)
 
 
 class Group(TyperGroup):

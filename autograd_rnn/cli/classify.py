@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from ..data.encoding import DNA, check_letters, one_hot, spelled, unsure_letters
-from ..data.fasta import MOST_BASES, read_pieces
+from ..data.fasta import MOST_BASES, named, read_pieces
 from ..data.tables import read_list
 from ..data.tasks import in_family
 from ..errors import ArgumentValueError
@@ -330,7 +330,8 @@ def _classify_records(
         what = f"window of {window} letters" if window else "record"
         reason = " without ambiguous letters" if skipped else ""
         raise ArgumentValueError(
-            f"{fasta}: there is no whole {what}{reason}: nothing to classify. {bad_remark(refused)}"
+            f"{named(source(fasta))}: there is no whole {what}{reason}: nothing to classify. "
+            f"{bad_remark(refused)}"
         )
     agree = not any(tally.disagreements for tally in tallies)
     columns = ["record", "windows", "in the family", "share", *["ambiguous"][:skipped]]

@@ -1,4 +1,4 @@
-"""The commands of the lecture's exercise: exercise, draw, play, derive and exercises."""
+"""The commands of the lecture's exercise, from solving it to grading sheets of its kind."""
 
 from __future__ import annotations
 
@@ -256,6 +256,17 @@ def play_page(
     rnn, run, loss = _work(bit_string, target, wanted)
     page = play(loss, focus=None if focus is None else _weight(focus, rnn, "--focus"), run=run)
     say(f"{page.save(save)}: {page.steps} steps; open it in a browser.")
+
+
+@app.command()
+def playground(
+    folder: Annotated[Path, argument("FOLDER", "Where it was built.")] = Path("playground"),
+    port: Annotated[int, option("N", "The port; 0 takes one that is free.")] = 8123,
+) -> None:
+    """Serve the playground, a page where the exercise is in your hands, to this machine."""
+    from ..pictures.play.serve import serve_playground  # which takes long to import
+
+    serve_playground(folder, as_integer(port, "--port", least=0, most=65535), say)
 
 
 @app.command("derive", context_settings=NEGATIVE_NUMBERS)

@@ -150,14 +150,20 @@ def source(file: Path) -> Path | BinaryIO:
 
 
 def content_of(given: str) -> tuple[bytes, str] | None:
-    """The content of a file, or of standard input for -, and its name; None for a sequence."""
+    """The content of a file, or of standard input for -, and its name; None for a sequence.
+
+    Of a FASTA file it is the first block: what is that large is read again, block by block.
+    """
     if given != "-" and not os.path.isfile(given):  # not of Path, which raises for a long sequence
         if given.lower().endswith(DATA_ENDINGS):
             raise ArgumentValueError(f"{given} is not a sequence, and there is no such file.")
         return None
     opened = source(Path(given))
     name = str(named(opened))
-    return b"".join(blocks(opened, name)), name
+    read = blocks(opened, name)
+    first = next(read)
+    rest = () if given != "-" and is_fasta(first) else read
+    return b"".join([first, *rest]), name
 
 
 def is_fasta(content: bytes) -> bool:

@@ -269,6 +269,8 @@ def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], bool]:
         return iter([Piece(given)]), False
     content, name = in_file
     if is_fasta(content):
+        if given != "-":
+            return _windows(Path(given), found), True
         file = io.BytesIO(content)
         file.name = name
         return _windows(file, found), True

@@ -29,6 +29,8 @@ COMPLEMENT: Final = {
 }
 #: So many of the letters may be wrong where an alphabet is to be found.
 MOST_ODD: Final = 0.01
+#: What stands in files for a number that is not known, or not finite.
+MISSING: Final = frozenset(("nan", "na", "n/a", "none", "null", "?", "inf", "+inf", "-inf"))
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -89,8 +91,9 @@ def as_alphabet(alphabet: str, argument: str = "alphabet") -> str:
 def find_alphabet(texts: Iterable[str]) -> str:
     """The alphabet that texts are most likely of: bits, DNA, RNA, protein, or just their letters.
 
-    It is empty for numbers.  DNA and RNA may hold gaps and letters that stand for several bases,
-    and one letter in a hundred that is wrong, so that it is found out, and not learned.
+    It is empty for numbers, of which less than half may be missing.  DNA and RNA may hold gaps and
+    letters that stand for several bases, and one letter in a hundred that is wrong.  What is wrong
+    is so found out, and not learned.
 
     >>> find_alphabet(["gattaca", "GANNACA"]), find_alphabet(["GAU"]), find_alphabet(["0.5 1"])
     ('ACGT', 'ACGU', '')
@@ -103,9 +106,7 @@ def find_alphabet(texts: Iterable[str]) -> str:
         found.update(text)
     if set(found) <= set(BITS):
         return BITS
-    if not set(found) - set("0123456789.+-eE,; \t\n") and all(
-        NUMBER.fullmatch(word) for text in listed for word in _words(text)
-    ):
+    if _are_numbers(listed):
         return ""
     upper = Counter[str]()
     for letter, count in found.items():
@@ -126,6 +127,19 @@ def find_alphabet(texts: Iterable[str]) -> str:
     if sure >= max(0.95 * known, 0.5 * whole) and kinds >= 15 and 2 * capitals > known:
         return PROTEIN
     return "".join(sorted(found))
+
+
+def _are_numbers(texts: Iterable[str]) -> bool:
+    numbers = missing = 0
+    for text in texts:
+        for word in _words(text):
+            if NUMBER.fullmatch(word):
+                numbers += 1
+            elif word.lower() in MISSING:
+                missing += 1
+            else:
+                return False
+    return numbers > missing
 
 
 def unsure_letters(alphabet: str) -> str:

@@ -151,8 +151,8 @@ def _checked(
     def refuse(why: str) -> Piece:
         if not keep_going:
             raise FastaError(
-                f"{file}: record {name!r} {why} To leave such records out: refuse=, on the "
-                f"command line --bad-records skip."
+                f"{file}: record {name!r} {why} To leave such records out: refuse=, or "
+                f"bad_records='skip', on the command line --bad-records skip."
             )
         return Piece(record, name, "", f"{file}: record {name!r} {why}")
 

@@ -13,6 +13,7 @@ from ..arguments import as_choice, as_flag, as_integer, as_text, shown
 from ..errors import ArgumentTypeError, ArgumentValueError, SymbolError
 from .encoding import (
     AMBIGUOUS,
+    MISSING,
     as_alphabet,
     encoded,
     find_alphabet,
@@ -118,7 +119,10 @@ def read_labelled(sources: Sequence[Source], options: Options) -> Labelled:
             f"each, or a table with the columns sequence and label."
         )
     else:
-        odd = named(sources[are_fasta.index(False)])
+        place = are_fasta.index(False)
+        odd = named(sources[place])
+        if not contents[place].strip():
+            raise ArgumentValueError(f"{odd} is empty: there is nothing to read.")
         raise ArgumentValueError(
             f"{odd} is not FASTA (it does not start with '>'): of several files each is a class, "
             f"and a table stands alone."
@@ -159,9 +163,10 @@ def _content(source: Source) -> bytes:
 def _are_numbers(entries: Sequence[Entry]) -> bool:
     """Whether the labels are numbers to predict, not just numbers that stand for classes."""
     labels = {entry.label for entry in entries}
-    if len(labels) < 2 or not all(map(is_number, labels)):
+    numbers = set(filter(is_number, labels))
+    if len(numbers) < 2 or any(label.lower() not in MISSING for label in labels - numbers):
         return False
-    values = set(map(float, labels))
+    values = set(map(float, numbers))
     return len(values) > MOST_NUMBERED or not all(x.is_integer() for x in values)
 
 

@@ -64,8 +64,11 @@ def read_table(
             f"{file} has one column: a table has a sequence and a label in each line, separated by "
             f"a comma, tab, semicolon or bar."
         )
+    # The header may stand below remarks of one field, which are then bad lines like others.
+    start = next(k for k, row in enumerate(rows) if len(row.fields) > 1)
+    rows = rows[start:] + rows[:start]
     header, sequence, label = _columns(rows, sequence, label, file)
-    for entry in _entries(rows[1:] if header else rows, sequence, label, file, refuse):
+    for entry in _entries(rows, header, sequence, label, file, refuse):
         # Where commas do not separate columns, they may be decimal, as spreadsheets write them.
         point = delimiter == ";" and DECIMAL_COMMA.fullmatch(entry.label)
         yield entry._replace(label=entry.label.replace(",", ".")) if point else entry
@@ -105,17 +108,25 @@ def read_list(
         # A list of one column has a header only by name: else its first line is a sequence.
         odd = len(columns) > 1 and len(rows) > 1 and not fits(columns[place][0])
         header = odd and all(map(fits, columns[place][1:]))
-    return _entries(rows[1:] if header else rows, place, None, file, refuse)
+    return _entries(rows, header, place, None, file, refuse)
 
 
 def _entries(
-    rows: Sequence[Row], sequence: int, label: int | None, file: str, refuse: Refuse | None
+    rows: Sequence[Row],
+    header: bool,
+    sequence: int,
+    label: int | None,
+    file: str,
+    refuse: Refuse | None,
 ) -> Iterator[Entry]:
     least = max(sequence, label or 0) + 1
-    for row in rows:
+    most = max(least, len(rows[0].fields) if header else _width(rows))
+    for row in rows[1:] if header else rows:
         why = ""
         if len(row.fields) < least:
             why = f"has {many(len(row.fields), 'field')}, not {least}"
+        elif any(row.fields[most:]):  # which column is which is not known there
+            why = f"has {len(row.fields)} fields, not {most}: quote a field that holds a separator"
         elif not row.fields[sequence]:
             why = "has no sequence"
         elif label is not None and not row.fields[label]:

@@ -312,8 +312,9 @@ class Task(NamedTuple):
 
 
 def _once(data: Dataset) -> Dataset:
-    """The data, each sequence once."""
-    places = {sequence: place for place, sequence in enumerate(data.sequences)}
+    """The data, each sequence once with each of its targets."""
+    pairs = zip(data.sequences, data.targets, strict=True)
+    places = {pair: place for place, pair in enumerate(pairs)}
     return data.subset(sorted(places.values()))
 
 

@@ -18,9 +18,10 @@ from ..graph.quantities import names_of
 from ..graph.separating import Member, escape, key_of, separating_set
 from ..graph.walk import Node, Run, check_fresh, check_node, check_size, describe, topological
 from ..networks.model import Model
+from .backprop import by_recursion
 from .chain_rule import ChainRule, Term
 from .document import Section, as_text
-from .matrices import MatrixRule, StepTerm, by_recursion
+from .matrices import MatrixRule, StepTerm
 from .naming import one_system
 from .typeset import INSIDE, as_fragment, as_html, as_latex, as_markdown, as_tex
 

@@ -7,9 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from ..arguments import many
 from ..engine.value import Value
-from ..errors import ArgumentValueError, GraphTooLarge
-from ..graph.notation import accent, label, number, superscript, write_number
-from ..graph.walk import Node
+from ..errors import GraphTooLarge
+from ..graph.notation import accent, label, number, write_number
 from ..networks.bptt import Layer, backpropagate
 from ..networks.model import Model
 from ..networks.run import Unrolled
@@ -35,8 +34,6 @@ from ..program.structure import Block
 from .document import Inline, Section, Sentence
 from .expressions import Expression
 
-FEW: Final = 5  # steps from which on the recursion is shorter than products
-DOT: Final = Formula("·", r" \cdot ")
 MOST_ROWS: Final = 400  # of all tables
 CHECKED: Final = "each number equals that of a sweep over the whole graph"
 LONGEST_LOSS: Final = 60
@@ -388,59 +385,3 @@ def _outer_products(writer: Writer) -> Iterator[tuple[Formula, Formula]]:
                 delta = writer.target(term.target) + " " + transposed(delta)
             part = derivative(under)
             yield Formula(part.text, in_a_line(part.latex)), delta
-
-
-# --- one state ------------------------------------------------------------------------------------
-
-
-def by_recursion(output: Any, parameter: Node, run: Any) -> list[Section]:
-    """The derivative in a long network of one state by the recursion of δ; nothing for others."""
-    model = getattr(run, "rnn", None)
-    if not isinstance(model, Model) or len(run.steps) < FEW or model.states != 1:
-        return []
-    place = next((i for i, one in enumerate(model.parameters()) if one is parameter), None)
-    if place is None or len(model._layers()) > 1 or len(model.gates) > 1:
-        return []
-    try:
-        (layer,) = backpropagate(output, model, run)
-    except ArgumentValueError:  # its step is not written in vectors
-        return []
-    if not layer.values.keys() <= {"pi", "q"} or layer.direct_weights.any():
-        return []
-    w, inner = [label(str(one.name)) for one in (parameter, model.weights[int(model.bias)][0])]
-    recurrent = symbol(inner)
-    pi, q, delta = symbol("π"), symbol("q"), symbol("δ")
-    behind, columns = recurrent + DOT + _at_step(delta, 1), [(pi, layer.values["pi"])]
-    read = [key for key in ("q", "pi") if key in layer.direct and layer.direct[key].any()]
-    if "q" in read:
-        behind = enclosed(behind + " + " + derivative(_at_step(q), "⁺", "^{+}"))
-    if "pi" in layer.slopes:
-        slope = Formula("a′", "a'")
-        factor = slope + enclosed(_at_step(pi)) + DOT
-        straight = recurrent + DOT + factor + _at_step(delta, 1)
-        behind = factor + behind if "q" in read else straight
-        columns.append((slope + enclosed(pi), layer.slopes["pi"]))
-    if "pi" in read:
-        behind = behind + " + " + derivative(_at_step(pi), "⁺", "^{+}")
-    operands = layer.operands()[:, place : place + 1]
-    name = _at_step(symbol(layer.row_names()[place].lower()), -1 if place == model.bias else 0)
-    term = _at_step(delta) if place < model.bias else _at_step(delta) + DOT + name
-    names = {"q": q, "pi": pi}
-    columns += [(derivative(names[key], "⁺", "^{+}"), layer.direct[key]) for key in read]
-    columns += [(delta, layer.delta["pi"]), *[(name, operands)] * (place >= model.bias)]
-    columns.append((term, layer.terms[:, place]))
-    rule = MatrixRule(output, model, run)
-    table = rule._by_step(layer, columns, back=True)
-    foot = ["Σ", *[""] * (len(columns) - 1), number(layer.gradient[place, 0])]
-    total = Formula("Σₖ ", r"\sum_{k} ") + term
-    words = "The products from the last step down grow by one factor per step. With "
-    defined = Inline(_at_step(delta) + " = " + derivative(_at_step(pi)))
-    lines = Lines((_at_step(delta), behind), (derivative(symbol(w)), total))
-    grid = Grid(table.head, [*table.numbers, foot], 1)
-    return [Section("By recursion", [Sentence(words, defined, ":"), lines, grid])]
-
-
-def _at_step(name: Formula, later: int = 0) -> Formula:
-    """The name with a step, k or a later one."""
-    time = f"(k{later:+d})" if later else "(k)"
-    return Formula(f"{name.text}{superscript(time)}", f"{name.latex}^{{{time}}}")

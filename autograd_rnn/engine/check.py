@@ -293,7 +293,10 @@ def _is_same(node: Value, left: Value, right: Value) -> bool:
     for a, b, slope in zip(left.parents, right.parents, node.partials, strict=True):
         if not same_bits(a.data, b.data):
             # A constant has no partial; one that moves was computed from x outside of the graph.
-            expected += (b.data - a.data) * (1.0 if a.constant else slope)
+            move, by = b.data - a.data, 1.0 if a.constant else slope
+            if move * by == 0.0 and move and by:
+                return False  # the product underflows
+            expected += move * by
     return left.data == right.data and expected == 0.0
 
 
@@ -330,6 +333,9 @@ def _is_sharp(below: Value, centre: Value, above: Value) -> bool:
             if abs(x) >= 2.0**52 or not all(map(math.isfinite, beside)):
                 return True
             step = max(step, EDGE * abs(x), EDGE)
+            steep = central_difference(moved, x, step)
+            if steep.error > SHARP * abs(steep.slope):
+                return True
         if step == 0.0 or is_lost(x, step):
             continue
         noise = math.ulp(max(abs(below.data), abs(centre.data), abs(above.data)))

@@ -142,12 +142,7 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
         raise ArgumentValueError("run has no steps: the model was unrolled over no inputs.")
     order = topological(output)
     check_fresh(order)
-    known, steps = adjoints(output), steps_of(run)
-    direct: dict[Any, float] = {}
-    for node in reversed(order):
-        if node in known and node not in steps:
-            for parent, partial in zip(node.parents, node.partials, strict=True):
-                direct[parent] = direct.get(parent, 0.0) + known[node] * partial
+    known, direct = past_the_steps(output, run)
     parameters = model.parameters()
     if not any(parameter in known for parameter in parameters):
         raise ArgumentValueError("output depends on no weight of model: all derivatives are 0.")
@@ -181,6 +176,17 @@ def backpropagate(output: Value, model: Model, run: Unrolled) -> tuple[Layer, ..
     if np.abs(flat - swept).max() > TOLERANCE * max(1e-300, np.abs(swept).max(), *sizes):
         raise found[0].structure.refusal("mixes the entries of a vector")
     return tuple(found)
+
+
+def past_the_steps(output: Value, run: Unrolled) -> tuple[dict[Any, float], dict[Any, float]]:
+    """The adjoint of each node, and ∂⁺: the part of it that goes through no node of a step."""
+    known, steps = adjoints(output), steps_of(run)
+    direct: dict[Any, float] = {}
+    for node in reversed(topological(output)):
+        if node in known and node not in steps:
+            for parent, partial in zip(node.parents, node.partials, strict=True):
+                direct[parent] = direct.get(parent, 0.0) + known[node] * partial
+    return known, direct
 
 
 def _layer(

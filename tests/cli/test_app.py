@@ -84,7 +84,7 @@ def test_the_installed_program(tmp_path: Path) -> None:
 
 def test_help_lists_the_commands_file_by_file(run: Runner) -> None:
     listed = re.findall(r"^│ (\w+) ", run("--help").out, re.MULTILINE)
-    lecture = ["exercise", "draw", "play", "derive", "exercises", "grade"]
+    lecture = ["exercise", "draw", "play", "playground", "derive", "exercises", "grade"]
     assert listed == ["classify", *lecture, "cache", "predict", "evaluate", "generate", "train"]
 
 

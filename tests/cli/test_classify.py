@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from autograd_rnn import counter, in_family, one_hot
 from autograd_rnn.cli import classify
 from autograd_rnn.cli.classify import Automaton
+from autograd_rnn.cli.options import content_of
 from autograd_rnn.data import fasta as reader
 
 from .conftest import Runner, complaint
@@ -45,6 +46,14 @@ def test_a_long_sequence_is_shortened_in_the_table(run: Runner) -> None:
     result = run("classify", "ACGT" * 1000)
     assert max(map(len, result.out.splitlines())) <= 80
     assert "yes" in result.out
+
+
+def test_of_a_fasta_file_only_the_first_block_is_read_to_know_it(tmp_path: Path) -> None:
+    path = tmp_path / "long.fa.gz"
+    path.write_bytes(gzip.compress(b">one\n" + 8 * reader.BLOCK * b"\n"))
+    found = content_of(str(path))
+    assert found is not None
+    assert len(found[0]) <= reader.BLOCK + 3
 
 
 def test_a_fasta_file_in_windows(run: Runner, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_save(run: Runner, tmp_path: Path, format: str) -> None:
             ["101", "15", "--activation", "cosine"],
             "--activation 'cosine' is unknown: choose one of",
         ),
-        (["101", "15", "--wights", "4", "1"], "Got unexpected extra argument"),
+        (["101", "15", "--wights", "4", "1"], "No such option: --wights. Did you mean --weights?"),
         (["101", "15", "--save", "a.gif"], "a.gif: format 'gif' is unknown: choose one of svg, "),
         (["101", "15", "--save", "picture"], "picture: the file name has no ending: choose one of"),
         (["101", "15", "--save", "no/a.svg"], "there is no folder 'no' to write 'a.svg' in."),
@@ -217,6 +217,12 @@ def test_writing_commands_refuse_in_one_line(
 
 
 # --- derive and exercises ------------------------------------------------------------------------
+
+
+def test_the_playground_says_how_it_is_built(run: Runner, tmp_path: Path) -> None:
+    words = complaint(run("playground", tmp_path))
+    assert f"python docs/playground/build.py {tmp_path}" in words
+    assert "--port must be 65535 or less" in complaint(run("playground", "--port", "99999"))
 
 
 def test_derive_prints_the_derivation(run: Runner) -> None:

@@ -99,7 +99,8 @@ def test_columns_header_and_alphabet_are_found(
         (["-1e2", "0.5", "+3"], {}, True),
         (["0.5", "1", "2"], {"targets": "classes"}, False),
         (["0", "1", "2"], {"targets": "numbers"}, True),
-        (["0.5", "1", "nan"], {}, False),
+        (["0.5", "1", "nan"], {"targets": "classes"}, False),
+        (["0.5", "1", "odd"], {}, False),
     ],
 )
 def test_labels_that_are_numbers(labels: list[str], options: dict[str, Any], numbers: bool) -> None:
@@ -140,6 +141,14 @@ def test_what_is_left_out_is_counted() -> None:
     assert data.split(1, 1)[0].left_out == data.left_out
 
 
+def test_remarks_above_the_header_are_bad_lines() -> None:
+    content = "# of 2026\ndna\tlabel\nGAT\ta\nCAT\tb\n"
+    with pytest.raises(ValueError, match="line 1 has 1 field, not 2"):
+        read(content)
+    data = read(content, bad_records="skip")
+    assert (data.names, data.left_out) == (("a", "b"), {"bad records": 1})
+
+
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
@@ -162,6 +171,18 @@ def test_what_is_left_out_is_counted() -> None:
         ("GAT,a\nCAT,b\n", {"alphabet": "AA"}, "alphabet must be DNA, RNA, protein, bits, numb"),
         ("GA,1\nGG,x\n", {"targets": "numbers"}, "line 2: the label 'x' is not a number such as"),
         ("GA,1\nGG,2\n", {"targets": "both"}, "targets 'both' is unknown: choose one of classes"),
+        (
+            "GA,0.5\nGG,1\nCC,NA\n",
+            {},
+            "line 3: the label 'NA' is not a number .*--bad-records skip",
+        ),
+        ("1 2,a\n2 inf 3,b\n", {}, "line 2: 'inf' at position 2 is not a number"),
+        (
+            "GAT,a\nCA, TA,b\nCC,b\n",
+            {},
+            "line 2 has 3 fields, not 2: quote a field that holds a sep",
+        ),
+        ("dna,label\nGAT,a\nCC,b,c\n", {}, "line 3 has 3 fields, not 2"),
         ("1 2,a\n2 1,b\n", {"alphabet": "numbers", "window": 2}, "it does not cut numbers"),
         ("1 2,a\n2 x,b\n", {"alphabet": "numbers"}, "line 2: 'x' at position 2 is not a number"),
         ("ab,a\nba,b\n", {"reverse_complement": True}, "only DNA and RNA have a reverse compl"),

@@ -4,13 +4,14 @@ import math
 import random
 from collections import Counter
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import Dataset, Language, in_family
+from autograd_rnn import Dataset, Language, in_family, one_hot
 from autograd_rnn.data import tasks
 from autograd_rnn.data.tasks import TASKS, Parts, Task, find_task, task_of
 from autograd_rnn.errors import ArgumentValueError, SymbolError
@@ -165,3 +166,12 @@ def test_case_matters_where_the_alphabet_has_lower_case() -> None:
     with pytest.raises(SymbolError, match="text: 'B' at position 1 is not one of 'ab'"):
         task.encode("Ba")
     assert find_task("g3").encode("gA") == [[0, 0, 1, 0], [1, 0, 0, 0]]
+
+
+def test_a_test_keeps_a_sequence_with_each_of_its_targets() -> None:
+    texts = [text for text in map("".join, product("ACGT", repeat=2)) for _ in range(4)]
+    data = Dataset([one_hot(text) for text in texts], [0, 1, 0, 1] * 16, classes=2)
+    data.alphabet, data.names = "ACGT", ("a", "b")
+    options = {"ambiguous": "error", "window": None, "stride": None}
+    for part in Task.own(data, options).divided(data)[1:3]:
+        assert Counter(part.targets) == {0.0: len(part) / 2, 1.0: len(part) / 2}

@@ -14,6 +14,7 @@ from autograd_rnn import (
     RNN,
     GradientError,
     Value,
+    cbrt,
     check_gradients,
     cos,
     exp,
@@ -501,3 +502,19 @@ def test_a_function_with_a_derivative_inside() -> None:
     [report] = check_gradients(loss, [3.0])
     assert report.checked
     assert report.gradient == 96.0
+
+
+def test_an_infinite_slope_at_0_is_not_accused(define: Callable[..., Any]) -> None:
+    # 0 · inf is NaN by the rules, though cbrt(0) does not move with x.
+    [report] = check_gradients(lambda x: cbrt(x - x), [1.5])
+    assert (report.checked, math.isnan(report.gradient)) == (False, True)
+    assert report.reason == "cbrt(0.0) = 0.0 has a kink, a jump or an end within the step"
+    endless = define("endless", lambda x: 2.0 * x, lambda x, z: math.inf)
+    with pytest.raises(GradientError, match="the gradient is nan"):
+        check_gradients(lambda x: endless(x - x), [1.5])
+
+
+def test_differences_that_underflow_are_not_accused() -> None:
+    [report] = check_gradients(lambda x: 5e-324 / x, [0.0231])
+    assert not report.checked
+    assert "f is rounded too coarsely" in report.reason

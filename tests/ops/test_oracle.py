@@ -155,7 +155,7 @@ def regular(pair: Pair) -> bool:
 
 
 # Many random graphs have a kink or a NaN: how many in a row is chance, and no fault.
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(pairs(numbers=numbers_around_one, constants=False, most_ops=5))
 def test_gradients_and_second_derivatives_of_random_graphs(pair: Pair) -> None:
     assume(regular(pair))

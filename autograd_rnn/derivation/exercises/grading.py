@@ -143,15 +143,24 @@ def _read(part: object, field: Field, number: int) -> Answer | None:
         if not isinstance(part, str) or set(letters) - set(LETTERS):
             raise ArgumentValueError(f"{where}: {shown(part)} is not one or more of {LETTERS}.")
         return "".join(sorted(set(letters)))
-    if isinstance(part, bool) or not isinstance(part, str | Real):
-        raise ArgumentTypeError(f"{where} must be a number, not {type(part).__name__}.")
+    return read_number(part, where)
+
+
+def read_number(given: object, argument: str) -> float:
+    """A number as people write it, such as "−6" or "1/512"; `ValueError` for anything else.
+
+    >>> read_number("−3/4", "answer")
+    -0.75
+    """
+    if isinstance(given, bool) or not isinstance(given, str | Real):
+        raise ArgumentTypeError(f"{argument} must be a number, not {type(given).__name__}.")
     try:
-        text = str(part).strip().replace("−", "-").replace(" ", "")
+        text = str(given).strip().replace("−", "-").replace(" ", "")
         value = float(Fraction(text)) if "/" in text else float(text)
     except (ValueError, ZeroDivisionError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
-        raise ArgumentValueError(f"{where}: {shown(part)} is not a number such as -6 or 1/512.")
+        raise ArgumentValueError(f"{argument}: {shown(given)} is not a number such as -6 or 1/512.")
     return value
 
 
@@ -161,42 +170,45 @@ def _marks(number: int, one: Question, given: Sequence[Answer | None]) -> list[M
     earlier: dict[str, float] = {}
     found = []
     for (letter, field), answer in zip(places, given, strict=True):
-        follows, words = _judge(one, field, answer, earlier)
+        counts, slip = judge(field, answer, earlier)
+        right = "" if counts and not slip else f"right is {written_answer(field)}"
+        words = "; ".join(filter(None, (slip, right)))
         most = 1.0 / len(given)
         mark = letter if len(one.fields) > 1 else ""
-        points = most if follows else 0.0
+        points = most if counts else 0.0
         found.append(Mark(number, mark, field.name, answer, field.answer, points, most, words))
         if field.key and isinstance(answer, float):
             earlier[field.key] = answer
     return found
 
 
-def _judge(
-    one: Question, field: Field, answer: Answer | None, earlier: Mapping[str, float]
-) -> tuple[bool, str]:
-    """Whether an answer counts, and what is to be said about it."""
-    right = f"right is {written_answer(field)}"
+def judge(field: Field, answer: Answer | None, earlier: Mapping[str, float]) -> tuple[bool, str]:
+    """Whether an answer counts, and what led to it where it is not the right one, if that is known.
+
+    `earlier` are the answers before it, by the keys of their fields: what follows rightly from
+    them counts too.  The right answer is not given away.
+    """
     if answer is None:
-        return False, f"no answer; {right}"
+        return False, "no answer"
     if isinstance(answer, str) or isinstance(field.answer, str):
         if answer == field.answer:
             return True, ""
     elif close(answer, field.answer):
         return True, ""
-    sheet, key = one.worksheet, field.key
+    sheet, key = field.worksheet, field.key
     if sheet is not None and key and isinstance(answer, float):
         if close(answer, sheet.work(earlier)[key].value):
-            return True, f"follows from the answers before it; {right}"
+            return True, "follows from the answers before it"
         for rule, words in sheet.rules().items() if earlier else ():
             if close(answer, sheet.work(earlier, rule, key)[key].value):
-                return False, f"{words}; {right}"
+                return False, words
     for mistake in field.mistakes:
         same = answer == mistake.value
         if isinstance(answer, float) and isinstance(mistake.value, float):
             same = close(answer, mistake.value)
         if same:
-            return False, f"{mistake.words}; {right}"
-    return False, right
+            return False, mistake.words
+    return False, ""
 
 
 def close(given: float, right: float) -> bool:

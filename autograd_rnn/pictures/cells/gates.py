@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PITCH: Final = 104.0  # between operations on the way of the state
 LEAF: Final = 98.0  # the room of a gate
-ROW: Final = 62.0
+ROW: Final = 54.0
 GATE_WIDTH: Final = 84
 GATE_HEIGHT: Final = 30
 SMALL: Final = 20.0
@@ -123,13 +123,13 @@ class _Cell:
         """All of it."""
         self._lay_out()
         canvas, ops = self.canvas, self.ops
-        top = 52.0
-        low = self.foot - GATE_HEIGHT - 26.0
+        top = 46.0
+        low = self.foot - GATE_HEIGHT - 20.0
         reads = [
             one for one in [*ops.before, "x"] if any(one in s.reads for s in ops.sums.values())
         ]
         self.bus = {one: low - 20.0 - BUS * place for place, one in enumerate(reads)}
-        foot = low - 20.0 - BUS * max(0, len(reads) - 1) - 44.0
+        foot = low - 20.0 - BUS * max(0, len(reads) - 1) - 36.0
         with canvas.panel("k", "step k", (self.left, foot), (self.right, top)):
             for node in self.at:
                 self._draw_node(node)

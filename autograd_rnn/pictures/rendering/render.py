@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ FORMATS: Final = ("svg", "png", "pdf", "dot")
 COMPLAINTS: Final = ("Error:", "syntax error", "in label of node", "in label of edge")
 PAGES: Final = "autograd_rnn_graphviz"  # the function of a page that renders
 WORKER: Final = Path(__file__).with_name("worker.py")
+LONGEST: Final = 300.0  # seconds for a picture
 
 
 def check_format(name: str, formats: Sequence[str] = FORMATS) -> str:
@@ -130,13 +133,20 @@ def _run_program(dot: bytes, format: str, options: list[str], missing: str) -> t
     if shutil.which("dot") is None:
         raise RendererNotFound(
             f"drawing to {format} needs Graphviz, and pygraphviz did not load ({missing}): "
-            f"`pip install pygraphviz` brings its own, or install Graphviz so that `dot` is "
-            f"on the PATH. The format dot works without."
+            f"{_remedy(missing)}, or install Graphviz so that `dot` is on the PATH, as "
+            f"`apt-get install graphviz` does. The format dot works without."
         )
     result = subprocess.run(
         ["dot", f"-T{format}", *options], input=dot, capture_output=True, check=False
     )
     return result.stdout, result.stderr.decode(errors="replace")
+
+
+def _remedy(missing: str) -> str:
+    """What to install where pygraphviz did not load: itself, or what it finds in most systems."""
+    if re.search(r"\blib\S*\.so", missing):
+        return "install what it needs, as `apt-get install libexpat1 libglib2.0-0 libxrender1` does"
+    return "`pip install pygraphviz` brings its own"
 
 
 class Warm:
@@ -186,7 +196,29 @@ class Warm:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
-        requests, answers = _pipes(self._process)
+        process = self._process
+        if hasattr(signal, "SIGCONT"):  # somebody may have stopped it
+            process.send_signal(signal.SIGCONT)
+        late = threading.Timer(LONGEST, process.kill)
+        late.daemon = True
+        late.start()
+        try:
+            return self._exchange(process, dot, format, options)
+        except RenderError:
+            if late.finished.is_set():
+                raise RenderError(
+                    f"Graphviz took longer than {LONGEST:g} seconds: draw a part of the graph."
+                ) from None
+            raise
+        finally:
+            late.cancel()
+
+    @staticmethod
+    def _exchange(
+        process: subprocess.Popen[bytes], dot: bytes, format: str, options: list[str]
+    ) -> tuple[bytes, str] | str:
+        """What the process answers."""
+        requests, answers = _pipes(process)
         request = {"format": format, "options": options, "size": len(dot)}
         with suppress(OSError):  # where it has ended, its last words say why
             requests.write(json.dumps(request).encode() + b"\n" + dot)
@@ -197,7 +229,7 @@ class Warm:
             return str(answer["missing"])
         picture = answers.read(answer["size"])
         if len(picture) < answer["size"]:
-            code = self._process.wait()
+            code = process.wait()
             raise RenderError(
                 f"Graphviz could not render the picture: its process ended with code {code}."
             )

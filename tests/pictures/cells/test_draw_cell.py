@@ -107,3 +107,8 @@ def test_refusals() -> None:
     with pytest.raises(TypeError, match="rnn must be a layer, such as an RNN or an LSTM, not int"):
         draw_cell(3)  # type: ignore[arg-type]
     assert draw_cell(RNN.random(2, 1), title="mine").summary.startswith("mine: ")
+
+
+@pytest.mark.parametrize("layer", [LSTM, GRU])
+def test_a_cell_with_gates_fits_on_a_slide(layer: type[Model]) -> None:
+    assert not draw_cell(layer.random(2, 4), width="slide").pages

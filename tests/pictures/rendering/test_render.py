@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -96,7 +97,7 @@ def test_without_any_renderer_the_error_says_what_to_do_and_dot_still_works(
 ) -> None:
     drawing = exercise()
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RendererNotFound, match=r"libexpat.*`pip install pygraphviz` brings its"):
+    with pytest.raises(RendererNotFound, match=r"libexpat.*`apt-get install libexpat1 "):
         drawing.svg()
     assert drawing.save(tmp_path / "picture.dot").read_text("utf-8") == drawing.dot
     shown = drawing._repr_mimebundle_()
@@ -166,6 +167,26 @@ def test_what_is_no_renderer_and_what_is_no_picture() -> None:
         exercise().html()
 
 
+@pytest.mark.parametrize(
+    ("missing", "remedy"),
+    [
+        ("No module named 'pygraphviz'", r"`pip install pygraphviz` brings its own, or install"),
+        (
+            "libXrender.so.1: cannot open shared object file: No such file or directory",
+            r"install what it needs, as `apt-get install libexpat1 .*`apt-get install graphviz`",
+        ),
+    ],
+)
+def test_without_graphviz_it_says_what_to_install(
+    missing: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm = rendering.Warm()
+    monkeypatch.setattr(warm, "_ask_again", lambda *asked: missing)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RendererNotFound, match=remedy):
+        warm.render(PLAIN.encode(), "svg", [])
+
+
 def test_in_a_browser_the_page_renders(monkeypatch: pytest.MonkeyPatch) -> None:
     """`js` stands for the module of that name that Pyodide makes of the page."""
     drawing, page = exercise(), ModuleType("js")
@@ -216,6 +237,29 @@ def test_a_process_that_has_ended_is_started_again() -> None:
     assert WARM._process is not process
     WARM._process.kill()  # which has not ended yet when the next one is asked for
     assert render(PLAIN, "svg") == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system stops no processes")
+def test_a_process_that_was_stopped_goes_on() -> None:
+    before = render(PLAIN, "svg")
+    process = WARM._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    assert render(PLAIN, "svg") == before
+    assert WARM._process is process
+
+
+def test_a_process_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "LONGEST", 0.2)
+    warm = rendering.Warm()
+    with monkeypatch.context() as patch:
+        hangs = "import time; time.sleep(60)"
+        start = subprocess.Popen
+        patch.setattr(
+            subprocess, "Popen", lambda command, **pipes: start([command[0], "-c", hangs], **pipes)
+        )
+        with pytest.raises(RenderError, match="Graphviz took longer than 0.2 seconds: draw a p"):
+            warm.render(PLAIN.encode(), "svg", [])
 
 
 def test_no_file_of_the_user_takes_the_place_of_a_module_of_the_process(

@@ -1,0 +1,110 @@
+// Do the sweep: the next box is chosen, in any order in which a sweep could go, and its gradient
+// is typed. Each is marked at once, with what follows from numbers before it.
+import { boxAt, mark, tell } from "../page/picture.js";
+import { ask, askLatest } from "../page/python.js";
+import { save } from "../page/share.js";
+import { change, link, spec, state } from "../page/state.js";
+
+const SIGNS = { right: "✓", follows: "≈", wrong: "✗", shown: "·" };
+let panel, found = null, asked = null;
+
+const wants = () => ({ detail: "scalar", hide: true });
+const find = id => panel.querySelector(`#${id}`);
+
+// In the link: `n21:1;n19:-4`, and `?` for a number that was shown.
+const attempt = () => state.attempt === "" ? []
+  : state.attempt.split(";").map(part => part.split(/:(.*)/s).slice(0, 2));
+
+async function judge() {
+  const answer = await askLatest("sweep", () => ({ spec: spec(wants()), attempt: attempt() }));
+  if (!answer || document.body.dataset.mode !== "sweep") return;
+  if (answer.error) return say(answer.error);
+  found = answer;
+  paint();
+}
+
+function paint() {
+  const given = found.marks.map(({ id }) => id);
+  mark(given, "given");
+  mark(found.ready, "ready");
+  mark(asked ? [asked] : [], "asked");
+  for (const { id, text } of found.marks) tell(id, text);
+  find("marks").replaceChildren(...found.marks.map(item));
+  find("score").textContent = found.marks.length ? `Right: ${found.score}` : "";
+  find("undo").disabled = found.marks.length === 0;
+  const last = found.marks.at(-1);
+  if (found.done) finish();
+  else if (last) say(`${SIGNS[last.how]} ${last.name} = ${last.text}. ${last.words}`);
+}
+
+function item({ how, name, text, words, id }) {
+  const made = document.createElement("li");
+  made.className = how;
+  made.dataset.node = id;
+  made.textContent = `${SIGNS[how]} ${words.startsWith(name) ? words : `${name} = ${text}. ${words}`}`;
+  return made;
+}
+
+function finish() {
+  find("entry").hidden = true;
+  find("done").hidden = false;
+  say(`The sweep is done. Right: ${found.score}.`);
+  find("model").replaceChildren(...found.model.map(words => {
+    const made = document.createElement("li");
+    made.textContent = words;
+    return made;
+  }));
+}
+
+const say = words => { find("verdict").textContent = words; };
+
+function choose(id) {
+  if (found?.done) return;
+  if (!found?.ready.includes(id)) {
+    // Python says why.
+    return ask("sweep", { spec: spec(wants()), attempt: [...attempt(), [id, "?"]] })
+      .then(({ refused }) => say(refused));
+  }
+  asked = id;
+  mark([id], "asked");
+  find("question").textContent = `${found.names[id]} =`;
+  find("entry").hidden = false;
+  find("number").value = "";
+  find("number").focus({ preventScroll: true });
+  say("");
+}
+
+async function give(text) {
+  const answer = await ask("sweep", { spec: spec(wants()), attempt: [...attempt(), [asked, text]] });
+  if (answer.refused) return say(answer.refused);
+  const back = asked;
+  asked = null;
+  find("entry").hidden = true;
+  change({ attempt: [...attempt(), [back, text]].map(([id, given]) => `${id}:${given}`).join(";") });
+  boxAt(back)?.focus({ preventScroll: true });
+}
+
+export const sweep = {
+  name: "sweep",
+  label: "Do the sweep",
+  wants,
+  enter(there) {
+    panel = there;
+    found = asked = null;
+    find("entry").onsubmit = event => {
+      event.preventDefault();
+      const text = find("number").value.trim();
+      if (text) give(text.replaceAll(";", ""));
+    };
+    find("show").hidden = state.hide !== "";
+    find("show").onclick = () => give("?");
+    find("undo").onclick = () => {
+      find("done").hidden = true;
+      change({ attempt: state.attempt.split(";").slice(0, -1).join(";") });
+    };
+    find("keep").onclick = () => save("sweep.link", `${link()}\n`);
+  },
+  shown: judge,
+  changed: judge,
+  choose,
+};
