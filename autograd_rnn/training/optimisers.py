@@ -119,6 +119,7 @@ class Optimiser(ABC):
     def scaled(self, factor: float) -> Iterator[None]:
         """A context in which the learning rate is multiplied by the factor, which may be 0.
 
+        >>> from autograd_rnn import SGD
         >>> w, optimiser = Value(1.0), SGD(0.5)
         >>> with optimiser.scaled(0.5):
         ...     optimiser.step([w], [2.0])
@@ -187,6 +188,7 @@ class Optimiser(ABC):
         `step` and `fit` do that.  `ValueError` if it is of some of them, or of them in another
         order.
 
+        >>> from autograd_rnn import SGD
         >>> w, sgd = Value(3.0), SGD(0.25, momentum=0.5)
         >>> sgd.step([w], [1.0])
         >>> sgd.attach([Value(3.0)])
@@ -226,6 +228,7 @@ class Optimiser(ABC):
         see `attach`.  `ValueError` for another number of gradients, or of parameters than a state
         is for that was assigned.
 
+        >>> from autograd_rnn import SGD
         >>> w = Value(3.0)
         >>> (w * w).backward()
         >>> SGD(0.25).step([w])
@@ -272,6 +275,7 @@ class Optimiser(ABC):
         `ValueError` for another number of gradients, or of weights than in the steps before; then
         the state stays as it is.
 
+        >>> from autograd_rnn import SGD
         >>> SGD(0.25).updated([3.0, 1.0], [6.0, 2.0]).tolist()
         [1.5, 0.5]
         """
