@@ -199,7 +199,7 @@ def test_it_is_drawn_and_derived() -> None:
     loss = where(greater(x, 1.0), x * x, 3.0 * x) * 1
     assert "when" in draw(loss).dot
     assert derive(loss, x).value == 4.0
-    assert "∂L/∂x = 2·x" in derive(loss, x).text
+    assert "∂L/∂x = 3(1 unless v₄) + 2(1 when v₄)·x" in derive(loss, x).text
 
 
 @pytest.mark.parametrize(
