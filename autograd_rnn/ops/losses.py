@@ -301,10 +301,7 @@ class Loss:
                         f"weights[{place}] must be 0 or more and finite, not {number!r}."
                     )
             if numbers and not any(numbers):
-                raise ArgumentValueError(
-                    "weights are all 0, so that nothing could be learned: give a class that counts "
-                    "a weight over 0."
-                )
+                raise ArgumentValueError("weights are all 0, so no class could be learned.")
             if found.weighted is None:
                 raise ArgumentValueError(
                     f"the loss {found.name!r} has no classes to weigh: give it a function of an "
