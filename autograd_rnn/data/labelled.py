@@ -145,7 +145,27 @@ def read_labelled(sources: Sequence[Source], options: Options) -> Labelled:
     if not found.texts:
         why = ", ".join([f"{count} {words}" for words, count in left_out.items()])
         raise ArgumentValueError(f"{named(sources[0])}: nothing is left to learn from ({why}).")
+    if options.classes is None:
+        _drop_empty(found, str(named(sources[0])))
     return found
+
+
+def _drop_empty(found: Labelled, file: str) -> None:
+    """Forget the classes all of whose sequences were left out, and say so: none can be learned."""
+    kept = sorted({int(target) for target in found.targets}) if found.classes else []
+    if len(kept) == len(found.classes):
+        return
+    empty = [name for k, name in enumerate(found.classes) if k not in kept]
+    if len(kept) < 2:
+        why = ", ".join([f"{count} {words}" for words, count in found.left_out.items()])
+        raise ArgumentValueError(
+            f"{file}: only sequences of {shown(found.classes[kept[0]])} are left: there is nothing "
+            f"to tell apart ({why})."
+        )
+    for name in empty:
+        found.left_out[f"class {shown(name)}, of which no sequence is left"] = 1
+    found.classes = tuple([found.classes[k] for k in kept])
+    found.targets = [float(kept.index(int(target))) for target in found.targets]
 
 
 def _content(source: Source) -> bytes:
