@@ -6,7 +6,6 @@ import importlib.util
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from ..arguments import as_choice, as_text
@@ -90,6 +89,7 @@ class Backend(ABC):
     ) -> None:
         self.objective, self.x, self.y = objective, x, y
         self.bit_for_bit, self.mesh, self.symbols = exact, devices, symbols
+        self._outputs: int | None = None
 
     @abstractmethod
     def pack(self, batch: Batch) -> Any:
@@ -129,13 +129,18 @@ class Backend(ABC):
     ) -> Result:
         """The outputs: a row for each sequence, or with `every` each step; and states as above."""
 
-    @cached_property
+    @property
     def outputs(self) -> int:
-        """The number of entries of an output."""
-        objective = self.objective
-        with opened_parameters(objective.parameters):
-            state, x = [tuple(map(Value, entries)) for entries in (objective.state, self.x)]
-            return len(as_entries(objective.call(state, x, tuple(objective.parameters))[1]))
+        """The number of entries of an output, from one call of the step."""
+        # A cached_property of Python 3.11 holds a lock meanwhile, for which a thread of the step's
+        # own, with a compiled step of its own, would wait for ever.
+        if self._outputs is None:
+            objective = self.objective
+            with opened_parameters(objective.parameters):
+                state, x = [tuple(map(Value, entries)) for entries in (objective.state, self.x)]
+                output = objective.call(state, x, tuple(objective.parameters))[1]
+                self._outputs = len(as_entries(output))
+        return self._outputs
 
     @abstractmethod
     def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:

@@ -25,11 +25,16 @@ class NumPy(Backend):
     gathers = True
     speed = 2
 
-    @cached_property
+    _traced: TracedStep | None = None
+
+    @property
     def traced(self) -> TracedStep:
         """The step, traced when the first batch is packed, whose targets were checked."""
-        options = {"share": not self.bit_for_bit, "symbols": self.symbols}
-        return trace_step(self.objective, self.x, self.y, **options)
+        # No cached_property, as with `outputs`: this calls the step.
+        if self._traced is None:
+            options = {"share": not self.bit_for_bit, "symbols": self.symbols}
+            self._traced = trace_step(self.objective, self.x, self.y, **options)
+        return self._traced
 
     def trace(self) -> None:
         """Trace the step, so that what cannot be is refused with the first batch."""
