@@ -208,12 +208,6 @@ def _classes(entries: Sequence[Entry], given: tuple[str, ...] | None, file: str)
     """The classes by name, in order: numbers by size, else by the alphabet."""
     labels = Counter([entry.label for entry in entries])
     if given is not None:
-        for entry in entries:
-            if entry.label not in given:
-                raise ArgumentValueError(
-                    f"{entry.where}: the label {shown(entry.label)} is none of the model's "
-                    f"classes, {listed(given)}."
-                )
         return tuple(given)
     if len(labels) < 2:
         raise ArgumentValueError(
@@ -248,6 +242,12 @@ def _fill(found: Labelled, entries: Sequence[Entry], options: Options) -> None:
                 ) from None
             found.left_out["bad records"] += 1
             continue
+        # What is left out may be of a class that the model does not have, for just that reason.
+        if texts and places and entry.label not in places:
+            raise ArgumentValueError(
+                f"{entry.where}: the label {shown(entry.label)} is none of the model's classes, "
+                f"{listed(found.classes)}."
+            )
         for text, vectors, group in texts:
             found.texts.append(text)
             found.vectors.append(vectors)

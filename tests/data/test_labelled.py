@@ -148,6 +148,7 @@ def test_a_class_without_sequences_is_dropped_and_told() -> None:
     assert (data.classes, data.names, data.targets) == (2, ("a", "c"), (1.0, 0.0, 1.0))
     assert data.left_out == {"bad records": 1, "class 'b', of which no sequence is left": 1}
     assert read(content, classes=["a", "b", "c"], **options).names == ("a", "b", "c")
+    assert read(content, classes=data.names, **options).targets == data.targets
     with pytest.raises(ValueError, match=r"only sequences of 'a' are left: .* \(1 bad records\)"):
         read("GAT,a\nGA-T,b\n", **options)
 
