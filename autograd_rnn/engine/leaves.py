@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Protocol
+
+try:
+    import cython
+except ImportError:
+    from .. import loading as cython
 
 from .shared import CONSTANT, FROZEN, SWEEPS, VARIABLE, WATCH, tell
 from .value import Value
@@ -27,6 +33,20 @@ def first_other(things: list[Value]) -> int:
         if type(things[place]) is not Value:
             return place
     return -1
+
+
+def are_same(some: list[Value], others: list[Value]) -> bool:
+    """Whether both lists have the same Values, in the same order.
+
+    >>> from autograd_rnn import Value
+    >>> x, y = Value(2), Value(2)
+    >>> are_same([x, y], [x, y]), are_same([x, y], [y, x]), are_same([x], [x, y])
+    (True, False, False)
+    """
+    if cython.compiled:
+        return have_same(some, others)  # type: ignore[name-defined, no-any-return]  # noqa: F821  # pragma: no cover - in leaves.pxd
+    else:  # noqa: RET505 - without it, the compiler warns
+        return len(some) == len(others) and all(map(is_, some, others))
 
 
 def first_result(values: list[Value]) -> int:
@@ -102,10 +122,12 @@ def read_gradients(values: list[Value], into: Floats) -> None:
 def assign_numbers(leaves: list[Value], numbers: Floats) -> None:
     """Assign to the `data` of each leaf the float at its place."""
     _tell(leaves, "assignment")
-    for place in range(len(leaves)):
-        leaf = leaves[place]
-        leaf._data = float(numbers[place])
-    SWEEPS.assigned += 1.0
+    try:
+        for place in range(len(leaves)):
+            leaf = leaves[place]
+            leaf._data = float(numbers[place])
+    finally:  # some may have been
+        SWEEPS.assigned += 1.0
 
 
 def clear_gradients(values: list[Value]) -> None:

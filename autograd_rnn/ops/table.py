@@ -146,7 +146,7 @@ sigmoid: Op = Op(
     symbol="σ",
     latex=r"\sigma\left({}\right)",
     arrays=lambda np, x: np.maximum(e := np.exp(-np.abs(x)), np.sign(x)) / (1.0 + e),
-    arrays_slope=lambda z: (z * (1.0 - z), 1.0 - z),
+    arrays_slope=lambda z: ((left := 1.0 - z) * z, left),
     arrays_rule=lambda np, x: (e := np.exp(-np.abs(x))) / ((1.0 + e) * (1.0 + e)),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)

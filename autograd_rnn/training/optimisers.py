@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
 from ..engine.leaves import (
+    are_same,
     assign_numbers,
     constant_places,
     first_result,
@@ -20,6 +20,7 @@ from ..engine.leaves import (
     read_numbers,
 )
 from ..engine.reverse import as_values
+from ..engine.shared import SWEEPS, WATCH
 from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError, AssignmentError
 
@@ -95,6 +96,11 @@ class Optimiser(ABC):
         "betas": _betas,
     }
 
+    # The numbers of its Values, and the count of assignments at which they were these.
+    _assigned: tuple[float, Array] | None = None
+    # Which of them are constant, and the count of marks at which they were.
+    _constant: tuple[float, list[int]] | None = None
+
     learning_rate: float
     clip_norm: float | None
     clip_value: float | None = None
@@ -124,12 +130,13 @@ class Optimiser(ABC):
         cls.__init__ = initialise  # type: ignore[method-assign]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_owners": None}
+        return {**vars(self), "_owners": None, "_assigned": None, "_constant": None}
 
     @contextmanager
     def scaled(self, factor: float) -> Iterator[None]:
         """A context in which the learning rate is multiplied by the factor, which may be 0.
 
+        >>> from autograd_rnn import SGD
         >>> w, optimiser = Value(1.0), SGD(0.5)
         >>> with optimiser.scaled(0.5):
         ...     optimiser.step([w], [2.0])
@@ -201,28 +208,34 @@ class Optimiser(ABC):
         """
         return self._kept
 
-    def attach(self, parameters: Sequence[Value]) -> None:
+    def attach(self, parameters: Iterable[Value]) -> None:
         """Be of these Values: the state is kept if it is theirs, and forgotten if it is of others.
 
         `step` and `fit` do that.  `ValueError` if it is of some of them, or of them in another
         order.
 
+        >>> from autograd_rnn import SGD
         >>> w, sgd = Value(3.0), SGD(0.25, momentum=0.5)
         >>> sgd.step([w], [1.0])
         >>> sgd.attach([Value(3.0)])
         >>> sgd.state
         {}
         """
-        leaves, known = as_values(parameters, "parameters"), self._owners
-        same = known is None or (len(known) == len(leaves) and all(map(is_, known, leaves)))
-        if not same:
-            if self._kept and not set(known or ()).isdisjoint(leaves):
+        known = self._owners
+        if known is not None and type(parameters) is list and are_same(parameters, known):
+            return  # the usual case, without a look at each Value
+        leaves = as_values(parameters, "parameters")
+        place = first_result(leaves)
+        if place >= 0:
+            raise ArgumentValueError(f"parameters[{place}] is a result: only leaves can learn.")
+        if known is not None and not are_same(leaves, known):
+            if self._kept and not set(known).isdisjoint(leaves):
                 raise ArgumentValueError(
                     f"the state is of other parameters, of which these {len(leaves)} are some, or "
                     f"in another order: make a new {type(self).__name__} for each list."
                 )
             self._kept, self._epochs = {}, 0
-        self._owners = leaves
+        self._owners, self._assigned, self._constant = leaves, None, None
 
     @property
     def epochs(self) -> int:
@@ -241,6 +254,7 @@ class Optimiser(ABC):
         see `attach`.  `ValueError` for another number of gradients, or of parameters than a state
         is for that was assigned.
 
+        >>> from autograd_rnn import SGD
         >>> w = Value(3.0)
         >>> (w * w).backward()
         >>> SGD(0.25).step([w])
@@ -249,24 +263,37 @@ class Optimiser(ABC):
         """
         import numpy as np
 
-        leaves = as_values(parameters, "parameters")
-        place = first_result(leaves)
-        if place >= 0:
-            raise ArgumentValueError(f"parameters[{place}] is a result: only leaves can learn.")
-        weights = np.empty(len(leaves))
-        read_numbers(leaves, weights)
-        if gradients is None:
-            gradients = np.empty(len(leaves))
-            read_gradients(leaves, gradients)
         before = self._kept, self._epochs, self._owners
         try:
-            self.attach(leaves)
+            self.attach(parameters)
+            leaves = self._owners
+            assert leaves is not None
+            weights = self._numbers(leaves)
+            if gradients is None:
+                gradients = np.empty(len(leaves))
+                read_gradients(leaves, gradients)
             after = self.updated(weights, gradients)
         except BaseException:
             self._kept, self._epochs, self._owners = before
+            self._assigned = self._constant = None
             raise
-        hold(after, weights, constant_places(leaves))
+        if self._constant is None or self._constant[0] != SWEEPS.marked:
+            self._constant = SWEEPS.marked, constant_places(leaves)
+        hold(after, weights, self._constant[1])
+        self._assigned, count = None, SWEEPS.assigned + 1.0
         assign_numbers(leaves, after)
+        if SWEEPS.assigned == count:  # no other thread has assigned any
+            self._assigned = count, after.copy()
+
+    def _numbers(self, leaves: list[Value]) -> Array:
+        """The numbers of the leaves, which were read before if nothing was assigned since."""
+        import numpy as np
+
+        if self._assigned is not None and self._assigned[0] == SWEEPS.assigned and not WATCH.open:
+            return self._assigned[1]
+        numbers = np.empty(len(leaves))
+        read_numbers(leaves, numbers)
+        return numbers
 
     def updated(self, weights: Numbers, gradients: Numbers) -> Array:
         """The weights after a step from these, as a new array; the `state` is that of the step.
@@ -274,6 +301,7 @@ class Optimiser(ABC):
         `ValueError` for another number of gradients, or of weights than in the steps before; then
         the state stays as it is.
 
+        >>> from autograd_rnn import SGD
         >>> SGD(0.25).updated([3.0, 1.0], [6.0, 2.0]).tolist()
         [1.5, 0.5]
         """

@@ -21,6 +21,7 @@ class SGD(Optimiser):
     that norm.  `ValueError` for a rate or a norm that is not positive, or a momentum that is not
     from 0 to 1, also when it is assigned.
 
+    >>> from autograd_rnn import SGD, Value
     >>> w = Value(1.0)
     >>> SGD(0.5).step([w], [4.0])
     >>> w.data
@@ -53,6 +54,7 @@ class Adam(Optimiser):
     (Kingma and Ba, 2015, algorithm 1).  `clip_value` and `clip_norm` are those of `SGD`.
     `ValueError` for settings outside their ranges.
 
+    >>> from autograd_rnn import Adam, Value
     >>> w = Value(1.0)
     >>> Adam(0.5).step([w], [4.0])
     >>> round(w.data, 6)
@@ -100,6 +102,7 @@ class AdamW(Adam):
     The decay is apart from the gradients and their means (Loshchilov and Hutter, 2019).  Offsets
     decay too.  The other settings are those of `Adam`.
 
+    >>> from autograd_rnn import AdamW, Value
     >>> w = Value(1.0)
     >>> AdamW(0.5, weight_decay=0.1).step([w], [4.0])
     >>> round(w.data, 6)
@@ -126,6 +129,7 @@ class Adagrad(Optimiser):
     So a weight moves less, the more it has moved (Duchi and others, 2011).  `clip_value` and
     `clip_norm` are those of `SGD`.  `ValueError` for a setting that is not positive.
 
+    >>> from autograd_rnn import Adagrad, Value
     >>> w = Value(1.0)
     >>> Adagrad(0.5).step([w], [4.0])
     >>> round(w.data, 9)

@@ -14,7 +14,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, SGD, Adagrad, Adam, AdamW, Optimiser, Value, bits, fit
+from autograd_rnn import (
+    RNN,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Optimiser,
+    StaleGraphError,
+    Value,
+    bits,
+    fit,
+    freeze,
+    hvp,
+    unfreeze,
+)
+from autograd_rnn.engine.leaves import assign_numbers
 
 from ..strategies import any_numbers
 
@@ -435,3 +450,46 @@ def test_one_optimiser_for_several_trainings(make: Callable[[], Optimiser]) -> N
     second.epochs = 2
     assert trained(model, optimiser) == trained(other, second)
     assert optimiser.state == second.state
+
+
+@pytest.mark.parametrize("make", KEEPING)
+def test_what_happens_to_leaves_between_steps_counts(make: Callable[[], Optimiser]) -> None:
+    going, values = make(), [Value(1.0), Value(2.0)]
+
+    def both(parameters: Any = None) -> None:
+        """Step, and be where an optimiser that knows nothing but the state gets to."""
+        fresh, copies = make(), [Value(value.data) for value in values]
+        fresh.state = going.state
+        for value, own in zip(values, copies, strict=True):
+            (freeze if value.constant else unfreeze)(own)
+        going.step(values if parameters is None else parameters, [0.5, -0.25])
+        fresh.step(copies, [0.5, -0.25])
+        assert [value.data for value in values] == [own.data for own in copies]
+
+    both()
+    both()
+    values[0].data = -3.0
+    both()
+    assign_numbers(values, np.array([0.25, 8.0]))
+    both()
+    freeze(values[1])
+    both()
+    assert values[1].data != 8.0
+    unfreeze(values[1])
+    both(tuple(values))
+    both(iter(values))
+    with pytest.raises(ValueError, match="in another order"):
+        going.step(values[::-1], [0.5, -0.25])
+    with pytest.raises(ValueError, match=r"parameters\[1\] is a result"):
+        going.attach([values[0], values[0] * 2])
+    with pytest.raises(ValueError, match="2 parameters, but 1 gradients"):
+        going.step(values, [0.5])
+    both()
+
+    def moved(x: Value) -> Value:
+        result = x ** values[0]
+        going.step(values, [0.5, -0.25])
+        return result
+
+    with pytest.raises(StaleGraphError):
+        hvp(moved, [2.0], [1.0])

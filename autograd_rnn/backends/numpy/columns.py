@@ -55,7 +55,9 @@ class Columns(NamedTuple):
     def initial(self, states: Any, default: Sequence[float]) -> Any:
         """The states that the sequences start from, a column for each in the order of `who`."""
         if states is None:
-            return np.array(default, dtype=float)[None].repeat(self.sequences, 0).T
+            found = np.empty((self.sequences, len(default)))
+            found[:] = default
+            return found.T
         return states.take(self.order, 0).T
 
     def after(self, rows: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the source of a gradient by NumPy calls: slopes by rule or from results, and sums by row."""
+"""What the source of a gradient by NumPy calls: slopes from results, and sums by row."""
 
 from __future__ import annotations
 
@@ -7,30 +7,38 @@ from typing import Any, Final
 
 import numpy as np
 
-from ...ops.numpy import Elements
 from ...ops.op import Op
 
 #: A slope that has such a difference as a factor has lost so few digits that it is as good.
 LEAST_DIFFERENCE: Final = 1.0 / 16.0
 
 
-def slope(rule: Callable[..., Any], *values: Any) -> Any:
-    """The slope by a rule of the table, on arrays and numbers."""
-    found = rule(*[Elements(one) if isinstance(one, np.ndarray) else one for one in values])
-    return found.numbers if isinstance(found, Elements) else found
+class Joined:
+    """The columns of some blocks side by side, joined once if ever they are asked for."""
+
+    __slots__ = ("blocks", "whole")
+
+    def __init__(self, blocks: list[Any]) -> None:
+        self.blocks = blocks
+        self.whole: Any = None
+
+    def __call__(self) -> Any:
+        if self.whole is None:
+            self.whole = np.concatenate(self.blocks, 1)
+        return self.whole
 
 
 def quick(op: Op, result: Any, operand: Callable[[], Any]) -> Any:
     """The slope from the result alone where that is good, else by the rule."""
     assert op.arrays_slope is not None
+    assert op.arrays_rule is not None
     found, difference = op.arrays_slope(result)
     # Column after column, as they lie in memory.
-    few = np.flatnonzero(difference.T.reshape(-1) < LEAST_DIFFERENCE)
+    (few,) = (difference.T.reshape(-1) < LEAST_DIFFERENCE).nonzero()
     if len(few):
-        at = np.divmod(few, len(result))[::-1]
         given = operand()
         given = given if given.shape == result.shape else np.broadcast_to(given, result.shape)
-        found[at] = slope(op.partials[0], given[at], result[at])
+        found.T.put(few, op.arrays_rule(np, given.T.take(few)))
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..traced import TracedStep
 from .columns import Columns
 from .forward import Forward, is_narrow
 from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Back, Phases, Piece, Product, Wave
-from .slopes import put, quick
+from .slopes import Joined, put, quick
 
 #: Where no sweep goes.
 NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
@@ -54,7 +53,7 @@ class Source(Forward):
     def __init__(self, phases: Phases, *, by_step: bool) -> None:
         super().__init__(phases)
         self.by_step = by_step
-        self.names |= {"cache": cache, "quick": quick, "put": put}
+        self.names |= {"Joined": Joined, "quick": quick, "put": put}
         self.slopes: dict[tuple[int, int], str] = {}
         self.pieces: list[tuple[Any, str]] = []
         self.early: set[int] = set()
@@ -192,7 +191,7 @@ class Source(Forward):
             operand, block = wave.operands[0], getattr(wave.operands[0], "block", PARAMETERS)
             if kind == "B" and block in self.during:
                 self.taped.add(block)
-                self.insert(f"K{block} = cache(lambda: np.concatenate(T{block}, 1))")
+                self.insert(f"K{block} = Joined(T{block})")
                 lazily = self.rows(f"K{block}()", operand.rows)
             else:
                 lazily = self.value(operand, kind)
