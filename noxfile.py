@@ -119,10 +119,10 @@ def jax(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """The page that plays a sweep, in Chromium; skipped where there is none."""
+    """Pictures and the page that plays a sweep, in Chromium; skipped where there is none."""
     install(session, "testing", "browser")
     session.install(*tools("pytest"))
-    session.run("pytest", "tests/pictures/play/test_browser.py")
+    session.run("pytest", "-m=browser", "tests/pictures")
 
 
 @nox.session

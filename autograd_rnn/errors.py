@@ -21,7 +21,7 @@ class ArgumentValueError(AutogradError, ValueError):
 
 
 class AssignmentError(AutogradError, AttributeError):
-    """The attribute belongs to the graph and cannot be assigned."""
+    """The attribute belongs to the graph and cannot be assigned, or there is none of that name."""
 
 
 class StaleGraphError(AutogradError, RuntimeError):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -21,7 +20,7 @@ from ..derivation.exercises.grading import grade
 from ..derivation.exercises.sheet import ENDINGS, Sheets
 from ..derivation.exercises.sheet import exercises as make_exercises
 from ..engine.value import Value, constant
-from ..errors import ArgumentValueError, FormatError
+from ..errors import ArgumentValueError
 from ..files import read_json, write_whole
 from ..graph.copies import copies
 from ..graph.notation import label, number
@@ -35,10 +34,9 @@ from ..pictures.draw import draw
 from ..pictures.drawing import FILE_FORMATS
 from ..pictures.paper import PAGES
 from ..pictures.play.page import play
-from ..pictures.rendering.render import check_format
 from .app import app
 from .fitting import cells, check_unused
-from .options import argument, flag, option
+from .options import argument, check_ending, finite, flag, option
 from .terminal import complain, make_table, say
 
 # So that a negative number is an argument, not an unknown option.
@@ -52,7 +50,7 @@ def _check_weights(weights: tuple[str, str] | None) -> tuple[str, str] | None:
     """Refuse other than two numbers here, before what they have swallowed is missed elsewhere."""
     for name, text in zip(("W1", "W2"), weights or (), strict=weights is not None):
         try:
-            _finite(text, name)
+            finite(text, name)
         except ArgumentValueError as error:
             raise ArgumentValueError(
                 f"{error} --weights takes two numbers, as in --weights 4 1."
@@ -102,7 +100,7 @@ def _work(
     task = None
     if wanted.model is None and wanted.cell is None:
         check_unused({"--states": wanted.states}, "goes with --cell")
-        y, w1, w2 = map(_finite, (target, *(wanted.weights or ("4", "1"))), ("TARGET", "W1", "W2"))
+        y, w1, w2 = map(finite, (target, *(wanted.weights or ("4", "1"))), ("TARGET", "W1", "W2"))
         network: Model = RNN(
             *([[w1], [w2]], wanted.activation or "relu"), bias=False, names=[["w_1"], ["w_2"]]
         )
@@ -123,7 +121,7 @@ def _work(
                     f"network with a readout of one, such as Stack.random makes."
                 )
             (output,) = output
-        y = _finite(target, "TARGET")
+        y = finite(target, "TARGET")
         loss = (constant(y, "y" if named else None) - output) ** 2
     loss.backward()
     return network, run, loss
@@ -175,28 +173,48 @@ def exercise(
     target: Target,
     weights: Weights = None,
     activation: Activation = None,
+    model: SavedModel = None,
+    cell: Cell = None,
+    states: States = None,
+    focus: Focus = None,
     save: Annotated[
         Path | None, option("FILE", "Write a picture: .svg, .png, .pdf, .html or .dot.")
     ] = None,
 ) -> None:
-    """Solve the lecture's exercise: ∂L/∂w₁ and ∂L/∂w₂ as sums over copies, for L = (y − π)²."""
-    _check_ending(save, FILE_FORMATS)
-    rnn, run, loss = _work(bit_string, target, Wanted(weights, activation))
-    y, w1, w2 = map(_exact, [float(target), *[weight.data for weight in rnn.parameters()]])
+    """Solve the lecture's exercise: ∂L/∂w₁ and ∂L/∂w₂ as sums over copies, for L = (y − π)².
+
+    For another network, one weight's: w1 unless --focus names another.
+    """
+    check_ending(save, FILE_FORMATS)
+    rnn, run, loss = _work(bit_string, target, Wanted(weights, activation, model, cell, states))
+    first, *others = rnn.parameters() if focus is None else [_weight(focus, rnn, "--focus")]
     if save is not None:
-        draw(loss, focus=rnn.weights[0][0], run=run).save(save)
+        draw(loss, focus=first, run=run).save(save)
     console = Console(highlight=False)
-    console.print(f"\n[bold]x = {bit_string}, y = {y}, (w₁, w₂) = ({w1}, {w2})[/bold]")
+    if model is None and cell is None:
+        _print_exercise(console, bit_string, target, rnn, run, loss)
+        for weight in (first, *others):
+            console.print(_copies_table(weight, loss, run))
+    else:
+        say(f"\nx = {bit_string}, y = {target}: {rnn!r}\n")
+        say(str(run.table(loss, focus=first)))
+        say(f"\n  L = {_exact(loss.data)}, ∂L/∂{label(first.name or 'w')} = {_exact(first.grad)}\n")
+    if save is not None:
+        say(f"  Picture: {save}")
+
+
+def _print_exercise(
+    console: Console, text: str, target: str, rnn: Model, run: Unrolled, loss: Value
+) -> None:
+    """Print the exercise, its forward pass and its loss."""
+    y, w1, w2 = map(_exact, [float(target), *[weight.data for weight in rnn.parameters()]])
+    console.print(f"\n[bold]x = {text}, y = {y}, (w₁, w₂) = ({w1}, {w2})[/bold]")
     console.print(run.table(loss))
     pi, difference = run.pi[0], loss.parents[0]
     console.print(
         f"  L = (y − {pi.name})² = ({y} − {_signed(pi.data)})² "
         f"= {_signed(difference.data)}² = [bold]{_exact(loss.data)}[/bold]\n"
     )
-    for weight in rnn.parameters():
-        console.print(_copies_table(weight, loss, run))
-    if save is not None:
-        say(f"  Picture: {save}")
 
 
 def _as_width(width: str | None) -> str | float | None:
@@ -230,7 +248,7 @@ def draw_picture(
     ] = None,
 ) -> None:
     """Draw the exercise's network, or another: all copies of all weights or of one."""
-    _check_ending(save, FILE_FORMATS)
+    check_ending(save, FILE_FORMATS)
     wanted = Wanted(weights, activation, model, cell, states)
     rnn, run, loss = _work(bit_string, target, wanted)
     weight = None if focus is None else _weight(focus, rnn, "--focus")
@@ -251,7 +269,7 @@ def play_page(
     focus: Focus = None,
 ) -> None:
     """Write an HTML page that plays the forward pass and the backward sweep, node by node."""
-    _check_ending(save, ["html"])
+    check_ending(save, ["html"])
     wanted = Wanted(weights, activation, model, cell, states)
     rnn, run, loss = _work(bit_string, target, wanted)
     page = play(loss, focus=None if focus is None else _weight(focus, rnn, "--focus"), run=run)
@@ -283,7 +301,7 @@ def derive_weight(
     states: States = None,
 ) -> None:
     """Write out ∂L/∂w₁ as the lecture does: forward pass, copies, chain rule, numbers."""
-    _check_ending(save, DOCUMENTS)
+    check_ending(save, DOCUMENTS)
     minimum = as_choice(through, "--through", ["copies", "minimum"]) == "minimum"
     wanted = Wanted(weights, activation, model, cell, states)
     rnn, run, loss = _work(bit_string, target, wanted, named=True)
@@ -315,7 +333,7 @@ def exercises(
     solutions: Annotated[bool, flag("Add answers and solutions.", "--solutions")] = False,
 ) -> None:
     """Make a sheet of exercises, no two with the same result; or one for each student."""
-    _check_ending(save, ENDINGS)
+    check_ending(save, ENDINGS)
     made = make_exercises(
         count,
         kinds=kind or None,
@@ -406,25 +424,6 @@ def _publish(title: str, sections: Sequence[Section], save: Path | None) -> None
     else:
         text = DOCUMENTS[save.suffix[1:].lower()](title, sections)
         say(f"{write_whole(save, text.encode())}: {title}")
-
-
-def _finite(text: str, argument: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ArgumentValueError(f"{argument} must be a finite number, not {text!r}.")
-    return number
-
-
-def _check_ending(path: Path | None, formats: Iterable[str]) -> None:
-    """Refuse a file of an unknown format before anything is computed."""
-    try:
-        if path is not None:
-            check_format(path.suffix[1:], tuple(formats))
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from None
 
 
 def _exact(x: float) -> str:

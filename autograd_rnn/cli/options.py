@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import io
+import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final, TypeVar, get_type_hints
@@ -17,7 +18,8 @@ from ..arguments import as_choice, as_integer
 from ..data.encoding import AMBIGUOUS
 from ..data.fasta import blocks, named
 from ..data.labelled import BAD_RECORDS
-from ..errors import ArgumentValueError
+from ..errors import ArgumentValueError, FormatError
+from ..pictures.rendering.render import check_format
 
 #: How the names of files of sequences end.
 DATA_ENDINGS: Final = (
@@ -169,3 +171,23 @@ def content_of(given: str) -> tuple[bytes, str] | None:
 def is_fasta(content: bytes) -> bool:
     """Whether a file is FASTA by its first letter."""
     return content.lstrip()[:1] in (b">", b";")
+
+
+def finite(text: str, argument: str) -> float:
+    """The finite number that an argument is."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ArgumentValueError(f"{argument} must be a finite number, not {text!r}.")
+    return number
+
+
+def check_ending(path: Path | None, formats: Iterable[str]) -> None:
+    """Refuse a file of an unknown format before anything is computed."""
+    try:
+        if path is not None:
+            check_format(path.suffix[1:], tuple(formats))
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None

@@ -28,7 +28,8 @@ class Dataset:
     the classes.
 
     What `read` returns has an `alphabet` too, "" for numbers, the names of the classes, `names`,
-    and `left_out`, how many sequences were left out and why; else these are empty.
+    and `left_out`, how many sequences were left out and why, and which classes with them; else
+    these are empty.
 
     >>> data = Dataset([[[1], [0]], [[1]]], [1, 0], symbols=["10", "1"], classes=2)
     >>> data

@@ -145,7 +145,27 @@ def read_labelled(sources: Sequence[Source], options: Options) -> Labelled:
     if not found.texts:
         why = ", ".join([f"{count} {words}" for words, count in left_out.items()])
         raise ArgumentValueError(f"{named(sources[0])}: nothing is left to learn from ({why}).")
+    if options.classes is None:
+        _drop_empty(found, str(named(sources[0])))
     return found
+
+
+def _drop_empty(found: Labelled, file: str) -> None:
+    """Forget the classes all of whose sequences were left out, and say so: none can be learned."""
+    kept = sorted({int(target) for target in found.targets}) if found.classes else []
+    if len(kept) == len(found.classes):
+        return
+    empty = [name for k, name in enumerate(found.classes) if k not in kept]
+    if len(kept) < 2:
+        why = ", ".join([f"{count} {words}" for words, count in found.left_out.items()])
+        raise ArgumentValueError(
+            f"{file}: only sequences of {shown(found.classes[kept[0]])} are left: there is nothing "
+            f"to tell apart ({why})."
+        )
+    for name in empty:
+        found.left_out[f"class {shown(name)}, of which no sequence is left"] = 1
+    found.classes = tuple([found.classes[k] for k in kept])
+    found.targets = [float(kept.index(int(target))) for target in found.targets]
 
 
 def _content(source: Source) -> bytes:
@@ -188,12 +208,6 @@ def _classes(entries: Sequence[Entry], given: tuple[str, ...] | None, file: str)
     """The classes by name, in order: numbers by size, else by the alphabet."""
     labels = Counter([entry.label for entry in entries])
     if given is not None:
-        for entry in entries:
-            if entry.label not in given:
-                raise ArgumentValueError(
-                    f"{entry.where}: the label {shown(entry.label)} is none of the model's "
-                    f"classes, {listed(given)}."
-                )
         return tuple(given)
     if len(labels) < 2:
         raise ArgumentValueError(
@@ -228,6 +242,12 @@ def _fill(found: Labelled, entries: Sequence[Entry], options: Options) -> None:
                 ) from None
             found.left_out["bad records"] += 1
             continue
+        # What is left out may be of a class that the model does not have, for just that reason.
+        if texts and places and entry.label not in places:
+            raise ArgumentValueError(
+                f"{entry.where}: the label {shown(entry.label)} is none of the model's classes, "
+                f"{listed(found.classes)}."
+            )
         for text, vectors, group in texts:
             found.texts.append(text)
             found.vectors.append(vectors)

@@ -285,8 +285,8 @@ class Loss:
         loss is as without.  An output whose target equals `ignore`, in all entries, has no loss and
         is not judged; the loss of a sequence is the mean over the steps that count.
 
-        `ValueError` for a loss that has no classes to weigh, and for weights that are negative or
-        not finite.
+        `ValueError` for a loss that has no classes to weigh, and for weights that are negative, not
+        finite, or all 0.
 
         >>> loss = Loss.of("cross_entropy", weights=[1, 5], ignore=-1)
         >>> loss([0.0, 0.0], 1) / loss([0.0, 0.0], 0), loss([0.0, 0.0], -1)
@@ -300,6 +300,8 @@ class Loss:
                     raise ArgumentValueError(
                         f"weights[{place}] must be 0 or more and finite, not {number!r}."
                     )
+            if numbers and not any(numbers):
+                raise ArgumentValueError("weights are all 0, so no class could be learned.")
             if found.weighted is None:
                 raise ArgumentValueError(
                     f"the loss {found.name!r} has no classes to weigh: give it a function of an "

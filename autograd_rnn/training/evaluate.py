@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ..arguments import as_choice, as_integer
+from ..arguments import as_choice, as_integer, visible
 from ..backends.backend import Devices, backend_names
 from ..backends.objective import AT
 from ..ops.losses import Loss, LossFunction, as_loss, count_hits, counted_by
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: The most classes whose confusion a table shows, and the most rows.
 MOST_CONFUSED: Final = 5
 MOST_ROWS: Final = 20
+#: The longest name of a class in a table, and what its other columns leave of a line of 80.
+LONGEST_NAME: Final = 16
+ROOM: Final = 37
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Evaluation:
     - `auc[k]`, the area under the ROC curve: how often an output of the class has a higher score
       than one of another, ties counting ½ (Hanley and McNeil, 1982).
 
-    None stands for 0/0.  The lists are empty if the loss has no classes.  Printed it is a table.
+    None stands for 0/0.  The lists are empty if the loss has no classes.  `names` are the names of
+    the classes, if the data has them.  Printed it is a table.
 
     >>> found = Evaluation(loss=0.5, accuracy=0.75, count=4, confusion=[[1, 1], [0, 2]])
     >>> found.confusion[0][1]
@@ -52,6 +56,7 @@ class Evaluation:
     recall: list[float | None] = field(default_factory=list)
     f1: list[float | None] = field(default_factory=list)
     auc: list[float | None] = field(default_factory=list)
+    names: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -62,19 +67,29 @@ class Evaluation:
     def __rich__(self) -> Table:
         from rich import box
         from rich.table import Table
+        from rich.text import Text
 
         close: Any = {"collapse_padding": True, "pad_edge": False}
         table = Table(title=self.headline, title_justify="left", box=box.SIMPLE, **close)
         table.add_column("class")
-        shown = range(len(self.confusion) if len(self.confusion) <= MOST_CONFUSED else 0)
-        names = ("outputs", "precision", "recall", "F1", "AUC", *[f"as {k}" for k in shown])
-        for name in names if self.support else ():
-            table.add_column(name, justify="right")
+        # Of text, in which square brackets are no markup.
+        names = [Text(visible(name)) for name in self.names or map(str, range(len(self.support)))]
+        for name in names:
+            name.truncate(LONGEST_NAME, overflow="ellipsis")
+        heads = [Text("as ") + name for name in names if len(self.confusion) <= MOST_CONFUSED]
+        if sum([2 + head.cell_len for head in heads]) > ROOM - max(
+            [0, *[name.cell_len for name in names]]
+        ):
+            heads = []
+        shown = range(len(heads) if self.confusion else 0)
+        columns: list[str | Text] = ["outputs", "precision", "recall", "F1", "AUC"]
+        for column in [*columns, *[heads[k] for k in shown]] if self.support else []:
+            table.add_column(column, justify="right")
         shares = (self.precision, self.recall, self.f1, self.auc)
         for place, count in enumerate(self.support[:MOST_ROWS]):
             cells = ["–" if one[place] is None else f"{one[place]:.3f}" for one in shares]
             cells += [str(self.confusion[place][k]) for k in shown]
-            table.add_row(str(place), str(count), *cells)
+            table.add_row(names[place], str(count), *cells)
         if len(self.support) > MOST_ROWS:
             table.add_row(f"and {len(self.support) - MOST_ROWS} more")
         return table
@@ -109,7 +124,8 @@ def evaluate(
 ) -> Evaluation:
     """The loss of the model on the data, its accuracy, and its confusion of classes.
 
-    The arguments are those of `fit`; nothing is changed.  Weights of classes count in the loss
+    The arguments are those of `fit`; nothing is changed.  Classes have the names that a `Dataset`
+    which was read has.  Weights of classes count in the loss
     alone, and targets to ignore nowhere.  Binary cross entropy of one logit has the classes 0 and
     1; of several logits, each is a class of its own, which an output may be of or not.  A loss
     without `classes` and `probabilities` has none of what belongs to classes.
@@ -131,11 +147,13 @@ def evaluate(
     compiled, (batch,) = compiled_for(model, {"data": data}, chosen, **options)
     mean, outputs, aims = 0.0, [], []
     for part in parts_of(compiled, batch, in_turn(len(batch), at_once(batch, 1))):
-        found = compiled.run(part.batch, outputs=True, threads=threads)
-        mean += found.loss * (len(part.places) / len(batch))
-        outputs.append(found.outputs)
+        ran = compiled.run(part.batch, outputs=True, threads=threads)
+        mean += ran.loss * (len(part.places) / len(batch))
+        outputs.append(ran.outputs)
         aims.append(part.batch.aims())
-    return judged(chosen, mean, np.concatenate(outputs), np.concatenate(aims))
+    found = judged(chosen, mean, np.concatenate(outputs), np.concatenate(aims))
+    names = getattr(data, "names", ())
+    return replace(found, names=names) if len(names) == len(found.support) else found
 
 
 def judged(loss: Loss, mean: float, outputs: Any, targets: Any) -> Evaluation:

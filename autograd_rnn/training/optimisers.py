@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
@@ -21,7 +22,7 @@ from ..engine.leaves import (
 from ..engine.reverse import as_values
 from ..engine.shared import SWEEPS, WATCH
 from ..engine.value import Value
-from ..errors import ArgumentTypeError, ArgumentValueError
+from ..errors import ArgumentTypeError, ArgumentValueError, AssignmentError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,8 @@ class Optimiser(ABC):
     """The rule by which `fit` moves the parameters; a class derived from it is a rule.
 
     It defines `moves`, and names in `parts` what it keeps in `state` from step to step.  Its
-    settings are attributes, and a checkpoint fits only the same settings.  With `clip_value`, each
+    settings are attributes, made in `__init__`: assigning to others is an `AttributeError`, unless
+    they begin with "_".  A checkpoint fits only the same settings.  With `clip_value`, each
     gradient is clipped to that size; with `clip_norm`, gradients whose norm over all parameters is
     larger are then scaled down to it.  With `weight_decay`, each step first shrinks every weight by
     the learning rate times it.
@@ -82,6 +84,9 @@ class Optimiser(ABC):
 
     #: The parts of a state: arrays of a number per parameter, and `steps`, the number of steps.
     parts: ClassVar[tuple[str, ...]] = ()
+
+    # Whether all settings are there: what is assigned later must be one of them.
+    _complete = False
 
     # What each setting must be, checked whenever it is assigned.
     _checks: ClassVar[Mapping[str, Callable[[object, str], Any]]] = {
@@ -112,6 +117,18 @@ class Optimiser(ABC):
         # The Values that all this is of: None if whichever come next.
         self._owners: list[Value] | None = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        prepare = cls.__init__
+
+        @wraps(prepare)
+        def initialise(self: Optimiser, *given: Any, **named: Any) -> None:
+            prepare(self, *given, **named)
+            if type(self) is cls:
+                self._complete = True
+
+        cls.__init__ = initialise  # type: ignore[method-assign]
+
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_owners": None, "_assigned": None, "_constant": None}
 
@@ -136,6 +153,15 @@ class Optimiser(ABC):
             vars(self)["learning_rate"] = rate
 
     def __setattr__(self, name: str, setting: object) -> None:
+        if self._complete and name[0] != "_" and not hasattr(self, name):
+            settings = [
+                one
+                for one in {**vars(self), **self._checks}
+                if one[0] != "_" and hasattr(self, one)
+            ]
+            raise AssignmentError(
+                f"{type(self).__name__} has no setting {name!r}: it has {', '.join(settings)}."
+            )
         check = self._checks.get(name)
         super().__setattr__(name, setting if check is None else check(setting, name))
 

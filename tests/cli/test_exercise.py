@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograd_rnn import LSTM, Stack, bits, exercises, gradients
+from autograd_rnn.ops.losses import as_loss
 
 from .conftest import Runner, complaint
 
@@ -325,6 +326,27 @@ def test_other_networks_are_drawn_derived_and_played(
     reading = {"task": "parity", "loss": "binary_cross_entropy", "alphabet": "01"}
     Path("t.json").write_text(json.dumps({**model.to_dict(), "reading": reading}))
     assert run("play", "10", "1", "q.html", "--model", "t.json").code == 0
+    result = run("exercise", "10", "1", "--model", "t.json", "--focus", "w2", "--save", "e.svg")
+    assert (result.code, result.err) == (0, "")
+    loss = as_loss("binary_cross_entropy")(model.unroll(bits("10")).output, 1)
+    (slope,) = gradients(loss, [model.parameters()[1]])
+    shown = result.out.replace("\u2212", "-")
+    assert f"L = {loss.data:.6g}, ∂L/∂w₂ = {slope:.6g}" in shown
+    assert ["sum", f"{slope:.6g}"] in [line.split() for line in shown.splitlines()]
+    assert Path("e.svg").is_file()
+
+
+def test_the_exercise_of_letters_and_of_one_weight(run: Runner, tmp_path: Path) -> None:
+    model, path = Stack.random("GRU", 3, 4, 1, seed=1), tmp_path / "g3.json"
+    model.alphabet = "ACGT"
+    model.save(path)
+    result = run("exercise", "GAT", "1", "--model", path)
+    assert (result.code, result.err) == (0, "")
+    assert "terms of w₁" in result.out
+    assert max(map(len, result.out.splitlines())) <= 80
+    result = run("exercise", "101", "15", "--focus", "w2")
+    assert ["∂L/∂w₂", "=", "68"] in result.rows
+    assert "∂L/∂w₁" not in result.out
 
 
 @pytest.mark.parametrize(
@@ -362,3 +384,5 @@ def test_other_networks_that_do_not_fit(
     content = Stack.random("RNN", 1, 1, 1).to_dict()
     Path("t.json").write_text(json.dumps({**content, "reading": reading}))
     assert complaint(run("derive", "101", *arguments)).startswith(words)
+    if "--by" not in arguments:
+        assert complaint(run("exercise", "101", *arguments)).startswith(words)

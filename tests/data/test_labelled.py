@@ -141,6 +141,18 @@ def test_what_is_left_out_is_counted() -> None:
     assert data.split(1, 1)[0].left_out == data.left_out
 
 
+def test_a_class_without_sequences_is_dropped_and_told() -> None:
+    content = "GAT,c\nGA-T,b\nGAT,a\nCAT,c\n"
+    options: dict[str, Any] = {"bad_records": "skip", "alphabet": "DNA"}
+    data = read(content, **options)
+    assert (data.classes, data.names, data.targets) == (2, ("a", "c"), (1.0, 0.0, 1.0))
+    assert data.left_out == {"bad records": 1, "class 'b', of which no sequence is left": 1}
+    assert read(content, classes=["a", "b", "c"], **options).names == ("a", "b", "c")
+    assert read(content, classes=data.names, **options).targets == data.targets
+    with pytest.raises(ValueError, match=r"only sequences of 'a' are left: .* \(1 bad records\)"):
+        read("GAT,a\nGA-T,b\n", **options)
+
+
 def test_remarks_above_the_header_are_bad_lines() -> None:
     content = "# of 2026\ndna\tlabel\nGAT\ta\nCAT\tb\n"
     with pytest.raises(ValueError, match="line 1 has 1 field, not 2"):

@@ -1,6 +1,8 @@
 """`evaluate` beside naive counting: confusion, precision, recall, F1, AUC, and its table."""
 
 import random
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,7 @@ import rich.console
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_rnn import RNN, Evaluation, Loss, evaluate, maximum
+from autograd_rnn import RNN, Dataset, Evaluation, Loss, evaluate, maximum
 from autograd_rnn.backends import Backend
 from autograd_rnn.ops.losses import LOSSES
 from autograd_rnn.training.evaluate import auc, judged
@@ -211,6 +213,24 @@ def test_the_table_fits_and_is_the_same_everywhere(monkeypatch: pytest.MonkeyPat
     found._repr_pretty_(SimpleNamespace(text=shown.append), False)
     assert shown == [str(found)]
     assert "–" in str(Evaluation(0.5, 1.0, 1, [[1, 0], [0, 0]], [1, 0], *[[1.0, None]] * 4))
+
+
+def test_classes_have_the_names_of_the_data(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("dna,label\nGAT,[red]\nCC,blue\x1b\nA,blue\x1b\n")
+    data = Dataset.read(path)
+    for states, loss in ((1, "binary_cross_entropy"), (2, "cross_entropy")):
+        found = evaluate(RNN.random(states, 4), data, loss=loss, engine="python")
+        assert found.names == data.names == ("[red]", "blue\x1b")
+        lines = [line.split() for line in str(found).splitlines()]
+        assert [line[:2] for line in lines if len(line) == 8] == [
+            ["[red]", "1"],
+            ["blue\\x1b", "2"],
+        ]
+        assert "as [red]  as blue\\x1b" in str(found)
+    lines = str(replace(found, names=("a b " * 9, "x" * 50))).splitlines()
+    assert [line[:18].split()[0] for line in lines[4:] if line] == ["a", "xxxxxxxxxxxxxxx…"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_refusals() -> None:

@@ -1,6 +1,7 @@
 """SGD and Adam: worked by hand, and step by step what torch.optim does; and one from outside."""
 
 import copy
+import inspect
 import json
 import math
 import pickle
@@ -277,6 +278,20 @@ def test_settings_are_checked_when_they_are_assigned() -> None:
         assert getattr(optimiser, name) == before
     optimiser.learning_rate, optimiser.clip_norm = 1, None
     assert (optimiser.learning_rate, optimiser.clip_norm) == (1.0, None)
+
+
+def test_only_settings_can_be_assigned() -> None:
+    words = "Adam has no setting 'lr': it has learning_rate, clip_norm, betas, eps, clip_value, "
+    for adam in (made := Adam(), pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
+        with pytest.raises(AttributeError, match=words):
+            adam.lr = 3
+        with pytest.raises(AttributeError, match="no setting 'momentum'"):
+            adam.momentum = 0.5
+        adam.eps, adam.clip_value, adam.weight_decay, adam._mine = 0.5, 1, 0.25, "of a rule"
+        assert (adam.eps, adam.clip_value, adam.weight_decay) == (0.5, 1.0, 0.25)
+    with pytest.raises(AttributeError, match="Signum has no setting 'kept_': it has .* keep"):
+        Signum(0.5).kept_ = 1
+    assert list(inspect.signature(Signum).parameters) == ["learning_rate", "keep"]
 
 
 class Signum(Optimiser):

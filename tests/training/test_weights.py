@@ -157,7 +157,7 @@ def test_weights_of_one_are_none_and_probabilities_are_weighed_too(
     target = data.draw(st.integers(0, size - 1))
     plain = LOSSES["cross_entropy"](logits, target)
     assert Loss.of("cross_entropy", weights=[1] * size)(logits, target) == plain
-    weights = data.draw(st.lists(st.floats(0, 5), min_size=size, max_size=size))
+    weights = data.draw(st.lists(st.floats(0, 5), min_size=size, max_size=size).filter(any))
     shares = data.draw(st.lists(st.integers(1, 9), min_size=size, max_size=size))
     goals = [share / sum(shares) for share in shares]
     loss = Loss.of("cross_entropy", weights=weights)
@@ -190,6 +190,10 @@ def test_refusals() -> None:
         (lambda: Loss.of("squared_error", weights=[1]), "has no classes to weigh"),
         (lambda: Loss.of("cross_entropy", weights=[1, -1]), r"weights\[1\] must be 0 or more"),
         (lambda: Loss.of("cross_entropy", weights=[1, math.nan]), r"weights\[1\] must be 0 or"),
+        (
+            lambda: Loss.of("cross_entropy", weights=[0, 0.0]),
+            "weights are all 0, so no class could",
+        ),
         (lambda: Loss.of("cross_entropy", weights=3), "weights must be a list of numbers"),  # type: ignore[arg-type]
         (lambda: Loss.of("cross_entropy", ignore=math.nan), "ignore must be finite"),
         (lambda: Loss.of("cross_entropy", ignore="x"), "ignore must be a real number"),  # type: ignore[arg-type]
