@@ -120,8 +120,7 @@ def jax(session: nox.Session) -> None:
 @nox.session
 def browser(session: nox.Session) -> None:
     """Pictures and the page that plays a sweep, in Chromium; skipped where there is none."""
-    install(session, "testing", "browser")
-    session.install(*tools("pytest"))
+    install(session, "dev", "browser")
     session.run("pytest", "-m=browser", "tests/pictures")
 
 

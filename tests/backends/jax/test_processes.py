@@ -86,5 +86,6 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     # The checkpoint is whole: one process goes on from it, and has nothing left to do.
     again = Stack.random("GRU", states=3, inputs=1, outputs=1, seed=1)
     file = tmp_path / "training.json"
-    went_on = fit(again, data, optimiser=Adam(0.05), progress=False, checkpoint=file, **settings)
+    settings.update(engine="jax", checkpoint=file)
+    went_on = fit(again, data, optimiser=Adam(0.05), progress=False, **settings)
     assert went_on.loss == pytest.approx(history.loss, rel=1e-12)
