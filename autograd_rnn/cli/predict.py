@@ -69,6 +69,9 @@ WRITTEN: Final[dict[str, Callable[[Any], str]]] = {
     "class": lambda member: {0: "no", 1: "yes"}.get(member, member),
 }
 MODEL: Final = "The file that train --save wrote."
+#: The fields that say where in FASTA, or in another file, a sequence is.
+IN_RECORD: Final = ("record", "start", "end")
+IN_LINES: Final = ("line",)
 #: Which backend is chosen is said by `train`, where it takes time.
 CHOICE: Final = "backend='auto'"
 
@@ -215,8 +218,9 @@ def predict(
     found = Found(task, ways.of(task))
     parts = [_pieces(one, found) for one in sequences or []]
     if fasta is not None:
-        parts = [(_windows(source(fasta), found), True)]
-    if not any(is_windows for _, is_windows in parts):
+        parts = [(_windows(source(fasta), found), IN_RECORD)]
+    places = [fields for _, fields in parts]
+    if IN_RECORD not in places:
         check_unused(given, "goes with --fasta")
     chunks = found.chunks(chain.from_iterable(pieces for pieces, _ in parts))
     first = next(chunks, None)
@@ -228,16 +232,18 @@ def predict(
         compiled = network.compile(task.loss, backend=ways.engine)
     answers = found.answers(compiled, chain([first], chunks))
     if ways.as_csv:
-        for place, chunk in enumerate(answers):
-            rows = [_flat({**piece.named, **answer}) for piece, answer in chunk]
-            print_csv(rows, header=not place)
+        # Arguments and files can be mixed: each row has the columns of all.
+        blank = dict.fromkeys(chain.from_iterable(places), "")
+        for number, chunk in enumerate(answers):
+            rows = [_flat({**blank, **piece.named, **answer}) for piece, answer in chunk]
+            print_csv(rows, header=not number)
     elif ways.as_json:
         about = {"model": str(model), "task": task.name}
         content = {**about, "sequences": [{**a.named, **b} for chunk in answers for a, b in chunk]}
         left_out = {"skipped": found.skipped, "bad_records": found.refused}
         print_json({**content, **{why: one for why, one in left_out.items() if one}})
     else:
-        in_windows = all(is_windows for _, is_windows in parts)
+        in_windows = all(fields == IN_RECORD for fields in places)
         _print_in_words(found, chain.from_iterable(answers), in_windows)
 
 
@@ -262,18 +268,18 @@ def check_fits(path: Path, network: Model, task: Task, inputs: int) -> None:
         )
 
 
-def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], bool]:
-    """The sequence that an argument is, or those of the file that it names; whether it is FASTA."""
+def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], tuple[str, ...]]:
+    """The sequence or sequences that an argument gives, and the fields that place them."""
     in_file = content_of(given)
     if in_file is None:
-        return iter([Piece(given)]), False
+        return iter([Piece(given)]), ()
     content, name = in_file
     if is_fasta(content):
         if given != "-":
-            return _windows(Path(given), found), True
+            return _windows(Path(given), found), IN_RECORD
         file = io.BytesIO(content)
         file.name = name
-        return _windows(file, found), True
+        return _windows(file, found), IN_RECORD
 
     def fits(text: str) -> bool:
         try:
@@ -284,7 +290,7 @@ def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], bool]:
 
     refuse = found.refused.append if found.ways.bad_records == "skip" else None
     entries = read_list(content, name, fits, column(found.ways.sequence), refuse)
-    return (Piece(entry.text, line=entry.line, file=name) for entry in entries), False
+    return (Piece(entry.text, line=entry.line, file=name) for entry in entries), IN_LINES
 
 
 def _windows(file: Source, found: Found) -> Iterator[Piece]:

@@ -139,6 +139,10 @@ def test_a_file_to_predict(run: Runner, table: Path, monkeypatch: pytest.MonkeyP
     Path("some.fa").write_text(">r\nGATTACA\n")
     by_option = run("predict", "m.json", "--fasta", "some.fa")
     assert run("predict", "m.json", "some.fa").out == by_option.out
+    mixed = run("predict", "m.json", "GATTACA", "some.fa", "some.csv", *LENIENT, "--csv")
+    places = [row.split(",")[:5] for row in mixed.out.splitlines()[1:]]
+    assert places[:2] == [["", "", "", "", "GATTACA"], ["r", "1", "7", "", "GATTACA"]]
+    assert places[2][3:] == ["2", "gattaca"]
     assert run("classify", "some.csv", "--ambiguous", "zeros").code == 2
     Path("some.csv").write_text("dna\nGAT\nGGG\n")
     assert ["GGG", "yes", "yes"] in run("classify", "some.csv").rows
