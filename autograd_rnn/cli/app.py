@@ -33,7 +33,8 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """What is left of the words; an unknown option is an error, a negative number is none."""
-        known = [name for param in self.get_params(ctx) for name in param.opts]
+        options = [param for param in self.get_params(ctx) if param.param_type_name == "option"]
+        known = [name for option in options for name in option.opts]
         for word in takewhile("--".__ne__, args):
             name = word.partition("=")[0]
             if name.startswith("--") and name not in known:
@@ -155,10 +156,12 @@ def with_options(text: str, words: Sequence[str]) -> str:
 
     >>> with_options("learning_rate must be over 0.", ["train", "--learning-rate", "-1"])
     '--learning-rate must be over 0.'
+    >>> with_options("sequence 1: it is empty.", ["predict", "--sequence", "dna"])
+    'sequence 1: it is empty.'
     """
     for option in [word.partition("=")[0] for word in words if word.startswith("--")]:
         name = re.escape(option[2:].replace("-", "_"))
-        text = re.sub(rf"^(\S+: )?{name}(s\[\d+\])?(?= )", rf"\g<1>{option}", text, count=1)
+        text = re.sub(rf"^(\S+: )?{name}(s\[\d+\])?(?= \D)", rf"\g<1>{option}", text, count=1)
     return text
 
 
