@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import sys
@@ -236,7 +237,7 @@ def tested(compiled: Any, data: Dataset, task: Task) -> Tested:
 
 
 def _root_mean_square(distances: Any) -> float:
-    return float(float((distances * distances).mean()) ** 0.5)
+    return math.sqrt((distances * distances).mean())
 
 
 def left_out_remarks(left_out: Mapping[str, int]) -> list[str]:
