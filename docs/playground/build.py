@@ -24,6 +24,9 @@ sys.path.insert(0, str(HERE))
 import exercise  # noqa: E402 - it lies beside this file
 import playground  # noqa: E402 - likewise
 
+#: The folders of the page's own scripts, and those of all that is built.
+OWN = ("page", "games")
+PARTS = (*OWN, "pyodide", "viz")
 GLUE = ("playground.py", "exercise.py", "games.py")
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 #: What a browser cannot use: the command line, machine code, tests of one's own.
@@ -45,7 +48,9 @@ def build(folder: Path) -> Path:
     """The folder, once it holds the page and all that it loads."""
     with tempfile.TemporaryDirectory() as place:
         modules = fetched(Path(place))
-        shutil.rmtree(folder, ignore_errors=True)
+        # Of what was there, only what an earlier build made goes.
+        for part in PARTS:
+            shutil.rmtree(folder / part, ignore_errors=True)
         (folder / "pyodide").mkdir(parents=True)
         for name in PYODIDE:
             shutil.copy(modules / "pyodide" / name, folder / "pyodide")
@@ -54,7 +59,7 @@ def build(folder: Path) -> Path:
         locked = json.loads((modules / "pyodide/pyodide-lock.json").read_text("utf-8"))
     # No package is loaded from the lock file, but Pyodide wants its head.
     (folder / "pyodide/pyodide-lock.json").write_text(json.dumps({**locked, "packages": {}}))
-    for part in ("page", "games"):
+    for part in OWN:
         shutil.copytree(HERE / part, folder / part)
     shutil.copy(HERE / "LICENCES.txt", folder)
     film = exercise.Exercise(FIRST).play()
