@@ -65,9 +65,11 @@ class Exercise:
         alphabet = self.model.alphabet
         inputs = one_hot(read, alphabet) if alphabet else bits(read)
         names = self.shape.states if self.shape else []
+        starts = spec["q"] or ["0"] * len(names)
+        _check_count(starts, names, "start state")
         self.start = [
             read_number(text, f"start state {name}")
-            for name, text in zip(names, spec["q"] or ["0"] * len(names), strict=True)
+            for name, text in zip(names, starts, strict=True)
         ]
         self.run = self.model.unroll(inputs, self.start or None)
         outputs = self.run.output if isinstance(self.run.output, tuple) else [self.run.output]
@@ -84,10 +86,7 @@ class Exercise:
         self.marks = marks_of(topological(self.loss))
 
     def _made(self, shape: Shape) -> Any:
-        if len(self.texts) != len(shape.weights):
-            raise ArgumentValueError(
-                f"the network has {many(len(shape.weights), 'weight')}, not {len(self.texts)}."
-            )
+        _check_count(self.texts, shape.weights, "weight")
         numbers = [read_number(text, f"w{place}") for place, text in enumerate(self.texts, 1)]
         size = len(shape.columns)
         self.rows = [numbers[at : at + size] for at in range(0, len(numbers), size)]
@@ -126,6 +125,12 @@ class Exercise:
     def derive(self) -> Any:
         """The working through that set."""
         return derive(self.loss, self.weight, through=self.through(), run=self.run)
+
+
+def _check_count(given: Sequence[str], wanted: Sequence[str], what: str) -> None:
+    """Refuse other than so many: a link can hold any number of them."""
+    if len(given) != len(wanted):
+        raise ArgumentValueError(f"the network has {many(len(wanted), what)}, not {len(given)}.")
 
 
 def _opened(spec: Mapping[str, Any]) -> Any:

@@ -158,8 +158,8 @@ def _told(arrives: Sequence[float]) -> str:
     there = [abs(adjoint) for adjoint in arrives if adjoint]
     if not there:
         return "Nothing comes back."
-    if there[-1] and not arrives[0]:
-        return "What comes back from L stops on the way: a′ is 0 at a step."
+    if not arrives[0]:
+        return "Nothing comes back to step 1."
     if len(there) < 2:
         return ""
     ratio = there[0] / there[-1]
@@ -182,6 +182,7 @@ def sweep(spec: Mapping[str, Any], attempt: Sequence[Sequence[str]]) -> dict[str
     is refused, and the attempt is read up to there.
     """
     one = Exercise(spec)
+    one.loss.backward()  # or the picture would not know the gradients
     view = one.picture().view
     film, slopes = Film(view), _slopes(view)
     given: dict[str, float] = {}
@@ -269,7 +270,7 @@ def _judged(
     for words, slip in _sweep_slips(flows, whole):
         if close(value, slip):
             return {"how": "wrong", "words": words}
-    return {"how": "wrong", "words": "It is not the sum of adjoint times local derivative."}
+    return {"how": "wrong", "words": "It is not the sum of adjoints times local derivatives."}
 
 
 def _sweep_slips(flows: Sequence[tuple[float, float]], whole: float) -> Iterator[tuple[str, float]]:

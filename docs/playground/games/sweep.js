@@ -13,7 +13,7 @@ const find = id => panel.querySelector(`#${id}`);
 
 // In the link: `n21:1;n19:-4`, and `?` for a number that was shown.
 const attempt = () => state.attempt === "" ? []
-  : state.attempt.split(";").map(part => part.split(/:(.*)/s).slice(0, 2));
+  : state.attempt.split(";").map(part => part.split(/:(.*)/s).concat("").slice(0, 2));
 
 async function judge() {
   const answer = await askLatest("sweep", () => ({ spec: spec(wants()), attempt: attempt() }));

@@ -111,6 +111,7 @@ def test_do_the_sweep(opened: Visit) -> None:
         opened.settle()
     verdict(page, "The sweep is done. Right: 3 of 7.")
     assert "∂L/∂π̇ = ∂L/∂(15 − π̇) · (−1) = 28·(−1) = −28" in page.inner_text("#model")
+    assert "∂L/∂w₁ = 0" in page.inner_text("#marks")
     # The attempt is in the link.
     page = opened.open(link.partition("#")[2])
     page.wait_for_selector("#marks li:nth-child(4)")

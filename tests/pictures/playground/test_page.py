@@ -127,6 +127,7 @@ def test_bad_input_gets_the_message_of_the_package_and_loses_nothing(
         ("bits=10x", "bits: 'x' at position 3 is not one of '01'."),
         ("bits=1111111111111", "the number of bits must be 12 or less, not 13."),
         ("w=1", "the network has 2 weights, not 1."),
+        ("q=0,0", "the network has 1 start state, not 2."),
         ("a=softmax", "activation 'softmax' is unknown: choose one of linear, "),
         ("focus=9", "focus must be 2 or less, not 9."),
         ("net=gru", "network 'gru' is unknown: choose one of one, two, lstm, file."),
