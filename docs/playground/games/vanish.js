@@ -2,10 +2,10 @@
 import { askLatest } from "../page/python.js";
 import { change, spec, state } from "../page/state.js";
 
-const WIDE = 1200, HIGH = 340, LEFT = 82, RIGHT = 8, TOP = 24, BOTTOM = 30;
+const HIGH = 340, LEFT = 82, RIGHT = 8, TOP = 24, BOTTOM = 30;
 const SPREAD = 1e3; // of the terms, from which on the axis is logarithmic
 const DECADES = 24; // that are shown at most
-let panel, shown = null;
+let panel, shown = null, span = 1200; // the width of the chart
 
 const find = id => panel.querySelector(`#${id}`);
 const svg = (tag, attributes, text = "") => {
@@ -26,6 +26,8 @@ async function draw() {
   const most = Math.max(...sizes, 0), least = Math.min(...sizes, most);
   const scale = most / least > SPREAD ? logarithmic(least, most) : linear(all);
   const chart = find("chart");
+  span = chart.clientWidth || span;
+  chart.setAttribute("viewBox", `0 0 ${span} ${HIGH}`);
   chart.replaceChildren(...axis(scale), ...found.bars.flatMap((bar, place) =>
     drawn(bar, place, found.bars.length, scale)));
   find("axis").textContent = scale.words;
@@ -68,14 +70,14 @@ function nice(step) {
 
 function axis({ ticks, zero }) {
   const found = ticks.flatMap(([y, text]) => [
-    svg("line", { x1: LEFT, x2: WIDE - RIGHT, y1: y, y2: y, class: "grid" }),
+    svg("line", { x1: LEFT, x2: span - RIGHT, y1: y, y2: y, class: "grid" }),
     svg("text", { x: LEFT - 8, y: y + 4, class: "tick", "text-anchor": "end" }, text),
   ]);
-  return [...found, svg("line", { x1: LEFT, x2: WIDE - RIGHT, y1: zero, y2: zero, class: "zero" })];
+  return [...found, svg("line", { x1: LEFT, x2: span - RIGHT, y1: zero, y2: zero, class: "zero" })];
 }
 
 function drawn({ term, step, name, text, arrives, arrived }, place, count, { at, zero }) {
-  const wide = (WIDE - LEFT - RIGHT) / count, x = LEFT + place * wide;
+  const wide = (span - LEFT - RIGHT) / count, x = LEFT + place * wide;
   const parts = [];
   if (term !== 0) {
     const y = at(term), top = Math.min(y, zero), high = Math.max(Math.abs(y - zero), 2);
@@ -91,8 +93,9 @@ function drawn({ term, step, name, text, arrives, arrived }, place, count, { at,
       cx: x + wide / 2, cy: at(arrives), r: Math.min(6, wide / 4),
       class: arrives < 0 ? "dot negative" : "dot",
     }));
-  const every = Math.ceil(count / 20);
-  if (place % every === 0 || place === count - 1)
+  const every = Math.ceil(30 / wide);
+  const left = count - 1 - place;
+  if (left === 0 || place % every === 0 && left > every / 2)
     parts.push(svg("text", {
       x: x + wide / 2, y: HIGH - BOTTOM + 20, class: "tick", "text-anchor": "middle",
     }, step));
