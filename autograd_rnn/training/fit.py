@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, Final
@@ -237,7 +237,9 @@ class _Training:
             return 1.0
         return factor_at(self.schedule, epoch + (batch + 0.5) / count)
 
-    def parts(self, data: Batch, order: list[Any], done: int, *, whole: bool = False) -> Any:
+    def parts(
+        self, data: Batch, order: Sequence[Sequence[int]], done: int, *, whole: bool = False
+    ) -> Iterator[Part]:
         """The parts of the data in that order, or their windows, but for those that are done."""
         if self.streams:
             size = self.truncate or 1
