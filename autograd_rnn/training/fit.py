@@ -40,7 +40,7 @@ from .progress import CSVLog, Report, progress_bar
 from .schedules import Schedule, factor_at
 
 MOST_EPOCHS: Final = 1_000_000
-AT_ONCE: Final = "No weight has moved yet: scale the numbers of the data, or the weights."
+NOT_MOVED: Final = "No weight has moved yet: scale the numbers of the data, or the weights."
 WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
 
 
@@ -393,7 +393,7 @@ class _Training:
                 moved = moment.epoch > moment.first or moment.batch
                 raise TrainingError(
                     f"{epoch}: sequences[{place}] of {argument}{where} has {what}: {fault} "
-                    f"{WAY_OUT if moved else AT_ONCE}"
+                    f"{WAY_OUT if moved else NOT_MOVED}"
                 )
         raise TrainingError(
             f"{epoch}: each sequence of a batch of {argument} is finite, but their sum is not. "
