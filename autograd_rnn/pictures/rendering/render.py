@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -90,9 +91,8 @@ def render(dot: str, format: str, dpi: float | None = None) -> bytes:
 
 def _by_page(dot: str, format: str, options: Sequence[str]) -> bytes:
     """The picture by the JavaScript of the page that this Python runs in."""
-    import js  # type: ignore[import-not-found]  # a module that Pyodide makes
-
-    draw = getattr(js, PAGES, None)
+    # A module that Pyodide makes, and that no type checker finds.
+    draw = getattr(import_module("js"), PAGES, None)
     if draw is None:
         raise RendererNotFound(
             f"drawing to {format} needs Graphviz: let the page define the JavaScript function "
