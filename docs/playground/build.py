@@ -26,9 +26,6 @@ HERE = Path(__file__).parent.resolve()
 sys.path.insert(0, str(HERE))
 exercise, playground = import_module("exercise"), import_module("playground")
 
-#: The folders of the page's own scripts, and those of all that is built.
-OWN = ("page", "games")
-PARTS = (*OWN, "pyodide", "viz")
 GLUE = ("playground.py", "exercise.py", "games.py")
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 #: What a browser cannot use: the command line, machine code, tests of one's own.
@@ -57,9 +54,7 @@ def build(folder: Path) -> Path:
         )
     with tempfile.TemporaryDirectory() as place:
         modules = fetched(Path(place))
-        # Of what was there, only what an earlier build made goes.
-        for part in PARTS:
-            shutil.rmtree(folder / part, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         (folder / "pyodide").mkdir(parents=True)
         for name in PYODIDE:
             shutil.copy(modules / "pyodide" / name, folder / "pyodide")
@@ -68,7 +63,7 @@ def build(folder: Path) -> Path:
         locked = json.loads((modules / "pyodide/pyodide-lock.json").read_text("utf-8"))
     # No package is loaded from the lock file, but Pyodide wants its head.
     (folder / "pyodide/pyodide-lock.json").write_text(json.dumps({**locked, "packages": {}}))
-    for part in OWN:
+    for part in ("page", "games"):
         shutil.copytree(HERE / part, folder / part)
     shutil.copy(HERE / "LICENCES.txt", folder)
     film = exercise.Exercise(FIRST).play()
