@@ -171,6 +171,7 @@ def table_of(run: Any, loss: Node | None, focus: Node | Sequence[Node] | None) -
         weights = list(focus)
     for place, weight in enumerate(weights):
         check_node(weight, "focus" if weight is focus else f"focus[{place}]")
+    weights = [*dict.fromkeys(weights)]
     if loss is not None:
         check_node(loss, "loss")
     elif weights:
@@ -246,10 +247,14 @@ def _addends(run: Any) -> Iterator[Column]:
     made = [[node for node in terms if node.parents] for terms in sums]
     if not made or len({*map(len, made)}) > 1 or len(made[0]) < 2:
         return
+    x, q = run.steps[0].x, run.state
+    # A Value that was given has a name of its own, or none, and another at the next step.
+    names = dict(zip(x, components("x", len(x), None), strict=True))
+    names |= zip(q, components("q", len(q), None), strict=True)
     for place, first in enumerate(made[0]):
+        called = [(names.get(p, p.name), p.data) for p in first.parents]
         operands = [
-            Text(label(p.name)) if p.name is not None else write_number(p.data)
-            for p in first.parents
+            write_number(data) if name is None else Text(label(name)) for name, data in called
         ]
         yield Column(_plain(write(first.op, *operands).text), [[one[place]] for one in made])
 
@@ -289,12 +294,18 @@ class _Terms:
     """What the copies of some weights add at each step."""
 
     def __init__(self, run: Any, loss: Any, weights: Sequence[Any]) -> None:
-        self.uses = {weight: copies(weight, loss, run) for weight in weights}
-        for weight, uses in self.uses.items():
+        self.totals: dict[Any, float] = {}
+        self.by_step: list[dict[int | None, list[Copy]]] = []
+        for weight in weights:
+            uses = copies(weight, loss, run)
             if not uses:
                 raise ArgumentValueError(
                     f"loss does not depend on focus ({describe(weight)}): there is no term."
                 )
+            self.totals[weight] = uses.total
+            self.by_step.append({})
+            for use in uses:
+                self.by_step[-1].setdefault(use.step, []).append(use)
         self.adjoint = adjoints(loss)
         name = label(loss.name) if loss.name is not None else "L"
         self.names = [label(w.name) if w.name is not None else describe(w) for w in weights]
@@ -318,7 +329,7 @@ class _Terms:
         return [*[Cell()] * self.sums_shown, *cells] if any(one.about for one in cells) else []
 
     def _terms(self, k: int | None) -> list[Cell]:
-        found = [[use for use in uses if use.step == k] for uses in self.uses.values()]
+        found = [steps.get(k, []) for steps in self.by_step]
         return [
             Cell(joined([_number(use.grad) for use in uses]) if uses else NOTHING, uses)
             for uses in found
@@ -326,5 +337,5 @@ class _Terms:
 
     def sums(self) -> list[Cell]:
         """The gradients of the weights."""
-        totals = [Cell(_number(uses.total), (weight,)) for weight, uses in self.uses.items()]
+        totals = [Cell(_number(total), (weight,)) for weight, total in self.totals.items()]
         return [*[Cell()] * self.sums_shown, *totals]

@@ -55,6 +55,20 @@ def test_the_exercise_as_a_table() -> None:
     assert ["sum", "32", "68"] in rows
 
 
+def test_heads_hold_for_every_step_whatever_is_given() -> None:
+    rnn, _, _ = exercise()
+    run = rnn.unroll([[Value(1)], [Value(0, "mine")]], state=[Value(0.5)])
+    assert run.table().head[2:4] == ("w₁·q", "w₂·x")
+
+
+def test_a_weight_given_twice_has_one_column() -> None:
+    rnn, _, _ = exercise()
+    (weight,), _ = rnn.weights
+    run = rnn.unroll(bits("101"))
+    once, twice = [run.table(run.pi[0], focus=[weight] * times) for times in (1, 2)]
+    assert str(twice) == str(once)
+
+
 def test_rows_and_cells_have_the_marks_of_the_picture() -> None:
     rnn, table, loss = exercise()
     ids = draw(loss, focus=rnn.weights[0][0]).ids
