@@ -101,6 +101,7 @@ def in_use(path: str | os.PathLike[str]) -> Iterator[None]:
     if target.exists() and not target.is_file():
         yield
         return
+    handle = None
     try:
         handle = _locked(hidden)
     except BlockingIOError:
@@ -109,6 +110,8 @@ def in_use(path: str | os.PathLike[str]) -> Iterator[None]:
             f"another path."
         ) from None
     except OSError:
+        pass  # what goes wrong inside the context is not due to this
+    if handle is None:
         yield
         return
     try:
@@ -138,8 +141,9 @@ def _locked(path: Path) -> int:
                 except OSError as error:
                     raise BlockingIOError(*error.args) from None
             # Who had the lock may have deleted the file before it was this process's.
-            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
-                return handle
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    return handle
         except BaseException:
             os.close(handle)
             raise

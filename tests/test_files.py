@@ -94,6 +94,18 @@ def test_a_file_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert sorted(os.listdir(tmp_path)) == ["b.json"]
 
 
+def test_an_error_where_no_lock_can_be_made_stands_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("autograd_rnn.files._locked", denied)
+    with pytest.raises(ZeroDivisionError) as caught, in_use(tmp_path / "a.json"):
+        raise ZeroDivisionError
+    assert caught.value.__context__ is None
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="another lock")
 def test_a_lock_is_not_on_a_file_that_has_just_been_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -414,6 +414,13 @@ def test_what_cancels_within_a_derivative_is_not_accused(point: tuple[float, flo
             assert_gradients(lambda x, y: cos(x + y / y), *point, backends=[name])
 
 
+@pytest.mark.parametrize(("name", "point"), [("sigmoid", 37.0), ("tanh", 19.0)])
+def test_a_pole_within_the_rounding_is_not_accused(name: str, point: float) -> None:
+    # NumPy rounds the activation to 1, and Python to the float below.
+    active = TABLE[name]
+    assert_gradients(lambda x: log(1.0 - active(x)), point, orders=1, backends=["numpy"])
+
+
 def test_a_step_that_is_rounded_is_not_accused() -> None:
     assert_gradients(lambda x: log(x) * (log(x) - 2.37e-12), 1.0, orders=1, backends=[])
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from ..errors import DerivationError
-from ..graph.notation import TEXT, Style, Text
+from ..graph.notation import TEXT, Style, Text, places
 from ..program.displays import Display, in_a_line
 from ..program.formulas import Formula
-from ..program.lines import broken_text, places
+from ..program.lines import broken_text
 from .expressions import Expression, Symbol
 
 TOLERANCE: Final = 1e-7  # less than the six digits in print show: what cancels is rounded

@@ -37,7 +37,7 @@ def mark_of(member: Member | Key, marks: Mapping[Node, str]) -> str:
 
 #: LaTeX in which symbols have the signs of their marks, for formulas on a page.
 MARKED: Final = Style(*LATEX)
-#: Characters that stand for nothing, as Unicode leaves them to others: from here on places, ...
+#: Private-use characters, which no formula has: from here on they stand for places, ...
 PLACES: Final = "\U000f0000"
 POSITIONS: Final = "\U00100000"  # ... and from here on positions of operands
 

@@ -390,20 +390,20 @@ def table(rows: Sequence[Sequence[str]], left: Collection[int] = (), foot: bool 
     ───────────
              16
     """
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(places, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = [
             cell + blank if place in left else blank + cell
             for place, cell in enumerate(row)
-            for blank in [" " * (widths[place] - _width(cell))]
+            for blank in [" " * (widths[place] - places(cell))]
         ]
         lines.append("   ".join(cells).rstrip())
     rule = "─" * (sum(widths) + 3 * (len(widths) - 1))
     return "\n".join([lines[0], rule, *lines[1:-1], *[rule] * foot, *lines[1:][-1:]])
 
 
-def _width(text: str) -> int:
+def places(text: str) -> int:
     """How many places of a terminal the text takes: accents stand above their letter."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return wide + sum(not unicodedata.combining(character) for character in text)

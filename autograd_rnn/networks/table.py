@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from operator import add
@@ -11,18 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ..errors import ArgumentValueError
 from ..graph.copies import Copy, copies
 from ..graph.marks import mark_of, marks_of
-from ..graph.notation import (
-    ACCENTS,
-    Text,
-    joined,
-    label,
-    listed,
-    number,
-    table,
-    vector,
-    write,
-    write_number,
-)
+from ..graph.notation import Text, joined, label, listed, number, table, vector, write, write_number
 from ..graph.sweep import adjoints
 from ..graph.walk import Node, check_node, describe, operation, topological
 from .vectors import components
@@ -171,6 +159,7 @@ def table_of(run: Any, loss: Node | None, focus: Node | Sequence[Node] | None) -
         weights = list(focus)
     for place, weight in enumerate(weights):
         check_node(weight, "focus" if weight is focus else f"focus[{place}]")
+    weights = [*dict.fromkeys(weights)]
     if loss is not None:
         check_node(loss, "loss")
     elif weights:
@@ -212,17 +201,6 @@ def _cell(nodes: Sequence[Any], marks: Mapping[Any, str]) -> Cell:
     return Cell(vector([node.data for node in nodes], MOST_ENTRIES, 3), nodes)
 
 
-def _plain(name: str) -> str:
-    """A name without the accents of its step.
-
-    >>> _plain("w₁·q̇"), _plain("x")
-    ('w₁·q', 'x')
-    """
-    parts = unicodedata.normalize("NFD", name)
-    bare = "".join([character for character in parts if character not in ACCENTS])
-    return unicodedata.normalize("NFC", bare)
-
-
 def _split(letter: str, cells: Sequence[Sequence[Any]], apart: bool) -> Iterator[Column]:
     """A vector at each step as a column, or as one for each of its entries."""
     size = len(cells[0]) if cells else 0
@@ -246,12 +224,21 @@ def _addends(run: Any) -> Iterator[Column]:
     made = [[node for node in terms if node.parents] for terms in sums]
     if not made or len({*map(len, made)}) > 1 or len(made[0]) < 2:
         return
+    step = run.steps[0]
+    names: dict[Any, str] = {}  # those of the Values are for one step, or the reader's own
+    for letter, entries in (*step.vectors.items(), ("q", run.state), ("x", step.x)):
+        names |= zip(entries, components(letter, len(entries), None), strict=True)
     for place, first in enumerate(made[0]):
+        called = [(names.get(p, p.name), p.data) for p in first.parents]
         operands = [
-            Text(label(p.name)) if p.name is not None else write_number(p.data)
-            for p in first.parents
+            write_number(data) if name is None else Text(label(name)) for name, data in called
         ]
-        yield Column(_plain(write(first.op, *operands).text), [[one[place]] for one in made])
+        yield Column(write(first.op, *operands).text, [[one[place]] for one in made])
+
+
+def _sums(run: Any, step: Any) -> list[Any]:
+    """The sums π of a step, in all layers."""
+    return [pi for part in run.rnn._parts(step) for pi in part.vectors.get("pi", ())]
 
 
 def _terms_of(node: Any) -> list[Any]:
@@ -289,17 +276,23 @@ class _Terms:
     """What the copies of some weights add at each step."""
 
     def __init__(self, run: Any, loss: Any, weights: Sequence[Any]) -> None:
-        self.uses = {weight: copies(weight, loss, run) for weight in weights}
-        for weight, uses in self.uses.items():
+        self.totals: dict[Any, float] = {}
+        self.by_step: list[dict[int | None, list[Copy]]] = []
+        for weight in weights:
+            uses = copies(weight, loss, run)
             if not uses:
                 raise ArgumentValueError(
                     f"loss does not depend on focus ({describe(weight)}): there is no term."
                 )
+            self.totals[weight] = uses.total
+            self.by_step.append({})
+            for use in uses:
+                self.by_step[-1].setdefault(use.step, []).append(use)
         self.adjoint = adjoints(loss)
         name = label(loss.name) if loss.name is not None else "L"
         self.names = [label(w.name) if w.name is not None else describe(w) for w in weights]
-        sizes = {len(step.pi) for step in run.steps}
-        self.sums_shown = bool(sizes) and max(sizes) == 1
+        self.sums_of = {step.k: _sums(run, step) for step in run.steps}
+        self.sums_shown = {*map(len, self.sums_of.values())} == {1}
         self.head = [f"∂{name}/∂π"] if self.sums_shown else []
         self.head += [f"term of {name}" for name in self.names]
 
@@ -307,7 +300,7 @@ class _Terms:
         """∂loss/∂π where there is one sum, and the terms of a step."""
         cells = [
             Cell(_number(self.adjoint[pi]), (pi,)) if pi in self.adjoint else Cell(NOTHING)
-            for pi in step.pi
+            for pi in self.sums_of[step.k]
             if self.sums_shown
         ]
         return [*cells, *self._terms(step.k)]
@@ -318,7 +311,7 @@ class _Terms:
         return [*[Cell()] * self.sums_shown, *cells] if any(one.about for one in cells) else []
 
     def _terms(self, k: int | None) -> list[Cell]:
-        found = [[use for use in uses if use.step == k] for uses in self.uses.values()]
+        found = [steps.get(k, []) for steps in self.by_step]
         return [
             Cell(joined([_number(use.grad) for use in uses]) if uses else NOTHING, uses)
             for uses in found
@@ -326,5 +319,5 @@ class _Terms:
 
     def sums(self) -> list[Cell]:
         """The gradients of the weights."""
-        totals = [Cell(_number(uses.total), (weight,)) for weight, uses in self.uses.items()]
+        totals = [Cell(_number(total), (weight,)) for weight, total in self.totals.items()]
         return [*[Cell()] * self.sums_shown, *totals]

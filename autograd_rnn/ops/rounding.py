@@ -1,4 +1,4 @@
-"""What rounding may do to a result, by running its operations on all that they may have taken."""
+"""How far rounding may have moved the results of a graph, by a running error analysis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rounding_bounds(order: Iterable[Any]) -> dict[Any, float]:
     rounding, and by how far its result moves where its operands move by as much as they are off.
     Values of the op say how far, and not its slope alone: x·x is off where x should be 0.  Leaves
     are exact, and so are comparisons, which have to come out the same.  The bound is infinite where
-    no number can be trusted, such as 1/(x - y) for rounded numbers x and y that are equal.
+    no number can be trusted, such as 1/(x - y) for rounded numbers x and y that may be equal.
     """
     found: dict[Any, float] = {}
     for node in order:
@@ -34,9 +34,10 @@ def rounding_bounds(order: Iterable[Any]) -> dict[Any, float]:
 
 
 def _is_whole(node: Any) -> bool:
-    """Whether a result and its operands are whole, and small: nothing is rounded then."""
+    """Whether arithmetic on small whole numbers gives one: nothing is rounded then."""
     numbers = [node.data, *[operand.data for operand in node.parents]]
-    return all(x.is_integer() and abs(x) <= LARGEST for x in numbers)
+    whole = all(x.is_integer() and abs(x) <= LARGEST for x in numbers)
+    return whole and node.op.algebra is not None  # tanh(20) is 1.0 by rounding alone
 
 
 def _own(node: Any) -> float:
@@ -51,7 +52,8 @@ def _own(node: Any) -> float:
 def _moved(node: Any, reach: list[float]) -> float:
     """How far a result moves where each operand moves by up to its reach; NaN where unknown."""
     numbers = [operand.data for operand in node.parents]
-    sides = [{x - e, x, x + e} for x, e in zip(numbers, reach, strict=True)]
+    # At 0 there may be a pole.
+    sides = [{x - e, x, x + e, *[0.0] * (abs(x) < e)} for x, e in zip(numbers, reach, strict=True)]
     gaps = [abs(node.op.value(*corner) - node.data) for corner in product(*sides)]
     # Between the sides the result may move farther than there, as a sine does.
     gaps.append(sum([abs(dx) * e for dx, e in zip(node.partials, reach, strict=True) if e]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
@@ -19,6 +18,7 @@ from ..graph.notation import (
     label,
     latex_name,
     number,
+    places,
     write,
     write_number,
 )
@@ -123,9 +123,9 @@ class Beside(Display):
         row: list[str] = []
         for part in self.parts:
             lines = part.lines()
-            start = max(map(_places, row), default=0) + APART
+            start = max(map(places, row), default=0) + APART
             both = [
-                f"{left}{' ' * (start - _places(left))}{right}"
+                f"{left}{' ' * (start - places(left))}{right}"
                 for left, right in zip_longest(row, lines, fillvalue="")
             ]
             if row and max(map(len, both)) <= WIDTH:
@@ -170,7 +170,7 @@ class Grid(Display):
 
     def _widths(self) -> list[int]:
         texts = [[name.text for name in self.head], *self.numbers]
-        return [max(map(_places, column)) for column in zip(*texts, strict=True)]
+        return [max(map(places, column)) for column in zip(*texts, strict=True)]
 
     def fits(self) -> bool:
         """Whether it is written in one part."""
@@ -197,7 +197,7 @@ class Grid(Display):
             texts = [[name.text for name in self.head], *self.numbers]
             rows = [
                 (" " * BETWEEN).join(
-                    [" " * (widths[column] - _places(row[column])) + row[column] for column in part]
+                    [" " * (widths[column] - places(row[column])) + row[column] for column in part]
                 )
                 for row in texts
             ]
@@ -233,10 +233,6 @@ class Grid(Display):
             body = "".join([f"<tr>{row}</tr>" for row in rows])
             tables.append(f'<table class="numbers"><tr>{head}</tr>{body}</table>')
         return "\n".join(tables)
-
-
-def _places(text: str) -> int:
-    return sum(not unicodedata.combining(character) for character in text)
 
 
 def in_a_line(latex: str) -> str:
@@ -322,7 +318,7 @@ def written_out(output: Any, names: Mapping[Any, Formula], style: Style) -> str:
         else:
             operands = [written[parent] for parent in node.parents]
             first, *rest = operands
-            # The 0 that a sum starts from is not written.
+            # The 0 that a sum starts from is not written, be it a number or a Value.
             starts = node.op.operator is add and first.text == "0" and node.parents[0].op is None
             written[node] = rest[0] if starts else write(node.op, *operands, style=style)
         if len(written[node].text) > LONGEST:

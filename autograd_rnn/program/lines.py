@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ..graph.marks import PLACES
-from ..graph.notation import ACCENTS, letter_width
+from ..graph.notation import letter_width, places
 
 #: What a line may begin with, in a text.
 BREAKS: Final = (" + ", " − ", "·", " / ")
@@ -68,15 +68,6 @@ def filled(
             fits = min(good, key=lambda n: (found[n].depth, found[n].sign in DOTS, -n))
         yield found[:fits]
         found, room = found[fits:], later
-
-
-def places(text: str) -> int:
-    """How many places of a terminal a text takes: accents stand above other letters.
-
-    >>> places("ẅ₁ + π⃛")
-    6
-    """
-    return sum([character not in ACCENTS for character in text])
 
 
 def broken_text(text: str, room: int, later: int) -> list[str]:
@@ -180,10 +171,8 @@ def broken(latex: str, room: float, later: float) -> list[str]:
     """
     if width(latex) <= room:
         return [latex]
-    wide = re.search(r"\\frac", latex)
-    found = pieces(_flat(latex, later) if wide else latex)
     lines: list[str] = []
-    for row in filled(found, width, room, later):
+    for row in filled(pieces(_flat(latex, later)), width, room, later):
         text = "".join([piece.text for piece in row]).strip()
         joined = lines and not row[0].sign and text.startswith(r"\left(")
         lines.append(rf"\cdot {text}" if joined else text)

@@ -17,8 +17,8 @@ PYTHON: Final = Style("python", " * ", "-")
 class Given(NamedTuple):
     """What the function of a layer takes besides its weights and inputs.
 
-    `read` are the vectors that L reads, whose ∂⁺L it takes.  `options` are of `d_W` and `d_u`, the
-    parts of the gradient that go through no step, and `free_W` and `free_u`, which are 0 for
+    `read` are the vectors that L reads, whose ∂⁺L it takes.  `options` are any of `d_W` and `d_u`,
+    the parts of the gradient that go through no step, and `free_W` and `free_u`, which are 0 for
     weights that are frozen.
     """
 

@@ -55,6 +55,31 @@ def test_the_exercise_as_a_table() -> None:
     assert ["sum", "32", "68"] in rows
 
 
+def test_heads_hold_for_every_step_whatever_is_given() -> None:
+    rnn, _, _ = exercise()
+    run = rnn.unroll([[Value(1)], [Value(0, "mine")]], state=[Value(0.5)])
+    assert run.table().head[2:4] == ("w₁·q", "w₂·x")
+    named = RNN([[4], [1]], bias=False, names=[["ö"], ["w"]]).unroll(bits("10"))
+    assert named.table().head[2:4] == ("ö·q", "w·x")
+
+
+def test_the_derivative_by_a_sum_is_that_of_the_only_one() -> None:
+    layers = [RNN([[4], [1]], "relu", bias=False), Linear([[2]], bias=False)]
+    run = Stack(layers).unroll(bits("10"))
+    table = run.table(run.output, focus=layers[0].weights[0][0])
+    assert [row[table.head.index("∂ÿ/∂π")].text for row in table.rows] == ["8", "2"]
+    run = Stack([layers[0], RNN([[4], [1]], "relu", bias=False)]).unroll(bits("10"))
+    assert "∂q̈₁/∂π" not in run.table(run.q[0], focus=layers[0].weights[0][0]).head
+
+
+def test_a_weight_given_twice_has_one_column() -> None:
+    rnn, _, _ = exercise()
+    (weight,), _ = rnn.weights
+    run = rnn.unroll(bits("101"))
+    once, twice = [run.table(run.pi[0], focus=[weight] * times) for times in (1, 2)]
+    assert str(twice) == str(once)
+
+
 def test_rows_and_cells_have_the_marks_of_the_picture() -> None:
     rnn, table, loss = exercise()
     ids = draw(loss, focus=rnn.weights[0][0]).ids
