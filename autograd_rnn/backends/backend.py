@@ -132,8 +132,8 @@ class Backend(ABC):
     @property
     def outputs(self) -> int:
         """The number of entries of an output, from one call of the step."""
-        # A cached_property of Python 3.11 holds a lock meanwhile, for which a thread of the step's
-        # own, with a compiled step of its own, would wait for ever.
+        # Not a cached_property: that of Python 3.11 holds one lock for all objects while this calls
+        # the step, which deadlocks if the step waits for a thread that compiles another.
         if self._outputs is None:
             objective = self.objective
             with opened_parameters(objective.parameters):

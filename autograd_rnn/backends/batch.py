@@ -154,13 +154,12 @@ class Batch:
         places = np.flatnonzero(self.lengths > start)
         lengths = np.minimum(self.lengths[places] - start, size)
         starts, goals = self.starts[places] + start, self.goals[places] + start
-        # A window in which no target counts has a loss of 0, whatever that is divided by.
         if whole:
             counts = self.counts[places]
-        else:
+        elif self.before is None:
             counts = lengths
-            if self.before is not None:
-                counts = np.maximum(1, self._counted(goals, lengths))
+        else:  # a window in which no target counts has a loss of 0, whatever that is divided by
+            counts = np.maximum(1, self._counted(goals, lengths))
         return places, self.part(starts, lengths, goals, counts)
 
     def counting(self, counted: Any, argument: str) -> Batch:

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-#: So many parts of a batch are packed together, of at most so many steps in all.
-AT_ONCE: Final = 64
-MOST_STEPS: Final = 1 << 16
+AT_ONCE: Final = 64  # the most parts of a batch that are packed together
+MOST_STEPS: Final = 1 << 16  # the most steps of these parts in all, unless one has more
 #: A vector for each sequence.
 States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 #: An output: a number, or a list for one of several entries.
@@ -186,7 +185,7 @@ class CompiledStep:
         """
         check_batch(batch)
         as_integer(size, "size", least=1)
-        count = self._at_once(batch.cut(size)[0]) * size
+        count = at_once(batch.lengths[:size]) * size
         return chain.from_iterable(self._pack(some.cut(size)) for some in batch.cut(count))
 
     def prepare_windows(
@@ -207,7 +206,7 @@ class CompiledStep:
             raise ArgumentValueError("windows need a target at each step: compile with at='every'.")
         longest = int(batch.lengths.max())
         starts = range(0, longest, size := min(size, longest))
-        count = self._at_once(batch.window(0, size)[1])
+        count = at_once(batch.lengths.clip(max=size))
 
         def parts() -> Iterator[tuple[Any, Batch]]:
             windows = (batch.window(start, size, whole=whole) for start in starts)
@@ -420,10 +419,6 @@ class CompiledStep:
             )
         return batch
 
-    def _at_once(self, part: Batch) -> int:
-        """How many parts like this one are packed together, which takes less time."""
-        return max(1, min(AT_ONCE, MOST_STEPS // int(part.lengths.sum())))
-
     def _pack(self, batches: list[Batch]) -> list[Batch]:
         """The batches, packed."""
         backend = self._backend(batches[0])
@@ -448,3 +443,8 @@ class CompiledStep:
             cut = truncate is not None and not self.kind.truncates
             self._made[key] = Windows(made, truncate or 0) if cut else made
         return self._made[key]
+
+
+def at_once(lengths: Any) -> int:
+    """How many parts, of sequences as long as these, are packed together to save time."""
+    return max(1, min(AT_ONCE, MOST_STEPS // int(lengths.sum())))

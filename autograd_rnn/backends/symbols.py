@@ -93,7 +93,7 @@ def _joined(sequences: Sequence[Any], count: int) -> tuple[Any, Any] | None:
     if {*map(type, sequences)} <= lists:
         kinds = {*map(type, chain.from_iterable(sequences))}
         if kinds and kinds <= lists:
-            return None  # the usual case, all at once
+            return None  # vectors, found without a look at each
     arrays = [_symbols(one, count, f"sequences[{k}]") for k, one in enumerate(sequences)]
     some = next((k for k, array in enumerate(arrays) if array is not None and len(array)), None)
     if some is None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, TypeVar, get_type_hints
+from typing import Annotated, Any, BinaryIO, Final, TypeVar, cast, get_type_hints
 
 import typer
 
@@ -61,10 +61,9 @@ def spread(kind: Callable[..., Any]) -> Callable[[F], F]:
             options = {one.name: given.pop(one.name) for one in fields}
             return command(**given, **{last.name: kind(**options)})
 
-        run.__signature__ = signature.replace(parameters=[*others, *fields])  # type: ignore[attr-defined]
-        made: Any = run
-        found: F = made
-        return found
+        # Typer makes the options of what `inspect.signature` says.
+        vars(run).update(__signature__=signature.replace(parameters=[*others, *fields]))
+        return cast("F", run)
 
     return decorate
 

@@ -92,8 +92,8 @@ def find_alphabet(texts: Iterable[str]) -> str:
     """The alphabet that texts are most likely of: bits, DNA, RNA, protein, or just their letters.
 
     It is empty for numbers, of which less than half may be missing.  DNA and RNA may hold gaps and
-    letters that stand for several bases, and one letter in a hundred that is wrong.  What is wrong
-    is so found out, and not learned.
+    letters that stand for several bases, and one letter in a hundred that is wrong: it is then
+    refused as none of the alphabet, rather than learned as one more letter.
 
     >>> find_alphabet(["gattaca", "GANNACA"]), find_alphabet(["GAU"]), find_alphabet(["0.5 1"])
     ('ACGT', 'ACGU', '')

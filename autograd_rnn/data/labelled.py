@@ -66,8 +66,12 @@ class Options:
                 )
         if self.alphabet is not None:
             as_alphabet(self.alphabet)
-        for place, one in enumerate(self.classes or ()):
-            as_text(one, f"classes[{place}]")
+        if self.classes is not None:
+            names = {as_text(one, f"classes[{place}]") for place, one in enumerate(self.classes)}
+            if len(names) < max(2, len(self.classes)):
+                raise ArgumentValueError("classes must be two or more different names.")
+            if self.targets == "numbers":
+                raise ArgumentValueError("classes go with targets='classes', not with numbers.")
         if self.window is not None:
             as_integer(self.window, "window", least=1)
         if self.stride is not None:

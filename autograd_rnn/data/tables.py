@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from ..arguments import as_integer, many, shown
 from ..errors import ArgumentValueError
 from .encoding import ALPHABETS, find_alphabet, is_number, spelled, unsure_letters
+from .text import decoded
 
 #: What a header calls the column of sequences.
 SEQUENCE_NAMES: Final = (
@@ -58,15 +59,12 @@ def read_table(
     >>> [entry[:2] for entry in read_table(b"label,dna\na,GAT\nb,CC\n", "x.csv")]
     [('GAT', 'a'), ('CC', 'b')]
     """
-    rows, delimiter = _rows(_decoded(content, file), file)
+    rows, delimiter = _rows(_text(content, file), file)
     if not rows:
         raise ArgumentValueError(
             f"{file} has one column: a table has a sequence and a label in each line, separated by "
             f"a comma, tab, semicolon or bar."
         )
-    # The header may stand below remarks of one field, which are then bad lines like others.
-    start = next(k for k, row in enumerate(rows) if len(row.fields) > 1)
-    rows = rows[start:] + rows[:start]
     header, sequence, label = _columns(rows, sequence, label, file)
     for entry in _entries(rows, header, sequence, label, file, refuse):
         # Where commas do not separate columns, they may be decimal, as spreadsheets write them.
@@ -89,7 +87,7 @@ def read_list(
     >>> [entry.text for entry in read_list(b"id,dna\n1,GAT\n2,CC\n", "x.csv", str.isalpha)]
     ['GAT', 'CC']
     """
-    text = _decoded(content, file)
+    text = _text(content, file)
     lines = [Row(k, [x.strip()]) for k, x in enumerate(text.split("\n"), 1) if x.strip()]
     # Numbers may be separated by commas, too: what is readable as a whole is not cut into columns.
     whole = all(fits(row.fields[0]) for row in lines[1:] or lines)
@@ -144,14 +142,8 @@ def _entries(
             )
 
 
-def _decoded(content: bytes, file: str) -> str:
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ArgumentValueError(
-            f"{file}: line {line} is not UTF-8: save the table as CSV in UTF-8."
-        ) from None
+def _text(content: bytes, file: str) -> str:
+    text = decoded(content, file) if content else ""
     if not text.strip():
         raise ArgumentValueError(f"{file} is empty: there is nothing to read.")
     return text
@@ -178,10 +170,12 @@ def _rows(text: str, file: str) -> tuple[list[Row], str]:
                 ) from None
             continue
         sizes = Counter([len(row.fields) for row in rows if len(row.fields) > 1])
-        agreed = max(sizes.values(), default=0) / len(rows)
+        agreed = max(sizes.values(), default=0) / max(1, len(rows))
         if agreed > most:
             best, most, separator = rows, agreed, delimiter
-    return best, separator
+    # The header may stand below remarks of one field, which are then bad lines like others.
+    start = next((k for k, row in enumerate(best) if len(row.fields) > 1), 0)
+    return best[start:] + best[:start], separator
 
 
 def _width(rows: Sequence[Row]) -> int:

@@ -307,13 +307,13 @@ class Numbers:
         self.slopes = [step.q[0].partials[0] for step in run.steps] if active else []
         self.before = [run.state[0].data, *[step.q[0].data for step in run.steps[:-1]]]
         w, later, self.holds = model.weights[int(model.bias)][0].data, 0.0, True
+        most = TOLERANCE * max(1e-300, *map(abs, self.delta))
         for t, step in reversed(list(enumerate(run.steps))):
             behind = 0.0 if step.k + 1 in run.cuts else w * later
             if active:
                 behind = self.slopes[t] * (behind + self.direct["q"][t])
             later = behind + self.direct["pi"][t]
-            size = max(1e-300, *map(abs, self.delta))
-            self.holds = self.holds and not abs(later - self.delta[t]) > TOLERANCE * size
+            self.holds = self.holds and not abs(later - self.delta[t]) > most
 
     def operands(self, model: Model, run: Any, place: int) -> list[float]:
         """What a weight multiplies at each step: 1, the state before, or an input."""

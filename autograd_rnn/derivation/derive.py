@@ -141,10 +141,10 @@ class Derivation:
         """Source of a NumPy function of that name that goes forward and back: the same pass.
 
         It is written in the names of the text, δ_i for ∂L/∂i, and its docstring says how its
-        arguments are laid out: `arguments` are those of this derivation.  With a model its result
-        is ∂L/∂W, of several layers a tuple of theirs, of a GRU also ∂L/∂u, of its recurrent offset,
-        by two loops over the steps.  So it is for one weight of a network, of which an entry is
-        taken; for another graph there are no loops, but a line for each quantity and each δ.
+        arguments are laid out: `arguments` are those of this derivation.  With a model it has two
+        loops over the steps, and its result is ∂L/∂W, of several layers a tuple of theirs, of a GRU
+        also ∂L/∂u, of its recurrent offset.  For one weight of a network it returns one entry of
+        that; for any other graph it has no loops, but a line for each quantity and each δ.
         `ValueError` for a name that is not an identifier.
 
         >>> from autograd_rnn import RNN, bits

@@ -328,27 +328,31 @@ class MatrixRule:
     def _added(self, writer: Writer, layer: Layer) -> Iterator[Any]:
         """A table for each step, and their sum."""
         whole = writer.weights_alone()
-        by_step = self._ledger if writer.several else self._outer
+        by_step = self._by_gates if writer.several else self._outer
         tables = [by_step(writer, layer, t) for t in range(len(self.ks))]
-        if layer.direct_weights.any():
-            tables.append(self._matrix(writer, layer, layer.direct_weights, whole, "⁺"))
+        direct = layer.direct_weights, layer.direct_extra
+        if any(part.any() for part in direct):
+            tables.append(self._ledger(writer, layer, direct, whole, "⁺"))
             added = Inline(derivative(whole, "⁺", "^{+}"))
             yield Sentence("The loss uses weights directly, too: ", added, " is added.")
-        total = self._matrix(writer, layer, layer.gradient, whole, "")
-        if writer.several and layer.extra.size:
-            total = self._with_extra(total, layer.extra)
+        total = self._ledger(writer, layer, (layer.gradient, layer.extra), whole)
         yield Beside(*tables, total)
         if layer.extra.size and not writer.several:
             yield Lines((derivative(writer.extra()), bracketed(layer.extra.tolist())))
 
-    def _ledger(self, writer: Writer, layer: Layer, t: int) -> Grid:
+    def _by_gates(self, writer: Writer, layer: Layer, t: int) -> Grid:
         """Of several gates, what a step adds: a row for each column of the weights."""
-        table = self._matrix(writer, layer, layer.terms[t], writer.copy(self.ks[t]), "")
-        return self._with_extra(table, layer.extra_terms[t]) if layer.extra.size else table
+        added = layer.terms[t], layer.extra_terms[t]
+        return self._ledger(writer, layer, added, writer.copy(self.ks[t]))
 
-    @staticmethod
-    def _with_extra(table: Grid, entries: Any) -> Grid:
-        """The table with a row for each offset that is not of the weights' shape."""
+    def _ledger(
+        self, writer: Writer, layer: Layer, parts: Any, name: Formula, direct: str = ""
+    ) -> Grid:
+        """A part of the gradient; of several gates, with a row for each offset besides W."""
+        weights, entries = parts
+        table = self._matrix(writer, layer, weights, name, direct)
+        if not writer.several:
+            return table
         names = [label(f"u_{j}") if len(entries) > 1 else "u" for j in range(1, len(entries) + 1)]
         blank = [""] * (len(table.head) - 2)
         rows = [[name, number(x), *blank] for name, x in zip(names, entries, strict=True)]

@@ -106,7 +106,11 @@ class _Straight:
         name = unicodedata.normalize("NFKC", name if not name[0].isdecimal() else f"_{name}")
         if iskeyword(name) or name == "np" or name in TABLE:
             name += "_"
-        while name in self.names.values():
+        return self._unused(name)
+
+    def _unused(self, name: str) -> str:
+        """The name, with a line behind it if a quantity is called so."""
+        while name in self.names or name in self.names.values():
             name += "_"
         return name
 
@@ -130,7 +134,8 @@ class _Straight:
             delta: Expression = Number(1.0)
             if node is not self.output:
                 line = self._code(total(terms[node])).text
-                delta = Symbol(ONE, Text(f"δ_{self._name(node)}"), Text(""))
+                delta = Symbol(ONE, Text(self._unused(f"δ_{self._name(node)}")), Text(""))
+                self.names[delta.key] = delta.key
                 back.append(f"{delta.key} = {line}")
             for target, slope in definitions.slopes(node).items():
                 if not isinstance(target, tuple):
@@ -180,9 +185,7 @@ class _Straight:
         if x.key in self.names:
             self.used.add(self.names[x.key])
             return Text(self.names[x.key])
-        rule = self.definitions.rules.get(x.key)
-        if rule is None:
-            return Text(x.key)  # a δ
+        rule = self.definitions.rules[x.key]
         given = rule.op, rule.position, rule.operands, rule.result
         exact, short = traced(*given), stated(*given)
         same = math.isclose(short.value, exact.value, rel_tol=CLOSE, abs_tol=0.0)

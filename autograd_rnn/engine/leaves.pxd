@@ -1,5 +1,4 @@
 cimport cython
-from cpython.list cimport PyList_GET_ITEM
 from autograd_rnn.engine.shared cimport Sweeps
 from autograd_rnn.engine.value cimport Value
 
@@ -10,17 +9,8 @@ cdef double VARIABLE
 @cython.locals(place=Py_ssize_t)
 cpdef Py_ssize_t first_other(list things) except? -2
 
-cdef inline bint have_same(list some, list others) noexcept:
-    """Whether both have the same things; none is touched, as counting references would."""
-    cdef Py_ssize_t place
-    if len(some) != len(others):
-        return False
-    for place in range(len(some)):
-        if PyList_GET_ITEM(some, place) is not PyList_GET_ITEM(others, place):
-            return False
-    return True
-
-cpdef bint are_same(list some, list others) except -1
+@cython.locals(place=Py_ssize_t, shared=Py_ssize_t)
+cpdef Py_ssize_t first_difference(list some, list others) except? -2
 
 @cython.locals(place=Py_ssize_t, value=Value)
 cpdef Py_ssize_t first_result(list[Value] values) except? -2

@@ -3,13 +3,7 @@
 
 from __future__ import annotations
 
-from operator import is_
 from typing import Protocol
-
-try:
-    import cython
-except ImportError:
-    from .. import loading as cython
 
 from .shared import CONSTANT, FROZEN, SWEEPS, VARIABLE, WATCH, tell
 from .value import Value
@@ -35,18 +29,21 @@ def first_other(things: list[Value]) -> int:
     return -1
 
 
-def are_same(some: list[Value], others: list[Value]) -> bool:
-    """Whether both lists have the same Values, in the same order.
+def first_difference(some: list[Value], others: list[Value]) -> int:
+    """The first place at which two lists do not have the same Value, or -1 if there is none.
 
     >>> from autograd_rnn import Value
     >>> x, y = Value(2), Value(2)
-    >>> are_same([x, y], [x, y]), are_same([x, y], [y, x]), are_same([x], [x, y])
-    (True, False, False)
+    >>> first_difference([x, y], [x, y]), first_difference([x, y], [x, x])
+    (-1, 1)
+    >>> first_difference([x], [x, y])
+    1
     """
-    if cython.compiled:
-        return have_same(some, others)  # type: ignore[name-defined, no-any-return]  # noqa: F821  # pragma: no cover - in leaves.pxd
-    else:  # noqa: RET505 - without it, the compiler warns
-        return len(some) == len(others) and all(map(is_, some, others))
+    shared = min(len(some), len(others))
+    for place in range(shared):
+        if some[place] is not others[place]:
+            return place
+    return -1 if len(some) == len(others) else shared
 
 
 def first_result(values: list[Value]) -> int:

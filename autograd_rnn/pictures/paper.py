@@ -68,25 +68,27 @@ class Paper(NamedTuple):
                 f"can be enlarged."
             )
         one_page = high * READ / DRAWN <= self.height + 1.0
-        if not one_page:
-            parts = self._parts(drawing.rows, wide)
-            if len(parts) == 1 and not self._is_too_high(parts[0]):
-                return _part(drawing, parts[0], drawing.inside)
-            self._cut(drawing, parts)
+        parts = [] if one_page else self._parts(drawing.rows, wide)
+        if len(parts) == 1 and not self._is_too_high(parts[0]):
+            return _part(drawing, parts[0], drawing.inside)
+        pages = [_part(drawing, part) for part in parts]
         # Graphviz scales all of the picture, in every format.
         limit = self.height if one_page and self.height < inf else FAR
         drawing.dot = _with(drawing.dot, f'size="{self.width / 72:.4f},{limit / 72:.4f}"')
+        if not one_page:
+            # Without rows, all of it is on one page, which is too high.
+            which = [self._is_too_high(part) for part in parts] or [True]
+            self._give(drawing, pages or [replace(drawing)], which)
         return drawing
 
-    def _cut(self, drawing: Drawing, parts: Sequence[Part]) -> None:
-        """Give a drawing its pages, and say how many of them are too high."""
-        count = len(parts)
-        drawing.too_high = sum(map(self._is_too_high, parts)) if parts else 1
-        pages = [_part(drawing, part) for part in parts] or [replace(drawing)]
-        for place, (page, part) in enumerate(zip(pages, parts, strict=False), 1):
-            page.too_high = int(self._is_too_high(part))
-            page.summary += f", page {place} of {count}" + ", too high" * page.too_high
-        drawing.pages = pages
+    @staticmethod
+    def _give(drawing: Drawing, pages: Sequence[Drawing], too_high: Sequence[bool]) -> None:
+        """Give a drawing its pages, and say which and how many of them are too high."""
+        count = len(pages)
+        for place, (page, high) in enumerate(zip(pages, too_high, strict=True), 1):
+            page.too_high = int(high)
+            page.summary += f", page {place} of {count}" + ", too high" * high
+        drawing.pages, drawing.too_high = pages, sum(too_high)
         if count > 1:
             drawing.summary += f", {count} pages"
         if drawing.too_high:

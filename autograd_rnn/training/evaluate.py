@@ -72,23 +72,22 @@ class Evaluation:
         close: Any = {"collapse_padding": True, "pad_edge": False}
         table = Table(title=self.headline, title_justify="left", box=box.SIMPLE, **close)
         table.add_column("class")
-        # Of text, in which square brackets are no markup.
+        # As Text, in which square brackets are not markup.
         names = [Text(visible(name)) for name in self.names or map(str, range(len(self.support)))]
         for name in names:
             name.truncate(LONGEST_NAME, overflow="ellipsis")
-        heads = [Text("as ") + name for name in names if len(self.confusion) <= MOST_CONFUSED]
-        if sum([2 + head.cell_len for head in heads]) > ROOM - max(
-            [0, *[name.cell_len for name in names]]
-        ):
+        longest = max([name.cell_len for name in names], default=0)
+        heads = [Text("as ") + name for name in names[: len(self.confusion)]]
+        width = longest + sum([2 + head.cell_len for head in heads])
+        if len(heads) > MOST_CONFUSED or width > ROOM:
             heads = []
-        shown = range(len(heads) if self.confusion else 0)
-        columns: list[str | Text] = ["outputs", "precision", "recall", "F1", "AUC"]
-        for column in [*columns, *[heads[k] for k in shown]] if self.support else []:
+        columns: list[str | Text] = ["outputs", "precision", "recall", "F1", "AUC", *heads]
+        for column in columns if self.support else []:
             table.add_column(column, justify="right")
         shares = (self.precision, self.recall, self.f1, self.auc)
         for place, count in enumerate(self.support[:MOST_ROWS]):
             cells = ["–" if one[place] is None else f"{one[place]:.3f}" for one in shares]
-            cells += [str(self.confusion[place][k]) for k in shown]
+            cells += [str(self.confusion[place][k]) for k in range(len(heads))]
             table.add_row(names[place], str(count), *cells)
         if len(self.support) > MOST_ROWS:
             table.add_row(f"and {len(self.support) - MOST_ROWS} more")
@@ -124,11 +123,11 @@ def evaluate(
 ) -> Evaluation:
     """The loss of the model on the data, its accuracy, and its confusion of classes.
 
-    The arguments are those of `fit`; nothing is changed.  Classes have the names that a `Dataset`
-    which was read has.  Weights of classes count in the loss
-    alone, and targets to ignore nowhere.  Binary cross entropy of one logit has the classes 0 and
-    1; of several logits, each is a class of its own, which an output may be of or not.  A loss
-    without `classes` and `probabilities` has none of what belongs to classes.
+    The arguments are those of `fit`; nothing is changed.  Classes have the names that the data
+    gives them, as a `Dataset` that was read does.  Weights of classes count in the loss alone, and
+    targets to ignore nowhere.  Binary cross entropy of one logit has the classes 0 and 1; of
+    several logits, each is a class of its own, which an output may be of or not.  A loss without
+    `classes` and `probabilities` has none of what belongs to classes.
 
     >>> from autograd_rnn import RNN
     >>> model = RNN([[0.0], [1.0]], "linear", bias=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, Final
@@ -40,7 +40,7 @@ from .progress import CSVLog, Report, progress_bar
 from .schedules import Schedule, factor_at
 
 MOST_EPOCHS: Final = 1_000_000
-AT_ONCE: Final = "No weight has moved yet: scale the numbers of the data, or the weights."
+NOT_MOVED: Final = "No weight has moved yet: scale the numbers of the data, or the weights."
 WAY_OUT: Final = "Lower the learning rate, clip the gradients (clip_norm), or scale the numbers."
 
 
@@ -237,7 +237,9 @@ class _Training:
             return 1.0
         return factor_at(self.schedule, epoch + (batch + 0.5) / count)
 
-    def parts(self, data: Batch, order: list[Any], done: int, *, whole: bool = False) -> Any:
+    def parts(
+        self, data: Batch, order: Sequence[Sequence[int]], done: int, *, whole: bool = False
+    ) -> Iterator[Part]:
         """The parts of the data in that order, or their windows, but for those that are done."""
         if self.streams:
             size = self.truncate or 1
@@ -391,7 +393,7 @@ class _Training:
                 moved = moment.epoch > moment.first or moment.batch
                 raise TrainingError(
                     f"{epoch}: sequences[{place}] of {argument}{where} has {what}: {fault} "
-                    f"{WAY_OUT if moved else AT_ONCE}"
+                    f"{WAY_OUT if moved else NOT_MOVED}"
                 )
         raise TrainingError(
             f"{epoch}: each sequence of a batch of {argument} is finite, but their sum is not. "

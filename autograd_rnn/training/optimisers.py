@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..arguments import as_float, as_floats, as_integer
 from ..engine.leaves import (
-    are_same,
     assign_numbers,
     constant_places,
+    first_difference,
     first_result,
     read_floats,
     read_gradients,
@@ -127,7 +127,8 @@ class Optimiser(ABC):
             if type(self) is cls:
                 self._complete = True
 
-        cls.__init__ = initialise  # type: ignore[method-assign]
+        # A metaclass would do without the replacement, but hide the settings from `help`.
+        cls.__init__ = initialise  # type: ignore[method-assign]  # mypy forbids it everywhere
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_owners": None, "_assigned": None, "_constant": None}
@@ -222,13 +223,17 @@ class Optimiser(ABC):
         {}
         """
         known = self._owners
-        if known is not None and type(parameters) is list and are_same(parameters, known):
+        if (
+            known is not None
+            and type(parameters) is list
+            and first_difference(parameters, known) < 0
+        ):
             return  # the usual case, without a look at each Value
         leaves = as_values(parameters, "parameters")
         place = first_result(leaves)
         if place >= 0:
             raise ArgumentValueError(f"parameters[{place}] is a result: only leaves can learn.")
-        if known is not None and not are_same(leaves, known):
+        if known is not None and first_difference(leaves, known) >= 0:
             if self._kept and not set(known).isdisjoint(leaves):
                 raise ArgumentValueError(
                     f"the state is of other parameters, of which these {len(leaves)} are some, or "

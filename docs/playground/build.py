@@ -13,16 +13,18 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from html import escape
+from importlib import import_module
 from importlib.metadata import distribution
 from pathlib import Path
 
 import autograd_rnn
+from autograd_rnn.errors import ArgumentValueError
 from autograd_rnn.pictures.theme import THEMES
 
 HERE = Path(__file__).parent.resolve()
+# They lie beside this file, which the site and the tests run from elsewhere.
 sys.path.insert(0, str(HERE))
-import exercise  # noqa: E402 - it lies beside this file
-import playground  # noqa: E402 - likewise
+exercise, playground = import_module("exercise"), import_module("playground")
 
 GLUE = ("playground.py", "exercise.py", "games.py")
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
@@ -42,7 +44,14 @@ class NoNpm(RuntimeError):
 
 
 def build(folder: Path) -> Path:
-    """The folder, once it holds the page and all that it loads."""
+    """The folder, once it holds the page and all that it loads, in place of an earlier one.
+
+    `ValueError` for a folder that holds anything else, which is left as it is.
+    """
+    if folder.exists() and not (folder / "app.zip").is_file() and not is_empty(folder):
+        raise ArgumentValueError(
+            f"{folder} holds something that is no playground: choose a new folder, or an empty one."
+        )
     with tempfile.TemporaryDirectory() as place:
         modules = fetched(Path(place))
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,6 +73,11 @@ def build(folder: Path) -> Path:
     )
     zip_python(folder / "app.zip")
     return folder
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether it is a folder, and nothing is in it."""
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def fetched(place: Path) -> Path:
@@ -133,5 +147,5 @@ def coloured(style: str) -> str:
 if __name__ == "__main__":
     try:
         print(build(Path(sys.argv[1] if len(sys.argv) > 1 else "playground")))
-    except NoNpm as error:
+    except (NoNpm, ArgumentValueError, OSError) as error:
         sys.exit(f"build.py: {error}")

@@ -167,8 +167,9 @@ def test_remarks_above_the_header_are_bad_lines() -> None:
         ("", {}, "the file is empty"),
         ("GAT\nCAT\n", {}, "the file has one column"),
         ("GAT,a\nCAT,a\n", {}, "all labels are 'a': there is nothing to tell apart"),
+        (",,\n,,\n", {}, "the file has one column"),
         ('GAT,a\n"CAT,b\n', {}, "line 2 cannot be read as a table"),
-        (b"GAT,a\nC\xffT,b\n", {}, "line 2 is not UTF-8"),
+        (b"GAT,a\nC\xffT,b\n", {}, "byte 0xff at position 8, in line 2, is not UTF-8"),
         ("GAT,a\nCNT,b\n", {}, r"line 2: 'N' at position 2 is not one of 'ACGT'\. .*--ambiguous"),
         ("GAT,a\nC-T,b\n", {}, "'-' marks a gap: ambiguous='skip' leaves"),
         ("GAT,a\nCXQ,b\n", {"alphabet": "DNA"}, "line 2: .* at position 2 .*--bad-records skip"),
@@ -177,6 +178,8 @@ def test_remarks_above_the_header_are_bad_lines() -> None:
         ("GAT,a\nGAT\nCC,b\n", {}, "line 2 has 1 field, not 2"),
         ("GNT,a\nNNN,b\n", {"ambiguous": "skip"}, "nothing is left to learn from .2 sequences"),
         ("GAT,a\nCAT,b\n", {"classes": ["a", "c"]}, "line 2: the label 'b' is none of the model's"),
+        ("GAT,a\nCAT,b\n", {"classes": []}, "classes must be two or more different names"),
+        ("GAT,1\nCAT,2\n", {"classes": ["1", "2"], "targets": "numbers"}, "classes go with targ"),
         ("GAT,a\nCAT,b\n", {"ambiguous": "drop"}, "ambiguous 'drop' is unknown: choose one of err"),
         ("GAT,a\nCAT,b\n", {"stride": 2}, "stride goes with window"),
         ("GAT,a\nCAT,b\n", {"window": 4}, "2 sequences shorter than a window of 4"),
@@ -301,6 +304,9 @@ def test_zeros_are_one_hot_where_letters_are_sure(text: str) -> None:
         ("name\tmine\nr1\tGAT\nr2\tCC\n", ["GAT", "CC"]),
         ("GA!\nGAT\n", ["GA!", "GAT"]),
         ("label,sequence\nGAT,CC\nCC,GAT\n", ["CC", "GAT"]),
+        ("\ufeffid,dna\na,GAT\nb,CC\n", ["GAT", "CC"]),
+        ("dna\rGAT\rCC\r", ["GAT", "CC"]),
+        (",,\n", [",,"]),
     ],
 )
 def test_a_list_of_sequences(content: str, texts: list[str]) -> None:
@@ -308,6 +314,14 @@ def test_a_list_of_sequences(content: str, texts: list[str]) -> None:
         return bool(text) and set(text) <= set("ACGT")
 
     assert [entry.text for entry in read_list(content.encode(), "x.csv", fits)] == texts
+
+
+def test_a_header_below_a_remark_names_the_sequences() -> None:
+    refused: list[str] = []
+    content = b"made today\nid,dna\n1,GAT\n2,CC\n"
+    found = read_list(content, "x.csv", str.isalpha, refuse=refused.append)
+    assert [entry.text for entry in found] == ["GAT", "CC"]
+    assert refused == ["x.csv: line 1 has 1 field, not 2."]
 
 
 def test_numbers_between_commas_are_one_sequence() -> None:

@@ -190,6 +190,17 @@ def test_a_loss_that_uses_weights_and_states_directly() -> None:
     assert found == pytest.approx(np.array(derivation.value))
 
 
+def test_a_loss_that_uses_the_offset_besides_the_weights_directly() -> None:
+    gru = GRU.random(1, 1, seed=3)
+    run = gru.unroll([[1], [0]])
+    derivation = derive(run.q[0] + 0.5 * gru.parameters()[-1], gru, run=run)
+    assert "The loss uses weights directly, too: ∂⁺L/∂W is added." in derivation.text
+    rows = [line.split() for line in derivation.text.splitlines() if line.split()[:1] == ["u"]]
+    *terms, total = [float(x.replace("−", "-")) for row in rows[1:] for x in row if x != "u"]
+    assert 0.5 in terms
+    assert sum(terms) == pytest.approx(total, abs=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["lstm", "gru", "stack of gru", "stack of rnn"])
 def test_the_numpy_function_takes_direct_and_frozen_weights(kind: str) -> None:
     model, run = ready(kind, 2, 1, 3, 2, None)

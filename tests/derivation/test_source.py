@@ -74,6 +74,18 @@ def test_a_loop_of_ones_own_is_written_in_the_names_of_the_text() -> None:
     assert many[0] == pytest.approx(worked.value, rel=1e-12)
 
 
+def test_a_quantity_with_the_name_of_a_derivative_keeps_it() -> None:
+    x, other = Value(2.0, "x"), Value(5.0, "δ_y")
+    y = x * other
+    y.name = "y"
+    worked = derive(y * y * x, x)
+    assert worked.numpy().splitlines()[-2:] == [
+        "    δ_y_ = 2.0 * x * y",
+        "    return y ** 2 + δ_y * δ_y_",
+    ]
+    assert called(worked) == worked.value == 300.0
+
+
 def test_the_name_is_checked() -> None:
     worked = derive((x := Value(2, "x")) * x, x)
     for name in ("no name", "lambda", ""):

@@ -191,6 +191,8 @@ class Workspace:
             array[:, :size] = self.kernel.state
             self.states[place] = array, start
         if states is not None:
+            # In lanes without a sequence the last run's may be infinite, and 0 times that is NaN.
+            array[number - 1, :size] = self.kernel.state
             block, lane = np.divmod(np.arange(len(states)), self.kernel.lanes)
             array[block, :size, lane] = states.take(blocks.order, 0)
         return start
@@ -249,7 +251,7 @@ class Kernel:
         rows = 0
         if self.with_outputs:
             rows = int(blocks.lengths.sum()) if self.every else number
-        space = self.spare.pop() if self.spare else Workspace(self)
+        space = self._workspace()
         losses, flags, outputs, ends = space.made(number, rows)
         slopes = None
         if self.exact and self.with_gradient:
@@ -273,6 +275,13 @@ class Kernel:
     def _in_turn(self, blocks: Blocks, losses: Any) -> float:
         """The sum of the losses in the order of the sequences."""
         return float(np.add.accumulate(in_place(losses, blocks.order))[-1]) + 0.0
+
+    def _workspace(self) -> Workspace:
+        """A workspace that no run uses, whatever other threads take meanwhile."""
+        try:
+            return self.spare.pop()
+        except IndexError:
+            return Workspace(self)
 
     def _total(self, blocks: Blocks, spaces: Sequence[Workspace], slopes: Any) -> Any:
         """The sum of the gradients in the workspaces, or of those of each lane, if there are."""
@@ -326,15 +335,12 @@ class Kernel:
             work(space, 0, number)
             return [space]
         bounds = [number * part // parts for part in range(parts + 1)]
-        others = [self.spare.pop() if self.spare else Workspace(self) for _ in range(parts - 1)]
-        spaces = [space, *others]
-        workers = [
-            threading.Thread(target=work, args=part)
-            for part in zip(spaces, bounds[:-1], bounds[1:], strict=True)
-        ]
-        for worker in workers[1:]:
+        others = [self._workspace() for _ in range(parts - 1)]
+        rest = zip(others, bounds[1:-1], bounds[2:], strict=True)
+        workers = [threading.Thread(target=work, args=part) for part in rest]
+        for worker in workers:
             worker.start()
-        work(space, *bounds[:2])
-        for worker in workers[1:]:
+        work(space, 0, bounds[1])
+        for worker in workers:
             worker.join()
-        return spaces
+        return [space, *others]

@@ -30,14 +30,14 @@ class NumPy(Backend):
     @property
     def traced(self) -> TracedStep:
         """The step, traced when the first batch is packed, whose targets were checked."""
-        # No cached_property, as with `outputs`: this calls the step.
+        # Not a cached_property, for the reason that `outputs` gives.
         if self._traced is None:
             options = {"share": not self.bit_for_bit, "symbols": self.symbols}
             self._traced = trace_step(self.objective, self.x, self.y, **options)
         return self._traced
 
     def trace(self) -> None:
-        """Trace the step, so that what cannot be is refused with the first batch."""
+        """Trace the step, so that one that cannot be traced is refused with the first batch."""
         _ = self.traced
 
     def pack(self, batch: Batch) -> Columns | Any:

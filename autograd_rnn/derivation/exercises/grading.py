@@ -147,7 +147,9 @@ def _read(part: object, field: Field, number: int) -> Answer | None:
 
 
 def read_number(given: object, argument: str) -> float:
-    """A number as people write it, such as "−6" or "1/512"; `ValueError` for anything else.
+    """A number as people write it, such as "−6" or "1/512"; `ValueError` for any other text.
+
+    What is neither a text nor a number is a `TypeError`.
 
     >>> read_number("−3/4", "answer")
     -0.75

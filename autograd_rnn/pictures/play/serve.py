@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,9 @@ TYPES: Final = {
 class Files(SimpleHTTPRequestHandler):
     """The files of a folder; the browser asks each time whether one has changed."""
 
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **TYPES}  # noqa: RUF012 - as there
+    def guess_type(self, path: str | PathLike[str]) -> str:
+        """The type of a file, by its name."""
+        return TYPES.get(Path(path).suffix) or super().guess_type(path)
 
     def end_headers(self) -> None:
         """The last header, before the end."""

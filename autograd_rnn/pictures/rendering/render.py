@@ -14,7 +14,9 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import IO, Any, Final, Protocol
 
 from ...arguments import as_function
@@ -90,9 +92,8 @@ def render(dot: str, format: str, dpi: float | None = None) -> bytes:
 
 def _by_page(dot: str, format: str, options: Sequence[str]) -> bytes:
     """The picture by the JavaScript of the page that this Python runs in."""
-    import js  # type: ignore[import-not-found]  # a module that Pyodide makes
-
-    draw = getattr(js, PAGES, None)
+    # A module that Pyodide makes, and that no type checker finds.
+    draw = getattr(import_module("js"), PAGES, None)
     if draw is None:
         raise RendererNotFound(
             f"drawing to {format} needs Graphviz: let the page define the JavaScript function "
@@ -174,11 +175,11 @@ class Warm:
 
     def _ask_again(self, dot: bytes, format: str, options: list[str]) -> tuple[bytes, str] | str:
         """What `_ask` gives, by a new process where one that has served has been ended."""
-        served = self._process is not None
+        served, deadline = self._process is not None, monotonic() + LONGEST
         try:
             return self._ask(dot, format, options)
         except RenderError:
-            if not served:
+            if not served or monotonic() >= deadline:
                 raise
             self._end(at_once=True)
             return self._ask(dot, format, options)
@@ -199,13 +200,14 @@ class Warm:
         process = self._process
         if hasattr(signal, "SIGCONT"):  # somebody may have stopped it
             process.send_signal(signal.SIGCONT)
+        deadline = monotonic() + LONGEST
         late = threading.Timer(LONGEST, process.kill)
         late.daemon = True
         late.start()
         try:
             return self._exchange(process, dot, format, options)
         except RenderError:
-            if late.finished.is_set():
+            if monotonic() >= deadline:
                 raise RenderError(
                     f"Graphviz took longer than {LONGEST:g} seconds: draw a part of the graph."
                 ) from None

@@ -112,20 +112,14 @@ def draw_flow(
 def _flow(output: Any, run: Any, focus: Any, name: str | None) -> Flow:
     """The sizes of a run."""
     if _reads_more(output, run.steps[MOST_STEPS:]):
-        raise ArgumentValueError(
-            f"run has {len(run.steps)} steps, more than {MOST_STEPS}: draw the flow of the last of "
-            f"them, as in rnn.unroll(inputs[-{MOST_STEPS}:])."
-        )
+        raise _too_long(run.steps)
     order, adjoint, step_of = topological(output), adjoints(output), steps_of(run)
     reached = {step_of[node] for node in order if node in step_of}
     steps = [step for step in run.steps if step.k in reached]
     if not steps:
         raise ArgumentValueError("output depends on no step of run: no gradient flows back.")
     if len(steps) > MOST_STEPS:
-        raise ArgumentValueError(
-            f"run has {len(steps)} steps, more than {MOST_STEPS}: draw the flow of the last of "
-            f"them, as in rnn.unroll(inputs[-{MOST_STEPS}:])."
-        )
+        raise _too_long(steps)
     deltas = [hypot(*[adjoint.get(pi, 0.0) for pi in _sums(step)]) for step in steps]
     terms = dict.fromkeys([step.k for step in steps], 0.0)
     weights = focus.parameters() if hasattr(focus, "parameters") else [focus] * (focus is not None)
@@ -163,14 +157,22 @@ def _flow(output: Any, run: Any, focus: Any, name: str | None) -> Flow:
     return Flow(name or model, deltas, [*terms.values()], factors, sorted(run.cuts))
 
 
+def _too_long(steps: Sequence[Any]) -> ArgumentValueError:
+    return ArgumentValueError(
+        f"run has {len(steps)} steps, more than {MOST_STEPS}: draw the flow of the last of "
+        f"them, as in rnn.unroll(inputs[-{MOST_STEPS}:])."
+    )
+
+
 def _reads_more(output: Any, steps: Sequence[Any]) -> bool:
     """Whether the output is computed from one of these steps, as far as its nearest nodes tell."""
-    near, path = {output}, [output]
-    while path and len(near) < NEAR:
-        for parent in path.pop().parents:
-            if parent not in near:
-                near.add(parent)
-                path.append(parent)
+    near, nodes = {output}, [output]
+    for node in nodes:  # which grows meanwhile
+        if len(near) >= NEAR:
+            break
+        fresh = [parent for parent in dict.fromkeys(node.parents) if parent not in near]
+        near.update(fresh)
+        nodes += fresh
     return any(not near.isdisjoint([*step.pi, *step.q]) for step in reversed(steps))
 
 

@@ -44,6 +44,14 @@ def test_lanes_of_any_width(lanes: int, every: bool, exact: bool) -> None:
     assert flat(shown.tolist()) == pytest.approx(expected, rel=1e-12)
 
 
+def test_an_infinite_state_does_not_reach_a_later_run() -> None:
+    compiled = RNN.random(2, 1, seed=1).compile("squared_error", backend="native")
+    xs, ys, state = [[1], [0, 1], [1, 1]], [[0.0, 0.5]] * 3, np.full((3, 2), 0.5)
+    expected = compiled.loss_and_gradients(xs, ys, state=state)
+    compiled.loss_and_gradients([[1]] * 8, [[0.0, 0.5]] * 8, state=np.full((8, 2), np.inf))
+    assert compiled.loss_and_gradients(xs, ys, state=state) == expected
+
+
 def test_several_threads_at_once() -> None:
     rnn = RNN.random(4, 2, seed=5)
     compiled = rnn.compile("squared_error", backend="native")

@@ -44,3 +44,12 @@ def test_without_npm_the_build_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(BUILD["NoNpm"], match="there is none: install Node.js"):
         BUILD["build"](tmp_path / "playground")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis.tex"
+    thesis.write_text("years of work")
+    for place in (tmp_path, thesis):
+        with pytest.raises(ValueError, match="holds something that is no playground: choose a new"):
+            BUILD["build"](place)
+    assert thesis.read_text() == "years of work"

@@ -258,8 +258,14 @@ def test_a_process_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(
             subprocess, "Popen", lambda command, **pipes: start([command[0], "-c", hangs], **pipes)
         )
-        with pytest.raises(RenderError, match="Graphviz took longer than 0.2 seconds: draw a p"):
+        late = "Graphviz took longer than 0.2 seconds: draw a p"
+        with pytest.raises(RenderError, match=late):
             warm.render(PLAIN.encode(), "svg", [])
+    # One that has served before is not asked for the same again.
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    warm._process = subprocess.Popen([sys.executable, "-c", hangs], **pipes)
+    with pytest.raises(RenderError, match=late):
+        warm.render(PLAIN.encode(), "svg", [])
 
 
 def test_no_file_of_the_user_takes_the_place_of_a_module_of_the_process(

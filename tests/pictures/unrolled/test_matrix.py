@@ -66,6 +66,14 @@ def test_the_exercise_has_the_numbers_of_the_lecture() -> None:
     assert {"δ̇", "δ̈", "64", "32", "68"}.issubset(texts(drawing.svg()))
 
 
+def test_what_the_output_has_of_the_weights_directly_is_told() -> None:
+    loss, run = unrolled(MODELS["RNN"])
+    told = "∂L/∂W is the sum of them and of ∂⁺L/∂W, as L uses W directly; "
+    assert told not in " ".join(texts(draw(loss, focus=run.rnn, run=run).svg()))
+    decayed = loss + 0.1 * run.rnn.parameters()[0]
+    assert told in " ".join(texts(draw(decayed, focus=run.rnn, run=run).svg()))
+
+
 def test_long_runs_leave_steps_out_and_keep_the_sum() -> None:
     loss, run = unrolled(MODELS["RNN"], steps=18)
     drawing = draw(loss, focus=MODELS["RNN"], run=run)
