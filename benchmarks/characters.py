@@ -116,7 +116,7 @@ def by_run(states: int, texts: Any) -> Iterator[Any]:
             yield partial(np.array, numbers)
 
 
-def by_lists(states: int, texts: Any) -> Iterator[Any]:
+def by_lists(states: int, texts: Any, arrays: bool = False) -> Iterator[Any]:
     model, listed, adagrad = network(states), texts.tolist(), optimiser()
     compiled = model.compile("cross_entropy", at="every", backend="native")
     weights = model.parameters()
@@ -125,23 +125,15 @@ def by_lists(states: int, texts: Any) -> Iterator[Any]:
         for start in range(0, texts.shape[1] - STEPS, STEPS):
             xs = [text[start : start + STEPS] for text in listed]
             ys = [text[start + 1 : start + STEPS + 1] for text in listed]
-            *found, state = compiled.loss_and_gradients(xs, ys, state=state, return_state=True)
-            adagrad.step(weights, found[1])
-            yield lambda: [weight.data for weight in weights]
-
-
-def by_arrays(states: int, texts: Any) -> Iterator[Any]:
-    model, listed, adagrad = network(states), texts.tolist(), optimiser()
-    compiled = model.compile("cross_entropy", at="every", backend="native")
-    weights = model.parameters()
-    while True:
-        state: Any = None
-        for start in range(0, texts.shape[1] - STEPS, STEPS):
-            xs = [text[start : start + STEPS] for text in listed]
-            ys = [text[start + 1 : start + STEPS + 1] for text in listed]
-            found = compiled.run(compiled.prepare(xs, ys), state=state, return_state=True)
-            state = found.states
-            adagrad.step(weights, found.gradient)
+            slopes: Any
+            if arrays:
+                found = compiled.run(compiled.prepare(xs, ys), state=state, return_state=True)
+                slopes, state = found.gradient, found.states
+            else:
+                _, slopes, state = compiled.loss_and_gradients(
+                    xs, ys, state=state, return_state=True
+                )
+            adagrad.step(weights, slopes)
             yield lambda: [weight.data for weight in weights]
 
 
@@ -190,7 +182,8 @@ def compare(states: int, streams: int, rounds: int, clock: Callable[[], float]) 
     """The row of the table for a model of so many states."""
     chance = np.random.default_rng(0)
     texts = chance.integers(0, LETTERS, (streams, WINDOWS * STEPS + 1))
-    ways = {"loop": loop, "run": by_run, "lists": by_lists, "arrays": by_arrays}
+    ways = {"loop": loop, "run": by_run, "lists": by_lists}
+    ways["arrays"] = partial(by_lists, arrays=True)
     if importlib.util.find_spec("torch"):
         ways["torch"] = by_torch
     going = {name: way(states, texts) for name, way in ways.items()}

@@ -75,7 +75,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_a_file_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_use_is_refused(tmp_path: Path) -> None:
     path, link = tmp_path / "a.json", tmp_path / "b.json"
     link.symlink_to(path)
     with in_use(path):

@@ -128,6 +128,7 @@ def raising(error: type[Exception]) -> Callable[..., object]:
     return function
 
 
+@cache
 def nested(depth: int) -> list[object]:
     deep: list[object] = []
     for _ in range(depth):
@@ -478,7 +479,8 @@ def correct_calls() -> dict[str, Call]:
         **{
             f"draw ({detail})": call(
                 *(draw, loss),
-                **{"focus": w, "precision": 3, "width": 900},
+                # With a width, each call lays the picture out.
+                **{"focus": w, "precision": 3, "width": 900 if detail == "step" else None},
                 **{"run": run, "detail": detail, "edges": "plain", "theme": "light"},
                 **{"title": "L", "max_nodes": 100, "subscripts": False, "accents": False},
             )
@@ -659,18 +661,30 @@ CALLS = sorted(correct_calls())
 # --- what must hold afterwards ------------------------------------------------------------------
 
 
+#: What the correct calls read, by the names of the files.
+FILES = {
+    "rnn.json": json.dumps(RNN([[4], [1]], "relu", bias=False).to_dict()),
+    "stack.json": json.dumps(Stack([GRU.random(1, 1), Linear.random(1, 1)]).to_dict()),
+    "promoters.data": "+,S10,tactag\n-,867,ggatcc\n",
+    "two.fa": ">one\nGAT\ntaca\n>two\nGG\n",
+    "text.txt": "banana",
+    "reads.csv": "sequence,label\nGATTACA,a\nGGCC,b\n",
+}
+
+
 @pytest.fixture(autouse=True)
 def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the correct calls read, in a folder in which anything may be written."""
+    """The files that are read, in a folder in which anything may be written."""
     monkeypatch.chdir(tmp_path)
-    RNN([[4], [1]], "relu", bias=False).save("rnn.json")
-    Stack([GRU.random(1, 1), Linear.random(1, 1)]).save("stack.json")
-    Path("promoters.data").write_text("+,S10,tactag\n-,867,ggatcc\n")
-    Path("two.fa").write_text(">one\nGAT\ntaca\n>two\nGG\n")
-    Path("text.txt").write_text("banana")
-    Path("reads.csv").write_text("sequence,label\nGATTACA,a\nGGCC,b\n")
+    for name, content in FILES.items():
+        Path(name).write_text(content)
     yield
     use_renderer(None)  # which junk may have taken the place of
+
+
+@pytest.fixture
+def correct(name: str) -> Call:
+    return correct_calls()[name]
 
 
 class World:
@@ -773,10 +787,9 @@ def with_junk(correct: Call, place: int | str, thing: object) -> Call:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_junk_in_place_of_one_argument(name: str) -> None:
+def test_junk_in_place_of_one_argument(name: str, correct: Call) -> None:
     """With all other arguments, and with none of the optional ones."""
-    world, correct = World(), correct_calls()[name]
-    wrong = []
+    world, wrong = World(), []
     bare = Call(correct.function, correct.args, {})
     places = [*range(len(correct.args)), *correct.kwargs]
     for base, place in [*product([correct], places), *product([bare], correct.kwargs)]:
@@ -796,8 +809,8 @@ def test_junk_in_place_of_one_argument(name: str) -> None:
 @pytest.mark.parametrize("name", CALLS)
 @settings(max_examples=settings().max_examples // 4, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_junk_in_several_places(name: str, data: st.DataObject) -> None:
-    world, changed = World(), correct_calls()[name]
+def test_junk_in_several_places(name: str, correct: Call, data: st.DataObject) -> None:
+    world, changed = World(), correct
     places = [*range(len(changed.args)), *changed.kwargs]
     for place in data.draw(st.lists(st.sampled_from(places), max_size=3)) if places else []:
         thing = data.draw(junk)

@@ -139,14 +139,9 @@ def test_a_file_put_into_the_folder_is_a_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train", "g3", "--learning-rate", "-1"], "--learning-rate must be over 0 and finite"),
-        (["train", "g3", "--epochs=0"], "--epochs must be 1 or more, not 0."),
-        (["classify", "GAT", "--at-least", "0"], "--at-least must be 1 or more, not 0."),
         (["draw", "101", "15", "a.svg", "--theme", "pink"], "--theme 'pink' is unknown: choose"),
         (["draw", "101", "15", "a.svg", "--width", "20"], "--width must be 200 points or more"),
         (["draw", "101", "15", "a.svg", "--width", "big"], "--width must be a4, slide or a number"),
-        (["exercises", "--kind", "foo"], "--kind 'foo' is unknown: choose one of copies"),
-        (["exercises", "--count", "0"], "--count must be 1 or more, not 0."),
     ],
 )
 def test_errors_name_the_option(run: Runner, arguments: list[str], words: str) -> None:

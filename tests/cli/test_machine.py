@@ -185,9 +185,7 @@ class CommandLine(RuleBasedStateMachine):
 
 
 TestCommandLine = CommandLine.TestCase
-TestCommandLine.settings = settings(
-    max_examples=3, stateful_step_count=8, deadline=None, derandomize=True
-)
+TestCommandLine.settings = settings(max_examples=3, stateful_step_count=8, derandomize=True)
 
 
 @pytest.mark.nightly

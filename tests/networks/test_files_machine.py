@@ -159,9 +159,7 @@ def damaged(content: Any, chance: random.Random, junk: Any) -> Any:
 
 
 TestFiles = Files.TestCase
-TestFiles.settings = settings(
-    max_examples=15, stateful_step_count=15, deadline=None, derandomize=True
-)
+TestFiles.settings = settings(max_examples=15, stateful_step_count=15, derandomize=True)
 
 
 @pytest.mark.nightly

@@ -84,7 +84,7 @@ def test_rows_and_cells_have_the_marks_of_the_picture() -> None:
     rnn, table, loss = exercise()
     ids = draw(loss, focus=rnn.weights[0][0]).ids
     root = ElementTree.fromstring(table._repr_html_())
-    first, second, third = root.iter("tbody").__next__()
+    first, second, third = next(root.iter("tbody"))
     uses = copies(rnn.weights[0][0], loss)
     cells = [row.findall("td")[-2] for row in (first, second, third)]
     assert [cell.get("data-node") for cell in cells] == [ids[use] for use in uses]

@@ -71,8 +71,9 @@ def test_the_page_of_cards_has_every_number_inside() -> None:
     assert "<summary>Every number</summary>" in page
     ids = re.findall(r'\bid="(\w+)"', page)
     assert len(ids) == len(set(ids))
-    assert {f"inside_{id}" for id in drawing.inside.ids.values()} <= set(ids)
-    assert len([id for id in ids if drawing.inside.view.boxes.get(id[7:], None)]) > 30
+    inside = {f"inside_{id}" for id in (*drawing.inside.ids.values(), *drawing.inside.view.boxes)}
+    assert inside <= set(ids)
+    assert len(inside) > 30
     assert "http" not in re.sub(r"http://www.w3.org/\S+", "", page)
     assert draw(loss, run=run, focus=rnn.weights[0][0], detail="scalar").html().count("<svg") == 1
 

@@ -1,6 +1,5 @@
 """Pictures in other fonts than ours: no text crosses a border, and none leaves its place."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +23,6 @@ from autograd_rnn import (
 )
 from autograd_rnn.pictures.rendering.anchors import anchored, places_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # The fonts that take the place of ours: as it is, its letters narrower or wider, one of one width.
 FONTS = {
     "as it is": "",
@@ -88,24 +86,16 @@ def pictures() -> Iterator[Drawing]:
 
 
 @pytest.fixture(scope="module")
-def boxes() -> dict[str, list[Any]]:
+def boxes(browser: Any) -> dict[str, list[Any]]:
     """The boxes of all texts of all pictures, in each of the fonts."""
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason='no Playwright: pip install ".[browser]"'
-    )
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: apt-get install chromium")
     drawn = "".join([drawing.svg().partition("?>")[2] for drawing in pictures()])
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.set_content(f"<style>{FACES}</style><style id=font></style>{drawn}")
-        found = {}
-        for name, rule in FONTS.items():
-            page.evaluate("rule => document.getElementById('font').textContent = rule", rule)
-            page.evaluate("document.fonts.ready")
-            found[name] = page.evaluate(READ)
-        browser.close()
+    page = browser.new_page()
+    page.set_content(f"<style>{FACES}</style><style id=font></style>{drawn}")
+    found = {}
+    for name, rule in FONTS.items():
+        page.evaluate("rule => document.getElementById('font').textContent = rule", rule)
+        page.evaluate("document.fonts.ready")
+        found[name] = page.evaluate(READ)
     return found
 
 

@@ -124,9 +124,7 @@ class Checkpoints(RuleBasedStateMachine):
 
 
 TestCheckpoints = Checkpoints.TestCase
-TestCheckpoints.settings = settings(
-    max_examples=5, stateful_step_count=8, deadline=None, derandomize=True
-)
+TestCheckpoints.settings = settings(max_examples=5, stateful_step_count=8, derandomize=True)
 
 
 @pytest.mark.parametrize("dies", [True, False])

@@ -11,8 +11,9 @@ import pytest
 
 from autograd_rnn.pictures.play.serve import playground_server
 
+from ..conftest import chromium
+
 SOURCE = Path(__file__).parents[3] / "docs" / "playground"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 BUILD = runpy.run_path(str(SOURCE / "build.py"))
 
 
@@ -38,16 +39,8 @@ def address(built: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason='no Playwright: pip install ".[browser]"'
-    )
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        # Without a sandbox, as containers have none; the page is our own.
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as started:
         yield started
-        started.close()
 
 
 class Visit:
