@@ -28,6 +28,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OTHERS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 OTHERS += [ROOT / "tests" / "README.md", ROOT / "benchmarks" / "README.md"]
 WRITTEN = [*OTHERS, *PAGES, *NOTEBOOKS]
+# All but the README.
+ON_THE_SITE = {*WRITTEN[1:], *ROOT.glob("benchmarks/*.svg")}
 # What a page needs that the tests do not.
 OPTIONAL = {"jax": "jax"}
 # Code, and what it prints where no comment says so.
@@ -178,6 +180,13 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
         file = (path.parent / place).resolve() if place else path
         assert file.is_file(), target
         assert not anchor or anchor in anchors(file), target
+
+
+@pytest.mark.parametrize("path", WRITTEN[1:], ids=identify)
+def test_pages_of_the_site_lead_to_what_is_on_the_site(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", prose(path)):
+        file = (path.parent / target).resolve()
+        assert ":" in target or file in ON_THE_SITE or file.is_relative_to(DOCS), target
 
 
 def quoted(path: Path) -> set[str]:
