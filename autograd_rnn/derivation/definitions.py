@@ -408,6 +408,8 @@ def stated(op: Op, position: int, operands: Sequence[Expression], result: Expres
     """The rule of an op as people state it: 1 − tanh², and not what rounds well."""
     if op.arrays_slope is not None:
         return as_expression(op.arrays_slope(result)[0])
+    if position in op.stated:
+        return as_expression(op.stated[position](*operands, result))
     return traced(op, position, operands, result)
 
 

@@ -210,7 +210,7 @@ class Product(Compound):
         """−2(15 − 17)·4: between a number or parentheses and parentheses stands no dot."""
         above = [(factor, power) for factor, power in self.factors if power > 0]
         below = [(factor, -power) for factor, power in self.factors if power < 0]
-        over, under = self._halves()
+        over, under = self.halves()
         if not below and under == 1:
             return self._row(over, above, style, numbers)
         halves = (abs(over), above), (under, below)
@@ -253,9 +253,9 @@ class Product(Compound):
         return (abs(self.coefficient) != 1) + super().size()
 
     def exact(self, numbers: bool) -> bool:
-        return all(map(is_exact, map(float, self._halves()))) and super().exact(numbers)
+        return all(map(is_exact, map(float, self.halves()))) and super().exact(numbers)
 
-    def _halves(self) -> tuple[Fraction, Fraction]:
+    def halves(self) -> tuple[Fraction, Fraction]:
         """The coefficient as what stands above and below the line: 2/3, but 0.75."""
         whole = self.coefficient
         if is_exact(float(whole)) and Fraction(float(whole)) == whole:

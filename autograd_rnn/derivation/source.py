@@ -16,9 +16,20 @@ from ..graph.notation import ACCENTS, Style, Text, write
 from ..graph.quantities import names_of
 from ..graph.walk import Node, Run, downstream
 from ..networks.model import Model
-from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, TABLE
+from ..ops.op import ATOM, CALL, POWER, PRODUCT, SIGN, SUM, TABLE, Op
+from ..ops.tracer import Tracer
 from .definitions import Definitions, stated, traced
-from .expressions import Applied, Expression, Number, Product, Sum, Symbol, product, total
+from .expressions import (
+    Applied,
+    Expression,
+    Number,
+    Product,
+    Sum,
+    Symbol,
+    as_expression,
+    product,
+    total,
+)
 from .matrices import MatrixRule
 from .naming import one_system
 
@@ -187,12 +198,17 @@ class _Straight:
             return Text(self.names[x.key])
         rule = self.definitions.rules[x.key]
         given = rule.op, rule.position, rule.operands, rule.result
-        exact, short = traced(*given), stated(*given)
-        same = math.isclose(short.value, exact.value, rel_tol=CLOSE, abs_tol=0.0)
-        return self._code(short if same else exact)
+        for way in (stated, traced):
+            written = way(*given)
+            if math.isclose(written.value, rule.symbol.value, rel_tol=CLOSE, abs_tol=0.0):
+                return self._code(written)
+        # At a point where it is not what it comes to elsewhere: as it stands.
+        short = rule.op.stated.get(rule.position, rule.op.partials[rule.position])
+        operands = [Verbatim(operand) for operand in (*rule.operands, rule.result)]
+        return self._code(as_expression(Verbatim.of(short(*operands))))
 
     def _product(self, x: Product) -> Text:
-        over, under = x.coefficient.as_integer_ratio()
+        over, under = x.halves()
         halves: list[list[Text]] = [[], []]
         for factor, power in x.factors:
             written = self._code(factor)
@@ -205,6 +221,24 @@ class _Straight:
             halves[1].insert(0, Text(repr(float(under))))
         quotient = _row(*halves)
         return Text(f"-{quotient.text}", SIGN) if over < 0 else quotient
+
+
+class Verbatim(Tracer):
+    """An expression as the rules of the table have it, with nothing simplified."""
+
+    __slots__ = ("written",)
+
+    def __init__(self, written: Expression) -> None:
+        self.written = written
+
+    @staticmethod
+    def of(thing: Any) -> Any:
+        """The expression, or the number."""
+        return thing.written if isinstance(thing, Verbatim) else thing
+
+    @staticmethod
+    def _apply_op(op: Op, operands: tuple[Any, ...]) -> Verbatim:
+        return Verbatim(Applied(op, [as_expression(Verbatim.of(one)) for one in operands]))
 
 
 def _row(above: Sequence[Text], below: Sequence[Text]) -> Text:

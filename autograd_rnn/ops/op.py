@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import pos
+from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
 
 from ..arguments import as_float
@@ -22,6 +23,7 @@ LINEAR: Final = "linear"
 
 #: A function of the operands and the result, or of arrays, written in operators and ops.
 Rule: TypeAlias = Callable[..., Any]
+NONE_STATED: Final[Mapping[int, Rule]] = MappingProxyType({})
 
 
 class Operand(Protocol):
@@ -37,7 +39,8 @@ class Op:
     Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
     code for the value and the slope at once, `arrays_slope` gives the slope on arrays from the
     result, and the difference by which it loses digits where that is small, `arrays_rule` the one
-    from the operand, if fewer exponentials give it than the rule, and `operator` is Python's),
+    from the operand, if fewer exponentials give it than the rule, `stated` has the partials that
+    people state shorter than the rule, by position, and `operator` is Python's),
     `algebra`, the operator of Python that gives the result for finite numbers, `arity`,
     the number of operands, `flat`, which says that every partial is `nothing`, `holds`, which says
     that the result is the operand without its slope, and `chooses`, which says that it is the first
@@ -69,11 +72,12 @@ class Op:
         operator: Callable[..., Any] | None = None,
         algebra: Callable[..., Any] | None = None,
         chooses: bool = False,
+        stated: Mapping[int, Rule] = NONE_STATED,
     ) -> None:
         self.name, self.value, self.partials = name, value, partials
         self.arrays, self.arrays_slope, self.arrays_rule = arrays, arrays_slope, arrays_rule
         self.llvm, self.llvm_slope = llvm, llvm_slope
-        self.binds, self.operator, self.chooses = binds, operator, chooses
+        self.binds, self.operator, self.chooses, self.stated = binds, operator, chooses, stated
         self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)
         self.algebra, self.holds = algebra or operator, self.flat and algebra is pos
         self.symbol = symbol or name

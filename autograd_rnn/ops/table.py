@@ -19,8 +19,8 @@ How an op is written is made from its name unless the entry says so.  Arithmetic
 as in PyTorch and JAX.  A rule that would need `if` is written with the comparisons `greater` and
 `equal`, which are 1 or 0 (NaN for NaN).  Their partials are `nothing`, zero whatever the operands,
 so their results are constants: no sweep goes through them.  So is that of `stop_gradient`, on
-purpose.  A rule is the slope of its op near a point, not only there, since it is differentiated in
-its turn: what is computed otherwise at one point is chosen there by `when` and `unless`.
+purpose.  A rule holds near a point, not only at it, since it is differentiated in its turn: what is
+computed otherwise at one point is chosen by `when` and `unless`.
 
 Values are within 4 units in the last place (ulp) of the true ones over all floats.  So are partials
 where the result and every intermediate of the rule are normal; elsewhere within 4e-16, or as said.
@@ -87,8 +87,7 @@ div: Op = Op(
     llvm="%z = fdiv {v} %x, %y",
 )
 # ∂/∂x is y·x**(y-1), and 0 for y = 0, whatever x, since x**0 is 1 everywhere; ∂/∂y is 0 at
-# x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y; and ∂/∂x where y·x**y does,
-# for y > 2**53.
+# x = 0 ≤ y and -inf at x = 0 > y.  Where x**y overflows, so does ∂/∂y; so does ∂/∂x for y > 2**53.
 pow: Op = Op(
     "pow",
     value=ieee.power,
@@ -97,6 +96,7 @@ pow: Op = Op(
     text="{}{:^}",
     latex="{}^{{{}}}",
     arrays=lambda np, x, y: np.power(x, y),
+    stated={1: lambda x, y, z: z * log(x + equal(x, 0.0))},
     binds=POWER,
     operator=operator.pow,
     llvm="%z = call {v} @lanes_pow({v} %x, {v} %y)",
