@@ -17,7 +17,7 @@ from .definitions import Definitions, find_varying
 from .document import Equation, Part, Row, Section, Sentence, Side, check
 from .expressions import Applied, Expression, Number, Product, Sum, Symbol, product, total
 from .naming import fraction, matrices, one_system
-from .source import as_source
+from .source.function import as_source
 
 NESTED: Final = (
     "Members lie behind each other, so each path is counted at the last one that it meets: "

@@ -144,7 +144,9 @@ class Derivation:
         arguments are laid out: `arguments` are those of this derivation.  With a model it has two
         loops over the steps, and its result is ∂L/∂W, of several layers a tuple of theirs, of a GRU
         also ∂L/∂u, of its recurrent offset.  For one weight of a network it returns one entry of
-        that; for any other graph it has no loops, but a line for each quantity and each δ.
+        that; for any other graph it has a line for each quantity and each δ.  Where these are more
+        than 30, a loop whose steps are made alike is written as two loops, and an initial state of
+        a network by its matrices.
         `ValueError` for a name that is not an identifier.
 
         >>> from autograd_rnn import RNN, bits

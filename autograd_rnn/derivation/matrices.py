@@ -75,13 +75,13 @@ class MatrixRule:
         self.value = [entry for layer in self.layers for entry in layer.flat()]
         self.title = "∂L/∂W"
 
-    def source(self, name: str) -> str:
-        """The backward pass as the source of a NumPy function."""
+    def source(self, name: str, *, starts: bool = False) -> str:
+        """The backward pass as the source of a NumPy function, by the initial states if asked."""
         layers = [
             (writer.structure, Given(writer.read, list(self._options(layer))))
             for writer, layer in zip(self.writers, self.layers, strict=True)
         ]
-        return backward_source(name, layers, cuts=bool(self.run.cuts))
+        return backward_source(name, layers, cuts=bool(self.run.cuts), starts=starts)
 
     @staticmethod
     def _options(layer: Layer) -> dict[str, Any]:

@@ -27,18 +27,23 @@ class Given(NamedTuple):
 
 
 def backward_source(
-    name: str, layers: Sequence[tuple[Structure, Given]], *, cuts: bool = False
+    name: str,
+    layers: Sequence[tuple[Structure, Given]],
+    *,
+    cuts: bool = False,
+    starts: bool = False,
 ) -> str:
     """Source of a function that gives ∂L/∂W of each layer.
 
-    With `cuts` it takes the steps that no gradient leaves backward.  Several layers have a function
-    each, and one that calls these.
+    With `cuts` it takes the steps that no gradient leaves backward; with `starts` it also gives the
+    derivatives by the initial states, those of each layer, after all others.  Several layers have a
+    function each, and one that calls these.
     """
     if len(layers) == 1:
-        source = _Source(*layers[0], cuts)
+        source = _Source(*layers[0], cuts, starts)
         body = source.whole(name)
         return "\n".join([*_imports(source.called), *body]) + "\n"
-    sources = [_Source(*layer, cuts) for layer in layers]
+    sources = [_Source(*layer, cuts, starts) for layer in layers]
     called: set[str] = set()
     lines: list[str] = []
     for place, source in enumerate(sources, 1):
@@ -71,22 +76,25 @@ def _driver(name: str, sources: Sequence[_Source]) -> list[str]:
     above = f"np.zeros(np.shape(Y{len(sources)}))"
     for i, s in reversed(numbered):
         own = [above, *[f"{one}{i}" for one in (*s.read_names, *s.options)], *passed]
-        lines.append(f"{INDENT}dW{i}, dX{i} = back_{i}({', '.join(own)})")
+        found = [f"dW{i}", f"dX{i}", *[f"{state}{i}" for state in s.to_starts]]
+        lines.append(f"{INDENT}{', '.join(found)} = back_{i}({', '.join(own)})")
         above = f"dX{i}"
-    results = ", ".join([f"dW{i}" for i, _ in numbered])
-    return [*lines, f"{INDENT}return {results}"]
+    results = [f"dW{i}" for i, _ in numbered]
+    results += [f"{state}{i}" for i, s in numbered for state in s.to_starts]
+    return [*lines, f"{INDENT}return {', '.join(results)}"]
 
 
 class _Source:
     """The lines of one layer's function."""
 
-    def __init__(self, structure: Structure, given: Given, cuts: bool) -> None:
+    def __init__(self, structure: Structure, given: Given, cuts: bool, starts: bool) -> None:
         self.structure, self.model = structure, structure.model
         self.read = [key for key in structure.vectors if key in given.read]
         self.read_names = [f"d_{self.name(key)}" for key in self.read]
         self.called: set[str] = set()
         self.cuts, self.options = cuts, list(given.options)
         self.initial = list(self.model.letters)
+        self.to_starts = [f"from_{letter}" for letter in self.initial if starts]
         self.extra = any(block.gate is None for block in structure.blocks)
         #: Whether it goes on to another layer.
         self.chain = False
@@ -358,7 +366,7 @@ class _Source:
         """The function of a network of one layer."""
         forward, back = self._body()
         given = [*self._given(), *self.read_names, *self.options, *["cuts=()"] * self.cuts]
-        result = f"return {', '.join(self._results())}"
+        result = f"return {', '.join([*self._results(), *self.to_starts])}"
         body = [*self._words(), *self._head(), *forward, *self._zeros(), *back, result]
         return [f"def {name}({', '.join(given)}):", *[(INDENT + line).rstrip() for line in body]]
 
@@ -379,7 +387,8 @@ class _Source:
         given = ", ".join(["above", *self.read_names, *self.options, *cuts, *states])
         forward[0] = "steps, Y = [], []"
         body = [*self._words(), *self._head(), *forward, f"def back({given}):"]
-        body += [INDENT + line for line in (*inner, f"return {result}, dX")]
+        results = ", ".join([result, "dX", *self.to_starts])
+        body += [INDENT + line for line in (*inner, f"return {results}")]
         body.append("return Y, back")
         head = f"def {name}({', '.join(self._given())}):"
         return [head, *[(INDENT + line).rstrip() for line in body]]
