@@ -222,8 +222,13 @@ def _item(place: int, one: Question) -> str:
     )
 
 
+#: A formula set as a displayed one by an attribute that MathML 2, which QTI 2.1 goes by, has not.
+DISPLAYED: Final = re.compile(r'(<math\b[^>]*) displaystyle="true"([^>]*>)(.*?)</math>', re.DOTALL)
+
+
 def _blocks(html: str) -> str:
-    """The HTML with its tables as QTI has them."""
+    """The HTML with its tables and formulas as QTI has them."""
+    html = DISPLAYED.sub(r'\1\2<mstyle displaystyle="true">\3</mstyle></math>', html)
     opened = re.sub(r"(<table\b[^>]*>)(?!<tbody)", r"\1<tbody>", html)
     return re.sub(r"(?<!</tbody>)</table>", "</tbody></table>", opened)
 

@@ -16,6 +16,8 @@ from autograd_rnn.derivation.exercises.kinds import KINDS
 from autograd_rnn.derivation.exercises.question import Question
 from autograd_rnn.derivation.exercises.sheet import Sheet
 
+from .formats import faults
+
 QTI: Final = "{http://www.imsglobal.org/xsd/imsqti_v2p1}"
 CONTENT: Final = "{http://www.imsglobal.org/xsd/imscp_v1p1}"
 
@@ -26,21 +28,74 @@ def whole() -> Sheet:
     return exercises(len(KINDS), seed=6)
 
 
-# --- Moodle XML: https://docs.moodle.org/en/Moodle_XML_format -------------------------------------
+def parsed(sheet: Sheet) -> Iterator[Element]:
+    """All XML of a sheet: the one for Moodle, the items of QTI and the manifest."""
+    yield ElementTree.fromstring(sheet.moodle)
+    yield from [ElementTree.fromstring(x) for name, x in parts(sheet.qti) if name[-3:] == "xml"]
 
-TEXTS: Final = {"questiontext", "generalfeedback", "feedback"}
-ALLOWED: Final = {
-    "category": {"category"},
-    "cloze": {"name", "questiontext", "generalfeedback", "penalty", "hidden"},
-    "numerical": {
-        *("name", "questiontext", "generalfeedback", "defaultgrade", "penalty", "hidden"),
-        "answer",
-    },
-    "multichoice": {
-        *("name", "questiontext", "generalfeedback", "defaultgrade", "penalty", "hidden"),
-        *("single", "shuffleanswers", "answernumbering", "answer"),
-    },
-}
+
+def check_rules(sheet: Sheet) -> None:
+    for root in parsed(sheet):
+        assert faults(root) == []
+        assert bare(root) != "assessmentItem" or dangling(root) == []
+
+
+def test_every_kind_follows_the_rules_of_the_formats(whole: Sheet) -> None:
+    assert {one.kind for one in whole.questions} == set(KINDS)
+    check_rules(whole)
+
+
+@pytest.mark.long
+def test_every_kind_and_level_follows_the_rules_of_the_formats() -> None:
+    for level in (1, 2, 3):
+        check_rules(exercises(len(KINDS), level=level, seed=level))
+
+
+def dangling(item: Element) -> list[str]:
+    """The names in an item that nothing of the item declares, or that it declares twice."""
+    variables = [e.get("identifier") for e in item if bare(e).endswith("Declaration")]
+    feedback = [e.get("identifier") for e in item if bare(e) == "modalFeedback"]
+    choices = [e.get("identifier") for e in item.iter(f"{QTI}simpleChoice")]
+    found = [f"{names}" for names in (variables, feedback, choices) if len({*names}) < len(names)]
+    for element in item.iter():
+        for key, value in element.items():
+            if key.endswith("Identifier") or bare(element) in ("variable", "setOutcomeValue"):
+                found += [f"{value} of {bare(element)}"] * (value not in variables)
+        if bare(element) == "baseValue" and element.get("baseType") == "identifier":
+            found += [f"{element.text}"] * (element.text not in [*feedback, *choices])
+    return found
+
+
+def test_what_is_against_the_rules_is_found(whole: Sheet) -> None:
+    files = dict(parts(whole.qti))
+    item = files["question001.xml"].decode()
+    for old, new, words in (
+        (' timeDependent="false"', "", "lacks timeDependent"),
+        ("<itemBody>", "<itemBody>words", "says 'words"),
+        ('cardinality="single"', 'cardinality="one"', "cardinality='one'"),
+        ("<p>", "<p><p></p>", "p has 'p "),
+        ("<responseIf>", "<responseIf><null/>", "has 'null equal setO"),
+        (' tolerance="', ' tolerances="', "lacks tolerance"),
+    ):
+        assert old in item
+        (fault, *_) = faults(ElementTree.fromstring(item.replace(old, new, 1)))
+        assert words in fault
+    rule = '<variable identifier="R1"/>'
+    assert dangling(ElementTree.fromstring(item.replace(rule, '<variable identifier="Q"/>')))
+    manifest = files["imsmanifest.xml"].decode().replace('identifier="RES', 'identifier="1')
+    assert len(faults(ElementTree.fromstring(manifest))) == len(KINDS)
+    for old, new, words in (
+        ('fraction="0"', 'fraction="33"', "fraction='33'"),
+        ('<questiontext format="html">', '<questiontext format="html"><file/>', "has 'file text"),
+        ('type="multichoice"', 'type="choice"', "question has 'name questiontext"),
+        ("<text>$course$", "<name/><text>$course$", "category has 'name text '"),
+    ):
+        assert old in whole.moodle
+        (fault, *_) = faults(ElementTree.fromstring(whole.moodle.replace(old, new, 1)))
+        assert words in fault
+
+
+# --- Moodle XML: https://docs.moodle.org/en/Moodle_XML_format -------------------------------------
 
 
 def text(element: Element, path: str) -> str:
@@ -82,13 +137,6 @@ def test_moodle_follows_the_format(whole: Sheet) -> None:
     category, *questions = list(quiz)
     assert whole.code in text(category, "category/text")
     assert len(questions) == len(KINDS)
-    for element in [category, *questions]:
-        assert element.tag == "question"
-        assert {child.tag for child in element} <= ALLOWED[element.get("type", "")]
-        for child in element.iter():
-            if child.tag in TEXTS:
-                assert child.get("format") == "html"
-                assert child.find("text") is not None
     for element, one in zip(questions, whole.questions, strict=True):
         check_moodle(element, one)
 
@@ -131,6 +179,7 @@ def test_a_numerical_question_stands_alone() -> None:
     sheet = exercises(1, kinds=["vanishing"], level=1, seed=2)
     _, question = list(ElementTree.fromstring(sheet.moodle))
     assert question.get("type") == "numerical"
+    check_rules(sheet)
     check_moodle(question, sheet.questions[0])
     assert float(text(question, "answer/text")) == pytest.approx(sheet.questions[0].answer)
 
@@ -142,27 +191,8 @@ def test_a_title_is_no_folder_and_no_markup() -> None:
     assert "A/B &lt;c&gt; &amp; d" in sheet.html
 
 
-# --- QTI 2.1: the order and the contents that imsqti_v2p1.xsd asks for ----------------------------
+# --- QTI 2.1 --------------------------------------------------------------------------------------
 
-ORDER: Final = [
-    *("responseDeclaration", "outcomeDeclaration", "itemBody", "responseProcessing"),
-    "modalFeedback",
-]
-BLOCKS: Final = {"p", "table", "choiceInteraction", "rubricBlock"}
-BODY: Final = {
-    "p": {"img", "textEntryInteraction", "math"},
-    "table": {"tbody"},
-    "tbody": {"tr"},
-    "tr": {"td", "th"},
-    "td": {"math"},
-    "th": {"math"},
-    "choiceInteraction": {"simpleChoice"},
-    "simpleChoice": set(),
-    "img": set(),
-    "textEntryInteraction": set(),
-    "rubricBlock": {*BLOCKS, "div"},
-    "div": {"table"},
-}
 TESTS: Final = {"match", "equal", "stringMatch"}
 
 
@@ -174,19 +204,6 @@ def parts(package: bytes) -> Iterator[tuple[str, bytes]]:
 
 def bare(element: Element) -> str:
     return element.tag.rpartition("}")[2]
-
-
-def check_body(element: Element) -> None:
-    for child in element:
-        if bare(child) == "math":
-            assert child.tag == "{http://www.w3.org/1998/Math/MathML}math"
-            continue
-        assert child.tag.startswith(QTI)
-        allowed = BLOCKS if bare(element) == "itemBody" else BODY[bare(element)]
-        assert bare(child) in allowed, (bare(element), bare(child))
-        if bare(child) in ("img", "p", "td", "th"):
-            assert set(child.keys()) <= {"src", "alt", "class", "colspan", "rowspan"}
-        check_body(child)
 
 
 def respond(item: Element, given: dict[str, str]) -> tuple[float, set[str]]:
@@ -228,13 +245,8 @@ def test_qti_follows_the_format(whole: Sheet) -> None:
 
 
 def check_item(item: Element, one: Question, files: set[str]) -> None:
-    assert item.tag == f"{QTI}assessmentItem"
-    assert set(item.keys()) == {"identifier", "title", "adaptive", "timeDependent"}
-    order = [ORDER.index(bare(child)) for child in item]
-    assert order == sorted(order)
     body = item.find(f"{QTI}itemBody")
     assert body is not None
-    check_body(body)
     assert {image.get("src") for image in body.iter(f"{QTI}img")} <= files
     declared = {d.get("identifier"): d for d in item.findall(f"{QTI}responseDeclaration")}
     asked = [e.get("responseIdentifier") for e in body.iter() if e.get("responseIdentifier")]
