@@ -93,8 +93,9 @@ class Derivation:
     def body(self) -> str:
         """The derivation in HTML, without a document around it; `style` has the rules for it.
 
-        The MathML of a symbol has `data-node`, which the box of the same Value or copy has in a
-        picture of the output, and its row in a table: see `Drawing.ids`.
+        The MathML of a symbol, and the row of an equation that is about it, have `data-node`, which
+        the box of the same Value or copy has in a picture of the output, and its row in a table:
+        see `Drawing.ids`.
 
         >>> from autograd_rnn import Value, draw
         >>> x = Value(3, "x")

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import tostring
 
-from ..graph.marks import MARKED, link
+from ..graph.marks import MARKED, last_mark, link
 from ..graph.notation import LATEX, Style, as_ascii
 from ..program.displays import Beside, Display
 from ..program.lines import INDENT, LINE, broken, width
@@ -277,12 +277,17 @@ def _html_blocks(section: Section, style: Style) -> Iterator[str]:
         elif block.shown is not None:
             yield block.shown.html(lambda latex: _mathml(latex, large=True))
         else:
-            yield f"<table>{chr(10).join(map(_html_row, block.rows))}</table>"
+            yield f"<table>{chr(10).join(_html_rows(block.rows))}</table>"
 
 
-def _html_row(row: tuple[str, str]) -> str:
-    left, right = [_mathml(cell, large=True) if cell else "" for cell in row]
-    return f"<tr><td>{left}</td><td>{right}</td></tr>"
+def _html_rows(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Rows with the mark of the quantity that they define, or that the derivative is by."""
+    about = ""
+    for row in rows:
+        about = last_mark(row[0]) if row[0] else about
+        left, right = [_mathml(cell, large=True) if cell else "" for cell in row]
+        mark = f' data-node="{about}"' if about else ""
+        yield f"<tr{mark}><td>{left}</td><td>{right}</td></tr>"
 
 
 def _mathml(latex: str, large: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from xml.etree.ElementTree import Element
@@ -41,6 +42,8 @@ MARKED: Final = Style(*LATEX)
 PLACES: Final = "\U000f0000"
 POSITIONS: Final = "\U00100000"  # ... and from here on positions of operands
 
+SIGNS: Final = re.compile(f"[{PLACES}-{chr(ord(POSITIONS) - 1)}][{POSITIONS}-\U0010ffff]?")
+
 
 def as_signs(mark: str) -> str:
     """A mark as characters that no formula has; none for a place that is too large for them.
@@ -60,6 +63,16 @@ def from_signs(signs: str) -> str:
     return f"n{ord(place) - ord(PLACES)}" + (
         f"_{ord(position) - ord(POSITIONS)}" if position else ""
     )
+
+
+def last_mark(latex: str) -> str:
+    """The mark of the last symbol in marked LaTeX, such as that of x in ∂L/∂x; "" for none.
+
+    >>> last_mark(as_signs("n3") + "L = " + as_signs("n12_2") + "x"), last_mark("x")
+    ('n12_2', '')
+    """
+    signs = SIGNS.findall(latex)
+    return from_signs(signs[-1]) if signs else ""
 
 
 def link(formula: Element) -> None:

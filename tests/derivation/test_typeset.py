@@ -286,6 +286,16 @@ def test_a_symbol_has_the_mark_of_its_box() -> None:
     for node, text in [(w1, "w1"), (w2, "w2"), (loss, "L"), (run.pi[0], "π⃛")]:
         assert texts[ids[node]] == {text}
     assert [*map(texts.get, map(ids.get, copies(w1, loss, run)))] == [{"w˙1"}, {"w¨1"}, {"w⃛1"}]
+    # A row is about what it defines, or what its derivative is by, over all its lines.
+    rows = re.findall("<tr( data-node=[^>]*)?>", body[body.index("4. The chain rule") :])
+    about = f' data-node="{ids[w1]}"'
+    assert rows[:5] == [about] * 5
+    assert rows[-2:] == [about] * 2
+    ahead = re.findall("<tr( data-node=[^>]*)?>", body[: body.index("3. The separating")])
+    (pi, q), (pi2, q2) = [(step.pi[0], step.q[0]) for step in run.steps[:2]]
+    defined = [ids[node] for node in (pi, q, pi2, q2, run.pi[0], loss)]
+    assert ahead[:6] == [f' data-node="{id}"' for id in defined]
+    assert ahead[6] == ""
     assert "<p>Compute <math" in body
     assert '<mi data-node="n21">L</mi>' in body[: body.index("</p>")]
 

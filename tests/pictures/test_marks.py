@@ -15,6 +15,7 @@ from autograd_rnn import (
     copies,
     draw,
     draw_cell,
+    draw_flow,
     draw_network,
     draw_weights,
     topological,
@@ -84,3 +85,26 @@ def test_what_is_in_no_box_has_no_id() -> None:
     assert x in drawing.ids
     assert Value(3) not in drawing.ids
     assert drawing.ids.get(copies(x, drawing.view.output)[0]) is None
+
+
+def test_the_bars_of_a_flow_tell_the_sums_and_the_copies() -> None:
+    rnn = model_of("RNN")
+    run, weight = rnn.unroll(bits("101")), rnn.parameters()[0]
+    loss = (15 - run.pi[0]) ** 2
+    drawing, marks = draw_flow(loss, run=run, focus=weight), marks_of(topological(loss))
+    there = marked(drawing)
+    for k, (step, use) in enumerate(zip(run.steps, copies(weight, loss, run), strict=True), 1):
+        assert drawing.ids[step.pi[0]] == f"delta0_{k}"
+        assert there[f"delta0_{k}"] == {marks[step.pi[0]]}
+        assert drawing.ids[use] == f"term0_{k}"
+        assert there[f"term0_{k}"] == {mark_of(use, marks)}
+    # Of a model, the copies of all its weights; of two losses, marks would not tell them apart.
+    stack = model_of("Stack")
+    other = stack.unroll(bits("1011"))
+    drawing = draw_flow([loss, other.q[0] ** 2], run=[run, other], focus=[weight, stack])
+    assert drawing.ids.keys() > {pi for step in other.steps for pi in step.layers[0].pi}
+    assert set().union(*marked(drawing).values()) == set()
+    # A bar of no height is not there on a long axis.
+    long = rnn.unroll(bits("0" * 60))
+    drawing = draw_flow(long.pi[0] ** 2, run=long)
+    assert drawing.ids.keys() == set()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...arguments import as_name, many
 from ...errors import ArgumentTypeError, ArgumentValueError
-from ...graph.copies import copies
+from ...graph.copies import Copy, copies
+from ...graph.marks import marks_of
 from ...graph.notation import number
 from ...graph.sweep import adjoints
 from ...graph.walk import Node, check_node, check_run, steps_of, topological
@@ -44,6 +45,8 @@ class Flow(NamedTuple):
     terms: Sequence[float]
     factors: Sequence[float]  # from each step to the one before it; the first is that of step 2
     cuts: Sequence[int]
+    sums: Sequence[Sequence[Node]]  # what δ is by
+    copies: Sequence[Sequence[Copy]]
 
 
 def draw_flow(
@@ -105,7 +108,9 @@ def draw_flow(
     ends = f"|δ| from {number(last.deltas[-1])} to {number(last.deltas[0])}"
     rows = f"{many(len(flows), 'run')}, the last " if len(flows) > 1 else ""
     steps = many(len(last.deltas), "step")
-    drawing = canvas.drawing(f"{heading}: {rows}{last.name} over {steps}, {ends}")
+    # Marks are those of one output.
+    marks = {} if several else marks_of(topological(outputs[0]))
+    drawing = canvas.drawing(f"{heading}: {rows}{last.name} over {steps}, {ends}", marks)
     return paper.fit(drawing)
 
 
@@ -122,12 +127,14 @@ def _flow(output: Any, run: Any, focus: Any, name: str | None) -> Flow:
         raise _too_long(steps)
     deltas = [hypot(*[adjoint.get(pi, 0.0) for pi in _sums(step)]) for step in steps]
     terms = dict.fromkeys([step.k for step in steps], 0.0)
+    uses: dict[int, list[Copy]] = {step.k: [] for step in steps}
     weights = focus.parameters() if hasattr(focus, "parameters") else [focus] * (focus is not None)
     for weight in weights:
         found: dict[int, float] = {}
         for use in copies(weight, output, run):
             if use.step is not None:
                 found[use.step] = found.get(use.step, 0.0) + use.grad
+                uses[use.step].append(use)
         for k, total in found.items():
             terms[k] = hypot(terms[k], total)
     inner: dict[int, list[Any]] = {}
@@ -154,7 +161,8 @@ def _flow(output: Any, run: Any, focus: Any, name: str | None) -> Flow:
         arrived = hypot(*[local.get(pi, 0.0) for pi in _sums(step)])
         factors.append(arrived / delta if delta else 0.0)
     model = type(getattr(run, "rnn", run)).__name__
-    return Flow(name or model, deltas, [*terms.values()], factors, sorted(run.cuts))
+    sizes = (name or model, deltas, [*terms.values()], factors, sorted(run.cuts))
+    return Flow(*sizes, [*map(_sums, steps)], [*uses.values()])
 
 
 def _too_long(steps: Sequence[Any]) -> ArgumentValueError:
@@ -233,13 +241,17 @@ class _Chart:
         every = max(1, ceil(LABEL_ROOM / self.pitch))
         for place in range(steps):
             k, middle = place + 1, start + (place + 0.5) * self.pitch
-            pairs = [("delta", flow.deltas[place], theme.gradient)]
+            pairs: list[tuple[str, float, str, Sequence[Any]]]
+            pairs = [("delta", flow.deltas[place], theme.gradient, flow.sums[place])]
             if self.terms:
-                pairs.append(("term", flow.terms[place], theme.styles["copy"].line))
-            for which, (kind, size, colour) in enumerate(pairs):
+                line = theme.styles["copy"].line
+                pairs.append(("term", flow.terms[place], line, flow.copies[place]))
+            for which, (kind, size, colour, about) in enumerate(pairs):
                 x = middle + (which - (len(pairs) - 1) / 2) * (bar + min(3.0, 0.1 * self.pitch))
                 side = 0.0 if len(pairs) == 1 else 2.0 * which - 1.0
-                self._bar(f"{kind}{row}_{k}", x, base, bar, size, colour, kind, k, side)
+                id = f"{kind}{row}_{k}"
+                if self._bar(id, x, base, bar, size, colour, kind, k, side):
+                    canvas.about(id, *about)
             if place % every == 0 or place == steps - 1:
                 if place != steps - 1 and steps - 1 - place < every:
                     continue
@@ -267,8 +279,8 @@ class _Chart:
         kind: str,
         k: int,
         side: float,
-    ) -> None:
-        """A bar with its number, which reaches out to its side of a pair."""
+    ) -> bool:
+        """Draw a bar with its number, which reaches out to its side of a pair, if there is any."""
         high = self._height(size)
         what = f"|δ| of step {k}" if kind == "delta" else f"what step {k} adds"
         if high:
@@ -284,6 +296,7 @@ class _Chart:
         if high and self.pitch > NUMBERS and more < self.pitch / 6:
             at = (x + side * max(0.0, more) / 2, base + high + 8)
             self.canvas.text(f"{id}_n", at, words, html.KEY_POINTS, ink)
+        return high > 0.0 or self.pitch > 30
 
     def _axis(self, row: int, base: float) -> None:
         canvas, theme = self.canvas, self.theme
