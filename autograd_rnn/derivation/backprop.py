@@ -21,7 +21,7 @@ from ..program.structure import Structure
 from .definitions import Definitions, Rule, is_plain, of_two, stated
 from .document import Equation, Inline, Section, Sentence, Side
 from .expressions import Applied, Expression, Number, Symbol, product, total
-from .naming import fraction, prime
+from .naming import FROM_THE_LAST, fraction, prime, truncated
 
 MOST_WRITTEN: Final = 24  # symbols of a general formula that is written as one
 MOST_STATED: Final = 8  # symbols of a slope that is stated in general
@@ -291,9 +291,9 @@ def cases(rule: Expression) -> tuple[Expression, Expression, dict[str, float]] |
 class Numbers:
     """The numbers of the recursion in a network of one state, a list each with an entry per step.
 
-    `delta` is ∂L/∂π, `direct` the parts ∂⁺ of it and of ∂L/∂q that go through no later step, and
-    `slopes` a′(π), nothing where the state is π itself.  `holds` says whether δ is what the
-    recursion comes to.
+    `delta` is ∂L/∂π, `direct` the parts ∂⁺ of it and of ∂L/∂q that go through no later step, `read`
+    which of the two L uses so, and `slopes` a′(π), nothing where the state is π itself.  `holds`
+    says whether δ is what the recursion comes to.
     """
 
     def __init__(self, output: Any, model: Model, run: Any, structure: Structure) -> None:
@@ -302,7 +302,8 @@ class Numbers:
         self.values = {key: [node.data for node in own] for key, own in nodes.items()}
         self.direct = {key: [past.get(node, 0.0) for node in own] for key, own in nodes.items()}
         self.delta = [known.get(step.pi[0], 0.0) for step in run.steps]
-        self.weights_alone = any(past.get(weight, 0.0) for weight in model.parameters())
+        self.weights_alone = any(weight in past for weight in model.parameters())
+        self.read = {key for key, own in nodes.items() if any(node in past for node in own)}
         active = "pi" in structure.activations()
         self.slopes = [step.q[0].partials[0] for step in run.steps] if active else []
         self.before = [run.state[0].data, *[step.q[0].data for step in run.steps[:-1]]]
@@ -345,7 +346,7 @@ def by_recursion(output: Any, parameter: Node, run: Any) -> list[Section]:
     recurrent = formula_of(inner)
     pi, q, delta = formula_of("π"), formula_of("q"), formula_of("δ")
     behind, columns = recurrent + DOT + _at_step(delta, 1), [(pi, found.values["pi"])]
-    read = [key for key in ("q", "pi") if any(found.direct.get(key, ()))]
+    read = [key for key in ("q", "pi") if key in found.read]
     if "q" in read:
         behind = enclosed(behind + " + " + derivative(_at_step(q), "⁺", "^{+}"))
     if found.slopes:
@@ -365,10 +366,11 @@ def by_recursion(output: Any, parameter: Node, run: Any) -> list[Section]:
     columns.append((term, terms))
     words = "The products from the last step down grow by one factor per step. With "
     defined = Inline(_at_step(delta) + " = " + derivative(_at_step(pi)))
+    told = Sentence(words, defined, f"{FROM_THE_LAST}:")
     total = Formula("Σₖ ", r"\sum_{k} ") + term
     lines = Lines((_at_step(delta), behind), (derivative(formula_of(w)), total))
     grid = _table([step.k for step in run.steps], columns, sum(terms))
-    return [Section("By recursion", [Sentence(words, defined, ":"), lines, grid])]
+    return [Section("By recursion", [told, lines, *truncated(run.cuts), grid])]
 
 
 def _table(

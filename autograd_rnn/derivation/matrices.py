@@ -33,6 +33,7 @@ from ..program.numpy_source import Given, backward_source
 from ..program.structure import Block
 from .document import Inline, Section, Sentence
 from .expressions import Expression
+from .naming import FROM_THE_LAST, truncated
 
 MOST_ROWS: Final = 400  # of all tables
 CHECKED: Final = "each number equals that of a sweep over the whole graph"
@@ -69,7 +70,7 @@ class MatrixRule:
                 f"shorter run, or a smaller network."
             )
         for place, (writer, layer) in enumerate(zip(self.writers, self.layers, strict=True)):
-            writer.read = frozenset([key for key, part in layer.direct.items() if part.any()])
+            writer.read = layer.read.intersection(layer.direct)
             if place + 1 < len(self.layers):
                 writer.above = tuple(self.writers[place + 1].into_x())
         self.value = [entry for layer in self.layers for entry in layer.flat()]
@@ -86,10 +87,10 @@ class MatrixRule:
     @staticmethod
     def _options(layer: Layer) -> dict[str, Any]:
         """What the function takes of a layer that has direct or frozen weights."""
-        direct = {"d_W": layer.direct_weights, "d_u": layer.direct_extra}
+        direct = {"W": layer.direct_weights, "u": layer.direct_extra}
         free = dict(zip(("free_W", "free_u"), layer.free, strict=True))
         return {
-            **{name: array for name, array in direct.items() if array.any()},
+            **{f"d_{name}": array for name, array in direct.items() if name in layer.read},
             **{name: array for name, array in free.items() if not array.all()},
         }
 
@@ -300,15 +301,11 @@ class MatrixRule:
         if len(shown) < len(writer.shown()):
             shown.append(f"pi_{ANY}")
         deltas = [writer.delta(key) + " = " + derivative(writer.named(key)) for key in shown]
-        order = ", from the last step to the first; what would come after it is 0"
-        yield Sentence("With ", *_listed(deltas), order * bool(layer.model.letters), ":")
+        order = FROM_THE_LAST * bool(layer.model.letters)
+        yield Sentence("With ", *_listed(deltas), order, ":")
         yield Beside(Lines(*lines), Lines(*_outer_products(writer)))
-        if layer.model.letters and self.run.cuts:
-            steps = ", ".join(map(str, sorted(self.run.cuts)))
-            yield Sentence(
-                f"Truncated: the state that step {steps} takes counts as a constant, so "
-                f"nothing of a later step is added in the step before."
-            )
+        if layer.model.letters:
+            yield from truncated(self.run.cuts)
         if writer.above:
             yield Sentence(f"The terms with the weights of layer {place + 2} come down from there.")
 
@@ -330,8 +327,8 @@ class MatrixRule:
         whole = writer.weights_alone()
         by_step = self._by_gates if writer.several else self._outer
         tables = [by_step(writer, layer, t) for t in range(len(self.ks))]
-        direct = layer.direct_weights, layer.direct_extra
-        if any(part.any() for part in direct):
+        if not layer.read.isdisjoint("Wu"):
+            direct = layer.direct_weights, layer.direct_extra
             tables.append(self._ledger(writer, layer, direct, whole, "⁺"))
             added = Inline(derivative(whole, "⁺", "^{+}"))
             yield Sentence("The loss uses weights directly, too: ", added, " is added.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ NUMBERED: Final = re.compile(r"w_[0-9]+")
 #: Terms of a loss are found through sums, and through products and quotients with a constant.
 LINEAR: Final = (operator.add, operator.sub, operator.neg, operator.mul, operator.truediv)
 SUMS: Final = (operator.add, operator.sub)
+#: Where the recursion of δ begins.
+FROM_THE_LAST: Final = ", from the last step to the first; what would come after it is 0"
 
 
 @contextmanager
@@ -191,6 +193,21 @@ def matrices(run: Run | None, symbols: Mapping[Any, Symbol]) -> Iterator[Sentenc
                 parts += [symbols.get(weight, name), " "]
             lines.append(Sentence(*parts[:-1]))
         yield Row(lines)
+
+
+def truncated(cuts: Collection[int]) -> Iterator[Sentence]:
+    """What truncation does to the recursion of δ; nothing for a run without cuts."""
+    steps = listed(list(map(str, sorted(cuts))))
+    if len(cuts) == 1:
+        yield Sentence(
+            f"Truncated: the state that step {steps} takes counts as a constant, so nothing of a "
+            f"later step is added in the step before."
+        )
+    elif cuts:
+        yield Sentence(
+            f"Truncated: the states that steps {steps} take count as constants, so nothing of a "
+            f"later step is added in the steps before them."
+        )
 
 
 # --- derivatives ---------------------------------------------------------------------------------

@@ -36,11 +36,12 @@ class Layer:
     """A layer's backward pass: arrays with a row per step, by the keys of its `structure`.
 
     `values` are the vectors, `before` the states before each step by letter, `x` the inputs.
-    `delta` is ∂L/∂vector; `direct` the part of it that does not go through the network (∂⁺), and
-    `above` the part from the layer above.  `slopes` are the activations' a′(π), by the key of π.
-    `terms` has for each step what it adds to `gradient`, both of the shape of the weights, and the
-    same for `extra_terms` and `extra`, parameters besides them.  `direct_weights` is the part of
-    the gradient that goes through no step.  `nodes` are the Values themselves.
+    `delta` is ∂L/∂vector; `direct` the part of it that does not go through the network (∂⁺), which
+    those in `read` have, and `above` the part from the layer above.  `slopes` are the activations'
+    a′(π), by the key of π.  `terms` has for each step what it adds to `gradient`, both of the shape
+    of the weights, and the same for `extra_terms` and `extra`, parameters besides them.
+    `direct_weights` is the part of the gradient that goes through no step; `read` has W and u if
+    there are such parts, also where all of them are 0 here.  `nodes` are the Values themselves.
     `cuts` are the steps that no gradient leaves backward.
     """
 
@@ -58,6 +59,7 @@ class Layer:
     extra: Array
     direct_weights: Array
     nodes: dict[str, list[tuple[Value, ...]]]
+    read: frozenset[str]
     cuts: frozenset[int]
 
     @property
@@ -269,13 +271,20 @@ def _layer(
     # A frozen weight is a constant: nothing is added to its gradient.
     terms *= [[not weight.constant for weight in row] for row in model.weights]
     extra_terms *= np.array([not weight.constant for weight in extra])
+
+    def is_read(node: Value) -> bool:
+        return node in direct and not node.constant
+
     own = np.array([[direct.get(weight, 0.0) for weight in row] for row in model.weights])
     more = np.array([direct.get(weight, 0.0) for weight in extra])
     a = {key: slopes[slope] for key, slope in structure.activations().items() if slope in slopes}
     nodes = {key: numbers[3] for key, numbers in recorded.items()}
+    used = {key: [one for entries in vectors for one in entries] for key, vectors in nodes.items()}
+    used |= {"W": [weight for row in model.weights for weight in row], "u": extra}
+    read = frozenset([key for key, every in used.items() if any(map(is_read, every))])
     return Layer(
         structure, values, before, x, delta, directs, aboves, a, terms, terms.sum(0) + own,
-        extra_terms, extra_terms.sum(0) + more, own, nodes, cuts,
+        extra_terms, extra_terms.sum(0) + more, own, nodes, read, cuts,
     ), into_x  # fmt: skip
 
 

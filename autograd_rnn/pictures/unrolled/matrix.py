@@ -65,7 +65,7 @@ def draw_matrices(
         top = foot - ROWS_APART
     slope = f"∂{name}/∂W"
     told = f"each step adds the outer product of what it reads and δ: {slope} is the sum of them"
-    if any(layer.direct_weights.any() for layer in layers):
+    if any("W" in layer.read for layer in layers):
         told += f" and of ∂⁺{name}/∂W, as {name} uses W directly"
     words = {"parameter": "shared weights W", "copy": "their copies", "state": "state"}
     heading = f"The copies of W, and {slope} as a sum of outer products"
