@@ -53,7 +53,8 @@ def check_print(worked: Derivation) -> None:
                 # Numbers have six digits, so each is off by half of one in the sixth place.
                 off = 1e-9 if side.relation(TEXT) == "=" else 1e-5
                 # Where terms cancel, what is left of floats is of the size of their last bits.
-                lost = 1e-15 * max([sensitivity(one.expression) for one in equation.sides])
+                sizes = [sensitivity(one.expression) for one in equation.sides]
+                lost = 1e-15 * max([size for size in sizes if math.isfinite(size)], default=0.0)
                 most = off * sensitivity(side.expression) + lost
                 assert abs(value - equation.left.value) <= most, latex
 
