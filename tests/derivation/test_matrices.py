@@ -273,10 +273,33 @@ def test_layers_are_told_apart_and_the_arrow_between_them_is_written() -> None:
     )
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_a_term_that_is_0_here_stays_in_the_formulas(activation: str) -> None:
+    rnn = RNN([[0.5], [0.0], [1.0]], activation=activation)
+    for steps in (1, 5):
+        run = rnn.unroll([[0.5]] * steps)
+        # The target is met, and the weights that count are 0.
+        loss = (1 - run.pi[0]) ** 2 + rnn.parameters()[1] ** 2 + run.q[0] * 0.0
+        worked = derive(loss, rnn, run=run)
+        assert worked.value == [0.0] * 3
+        assert "+ ∂⁺L/∂π⁽ᵏ⁾" in worked.text
+        assert "∂⁺L/∂W is added" in worked.text
+        known: dict[str, Any] = {}
+        exec(worked.numpy(), known)
+        assert not known["backward"](**worked.arguments).any()
+        assert {"d_W", "d_π"} <= worked.arguments.keys()
+    alone = derive((1 - run.pi[0]) ** 2, rnn.parameters()[2], run=run).text
+    assert re.search(r"δ⁽ᵏ⁺¹⁾ \+ ∂⁺L/∂π⁽ᵏ⁾", alone)
+    assert "what would come after it is 0" in " ".join(alone.split())
+
+
 def test_truncation_is_said() -> None:
     model, run = ready("rnn", 2, 1, 4, 0, 2)
     text = " ".join(derive(loss_of(run, True, False), model, run=run).text.split())
     assert "the state that step 3 takes counts as a constant" in text
+    model, run = ready("rnn", 2, 1, 4, 0, 1)
+    text = " ".join(derive(loss_of(run, True, False), model, run=run).text.split())
+    assert "the states that steps 2, 3 and 4 take count as constants" in text
 
 
 def test_the_numbers_of_the_table_are_those_of_the_layer() -> None:
