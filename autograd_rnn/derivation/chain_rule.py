@@ -426,12 +426,12 @@ def _problem(definitions: Definitions, asked: Symbol, slope: Sequence[str | Expr
         body.append(
             Sentence("with ", a, " = ", meaning, *([", ", *slope] if slope else []), ", at:")
         )
-    place = {node: index for index, node in enumerate(definitions.given)}
-    leaves = [n for n in definitions.order if not n.parents and n in definitions.symbols]
-    leaves.sort(key=lambda leaf: place.get(leaf, len(place)))
     body.append(
         Row(
-            [Equation(definitions.symbols[n], [Side(Number(n.data), numbers=True)]) for n in leaves]
+            [
+                Equation(definitions.symbols[leaf], [Side(Number(leaf.data), numbers=True)])
+                for leaf in definitions.leaves()
+            ]
         )
     )
     body += matrices(definitions.run, definitions.symbols)

@@ -13,7 +13,7 @@ from ..errors import GraphTooLarge
 from ..graph.copies import Copy
 from ..graph.identities import ONE, Slope, residue
 from ..graph.marks import MARKED, as_signs, mark_of, marks_of
-from ..graph.notation import LATEX, TEXT, Text, accent, is_accented, label
+from ..graph.notation import LATEX, TEXT, Text, accent, is_accented, label, without_digits
 from ..graph.quantities import called, count_uses, is_inside
 from ..graph.separating import Edge, Key
 from ..graph.sweep import carry, terms
@@ -194,6 +194,19 @@ class Definitions:
         """The op of a node, called a where it makes a state."""
         op = operation(node)
         return op if self.letter is None or node not in self.states else self.letter[0]
+
+    def leaves(self) -> list[Node]:
+        """The leaves that have symbols, as the run was given them; or those of a letter in turn."""
+        place = {node: index for index, node in enumerate(self.given)}
+        found = [node for node in self.order if not node.parents and node in self.symbols]
+        parts = {n: without_digits(self.names[n]) if n in self.names else (n, 0) for n in found}
+        first: dict[object, int] = {}
+        for index, (letter, _) in enumerate(parts.values()):
+            first.setdefault(letter, index)
+        where = {
+            n: (place.get(n, len(place)), first[part[0]], part[1]) for n, part in parts.items()
+        }
+        return sorted(found, key=where.__getitem__)
 
     # --- formulas --------------------------------------------------------------------------------
 

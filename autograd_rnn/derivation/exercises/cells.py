@@ -88,7 +88,10 @@ def vanishing(chance: random.Random, wishes: Wishes) -> Question | None:
         way = "above 1000" if limit > 1 else "below 1/1000"
         size = "bound" if bounded else "size"
         body.append(
-            Sentence(f"(b) After how many steps back is its {size} {way} for the first time?")
+            Sentence(
+                f"(b) In a run of any length, after how many steps back is the {size} {way} for "
+                f"the first time?"
+            )
         )
         near = [
             Mistake(float(count + 1), "one step too many"),

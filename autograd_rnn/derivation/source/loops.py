@@ -316,7 +316,7 @@ class _Body(Lines):
         import numpy as np
 
         alike = self.alike
-        leaves = [n for n in self.straight.leaves() if n in self.definitions.symbols]
+        leaves = [n for n in self.straight.definitions.leaves() if n in self.definitions.symbols]
         known = {self.name(leaf): leaf.data for leaf in [*leaves, *self.shared.values()]}
         found: dict[str, Any] = {one: data for one, data in known.items() if one in self.used}
         for q, leaf in self.before.items():

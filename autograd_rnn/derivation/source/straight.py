@@ -18,16 +18,9 @@ class Straight(Lines):
         self.output, self.parameter = output, parameter
         self.behind = downstream(self.definitions.order, [parameter])
 
-    def leaves(self) -> list[Node]:
-        """The leaves that have names, in the order in which a run was given them."""
-        definitions = self.definitions
-        place = {node: index for index, node in enumerate(definitions.given)}
-        found = [n for n in definitions.order if not n.parents and n in definitions.symbols]
-        return sorted(found, key=lambda leaf: place.get(leaf, len(place)))
-
     def arguments(self) -> dict[str, Any]:
         """What the function takes, by name."""
-        return {self.name(leaf): leaf.data for leaf in self.leaves()}
+        return {self.name(leaf): leaf.data for leaf in self.definitions.leaves()}
 
     def asked(self) -> str:
         """∂L/∂w in the text's names."""
