@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from numbers import Real
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from ...arguments import as_list, many, shown
 from ...errors import ArgumentTypeError, ArgumentValueError
@@ -15,6 +16,12 @@ from .course import lettered
 from .layout import written_answer
 from .question import LETTERS, Answer, Field, Question, tolerance_of
 from .sheet import Sheet, exercises
+
+RAISED: Final = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
+#: A power, or a number in parentheses.
+POWER: Final = re.compile(r"([+-]?)(\([^()]+\)|[\d.]+(?=\^))(?:\^([+-]?\d+))?")
+#: All up to the last sign between factors, that sign, and the rest.
+SPLIT: Final = re.compile("(.*)([/×*·])(.*)")
 
 Given: TypeAlias = float | str | Sequence[float | str | None] | None
 
@@ -75,12 +82,12 @@ class Grade:
 def grade(code: str, answers: Iterable[Given] | Mapping[int, Given]) -> Grade:
     """The marks for the answers to the sheet of a code, a point for each exercise.
 
-    `answers` has an entry for each exercise, or is a mapping from their numbers: a number, a
-    fraction such as "1/512", letters such as "AC", a list of all that an exercise asks for, or that
-    as text, "16, 32"; None where nothing was written.  A single entry is the result, which then
-    counts alone.  An answer that is right given a wrong one before it counts in full, and where a
-    typical mistake leads to an answer, the words say which.  `ValueError` for a code that is none,
-    for answers that do not fit the sheet, and for a text that is no number.
+    `answers` has an entry for each exercise, or is a mapping from their numbers: a number, a text
+    such as "1/512", "(1/2)⁹" or "2×10⁻³", letters such as "AC", a list of all that an exercise asks
+    for, or that as text, "16, 32"; None where nothing was written.  A single entry is the result,
+    which then counts alone.  An answer that is right given a wrong one before it counts in full,
+    and where a typical mistake leads to an answer, the words say which.  `ValueError` for a code
+    that is none, for answers that do not fit the sheet, and for a text that is no number.
 
     >>> from autograd_rnn import exercises, grade
     >>> sheet = exercises(1, kinds=["copies"], level=1, seed=3)
@@ -147,23 +154,40 @@ def _read(part: object, field: Field, number: int) -> Answer | None:
 
 
 def read_number(given: object, argument: str) -> float:
-    """A number as people write it, such as "−6" or "1/512"; `ValueError` for any other text.
+    """A number as people write it: "−6", "1/512", "(1/2)⁹", "7.6×10⁻⁶"; `ValueError` for others.
 
     What is neither a text nor a number is a `TypeError`.
 
-    >>> read_number("−3/4", "answer")
-    -0.75
+    >>> read_number("−3/4", "answer"), read_number("(1/2)⁹", "answer")
+    (-0.75, 0.001953125)
     """
     if isinstance(given, bool) or not isinstance(given, str | Real):
         raise ArgumentTypeError(f"{argument} must be a number, not {type(given).__name__}.")
     try:
-        text = str(given).strip().replace("−", "-").replace(" ", "")
-        value = float(Fraction(text)) if "/" in text else float(text)
+        value = _value(RAISED.sub(_as_power, str(given)).replace("−", "-").replace(" ", ""))
     except (ValueError, ZeroDivisionError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
         raise ArgumentValueError(f"{argument}: {shown(given)} is not a number such as -6 or 1/512.")
     return value
+
+
+def _as_power(signs: re.Match[str]) -> str:
+    return f"^{unicodedata.normalize('NFKC', signs[0])}"
+
+
+def _value(text: str) -> float:
+    """The value of a number, a fraction, a power, or a product with a power of 10."""
+    whole = POWER.fullmatch(text)
+    if whole is not None:
+        sign, base, power = whole.groups(default="1")
+        value = _value(base.strip("()")) ** int(power)
+        return -value if sign == "-" else value
+    parts = SPLIT.fullmatch(text)
+    if parts is not None:
+        before, sign, after = parts.groups()
+        return _value(before) / _value(after) if sign == "/" else _value(before) * _value(after)
+    return float(text)
 
 
 def _marks(number: int, one: Question, given: Sequence[Answer | None]) -> list[Mark]:

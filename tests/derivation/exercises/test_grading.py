@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import exercises, grade
+from autograd_rnn.derivation.exercises.grading import read_number
 from autograd_rnn.derivation.exercises.kinds import KINDS
+from autograd_rnn.derivation.exercises.layout import written_answer
 from autograd_rnn.derivation.exercises.sheet import Sheet
 
 
@@ -24,6 +26,20 @@ def test_the_right_answers_get_all_points(whole: Sheet) -> None:
     assert grade(whole.code, results).points == len(KINDS)
     written = [", ".join(map(str, some)) for some in whole.answers]
     assert grade(whole.code, written).points == len(KINDS)
+
+
+def test_answers_are_taken_as_the_sheet_prints_them(whole: Sheet) -> None:
+    printed = [[written_answer(field) for field in one.fields] for one in whole.questions]
+    assert grade(whole.code, printed).points == len(KINDS)
+    for text, number in (
+        *(("−6", -6.0), ("1/512", 1 / 512), ("-(1/4)⁹", -(0.25**9)), ("(−1/2)^3", -0.125)),
+        *(("−3.8×10⁻⁶", -3.8e-6), ("2 * 10^-3", 0.002), ("10⁴", 1e4), ("1/2⁹", 1 / 512)),
+        *(("1/2*3", 1.5), ("(3)", 3.0), ("1e-3", 0.001), ("2⁻³", 0.125)),
+    ):
+        assert read_number(text, "it") == pytest.approx(number, rel=1e-15)
+    for text in ("²", "1/0", "9^9^9", "(2", "((2))", "1e999", "10^999999", "(1/2)^", "2(3)", "×"):
+        with pytest.raises(ValueError, match="is not a number such as"):
+            read_number(text, "it")
 
 
 def test_nothing_gets_nothing(whole: Sheet) -> None:
