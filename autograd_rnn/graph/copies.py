@@ -121,7 +121,8 @@ def copies(parameter: Node, output: Node, run: Run | None = None) -> Copies:
     if parameter.constant:
         raise ArgumentValueError(
             f"parameter is the constant {describe(parameter)}, and constants are never "
-            f"differentiated: make it a variable with Value({parameter.data})."
+            f"differentiated: take Value({parameter.data}) for a number, or unfreeze a weight, and "
+            f"compute the output again."
         )
     order = topological(output)
     used = uses(order, parameter)
