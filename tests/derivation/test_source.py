@@ -208,6 +208,28 @@ def test_a_long_loop_of_any_kind() -> None:
     assert called(worked) == pytest.approx(worked.value, rel=1e-12)
 
 
+def test_what_slopes_are_computed_from_has_a_name_where_there_are_lines() -> None:
+    weights = {g: [Value(0.1 * i - 0.2, f"{n}_{g}") for i, n in enumerate("UWb")] for g in "ifgo"}
+    h, c, steps = 0.0, 0.0, Steps()
+    for k in range(1, 7):
+        with steps.step(k):
+            i, f, g, o = [
+                (tanh if gate == "g" else sigmoid)(u * h + w * k + b)
+                for gate, (u, w, b) in weights.items()
+            ]
+            c = f * c + i * g
+            h = o * tanh(c)
+    loss, weight = (1 - h) ** 2, weights["f"][0]
+    source, arguments = as_source(loss, weight, steps, "backward")
+    known: dict[str, Any] = {}
+    exec(source, known)
+    (wanted,) = gradients(loss, [weight])
+    assert known["backward"](**arguments) == pytest.approx(wanted, rel=1e-12)
+    assert lines_of(source) <= 30
+    assert source.count("sigmoid(") == 3
+    assert source.count("tanh(") == 2
+
+
 def test_a_state_that_saturates_at_one_step_keeps_its_digits() -> None:
     w, h, steps = Value(1.0, "w"), Value(0.5, "h"), Steps()
     for k in range(1, 16):

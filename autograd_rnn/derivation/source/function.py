@@ -11,7 +11,7 @@ from ...graph.walk import Node
 from ...networks.model import Model
 from ..matrices import MatrixRule
 from ..naming import one_system, results_of
-from .lines import INDENT
+from .lines import INDENT, length
 from .loops import as_loops
 from .straight import Straight
 
@@ -33,9 +33,9 @@ def as_source(output: Any, parameter: Node, run: Any, name: str) -> tuple[str, d
     with names_of(run), one_system(output, parameter, 0, run):
         straight = Straight(output, parameter, run)
         source = straight.source(name)
-        if len(source.partition("def ")[2].splitlines()) <= LONGEST:
+        if length(source) <= LONGEST:
             return source, straight.arguments()
-        loops = as_loops(straight, run, name)
+        loops = as_loops(straight, run, name, LONGEST)
     if loops is not None:
         return loops
     if _is_start(output, parameter, run) and (rule := _by_matrices(output, run)) is not None:

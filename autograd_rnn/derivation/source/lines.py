@@ -35,6 +35,11 @@ FUNCTION: Final = re.compile(r"([A-Za-z_]\w*)\(")
 PLACES: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾₀₁₂₃₄₅₆₇₈₉", "0123456789_ 0123456789")
 
 
+def length(source: str) -> int:
+    """The number of lines of the one function of a source."""
+    return len(source.partition("def ")[2].splitlines())
+
+
 class Lines:
     """The definitions of a graph in Python, and the δ of its quantities.
 

@@ -16,7 +16,7 @@ from ...graph.walk import Node, Run, downstream, operation, topological
 from ...ops.ieee import same_bits
 from ..definitions import Definitions
 from ..expressions import Expression, total
-from .lines import INDENT, Lines
+from .lines import INDENT, Lines, length
 from .straight import Straight
 
 LONGEST_LINE: Final = 80
@@ -47,21 +47,33 @@ class Alike(NamedTuple):
 
 
 def as_loops(
-    straight: Straight, run: Run | None, name: str, *, exact: bool = False
+    straight: Straight, run: Run | None, name: str, most: int
 ) -> tuple[str, dict[str, Any]] | None:
-    """The source and the arguments; None where the steps are not made alike."""
+    """The source and the arguments; None where the steps are not made alike.
+
+    What slopes are computed from has a name, unless the function would have more lines than that.
+    """
     alike = _alike(straight.output, straight.parameter, run)
     if alike is None:
         return None
-    sources = {}
-    for t in range(len(alike.made)):
-        body = _Body(straight, alike, t, exact)
-        sources[body.source(name)] = body
-    if len(sources) > 1:
+    found = None
+    for named in (False, True):
         # A slope that loses digits at one of the steps is written as the table has it.
-        return None if exact else as_loops(straight, run, name, exact=True)
-    ((source, body),) = sources.items()
-    return source, body.arguments()
+        made = _of_all_steps(straight, alike, name, False, named) or _of_all_steps(
+            straight, alike, name, True, named
+        )
+        if made is not None and (found is None or length(made[0]) <= most):
+            found = made
+    return found
+
+
+def _of_all_steps(
+    straight: Straight, alike: Alike, name: str, exact: bool, named: bool
+) -> tuple[str, dict[str, Any]] | None:
+    """The source, if it is the same at the numbers of each step, and the arguments."""
+    bodies = [_Body(straight, alike, t, exact, named) for t in range(len(alike.made))]
+    sources = {body.source(name) for body in bodies}
+    return (sources.pop(), bodies[-1].arguments()) if len(sources) == 1 else None
 
 
 def _alike(output: Node, parameter: Node, run: Run | None) -> Alike | None:
@@ -164,7 +176,7 @@ class _Reader:
 class _Body(Lines):
     """A step of the loop, at the numbers of one of them, forward and back."""
 
-    def __init__(self, straight: Straight, alike: Alike, t: int, exact: bool) -> None:
+    def __init__(self, straight: Straight, alike: Alike, t: int, exact: bool, named: bool) -> None:
         self.straight, self.alike, self.parameter = straight, alike, straight.parameter
         self.new: list[Any] = []
         self.before: dict[int, Any] = {}
@@ -174,9 +186,11 @@ class _Body(Lines):
             operands = [self._operand(source, t) for source in sources]
             self.new.append(operation(nodes)(*operands))
         ends = [self.new[p] for p in dict.fromkeys([*alike.starts, *alike.direct])]
-        named = [*self.before.values(), *self.given, *self.shared.values(), self.parameter]
+        keep = {*ends, *self.before.values(), *self.given, *self.shared.values(), self.parameter}
+        if named:
+            keep.update([one for one in self.new if operation(one).arrays_slope is not None])
         with names_of(SimpleNamespace(names=self._names())):
-            whole = Definitions(sum(ends[1:], ends[0]), {}, {*ends, *named}, None)
+            whole = Definitions(sum(ends[1:], ends[0]), {}, keep, None)
         super().__init__(whole, exact=exact)
         made = zip(*alike.made, strict=True)
         behind = [not straight.behind.isdisjoint(nodes) for nodes in made]
