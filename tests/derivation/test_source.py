@@ -202,6 +202,14 @@ def test_a_long_loop_of_any_kind() -> None:
         with steps.step(k):
             x = w * x
     assert "steps = []" not in check_source(x, zero, steps)
+    # What comes after the output is not there, whatever it is.
+    x, steps, states = zero, Steps(), []
+    for k in range(1, 20):
+        with steps.step(k):
+            x = (x + k) ** (2 * w)
+            x = x if k < 17 else x * 1e308 * 1e308
+            states.append(x)
+    assert "X has" in check_source(states[15], w, steps)
     # Steps that differ are written one by one.
     x, steps = zero, Steps()
     for k in range(1, 13):

@@ -83,7 +83,9 @@ def _alike(output: Node, parameter: Node, run: Run | None) -> Alike | None:
     for node, k in step_of.items():
         results.setdefault(k, []).append(node)
     order = topological(output)
-    met, steps = set(order), [results[k] for k in sorted(results)]
+    met = set(order)
+    last = max([k for node, k in step_of.items() if node in met], default=0)
+    steps = [results[k] for k in sorted(results) if k <= last]
     if len(steps) < 2 or len(set(map(len, steps))) > 1:
         return None
     kept = [p for p in range(len(steps[0])) if any(made[p] in met for made in steps)]
