@@ -25,6 +25,8 @@ ARROW_HEAD: Final = 7.0
 TITLE_ROOM: Final = 76.0
 TITLE_AIR: Final = 10.0  # over the heading
 LEGEND_ROOM: Final = 46.0
+HEADING: Final = TITLE_ROOM - TITLE_AIR  # over the rows of the first page
+FRAME: Final = HEADING + LEGEND_ROOM  # around the rows of a page, at most
 RADIUS: Final = 24.0
 LINE_HEIGHT: Final = 22
 
@@ -203,16 +205,17 @@ class Canvas:
         ]
         return [*cornered(first, last), tip]
 
-    def cut(self, step: int, x: float, *parts: tuple[float, float]) -> None:
+    def cut(self, step: int, x: float, *parts: tuple[float, float], mark: str = "") -> None:
         """A dashed line from top to bottom, in parts, where no gradient goes back from a step."""
         high = parts[0][0]
-        self.text(f"cut_{step}", (x, high), "cut", html.SMALL_POINTS, self.theme.gradient)
-        self.titles[f"cut_{step}"] = f"no gradient goes back from step {step}"
+        id = f"{mark}cut_{step}"
+        self.text(id, (x, high), "cut", html.SMALL_POINTS, self.theme.gradient)
+        self.titles[id] = f"no gradient goes back from step {step}"
         looks = {"color": self.theme.gradient, "style": "dotted", "penwidth": "2.2", "dir": "none"}
         for part, (top, low) in enumerate([(high - 9.0, parts[0][1]), *parts[1:]]):
             line = spline(cornered((x, top), (x, low)))
-            own = {"id": f"e0_{step}_{part}", "pos": line}
-            self.graph.edge(f"cut_{step}", f"cut_{step}", looks | own)
+            own = {"id": f"{mark}e0_{step}_{part}", "pos": line}
+            self.graph.edge(id, id, looks | own)
 
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""

@@ -13,7 +13,7 @@ from ..graph.walk import Node, check_node, check_run, check_size, describe, topo
 from .dot import draw_view, view_graph
 from .drawing import Drawing
 from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
-from .paper import Paper, as_paper
+from .paper import Paper, Room, as_paper
 from .theme import Theme, as_theme
 from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
 from .unrolled.cards import MOST_WEIGHTS as MOST_ON_CARDS
@@ -50,7 +50,7 @@ class Request(NamedTuple):
     theme: Theme
     title: str | None
     max_nodes: int
-    room: float
+    room: Room
 
     def view(self) -> GraphView:
         """The graph, number by number."""
@@ -79,7 +79,7 @@ def _draw_scalars(request: Request) -> Drawing:
             f"the picture would have {count} boxes, more than {request.max_nodes}: draw "
             f"one weight with focus=, a network with detail='step', or raise max_nodes=."
         )
-    return draw_view(view, request.theme, request.title, request.room)
+    return draw_view(view, request.theme, request.title, request.room.wide)
 
 
 def _scalars_suit(request: Request) -> bool:

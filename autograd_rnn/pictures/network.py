@@ -163,7 +163,7 @@ def draw_network(
     first, middle, last = shorten(run.steps)
     for step in (*first, *last):
         skipped = bool(middle) and step is last[0]
-        if right + columns.names_room + (140 if skipped else GAP) + PANEL > paper.room:
+        if right + columns.names_room + (140 if skipped else GAP) + PANEL > paper.room.wide:
             columns.next_row(step.k - 1 if not skipped else middle[0].k - 1)
             right = RADIUS
         if skipped:

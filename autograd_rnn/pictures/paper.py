@@ -36,6 +36,16 @@ class Part(NamedTuple):
     foot: float
 
 
+class Room(NamedTuple):
+    """How wide and high a picture may be drawn before it is scaled to its page."""
+
+    wide: float = inf
+    high: float = inf
+
+
+ENDLESS: Final = Room()
+
+
 class Paper(NamedTuple):
     """The most width and height of a picture in points, and what was asked for."""
 
@@ -44,9 +54,9 @@ class Paper(NamedTuple):
     asked: str = ""
 
     @property
-    def room(self) -> float:
-        """How wide a picture may be drawn before it is scaled to the paper."""
-        return self.width * DRAWN / READ - 2 * PAD
+    def room(self) -> Room:
+        """How wide and high a picture may be drawn before it is scaled to the paper."""
+        return Room(self.width * DRAWN / READ - 2 * PAD, self.height * DRAWN / READ)
 
     def fit(self, drawing: Drawing) -> Drawing:
         """The drawing, no wider than the paper; `GraphTooLarge` where its text would be too small.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import inf
 from typing import Any, Final
 
 from ...arguments import many
@@ -15,6 +14,7 @@ from .. import html_labels as html
 from ..canvas import ARROW_HEAD, Canvas, cornered, downwards, points, rounded_corners, sideways
 from ..drawing import Drawing
 from ..graph_view import DrawnRun, left_out
+from ..paper import ENDLESS, Room
 from ..theme import Theme
 from .measures import Column, Measures
 from .neurons import Neuron
@@ -36,7 +36,7 @@ def draw_neurons(
     weights: Sequence[Any],
     theme: Theme,
     title: str | None = None,
-    room: float = inf,
+    room: Room = ENDLESS,
 ) -> Drawing:
     """The drawing of an unrolled network with a box per neuron and step, in rows as wide as `room`.
 

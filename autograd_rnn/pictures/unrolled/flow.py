@@ -96,7 +96,7 @@ def draw_flow(
         flows.append(_flow(one, its, weight, as_name(name, "names")))
     paper = as_paper(width)
     canvas = Canvas(as_theme(theme), layout="nop2", outputorder="edgesfirst")
-    chart = _Chart(canvas, flows, paper.room, focus is not None)
+    chart = _Chart(canvas, flows, paper.room.wide, focus is not None)
     chart.draw()
     heading = as_name(title, "title") or "How the gradient flows back"
     told = f"δ⁽ᵏ⁾ = ∂L/∂π⁽ᵏ⁾ at each step k, from right to left{chart.axis_words()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite
+from math import dist, inf, isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...arguments import many
@@ -11,45 +11,56 @@ from ...graph.marks import marks_of
 from ...graph.notation import accent, label, number
 from ...graph.walk import steps_of, topological
 from .. import html_labels as html
-from ..canvas import ARROW_HEAD, Canvas, cornered, rounded_corners
+from ..canvas import ARROW_HEAD, FRAME, Canvas, Point, along, cornered, rounded_corners
 from ..drawing import Drawing
 from ..graph_view import shorten
-from ..theme import Theme, tint
+from ..paper import ENDLESS, Room
+from ..theme import Theme
+from .tables import FAINTER, Table
 
 if TYPE_CHECKING:
     from ...networks.bptt import Layer
     from ...networks.model import Model
     from ...networks.run import Unrolled
 
-MOST_NUMBERS: Final = 40  # entries of a table with numbers; larger ones have shades alone
-MOST_SIDES: Final = 12
-CELL: Final = 22
-SHADE: Final = 12
 GAP: Final = 40.0
+TIGHT: Final = 30.0  # the gap where rows are wrapped
 DOWN: Final = 34.0
+THROUGH: Final = 68.0  # between a state and δ, where what lies between them has a box
+LANES: Final = 48.0  # between the two rows of a step, for arrows to the next
+LANE: Final = 15.0
+ASIDE: Final = 0.5  # where on a side these arrows begin or end
 MARGIN: Final = 12.0
+RAIL: Final = 20.0
 PANEL_LABEL: Final = 24.0
+LAYER_LABEL: Final = 26.0
 ROWS_APART: Final = 48.0
-POINTS: Final = 11
-FAINTER: Final = 3.0  # the shades under red numbers, so that these can be read
+OUTPUT: Final = 90.0
 
 
-class Table(NamedTuple):
-    """Numbers in rows and columns, with what it is called, and names of its rows and columns."""
+class Shape(NamedTuple):
+    """How a step is drawn: numbers or shades, the blocks of its tables, two columns or one."""
 
-    name: str
-    role: str
-    numbers: Sequence[Sequence[float]]
-    heads: Sequence[str] = ()
-    sides: Sequence[str] = ()
-    ink: str = ""
-    scale: float = 1.0
-    shaded: bool = False  # without its numbers
-    about: Sequence[Any] = ()  # the nodes and copies whose numbers they are
+    shaded: bool
+    matrix: int
+    vector: int
+    paired: bool
+
+    def of(self, table: Table) -> Table:
+        """A table in this shape."""
+        table = table._replace(blocks=self.matrix if table.sides else self.vector)
+        return table.in_shades() if self.shaded else table
+
+
+class Group(NamedTuple):
+    """A step, or those left out, with the tables from top to bottom."""
+
+    k: str
+    tables: Sequence[Table]
 
 
 def draw_matrices(
-    output: Any, model: Model, run: Unrolled, theme: Theme, title: str | None, room: float = inf
+    output: Any, model: Model, run: Unrolled, theme: Theme, title: str | None, room: Room = ENDLESS
 ) -> Drawing:
     """The drawing of ∂output/∂W by matrices, layer by layer, in rows as wide as `room`."""
     from ...networks.bptt import backpropagate
@@ -59,7 +70,9 @@ def draw_matrices(
     name = label(output.name) if output.name is not None else "L"
     top = 0.0
     for place, layer in reversed(list(enumerate(layers))):
-        sheet = _Sheet(canvas, layer, run, place if len(layers) > 1 else -1, name, order)
+        sheet = _Sheet(
+            canvas, layer, run, place if len(layers) > 1 else -1, name, order, layer is layers[-1]
+        )
         foot = sheet.draw(top, room)
         canvas.breaks.append(foot - ROWS_APART / 3)
         top = foot - ROWS_APART
@@ -87,6 +100,7 @@ class _Sheet:
         place: int,
         name: str,
         order: Sequence[Any],
+        is_last: bool,
     ) -> None:
         self.canvas, self.theme, self.layer, self.run = canvas, canvas.theme, layer, run
         self.name, self.output = name, order[-1]
@@ -104,15 +118,30 @@ class _Sheet:
         self.heads = [
             f"{gate or 'π' * (size > 1)}{index}" for gate in gates for index in _indices(size)
         ]
+        self.gates = gates if len(gates) > 1 else []
         weights = [[weight.data for weight in row] for row in model.weights]
         most = [abs(x) for row in weights for x in row if isfinite(x)]
         self.weights = Table(
             "W", "parameter", weights, self.heads, self.sides, "", max([*most, 1e-9])
-        )._replace(about=[weight for row in model.weights for weight in row])
+        )._replace(about=[weight for row in model.weights for weight in row], gates=self.gates)
         self.copies = self._copies(order)
         terms = [abs(float(x)) for x in layer.terms.reshape(-1) if isfinite(x)]
         self.most = FAINTER * max([*terms, 1e-9])
+        self.is_last = is_last
         self.columns = [self._column(index) for index in range(len(run.steps))]
+        self.through = [self._read_by(index, place) for index in range(len(run.steps))]
+
+    def _read_by(self, index: int, place: int) -> str:
+        """What reads the numbers of a step and gives δ back, besides the next step; if anything.
+
+        The output has a box of its own beside the last step.
+        """
+        if not self.is_last:
+            read = any(part[index].any() for part in self.layer.above.values())
+            return f"layer {place + 2}" if read else ""
+        if index == len(self.run.steps) - 1:
+            return ""
+        return self.name if any(part[index].any() for part in self.layer.direct.values()) else ""
 
     def _copies(self, order: Sequence[Any]) -> dict[int, list[Any]]:
         """The copies that each step makes of the weights."""
@@ -147,6 +176,7 @@ class _Sheet:
             self.sides,
             theme.gradient,
             self.most,
+            gates=self.gates,
         )
         delta = Table("", "plain", deltas, heads, (), theme.gradient, 1.0)
         return [copy, Table("", "state", values, names, about=told), delta, term]
@@ -161,53 +191,101 @@ class _Sheet:
             parts.append(accent("X", index + 1))
         return "; ".join(parts)
 
-    def draw(self, top: float, room: float) -> float:
+    def draw(self, top: float, room: Room) -> float:
         """The rows of the layer, under `top`; gives the foot of the last."""
         first, middle, last = shorten(self.run.steps)
-        groups: list[tuple[str, list[Table]]] = [(str(s.k), self.columns[s.k - 1]) for s in first]
+        groups = [Group(str(step.k), self.columns[step.k - 1]) for step in first]
         if middle:
-            groups.append(("more", self._left_out([step.k - 1 for step in middle])))
-        groups += [(str(step.k), self.columns[step.k - 1]) for step in last]
+            groups.append(Group("more", self._left_out([step.k - 1 for step in middle])))
+        groups += [Group(str(step.k), self.columns[step.k - 1]) for step in last]
         total = self.weights._replace(
             name=f"∂{self.name}/∂W =",
             numbers=self.layer.gradient.tolist(),
             ink=self.theme.gradient,
             scale=self.most,
         )
-        left, right = self._measure(groups, total)
-        if left + self.width + right + 2 * GAP > room:
-            # Where there is no room for numbers, the matrices have shades.
-            groups = [(k, [_in_shades(table) for table in own]) for k, own in groups]
-            self.weights, total = _in_shades(self.weights), _in_shades(total)
-            left, right = self._measure(groups, total)
-        self.heights = [
-            max(_size(tables[row], self.theme)[1] for _, tables in groups if row < len(tables))
-            for row in range(4)
-        ]
-        rows: list[list[tuple[str, list[Table]]]] = []
+        groups = self._shape(groups, total, room)
+        rows: list[list[Group]] = []
         x = 0.0
         for group in groups:
-            end = right + GAP if group is groups[-1] else 0.0
-            if not rows or x + GAP + self.width + end > room:
+            if not rows or x + self.gap + self.width + self._end(group is groups[-1]) > room.wide:
                 rows.append([])
-                x = left
+                x = self.left
             rows[-1].append(group)
-            x += GAP + self.width
+            x += self.gap + self.width
         for index, row in enumerate(rows):
-            final = index == len(rows) - 1
-            top = self._row(row, index, top, left, total if final else None)
-            if not final:
+            top = self._row(row, index, top, index == len(rows) - 1)
+            if row is not rows[-1]:
                 self.canvas.breaks.append(top - ROWS_APART / 3)
                 top -= ROWS_APART
         return top
 
-    def _measure(
-        self, groups: Sequence[tuple[str, list[Table]]], total: Table
-    ) -> tuple[float, float]:
-        """The widths of the weights and of the sum; and that of a step, which is kept."""
-        widest = max(_size(table, self.theme)[0] for _, tables in groups for table in tables)
-        self.width = widest + 2 * MARGIN
-        return _size(self.weights, self.theme)[0], max(_size(total, self.theme)[0], 90.0)
+    def _end(self, final: bool) -> float:
+        """What a row needs behind its last step: a place for the output, or for arrows to go on."""
+        return self.gap + OUTPUT if final and self.is_last else self.gap / 2
+
+    def _shape(self, groups: Sequence[Group], total: Table, room: Room) -> list[Group]:
+        """Set the sizes, of the first shape with a step that fits; the groups in this shape.
+
+        Where none fits, it is the one that is the least too wide, and then too high.
+        """
+        self.gap = GAP if room.wide == inf else TIGHT
+        shapes = self._shapes()
+        weights, over = self.weights, {}
+        for shape in shapes:
+            self.weights, self.total, self.paired = shape.of(weights), shape.of(total), shape.paired
+            self._measure([Group(k, [*map(shape.of, tables)]) for k, tables in groups])
+            high = self.height + MARGIN + LAYER_LABEL * bool(self.words) + FRAME + ROWS_APART
+            wide = self.left + self.gap + self.width + self._end(True)
+            over[shape] = max(0.0, wide - room.wide), max(0.0, high - room.high)
+            if not any(over[shape]):
+                break
+        best = min(over, key=lambda shape: over[shape])
+        shaped = [Group(k, [*map(best.of, tables)]) for k, tables in groups]
+        self.weights, self.total, self.paired = best.of(weights), best.of(total), best.paired
+        self._measure(shaped)
+        return shaped
+
+    def _shapes(self) -> list[Shape]:
+        """The shapes from the one that is read best: numbers first, and whole tables."""
+        gates = max(2, len(self.gates))
+        return [
+            Shape(shaded, matrix, vector, paired)
+            for shaded in (False, True)
+            for matrix in (1, 2, gates)
+            for vector in (1, 2)
+            for paired in (False, True)
+        ]
+
+    def _measure(self, groups: Sequence[Group]) -> None:
+        """Set the size of a step, and where in it the tables are, from its top left corner."""
+        sizes = [table.size for _, tables in groups for table in tables]
+        heights = [
+            max(tables[row].size[1] for _, tables in groups if row < len(tables))
+            for row in range(4)
+        ]
+        through = THROUGH if any(self.through) else DOWN
+        self.left = max(self.weights.size[0], self.total.size[0])
+        if self.paired:
+            # W and the term on the left, the numbers and δ on the right, with lanes between.
+            of_matrix = max(t.size[0] for _, tables in groups for t in tables if t.sides)
+            of_vector = max([t.size[0] for _, tables in groups for t in tables if not t.sides])
+            rows = [max(heights[0], heights[1]), max(heights[2], heights[3])]
+            apart = max(through, LANES) + 2 * LANE * any(self.through)
+            middles = MARGIN + rows[0] / 2, MARGIN + rows[0] + apart + rows[1] / 2
+            xs = MARGIN + of_matrix / 2, MARGIN + of_matrix + DOWN + of_vector / 2
+            self.at = [(xs[0], middles[0]), (xs[1], middles[0]), (xs[1], middles[1])]
+            self.at.append((xs[0], middles[1]))
+            self.lanes = MARGIN + rows[0] + LANE, middles[1] - rows[1] / 2 - LANE
+            self.width = of_matrix + DOWN + of_vector + 2 * MARGIN
+            self.height = 2 * MARGIN + sum(rows) + apart + PANEL_LABEL
+            return
+        self.width = max(width for width, _ in sizes) + 2 * MARGIN
+        self.at, y = [], MARGIN
+        for height, after in zip(heights, (DOWN, through, DOWN, 0.0), strict=True):
+            self.at.append((self.width / 2, y + height / 2))
+            y += height + after
+        self.height = y + MARGIN + PANEL_LABEL
 
     def _left_out(self, places: list[int]) -> list[Table]:
         """What stands for the steps that are left out: their terms as one."""
@@ -215,113 +293,154 @@ class _Sheet:
         term = self.columns[0][3]
         return [term._replace(name=f"+ {len(places)} steps", numbers=total)]
 
-    def _row(
-        self,
-        groups: list[tuple[str, list[Table]]],
-        index: int,
-        top: float,
-        left: float,
-        total: Table | None,
-    ) -> float:
+    def _row(self, groups: Sequence[Group], index: int, top: float, final: bool) -> float:
         canvas, mark = self.canvas, f"{self.mark}{f'r{index}_' if index else ''}"
+        begin = top
         if self.words:
             left_of, ink = (0.0, top - 8), self.theme.ink
             canvas.text(f"{mark}layer", left_of, self.words, html.NAME_POINTS, ink, 1)
-            top -= 26.0
-        ys, y = [], top - MARGIN
-        for height in self.heights:
-            ys.append(y - height / 2)
-            y -= height + DOWN
-        foot = y + DOWN - MARGIN - PANEL_LABEL
-        source = f"{mark}w"
-        self._table(source, (left / 2, ys[0]), self.weights)
-        x, before = left, ""
+            top -= LAYER_LABEL
+        top -= MARGIN
+        self.top, foot, source = top, top - self.height, f"{mark}w"
+        self._table(source, (self.left / 2, top - self.at[0][1]), self.weights)
+        if not index:
+            self._table(f"{self.mark}total", (self.left / 2, top - self.at[3][1]), self.total)
+        x, before = self.left, ""
         for k, tables in groups:
-            low, high = (x + GAP, foot), (x + GAP + self.width, top)
-            middle = x + GAP + self.width / 2
+            low, high = (x + self.gap, foot), (x + self.gap + self.width, top)
             ids = [f"{self.mark}t{k}_{row}" for row in range(4)]
+            places = [(x + self.gap + across, top - down) for across, down in self.at]
             if k == "more":
-                self._table(ids[3], (middle, ys[3]), tables[0])
-                canvas.text(f"{self.mark}more", (middle, ys[1]), "…", 18, self.theme.muted)
+                self._table(ids[3], places[3], tables[0])
+                canvas.text(f"{self.mark}more", places[1], "…", 18, self.theme.muted)
                 before = ""
             else:
-                step = self.run.steps[int(k) - 1]
-                if step.k in self.run.cuts and before:
-                    canvas.cut(
-                        step.k, x + GAP / 2, (top - 4, ys[0] + 10)
-                    ) if not self.mark else None
-                words = f"step {k}"
-                with canvas.panel(f"{self.mark}{k}", words, low, high):
-                    for row, table in enumerate(tables):
-                        self._table(ids[row], (middle, ys[row]), table)
-                self._arrows(ids, before, source, step.k in self.run.cuts)
+                with canvas.panel(f"{self.mark}{k}", f"step {k}", low, high):
+                    for id, place, table in zip(ids, places, tables, strict=True):
+                        self._table(id, place, table)
+                self._arrows(int(k), before, source, x + self.gap / 2)
+                if int(k) in self.run.cuts and before:
+                    y = places[1][1]
+                    parts = (top - 4, y + 10), (y - 10, foot)
+                    canvas.cut(int(k), x + self.gap / 2, *parts, mark=self.mark)
                 before = k
-            x += GAP + self.width
-        if total is not None:
-            wide = _size(total, self.theme)[0]
-            at = x + GAP + wide / 2
-            self._table(f"{self.mark}total", (at, ys[3]), total)
-            told = self.name, number(self.output.data)
-            box = html.Box(f"{mark}out", "output", *told, about=(self.output,))
-            if not self.mark or self.words.endswith(
-                str(len(getattr(self.run.rnn, "layers", (0,))))
-            ):
-                canvas.number(box, (at, ys[1]))
-                ends = [f"{self.mark}t{before}_1", box.id, f"{self.mark}t{before}_2"]
-                self._straight(ends[0], ends[1], "output")
-                start = canvas.spot(ends[1], 0, -1)
-                tip = canvas.spot(ends[2], 1)
-                path = rounded_corners([start, (start[0], tip[1]), (tip[0] + ARROW_HEAD, tip[1])])
-                canvas.arrow(f"{ends[1]} {ends[2]}", [*path, tip], "", "back", **self._back())
-            x += GAP + wide
-        canvas.corners += [(0.0, foot), (x, top)]
+            x += self.gap + self.width
+        if final and self.is_last:
+            x = self._output(before, x)
+        elif before:
+            self._go_on(int(before), x + self.gap / 2)
+        canvas.corners += [(0.0, foot), (x, begin)]
         return foot
+
+    def _output(self, k: str, x: float) -> float:
+        """The output, beside the step it reads last; gives its right side."""
+        canvas, ids = self.canvas, [f"{self.mark}t{k}_{row}" for row in range(4)]
+        told = self.name, number(self.output.data)
+        box = html.Box(f"{self.mark}out", "output", *told, about=(self.output,))
+        wide = max(OUTPUT, html.box_size(box)[0])
+        canvas.number(box, (x + self.gap + wide / 2, canvas.at[ids[1]][1]))
+        self._level(ids[1], box.id, "output")
+        start, tip = canvas.spot(box.id, 0, -1), canvas.spot(ids[2], 1)
+        path = rounded_corners([start, (start[0], tip[1]), (tip[0] + ARROW_HEAD, tip[1])])
+        canvas.arrow(f"{box.id} {ids[2]}", [*path, tip], "", "back", **self._back())
+        return x + self.gap + wide
 
     def _back(self) -> dict[str, str]:
         return {"color": self.theme.gradient, "style": "dashed", "penwidth": "1.8"}
 
-    def _straight(self, tail: str, head: str, role: str) -> None:
+    def _forward(self, role: str) -> dict[str, str]:
+        return {"color": self.theme.styles[role].line, "penwidth": "2"}
+
+    def _level(self, tail: str, head: str, role: str) -> None:
         """A level arrow from side to side, which turns where the sides are not level."""
-        canvas = self.canvas
-        start, tip = canvas.spot(tail, 1), canvas.spot(head, -1)
-        looks = {"color": self.theme.styles[role].line, "penwidth": "2"}
+        start, tip = self.canvas.spot(tail, 1), self.canvas.spot(head, -1)
         path = cornered(start, (tip[0] - ARROW_HEAD, tip[1]))
-        canvas.arrow(f"{tail} {head}", [*path, tip], "", role, **looks)
+        self.canvas.arrow(f"{tail} {head}", [*path, tip], "", role, **self._forward(role))
 
-    def _arrows(self, ids: list[str], before: str, source: str, cut: bool) -> None:
-        canvas, theme = self.canvas, self.theme
-        gold = {"color": theme.styles["parameter"].line, "penwidth": "2"}
-        violet = {"color": theme.styles["copy"].line, "penwidth": "2"}
+    def _arrows(self, k: int, before: str, source: str, gap: float) -> None:
+        """What a step takes, from W and from the step before, and what goes back from it."""
+        canvas, mark = self.canvas, self.mark
+        ids = [f"{mark}t{k}_{row}" for row in range(4)]
         start, tip = canvas.spot(source, 0, 1), canvas.spot(ids[0], 0, 1)
-        lane = max(start[1], tip[1]) + 20.0
-        path = rounded_corners(
-            [start, (start[0], lane), (tip[0], lane), (tip[0], tip[1] + ARROW_HEAD)]
-        )
-        canvas.arrow(f"{source} {ids[0]}", [*path, tip], "a copy of W", "fan", **gold)
-        self._down(ids[0], ids[1], violet)
-        self._down(ids[2], ids[3], self._back())
-        if before:
-            mark = self.mark
-            if self.layer.model.letters:
-                self._straight(f"{mark}t{before}_1", ids[1], "state")
-                tail, head = ids[2], f"{mark}t{before}_2"
-                start, tip = canvas.spot(tail, -1), canvas.spot(head, 1)
-                path = cornered(start, (tip[0] + ARROW_HEAD, tip[1]))
-                if not cut:
-                    canvas.arrow(
-                        f"{tail} {head}", [*path, tip], "δ goes back", "back", **self._back()
-                    )
+        lane = max(start[1], tip[1]) + RAIL
+        corners = [start, (start[0], lane), (tip[0], lane), (tip[0], tip[1] + ARROW_HEAD)]
+        looks = self._forward("parameter")
+        fan = [*rounded_corners(corners), tip]
+        canvas.arrow(f"{source} {ids[0]}", fan, "a copy of W", "fan", **looks)
+        self._within(ids[0], ids[1], self._forward("copy"))
+        self._within(ids[2], ids[3], self._back())
+        if self.through[k - 1]:
+            self._through(k, self.through[k - 1], ids[1], ids[2])
+        if not self.layer.model.letters or k == 1:
+            return
+        # From the state before, or from the row above.
+        tail = f"{mark}t{before}_1" if before else ids[1]
+        start = canvas.spot(tail, 1) if before else (gap, canvas.at[ids[1]][1])
+        corners = self._lane(start, ids[1], 0)
+        self._drawn(f"{tail} {ids[1]}", corners, "", "state", self._forward("state"))
+        if k in self.run.cuts:
+            return
+        head = f"{mark}t{before}_2" if before else ids[2]
+        end = canvas.spot(head, 1) if before else (gap, canvas.at[ids[2]][1])
+        corners = self._lane(end, ids[2], 1)[::-1]
+        self._drawn(f"{ids[2]} {head}", corners, "δ goes back", "back", self._back())
 
-    def _down(self, tail: str, head: str, looks: dict[str, str]) -> None:
-        start, tip = self.canvas.spot(tail, 0, -1), self.canvas.spot(head, 0, 1)
-        path = cornered(start, (tip[0], tip[1] + ARROW_HEAD))
-        self.canvas.arrow(f"{tail} {head}", [*path, tip], **looks)
+    def _go_on(self, k: int, end: float) -> None:
+        """The arrows to the row below, and from it."""
+        canvas, ids = self.canvas, [f"{self.mark}t{k}_{row}" for row in (1, 2)]
+        last = k == len(self.run.steps)
+        if last or not self.layer.model.letters:
+            return
+        start, tip = canvas.spot(ids[0], 1), canvas.spot(ids[1], 1)
+        onward = [start, (end, start[1])]
+        self._drawn(f"{ids[0]} {ids[0]}", onward, "", "state", self._forward("state"))
+        if k + 1 not in self.run.cuts:
+            back = [(end, tip[1]), tip]
+            self._drawn(f"{ids[1]} {ids[1]}", back, "δ goes back", "back", self._back())
 
-    def _table(self, id: str, at: tuple[float, float], table: Table) -> None:
+    def _lane(self, start: Point, id: str, which: int) -> list[Point]:
+        """The corners from a place on the left to the left of a box, or by a lane to its side."""
+        if not self.paired:
+            return [start, self.canvas.spot(id, -1)]
+        tip = self.canvas.spot(id, -ASIDE, 1 if which else -1)
+        lane = self.top - self.lanes[which]
+        turn = start[0] + self.gap / 2 + MARGIN / 2
+        return [start, (turn, start[1]), (turn, lane), (tip[0], lane), tip]
+
+    def _drawn(
+        self, ends: str, corners: Sequence[Point], words: str, role: str, looks: dict[str, str]
+    ) -> None:
+        """An arrow around corners."""
+        before, tip = corners[-2:]
+        end = along(tip, before, ARROW_HEAD / dist(before, tip))
+        path = rounded_corners([*corners[:-1], end], 8.0)
+        self.canvas.arrow(ends, [*path, tip], words, role, **looks)
+
+    def _through(self, k: int, words: str, tail: str, head: str) -> None:
+        """A box between the numbers of a step and its δ: what reads them, and gives δ back."""
+        canvas, id = self.canvas, f"{self.mark}t{k}_through"
+        (x, y), (_, low) = canvas.spot(tail, 0, -1), canvas.spot(head, 0, 1)
+        role = "output" if words == self.name else "state"
+        told = f"{words} reads the numbers of step {k}"
+        canvas.box(id, (x, (y + low) / 2), [words], told, role)
+        self._within(tail, id, self._forward(role))
+        self._within(id, head, self._back())
+
+    def _within(self, tail: str, head: str, looks: dict[str, str]) -> None:
+        """A straight arrow in a step: down, or to the side where a step has two columns."""
+        canvas = self.canvas
+        across = canvas.at[head][0] - canvas.at[tail][0]
+        if abs(across) < 1.0:
+            start, tip = canvas.spot(tail, 0, -1), canvas.spot(head, 0, 1)
+        else:
+            side = 1 if across > 0 else -1
+            start, tip = canvas.spot(tail, side), canvas.spot(head, -side)
+        self._drawn(f"{tail} {head}", [start, tip], "", "", looks)
+
+    def _table(self, id: str, at: Point, table: Table) -> None:
         rows = "; ".join(", ".join(f"{x!r}" for x in row) for row in table.numbers)
         words = f"{table.name or 'numbers'}: {rows}"
-        room = _size(table, self.theme)
-        self.canvas.node(id, at, room, _label(table, self.theme), words, table.role)
+        self.canvas.node(id, at, table.size, table.label(self.theme), words, table.role)
         self.canvas.about(id, *table.about)
 
 
@@ -332,87 +451,3 @@ def _numbered(letter: Any, size: int) -> list[str]:
 
 def _indices(size: int) -> list[str]:
     return [""] if size == 1 else [label(f"a_{index + 1}")[1:] for index in range(size)]
-
-
-def _in_shades(table: Table) -> Table:
-    """A matrix without its numbers, and with shades as strong as may be; vectors keep them."""
-    if not table.sides:
-        return table
-    return table._replace(shaded=True, scale=table.scale / (FAINTER if table.ink else 1.0))
-
-
-def _is_shaded(table: Table) -> bool:
-    return table.shaded or sum(map(len, table.numbers)) > MOST_NUMBERS
-
-
-def _brief(x: float) -> str:
-    return number(x, 2, 4)
-
-
-def _cell(table: Table) -> int:
-    """The width of a number in a table."""
-    if _is_shaded(table):
-        return SHADE
-    texts = [_brief(x) for row in table.numbers for x in row]
-    bold = bool(table.ink)
-    heads = [html.text_width(head, html.KEY_POINTS, bold=True) + 6 for head in table.heads]
-    return round(max([24.0, *heads, *[html.text_width(t, POINTS, bold) + 8 for t in texts]]))
-
-
-def _side(table: Table) -> int:
-    if not table.sides or (_is_shaded(table) and len(table.sides) > MOST_SIDES):
-        return 0
-    return round(max(html.text_width(side, html.KEY_POINTS) for side in table.sides)) + 8
-
-
-def _headed(table: Table) -> bool:
-    return any(table.heads) and not _is_shaded(table)
-
-
-def _size(table: Table, theme: Theme) -> tuple[float, float]:
-    columns, rows = len(table.numbers[0]), len(table.numbers)
-    high = SHADE if _is_shaded(table) else CELL
-    named = html.text_width(table.name, html.SMALL_POINTS, bold=True) + 22 if table.name else 0.0
-    width = max(columns * _cell(table) + _side(table), named) + 12.0
-    height = rows * high + (20 if table.name else 0) + (16 if _headed(table) else 0) + 12.0
-    return float(width), float(height)
-
-
-def _label(table: Table, theme: Theme) -> str:
-    """A rounded box with the name of the table, and its numbers on their shades."""
-    style, shaded = theme.styles[table.role], _is_shaded(table)
-    width, high, side = _cell(table), SHADE if shaded else CELL, _side(table)
-    columns = len(table.numbers[0]) + (side > 0)
-    lines = []
-    if table.name:
-        ink = table.ink or style.ink
-        name = html.font(table.name, html.SMALL_POINTS, ink, bold=True)
-        wide = round(_size(table, theme)[0]) - 12
-        lines.append(html.cell(name, colspan=columns, height=20, width=wide))
-    blank = html.cell("", width=side) if side else ""
-    if _headed(table):
-        inks = [table.ink or style.ink] * len(table.heads)
-        lines.append(
-            blank
-            + "\n".join(
-                html.cell(html.font(head, html.KEY_POINTS, ink, bold=True), height=16, width=width)
-                for head, ink in zip(table.heads, inks, strict=True)
-            )
-        )
-    for place, row in enumerate(table.numbers):
-        line = ""
-        if side:
-            text = html.font(table.sides[place], html.KEY_POINTS, theme.muted)
-            line = html.cell(text, width=side, height=high)
-        for x in row:
-            fill = tint(x, table.scale, theme.positive, theme) if table.sides else theme.paper
-            text = (
-                ""
-                if shaded
-                else html.font(_brief(x), POINTS, table.ink or theme.ink, bool(table.ink))
-            )
-            line += html.cell(text, width=width, height=high, bgcolor=fill) + "\n"
-        lines.append(line)
-    looks: html.Looks = {**html.BARE, "cellpadding": 0, "style": "ROUNDED"}
-    looks |= {"border": style.border, "color": style.line, "bgcolor": style.fill}
-    return html.table([*lines, html.cell("", colspan=columns, height=4)], **looks)

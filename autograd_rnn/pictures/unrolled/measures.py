@@ -11,6 +11,7 @@ from ...graph.copies import Copy
 from .. import html_labels as html
 from ..canvas import Canvas, Point
 from ..graph_view import shorten
+from ..paper import Room
 from .neurons import Neuron
 from .words import KEY_HEIGHT, LAST, ROW_HEIGHT, WORDS_POINTS, View
 
@@ -34,10 +35,10 @@ class Column(NamedTuple):
 class Measures:
     """The sizes of a picture, in points, and its columns."""
 
-    def __init__(self, view: View, canvas: Canvas, room: float) -> None:
-        self.view, self.canvas, self.room, self.theme = view, canvas, room, canvas.theme
+    def __init__(self, view: View, canvas: Canvas, room: Room) -> None:
+        self.view, self.canvas, self.room, self.theme = view, canvas, room.wide, canvas.theme
         self.widths = {layer: self._layer_widths(layer) for layer in view.layers}
-        tight = room < inf
+        tight = room.wide < inf
         self.gap, self.lane, self.margin = (40.0, 15.0, 11.0) if tight else (GAP, LANE, MARGIN)
         if not self._goes_around():
             self.lane = 0.0
