@@ -185,6 +185,7 @@ def _content(film: Film, drawn: str | None) -> dict[str, Any]:
     ]
     return {
         "cards": drawn is None,
+        "narrow": None if drawn is None else cards(view).replace("\n", ""),
         "forward": film.forward,
         "steps": steps,
         "boxes": boxes,
