@@ -80,6 +80,21 @@ def test_a_failed_save_leaves_no_file_and_destroys_none(
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_pages_are_in_one_pdf_or_in_files_with_numbers(tmp_path: Path) -> None:
+    drawing, other = draw(Value(3, "x") * 2), draw(Value(4, "y") * 2)
+    drawing.pages = [draw(Value(3, "x") * 2), other]
+    assert drawing.save(tmp_path / "x.svg") == tmp_path / "x-1.svg"
+    assert (tmp_path / "x-2.svg").read_text("utf-8") == other.svg()
+    assert drawing.save(tmp_path / "x.png").read_bytes() == drawing.pages[0].png()
+    assert drawing.save(tmp_path / "x.pdf").read_bytes().count(b"/Type /Page ") == 2
+    drawing.save(tmp_path / "x.html")
+    drawing.save(tmp_path / "x.dot")
+    names = ["x-1.png", "x-1.svg", "x-2.png", "x-2.svg", "x.dot", "x.html", "x.pdf"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    drawing.pages = [other] * 10
+    assert drawing.save(tmp_path / "ten", "svg").name == "ten-01"
+
+
 def test_jupyter_shows_the_svg() -> None:
     shown = exercise()._repr_mimebundle_()
     assert "</svg>" in shown["image/svg+xml"]
