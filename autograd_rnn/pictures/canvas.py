@@ -161,11 +161,12 @@ class Canvas:
         label = html.rounded(cells, style.border, style.line, style.fill, padding=2)
         self.node(id, at, room, label, words, role)
 
-    def number(self, box: html.Box, at: Point | None = None) -> None:
-        """The box of a number."""
+    def number(self, box: html.Box, at: Point | None = None, line: bool = False) -> None:
+        """The box of a number, or with `line` all of it beside each other."""
         self.about(box.id, *box.about)
-        room = html.box_size(box) if at else (0.0, 0.0)
-        self.node(box.id, at, room, html.box_label(box, self.theme), box.description, box.role)
+        size, label = (html.line_size, html.line_label) if line else (html.box_size, html.box_label)
+        room = size(box) if at else (0.0, 0.0)
+        self.node(box.id, at, room, label(box, self.theme), box.description, box.role)
 
     def room_of(self, lines: Sequence[str], role: str) -> tuple[int, int]:
         """The width and the height of a box."""

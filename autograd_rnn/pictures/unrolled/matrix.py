@@ -66,9 +66,8 @@ def draw_matrices(
     from ...networks.bptt import backpropagate
 
     layers, order = backpropagate(output, model, run), topological(output)
-    canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
+    canvas, top = Canvas(theme, layout="nop2", outputorder="edgesfirst"), 0.0
     name = label(output.name) if output.name is not None else "L"
-    top = 0.0
     for place, layer in reversed(list(enumerate(layers))):
         sheet = _Sheet(
             canvas, layer, run, place if len(layers) > 1 else -1, name, order, layer is layers[-1]
@@ -121,9 +120,9 @@ class _Sheet:
         self.gates = gates if len(gates) > 1 else []
         weights = [[weight.data for weight in row] for row in model.weights]
         most = [abs(x) for row in weights for x in row if isfinite(x)]
-        self.weights = Table(
-            "W", "parameter", weights, self.heads, self.sides, "", max([*most, 1e-9])
-        )._replace(about=[weight for row in model.weights for weight in row], gates=self.gates)
+        table = Table("W", "parameter", weights, self.heads, self.sides, "", max([*most, 1e-9]))
+        about = [weight for row in model.weights for weight in row]
+        self.weights = table._replace(about=about, gates=self.gates)
         self.copies = self._copies(order)
         terms = [abs(float(x)) for x in layer.terms.reshape(-1) if isfinite(x)]
         self.most = FAINTER * max([*terms, 1e-9])
@@ -230,9 +229,8 @@ class _Sheet:
         Where none fits, it is the one that is the least too wide, and then too high.
         """
         self.gap = GAP if room.wide == inf else TIGHT
-        shapes = self._shapes()
         weights, over = self.weights, {}
-        for shape in shapes:
+        for shape in self._shapes():
             self.weights, self.total, self.paired = shape.of(weights), shape.of(total), shape.paired
             self._measure([Group(k, [*map(shape.of, tables)]) for k, tables in groups])
             high = self.height + MARGIN + LAYER_LABEL * bool(self.words) + FRAME + ROWS_APART
@@ -388,8 +386,7 @@ class _Sheet:
     def _go_on(self, k: int, end: float) -> None:
         """The arrows to the row below, and from it."""
         canvas, ids = self.canvas, [f"{self.mark}t{k}_{row}" for row in (1, 2)]
-        last = k == len(self.run.steps)
-        if last or not self.layer.model.letters:
+        if k == len(self.run.steps) or not self.layer.model.letters:
             return
         start, tip = canvas.spot(ids[0], 1), canvas.spot(ids[1], 1)
         onward = [start, (end, start[1])]

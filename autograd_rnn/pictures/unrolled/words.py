@@ -143,7 +143,7 @@ def neuron_label(
             for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), widths, texts, strict=True)
         )
 
-    keys = [html.font(f" {word} ", html.KEY_POINTS, theme.muted) for word in (key, "data", "grad")]
+    keys = [html.font(f" {word}  ", html.KEY_POINTS, theme.muted) for word in (key, "data", "grad")]
     lines = [cells(line.fill, KEY_HEIGHT, *keys)]
     for role, name, data, grad in rows:
         style = theme.styles[role]
