@@ -181,7 +181,7 @@ def test_a_detail_whose_rows_fit_on_pages_comes_first() -> None:
 
 def test_rows_that_are_too_high_say_so_with_the_ways_out() -> None:
     model = LSTM.random(4, 1, seed=1)
-    loss, run = unrolled(model, 2)
+    loss, run = unrolled(model, 3)
     drawing = draw(loss, run=run, focus=model.parameters()[0], detail="neuron", width="slide")
     assert re.search(r", \d pages, \d too high: " + WAYS, drawing.summary)
     high = [height(page) > PAGES["slide"][1] + 1 for page in drawing.pages]
