@@ -251,6 +251,7 @@ class _Chart:
                 line = spline(cornered((x, base + HEIGHT), (x, base)))
                 canvas.text(f"cut{row}_{k}", (x, base + HEIGHT + 8), "cut", 10, theme.gradient)
                 cut = f"cut{row}_{k}"
+                canvas.titles[cut] = f"δ of step {k} to step {k - 1}: cut"
                 looks |= {"color": theme.gradient, "dir": "none", "pos": line}
                 canvas.graph.edge(cut, cut, {"id": f"e0_{row}_{k}", **looks})
         if self.pitch >= FACTOR_ROOM:
@@ -311,12 +312,13 @@ class _Chart:
         """The arrows back from step to step, each with its factor."""
         canvas, theme = self.canvas, self.theme
         for place, factor in enumerate(flow.factors):
+            if place + 2 in flow.cuts or not flow.deltas[place + 1]:
+                continue  # nothing goes back
             x0, x1 = start + (place + 1.5) * self.pitch, start + (place + 0.5) * self.pitch
-            cut = place + 2 in flow.cuts
             begin: Point = (x0 - 5, y)
             tip: Point = (x1 + 5, y)
             looks = {"color": theme.gradient, "style": "dashed", "penwidth": "1.4"}
-            words = "cut" if cut else f"×{_brief(factor)}"
+            words = f"×{_brief(factor)}"
             text = html.label(words, html.KEY_POINTS, theme.gradient, bold=True)
             looks |= {"label": text, "lp": f"{(x0 + x1) / 2:.2f},{y - 11:.2f}"}
             tail, head = f"delta{row}_{place + 2}", f"delta{row}_{place + 1}"

@@ -36,25 +36,24 @@ ROWS_APART: Final = 44.0
 class Shape(NamedTuple):
     """How the boxes of a step stand.
 
-    `layers` are "rising", each to the right of the one before and higher, "stacked", one over the
-    other, or "level", side by side; the boxes of each are in so many `columns`.  In `brief`,
-    weights and losses are lines.
+    Layers are one over the other, or where they are `level` side by side; the boxes of each are in
+    so many `columns`.  In `brief`, weights and losses are lines.
     """
 
-    layers: str
+    level: bool = False
     columns: int = 1
     brief: bool = False
 
     @property
     def crowded(self) -> bool:
         """Whether arrows go from step to step and from layer to layer, and not from box to box."""
-        return self.layers == "level" or self.columns > 1
+        return self.level or self.columns > 1
 
 
 #: From the one that is read best.
 SHAPES: Final = (
-    *[Shape(layers, 1, brief) for brief in (False, True) for layers in ("rising", "stacked")],
-    *[Shape(layers, columns, True) for columns in range(1, 9) for layers in ("level", "stacked")],
+    Shape(),
+    *[Shape(level, columns, True) for columns in range(1, 9) for level in (False, True)],
 )
 
 
@@ -147,7 +146,7 @@ class Measures:
     def _arrange(self, shape: Shape) -> None:
         """Set where the boxes of a step are in its panel, and how wide it is."""
         self.shape, view = shape, self.view
-        stacked = shape.layers == "stacked" and len(view.layers) > 1
+        stacked = len(view.layers) > 1 and not shape.level
         around = self._goes_around() or stacked
         self.side = self.lane if around else 0.0
         self.x_of: dict[tuple[int, int], float] = {}
@@ -175,7 +174,7 @@ class Measures:
     def _bands(self, y: float) -> tuple[dict[tuple[int, int], float], float]:
         """The middle of each neuron's boxes, under y, and their foot; the last layer is on top."""
         ys: dict[tuple[int, int], float] = {}
-        level, foot = self.shape.layers == "level", y
+        level, foot = self.shape.level, y
         blocks = {layer: self._block(layer) for layer in reversed(self.view.layers)}
         highest = max(high for _, high in blocks.values())
         for tops, high in blocks.values():

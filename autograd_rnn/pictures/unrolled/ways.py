@@ -143,10 +143,7 @@ class Ways(Measures):
             self._met.add(f"{ends[0]} {ends[1]}")
             words = f"{view.key(tail, True)} of step {tail.step} → {view.key(head, True)}"
             looks, words = self._looks(use, words)
-            if tail.step == head.step and self.shape.layers == "stacked":
-                curve = self._beside(*ends)
-            else:
-                curve = sideways(*path)
+            curve = self._beside(*ends) if tail.step == head.step else sideways(*path)
             canvas.arrow(" ".join(ends), curve, words, "state", **looks)
 
     def _looks(self, use: Copy | None, words: str) -> tuple[dict[str, str], str]:
@@ -200,7 +197,7 @@ class Ways(Measures):
         """Where an arrow leaves a layer of a step for the next (1), or comes from that before."""
         k, layer = neuron.step, neuron.layer
         ids = [f"q{k}_{layer}_{place}" for one, place in self.ys if one == layer]
-        axis = int(self.shape.layers == "stacked")
+        axis = int(not self.shape.level)
         ends = [self.canvas.spot(id, side, side)[axis] for id in ids]
         end = max(ends) if side > 0 else min(ends)
         if axis:
