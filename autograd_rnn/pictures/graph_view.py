@@ -162,6 +162,11 @@ class Reading:
         """A gradient as it is shown: `–` as long as it is not known."""
         return number(gradient) if self.known else "–"
 
+    def before_cut(self, node: Any) -> Any:
+        """The state that a cut passes on as it is; any other node itself."""
+        through = node.parents if node.constant and len(node.parents) == 1 else ()
+        return through[0] if through and through[0] in self.states else node
+
     def short(self, node: Any, written: str) -> str:
         """What a node is computed from, as it is written, or its name where that is long."""
         short = is_inside(None, 1, written, LONGEST_EXPRESSION)

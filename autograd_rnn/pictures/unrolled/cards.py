@@ -235,17 +235,15 @@ class _Layout:
         if final:
             canvas.number(self.output, (far - right / 2, spine))
         self._draw_flows(places, boxed, spine, left, far, final)
-        for place, card in zip(places[1:], cards[1:], strict=True):
-            if card.first.k in story.cuts:
-                before, words = self.cards[place - 1], self.flows[place][0]
-                (end, low), (begin, foot) = (
-                    canvas.spot(before.id, 1, -1),
-                    canvas.spot(card.id, -1, -1),
-                )
+        for place, card in zip(places, cards, strict=True):
+            if place and card.first.k in story.cuts:
+                x, foot = canvas.spot(card.id, -1, -1)
+                if place > places[0]:
+                    foot = min(foot, canvas.spot(self.cards[place - 1].id, 0, -1)[1])
                 # The line spares the words over the arrow of the state.
-                over = spine + LANE + 8.0 + 16.0 * len(words.split("\n"))
-                parts = (top - 6.0, over), (spine + LANE - 4.0, min(low, foot))
-                canvas.cut(card.first.k, (end + begin) / 2, *parts)
+                over = spine + LANE + 8.0 + 16.0 * len(self.flows[place][0].split("\n"))
+                parts = (top - 6.0, over), (spine + LANE - 4.0, foot)
+                canvas.cut(card.first.k, x - gap / 2, *parts)
         last = self.cards[-1].id
         read = [card.id for card in cards if card.id != last and any(map(card.holds, story.read))]
         low = min(canvas.spot(card.id, 0, -1)[1] for card in cards)

@@ -123,7 +123,7 @@ class Story(Reading):
             row = self._row("copy", words, use.parameter, use.grad)
             rows.append(row._replace(about=(use,)))
             if use.consumer.op.symbol == "×":
-                factor = self._text(use.consumer.parents[1 - use.position])
+                factor = self._text(self.before_cut(use.consumer.parents[1 - use.position]))
                 rows.append(self._node_row(use.consumer, f"× {factor}"))
         told = {*self.uses, *[use.consumer for use in uses]}
         for addend in addends:

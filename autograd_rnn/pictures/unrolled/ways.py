@@ -156,7 +156,8 @@ class Ways(Measures):
     def _beside(self, tail: str, head: str) -> list[Point]:
         """From the right side of a box to that of a box over it."""
         canvas = self.canvas
-        start, tip = canvas.spot(tail, 1), canvas.spot(head, 1)
+        # Not where the arrows from step to step are.
+        start, tip = canvas.spot(tail, 1, 0.5), canvas.spot(head, 1, -0.5)
         lane = max(start[0], tip[0]) + LANE
         corners = [start, (lane, start[1]), (lane, tip[1]), (tip[0] + ARROW_HEAD, tip[1])]
         return [*rounded_corners(corners), tip]

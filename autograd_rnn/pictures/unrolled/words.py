@@ -74,10 +74,7 @@ class View(Neurons):
         consumer = use.consumer
         if consumer.op.operator is not mul:
             return None
-        other = consumer.parents[1 - use.position]
-        # A cut passes the number on as it is.
-        through = other.parents if other.constant and len(other.parents) == 1 else ()
-        return through[0] if through and through[0] in self.of else other
+        return self.before_cut(consumer.parents[1 - use.position])
 
     def name(self, node: Any) -> str:
         """How a number is called in its box."""
