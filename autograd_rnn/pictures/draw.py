@@ -13,12 +13,12 @@ from ..graph.walk import Node, check_node, check_run, check_size, describe, topo
 from .dot import draw_view, view_graph
 from .drawing import Drawing
 from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
+from .matrices.matrix import draw_matrices
 from .paper import Paper, Room, as_paper
 from .theme import Theme, as_theme
 from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
 from .unrolled.cards import MOST_WEIGHTS as MOST_ON_CARDS
 from .unrolled.cards import draw_cards
-from .unrolled.matrix import draw_matrices
 from .unrolled.neurons import layers_of
 
 if TYPE_CHECKING:

@@ -317,7 +317,7 @@ class _Sheet:
                     for id, place, table in zip(ids, places, tables, strict=True):
                         self._table(id, place, table)
                 self._arrows(int(k), before, source, x + self.gap / 2)
-                if int(k) in self.run.cuts and before:
+                if int(k) in self.run.cuts:
                     y = places[1][1]
                     parts = (top - 4, y + 10), (y - 10, foot)
                     canvas.cut(int(k), x + self.gap / 2, *parts, mark=self.mark)
