@@ -164,7 +164,7 @@ def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
     drawn: list[Drawing] = []
     for place, kind in enumerate(kinds, 1):
         try:
-            drawn.append(paper.fit(kind.draw(request)))
+            drawn.append(paper.fit(kind.draw(request), True))
         except GraphTooLarge:
             if place == len(kinds) and not drawn:
                 raise
@@ -262,9 +262,10 @@ def _draw_model(
                 f"weight, as in focus=model.parameters()[0]."
             )
     paper = as_paper(width)
-    return paper.fit(
-        draw_matrices(output, model, run, as_theme(theme), as_name(title, "title"), paper.room)
+    drawing = draw_matrices(
+        output, model, run, as_theme(theme), as_name(title, "title"), paper.room
     )
+    return paper.fit(drawing, True)
 
 
 def check_graph(output: Any, focus: Any, run: Any, title: Any, max_nodes: Any) -> list[Any]:

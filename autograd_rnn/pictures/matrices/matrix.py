@@ -16,7 +16,7 @@ from ..drawing import Drawing
 from ..graph_view import shorten
 from ..paper import ENDLESS, Room
 from ..theme import Theme
-from .tables import FAINTER, Table
+from .tables import FAINTER, SHADE, SMALL, Table
 
 if TYPE_CHECKING:
     from ...networks.bptt import Layer
@@ -39,9 +39,9 @@ OUTPUT: Final = 90.0
 
 
 class Shape(NamedTuple):
-    """How a step is drawn: numbers or shades, the blocks of its tables, two columns or one."""
+    """How a step is drawn: in shades of a size or numbers, its tables in blocks, in two columns."""
 
-    shaded: bool
+    shade: int
     matrix: int
     vector: int
     paired: bool
@@ -49,7 +49,7 @@ class Shape(NamedTuple):
     def of(self, table: Table) -> Table:
         """A table in this shape."""
         table = table._replace(blocks=self.matrix if table.sides else self.vector)
-        return table.in_shades() if self.shaded else table
+        return table.in_shades(self.shade) if self.shade else table
 
 
 class Group(NamedTuple):
@@ -248,8 +248,8 @@ class _Sheet:
         """The shapes from the one that is read best: numbers first, and whole tables."""
         gates = max(2, len(self.gates))
         return [
-            Shape(shaded, matrix, vector, paired)
-            for shaded in (False, True)
+            Shape(shade, matrix, vector, paired)
+            for shade in (0, SHADE, SMALL)
             for matrix in (1, 2, gates)
             for vector in (1, 2)
             for paired in (False, True)

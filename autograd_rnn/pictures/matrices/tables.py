@@ -13,6 +13,7 @@ MOST_NUMBERS: Final = 40  # entries of a table with numbers; larger ones have sh
 MOST_SIDES: Final = 12
 CELL: Final = 22
 SHADE: Final = 12
+SMALL: Final = 8  # a shade that has no name beside it
 NAME: Final = 20
 HEAD: Final = 18
 TOP: Final = 4  # over the name or the heads, whose accents are high
@@ -35,20 +36,20 @@ class Table(NamedTuple):
     sides: Sequence[str] = ()
     ink: str = ""
     scale: float = 1.0
-    shaded: bool = False  # without its numbers
+    shade: int = 0  # the size of a shade, without numbers, or 0
     about: Sequence[Any] = ()  # the nodes and copies whose numbers they are
     gates: Sequence[str] = ()
     blocks: int = 1
 
-    def in_shades(self) -> Table:
+    def in_shades(self, size: int) -> Table:
         """A matrix without its numbers, and with shades as strong as may be; vectors keep them."""
         if not self.sides:
             return self
-        return self._replace(shaded=True, scale=self.scale / (FAINTER if self.ink else 1.0))
+        return self._replace(shade=size, scale=self.scale / (FAINTER if self.ink else 1.0))
 
     @property
-    def _is_shaded(self) -> bool:
-        return self.shaded or sum(map(len, self.numbers)) > MOST_NUMBERS
+    def _shade(self) -> int:
+        return self.shade or SHADE * (sum(map(len, self.numbers)) > MOST_NUMBERS)
 
     @property
     def _across(self) -> int:
@@ -67,13 +68,13 @@ class Table(NamedTuple):
 
     @property
     def _headed(self) -> bool:
-        return any(self.gates if self._is_shaded else self.heads)
+        return any(self.gates if self._shade else self.heads)
 
     @property
     def _cell(self) -> int:
         """The width of a number."""
-        if self._is_shaded:
-            return SHADE
+        if self._shade:
+            return self._shade
         texts = [_brief(x) for row in self.numbers for x in row]
         bold = bool(self.ink)
         heads = [html.text_width(head, html.KEY_POINTS, bold=True) + 6 for head in self.heads]
@@ -81,14 +82,14 @@ class Table(NamedTuple):
 
     @property
     def _side(self) -> int:
-        if not self.sides or (self._is_shaded and len(self.sides) > MOST_SIDES):
+        if not self.sides or self._shade == SMALL or (self._shade and len(self.sides) > MOST_SIDES):
             return 0
         return round(max(html.text_width(side, html.KEY_POINTS) for side in self.sides)) + 8
 
     @property
     def size(self) -> tuple[float, float]:
         """The width and height of its box in points, whatever fonts a machine has."""
-        high = SHADE if self._is_shaded else CELL
+        high = self._shade or CELL
         named = html.text_width(self.name, html.SMALL_POINTS, bold=True) + 22 if self.name else 0.0
         width = max(self._across * self._cell + self._side, named) + 12.0
         block = len(self.numbers) * high + HEAD * self._headed
@@ -115,8 +116,8 @@ class Table(NamedTuple):
 
     def _block(self, first: int, theme: Theme) -> list[str]:
         """The lines of the block that begins with a column."""
-        style, shaded = theme.styles[self.role], self._is_shaded
-        width, high, side = self._cell, SHADE if shaded else CELL, self._side
+        style, shaded = theme.styles[self.role], self._shade
+        width, high, side = self._cell, shaded or CELL, self._side
         part, ink = slice(first, first + self._across), self.ink or style.ink
         missing = self._across - len(self.numbers[0][part])
         lines = []

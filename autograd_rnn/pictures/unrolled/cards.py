@@ -152,9 +152,15 @@ class _Layout:
         sums = [html.text_width(one[-1][0], SOURCE_POINTS) for one in self.ledgers]
         self.right = float(ceil(max(html.box_size(self.output)[0], *sums)))
         if not self._fold(room.high):  # too much, so that a row is a vector, not a number
-            story.most_numbers = MOST_STATES
+            numbers, story.most_numbers = self.cards, MOST_STATES
             self.cards = story.cards()
-            self._fold(room.high)
+            if not self._fold(room.high) or self._around() + self.width > room.wide:
+                self.cards = numbers
+                self._fold(room.high)
+
+    def _around(self) -> float:
+        """The width of what is beside a card, at the widest."""
+        return self._left() + 2 * self.gap + max(self.right, STUB)
 
     def _fold(self, high: float) -> bool:
         """Set how many rows go below each other on a card, and how wide it is; whether all fits.
@@ -169,8 +175,7 @@ class _Layout:
         longest = max(len(card.rows) for card in self.cards)
         most = int(max(1.0, min(longest, spare / ROW_HEIGHT)))
         one = sum(self.columns) + BETWEEN
-        end = self.right if len(self.cards) == 1 else STUB
-        room = self.room - self._left() - 2 * self.gap - end - 2.0 + BETWEEN
+        room = self.room - self._around() - 2.0 + BETWEEN
         beside = max(1, int(min(-(-longest // most), room / one)))
         self.most = max(most, -(-longest // beside))
         self.width = beside * one - BETWEEN + 2.0
