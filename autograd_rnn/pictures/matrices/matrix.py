@@ -16,7 +16,7 @@ from ..drawing import Drawing
 from ..graph_view import shorten
 from ..paper import ENDLESS, Room
 from ..theme import Theme
-from .tables import FAINTER, SHADE, SMALL, Table
+from .tables import FAINTER, Table, shapes
 
 if TYPE_CHECKING:
     from ...networks.bptt import Layer
@@ -36,20 +36,6 @@ PANEL_LABEL: Final = 24.0
 LAYER_LABEL: Final = 26.0
 ROWS_APART: Final = 48.0
 OUTPUT: Final = 90.0
-
-
-class Shape(NamedTuple):
-    """How a step is drawn: in shades of a size or numbers, its tables in blocks, in two columns."""
-
-    shade: int
-    matrix: int
-    vector: int
-    paired: bool
-
-    def of(self, table: Table) -> Table:
-        """A table in this shape."""
-        table = table._replace(blocks=self.matrix if table.sides else self.vector)
-        return table.in_shades(self.shade) if self.shade else table
 
 
 class Group(NamedTuple):
@@ -126,6 +112,10 @@ class _Sheet:
         self.copies = self._copies(order)
         terms = [abs(float(x)) for x in layer.terms.reshape(-1) if isfinite(x)]
         self.most = FAINTER * max([*terms, 1e-9])
+        self.largest = [
+            max([1e-9, *[float(abs(part).max()) for part in parts.values()]])
+            for parts in (layer.values, layer.delta)
+        ]
         self.is_last = is_last
         self.columns = [self._column(index) for index in range(len(run.steps))]
         self.through = [self._read_by(index, place) for index in range(len(run.steps))]
@@ -177,8 +167,9 @@ class _Sheet:
             self.most,
             gates=self.gates,
         )
-        delta = Table("", "plain", deltas, heads, (), theme.gradient, 1.0)
-        return [copy, Table("", "state", values, names, about=told), delta, term]
+        delta = Table("", "plain", deltas, heads, (), theme.gradient, self.largest[1])
+        state = Table("", "state", values, names, (), "", self.largest[0], about=told)
+        return [copy, state, delta, term]
 
     def _source(self, index: int) -> str:
         model = self.layer.model
@@ -230,7 +221,7 @@ class _Sheet:
         """
         self.gap = GAP if room.wide == inf else TIGHT
         weights, over = self.weights, {}
-        for shape in self._shapes():
+        for shape in shapes(max(2, len(self.gates))):
             self.weights, self.total, self.paired = shape.of(weights), shape.of(total), shape.paired
             self._measure([Group(k, [*map(shape.of, tables)]) for k, tables in groups])
             high = self.height + MARGIN + LAYER_LABEL * bool(self.words) + FRAME + ROWS_APART
@@ -243,17 +234,6 @@ class _Sheet:
         self.weights, self.total, self.paired = best.of(weights), best.of(total), best.paired
         self._measure(shaped)
         return shaped
-
-    def _shapes(self) -> list[Shape]:
-        """The shapes from the one that is read best: numbers first, and whole tables."""
-        gates = max(2, len(self.gates))
-        return [
-            Shape(shade, matrix, vector, paired)
-            for shade in (0, SHADE, SMALL)
-            for matrix in (1, 2, gates)
-            for vector in (1, 2)
-            for paired in (False, True)
-        ]
 
     def _measure(self, groups: Sequence[Group]) -> None:
         """Set the size of a step, and where in it the tables are, from its top left corner."""

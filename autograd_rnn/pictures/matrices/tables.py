@@ -11,6 +11,7 @@ from ..theme import Theme, tint
 
 MOST_NUMBERS: Final = 40  # entries of a table with numbers; larger ones have shades alone
 MOST_SIDES: Final = 12
+MOST_ENTRIES: Final = 12  # of vectors with numbers
 CELL: Final = 22
 SHADE: Final = 12
 SMALL: Final = 8  # a shade that has no name beside it
@@ -49,7 +50,10 @@ class Table(NamedTuple):
 
     @property
     def _shade(self) -> int:
-        return self.shade or SHADE * (sum(map(len, self.numbers)) > MOST_NUMBERS)
+        """The size of a shade, or 0 where there are numbers."""
+        if self.sides:
+            return self.shade or SHADE * (sum(map(len, self.numbers)) > MOST_NUMBERS)
+        return SHADE * (len(self.numbers) > MOST_ENTRIES)
 
     @property
     def _across(self) -> int:
@@ -137,7 +141,10 @@ class Table(NamedTuple):
                 text = html.font(self.sides[place], html.KEY_POINTS, theme.muted)
                 cells.append(html.cell(text, width=side, height=high))
             for x in row[part]:
-                fill = tint(x, self.scale, theme.positive, theme) if self.sides else theme.paper
+                fill = theme.paper
+                if self.sides or shaded:
+                    fill = tint(x, self.scale, theme.positive, theme)
+                    fill = "transparent" if fill == theme.paper else fill  # as what is almost 0
                 text = html.font(_brief(x), POINTS, self.ink or theme.ink, bool(self.ink))
                 text = "" if shaded else text
                 cells.append(html.cell(text, width=width, height=high, bgcolor=fill))
@@ -147,3 +154,28 @@ class Table(NamedTuple):
 
 def _brief(x: float) -> str:
     return number(x, 2, 4)
+
+
+class Shape(NamedTuple):
+    """How a step is drawn: in shades of a size or numbers, its tables in blocks, in two columns."""
+
+    shade: int
+    matrix: int
+    vector: int
+    paired: bool
+
+    def of(self, table: Table) -> Table:
+        """A table in this shape."""
+        table = table._replace(blocks=self.matrix if table.sides else self.vector)
+        return table.in_shades(self.shade) if self.shade else table
+
+
+def shapes(gates: int) -> list[Shape]:
+    """The shapes from the one that is read best: numbers first, and whole tables."""
+    return [
+        Shape(shade, matrix, vector, paired)
+        for shade in (0, SHADE, SMALL)
+        for matrix in (1, 2, gates)
+        for vector in (1, 2)
+        for paired in (False, True)
+    ]

@@ -1,12 +1,15 @@
 """Backpropagation through time by matrices: the terms of the steps add up to ∂L/∂W."""
 
+import re
 from collections.abc import Sequence
 
 import pytest
 
 from autograd_rnn import GRU, LSTM, RNN, Stack, Unrolled, Value, bits, draw, gradients
+from autograd_rnn.graph.notation import number
 from autograd_rnn.networks.model import Model
 from autograd_rnn.pictures.drawing import Drawing
+from autograd_rnn.pictures.theme import LIGHT
 
 from ..exercise import texts
 
@@ -89,6 +92,20 @@ def test_large_matrices_are_shades() -> None:
     drawing = draw((1 - run.q[0]) ** 2, focus=rnn, run=run)
     assert len(texts(drawing.svg())) < 8 * 13
     assert len(tables(drawing, "∂L/∂W =")[0]) == 13
+
+
+@pytest.mark.parametrize(("states", "numbers"), [(8, True), (13, False)])
+def test_vectors_have_numbers_unless_they_are_long_and_then_shades(
+    states: int, numbers: bool
+) -> None:
+    model = LSTM.random(states, 1, seed=1)
+    run = model.unroll([[1.0], [0.5]])
+    drawing = draw((1 - run.q[0]) ** 2, focus=model, run=run)
+    shown = {number(one.data, 2, 4) for one in run.steps[0].vectors["o"]}
+    assert shown.issubset(texts(drawing.svg())) is numbers
+    (box,) = re.findall(r"\tt1_1 \[label=<(.*?)</TABLE>>", drawing.dot, re.DOTALL)
+    fills = set(re.findall(f'BGCOLOR="({LIGHT.positive}..)"', box))
+    assert (len(fills) > 2) is not numbers
 
 
 @pytest.mark.parametrize("width", ["a4", "slide"])
