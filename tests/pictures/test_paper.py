@@ -24,6 +24,7 @@ from autograd_rnn import (
 from autograd_rnn.errors import GraphTooLarge
 from autograd_rnn.networks.model import Model
 from autograd_rnn.pictures.paper import PAGES, READ
+from autograd_rnn.pictures.rendering.render import render
 
 SVG = "{http://www.w3.org/2000/svg}"
 WAYS = r"choose another width=, detail= or focus=$"
@@ -78,15 +79,15 @@ STACK = Stack.random("RNN", 2, 1, 1, layers=2, seed=1)
 KINDS: dict[str, Callable[[Width], Drawing]] = {
     **{
         f"{name} over {steps}": focused(model, steps)
-        for name, model in {
-            "one state": ONE,
-            "several states": SMALL,
-            "LSTM": LSTM.random(4, 1, seed=1),
-            "stack": STACK,
-        }.items()
-        for steps in (3, 12)
+        for name, model, steps in [
+            ("one state", ONE, 3),
+            ("one state", ONE, 12),
+            ("several states", SMALL, 12),
+            ("LSTM", LSTM.random(4, 1, seed=1), 3),
+            ("LSTM", LSTM.random(3, 1, seed=1), 12),
+            ("stack", STACK, 12),
+        ]
     },
-    "matrices": whole(SMALL, 3),
     "matrices of 12 steps": whole(SMALL, 12),
     "matrices of an LSTM": whole(LSTM.random(4, 1, seed=1), 3),
     "matrices of a GRU": whole(GRU.random(4, 1, seed=1), 6),
@@ -117,7 +118,7 @@ def measured(drawing: Drawing) -> tuple[float, float]:
 
 
 def height(drawing: Drawing) -> float:
-    found = re.search(r'height="([\d.]+)pt"', drawing.svg())
+    found = re.search(rb'height="([\d.]+)pt"', render(drawing.dot, "svg"))
     assert found
     return float(found[1])
 

@@ -145,8 +145,9 @@ class Table(NamedTuple):
                 if self.sides or shaded:
                     fill = tint(x, self.scale, theme.positive, theme)
                     fill = "transparent" if fill == theme.paper else fill  # as what is almost 0
-                text = html.font(_brief(x), POINTS, self.ink or theme.ink, bool(self.ink))
-                text = "" if shaded else text
+                text = ""
+                if not shaded:
+                    text = html.font(_brief(x), POINTS, self.ink or theme.ink, bool(self.ink))
                 cells.append(html.cell(text, width=width, height=high, bgcolor=fill))
             lines.append("\n".join(cells + [html.cell("")] * missing))
         return lines

@@ -88,7 +88,7 @@ class _Sheet(Ways):
         view, canvas = self.view, self.canvas
         mark = f"r{index}_" if index else ""
         y, sources = top, []
-        start = self._start_width(index)
+        start = self.starts[min(index, 1)]
         for box in self.parameters:
             wide, height = self.size(box)
             if index:

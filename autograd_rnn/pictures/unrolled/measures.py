@@ -134,7 +134,10 @@ class Measures:
     def _choose(self, room: Room) -> None:
         """Set the first shape in which a step fits; else that which is the least too wide."""
         over = {}
-        for shape in SHAPES if room.wide < inf else SHAPES[:1]:
+        if room.wide == inf:
+            self._arrange(Shape())
+            return
+        for shape in SHAPES:
             self._arrange(shape)
             wide = self._start_width(0) + self.gap + self.wide + (ONWARD if self.terms else 0.0)
             high = self._height() + FRAME + ROWS_APART / 2
@@ -223,7 +226,7 @@ class Measures:
         """The columns of each row."""
         view = self.view
         first, middle, final = shorten(view.steps)
-        wide = self.wide
+        wide, self.starts = self.wide, list[float]()
         columns = [Column(f"s{step.k}", [step], wide) for step in first]
         if middle:
             columns.append(Column("more", middle, max(MORE, self.copy_width + 20)))
@@ -237,7 +240,9 @@ class Measures:
         for column in columns:
             if not rows or x + self.gap + column.width > room:
                 rows.append([])
-                x = self._start_width(len(rows) - 1)
+                if len(self.starts) < 2:  # all rows but the first begin alike
+                    self.starts.append(self._start_width(len(rows) - 1))
+                x = self.starts[-1]
             rows[-1].append(column)
             x += self.gap + column.width
         *_, before, last = [[], *rows]

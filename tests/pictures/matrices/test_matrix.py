@@ -94,14 +94,15 @@ def test_large_matrices_are_shades() -> None:
     assert len(tables(drawing, "∂L/∂W =")[0]) == 13
 
 
-@pytest.mark.parametrize(("states", "numbers"), [(8, True), (13, False)])
+@pytest.mark.parametrize(
+    ("model", "numbers"), [(LSTM.random(7, 1, seed=1), True), (RNN.random(13, 1, seed=1), False)]
+)
 def test_vectors_have_numbers_unless_they_are_long_and_then_shades(
-    states: int, numbers: bool
+    model: Model, numbers: bool
 ) -> None:
-    model = LSTM.random(states, 1, seed=1)
     run = model.unroll([[1.0], [0.5]])
     drawing = draw((1 - run.q[0]) ** 2, focus=model, run=run)
-    shown = {number(one.data, 2, 4) for one in run.steps[0].vectors["o"]}
+    shown = {number(one.data, 2, 4) for one in run.steps[0].q}
     assert shown.issubset(texts(drawing.svg())) is numbers
     (box,) = re.findall(r"\tt1_1 \[label=<(.*?)</TABLE>>", drawing.dot, re.DOTALL)
     fills = set(re.findall(f'BGCOLOR="({LIGHT.positive}..)"', box))

@@ -71,6 +71,7 @@ def arrows(figure: Drawing, role: str) -> list[tuple[str, str, str]]:
     return [(words[i][0], words[i][1], "".join(words[i][2]).strip()) for i in chosen]
 
 
+@settings(max_examples=50)
 @given(strategies.lists(strategies.booleans(), max_size=70), strategies.integers(1, 40))
 def test_the_columns_of_a_card_have_all_rows_in_order(opens: list[bool], most: int) -> None:
     card_rows = [Row("plain", str(place), opens=one) for place, one in enumerate(opens)]
