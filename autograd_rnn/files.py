@@ -34,6 +34,11 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def is_special(path: Path) -> bool:
+    """Whether a path is something else than a file, such as a pipe or `/dev/stdout`."""
+    return path.exists() and not path.is_file()
+
+
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """The path, once the file holds `content`; an error leaves what was there before untouched.
 
@@ -45,7 +50,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """
     path = Path(path)
     target = check_folder(path)
-    if target.exists() and not target.is_file():
+    if is_special(target):
         with _named(path):
             path.write_bytes(content)
         return path

@@ -321,7 +321,7 @@ def test_the_pictures_of_the_gallery_are_those_that_its_command_makes(tmp_path: 
     names: dict[str, Any] = runpy.run_path(str(docs / "gallery.py"))
     names["make"](tmp_path)
     made = sorted(path.name for path in tmp_path.iterdir())
-    assert made == sorted(re.findall(r"\((\w+\.svg)\)", text))
+    assert made == sorted(re.findall(r"\(([\w-]+\.svg)\)", text))
     for name in made:
         fresh = (tmp_path / name).read_text("utf-8")
         assert outline(fresh) == outline((docs / name).read_text("utf-8")), name

@@ -25,6 +25,8 @@ ARROW_HEAD: Final = 7.0
 TITLE_ROOM: Final = 76.0
 TITLE_AIR: Final = 10.0  # over the heading
 LEGEND_ROOM: Final = 46.0
+HEADING: Final = TITLE_ROOM - TITLE_AIR  # over the rows of the first page
+FRAME: Final = HEADING + LEGEND_ROOM  # around the rows of a page, at most
 RADIUS: Final = 24.0
 LINE_HEIGHT: Final = 22
 
@@ -159,11 +161,12 @@ class Canvas:
         label = html.rounded(cells, style.border, style.line, style.fill, padding=2)
         self.node(id, at, room, label, words, role)
 
-    def number(self, box: html.Box, at: Point | None = None) -> None:
-        """The box of a number."""
+    def number(self, box: html.Box, at: Point | None = None, line: bool = False) -> None:
+        """The box of a number, or with `line` all of it beside each other."""
         self.about(box.id, *box.about)
-        room = html.box_size(box) if at else (0.0, 0.0)
-        self.node(box.id, at, room, html.box_label(box, self.theme), box.description, box.role)
+        size, label = (html.line_size, html.line_label) if line else (html.box_size, html.box_label)
+        room = size(box) if at else (0.0, 0.0)
+        self.node(box.id, at, room, label(box, self.theme), box.description, box.role)
 
     def room_of(self, lines: Sequence[str], role: str) -> tuple[int, int]:
         """The width and the height of a box."""
@@ -203,16 +206,17 @@ class Canvas:
         ]
         return [*cornered(first, last), tip]
 
-    def cut(self, step: int, x: float, *parts: tuple[float, float]) -> None:
+    def cut(self, step: int, x: float, *parts: tuple[float, float], mark: str = "") -> None:
         """A dashed line from top to bottom, in parts, where no gradient goes back from a step."""
         high = parts[0][0]
-        self.text(f"cut_{step}", (x, high), "cut", html.SMALL_POINTS, self.theme.gradient)
-        self.titles[f"cut_{step}"] = f"no gradient goes back from step {step}"
+        id = f"{mark}cut_{step}"
+        self.text(id, (x, high), "cut", html.SMALL_POINTS, self.theme.gradient)
+        self.titles[id] = f"no gradient goes back from step {step}"
         looks = {"color": self.theme.gradient, "style": "dotted", "penwidth": "2.2", "dir": "none"}
         for part, (top, low) in enumerate([(high - 9.0, parts[0][1]), *parts[1:]]):
             line = spline(cornered((x, top), (x, low)))
-            own = {"id": f"e0_{step}_{part}", "pos": line}
-            self.graph.edge(f"cut_{step}", f"cut_{step}", looks | own)
+            own = {"id": f"{mark}e0_{step}_{part}", "pos": line}
+            self.graph.edge(id, id, looks | own)
 
     def panel_looks(self, words: str) -> dict[str, str]:
         """How the panel of a step looks, with its words."""

@@ -13,12 +13,12 @@ from ..graph.walk import Node, check_node, check_run, check_size, describe, topo
 from .dot import draw_view, view_graph
 from .drawing import Drawing
 from .graph_view import DrawnNode, DrawnRun, GraphView, shared_weights, shorten
-from .paper import Paper, as_paper
+from .matrices.matrix import draw_matrices
+from .paper import Paper, Room, as_paper
 from .theme import Theme, as_theme
 from .unrolled.boxes import MOST_WEIGHTS, draw_neurons
 from .unrolled.cards import MOST_WEIGHTS as MOST_ON_CARDS
 from .unrolled.cards import draw_cards
-from .unrolled.matrix import draw_matrices
 from .unrolled.neurons import layers_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Request(NamedTuple):
     theme: Theme
     title: str | None
     max_nodes: int
-    room: float
+    room: Room
 
     def view(self) -> GraphView:
         """The graph, number by number."""
@@ -79,7 +79,7 @@ def _draw_scalars(request: Request) -> Drawing:
             f"the picture would have {count} boxes, more than {request.max_nodes}: draw "
             f"one weight with focus=, a network with detail='step', or raise max_nodes=."
         )
-    return draw_view(view, request.theme, request.title, request.room)
+    return draw_view(view, request.theme, request.title, request.room.wide)
 
 
 def _scalars_suit(request: Request) -> bool:
@@ -164,7 +164,7 @@ def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
     drawn: list[Drawing] = []
     for place, kind in enumerate(kinds, 1):
         try:
-            drawn.append(paper.fit(kind.draw(request)))
+            drawn.append(paper.fit(kind.draw(request), True))
         except GraphTooLarge:
             if place == len(kinds) and not drawn:
                 raise
@@ -262,9 +262,10 @@ def _draw_model(
                 f"weight, as in focus=model.parameters()[0]."
             )
     paper = as_paper(width)
-    return paper.fit(
-        draw_matrices(output, model, run, as_theme(theme), as_name(title, "title"), paper.room)
+    drawing = draw_matrices(
+        output, model, run, as_theme(theme), as_name(title, "title"), paper.room
     )
+    return paper.fit(drawing, True)
 
 
 def check_graph(output: Any, focus: Any, run: Any, title: Any, max_nodes: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ..arguments import as_float
 from ..errors import ArgumentValueError, AutogradError, RenderError
-from ..files import write_whole
+from ..files import is_special, write_whole
 from ..graph.marks import Ids
 from .graph_view import GraphView
 from .html_labels import escaped
@@ -22,6 +22,7 @@ from .rendering.render import FORMATS, check_format, render
 from .theme import AUTO, DARK, THEMES, dark_style
 
 FILE_FORMATS: Final = (*FORMATS, "html")
+WHOLE_IN_ONE: Final = ("html", "dot")  # what is not cut into pages
 COLUMN: Final = 720  # the width of a notebook's column in points
 LONGEST_TITLE: Final = 8000
 WHOLE: Final = "autograd_rnn"  # the id of the whole picture
@@ -107,11 +108,29 @@ class Drawing:
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> Path:
         """The path of the file that now holds the picture, in the format of its ending.
 
-        `FormatError` (a `ValueError`) for an unknown one; an error leaves the path as it was.
+        Several `pages` are a file each: instead of "x.svg", x-1.svg, x-2.svg and so on, and the
+        path is that of the first.  HTML and DOT are of the whole picture.
+
+        `FormatError` (a `ValueError`) for an unknown format; an error leaves the path as it was.
         """
-        chosen = check_format(Path(path).suffix[1:] if format is None else format, FILE_FORMATS)
-        made = self.dot if chosen == "dot" else getattr(self, chosen)()
-        return write_whole(path, made.encode() if isinstance(made, str) else made)
+        path = Path(path)
+        chosen = check_format(path.suffix[1:] if format is None else format, FILE_FORMATS)
+        several = chosen not in WHOLE_IN_ONE and len(self.pages) > 1 and not is_special(path)
+        made = [one._made(chosen) for one in (self.pages if several else [self])]
+        digits = len(str(len(made)))
+        saved = [
+            write_whole(
+                path.with_name(f"{path.stem}-{place:0{digits}}{path.suffix}") if several else path,
+                content,
+            )
+            for place, content in enumerate(made, 1)
+        ]
+        return saved[0]
+
+    def _made(self, format: str) -> bytes:
+        """The content of a file."""
+        made = self.dot if format == "dot" else getattr(self, format)()
+        return made.encode() if isinstance(made, str) else bytes(made)
 
     def __repr__(self) -> str:
         return f"<Drawing: {self.summary}>"

@@ -162,6 +162,11 @@ class Reading:
         """A gradient as it is shown: `–` as long as it is not known."""
         return number(gradient) if self.known else "–"
 
+    def before_cut(self, node: Any) -> Any:
+        """The state that a cut passes on as it is; any other node itself."""
+        through = node.parents if node.constant and len(node.parents) == 1 else ()
+        return through[0] if through and through[0] in self.states else node
+
     def short(self, node: Any, written: str) -> str:
         """What a node is computed from, as it is written, or its name where that is long."""
         short = is_inside(None, 1, written, LONGEST_EXPRESSION)
@@ -215,14 +220,15 @@ class GraphView(Reading):
         self.arrows: list[Arrow] = []
         self.nodes: dict[str, Any] = {}
         self.ids: dict[Any, str] = {}
+        self.bare: dict[Any, Any] = {}  # what 0 is added to, which has the box of the sum
         for weight in weights:
             self.ids[weight] = self.marks[weight]
             box = Box(self.marks[weight], "parameter", grad=self.sum_of_terms(weight))
             self._add(weight, box)
         for node in self.order:
-            bare = node if known or node is output else without_zero(node)
+            bare = node if node is output else without_zero(node)
             if bare is not node and bare in self.ids and bare not in self.uses:
-                self.ids[node] = self.ids[bare]  # a sweep that is played goes through it
+                self.ids[node], self.bare[node] = self.ids[bare], bare
             elif node in self.kept:
                 self._add_result(node, self.marks[node])
             elif self._stands_alone(node):
@@ -264,6 +270,8 @@ class GraphView(Reading):
                 role = "state" if parent in self.states else "flow"
                 self._join(tail, id, role, note=None if parent.constant else note)
         written = write(node.op, *operands).text
+        if without_zero(node) is not node:
+            written = self.texts[node].text
         given = called(node)
         if given is not None:
             name = label(given)

@@ -44,6 +44,7 @@ KEY_POINTS: Final = 10
 KEY_ROOM: Final = 34
 NAME_HEIGHT: Final = 28
 ROW_HEIGHT: Final = 24
+LINE_HEIGHT: Final = 28
 BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpadding": "2"}
 
 UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -166,6 +167,38 @@ def box_label(box: Box, theme: Theme) -> str:
         lines[0] = cell(badge, rowspan=len(lines), **rule) + lines[0]
     dashed = is_not_finite(box.data, box.grad)
     return rounded(lines, style.border, style.line, style.fill, padding=3, dashed=dashed)
+
+
+def _line(box: Box) -> list[tuple[str, float, bool]]:
+    """The texts of a box on a line, each with its points and whether it is bold."""
+    texts = [(f" {box.name}  ", float(NAME_POINTS), True)]
+    for key, value, bold in (("data", box.data, is_not_finite(box.data)), ("grad", box.grad, True)):
+        if value:
+            texts += [(f"{key} ", float(KEY_POINTS), False), (f"{value}  ", VALUE_POINTS, bold)]
+    return texts
+
+
+def line_size(box: Box) -> tuple[float, float]:
+    """The width and height of a box on a line, in points, whatever fonts a machine has."""
+    width = sum(ceil(text_width(*text)) for text in _line(box))
+    border = LIGHT.styles[box.role].border
+    return width + 2.0 * border, LINE_HEIGHT + 2.0 * border
+
+
+def line_label(box: Box, theme: Theme) -> str:
+    """Name, data and grad beside each other."""
+    style = theme.styles[box.role]
+    inks = [style.ink, theme.muted, theme.ink, theme.muted, theme.gradient]
+    cells = [
+        cell(
+            font(text, points, ink, bold),
+            width=ceil(text_width(text, points, bold)),
+            height=LINE_HEIGHT,
+        )
+        for (text, points, bold), ink in zip(_line(box), inks, strict=False)
+    ]
+    dashed = is_not_finite(box.data, box.grad)
+    return rounded(["".join(cells)], style.border, style.line, style.fill, 0, dashed)
 
 
 def chip_label(chip: str, theme: Theme) -> str:

@@ -14,7 +14,7 @@ from ..graph.marks import marks_of
 from ..graph.notation import label, number
 from ..graph.walk import check_size, topological
 from . import html_labels as html
-from .canvas import ARROW_HEAD, LEGEND_ROOM, LINE_HEIGHT, RADIUS, Canvas, Point, along
+from .canvas import ARROW_HEAD, FRAME, LEGEND_ROOM, LINE_HEIGHT, RADIUS, Canvas, Point, along
 from .draw import MOST_READ, UNREAD
 from .drawing import Drawing
 from .graph_view import left_out, shorten
@@ -122,6 +122,7 @@ MOST_ENTRIES: Final = 6
 STALE: Final = "weights or inputs were assigned since, and are as they are now; states as computed"
 
 ROW: Final = 70.0
+CLOSE: Final = 2 * RADIUS + 4.0  # rows where the page is low
 PANEL: Final = 150.0
 GAP: Final = 16.0
 
@@ -158,12 +159,13 @@ def draw_network(
     for q in run.q[:1]:
         check_size(q, MOST_READ, *UNREAD)
     paper = as_paper(width)
-    columns, right = _Columns(run, theme, named_inputs(run.rnn, inputs)), RADIUS
+    names = named_inputs(run.rnn, inputs)
+    columns, right = _Columns(run, theme, names, paper.room.high), RADIUS
     columns.start()
     first, middle, last = shorten(run.steps)
     for step in (*first, *last):
         skipped = bool(middle) and step is last[0]
-        if right + columns.names_room + (140 if skipped else GAP) + PANEL > paper.room:
+        if right + columns.names_room + (140 if skipped else GAP) + PANEL > paper.room.wide:
             columns.next_row(step.k - 1 if not skipped else middle[0].k - 1)
             right = RADIUS
         if skipped:
@@ -206,7 +208,7 @@ class _Columns(Wiring):
 
     more_legend = 26.0
 
-    def __init__(self, run: Unrolled, theme: str, inputs: list[str]) -> None:
+    def __init__(self, run: Unrolled, theme: str, inputs: list[str], high: float) -> None:
         super().__init__(run.rnn, theme)
         self.run, self.names = run, numbered("Q", run.rnn.states)
         sums = [step.pi for step in run.steps]
@@ -220,14 +222,20 @@ class _Columns(Wiring):
         self.most = _scale(q for column in self.states for q in column)
         self.input_names = inputs
         self.inputs = [_entries([x.data for x in step.x], inputs) for step in run.steps]
-        self.ys = [-ROW * j for j in range(run.rnn.states)]
+        self.row = ROW
+        self._set_rows(0.0)
+        spare = high - FRAME - self.more_legend - (self.ys[0] - self.foot) - RADIUS - 40.0
+        if spare < 0.0 and run.rnn.states > 1:
+            self.row = max(CLOSE, ROW + spare / (run.rnn.states - 1))
+            self._set_rows(0.0)
         self.offsets = [f"offset {short(w.data)}" for w in run.rnn.weights[0] if run.rnn.bias]
         names = [html.text_width(name, html.NAME_POINTS, bold=True) for name in self.names]
         self.names_room = 34.0 + max([*names, *[html.text_width(w, 10) for w in self.offsets]])
         self.rows, self.before = 0, "q0"
-        self._set_foot()
 
-    def _set_foot(self) -> None:
+    def _set_rows(self, top: float) -> None:
+        """Where the states are, from the first, and what stands under them."""
+        self.ys = [top - self.row * j for j in range(self.rnn.states)]
         self.chip = self.ys[-1] - RADIUS - 26
         self.foot = self.chip - LINE_HEIGHT * max(map(len, self.inputs), default=0) - 42
 
@@ -235,9 +243,7 @@ class _Columns(Wiring):
         """Go on in a row of its own, from the states after step k."""
         self.rows += 1
         self.breaks.append(self.foot - 20.0)
-        down = self.ys[0] - self.foot + RADIUS + ROW
-        self.ys = [y - down for y in self.ys]
-        self._set_foot()
+        self._set_rows(self.foot - RADIUS - ROW)
         self.start(k)
 
     def start(self, k: int = 0) -> None:

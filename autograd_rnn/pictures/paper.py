@@ -36,6 +36,16 @@ class Part(NamedTuple):
     foot: float
 
 
+class Room(NamedTuple):
+    """How wide and high a picture may be drawn before it is scaled to its page."""
+
+    wide: float = inf
+    high: float = inf
+
+
+ENDLESS: Final = Room()
+
+
 class Paper(NamedTuple):
     """The most width and height of a picture in points, and what was asked for."""
 
@@ -44,12 +54,14 @@ class Paper(NamedTuple):
     asked: str = ""
 
     @property
-    def room(self) -> float:
-        """How wide a picture may be drawn before it is scaled to the paper."""
-        return self.width * DRAWN / READ - 2 * PAD
+    def room(self) -> Room:
+        """How wide and high a picture may be drawn before it is scaled to the paper."""
+        return Room(self.width * DRAWN / READ - 2 * PAD, self.height * DRAWN / READ)
 
-    def fit(self, drawing: Drawing) -> Drawing:
+    def fit(self, drawing: Drawing, detailed: bool = False) -> Drawing:
         """The drawing, no wider than the paper; `GraphTooLarge` where its text would be too small.
+
+        `detailed` says that there are others, with another `detail` or `focus`.
 
         What is drawn narrower than the paper keeps its size.  What is too high for a page is cut
         into `pages` of whole rows; the summary says so where a row alone is too high.
@@ -63,9 +75,10 @@ class Paper(NamedTuple):
             least = wide * READ / DRAWN
             raise GraphTooLarge(
                 f"the picture is {least:.0f} points wide where its smallest text is {READ:g} "
-                f"points, more than width={self.asked}: draw one weight with focus=, choose "
-                f"another detail= or a larger width=, or leave out width= and save an SVG, which "
-                f"can be enlarged."
+                f"points, more than width={self.asked}: "
+                f"{'draw one weight with focus=, choose another detail= or' * detailed}"
+                f"{'choose' * (not detailed)} a larger width=, or leave out width= and save an "
+                f"SVG, which can be enlarged."
             )
         one_page = high * READ / DRAWN <= self.height + 1.0
         parts = [] if one_page else self._parts(drawing.rows, wide)
@@ -78,11 +91,13 @@ class Paper(NamedTuple):
         if not one_page:
             # Without rows, all of it is on one page, which is too high.
             which = [self._is_too_high(part) for part in parts] or [True]
-            self._give(drawing, pages or [replace(drawing)], which)
+            self._give(drawing, pages or [replace(drawing)], which, detailed)
         return drawing
 
     @staticmethod
-    def _give(drawing: Drawing, pages: Sequence[Drawing], too_high: Sequence[bool]) -> None:
+    def _give(
+        drawing: Drawing, pages: Sequence[Drawing], too_high: Sequence[bool], detailed: bool
+    ) -> None:
         """Give a drawing its pages, and say which and how many of them are too high."""
         count = len(pages)
         for place, (page, high) in enumerate(zip(pages, too_high, strict=True), 1):
@@ -93,7 +108,8 @@ class Paper(NamedTuple):
             drawing.summary += f", {count} pages"
         if drawing.too_high:
             which = f"{drawing.too_high} too high" if count > 1 else "too high for a page"
-            drawing.summary += f", {which}: choose another width=, detail= or focus="
+            ways = "width=, detail= or focus=" if detailed else "width=, or none"
+            drawing.summary += f", {which}: choose another {ways}"
 
     def _is_too_high(self, part: Part) -> bool:
         return (part.top - part.foot) * part.scale > self.height + 1.0

@@ -80,6 +80,22 @@ def test_a_failed_save_leaves_no_file_and_destroys_none(
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_pages_are_in_files_with_numbers(tmp_path: Path) -> None:
+    drawing, other = draw(Value(3, "x") * 2), draw(Value(4, "y") * 2)
+    drawing.pages = [draw(Value(3, "x") * 2), other]
+    assert drawing.save(tmp_path / "x.svg") == tmp_path / "x-1.svg"
+    assert (tmp_path / "x-2.svg").read_text("utf-8") == other.svg()
+    assert drawing.save(tmp_path / "x.png").read_bytes() == drawing.pages[0].png()
+    assert drawing.save(tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")
+    drawing.save(tmp_path / "x.html")
+    drawing.save(tmp_path / "x.dot")
+    names = [f"x-{page}.{format}" for page in (1, 2) for format in ("pdf", "png", "svg")]
+    names += ["x.dot", "x.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    drawing.pages = [other] * 10
+    assert drawing.save(tmp_path / "ten", "svg").name == "ten-01"
+
+
 def test_jupyter_shows_the_svg() -> None:
     shown = exercise()._repr_mimebundle_()
     assert "</svg>" in shown["image/svg+xml"]

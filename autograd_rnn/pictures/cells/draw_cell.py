@@ -9,7 +9,7 @@ from ...arguments import as_name
 from ...errors import ArgumentTypeError, ArgumentValueError
 from ...graph.notation import label, number
 from .. import html_labels as html
-from ..canvas import along
+from ..canvas import FRAME, RADIUS, along
 from ..drawing import Drawing
 from ..network import SOURCES, Wiring, activated, numbered, short, sources_of
 from ..paper import as_paper
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ...networks.model import Model
 
 MOST_NUMBERS: Final = 12
+FOOT: Final = 34.0  # for the words under the columns
 
 
 def draw_cell(
@@ -59,7 +60,7 @@ def draw_cell(
     canvas, what = Wiring(neurons, theme), "One step of an RNN"
     if (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False):
         return paper.fit(canvas.finish(title, what, *_draw_operations(canvas)))
-    _draw_arrows(canvas)
+    _draw_arrows(canvas, paper.room.high - FRAME)
     return paper.fit(canvas.finish(title, what))
 
 
@@ -96,11 +97,14 @@ def _draw_operations(canvas: Wiring) -> tuple[str, str]:
     return formula, html.legend_label(legend, theme)
 
 
-def _draw_arrows(canvas: Wiring) -> None:
-    """An arrow per weight, with its number where they are few."""
+def _draw_arrows(canvas: Wiring, high: float) -> None:
+    """An arrow per weight, with its number where they are few, in no more height where it may."""
     rnn, theme, sources = canvas.rnn, canvas.theme, sources_of(canvas.rnn)
-    gaps = [-54.0 if role == before else -74.0 for (before, _), (role, _) in pairwise(sources)]
-    ys = list(accumulate([0.0, *gaps]))
+    for near, far in ((54.0, 74.0), (50.0, 56.0)):
+        gaps = [near if role == before else far for (before, _), (role, _) in pairwise(sources)]
+        if sum(gaps) + 2 * RADIUS + FOOT <= high:
+            break
+    ys = list(accumulate([0.0, *[-gap for gap in gaps]]))
     for i, ((role, name), y) in enumerate(zip(sources, ys, strict=True)):
         canvas.circle(f"r{i}", (0, y), name, f"{name}, {SOURCES[role]}", role)
     wide = canvas.room_of([rnn.activation], "plain")[0]

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from ...graph.copies import Copy
 from ...graph.notation import PLAIN, Text, joined, number, write, write_number
-from ...graph.quantities import called
+from ...graph.quantities import called, without_zero
 from ...graph.sweep import Slope, recorded_slopes, terms
 from ...graph.walk import swept
 from ...ops.op import ATOM, PRODUCT, SIGN
@@ -84,16 +84,19 @@ class Film:
     def _go_forward(self) -> None:
         view = self.view
         for node in view.order:
-            if node not in view.kept:
+            if node not in view.kept or node in view.bare:
                 continue
             id = view.ids[node]
             self.shown[id] = len(self.frames)
             written = write(node.op, *[view.texts[parent] for parent in node.parents]).text
             numbers = write(node.op, *map(self._number, node.parents)).text
+            known = write(node.op, *self._operands(node)).text
+            if (bare := without_zero(node)) is not node:
+                written = known = view.texts[bare].text
+                numbers = self._number(bare).text
             name = view.boxes[id].name
             named = numbers if called(node) is None else written
             say = " = ".join(dict.fromkeys([name, named, numbers, number(node.data)]))
-            known = write(node.op, *self._operands(node)).text
             ask = " = ".join(dict.fromkeys([name, known, "?"]))
             self._show(Frame("Forward", id, self.into[id], say, ask, node.data), id)
 
@@ -127,16 +130,25 @@ class Film:
             return recorded_slopes(node) if node in view.kept else ()
 
         found, met = {output: 1.0}, {output}
+        # What has come to a sum with 0, and not yet to the node that it has its box with.
+        coming: defaultdict[Any, dict[Any, float]] = defaultdict(dict)
         for node, position, parent, added in terms(swept(output), found, slopes):
+            bare = view.bare.get(parent, parent)
+            if bare is not parent:
+                coming[bare][parent] = found[parent]
+            if node in view.bare:
+                coming[bare].pop(node)
+                continue
+            total = sum(coming[bare].values(), found.get(bare, 0.0))
             use = view.use_at.get((node, position))
             factors = f"{self.derivative(view.ids[node])} · {self._slope(node, position)}"
             product = f"{_factor(found[node])}·{_factor(node.partials[position])}"
             if use is not None:
-                self._add_term(use, factors, product, added, found[parent])
+                self._add_term(use, factors, product, added, total)
             else:
-                first = parent not in met
-                self._pass_on(node, position, factors, product, added, found[parent], first)
-            met.add(parent)
+                first = bare not in met
+                self._pass_on(node, position, factors, product, added, total, first)
+            met.add(bare)
         for weight, uses in view.uses.items():
             if weight in found and uses:
                 self.adjoint[view.ids[weight]] = found[weight]

@@ -36,8 +36,9 @@ class Page:
     Its parts play on any page, once that has the `script` and the `style`, which are the same for
     all films: `player(root, film)` plays the `film`, which JSON takes as it is, on the `svg` in an
     element `root`, and puts its controls around it.  What it gives has `show(step)`, and `stop()`
-    before another picture comes.  `svg` is the picture, or HTML with cards where there is none;
-    `data-node` of boxes, sentences and rows are the marks of `Drawing.ids`.
+    before another picture comes.  `svg` is the picture, or HTML with cards where there is none; the
+    film has cards for a phone, too, which has no room for a picture.  `data-node` of boxes,
+    sentences and rows are the marks of `Drawing.ids`.
 
     >>> from autograd_rnn import Value
     >>> page = play(Value(3, "x") * 2, max_nodes=0)
@@ -185,6 +186,7 @@ def _content(film: Film, drawn: str | None) -> dict[str, Any]:
     ]
     return {
         "cards": drawn is None,
+        "narrow": None if drawn is None else cards(view).replace("\n", ""),
         "forward": film.forward,
         "steps": steps,
         "boxes": boxes,

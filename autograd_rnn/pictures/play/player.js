@@ -5,7 +5,9 @@
 // controls away again.
 function player(root, film, alone = false) {
 const last = film.steps.length - 1;
-const drawing = root.querySelector("svg"), picture = drawing ?? root.querySelector(".cards");
+const drawing = root.querySelector("svg");
+let picture = drawing ?? root.querySelector(".cards"); // that is shown
+const slim = film.narrow && document.createRange().createContextualFragment(film.narrow).firstChild;
 const listening = new AbortController(), { signal } = listening;
 const before = picture.nextSibling, outside = picture.parentElement;
 
@@ -42,6 +44,7 @@ return {
   stop() {
     pause();
     listening.abort();
+    if (drawing) put(drawing);
     for (const { element } of [...boxes, ...arrows]) {
       element.classList.remove("waiting", "now", "asked", "live");
       element.removeAttribute("tabindex");

@@ -1,25 +1,33 @@
 // The stage: what each box and arrow shows, to the eye and to a screen reader.
+let reached = null; // the box that is reached with Tab
 const drawn = id => picture.querySelector(`#${CSS.escape(id)}`);
 
-const boxes = film.boxes.map(box => ({ ...box, element: drawn(box.id) }));
+const boxes = film.boxes.map(box => ({ ...box }));
 const boxOf = new Map(boxes.map(box => [box.id, box]));
-for (const box of boxes) {
-  box.gradient = box.element.querySelector(".grad");
-  box.number = box.element.querySelector(".data");
-  box.element.setAttribute("role", "button");
-  box.element.setAttribute("tabindex", "-1");
+const arrows = film.arrows.map(arrow => ({ ...arrow }));
+
+// Find what is drawn of each box and arrow in the picture that there is: cards have no arrows.
+function bind() {
+  for (const box of boxes) {
+    box.element = drawn(box.id);
+    box.gradient = box.element.querySelector(".grad");
+    box.number = box.element.querySelector(".data");
+    box.element.setAttribute("role", "button");
+    box.element.setAttribute("tabindex", "-1");
+  }
+  for (const arrow of arrows) {
+    arrow.element = drawn(arrow.id);
+    if (!arrow.element || arrow.title) continue;
+    const tail = boxOf.get(arrow.tail), head = boxOf.get(arrow.head);
+    arrow.title = arrow.element.querySelector("title");
+    arrow.whole = arrow.title.textContent;
+    arrow.words = arrow.role === "fan" ? `${head.name} is a copy of ${tail.name}`
+      : arrow.role === "cut" ? arrow.whole : `${tail.name} → ${head.name}`;
+    arrow.chipElement = arrow.element.querySelector(".chip");
+    arrow.noteElement = arrow.element.querySelector(".note");
+  }
 }
-const arrows = film.arrows.map(arrow => ({ ...arrow, element: drawn(arrow.id) }));
-for (const arrow of arrows) {
-  const tail = boxOf.get(arrow.tail), head = boxOf.get(arrow.head);
-  const title = arrow.element.querySelector("title");
-  arrow.title = title;
-  arrow.whole = title.textContent;
-  arrow.words = arrow.role === "fan" ? `${head.name} is a copy of ${tail.name}`
-    : arrow.role === "cut" ? arrow.whole : `${tail.name} → ${head.name}`;
-  arrow.chipElement = arrow.element.querySelector(".chip");
-  arrow.noteElement = arrow.element.querySelector(".note");
-}
+bind();
 
 function name(element, words) {
   const title = element.querySelector("title");
@@ -33,7 +41,9 @@ function name(element, words) {
 // `view` says of each box whether its number is known, and what its gradient reads, null where it
 // is not known; of each arrow, whether its chip and its note are there; which box and arrows are
 // live, which box is asked for, and whether the sweep goes back.
+let painted = null;
 function paint(view) {
+  painted = view;
   for (const box of boxes) {
     const known = view.known(box), gradient = view.gradient(box);
     const classes = box.element.classList;
@@ -49,7 +59,7 @@ function paint(view) {
     if (gradient !== null) words.push(`grad ${gradient}`);
     name(box.element, `${box.words}: ${words.join(", ")}`);
   }
-  for (const arrow of arrows) {
+  for (const arrow of arrows.filter(arrow => arrow.element)) {
     const chip = view.chip(arrow), note = view.note(arrow);
     arrow.element.classList.toggle("live", view.live.includes(arrow.id));
     arrow.chipElement?.classList.toggle("hidden", !chip);
@@ -58,7 +68,7 @@ function paint(view) {
   }
   stage.classList.toggle("backward", view.back);
   focusable(view.asked ?? view.node ?? boxes[boxes.length - 1].id);
-  if (film.cards) unfold(view.asked ?? view.node);
+  if (picture !== drawing) unfold(view.asked ?? view.node);
   follow(view.asked ?? view.node);
 }
 
@@ -66,6 +76,7 @@ function paint(view) {
 
 const PIXELS = 96 / 72; // of a point
 const LEAST = 0.27; // of the full size: three steps are whole in a page of 600 pixels
+const PHONE = 480; // pixels: no part of a picture is read there, and there are cards
 let full = false;
 
 // The whole picture where its words can be read then; else a part of it, which is scrolled.
@@ -73,12 +84,25 @@ function fit() {
   if (!drawing) return;
   const { width, height } = drawing.viewBox.baseVal;
   const room = stage.clientWidth / (width * PIXELS);
+  const small = slim && stage.clientWidth < PHONE && room < LEAST;
+  put(small && !full ? slim : drawing);
+  find("zoom").hidden = false;
+  if (picture === slim) return;
   const high = 0.66 * innerHeight / (height * PIXELS);
   const fitted = Math.min(room, high, 1);
   const scale = full ? 1 : Math.max(fitted, LEAST);
   drawing.style.setProperty("--wide", `${Math.floor(scale * width * PIXELS)}px`);
-  find("zoom").hidden = fitted > 0.9;
+  find("zoom").hidden = fitted > 0.9 && !small;
   follow(lookedAt);
+}
+
+function put(other) {
+  if (other === picture) return;
+  picture.replaceWith(other);
+  picture = other;
+  reached = null;
+  bind();
+  if (painted) paint(painted);
 }
 
 function zoom(to) {
@@ -109,7 +133,7 @@ function centre(current, scrolled) {
 
 // --- cards ------------------------------------------------------------------------------------
 
-const steps = [...stage.querySelectorAll(".step")];
+const steps = [...(slim ?? stage).querySelectorAll(".step")];
 const opened = new Set(); // by the reader
 let allOpen = false;
 
@@ -134,7 +158,6 @@ for (const step of steps)
 // --- boxes by the keyboard --------------------------------------------------------------------
 
 // One box at a time is reached with Tab; arrow up and down go to others.
-let reached = null;
 function focusable(id) {
   const inside = stage.contains(document.activeElement);
   if (inside && document.activeElement.id) return;

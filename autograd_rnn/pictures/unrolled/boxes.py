@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from math import inf
 from typing import Any, Final
 
 from ...arguments import many
 from ...errors import ArgumentValueError
-from ...graph.copies import Copy
 from ...graph.notation import accent, number, term, vector
 from .. import html_labels as html
 from ..canvas import ARROW_HEAD, Canvas, cornered, downwards, points, rounded_corners, sideways
 from ..drawing import Drawing
 from ..graph_view import DrawnRun, left_out
+from ..paper import ENDLESS, Room
 from ..theme import Theme
-from .measures import Column, Measures
+from .measures import (
+    BETWEEN,
+    BOX_GAP,
+    CHIP_ROOM,
+    COPY_GAP,
+    LOSS_GAP,
+    PANEL_LABEL,
+    RAIL,
+    ROWS_APART,
+    Column,
+)
 from .neurons import Neuron
+from .ways import Ways
 from .words import KEY_HEIGHT, LAST, ROW_HEIGHT, View, neuron_label
 
 MOST_WEIGHTS: Final = 4
-BOX_GAP: Final = 20.0
-COPY_GAP: Final = 46.0
-CHIP_ROOM: Final = 46.0
-PANEL_LABEL: Final = 24.0
-LOSS_GAP: Final = 30.0
-RAIL: Final = 24.0
-ROWS_APART: Final = 44.0
 
 
 def draw_neurons(
@@ -36,7 +38,7 @@ def draw_neurons(
     weights: Sequence[Any],
     theme: Theme,
     title: str | None = None,
-    room: float = inf,
+    room: Room = ENDLESS,
 ) -> Drawing:
     """The drawing of an unrolled network with a box per neuron and step, in rows as wide as `room`.
 
@@ -68,7 +70,7 @@ def draw_neurons(
     return canvas.drawing(summary, view.marks)
 
 
-class _Sheet(Measures):
+class _Sheet(Ways):
     """The picture in the making."""
 
     # --- the picture -----------------------------------------------------------------------------
@@ -86,20 +88,20 @@ class _Sheet(Measures):
         view, canvas = self.view, self.canvas
         mark = f"r{index}_" if index else ""
         y, sources = top, []
-        start = self._start_width(index)
+        start = self.starts[min(index, 1)]
         for box in self.parameters:
-            height = html.box_size(box)[1]
+            wide, height = self.size(box)
             if index:
                 height = float(canvas.room_of([box.name], "parameter")[1])
                 at = (start / 2, y - height / 2)
                 canvas.box(mark + box.id, at, [box.name], box.description, "parameter")
                 canvas.about(mark + box.id, *box.about)
             else:
-                at = (start / 2, y - height / 2)
-                canvas.number(box, at)
+                at = (max(start, wide) / 2, y - height / 2)
+                self.put(box, at)
             sources.append((mark + box.id, at[1]))
-            y -= height + 12.0
-        y -= CHIP_ROOM - 12.0 if sources else 0.0
+            y -= height + BETWEEN
+        y -= CHIP_ROOM - BETWEEN if sources else 0.0
         self.copy_y = y - self.margin - self.copy_height / 2
         self.panel_top = y
         y -= self.margin + (self.copy_height + COPY_GAP if sources else 0.0)
@@ -107,11 +109,12 @@ class _Sheet(Measures):
         self.foot = y - PANEL_LABEL + BOX_GAP - 6.0
         steps = columns[0].steps
         before = steps[0].k - 1 if steps else view.steps[-1].k
-        lefts, x = {}, start
+        self.lefts, x = {}, start
         for column in columns:
-            lefts[column.id] = x + self.gap
+            self.lefts[column.id] = x + self.gap
             x += self.gap + column.width
-        self.right = x
+        self.right, lefts = x, self.lefts
+        self.middle = (max(self.ys.values()) + min(self.ys.values())) / 2
         self._start(before, mark, start, not steps)
         for column in columns:
             if column.id == "more":
@@ -125,15 +128,6 @@ class _Sheet(Measures):
             self._finish(columns[-1], lefts["output"], mark, sources)
         canvas.corners += [(0.0, top), (self.right, low)]
         return low
-
-    def _bands(self, y: float) -> tuple[dict[tuple[int, int], float], float]:
-        """The middle of each neuron's boxes; the last layer is on top."""
-        ys = {}
-        for layer in reversed(self.view.layers):
-            for at in sorted(at for at in self.heights if at[0] == layer):
-                ys[at] = y - self.heights[at] / 2
-                y -= self.heights[at] + BOX_GAP
-        return ys, y
 
     def _box(self, neuron: Neuron, left: float) -> None:
         view, widths = self.view, self.widths[neuron.layer]
@@ -160,8 +154,15 @@ class _Sheet(Measures):
     def _start(self, before: int, mark: str, right: float, output: bool) -> None:
         """The states before the first step of a row, or before the output."""
         canvas = self.canvas
-        for neuron, names in self._carried(before, output):
-            wide = sum(self.widths[neuron.layer]) + 4.0
+        carried = self._carried(before, output)
+        if self.shape.crowded and carried:
+            lines = [name for _, names in carried for name in names.split(", ")]
+            words = ", ".join(lines) + (", from the row above" if before else "")
+            half = canvas.room_of(lines, "state")[0] / 2
+            canvas.box(f"{mark}q{before}", (right - half, self.middle), lines, words, "state")
+            return
+        for neuron, names in carried:
+            wide = float(sum(self.widths[neuron.layer]) + 4)
             if not before and wide <= right:
                 self._box(neuron, right - wide)
                 continue
@@ -183,7 +184,7 @@ class _Sheet(Measures):
         with canvas.panel(step.k, words, *corners):
             for neuron in view.rows:
                 if neuron.step == step.k:
-                    self._box(neuron, left + spare + self.x_of[neuron.layer])
+                    self._box(neuron, left + spare + self.x_of[neuron.layer, neuron.place])
             for use, x in self._spread(self._uses([step]), left + column.width / 2, spare + left):
                 canvas.number(self.copies[use], (x, self.copy_y))
         for lane, (use, x) in enumerate(
@@ -192,92 +193,16 @@ class _Sheet(Measures):
             self._fan(use, x, sources)
             self._down(use, x, lane, mark)
 
-    def _join_copies(self) -> None:
-        """The dashed line through the copies of a weight in a row."""
-        looks = {"color": self.theme.styles["copy"].line, "style": "dashed", "penwidth": "2.5"}
-        inner = [
-            self.copies[use].id for use in self.copies if self.copies[use].id in self.canvas.at
-        ]
-        here = [id for id in inner if self.canvas.at[id][1] == self.copy_y]
-        if len(self.view.weights) == 1:
-            for tail, head in pairwise(here):
-                (x0, y), (x1, _) = self.canvas.spot(tail, 1), self.canvas.spot(head, -1)
-                words = f"{tail} and {head} are in the separating set"
-                path = cornered((x0 + 3, y), (x1 - 3, y))
-                self.canvas.arrow(f"{tail} {head}", path, words, "cut", dir="none", **looks)
-
-    def _spread(self, uses: list[Copy], middle: float, left: float) -> list[tuple[Copy, float]]:
-        """The copies of a step side by side, a single one over the layer that uses it."""
-        if len(uses) == 1:
-            target = self.view.owner(uses[0].consumer)
-            if target is not None:
-                layer = self.view.of[target].layer
-                wide = sum(self.widths[layer]) + 4
-                return [(uses[0], left + self.x_of[layer] + wide / 2)]
-        first = middle - self.copy_pitch * (len(uses) - 1) / 2
-        return [(use, first + self.copy_pitch * i) for i, use in enumerate(uses)]
-
-    def _fan(self, use: Copy, x: float, sources: Sequence[tuple[str, float]]) -> None:
-        """The arrow from a weight to a copy, with what it adds."""
-        view, canvas = self.view, self.canvas
-        source, y = sources[view.weights.index(use.parameter)]
-        head = self.copies[use].id
-        looks = {"penwidth": "2", "color": self.theme.styles["parameter"].line}
-        words = f"{view.copy_name(use)} is a copy of {view.texts[use.parameter].text}"
-        if view.known:
-            chip = term(number(use.grad))
-            looks["label"] = html.chip_label(chip, self.theme)
-            looks["lp"] = points((x, self.panel_top + 18.0))
-            words += f": {chip}"
-        start, tip = canvas.spot(source, 1), canvas.spot(head, 0, 1)
-        path = rounded_corners([start, (x, y), (x, tip[1] + ARROW_HEAD)])
-        canvas.arrow(f"{source} {head}", [*path, tip], words, "fan", **looks)
-
-    def _down(self, use: Copy, x: float, lane: int, mark: str) -> None:
-        """The arrow from a copy to the neuron that uses it."""
-        view, canvas = self.view, self.canvas
-        made = view.owner(use.consumer)
-        if made is None:
-            return
-        neuron = view.of[made]
-        head = f"q{neuron.step}_{neuron.layer}_{neuron.place}"
-        first = self.ys[neuron.layer, neuron.place] == max(
-            y for (layer, _), y in self.ys.items() if layer == neuron.layer
-        )
-        tail = self.copies[use].id
-        start = canvas.spot(tail, 0, -1)
-        looks = {"penwidth": "2", "color": self.theme.styles["copy"].line}
-        factor = view.factor(use)
-        if factor:
-            ink = self.theme.styles["copy"].ink
-            looks["label"] = html.label(factor, html.SMALL_POINTS, ink, bold=True)
-            wide = html.text_width(factor, html.SMALL_POINTS, bold=True)
-            looks["lp"] = points((x + wide / 2 + 6, start[1] - 12.0))
-        (low, _), (high, _) = canvas.spot(head, -0.8), canvas.spot(head, 0.8)
-        if first and low < x < high:
-            tip = (x, canvas.spot(head, 0, 1)[1])
-            path = cornered(start, (x, tip[1] + ARROW_HEAD))
-        else:
-            tip = canvas.spot(head, -1)
-            turn, along = start[1] - 26.0 - 4.0 * lane, tip[0] - self.lane + 3.0 * lane
-            corners = [
-                start,
-                (x, turn),
-                (along, turn),
-                (along, tip[1]),
-                (tip[0] - ARROW_HEAD, tip[1]),
-            ]
-            path = rounded_corners(corners)
-        words = f"{view.copy_name(use)} {factor} goes into {view.name(made)}"
-        canvas.arrow(f"{tail} {head}", [*path, tip], words, "copy", **looks)
-
     def _more(self, column: Column, left: float, sources: Any) -> None:
         """The steps that are left out: how many they are, and what their copies add."""
         view, canvas = self.view, self.canvas
         x = left + column.width / 2
         muted = self.theme.muted
-        for (layer, place), y in self.ys.items():
-            canvas.text(f"d{layer}_{place}", (x, y), "…", html.TITLE_POINTS, muted)
+        if self.shape.crowded:
+            canvas.text("d", (x, self.middle), "…", html.TITLE_POINTS, muted)
+        else:
+            for (layer, place), y in self.ys.items():
+                canvas.text(f"d{layer}_{place}", (x, y), "…", html.TITLE_POINTS, muted)
         count, _, rest = left_out(column.steps, view.cuts)[2:-2].partition(", ")
         words = [count.replace(" more", ""), "left out", *[rest] * bool(rest)]
         for line, text in enumerate(words):
@@ -305,41 +230,6 @@ class _Sheet(Measures):
             )
             canvas.arrow(f"{source} c_more{place}", [*path, tip], name, "fan", **looks)
 
-    def _arrows(self, columns: list[Column], before: int, mark: str) -> None:
-        """What the neurons of a row read, the way of the copies in their colour."""
-        view, canvas, theme = self.view, self.canvas, self.theme
-        drawn = {step.k for column in columns if column.id.startswith("s") for step in column.steps}
-        left = {step.k for column in columns if column.id == "more" for step in column.steps}
-        marked = {
-            (view.of.get(view.multiplied(use)), view.of.get(view.owner(use.consumer))): use
-            for use in self.copies
-        }
-        for tail, head in view.arrows():
-            here = head.step in drawn
-            if not here and not (tail.step in drawn | {before} and head.step in left):
-                continue
-            ends, path = [], []
-            for neuron, side in ((tail, 1), (head, -1)):
-                id = f"q{neuron.step}_{neuron.layer}_{neuron.place}"
-                if neuron is tail and neuron.step == before and before:
-                    id = mark + id if mark else id
-                if neuron.step in left:
-                    id = f"d{neuron.layer}_{neuron.place}"
-                if id not in canvas.at:
-                    break
-                ends.append(id)
-                path.append(canvas.spot(id, side))
-            if len(ends) < 2 or f"{ends[0]} {ends[1]}" in self._met:
-                continue
-            self._met.add(f"{ends[0]} {ends[1]}")
-            use = marked.get((tail, head))
-            looks = {"color": theme.line, "penwidth": "1.2"}
-            words = f"{view.key(tail, True)} of step {tail.step} → {view.key(head, True)}"
-            if use is not None:
-                looks = {"color": theme.styles["copy"].line, "penwidth": "2.2"}
-                words += f", times {view.copy_name(use)}"
-            canvas.arrow(" ".join(ends), sideways(*path), words, "state", **looks)
-
     def _terms(self, columns: list[Column], lefts: dict[str, float], final: bool) -> float:
         """The parts of the output that read one step each, under it; and where the row ends."""
         view, canvas, theme = self.view, self.canvas, self.theme
@@ -348,7 +238,7 @@ class _Sheet(Measures):
         here = {step.k for column in columns for step in column.steps}
         if not here & self.terms.keys():
             return low
-        height = max(html.box_size(box)[1] for boxes in self.terms.values() for box in boxes)
+        height = max(self.size(box)[1] for boxes in self.terms.values() for box in boxes)
         y = low - LOSS_GAP - height / 2
         rail = y - height / 2 - RAIL
         one_goes_on = final and columns[-1].id == "output"
@@ -361,10 +251,10 @@ class _Sheet(Measures):
             for k in ks:
                 boxes = self.terms.get(k, [])
                 x = lefts[column.id] + column.width / 2
-                x -= sum(html.box_size(box)[0] + 12 for box in boxes[1:]) / 2
+                x -= sum(self.size(box)[0] + BETWEEN for box in boxes[1:]) / 2
                 for box in boxes:
-                    wide = html.box_size(box)[0]
-                    canvas.number(box, (x, y))
+                    wide = self.size(box)[0]
+                    self.put(box, (x, y))
                     tip = canvas.spot(box.id, 0, 1)
                     path = cornered((x, self.foot), (x, tip[1] + ARROW_HEAD))
                     canvas.arrow(
@@ -383,7 +273,7 @@ class _Sheet(Measures):
                         )
                     else:
                         self._into.append((box.id, [end, (x, rail), (goal, rail)]))
-                    x += wide + 12
+                    x += wide + BETWEEN
         if not one_goes_on:
             at = (self.right + 12, rail)
             canvas.text(
@@ -402,7 +292,8 @@ class _Sheet(Measures):
         x = left + column.width / 2
         last = [view.of[node] for node in view.read if view.of[node].step == view.steps[-1].k]
         ys = [self.ys[neuron.layer, neuron.place] for neuron in dict.fromkeys(last)]
-        y = sum(ys) / len(ys) if ys else sum(self.ys.values()) / len(self.ys)
+        crowded = self.shape.crowded
+        y = sum(ys) / len(ys) if ys and not crowded else self.middle
         box = self._output()
         canvas.number(box, (x, y))
         for neuron in dict.fromkeys([view.of[node] for node in view.read]):
@@ -412,7 +303,9 @@ class _Sheet(Measures):
             elif tail not in canvas.at or canvas.at[tail][1] > self.panel_top:
                 continue
             start, end = canvas.spot(tail, 1), canvas.spot("output", -1)
-            if neuron.step == view.steps[-1].k:
+            if neuron.step == view.steps[-1].k and crowded:
+                self.straight(f"{tail} output", self.edge(neuron.step, 1), end, "", "output", looks)
+            elif neuron.step == view.steps[-1].k:
                 canvas.arrow(f"{tail} output", sideways(start, end), "", "output", **looks)
             else:
                 self._into.append(

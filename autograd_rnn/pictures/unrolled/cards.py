@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from math import ceil, dist, inf
 from typing import Any, Final
 
 from ...errors import ArgumentValueError
 from ...graph.notation import is_not_finite, number
 from .. import html_labels as html
-from ..canvas import ARROW_HEAD, Canvas, Point, along, cornered, points
+from ..canvas import ARROW_HEAD, HEADING, Canvas, Point, along, cornered, points
 from ..drawing import Drawing
 from ..graph_view import DrawnRun
+from ..paper import ENDLESS, PAD, Room
 from ..theme import Theme
-from .story import FOOT, ROW_HEIGHT, Card, Story
+from .story import CARD_FRAME, FOOT, MOST_STATES, ROW_HEIGHT, Card, Row, Story
 
 MOST_WEIGHTS: Final = 3
 RISE: Final = 64.0
 LEDGER_GAP: Final = 24.0
 RAIL: Final = 26.0
 LANE: Final = 7.0
+BETWEEN: Final = 8  # the columns of a card
 STUB: Final = 30.0  # of an arrow to the row below
 ROWS_APART: Final = 36.0
 
@@ -30,7 +33,7 @@ def draw_cards(
     weights: Sequence[Any],
     theme: Theme,
     title: str | None = None,
-    room: float = inf,
+    room: Room = ENDLESS,
 ) -> Drawing:
     """The drawing of an unrolled network with a card per step and a ledger per weight, in rows.
 
@@ -42,7 +45,7 @@ def draw_cards(
             f"cards have room for 1 to {MOST_WEIGHTS} weights, not for {len(weights)}: "
             f"choose them with focus=."
         )
-    story = Story(output, weights, run, room < inf)
+    story = Story(output, weights, run, room.wide < inf)
     names = story.weight_names()
     back = f"gradients right to left, and each step adds a term to the gradient of {names}"
     if not story.known:
@@ -77,25 +80,39 @@ def _columns(cards: Sequence[Card]) -> tuple[int, int, int]:
     return ceil(max(words, widest - data - grad)) + 16, data, grad
 
 
-def _card_label(card: Card, columns: Sequence[int], theme: Theme) -> str:
+def _card_label(
+    head: str, beside: Sequence[Sequence[Row]], columns: Sequence[int], width: float, theme: Theme
+) -> str:
     """A head, a line per row with its numbers, and a foot, so that fills keep off the corners."""
+    words, *numbers = columns
+    one = (round(width) - 2 + BETWEEN) // len(beside) - BETWEEN if beside else 0
+    widths = [max(words, one - sum(numbers)), *numbers]
 
     def line(fill: str, *texts: str) -> str:
         return "".join(
             html.cell(text, align=align, width=width, height=ROW_HEIGHT, bgcolor=fill)
-            for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), columns, texts, strict=True)
+            for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), widths, texts, strict=True)
         )
 
-    heading = html.font(card.head, html.SMALL_POINTS, theme.ink, bold=True)
-    keys = [html.font(f"{key} ", html.KEY_POINTS, theme.muted) for key in ("", "data", "grad")]
-    lines = [html.cell(heading, colspan=3, height=ROW_HEIGHT), line(theme.paper, *keys)]
-    for row in card.rows:
+    def cells(row: Row) -> str:
         style, bold = theme.styles[row.role], is_not_finite(row.data)
         words = html.font(f" {row.words}", WORDS_POINTS, style.ink, bold=True)
         data = html.font(f"{row.data} ", html.VALUE_POINTS, theme.ink, bold)
         grad = html.font(f"{row.grad} ", WORDS_POINTS, theme.gradient, bold=True)
-        lines.append(line(style.fill, words, data, grad))
-    lines.append(html.cell(colspan=3, height=FOOT, cellpadding=0))
+        return line(style.fill, words, data, grad)
+
+    between = html.cell("", width=BETWEEN, cellpadding=0)
+    span = 4 * max(1, len(beside)) - 1
+    heading = html.font(head, html.SMALL_POINTS, theme.ink, bold=True)
+    keys = [html.font(f"{key} ", html.KEY_POINTS, theme.muted) for key in ("", "data", "grad")]
+    lines = [html.cell(heading, colspan=span, height=ROW_HEIGHT)]
+    lines.append(between.join([line(theme.paper, *keys)] * max(1, len(beside))))
+    blank = line(theme.paper, "", "", "")
+    lines += [
+        between.join([blank if row is None else cells(row) for row in across])
+        for across in zip_longest(*beside)
+    ]
+    lines.append(html.cell(colspan=span, height=FOOT, cellpadding=0))
     return html.table(lines, **ROUNDED, border=1, color=theme.line, bgcolor=theme.panel_line)
 
 
@@ -120,22 +137,49 @@ def _ledger_label(fields: Sequence[tuple[str, str]], widths: Sequence[float], th
 class _Layout:
     """The cards between the two ends, in rows, and over each card its field in every ledger."""
 
-    def __init__(self, story: Story, canvas: Canvas, room: float) -> None:
-        self.story, self.canvas, self.room = story, canvas, room
+    def __init__(self, story: Story, canvas: Canvas, room: Room) -> None:
+        self.story, self.canvas, self.room = story, canvas, room.wide
         self.cards, (self.start, self.output) = story.cards(), story.ends()
         self.flows = story.flows(self.cards)
-        if room < inf:
+        if room.wide < inf:
             self.output = self.output._replace(badge=None)
         self.weights = list(story.uses)
         self.ledgers = [story.ledger(weight, self.cards) for weight in story.uses]
-        self.columns = _columns(self.cards)
-        self.width = sum(self.columns) + 2.0
         lines = [line for flow in self.flows for words in flow for line in words.split("\n")]
         widest = max(html.text_width(line, html.SMALL_POINTS, bold=True) for line in lines)
         self.gap = 2.0 * ceil(widest / 2) + 26.0
         self.names = [html.text_width(one[0][1], html.TITLE_POINTS, True) for one in self.ledgers]
         sums = [html.text_width(one[-1][0], SOURCE_POINTS) for one in self.ledgers]
         self.right = float(ceil(max(html.box_size(self.output)[0], *sums)))
+        if not self._fold(room.high):  # too much, so that a row is a vector, not a number
+            numbers, story.most_numbers = self.cards, MOST_STATES
+            self.cards = story.cards()
+            if not self._fold(room.high) or self._around() + self.width > room.wide:
+                self.cards = numbers
+                self._fold(room.high)
+
+    def _around(self) -> float:
+        """The width of what is beside a card, at the widest."""
+        return self._left() + 2 * self.gap + max(self.right, STUB)
+
+    def _fold(self, high: float) -> bool:
+        """Set how many rows go below each other on a card, and how wide it is; whether all fits.
+
+        A card that is higher than a page has columns, as many as a page is wide.
+        """
+        self.columns = _columns(self.cards)
+        last = self.cards[-1]
+        rails = RAIL + 3 * LANE if any(not last.holds(k) for k in self.story.read) else 0.0
+        ledgers = (LEDGER + LEDGER_GAP) * len(self.ledgers) - LEDGER_GAP
+        spare = high - HEADING - PAD - RISE - ledgers - rails - CARD_FRAME
+        longest = max(len(card.rows) for card in self.cards)
+        most = int(max(1.0, min(longest, spare / ROW_HEIGHT)))
+        one = sum(self.columns) + BETWEEN
+        room = self.room - self._around() - 2.0 + BETWEEN
+        beside = max(1, int(min(-(-longest // most), room / one)))
+        self.most = max(most, -(-longest // beside))
+        self.width = beside * one - BETWEEN + 2.0
+        return self.most == most
 
     def draw(self) -> None:
         """All rows, from top to bottom; the cards of the first hang from 0."""
@@ -172,32 +216,39 @@ class _Layout:
         right = self.right if final else STUB
         far = left + gap + len(cards) * (width + gap) + right
         # The rest is centred on the spine, which all of the cards reach.
-        heights = [card.height for card in cards if card.id != "more"]
-        spine = top - min(heights or [card.height for card in cards]) / 2
+        heights = [card.height(self.most) for card in cards]
+        spine = (
+            top
+            - min(
+                [one for one, card in zip(heights, cards, strict=True) if card.id != "more"]
+                or heights
+            )
+            / 2
+        )
         boxed = not index and self.room == inf
         if boxed:
             canvas.number(self.start, (left / 2, spine))
-        for place, card in enumerate(cards):
-            x, y = left + gap + place * (width + gap) + width / 2, top - card.height / 2
+        for place, (card, height) in enumerate(zip(cards, heights, strict=True)):
+            x, y = left + gap + place * (width + gap) + width / 2, top - height / 2
             words = "; ".join([card.head, *[row.full for row in card.rows if row.full]])
-            at, room = (x, spine if card.id == "more" else y), (width, card.height)
-            label = _card_label(card, self.columns, canvas.theme)
+            at, room = (x, spine if card.id == "more" else y), (width, height)
+            label = _card_label(
+                card.head, card.columns(self.most), self.columns, width, canvas.theme
+            )
             canvas.node(card.id, at, room, label, words, "card")
             canvas.about(card.id, *[one for row in card.rows for one in row.about])
         if final:
             canvas.number(self.output, (far - right / 2, spine))
         self._draw_flows(places, boxed, spine, left, far, final)
-        for place, card in zip(places[1:], cards[1:], strict=True):
-            if card.first.k in story.cuts:
-                before, words = self.cards[place - 1], self.flows[place][0]
-                (end, low), (begin, foot) = (
-                    canvas.spot(before.id, 1, -1),
-                    canvas.spot(card.id, -1, -1),
-                )
+        for place, card in zip(places, cards, strict=True):
+            if place and card.first.k in story.cuts:
+                x, foot = canvas.spot(card.id, -1, -1)
+                if place > places[0]:
+                    foot = min(foot, canvas.spot(self.cards[place - 1].id, 0, -1)[1])
                 # The line spares the words over the arrow of the state.
-                over = spine + LANE + 8.0 + 16.0 * len(words.split("\n"))
-                parts = (top - 6.0, over), (spine + LANE - 4.0, min(low, foot))
-                canvas.cut(card.first.k, (end + begin) / 2, *parts)
+                over = spine + LANE + 8.0 + 16.0 * len(self.flows[place][0].split("\n"))
+                parts = (top - 6.0, over), (spine + LANE - 4.0, foot)
+                canvas.cut(card.first.k, x - gap / 2, *parts)
         last = self.cards[-1].id
         read = [card.id for card in cards if card.id != last and any(map(card.holds, story.read))]
         low = min(canvas.spot(card.id, 0, -1)[1] for card in cards)

@@ -99,7 +99,7 @@ def draw_flow(
         flows.append(_flow(one, its, weight, as_name(name, "names")))
     paper = as_paper(width)
     canvas = Canvas(as_theme(theme), layout="nop2", outputorder="edgesfirst")
-    chart = _Chart(canvas, flows, paper.room, focus is not None)
+    chart = _Chart(canvas, flows, paper.room.wide, focus is not None)
     chart.draw()
     heading = as_name(title, "title") or "How the gradient flows back"
     told = f"δ⁽ᵏ⁾ = ∂L/∂π⁽ᵏ⁾ at each step k, from right to left{chart.axis_words()}"
@@ -263,6 +263,7 @@ class _Chart:
                 line = spline(cornered((x, base + HEIGHT), (x, base)))
                 canvas.text(f"cut{row}_{k}", (x, base + HEIGHT + 8), "cut", 10, theme.gradient)
                 cut = f"cut{row}_{k}"
+                canvas.titles[cut] = f"δ of step {k} to step {k - 1}: cut"
                 looks |= {"color": theme.gradient, "dir": "none", "pos": line}
                 canvas.graph.edge(cut, cut, {"id": f"e0_{row}_{k}", **looks})
         if self.pitch >= FACTOR_ROOM:
@@ -324,12 +325,13 @@ class _Chart:
         """The arrows back from step to step, each with its factor."""
         canvas, theme = self.canvas, self.theme
         for place, factor in enumerate(flow.factors):
+            if place + 2 in flow.cuts or not flow.deltas[place + 1]:
+                continue  # nothing goes back
             x0, x1 = start + (place + 1.5) * self.pitch, start + (place + 0.5) * self.pitch
-            cut = place + 2 in flow.cuts
             begin: Point = (x0 - 5, y)
             tip: Point = (x1 + 5, y)
             looks = {"color": theme.gradient, "style": "dashed", "penwidth": "1.4"}
-            words = "cut" if cut else f"×{_brief(factor)}"
+            words = f"×{_brief(factor)}"
             text = html.label(words, html.KEY_POINTS, theme.gradient, bold=True)
             looks |= {"label": text, "lp": f"{(x0 + x1) / 2:.2f},{y - 11:.2f}"}
             tail, head = f"delta{row}_{place + 2}", f"delta{row}_{place + 1}"

@@ -57,15 +57,11 @@ class Neurons(Reading):
                     self._add(Neuron(step.k, layer, place), reached.intersection, numbers)
         if self.steps:
             first = self.steps[0]
-            after = {
-                value: (layer, place)
-                for layer, neurons in enumerate(layers_of(first))
-                for place, numbers in enumerate(neurons)
-                for value in numbers
-            }
-            for start, value in zip(self.initial, first.q, strict=True):
-                if value in after:
-                    self._add(Neuron(0, *after[value]), reached.intersection, [start])
+            before = dict(zip(first.q, self.initial, strict=True))
+            for layer, neurons in enumerate(layers_of(first)):
+                for place, numbers in enumerate(neurons):
+                    starts = [before[value] for value in numbers if value in before]
+                    self._add(Neuron(0, layer, place), reached.intersection, starts)
         self._find_owners()
         self._find_terms()
 

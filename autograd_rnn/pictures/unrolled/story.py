@@ -15,15 +15,19 @@ from .. import html_labels as html
 from ..graph_view import LONGEST_EXPRESSION, DrawnRun, Reading, badge, left_out, shorten
 
 MOST_STATES: Final = 8
-MOST_IN_COLUMN: Final = 60
+MOST_ON_CARD: Final = 60
 MOST_ENTRIES: Final = 4
 LONGEST_NUMBER: Final = 8
 ROW_HEIGHT: Final = 26
 FOOT: Final = 8
+CARD_FRAME: Final = 2 * ROW_HEIGHT + FOOT + 2.0  # head, keys, foot and border
 
 
 class Row(NamedTuple):
-    """A line of a card: words, numbers as shown, all of it in full, and what it is about."""
+    """A line of a card: words, numbers as shown, all of it in full, and what it is about.
+
+    `opens` says that it is the first of a vector or a layer, where a column may begin.
+    """
 
     role: str
     words: str
@@ -31,6 +35,7 @@ class Row(NamedTuple):
     grad: str = ""
     full: str = ""
     about: Sequence[Any] = ()
+    opens: bool = False
 
 
 class Card(NamedTuple):
@@ -42,10 +47,22 @@ class Card(NamedTuple):
     first: Any
     last: Any
 
-    @property
-    def height(self) -> float:
+    def columns(self, most: int) -> list[Sequence[Row]]:
+        """The rows side by side, at most so many below each other and much alike in number."""
+        columns: list[Sequence[Row]] = []
+        rows = list(self.rows)
+        for left in range(-(-len(rows) // most), 0, -1):
+            even, least = -(-len(rows) // left), len(rows) - most * (left - 1)
+            opening = [place for place, row in enumerate(rows) if row.opens and place >= least]
+            near = [place for place in opening if place <= most and abs(place - even) <= most / 3]
+            end = min(near, key=lambda place: abs(place - even), default=even) if left > 1 else None
+            columns.append(rows[:end])
+            rows = rows[len(columns[-1]) :]
+        return columns
+
+    def height(self, most: int) -> float:
         """The height with the border, whatever fonts a machine has."""
-        return ROW_HEIGHT * (2 + len(self.rows)) + FOOT + 2.0
+        return ROW_HEIGHT * max(map(len, self.columns(most)), default=0) + CARD_FRAME
 
     def holds(self, step: int | None) -> bool:
         """Whether the step is on this card."""
@@ -59,7 +76,7 @@ class Story(Reading):
         self, output: Any, weights: Sequence[Any], run: DrawnRun, tight: bool = False
     ) -> None:
         super().__init__(output, weights, run)
-        self.tight = tight
+        self.tight, self.most_numbers = tight, MOST_ON_CARD if tight else MOST_STATES
         reached = set(map(self.step_of.get, self.order))
         self.steps = [step for step in self.steps if step.k in reached]
         if not self.steps:
@@ -106,7 +123,7 @@ class Story(Reading):
             row = self._row("copy", words, use.parameter, use.grad)
             rows.append(row._replace(about=(use,)))
             if use.consumer.op.symbol == "×":
-                factor = self._text(use.consumer.parents[1 - use.position])
+                factor = self._text(self.before_cut(use.consumer.parents[1 - use.position]))
                 rows.append(self._node_row(use.consumer, f"× {factor}"))
         told = {*self.uses, *[use.consumer for use in uses]}
         for addend in addends:
@@ -124,19 +141,20 @@ class Story(Reading):
         """The gates and the states, a row per vector, or per number where they are few."""
         rows: list[Row] = []
         layers = getattr(step, "layers", (step,))
-        most = MOST_IN_COLUMN if self.tight else MOST_STATES
+        most = self.most_numbers
         few = sum(len(vector) for part in layers for vector in _vectors(part).values()) <= most
         for place, part in enumerate(layers, 1):
-            told = []
+            told: list[Row] = []
             for letter, entries in _vectors(part).items():
                 if self.texts.keys().isdisjoint(entries):
                     continue
                 if few or len(entries) == 1:
-                    told += [self._node_row(one, self._text(one)) for one in entries]
+                    each = [self._node_row(one, self._text(one)) for one in entries]
                 else:
-                    told.append(self._vector_row(accent(letter, step.k), entries))
+                    each = [self._vector_row(accent(letter, step.k), entries)]
+                told += [each[0]._replace(opens=bool(told) or len(layers) == 1), *each[1:]]
             if told and len(layers) > 1:
-                rows.append(Row("plain", f"layer {place}"))
+                rows.append(Row("plain", f"layer {place}", opens=True))
             rows += told
         return rows
 

@@ -74,10 +74,7 @@ class View(Neurons):
         consumer = use.consumer
         if consumer.op.operator is not mul:
             return None
-        other = consumer.parents[1 - use.position]
-        # A cut passes the number on as it is.
-        through = other.parents if other.constant and len(other.parents) == 1 else ()
-        return through[0] if through and through[0] in self.of else other
+        return self.before_cut(consumer.parents[1 - use.position])
 
     def name(self, node: Any) -> str:
         """How a number is called in its box."""
@@ -143,7 +140,7 @@ def neuron_label(
             for align, width, text in zip(("LEFT", "RIGHT", "RIGHT"), widths, texts, strict=True)
         )
 
-    keys = [html.font(f" {word} ", html.KEY_POINTS, theme.muted) for word in (key, "data", "grad")]
+    keys = [html.font(f" {word}  ", html.KEY_POINTS, theme.muted) for word in (key, "data", "grad")]
     lines = [cells(line.fill, KEY_HEIGHT, *keys)]
     for role, name, data, grad in rows:
         style = theme.styles[role]

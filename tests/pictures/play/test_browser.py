@@ -196,14 +196,43 @@ def test_the_picture_fits_whenever_the_window_changes(page: Any) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
     page.wait_for_function(f"document.querySelector('#stage svg').clientWidth > {narrow + 1}")
     assert whole(page)
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.wait_for_function(f"document.querySelector('#stage svg').clientWidth <= {narrow + 1}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.fill("#slider", "33")
-    seen(page, "svg .now")
     page.set_viewport_size({"width": 600, "height": 720})
-    page.wait_for_function("document.querySelector('#stage').clientWidth > 400")
+    page.wait_for_function(f"document.querySelector('#stage svg').clientWidth <= {narrow + 1}")
     assert whole(page)
+
+
+def sideways(page: Any) -> int:
+    """How far the page or the stage would be scrolled to the side."""
+    return int(
+        page.evaluate(
+            "Math.max(...[document.documentElement, document.getElementById('stage')]"
+            ".map(one => one.scrollWidth - one.clientWidth))"
+        )
+    )
+
+
+def test_a_phone_has_cards_and_is_not_scrolled_sideways(page: Any) -> None:
+    """What a picture is too wide for stands below each other, until the window is wide again."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    assert page.locator("#stage svg").count() == 0
+    for step in (0, 8, 33):
+        page.fill("#slider", str(step))
+        assert sideways(page) == 0
+        if step:
+            seen(page, ".card.now")
+    assert page.get_attribute("#n15_1", "aria-label").endswith("data 4.0, grad 16")
+    page.click("#n15_1")
+    assert "copy w⃛₁ adds" in page.inner_text("#about")
+    page.click("#zoom")
+    assert page.locator("#stage svg .now").count() == 1
+    page.click("#zoom")
+    assert page.locator("#stage .cards").is_visible()
+    page.set_viewport_size({"width": 600, "height": 720})
+    page.wait_for_selector("#stage svg")
+    assert whole(page)
+    assert page.locator("#stage .cards").count() == 0
+    assert page.locator("svg .now").count() == 1
 
 
 def test_in_a_frame_of_a_page_that_grows(page: Any) -> None:

@@ -304,6 +304,31 @@ def test_the_page_needs_nothing_from_outside() -> None:
     assert "{{" not in html
 
 
+def test_the_0_that_a_sum_starts_from_is_not_told() -> None:
+    rnn = RNN.random(1, 1, seed=1)
+    run = rnn.unroll([[1], [0], [1]])
+    total = sum([(1 - step.q[0]) ** 2 for step in run.steps])
+    page = play(total, run=run)
+    told = [step["say"] for step in page.film["steps"]]
+    assert [words.split(" = ")[0] for words in told if words.startswith("(1")] == [
+        *["(1 − q̇)²", "(1 − q̈)²", "(1 − q̇)² + (1 − q̈)²", "(1 − q⃛)²"]
+    ]
+    assert not [words for words in [*told, page.svg] if re.search(r"\b0 \+ [^\d−]", words)]
+    alone = said(play(sum([Value(3, "x") * 2])), "Forward")
+    assert alone == ["x·2 = 3·2 = 6", "x·2 = 6"]
+
+
+def test_what_comes_by_a_sum_with_0_and_besides_it_is_added_up() -> None:
+    x = Value(2, "x")
+    y = x * 3
+    z = 0 + (0 + y)
+    out = z * z + y
+    page = play(out)
+    (box,) = [box for box in page.film["boxes"] if box["name"] == "x·3"]
+    assert box["adjoint"] == repr(gradients(out, [y])[0])
+    assert [reads for _, reads in box["grads"]] == ["1", "7", "13"]
+
+
 def test_a_large_graph_has_cards_instead_of_a_picture() -> None:
     x = Value(0.5, "x")
     y = x

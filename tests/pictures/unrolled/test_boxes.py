@@ -136,3 +136,27 @@ def test_rows_are_no_wider_than_the_paper(width: str | float, steps: int) -> Non
     read = texts(drawing.svg())
     for use in copies(weight, loss, run):
         assert number(use.grad) in read
+
+
+@pytest.mark.parametrize("width", ["a4", "slide"])
+def test_in_columns_every_number_is_there_and_steps_are_joined(width: str) -> None:
+    model = Stack.random("LSTM", 2, 1, 1, layers=2, seed=1)
+    run = model.unroll([[1.0], [0.0], [0.5]])
+    loss = (1 - run.output) ** 2
+    drawing = draw(loss, run=run, focus=model.parameters()[1], detail="neuron", width=width)
+    said = list(drawing.titles.values())
+    for step in run.steps:
+        for value in {*step.q}.intersection(topological(loss)):
+            assert f"data {value.data!r}" in " ".join(said)
+    assert {"step 1 → step 2", "step 2 → step 3"}.issubset(said)
+    assert "layer 2 of step 3 → layer 3" in said
+    assert not [words for words in said if " of step 1 → neuron" in words]
+
+
+def test_the_states_before_are_in_the_order_of_those_after() -> None:
+    model = LSTM.random(1, 1, seed=1)
+    run = model.unroll([[1.0], [0.0]])
+    drawing = draw((1 - run.q[0]) ** 2, run=run, detail="neuron")
+    start, after = (drawing.titles[f"q{k}_0_0"].split("; ") for k in (0, 1))
+    assert [words[:1] for words in start] == ["c", "h"]
+    assert [words.split(":")[0] for words in after][-2:] == ["ċ", "ḣ"]

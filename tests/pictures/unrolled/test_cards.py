@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, settings, strategies
 
 from autograd_rnn import LSTM, RNN, Value, bits, copies, draw, no_grad
 from autograd_rnn.graph.notation import number
@@ -18,6 +18,7 @@ from autograd_rnn.pictures.html_labels import clean
 from autograd_rnn.pictures.rendering.render import render
 from autograd_rnn.pictures.theme import DARK, LIGHT
 from autograd_rnn.pictures.unrolled.cards import draw_cards
+from autograd_rnn.pictures.unrolled.story import Card, Row
 
 from ...strategies import runs
 from ..exercise import NAMES
@@ -68,6 +69,41 @@ def arrows(figure: Drawing, role: str) -> list[tuple[str, str, str]]:
     words = [(tail, head, re.findall(r">([^<>]+)<", looks)) for tail, head, looks, _ in found]
     chosen = [place for place, (*_, kind) in enumerate(found) if kind == role]
     return [(words[i][0], words[i][1], "".join(words[i][2]).strip()) for i in chosen]
+
+
+@settings(max_examples=50)
+@given(strategies.lists(strategies.booleans(), max_size=70), strategies.integers(1, 40))
+def test_the_columns_of_a_card_have_all_rows_in_order(opens: list[bool], most: int) -> None:
+    card_rows = [Row("plain", str(place), opens=one) for place, one in enumerate(opens)]
+    columns = Card("step_1", "step 1", card_rows, None, None).columns(most)
+    assert [row for column in columns for row in column] == card_rows
+    assert all(1 <= len(column) <= most for column in columns)
+    assert len(columns) == -(-len(opens) // most)
+
+
+def test_cards_that_are_higher_than_a_page_have_columns_with_every_number() -> None:
+    model = LSTM.random(4, 1, seed=1)
+    run = model.unroll([[1.0], [0.0]])
+    loss = (1 - run.q[0]) ** 2
+    figure = draw(loss, run=run, focus=model.parameters()[0], detail="step", width="slide")
+    head, keys, *lines, _ = table(figure, "step_1")
+    assert (len(head), len(keys)) == (1, 2 * 3 + 1)  # two columns, and what is between them
+    shown = [line[at : at + 2] for at in (0, 4) for line in lines]
+    there = [[name, data] for name, data in shown if name]
+    names = [f"{letter}{place}" for letter in ("i̇", "ḟ", "ġ", "ȯ", "ċ", "ḣ") for place in "₁₂₃₄"]
+    assert [name for name, _ in there] == ["ẇ₁", *names]
+    (step, _) = run.steps
+    values = [one for letter in "ifgoch" for one in step.vectors[letter]]
+    assert [data for _, data in there[1:]] == [number(one.data) for one in values]
+
+
+def test_a_cut_at_the_head_of_a_row_is_told_and_passes_the_state_on() -> None:
+    model = RNN.random(2, 1, seed=1)
+    run = model.unroll([[1.0], [0.0], [0.5], [1.0]], truncate=2)
+    loss = (1 - run.q[0]) ** 2
+    figure = draw(loss, run=run, focus=model.weights[1][0], detail="step", width="a4")
+    assert figure.titles["cut_3"] == "no gradient goes back from step 3"
+    assert rows(figure, "step_3")[1][0] == "× q̈₁"
 
 
 # --- the exercise -------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """Backpropagation through time by matrices: the terms of the steps add up to ∂L/∂W."""
 
+import re
 from collections.abc import Sequence
 
 import pytest
 
 from autograd_rnn import GRU, LSTM, RNN, Stack, Unrolled, Value, bits, draw, gradients
+from autograd_rnn.graph.notation import number
 from autograd_rnn.networks.model import Model
 from autograd_rnn.pictures.drawing import Drawing
+from autograd_rnn.pictures.theme import LIGHT
 
 from ..exercise import texts
 
@@ -89,6 +92,48 @@ def test_large_matrices_are_shades() -> None:
     drawing = draw((1 - run.q[0]) ** 2, focus=rnn, run=run)
     assert len(texts(drawing.svg())) < 8 * 13
     assert len(tables(drawing, "∂L/∂W =")[0]) == 13
+
+
+@pytest.mark.parametrize(
+    ("model", "numbers"), [(LSTM.random(7, 1, seed=1), True), (RNN.random(13, 1, seed=1), False)]
+)
+def test_vectors_have_numbers_unless_they_are_long_and_then_shades(
+    model: Model, numbers: bool
+) -> None:
+    run = model.unroll([[1.0], [0.5]])
+    drawing = draw((1 - run.q[0]) ** 2, focus=model, run=run)
+    shown = {number(one.data, 2, 4) for one in run.steps[0].q}
+    assert shown.issubset(texts(drawing.svg())) is numbers
+    (box,) = re.findall(r"\tt1_1 \[label=<(.*?)</TABLE>>", drawing.dot, re.DOTALL)
+    fills = set(re.findall(f'BGCOLOR="({LIGHT.positive}..)"', box))
+    assert (len(fills) > 2) is not numbers
+
+
+@pytest.mark.parametrize("width", ["a4", "slide"])
+def test_folded_for_a_page_it_tells_the_same(width: str) -> None:
+    model = LSTM.random(4, 1, seed=1)
+    run = model.unroll([[1.0], [0.0], [0.5]], truncate=2)
+    loss = sum([(1 - step.q[0]) ** 2 for step in run.steps])
+    whole, folded = (draw(loss, focus=model, run=run, width=wide) for wide in (None, width))
+    assert len(folded.pages) > 1
+    for begins in ("Ẇ", "+ [", "∂L/∂W =", "numbers"):
+        assert tables(folded, begins) == tables(whole, begins)
+    assert {"i", "f", "g", "o"}.issubset(texts(folded.pages[0].svg()))  # the gates, over shades
+    for drawing in (whole, folded):
+        read = [words for words in drawing.titles.values() if words.startswith("L reads")]
+        assert read == [f"L reads the numbers of step {k}" for k in (1, 2)]
+        assert "no gradient goes back from step 3" in drawing.titles.values()
+
+
+def test_a_layer_that_others_read_has_its_gradient_from_them() -> None:
+    loss, run = unrolled(MODELS["stack"])
+    drawing = draw(loss, focus=MODELS["stack"], run=run)
+    read = [words for words in drawing.titles.values() if " reads the numbers of step " in words]
+    # Layer 3 is read by L alone, at the last step, so that layer 2 is read by it only there.
+    assert read == [
+        "layer 3 reads the numbers of step 3",
+        *[f"layer 2 reads the numbers of step {k}" for k in (1, 2, 3)],
+    ]
 
 
 def test_refusals() -> None:

@@ -1,0 +1,430 @@
+"""Backpropagation through time by matrices: copies of W, δ going back, outer products as terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import dist, inf, isfinite
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ...arguments import many
+from ...graph.marks import marks_of
+from ...graph.notation import accent, label, number
+from ...graph.walk import steps_of, topological
+from .. import html_labels as html
+from ..canvas import ARROW_HEAD, FRAME, Canvas, Point, along, cornered, rounded_corners
+from ..drawing import Drawing
+from ..graph_view import shorten
+from ..paper import ENDLESS, Room
+from ..theme import Theme
+from .tables import FAINTER, Table, shapes
+
+if TYPE_CHECKING:
+    from ...networks.bptt import Layer
+    from ...networks.model import Model
+    from ...networks.run import Unrolled
+
+GAP: Final = 40.0
+TIGHT: Final = 30.0  # the gap where rows are wrapped
+DOWN: Final = 34.0
+THROUGH: Final = 68.0  # between a state and δ, where what lies between them has a box
+LANES: Final = 48.0  # between the two rows of a step, for arrows to the next
+LANE: Final = 15.0
+ASIDE: Final = 0.5  # where on a side these arrows begin or end
+MARGIN: Final = 12.0
+RAIL: Final = 20.0
+PANEL_LABEL: Final = 24.0
+LAYER_LABEL: Final = 26.0
+ROWS_APART: Final = 48.0
+OUTPUT: Final = 90.0
+
+
+class Group(NamedTuple):
+    """A step, or those left out, with the tables from top to bottom."""
+
+    k: str
+    tables: Sequence[Table]
+
+
+def draw_matrices(
+    output: Any, model: Model, run: Unrolled, theme: Theme, title: str | None, room: Room = ENDLESS
+) -> Drawing:
+    """The drawing of ∂output/∂W by matrices, layer by layer, in rows as wide as `room`."""
+    from ...networks.bptt import backpropagate
+
+    layers, order = backpropagate(output, model, run), topological(output)
+    canvas, top = Canvas(theme, layout="nop2", outputorder="edgesfirst"), 0.0
+    name = label(output.name) if output.name is not None else "L"
+    for place, layer in reversed(list(enumerate(layers))):
+        sheet = _Sheet(
+            canvas, layer, run, place if len(layers) > 1 else -1, name, order, layer is layers[-1]
+        )
+        foot = sheet.draw(top, room)
+        canvas.breaks.append(foot - ROWS_APART / 3)
+        top = foot - ROWS_APART
+    slope = f"∂{name}/∂W"
+    told = f"each step adds the outer product of what it reads and δ: {slope} is the sum of them"
+    if any("W" in layer.read for layer in layers):
+        told += f" and of ∂⁺{name}/∂W, as {name} uses W directly"
+    words = {"parameter": "shared weights W", "copy": "their copies", "state": "state"}
+    heading = f"The copies of W, and {slope} as a sum of outer products"
+    told = f"{told}; δ⁽ᵏ⁾ = ∂{name}/∂π⁽ᵏ⁾"
+    canvas.frame(title or heading, told, html.legend_label(words, theme))
+    steps = f"unrolled over {many(len(run.steps), 'step')}"
+    summary = f"{slope} of {type(model).__name__}, {steps}, a term per step"
+    return canvas.drawing(summary, marks_of(order))
+
+
+class _Sheet:
+    """One layer of the picture."""
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        layer: Layer,
+        run: Unrolled,
+        place: int,
+        name: str,
+        order: Sequence[Any],
+        is_last: bool,
+    ) -> None:
+        self.canvas, self.theme, self.layer, self.run = canvas, canvas.theme, layer, run
+        self.name, self.output = name, order[-1]
+        self.mark = "" if place < 0 else f"l{place + 1}_"
+        self.words = "" if place < 0 else f"layer {place + 1}"
+        model = layer.model
+        size = model.outputs
+        self.states = list(model.letters) or [model.output]
+        self.sums = [key for key in layer.delta if key == "pi" or key.startswith("pi_")] or [
+            key for key in layer.delta if key == "y"
+        ]
+        sides = ["1"] * model.bias + _numbered(model.letters[:1] or "", model.states)
+        self.sides = [*sides, *_numbered("x", model.inputs)]
+        gates = [key[3:] if key.startswith("pi_") else "" for key in self.sums]
+        self.heads = [
+            f"{gate or 'π' * (size > 1)}{index}" for gate in gates for index in _indices(size)
+        ]
+        self.gates = gates if len(gates) > 1 else []
+        weights = [[weight.data for weight in row] for row in model.weights]
+        most = [abs(x) for row in weights for x in row if isfinite(x)]
+        table = Table("W", "parameter", weights, self.heads, self.sides, "", max([*most, 1e-9]))
+        about = [weight for row in model.weights for weight in row]
+        self.weights = table._replace(about=about, gates=self.gates)
+        self.copies = self._copies(order)
+        terms = [abs(float(x)) for x in layer.terms.reshape(-1) if isfinite(x)]
+        self.most = FAINTER * max([*terms, 1e-9])
+        self.largest = [
+            max([1e-9, *[float(abs(part).max()) for part in parts.values()]])
+            for parts in (layer.values, layer.delta)
+        ]
+        self.is_last = is_last
+        self.columns = [self._column(index) for index in range(len(run.steps))]
+        self.through = [self._read_by(index, place) for index in range(len(run.steps))]
+
+    def _read_by(self, index: int, place: int) -> str:
+        """What reads the numbers of a step and gives δ back, besides the next step; if anything.
+
+        The output has a box of its own beside the last step.
+        """
+        if not self.is_last:
+            read = any(part[index].any() for part in self.layer.above.values())
+            return f"layer {place + 2}" if read else ""
+        if index == len(self.run.steps) - 1:
+            return ""
+        return self.name if any(part[index].any() for part in self.layer.direct.values()) else ""
+
+    def _copies(self, order: Sequence[Any]) -> dict[int, list[Any]]:
+        """The copies that each step makes of the weights."""
+        weights, steps = set(self.weights.about), steps_of(self.run)
+        found: dict[int, list[Any]] = {step.k: [] for step in self.run.steps}
+        for node in order:
+            if node in steps:
+                uses = [(node, at) for at, parent in enumerate(node.parents) if parent in weights]
+                found[steps[node]] += uses
+        return found
+
+    def _column(self, index: int) -> list[Table]:
+        """The tables of a step from top to bottom: copy, numbers, δ, term."""
+        layer, k, theme = self.layer, index + 1, self.theme
+        letters = [key for key in layer.values if key not in self.sums] or self.sums
+        if self.sums == ["pi"]:
+            letters = ["pi", *[letter for letter in letters if letter != "pi"]]
+        names = [accent("π" if letter == "pi" else letter, k) for letter in letters]
+        values = list(
+            zip(*[layer.values[letter][index].tolist() for letter in letters], strict=True)
+        )
+        deltas = list(zip(*[layer.delta[key][index].tolist() for key in self.sums], strict=True))
+        gates = [key[3:] for key in self.sums if key.startswith("pi_")]
+        heads = [f"δ {gate}" for gate in gates] or [accent("δ", k)]
+        copy = self.weights._replace(name=accent("W", k), role="copy", about=self.copies[k])
+        told = [node for letter in letters for node in layer.nodes[letter][index]]
+        term = Table(
+            f"+ [{'1; ' * self.layer.model.bias}{self._source(index)}] {accent('δ', k)}ᵀ",
+            "plain",
+            layer.terms[index].tolist(),
+            self.heads,
+            self.sides,
+            theme.gradient,
+            self.most,
+            gates=self.gates,
+        )
+        delta = Table("", "plain", deltas, heads, (), theme.gradient, self.largest[1])
+        state = Table("", "state", values, names, (), "", self.largest[0], about=told)
+        return [copy, state, delta, term]
+
+    def _source(self, index: int) -> str:
+        model = self.layer.model
+        parts = []
+        if model.letters:
+            letter = model.letters[0].upper()
+            parts.append(accent(letter, index) if index else letter)
+        if model.inputs:
+            parts.append(accent("X", index + 1))
+        return "; ".join(parts)
+
+    def draw(self, top: float, room: Room) -> float:
+        """The rows of the layer, under `top`; gives the foot of the last."""
+        first, middle, last = shorten(self.run.steps)
+        groups = [Group(str(step.k), self.columns[step.k - 1]) for step in first]
+        if middle:
+            groups.append(Group("more", self._left_out([step.k - 1 for step in middle])))
+        groups += [Group(str(step.k), self.columns[step.k - 1]) for step in last]
+        total = self.weights._replace(
+            name=f"∂{self.name}/∂W =",
+            numbers=self.layer.gradient.tolist(),
+            ink=self.theme.gradient,
+            scale=self.most,
+        )
+        groups = self._shape(groups, total, room)
+        rows: list[list[Group]] = []
+        x = 0.0
+        for group in groups:
+            if not rows or x + self.gap + self.width + self._end(group is groups[-1]) > room.wide:
+                rows.append([])
+                x = self.left
+            rows[-1].append(group)
+            x += self.gap + self.width
+        for index, row in enumerate(rows):
+            top = self._row(row, index, top, index == len(rows) - 1)
+            if row is not rows[-1]:
+                self.canvas.breaks.append(top - ROWS_APART / 3)
+                top -= ROWS_APART
+        return top
+
+    def _end(self, final: bool) -> float:
+        """What a row needs behind its last step: a place for the output, or for arrows to go on."""
+        return self.gap + OUTPUT if final and self.is_last else self.gap / 2
+
+    def _shape(self, groups: Sequence[Group], total: Table, room: Room) -> list[Group]:
+        """Set the sizes, of the first shape with a step that fits; the groups in this shape.
+
+        Where none fits, it is the one that is the least too wide, and then too high.
+        """
+        self.gap = GAP if room.wide == inf else TIGHT
+        weights, over = self.weights, {}
+        for shape in shapes(max(2, len(self.gates))):
+            self.weights, self.total, self.paired = shape.of(weights), shape.of(total), shape.paired
+            self._measure([Group(k, [*map(shape.of, tables)]) for k, tables in groups])
+            high = self.height + MARGIN + LAYER_LABEL * bool(self.words) + FRAME + ROWS_APART
+            wide = self.left + self.gap + self.width + self._end(True)
+            over[shape] = max(0.0, wide - room.wide), max(0.0, high - room.high)
+            if not any(over[shape]):
+                break
+        best = min(over, key=lambda shape: over[shape])
+        shaped = [Group(k, [*map(best.of, tables)]) for k, tables in groups]
+        self.weights, self.total, self.paired = best.of(weights), best.of(total), best.paired
+        self._measure(shaped)
+        return shaped
+
+    def _measure(self, groups: Sequence[Group]) -> None:
+        """Set the size of a step, and where in it the tables are, from its top left corner."""
+        sizes = [table.size for _, tables in groups for table in tables]
+        heights = [
+            max(tables[row].size[1] for _, tables in groups if row < len(tables))
+            for row in range(4)
+        ]
+        through = THROUGH if any(self.through) else DOWN
+        self.left = max(self.weights.size[0], self.total.size[0])
+        if self.paired:
+            # W and the term on the left, the numbers and δ on the right, with lanes between.
+            of_matrix = max(t.size[0] for _, tables in groups for t in tables if t.sides)
+            of_vector = max([t.size[0] for _, tables in groups for t in tables if not t.sides])
+            rows = [max(heights[0], heights[1]), max(heights[2], heights[3])]
+            apart = max(through, LANES) + 2 * LANE * any(self.through)
+            middles = MARGIN + rows[0] / 2, MARGIN + rows[0] + apart + rows[1] / 2
+            xs = MARGIN + of_matrix / 2, MARGIN + of_matrix + DOWN + of_vector / 2
+            self.at = [(xs[0], middles[0]), (xs[1], middles[0]), (xs[1], middles[1])]
+            self.at.append((xs[0], middles[1]))
+            self.lanes = MARGIN + rows[0] + LANE, middles[1] - rows[1] / 2 - LANE
+            self.width = of_matrix + DOWN + of_vector + 2 * MARGIN
+            self.height = 2 * MARGIN + sum(rows) + apart + PANEL_LABEL
+            return
+        self.width = max(width for width, _ in sizes) + 2 * MARGIN
+        self.at, y = [], MARGIN
+        for height, after in zip(heights, (DOWN, through, DOWN, 0.0), strict=True):
+            self.at.append((self.width / 2, y + height / 2))
+            y += height + after
+        self.height = y + MARGIN + PANEL_LABEL
+
+    def _left_out(self, places: list[int]) -> list[Table]:
+        """What stands for the steps that are left out: their terms as one."""
+        total = self.layer.terms[places].sum(0).tolist()
+        term = self.columns[0][3]
+        return [term._replace(name=f"+ {len(places)} steps", numbers=total)]
+
+    def _row(self, groups: Sequence[Group], index: int, top: float, final: bool) -> float:
+        canvas, mark = self.canvas, f"{self.mark}{f'r{index}_' if index else ''}"
+        begin = top
+        if self.words:
+            left_of, ink = (0.0, top - 8), self.theme.ink
+            canvas.text(f"{mark}layer", left_of, self.words, html.NAME_POINTS, ink, 1)
+            top -= LAYER_LABEL
+        top -= MARGIN
+        self.top, foot, source = top, top - self.height, f"{mark}w"
+        self._table(source, (self.left / 2, top - self.at[0][1]), self.weights)
+        if not index:
+            self._table(f"{self.mark}total", (self.left / 2, top - self.at[3][1]), self.total)
+        x, before = self.left, ""
+        for k, tables in groups:
+            low, high = (x + self.gap, foot), (x + self.gap + self.width, top)
+            ids = [f"{self.mark}t{k}_{row}" for row in range(4)]
+            places = [(x + self.gap + across, top - down) for across, down in self.at]
+            if k == "more":
+                self._table(ids[3], places[3], tables[0])
+                canvas.text(f"{self.mark}more", places[1], "…", 18, self.theme.muted)
+                before = ""
+            else:
+                with canvas.panel(f"{self.mark}{k}", f"step {k}", low, high):
+                    for id, place, table in zip(ids, places, tables, strict=True):
+                        self._table(id, place, table)
+                self._arrows(int(k), before, source, x + self.gap / 2)
+                if int(k) in self.run.cuts:
+                    y = places[1][1]
+                    parts = (top - 4, y + 10), (y - 10, foot)
+                    canvas.cut(int(k), x + self.gap / 2, *parts, mark=self.mark)
+                before = k
+            x += self.gap + self.width
+        if final and self.is_last:
+            x = self._output(before, x)
+        elif before:
+            self._go_on(int(before), x + self.gap / 2)
+        canvas.corners += [(0.0, foot), (x, begin)]
+        return foot
+
+    def _output(self, k: str, x: float) -> float:
+        """The output, beside the step it reads last; gives its right side."""
+        canvas, ids = self.canvas, [f"{self.mark}t{k}_{row}" for row in range(4)]
+        told = self.name, number(self.output.data)
+        box = html.Box(f"{self.mark}out", "output", *told, about=(self.output,))
+        wide = max(OUTPUT, html.box_size(box)[0])
+        canvas.number(box, (x + self.gap + wide / 2, canvas.at[ids[1]][1]))
+        self._level(ids[1], box.id, "output")
+        start, tip = canvas.spot(box.id, 0, -1), canvas.spot(ids[2], 1)
+        path = rounded_corners([start, (start[0], tip[1]), (tip[0] + ARROW_HEAD, tip[1])])
+        canvas.arrow(f"{box.id} {ids[2]}", [*path, tip], "", "back", **self._back())
+        return x + self.gap + wide
+
+    def _back(self) -> dict[str, str]:
+        return {"color": self.theme.gradient, "style": "dashed", "penwidth": "1.8"}
+
+    def _forward(self, role: str) -> dict[str, str]:
+        return {"color": self.theme.styles[role].line, "penwidth": "2"}
+
+    def _level(self, tail: str, head: str, role: str) -> None:
+        """A level arrow from side to side, which turns where the sides are not level."""
+        start, tip = self.canvas.spot(tail, 1), self.canvas.spot(head, -1)
+        path = cornered(start, (tip[0] - ARROW_HEAD, tip[1]))
+        self.canvas.arrow(f"{tail} {head}", [*path, tip], "", role, **self._forward(role))
+
+    def _arrows(self, k: int, before: str, source: str, gap: float) -> None:
+        """What a step takes, from W and from the step before, and what goes back from it."""
+        canvas, mark = self.canvas, self.mark
+        ids = [f"{mark}t{k}_{row}" for row in range(4)]
+        start, tip = canvas.spot(source, 0, 1), canvas.spot(ids[0], 0, 1)
+        lane = max(start[1], tip[1]) + RAIL
+        corners = [start, (start[0], lane), (tip[0], lane), (tip[0], tip[1] + ARROW_HEAD)]
+        looks = self._forward("parameter")
+        fan = [*rounded_corners(corners), tip]
+        canvas.arrow(f"{source} {ids[0]}", fan, "a copy of W", "fan", **looks)
+        self._within(ids[0], ids[1], self._forward("copy"))
+        self._within(ids[2], ids[3], self._back())
+        if self.through[k - 1]:
+            self._through(k, self.through[k - 1], ids[1], ids[2])
+        if not self.layer.model.letters or k == 1:
+            return
+        # From the state before, or from the row above.
+        tail = f"{mark}t{before}_1" if before else ids[1]
+        start = canvas.spot(tail, 1) if before else (gap, canvas.at[ids[1]][1])
+        corners = self._lane(start, ids[1], 0)
+        self._drawn(f"{tail} {ids[1]}", corners, "", "state", self._forward("state"))
+        if k in self.run.cuts:
+            return
+        head = f"{mark}t{before}_2" if before else ids[2]
+        end = canvas.spot(head, 1) if before else (gap, canvas.at[ids[2]][1])
+        corners = self._lane(end, ids[2], 1)[::-1]
+        self._drawn(f"{ids[2]} {head}", corners, "δ goes back", "back", self._back())
+
+    def _go_on(self, k: int, end: float) -> None:
+        """The arrows to the row below, and from it."""
+        canvas, ids = self.canvas, [f"{self.mark}t{k}_{row}" for row in (1, 2)]
+        if k == len(self.run.steps) or not self.layer.model.letters:
+            return
+        start, tip = canvas.spot(ids[0], 1), canvas.spot(ids[1], 1)
+        onward = [start, (end, start[1])]
+        self._drawn(f"{ids[0]} {ids[0]}", onward, "", "state", self._forward("state"))
+        if k + 1 not in self.run.cuts:
+            back = [(end, tip[1]), tip]
+            self._drawn(f"{ids[1]} {ids[1]}", back, "δ goes back", "back", self._back())
+
+    def _lane(self, start: Point, id: str, which: int) -> list[Point]:
+        """The corners from a place on the left to the left of a box, or by a lane to its side."""
+        if not self.paired:
+            return [start, self.canvas.spot(id, -1)]
+        tip = self.canvas.spot(id, -ASIDE, 1 if which else -1)
+        lane = self.top - self.lanes[which]
+        turn = start[0] + self.gap / 2 + MARGIN / 2
+        return [start, (turn, start[1]), (turn, lane), (tip[0], lane), tip]
+
+    def _drawn(
+        self, ends: str, corners: Sequence[Point], words: str, role: str, looks: dict[str, str]
+    ) -> None:
+        """An arrow around corners."""
+        before, tip = corners[-2:]
+        end = along(tip, before, ARROW_HEAD / dist(before, tip))
+        path = rounded_corners([*corners[:-1], end], 8.0)
+        self.canvas.arrow(ends, [*path, tip], words, role, **looks)
+
+    def _through(self, k: int, words: str, tail: str, head: str) -> None:
+        """A box between the numbers of a step and its δ: what reads them, and gives δ back."""
+        canvas, id = self.canvas, f"{self.mark}t{k}_through"
+        (x, y), (_, low) = canvas.spot(tail, 0, -1), canvas.spot(head, 0, 1)
+        role = "output" if words == self.name else "state"
+        told = f"{words} reads the numbers of step {k}"
+        canvas.box(id, (x, (y + low) / 2), [words], told, role)
+        self._within(tail, id, self._forward(role))
+        self._within(id, head, self._back())
+
+    def _within(self, tail: str, head: str, looks: dict[str, str]) -> None:
+        """A straight arrow in a step: down, or to the side where a step has two columns."""
+        canvas = self.canvas
+        across = canvas.at[head][0] - canvas.at[tail][0]
+        if abs(across) < 1.0:
+            start, tip = canvas.spot(tail, 0, -1), canvas.spot(head, 0, 1)
+        else:
+            side = 1 if across > 0 else -1
+            start, tip = canvas.spot(tail, side), canvas.spot(head, -side)
+        self._drawn(f"{tail} {head}", [start, tip], "", "", looks)
+
+    def _table(self, id: str, at: Point, table: Table) -> None:
+        rows = "; ".join(", ".join(f"{x!r}" for x in row) for row in table.numbers)
+        words = f"{table.name or 'numbers'}: {rows}"
+        self.canvas.node(id, at, table.size, table.label(self.theme), words, table.role)
+        self.canvas.about(id, *table.about)
+
+
+def _numbered(letter: Any, size: int) -> list[str]:
+    name = "".join(letter)
+    return [f"{name}{index}" for index in _indices(size)] if name else []
+
+
+def _indices(size: int) -> list[str]:
+    return [""] if size == 1 else [label(f"a_{index + 1}")[1:] for index in range(size)]
