@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 from operator import add, mul
@@ -175,6 +175,26 @@ class Group(NamedTuple):
         whole = [self.weights, *self.tables]
         rows = zip(*whole, strict=True)
         return [next(w for w in chain.from_iterable(row) if w is not None) for row in rows]
+
+    def parameters(self) -> Iterator[int]:
+        """The numbers of all parameters in the group."""
+        yield from self.biased.values()
+        for row in chain(self.weights, *self.tables):
+            yield from [number for number in row if number is not None]
+
+    def by_weights(self) -> Group:
+        """The group with its rows in the order of their first weights."""
+        order = sorted(range(len(self.rows)), key=self.leads.__getitem__)
+
+        def sort(rows: Sequence[Any]) -> Any:
+            return tuple([rows[j] for j in order])
+
+        return self._replace(
+            rows=sort(self.rows),
+            biases=sort(self.biases),
+            weights=sort(self.weights),
+            tables=tuple([*map(sort, self.tables)]),
+        )
 
     @property
     def biased(self) -> dict[int, int]:

@@ -22,6 +22,7 @@ class Builder:
         self.block = "entry"
         self.used: dict[str, Op] = {}
         self.calls: dict[str, int] = {}
+        self.masked = False
 
     def name(self) -> str:
         self.count += 1
@@ -48,9 +49,36 @@ class Builder:
         place = self.at(pointer, offset)
         return self.let(f"load {kind or self.vector}, ptr {place}, align {8 * self.lanes}")
 
-    def load_anywhere(self, pointer: str) -> str:
-        """The lanes from a place that need not be aligned."""
-        return self.let(f"load {self.vector}, ptr {pointer}, align 8")
+    def load_some(self, pointer: str, count: int) -> str:
+        """The lanes from a place that need not be aligned, 0 in those after the first so many."""
+        if count == self.lanes:
+            return self.let(f"load {self.vector}, ptr {pointer}, align 8")
+        self.masked = True
+        rest = f"ptr {pointer}, i32 8, {self._first(count)}, {self.vector} zeroinitializer"
+        return self.let(f"call {self.vector} @llvm.masked.load.v{self.lanes}f64.p0({rest})")
+
+    def add_to_some(self, value: str, pointer: str, count: int) -> None:
+        """Add the first so many lanes to the numbers at a place that need not be aligned."""
+        total = self.let(f"fadd {self.vector} {self.load_some(pointer, count)}, {value}")
+        if count == self.lanes:
+            self.put(f"store {self.vector} {total}, ptr {pointer}, align 8")
+            return
+        rest = f"{self.vector} {total}, ptr {pointer}, i32 8, {self._first(count)}"
+        self.put(f"call void @llvm.masked.store.v{self.lanes}f64.p0({rest})")
+
+    def _first(self, count: int) -> str:
+        """A mask of the first so many lanes."""
+        entries = [f"i1 {str(lane < count).lower()}" for lane in range(self.lanes)]
+        return f"{self.mask} <{', '.join(entries)}>"
+
+    def declarations(self) -> str:
+        """The functions of LLVM that the methods call."""
+        v, n = self.vector, self.lanes
+        found = f"declare {v} @llvm.fma.v{n}f64({v}, {v}, {v})\n"
+        if self.masked:
+            found += f"declare {v} @llvm.masked.load.v{n}f64.p0(ptr, i32, {self.mask}, {v})\n"
+            found += f"declare void @llvm.masked.store.v{n}f64.p0({v}, ptr, i32, {self.mask})\n"
+        return found
 
     def store(self, value: str, pointer: str, offset: str | int = 0) -> None:
         place = self.at(pointer, offset)
@@ -71,6 +99,10 @@ class Builder:
 
     def integer(self, op: str, a: str | int, b: str | int) -> str:
         return self.let(f"{op} i64 {a}, {b}")
+
+    def times(self, count: str | int, size: int) -> str | int:
+        """So many times a size, which is known."""
+        return count * size if isinstance(count, int) else self.integer("mul", count, size)
 
     def multiply_add(self, a: str, b: str, c: str) -> str:
         of = f"{self.vector} {a}, {self.vector} {b}, {self.vector} {c}"

@@ -13,6 +13,7 @@ from .builder import Builder, Lane
 from .layout import TILE, Layout
 from .orders import sweep_orders
 from .products import (
+    NUMBERS,
     add_outer_products,
     add_picked,
     add_to_picked,
@@ -72,7 +73,7 @@ class StepCode:
     def _read(self, number: int) -> str:
         w, traced, layout = self.w, self.traced, self.layout
         if number < traced.state:
-            return w.broadcast("%parameters", number)
+            return w.broadcast(NUMBERS, number)
         if number < traced.input:
             return w.load(self.record, number - traced.state)
         if number < traced.target and traced.symbols:
@@ -279,7 +280,7 @@ class StepCode:
 # --- the function --------------------------------------------------------------------------------
 
 ARRAYS: Final = (
-    *("packed", "parameters", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
+    *("numbers", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
     *("shares", "all_initial", "gradient", "tape", "scratch", "losses", "all_flags"),
     *("all_outputs", "all_after"),
 )
@@ -348,8 +349,7 @@ def emit(
     w.text.append("}")
     looks = 'nounwind "prefer-vector-width"="512"' if lanes == 8 else "nounwind"
     w.text.append(f"attributes #0 = {{ {looks} }}")
-    w.text.append(f"declare {w.vector} @llvm.fma.v{lanes}f64({w.vector}, {w.vector}, {w.vector})")
-    code = "\n".join(w.text) + "\n" + support(lanes, exact)
+    code = "\n".join(w.text) + "\n" + w.declarations() + support(lanes, exact)
     for name, op in w.used.items():
         written = definition(op, lanes, slope=name.startswith("both_"), exact=exact)
         # A long function with many callers is not inlined: that costs little time, and saves much.
