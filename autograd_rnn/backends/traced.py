@@ -46,8 +46,17 @@ class TracedStep:
         return find_groups(self)
 
     def varies(self, number: int) -> bool:
-        """Whether a backward sweep goes to a value: to no input, target or constant."""
-        return number < self.input or number >= self.line
+        """Whether a value moves with a parameter or a state: a backward sweep goes to it."""
+        return number < self.input or number in self._varying
+
+    @cached_property
+    def _varying(self) -> set[int]:
+        """The numbers of the lines that vary."""
+        found: set[int] = set()
+        for number, (op, operands, _) in enumerate(self.lines, self.line):
+            if not op.flat and any(n < self.input or n in found for n in operands):
+                found.add(number)
+        return found
 
     def guards(self, *, loss: bool) -> tuple[Guard, ...]:
         """The guards of the step, and of the loss where that is computed."""
@@ -193,7 +202,7 @@ class Group(NamedTuple):
             rows=sort(self.rows),
             biases=sort(self.biases),
             weights=sort(self.weights),
-            tables=tuple([*map(sort, self.tables)]),
+            tables=(*map(sort, self.tables),),
         )
 
     @property

@@ -10,14 +10,13 @@ from ...ops.op import Op
 from ...program.writer import Guard
 from ..traced import TracedStep, carried_states, read_by_rules
 from .builder import Builder, Lane
-from .layout import TILE, Layout
+from .layout import Layout
 from .orders import sweep_orders
 from .products import (
     NUMBERS,
     add_outer_products,
     add_picked,
     add_to_picked,
-    find_run,
     multiply,
     multiply_transposed,
 )
@@ -168,15 +167,8 @@ class StepCode:
         w, traced, group = self.w, self.traced, self.layout.groups[g]
         vector = w.at(self.record, self.layout.vectors[g])
         rows = w.at(self.record, self.layout.rows[g])
-        # Code for each of many states takes long to compile: if all are in it, a loop copies them.
-        states = tuple(range(traced.state, traced.input))
-        start = find_run(group.vector, states) if len(states) > TILE else None
-        if start is not None:
-            copied = w.at(vector, start)
-            w.repeat(0, len(states), 1, lambda k: w.store(w.load(self.record, k), copied, k))
-        for k, number in enumerate(group.vector):
-            if start is not None and start <= k < start + len(states):
-                continue
+        there = traced.state_count if g in self.layout.leading else 0
+        for k, number in enumerate(group.vector[there:], there):
             value = self._get(number)
             if number >= traced.line:
                 value = w.select(self.active, value, w.splat(0.0))
@@ -248,7 +240,7 @@ class StepCode:
     def _transpose(self, g: int) -> None:
         """∂loss/∂v of a group from ∂loss/∂row, which is put on the record for the weights."""
         w, layout, group = self.w, self.layout, self.layout.groups[g]
-        slopes = w.at(self.record, layout.slopes[g])
+        slopes = w.at(self.record, layout.rows[g])
         zero = w.splat(0.0)
         reached, columns = any(row in self.adjoints for row in group.rows), layout.columns[g]
         for j, row in enumerate(group.rows):

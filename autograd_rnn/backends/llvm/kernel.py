@@ -273,7 +273,7 @@ class Kernel:
             return Workspace(self)
 
     def _gradients(self, blocks: int, parts: int) -> list[Any]:
-        """New arrays to which the code adds gradients: for each part, or for each block if exact."""
+        """New arrays to which the code adds gradients: by part, or with a row for each block."""
         if not self.with_gradient:
             return []
         if not self.exact:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from ..traced import Group, TracedStep, read_by_rules
+from ..traced import Group, TracedStep, carried_states, read_by_rules
 
 TILE: Final = 8
 NARROWEST: Final = 4  # a tile of fewer rows waits for its sums
@@ -21,8 +21,8 @@ class Weights(NamedTuple):
 class Layout:
     """The places of everything, in vectors of lanes, or for weights in doubles.
 
-    A step has a record on the tape: the state before it, the vectors and rows of the groups,
-    ∂loss/∂row, and the other values that the backward sweep reads.
+    A step has a record on the tape: the state before it, the vectors and rows of the groups, and
+    the other values that the backward sweep reads.
 
     Of the weights of a group, its biases and its tables the columns lie one after the other.  If
     they do so among the parameters, as those of the layers do, they are read there; others are
@@ -39,23 +39,31 @@ class Layout:
             row: (g, j) for g, group in enumerate(groups) for j, row in enumerate(group.rows)
         }
         self.inside = {number for group in groups for number in group.inside}
+        count = traced.state_count
+        states = tuple(range(traced.state, traced.input))
+        # A vector that begins with the states lies where they are.  One of them has more entries,
+        # which come next.
+        leading = [g for g, group in enumerate(groups) if group.vector[:count] == states and count]
+        longer = [g for g in leading if len(groups[g].vector) > count][:1]
+        self.leading = [g for g in leading if len(groups[g].vector) == count or g in longer]
+        self.size = count + sum([len(groups[g].vector) - count for g in longer])
         self.vectors: list[int] = []
-        self.rows: list[int] = []
-        self.slopes: list[int] = []
-        self.size = traced.state_count
-        for group in groups:
-            self.vectors.append(self.size)
-            self.rows.append(self.vectors[-1] + len(group.vector))
-            self.slopes.append(self.rows[-1] + len(group.rows))
-            self.size = self.slopes[-1] + len(group.rows)
+        self.rows: list[int] = []  # ∂loss/∂row takes the place of the row
+        for g, group in enumerate(groups):
+            self.vectors.append(0 if g in self.leading else self.size)
+            self.size += 0 if g in self.leading else len(group.vector)
+            self.rows.append(self.size)
+            self.size += len(group.rows)
         # Values that the rules read on the way back; where an op has text for both, its slope is
         # computed along with its value, and no rule reads.
         self.saved: dict[int, int] = {}
         self.sloped: dict[int, int] = {}
         read: set[int] = set()
+        carried = [traced.states[place] for place in carried_states(traced)]
+        swept = traced.swept([traced.loss, *carried]).difference(self.inside)
         for number, (op, operands, _) in enumerate(traced.lines, traced.line):
             varying = [k for k, n in enumerate(operands) if traced.varies(n)]
-            if number in self.inside or not varying:
+            if number not in swept or not traced.varies(number):
                 continue
             if op.llvm_slope is not None and not exact:
                 self.sloped[number] = self.size
@@ -67,6 +75,8 @@ class Layout:
             if number >= traced.line and number not in self.row_of:
                 self.saved[number] = self.size
                 self.size += 1
+        # By an odd number of cache lines, places of many records are not all in one set of a cache.
+        self.size |= 1
         # Columns from the first to the last that a sweep goes to, which may be none.
         self.columns = [
             range(min(varying, default=0), max(varying, default=-1) + 1)

@@ -11,16 +11,6 @@ from .layout import TILE, Layout, Weights, chunks, tiles
 NUMBERS: Final = "%numbers"
 
 
-def find_run(numbers: Sequence[int], run: Sequence[int]) -> int | None:
-    """The place at which the run begins in the numbers, or None.
-
-    >>> find_run([5, 1, 2, 3], [1, 2])
-    1
-    """
-    places = range(len(numbers) - len(run) + 1)
-    return next((k for k in places if list(numbers[k : k + len(run)]) == list(run)), None)
-
-
 def multiply(w: Builder, layout: Layout, g: int, vector: str, rows: str) -> None:
     """The rows of a group: its matrix times its vector, and its biases."""
     group, (origin, stride), (first, _) = layout.groups[g], layout.weights[g], layout.biases[g]
@@ -45,11 +35,16 @@ def multiply(w: Builder, layout: Layout, g: int, vector: str, rows: str) -> None
 def multiply_transposed(w: Builder, layout: Layout, g: int, slopes: str, target: str) -> None:
     """∂loss/∂v for the columns of a group that need it: its transpose times ∂loss/∂row."""
     columns, (origin, stride) = layout.columns[g], layout.weights[g]
-    first, depth = w.at(NUMBERS, origin + stride * columns.start, "double"), len(layout.groups[g].rows)
+    first, depth = (
+        w.at(NUMBERS, origin + stride * columns.start, "double"),
+        len(layout.groups[g].rows),
+    )
 
     def tile(start: str | int, width: int) -> None:
         weights = w.at(first, w.times(start, stride), "double")
-        _product(w, (weights, 1, stride), slopes, depth, [w.splat(-0.0)] * width, w.at(target, start))
+        _product(
+            w, (weights, 1, stride), slopes, depth, [w.splat(-0.0)] * width, w.at(target, start)
+        )
 
     _each_tile(w, tiles(len(columns), TILE), tile)
 
@@ -70,7 +65,9 @@ def _product(
 
     def inner(k: str, so_far: list[str]) -> list[str]:
         value, at = w.load(vector, k), w.at(first, w.times(k, by_column), "double")
-        return [w.multiply_add(w.broadcast(at, q * by_row), value, so) for q, so in enumerate(so_far)]
+        return [
+            w.multiply_add(w.broadcast(at, q * by_row), value, so) for q, so in enumerate(so_far)
+        ]
 
     for q, result in enumerate(w.loop(0, depth, 1, sums, inner) if depth else sums):
         w.store(result, target, q)
@@ -96,7 +93,7 @@ def add_to_picked(w: Builder, layout: Layout, g: int, inputs: str, low: str, hig
 
     def step(t: str) -> None:
         record = w.at("%tape", w.integer("mul", t, layout.size))
-        slopes, symbols = w.at(record, layout.slopes[g]), w.at(inputs, t)
+        slopes, symbols = w.at(record, layout.rows[g]), w.at(inputs, t)
         for table in layout.tables[g]:
             entries = _entries(w, w.at("%gradient", len(layout.direct)), table, symbols)
 
@@ -126,14 +123,18 @@ def _entries(w: Builder, base: str, table: Weights, symbols: str) -> list[str]:
 
 def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) -> None:
     """Add to the gradient of a group Σ ∂loss/∂row · v and Σ ∂loss/∂row over these steps."""
-    group, (origin, stride), biased = layout.groups[g], layout.weights[g], [*layout.groups[g].biased]
+    group, (origin, stride), biased = (
+        layout.groups[g],
+        layout.weights[g],
+        [*layout.groups[g].biased],
+    )
     numbers = w.at("%gradient", len(layout.direct))
     gradient = w.at(numbers, origin, "double")
 
     def tile(row: str | int, rows: int, column: str | int, columns: int) -> None:
         def inner(t: str, so_far: list[str]) -> list[str]:
             record = w.at("%tape", w.integer("mul", t, layout.size))
-            left = w.at(w.at(record, layout.slopes[g]), row)
+            left = w.at(w.at(record, layout.rows[g]), row)
             right = w.at(w.at(record, layout.vectors[g]), column)
             slopes = [w.load(left, i) for i in range(rows)]
             values = [w.load(right, k) for k in range(columns)]
@@ -157,7 +158,7 @@ def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) 
     def biases(start: str | int, count: int) -> None:
         def sums(t: str, so_far: list[str]) -> list[str]:
             record = w.at("%tape", w.integer("mul", t, layout.size))
-            slopes = w.at(record, layout.slopes[g])
+            slopes = w.at(record, layout.rows[g])
             if isinstance(start, int):
                 found = [w.load(slopes, j) for j in biased[start : start + count]]
             else:
