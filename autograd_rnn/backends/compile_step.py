@@ -13,7 +13,16 @@ from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss, counted_by, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch, check_batch, check_entries, check_targets
+from .batch import (
+    AT_ONCE,
+    Batch,
+    Sequences,
+    Targets,
+    as_batch,
+    check_batch,
+    check_entries,
+    check_targets,
+)
 from .objective import Objective, StepFunction, as_objective, check_closed
 from .windows import Windows
 
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-AT_ONCE: Final = 64  # the most parts of a batch that are packed together
 MOST_STEPS: Final = 1 << 16  # the most steps of these parts in all, unless one has more
 #: A vector for each sequence.
 States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
@@ -209,7 +217,7 @@ class CompiledStep:
         count = at_once(batch.lengths.clip(max=size))
 
         def parts() -> Iterator[tuple[Any, Batch]]:
-            windows = (batch.window(start, size, whole=whole) for start in starts)
+            windows = batch.windows(starts, size, whole=whole)
             for _, alike in groupby(windows, lambda window: len(window[0])):
                 while some := [*islice(alike, count)]:
                     self._pack([window for _, window in some])

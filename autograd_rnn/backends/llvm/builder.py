@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ...ops.op import Op
 from ...ops.tracer import Tracer
-from .vector_math import everywhere
+from .vector_math import definition, everywhere, support
+
+MOST_INLINE: Final = 32
+LONGEST_INLINE: Final = 8
 
 
 class Builder:
@@ -70,15 +73,6 @@ class Builder:
         """A mask of the first so many lanes."""
         entries = [f"i1 {str(lane < count).lower()}" for lane in range(self.lanes)]
         return f"{self.mask} <{', '.join(entries)}>"
-
-    def declarations(self) -> str:
-        """The functions of LLVM that the methods call."""
-        v, n = self.vector, self.lanes
-        found = f"declare {v} @llvm.fma.v{n}f64({v}, {v}, {v})\n"
-        if self.masked:
-            found += f"declare {v} @llvm.masked.load.v{n}f64.p0(ptr, i32, {self.mask}, {v})\n"
-            found += f"declare void @llvm.masked.store.v{n}f64.p0({v}, ptr, i32, {self.mask})\n"
-        return found
 
     def store(self, value: str, pointer: str, offset: str | int = 0) -> None:
         place = self.at(pointer, offset)
@@ -218,6 +212,26 @@ class Builder:
         body()
         self.put(f"br label %after_{name}")
         self.label(f"after_{name}")
+
+    def finished(self) -> str:
+        """The text with attribute 0, for functions, and all that is called in it."""
+        v, n = self.vector, self.lanes
+        looks = 'nounwind "prefer-vector-width"="512"' if n == 8 else "nounwind"
+        lines = [f"attributes #0 = {{ {looks} }}", f"declare {v} @llvm.fma.v{n}f64({v}, {v}, {v})"]
+        if self.masked:
+            lines += [
+                f"declare {v} @llvm.masked.load.v{n}f64.p0(ptr, i32, {self.mask}, {v})",
+                f"declare void @llvm.masked.store.v{n}f64.p0({v}, ptr, i32, {self.mask})",
+            ]
+        code = "\n".join([*self.text, *lines]) + "\n" + support(n, self.exact)
+        for name, op in self.used.items():
+            written = definition(op, n, slope=name.startswith("both_"), exact=self.exact)
+            # A long function with many callers is not inlined: that costs little, and saves much.
+            long = written.count("\n") > LONGEST_INLINE or "@lanes_" in written
+            if self.calls[name] > MOST_INLINE and long:
+                written = written.replace("alwaysinline", "noinline #0")
+            code += written
+        return code
 
 
 class Lane(Tracer):

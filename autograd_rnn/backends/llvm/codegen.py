@@ -20,10 +20,7 @@ from .products import (
     multiply,
     multiply_transposed,
 )
-from .vector_math import definition, support
 
-MOST_INLINE: Final = 32
-LONGEST_INLINE: Final = 8
 # The predicates of LLVM that hold where a comparison is false, and where it is true.
 PREDICATES: Final = {
     "<": ("uge", "olt"),
@@ -339,14 +336,4 @@ def emit(
     w.repeat("%first", "%end", 1, block)
     w.put("ret void")
     w.text.append("}")
-    looks = 'nounwind "prefer-vector-width"="512"' if lanes == 8 else "nounwind"
-    w.text.append(f"attributes #0 = {{ {looks} }}")
-    code = "\n".join(w.text) + "\n" + w.declarations() + support(lanes, exact)
-    for name, op in w.used.items():
-        written = definition(op, lanes, slope=name.startswith("both_"), exact=exact)
-        # A long function with many callers is not inlined: that costs little time, and saves much.
-        long = written.count("\n") > LONGEST_INLINE or "@lanes_" in written
-        if w.calls[name] > MOST_INLINE and long:
-            written = written.replace("alwaysinline", "noinline #0")
-        code += written
-    return code, layout
+    return w.finished(), layout

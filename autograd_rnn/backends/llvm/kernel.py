@@ -122,19 +122,20 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     origin = (ends_of_blocks - lengths)[heads]
     offsets = ends_of_blocks - lengths - origin.repeat(of_a_part)[:blocks]
     order -= who * count[0]
+    at_lengths, at_offsets, width = address(lengths), address(offsets), 8 * lanes
+    a_step, a_target = inputs[0].nbytes, aims[0].nbytes
     for k, (part, head, row) in enumerate(zip(parts, heads.tolist(), origin.tolist(), strict=True)):
         mine = slice(k * count[0], k * count[0] + count[k])
         own = slice(head, head + of_a_part)
-        own_lengths, own_offsets = lengths[own], offsets[own]
         places = [
-            addresses[0] + row * inputs[0].nbytes,
-            addresses[1] + (row if every else head) * aims[0].nbytes,
-            address(own_lengths),
-            address(own_offsets),
-            addresses[2] + head * lane[0, 0].nbytes,
-            addresses[2] + (blocks + head) * lane[0, 0].nbytes,
+            addresses[0] + row * a_step,
+            addresses[1] + (row if every else head) * a_target,
+            at_lengths + 8 * head,
+            at_offsets + 8 * head,
+            addresses[2] + head * width,
+            addresses[2] + (blocks + head) * width,
         ]
-        of_part = (order[mine], sizes[mine], own_lengths, own_offsets)
+        of_part = (order[mine], sizes[mine], lengths[own], offsets[own])
         found.append(Blocks(*of_part, places, inputs.base, part))
     return found
 
