@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 Sequences: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 #: A target per sequence, or per step: numbers, or lists of numbers.
 Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
+#: A vector for each sequence.
+States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 
 
 #: How many targets that need no check are remembered.
 MOST_TAKEN: Final = 10_000
 AT_ONCE: Final = 64  # the most parts of a batch that are made together
+MOST_STEPS: Final = 1 << 16  # the most steps of these parts in all, unless one has more
 
 
 class Batch:
@@ -257,6 +260,11 @@ def steps_from(starts: Any, lengths: Any) -> Any:
 
     ends = np.cumsum(lengths)
     return np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
+
+
+def at_once(lengths: Any) -> int:
+    """How many parts, of sequences as long as these, are packed together to save time."""
+    return max(1, min(AT_ONCE, MOST_STEPS // int(lengths.sum())))
 
 
 def check_batch(batch: object) -> Batch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby, islice
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from ..arguments import as_flag, as_integer
 from ..engine.leaves import constant_places
@@ -14,11 +14,12 @@ from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss, counted_by, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
 from .batch import (
-    AT_ONCE,
     Batch,
     Sequences,
+    States,
     Targets,
     as_batch,
+    at_once,
     check_batch,
     check_entries,
     check_targets,
@@ -27,13 +28,8 @@ from .objective import Objective, StepFunction, as_objective, check_closed
 from .windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
-    from numpy.typing import ArrayLike
-
-MOST_STEPS: Final = 1 << 16  # the most steps of these parts in all, unless one has more
-#: A vector for each sequence.
-States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 #: An output: a number, or a list for one of several entries.
 Output: TypeAlias = float | list[float]
 
@@ -451,8 +447,3 @@ class CompiledStep:
             cut = truncate is not None and not self.kind.truncates
             self._made[key] = Windows(made, truncate or 0) if cut else made
         return self._made[key]
-
-
-def at_once(lengths: Any) -> int:
-    """How many parts, of sequences as long as these, are packed together to save time."""
-    return max(1, min(AT_ONCE, MOST_STEPS // int(lengths.sum())))

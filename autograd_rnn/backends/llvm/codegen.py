@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from ...ops.op import Op
 from ...program.writer import Guard
-from ..traced import TracedStep, carried_states, read_by_rules
+from ..traced import TracedStep, carried_states, read_by_rules, sweep_orders
 from .builder import Builder, Lane
 from .layout import Layout
-from .orders import sweep_orders
 from .products import (
     NUMBERS,
     add_outer_products,

@@ -11,6 +11,7 @@ import numpy as np
 from ...program.program import Program
 from .builder import Builder
 from .jit import host_lanes, kept_code, load
+from .kernel import address, readable
 
 
 class Entries:
@@ -34,13 +35,14 @@ class Entries:
         self.call = ctypes.CFUNCTYPE(None, *kinds)(self.code.get_function_address("run"))
 
     def __call__(self, *given: Any) -> list[Any]:
-        pairs = [*zip(given, self.alike, strict=True)]
-        arrays = [np.ascontiguousarray(one) for one, alike in pairs if not alike]
-        (size,) = {len(array) for array in arrays}
+        numbers: list[Any] = list(given)
+        arrays, size = [], 0  # held until the call is over
+        for place, alike in enumerate(self.alike):
+            if not alike:
+                arrays.append(array := readable(given[place]))
+                numbers[place], size = address(array), len(array)
         found = [np.empty(size) for _ in range(self.outputs)]
-        places = iter([array.__array_interface__["data"][0] for array in (*arrays, *found)])
-        numbers = [one if alike else next(places) for one, alike in pairs]
-        self.call(*numbers, *places, size - self.lanes + 1, size - self.lanes)
+        self.call(*numbers, *map(address, found), size - self.lanes + 1, size - self.lanes)
         return found
 
 

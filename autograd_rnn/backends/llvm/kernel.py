@@ -26,6 +26,12 @@ def address(array: Any) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
 
 
+def readable(array: Any) -> Any:
+    """The array in one piece, whose address can be had: itself, or a copy."""
+    found = np.ascontiguousarray(array)
+    return found if found.flags.writeable else found.copy()
+
+
 def aligned(*shape: int) -> Any:
     """Zeros of this shape, aligned to 64 bytes, so that whole vectors can be read."""
     ((array,), _) = aligned_all(shape)
@@ -316,7 +322,7 @@ class Kernel:
         if len(self.copied):
             numbers = np.append(parameters, 0.0)
             return np.concatenate([numbers, numbers[self.copied]])
-        return parameters if parameters.flags.writeable else parameters.copy()
+        return readable(parameters)
 
     def _call(
         self,
