@@ -324,12 +324,10 @@ class Optimiser(ABC):
                     f"new {type(self).__name__} for other parameters."
                 )
         with np.errstate(all="ignore"):
-            after, state = self._moved(before, slopes)
-        self._keep(state)
-        return after
+            return self._moved(before, slopes)
 
-    def _moved(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
-        """The weights after a step, and the state."""
+    def _moved(self, before: Array, slopes: Array) -> Array:
+        """The weights after a step; the state is that of the step."""
         import numpy as np
 
         # Of an array of its own, whatever a rule keeps of it or does to it.
@@ -348,7 +346,9 @@ class Optimiser(ABC):
             raise ArgumentValueError(f"{what} has {len(moves)} moves for {len(before)} parameters.")
         if self.weight_decay:
             before = before * (1.0 - self.learning_rate * self.weight_decay)
-        return before + moves, state
+        after = before + moves
+        self._keep(state)
+        return after
 
     @abstractmethod
     def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:

@@ -57,7 +57,7 @@ class Entrywise(Optimiser):
         rest = iter(arrays)
         return {name: steps if name == "steps" else next(rest) for name in self.parts}
 
-    def _moved(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
+    def _moved(self, before: Array, slopes: Array) -> Array:
         own = type(self).moves is Entrywise.moves and self.clip_norm is None
         if not own or len(slopes) < LEAST_COMPILED or "llvmlite.binding" not in sys.modules:
             return super()._moved(before, slopes)
@@ -67,7 +67,8 @@ class Entrywise(Optimiser):
         numbers = (shrunk, math.inf if bound is None else bound, *settings)
         code = _compiled(type(self).rule, len(given), len(numbers))
         after, *found = code(before, slopes, *given, *numbers)
-        return after, self._made(steps, found)
+        self._kept = self._made(steps, found)
+        return after  # type: ignore[no-any-return]
 
 
 @cache
