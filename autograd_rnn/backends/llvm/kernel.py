@@ -313,11 +313,11 @@ class Kernel:
 
     def _in_order(self, blocks: Blocks, outputs: Any) -> Any:
         """The outputs, a row for each sequence, or with `every` for each of its steps."""
-        found = outputs[:, : len(self.traced.output)]
-        if self.every:
-            rows, lanes = blocks.rows(self.lanes)
-            return found[rows, :, lanes]
-        return by_lane(found, blocks)
+        if not self.every:
+            return by_lane(outputs, blocks)[:, : len(self.traced.output)]
+        row, lane = blocks.rows(self.lanes)
+        flat = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1])
+        return flat.take(row * self.lanes + lane, axis=0)[:, : len(self.traced.output)]
 
     def _numbers(self, parameters: Any) -> Any:
         """The numbers of the parameters as the code takes them, with those that it reads copied."""
