@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ..ops.functions import maximum, minimum
+from ..ops.table import maximum, minimum
 from ..program.recorder import record
 from .optimisers import Optimiser
 

@@ -287,29 +287,37 @@ class Kernel:
             return []
         if not self.exact:
             size = len(self.direct) * self.lanes + self.traced.parameters + 1 + len(self.copied)
-            return [aligned(size) for _ in range(parts)]
+            make = aligned if len(self.direct) else np.zeros  # only those are read as vectors
+            return [make(size) for _ in range(parts)]
         slopes = aligned(blocks, max(1, len(self.direct)), self.lanes)
         slopes[:] = -0.0
         return [slopes]
 
-    @np.errstate(all="ignore")
     def _total(self, blocks: Blocks, gradients: Sequence[Any]) -> Any:
         """The gradient with respect to the parameters, which the code has added up in parts."""
-        sums, count, number = gradients[0], self.traced.parameters, len(self.direct)
+        sums, count = gradients[0], self.traced.parameters
+        if self.exact or len(gradients) > 1 or len(self.direct):
+            sums = self._summed(blocks, gradients)
+        if len(self.copied):
+            sums[self.copied] = sums[count + 1 :]
+        return sums[:count]
+
+    @np.errstate(all="ignore")
+    def _summed(self, blocks: Blocks, gradients: Sequence[Any]) -> Any:
+        """The sum of the parts, and of the numbers for each lane."""
+        sums, number = gradients[0], len(self.direct)
         if self.exact:
-            total = np.zeros(count)
-            rows = sums.transpose(0, 2, 1).reshape(-1, sums.shape[1])[:, :count]
+            total = np.zeros(number)
+            rows = sums.transpose(0, 2, 1).reshape(-1, sums.shape[1])[:, :number]
             for row in in_place(rows[: len(blocks.order)], blocks.order):  # so that it is exact
                 total += row
             return total
         for more in gradients[1:]:
             sums = sums + more
         rest = sums[number * self.lanes :]
-        if len(self.copied):
-            rest[self.copied] = rest[count + 1 :]
         if number:
             rest[self.direct] = sums[: number * self.lanes].reshape(number, -1).sum(axis=1)
-        return rest[:count]
+        return rest
 
     def _in_order(self, blocks: Blocks, outputs: Any) -> Any:
         """The outputs, a row for each sequence, or with `every` for each of its steps."""
