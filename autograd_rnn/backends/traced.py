@@ -60,6 +60,16 @@ class TracedStep:
                 found.add(number)
         return found
 
+    @cached_property
+    def carried(self) -> list[int]:
+        """The places of the states through which later losses depend on a step."""
+        found: set[int] = set()
+        while True:
+            more = found | states_read(self, [self.loss, *[self.states[place] for place in found]])
+            if more == found:
+                return sorted(found)
+            found = more
+
     def guards(self, *, loss: bool) -> tuple[Guard, ...]:
         """The guards of the step, and of the loss where that is computed."""
         return self.program.guards if loss else self.program.guards[: self.checks]
@@ -108,18 +118,6 @@ def trace_step(
     return TracedStep(program, *counts, checks=checks, symbols=symbols)
 
 
-def carried_states(traced: TracedStep) -> list[int]:
-    """The places of the states through which later losses depend on a step."""
-    found: set[int] = set()
-    while True:
-        more = found | states_read(
-            traced, [traced.loss, *[traced.states[place] for place in found]]
-        )
-        if more == found:
-            return sorted(found)
-        found = more
-
-
 def states_read(traced: TracedStep, results: Sequence[int]) -> set[int]:
     """The places of the states that a sweep from the results comes to."""
     return {n - traced.state for n in traced.swept(results) if traced.state <= n < traced.input}
@@ -152,7 +150,7 @@ def sweep_orders(traced: TracedStep, every: bool) -> tuple[list[int], list[int]]
     sweep = depth_first(losses, operands)[::-1]
     orders = [[number for t, number in sweep if t == k] for k in range(1, steps + 1)]
     inner, last = orders[0], orders[-1]
-    carried = carried_states(traced)
+    carried = traced.carried
     lines = [traced.states[place] for place in carried]
     by_step = [(t, number) for t in range(steps, 0, -1) for number in orders[t - 1]]
     # The terms of each sum, in the engine's order and step by step.

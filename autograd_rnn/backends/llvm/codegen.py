@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...ops.op import Op
 from ...program.writer import Guard
-from ..traced import TracedStep, carried_states, read_by_rules, sweep_orders
+from ..traced import TracedStep, read_by_rules, sweep_orders
 from .builder import Builder, Lane
 from .layout import Layout
 from .products import (
@@ -40,7 +40,7 @@ class StepCode:
     def __init__(self, builder: Builder, layout: Layout, every: bool, exact: bool) -> None:
         self.w, self.layout, self.traced, self.every = builder, layout, layout.traced, every
         self.neutral = builder.splat(-0.0 if exact else 0.0)  # -0 changes no sum, not even of zeros
-        self.carried = carried_states(self.traced)
+        self.carried = self.traced.carried
         numbers = range(self.traced.line + len(self.traced.lines) - 1, self.traced.line - 1, -1)
         self.orders: Sequence[Sequence[int]] = (numbers, numbers)
         if exact:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from ..traced import Group, TracedStep, carried_states, read_by_rules
+from ..traced import Group, TracedStep, read_by_rules
 
 TILE: Final = 8
 NARROWEST: Final = 4  # a tile of fewer rows waits for its sums
@@ -59,17 +59,16 @@ class Layout:
         self.saved: dict[int, int] = {}
         self.sloped: dict[int, int] = {}
         read: set[int] = set()
-        carried = [traced.states[place] for place in carried_states(traced)]
+        carried = [traced.states[place] for place in traced.carried]
         swept = traced.swept([traced.loss, *carried]).difference(self.inside)
         for number, (op, operands, _) in enumerate(traced.lines, traced.line):
-            varying = [k for k, n in enumerate(operands) if traced.varies(n)]
             if number not in swept or not traced.varies(number):
                 continue
             if op.llvm_slope is not None and not exact:
                 self.sloped[number] = self.size
                 self.size += 1
                 continue
-            for place in varying:
+            for place in [k for k, n in enumerate(operands) if traced.varies(n)]:
                 read |= {(*operands, number)[k] for k in read_by_rules(op)[place]}
         for number in sorted(read):
             if number >= traced.line and number not in self.row_of:
