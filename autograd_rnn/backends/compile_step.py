@@ -253,7 +253,8 @@ class CompiledStep:
         options["states"] = self.objective.states_of(state, len(batch), after=return_state)
         found = batch.backend.run(batch.packed, given, **options)
         count = len(batch)
-        gradient = self._by_variables(found.gradient / count)
+        gradient = self._by_variables(found.gradient)
+        gradient /= count
         return Result(float(found.loss) / count, gradient, found.outputs, found.states)
 
     @overload

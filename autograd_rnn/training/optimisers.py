@@ -310,7 +310,6 @@ class Optimiser(ABC):
         >>> SGD(0.25).updated([3.0, 1.0], [6.0, 2.0]).tolist()
         [1.5, 0.5]
         """
-        import numpy as np
 
         before, slopes = _as_array(weights, "weights"), _as_array(gradients, "gradients")
         if len(before) != len(slopes):
@@ -323,11 +322,19 @@ class Optimiser(ABC):
                     f"state[{part!r}] is of {len(content)} parameters, not {len(slopes)}: make a "
                     f"new {type(self).__name__} for other parameters."
                 )
-        with np.errstate(all="ignore"):
-            return self._moved(before, slopes)
+        return self._moved(before, slopes)
 
     def _moved(self, before: Array, slopes: Array) -> Array:
         """The weights after a step; the state is that of the step."""
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            after, state = self._by_arrays(before, slopes)
+        self._keep(state)
+        return after
+
+    def _by_arrays(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
+        """The weights after a step, and the state."""
         import numpy as np
 
         # Of an array of its own, whatever a rule keeps of it or does to it.
@@ -346,9 +353,7 @@ class Optimiser(ABC):
             raise ArgumentValueError(f"{what} has {len(moves)} moves for {len(before)} parameters.")
         if self.weight_decay:
             before = before * (1.0 - self.learning_rate * self.weight_decay)
-        after = before + moves
-        self._keep(state)
-        return after
+        return before + moves, state
 
     @abstractmethod
     def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:

@@ -150,7 +150,7 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
 
 def by_lane(found: Any, blocks: Blocks) -> Any:
     """The entries of each block, by lane, as a row for each sequence."""
-    flat = found.transpose(0, 2, 1).reshape(-1, found.shape[1])
+    flat = found[0].T if len(found) == 1 else found.transpose(0, 2, 1).reshape(-1, found.shape[1])
     return in_place(flat[: len(blocks.order)], blocks.order)
 
 
