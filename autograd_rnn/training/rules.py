@@ -26,21 +26,21 @@ LEAST_COMPILED: Final = 1000
 
 
 class Entrywise(Optimiser):
-    """An optimiser of which the `rule` gives what a weight moves by, whatever the others do.
+    """An optimiser of which the `_rule` gives what a weight moves by, whatever the others do.
 
-    It gets a gradient, the `parts` of the state but for `steps`, and then the `settings`, and gives
-    the move and the new parts.
+    It gets a gradient, the `parts` of the state but for `steps`, and then the `_numbers_at` the
+    step, and gives the move and the new parts.
     """
 
-    rule: ClassVar[Callable[..., tuple[Any, ...]]]
+    _rule: ClassVar[Callable[..., tuple[Any, ...]]]
 
     @abstractmethod
-    def settings(self, steps: int) -> tuple[float, ...]:
+    def _numbers_at(self, steps: int) -> tuple[float, ...]:
         """The numbers that the rule gets for all weights alike, at this step."""
 
     def moves(self, gradients: Array) -> tuple[Numbers, dict[str, Any]]:
         steps, given = self._given(gradients)
-        move, *found = self.rule(gradients, *given, *self.settings(steps))
+        move, *found = self._rule(gradients, *given, *self._numbers_at(steps))
         return move, self._made(steps, found)
 
     def _given(self, gradients: Array) -> tuple[int, list[Any]]:
@@ -62,10 +62,10 @@ class Entrywise(Optimiser):
         if not own or len(slopes) < LEAST_COMPILED or "llvmlite.binding" not in sys.modules:
             return super()._moved(before, slopes)
         steps, given = self._given(slopes)
-        settings, bound = self.settings(steps), self.clip_value
+        numbers, bound = self._numbers_at(steps), self.clip_value
         shrunk = 1.0 - self.learning_rate * self.weight_decay
-        numbers = (shrunk, math.inf if bound is None else bound, *settings)
-        code = _compiled(type(self).rule, len(given), len(numbers))
+        numbers = (shrunk, math.inf if bound is None else bound, *numbers)
+        code = _compiled(type(self)._rule, len(given), len(numbers))
         after, *found = code(before, slopes, *given, *numbers)
         self._kept = self._made(steps, found)
         return after  # type: ignore[no-any-return]
@@ -77,9 +77,9 @@ def _compiled(rule: Callable[..., tuple[Any, ...]], parts: int, numbers: int) ->
     from ..backends.llvm.entries import Entries
 
     def moved(weight: Any, slope: Any, *given: Any) -> tuple[Any, ...]:
-        kept, (shrunk, bound, *settings) = given[:parts], given[parts:]
+        kept, (shrunk, bound, *rest) = given[:parts], given[parts:]
         clipped = minimum(maximum(slope, -bound), bound)
-        move, *found = rule(clipped, *kept, *settings)
+        move, *found = rule(clipped, *kept, *rest)
         return (weight * shrunk + move, *found)
 
     examples = [0.5] * (2 + parts + numbers)
@@ -115,11 +115,11 @@ class SGD(Entrywise):
         self.momentum = momentum
 
     @staticmethod
-    def rule(gradient: Any, velocity: Any, momentum: Any, rate: Any) -> tuple[Any, ...]:
+    def _rule(gradient: Any, velocity: Any, momentum: Any, rate: Any) -> tuple[Any, ...]:
         velocity = momentum * velocity + gradient
         return -rate * velocity, velocity
 
-    def settings(self, steps: int) -> tuple[float, ...]:
+    def _numbers_at(self, steps: int) -> tuple[float, ...]:
         return self.momentum, self.learning_rate
 
     def _made(self, steps: int, arrays: list[Any]) -> dict[str, Any]:
@@ -155,10 +155,10 @@ class Adam(Entrywise):
         self.betas, self.eps = betas, eps
 
     @staticmethod
-    def rule(gradient: Any, means: Any, squares: Any, *settings: Any) -> tuple[Any, ...]:
+    def _rule(gradient: Any, means: Any, squares: Any, *numbers: Any) -> tuple[Any, ...]:
         import numpy as np
 
-        keep, keep_square, root, eps, size = settings
+        keep, keep_square, root, eps, size = numbers
         change = gradient - means
         change *= 1.0 - keep
         change += means
@@ -172,7 +172,7 @@ class Adam(Entrywise):
         move *= -size
         return move, change, square
 
-    def settings(self, steps: int) -> tuple[float, ...]:
+    def _numbers_at(self, steps: int) -> tuple[float, ...]:
         keep, keep_square = self.betas
         size = self.learning_rate / (1.0 - keep**steps)
         return keep, keep_square, math.sqrt(1.0 - keep_square**steps), self.eps, size
@@ -232,7 +232,7 @@ class Adagrad(Entrywise):
         self.eps = eps
 
     @staticmethod
-    def rule(gradient: Any, squares: Any, eps: Any, rate: Any) -> tuple[Any, ...]:
+    def _rule(gradient: Any, squares: Any, eps: Any, rate: Any) -> tuple[Any, ...]:
         import numpy as np
 
         square = gradient * gradient
@@ -243,5 +243,5 @@ class Adagrad(Entrywise):
         move *= -rate
         return move, square
 
-    def settings(self, steps: int) -> tuple[float, ...]:
+    def _numbers_at(self, steps: int) -> tuple[float, ...]:
         return self.eps, self.learning_rate
