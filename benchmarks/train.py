@@ -3,9 +3,9 @@
 Networks with a readout of the last step learn whether a DNA string has 3 or more G, by Adam, in
 batches of 32, in float64, on one thread. For each of them the columns are microseconds per batch:
 inside the machine code, `loss_and_gradients` of a prepared batch, `fit` with everything, and the
-same loop in torch, over packed sequences and over padded ones. Checking and packing the lists are
-in `fit`'s time, and so are recording and compiling, which are stated beside it; torch gets tensors
-that are padded once.
+same loop in torch, if it is installed, over packed sequences and over padded ones. Checking and
+packing the lists are in `fit`'s time, and so are recording and compiling, which are stated beside
+it; torch gets tensors that are padded once.
 
 Loss and gradient are compared before anything is timed. All alternate in rounds; a time is the
 median over the rounds, and so is a ratio.
@@ -28,11 +28,15 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["AUTOGRAD_RNN_CACHE"] = "off"
 
 import numpy as np  # noqa: E402
-import torch  # noqa: E402
 
 from autograd_rnn import Adam, Stack, fit, one_hot, to_torch  # noqa: E402
 from autograd_rnn.backends.llvm.kernel import Kernel  # noqa: E402
 from autograd_rnn.training.batches import batches  # noqa: E402
+
+try:
+    import torch
+except ImportError:
+    torch = None
 
 LOSS, RATE, BATCH, REPEATS = "binary_cross_entropy", 0.01, 32, 50
 
@@ -59,8 +63,7 @@ COLUMNS = (
     "loss_and_gradients",
     "fit (more, times inside)",
     "start",
-    "torch, packed (of fit)",
-    "torch, padded (of fit)",
+    *(["torch, packed (of fit)", "torch, padded (of fit)"] if torch else []),
 )
 
 
@@ -160,13 +163,16 @@ class Torch:
 
 
 def measure(task: Task, rounds: int, epochs: int, clock: Clock) -> None:
-    torch.set_num_threads(1)
     sequences, targets = make_data(task)
     compiled = network(task).compile(LOSS)
     batch = compiled.prepare(sequences[:BATCH], targets[:BATCH])
     loss, gradient = compiled.loss_and_gradients(batch)
-    loops = [Torch(task, sequences, targets, padded) for padded in (False, True)]
-    for loop in loops:
+    loops: dict[str, Torch] = {}
+    if torch:
+        torch.set_num_threads(1)
+        for name, padded in (("torch, packed", False), ("torch, padded", True)):
+            loops[name] = Torch(task, sequences, targets, padded)
+    for loop in loops.values():
         other, slopes = loop.loss_and_gradient(list(range(BATCH)))
         np.testing.assert_allclose(other, loss, rtol=1e-11)
         np.testing.assert_allclose(slopes, gradient[-len(slopes) :], rtol=1e-9, atol=1e-12)
@@ -198,13 +204,9 @@ def measure(task: Task, rounds: int, epochs: int, clock: Clock) -> None:
         note("inside", clock.inside, count)
         note("fit", seconds - start, count)
         note("start", 1e-6 * start, 1)
-        for name, loop in zip(("torch, packed", "torch, padded"), loops, strict=True):
+        for name, loop in loops.items():
             note(name, timed(partial(loop.train, epochs)), count)
     middle = {name: statistics.median(times) for name, times in found.items()}
-    ratios = [
-        statistics.median([a / b for a, b in zip(found[name], found["fit"], strict=True)])
-        for name in ("torch, packed", "torch, padded")
-    ]
     inside, whole = middle["inside"], middle["fit"]
     cells = [
         f"{task.kind} {task.states}",
@@ -212,9 +214,10 @@ def measure(task: Task, rounds: int, epochs: int, clock: Clock) -> None:
         f"{middle['loss_and_gradients']:.0f}",
         f"{whole:.0f} (+{whole - inside:.0f}, {whole / inside:.2f})",
         f"{middle['start']:.2f} s",
-        f"{middle['torch, packed']:.0f} ({ratios[0]:.1f})",
-        f"{middle['torch, padded']:.0f} ({ratios[1]:.1f})",
     ]
+    for name in loops:
+        pairs = zip(found[name], found["fit"], strict=True)
+        cells.append(f"{middle[name]:.0f} ({statistics.median([a / b for a, b in pairs]):.1f})")
     print(f"| {' | '.join(cells)} |", flush=True)
 
 
@@ -224,7 +227,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--cpu", action="store_true", help="count CPU time")
     options = parser.parse_args()
-    versions = f"NumPy {np.__version__}, torch {torch.__version__}"
+    versions = f"NumPy {np.__version__}" + (f", torch {torch.__version__}" if torch else "")
     print(f"{platform.machine()}, CPython {platform.python_version()}, {versions}")
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     clock = Clock(time.process_time if options.cpu else time.perf_counter)

@@ -25,8 +25,9 @@ Devices: TypeAlias = "Sequence[jax.Device] | jax.sharding.Mesh"
 class Result(NamedTuple):
     """What one pass over a batch gives: sums over its sequences, and the outputs if asked for.
 
-    `gradient` is an array in the order of the parameters.  `outputs` has a row for each target, as
-    `Batch.aims` has, and `states` one for each sequence: the state after it.
+    `gradient` is an array in the order of the parameters, which may be written.  `outputs` has a
+    row for each target, as `Batch.aims` has, and `states` one for each sequence: the state after
+    it.
     """
 
     loss: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..arguments import many
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 Sequences: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
 #: A target per sequence, or per step: numbers, or lists of numbers.
 Targets: TypeAlias = "Sequence[ArrayLike] | ArrayLike"
+#: A vector for each sequence.
+States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 
 
 #: How many targets that need no check are remembered.
 MOST_TAKEN: Final = 10_000
+AT_ONCE: Final = 64  # the most parts of a batch that are made together
+MOST_STEPS: Final = 1 << 16  # the most steps of these parts in all, unless one has more
 
 
 class Batch:
@@ -149,18 +153,37 @@ class Batch:
         >>> places.tolist(), rest.pairs()
         ([0], [([[2.0], [3.0]], [[2.0], [3.0]])])
         """
+        (found,) = self.windows([start], size, whole=whole)
+        return found
+
+    def windows(
+        self, starts: Sequence[int], size: int, *, whole: bool = False
+    ) -> Iterator[tuple[Any, Batch]]:
+        """The window from each of these steps on, in turn, as `window` gives it."""
+        for place in range(0, len(starts), AT_ONCE):
+            yield from self._windows(starts[place : place + AT_ONCE], size, whole=whole)
+
+    def _windows(
+        self, starts: Sequence[int], size: int, *, whole: bool
+    ) -> Iterator[tuple[Any, Batch]]:
         import numpy as np
 
-        places = np.flatnonzero(self.lengths > start)
-        lengths = np.minimum(self.lengths[places] - start, size)
-        starts, goals = self.starts[places] + start, self.goals[places] + start
+        rows = np.asarray(starts)[:, None]
+        lengths = np.minimum(self.lengths - rows, size)
+        begins, goals = self.starts + rows, self.goals + rows
         if whole:
-            counts = self.counts[places]
+            counts = np.broadcast_to(self.counts, lengths.shape)
         elif self.before is None:
             counts = lengths
         else:  # a window in which no target counts has a loss of 0, whatever that is divided by
-            counts = np.maximum(1, self._counted(goals, lengths))
-        return places, self.part(starts, lengths, goals, counts)
+            ends = self.before.take(goals + lengths, mode="clip")
+            counts = np.maximum(1, ends - self.before.take(goals, mode="clip"))
+        longer, everywhere = lengths > 0, np.arange(len(self))
+        for row, is_whole in enumerate(longer.all(axis=1).tolist()):
+            arrays = (begins[row], lengths[row], goals[row], counts[row])
+            places = everywhere if is_whole else np.flatnonzero(longer[row])
+            found = arrays if is_whole else [array[places] for array in arrays]
+            yield places, self.part(*found)
 
     def counting(self, counted: Any, argument: str) -> Batch:
         """The batch, of whose rows of targets only those count that an array of bools says.
@@ -237,6 +260,11 @@ def steps_from(starts: Any, lengths: Any) -> Any:
 
     ends = np.cumsum(lengths)
     return np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
+
+
+def at_once(lengths: Any) -> int:
+    """How many parts, of sequences as long as these, are packed together to save time."""
+    return max(1, min(AT_ONCE, MOST_STEPS // int(lengths.sum())))
 
 
 def check_batch(batch: object) -> Batch:

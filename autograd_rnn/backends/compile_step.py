@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby, islice
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from ..arguments import as_flag, as_integer
 from ..engine.leaves import constant_places
@@ -13,19 +13,23 @@ from ..engine.value import Value
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..ops.losses import Loss, LossFunction, as_loss, counted_by, probabilities_of
 from .backend import Backend, Devices, Result, choose_backend
-from .batch import Batch, Sequences, Targets, as_batch, check_batch, check_entries, check_targets
+from .batch import (
+    Batch,
+    Sequences,
+    States,
+    Targets,
+    as_batch,
+    at_once,
+    check_batch,
+    check_entries,
+    check_targets,
+)
 from .objective import Objective, StepFunction, as_objective, check_closed
 from .windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
-    from numpy.typing import ArrayLike
-
-AT_ONCE: Final = 64  # the most parts of a batch that are packed together
-MOST_STEPS: Final = 1 << 16  # the most steps of these parts in all, unless one has more
-#: A vector for each sequence.
-States: TypeAlias = "Sequence[Sequence[float]] | ArrayLike"
 #: An output: a number, or a list for one of several entries.
 Output: TypeAlias = float | list[float]
 
@@ -209,7 +213,7 @@ class CompiledStep:
         count = at_once(batch.lengths.clip(max=size))
 
         def parts() -> Iterator[tuple[Any, Batch]]:
-            windows = (batch.window(start, size, whole=whole) for start in starts)
+            windows = batch.windows(starts, size, whole=whole)
             for _, alike in groupby(windows, lambda window: len(window[0])):
                 while some := [*islice(alike, count)]:
                     self._pack([window for _, window in some])
@@ -249,7 +253,8 @@ class CompiledStep:
         options["states"] = self.objective.states_of(state, len(batch), after=return_state)
         found = batch.backend.run(batch.packed, given, **options)
         count = len(batch)
-        gradient = self._by_variables(found.gradient / count)
+        gradient = self._by_variables(found.gradient)
+        gradient /= count
         return Result(float(found.loss) / count, gradient, found.outputs, found.states)
 
     @overload
@@ -443,8 +448,3 @@ class CompiledStep:
             cut = truncate is not None and not self.kind.truncates
             self._made[key] = Windows(made, truncate or 0) if cut else made
         return self._made[key]
-
-
-def at_once(lengths: Any) -> int:
-    """How many parts, of sequences as long as these, are packed together to save time."""
-    return max(1, min(AT_ONCE, MOST_STEPS // int(lengths.sum())))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 from operator import add, mul
 from typing import Any, NamedTuple
 
 from ..engine.value import Value
+from ..errors import ArgumentValueError
+from ..graph.walk import depth_first
 from ..ops.op import Op
 from ..ops.tracer import Tracer
 from ..program.choices import separated
@@ -46,8 +48,27 @@ class TracedStep:
         return find_groups(self)
 
     def varies(self, number: int) -> bool:
-        """Whether a backward sweep goes to a value: to no input, target or constant."""
-        return number < self.input or number >= self.line
+        """Whether a value moves with a parameter or a state: a backward sweep goes to it."""
+        return number < self.input or number in self._varying
+
+    @cached_property
+    def _varying(self) -> set[int]:
+        """The numbers of the lines that vary."""
+        found: set[int] = set()
+        for number, (op, operands, _) in enumerate(self.lines, self.line):
+            if not op.flat and any(n < self.input or n in found for n in operands):
+                found.add(number)
+        return found
+
+    @cached_property
+    def carried(self) -> list[int]:
+        """The places of the states through which later losses depend on a step."""
+        found: set[int] = set()
+        while True:
+            more = found | states_read(self, [self.loss, *[self.states[place] for place in found]])
+            if more == found:
+                return sorted(found)
+            found = more
 
     def guards(self, *, loss: bool) -> tuple[Guard, ...]:
         """The guards of the step, and of the loss where that is computed."""
@@ -97,21 +118,56 @@ def trace_step(
     return TracedStep(program, *counts, checks=checks, symbols=symbols)
 
 
-def carried_states(traced: TracedStep) -> list[int]:
-    """The places of the states through which later losses depend on a step."""
-    found: set[int] = set()
-    while True:
-        more = found | states_read(
-            traced, [traced.loss, *[traced.states[place] for place in found]]
-        )
-        if more == found:
-            return sorted(found)
-        found = more
-
-
 def states_read(traced: TracedStep, results: Sequence[int]) -> set[int]:
     """The places of the states that a sweep from the results comes to."""
     return {n - traced.state for n in traced.swept(results) if traced.state <= n < traced.input}
+
+
+# --- the order of a sweep ----------------------------------------------------------------------
+
+
+def sweep_orders(traced: TracedStep, every: bool) -> tuple[list[int], list[int]]:
+    """The lines of an inner step and of the last one, in the order of the engine's sweep.
+
+    `ValueError` if the engine does not sweep step by step, in one order at each inner step, with
+    the terms of every sum in that order.
+    """
+    steps = 5
+
+    def found_at(t: int, number: int) -> tuple[int, int]:
+        while traced.state <= number < traced.input and t > 1:
+            t, number = t - 1, traced.states[number - traced.state]
+        return (t if number >= traced.line else 0, number)
+
+    def operands(node: tuple[int, int]) -> list[tuple[int, int]]:
+        t, number = node
+        if number < traced.line or traced.lines[number - traced.line].op.flat:
+            return []
+        some = traced.lines[number - traced.line].operands
+        return [found_at(t, n) for n in some if traced.varies(n)]
+
+    losses = [found_at(t, traced.loss) for t in range(1 if every else steps, steps + 1)]
+    sweep = depth_first(losses, operands)[::-1]
+    orders = [[number for t, number in sweep if t == k] for k in range(1, steps + 1)]
+    inner, last = orders[0], orders[-1]
+    carried = traced.carried
+    lines = [traced.states[place] for place in carried]
+    by_step = [(t, number) for t in range(steps, 0, -1) for number in orders[t - 1]]
+    # The terms of each sum, in the engine's order and step by step.
+    both: list[dict[Any, list[Any]]] = [{}, {}]
+    for sums, order in zip(both, (sweep, by_step), strict=True):
+        for node in order:
+            for position, operand in enumerate(operands(node) if node[0] else ()):
+                sums.setdefault(operand, []).append((node, position))
+    alike = all(order == inner for order in orders[:-1]) and both[0] == both[1]
+    first = states_read(traced, [traced.loss])
+    after = states_read(traced, [*[traced.states[k] for k in first], *[traced.loss] * every])
+    if not alike or len(set(lines)) < len(lines) or not first == after == set(carried):
+        raise ArgumentValueError(
+            "exact=True cannot be had for this step in native code: the engine does not sweep it "
+            "step by step in one order. Choose backend='python', which is exact for any step."
+        )
+    return inner, last
 
 
 # --- the operands that rules of the table read ---------------------------------------------------
@@ -175,6 +231,26 @@ class Group(NamedTuple):
         whole = [self.weights, *self.tables]
         rows = zip(*whole, strict=True)
         return [next(w for w in chain.from_iterable(row) if w is not None) for row in rows]
+
+    def parameters(self) -> Iterator[int]:
+        """The numbers of all parameters in the group."""
+        yield from self.biased.values()
+        for row in chain(self.weights, *self.tables):
+            yield from [number for number in row if number is not None]
+
+    def by_weights(self) -> Group:
+        """The group with its rows in the order of their first weights."""
+        order = sorted(range(len(self.rows)), key=self.leads.__getitem__)
+
+        def sort(rows: Sequence[Any]) -> Any:
+            return tuple([rows[j] for j in order])
+
+        return self._replace(
+            rows=sort(self.rows),
+            biases=sort(self.biases),
+            weights=sort(self.weights),
+            tables=(*map(sort, self.tables),),
+        )
 
     @property
     def biased(self) -> dict[int, int]:

@@ -310,7 +310,6 @@ class Optimiser(ABC):
         >>> SGD(0.25).updated([3.0, 1.0], [6.0, 2.0]).tolist()
         [1.5, 0.5]
         """
-        import numpy as np
 
         before, slopes = _as_array(weights, "weights"), _as_array(gradients, "gradients")
         if len(before) != len(slopes):
@@ -323,12 +322,18 @@ class Optimiser(ABC):
                     f"state[{part!r}] is of {len(content)} parameters, not {len(slopes)}: make a "
                     f"new {type(self).__name__} for other parameters."
                 )
+        return self._moved(before, slopes)
+
+    def _moved(self, before: Array, slopes: Array) -> Array:
+        """The weights after a step; the state is that of the step."""
+        import numpy as np
+
         with np.errstate(all="ignore"):
-            after, state = self._moved(before, slopes)
+            after, state = self._by_arrays(before, slopes)
         self._keep(state)
         return after
 
-    def _moved(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
+    def _by_arrays(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
         """The weights after a step, and the state."""
         import numpy as np
 

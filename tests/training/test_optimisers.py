@@ -30,6 +30,7 @@ from autograd_rnn import (
     unfreeze,
 )
 from autograd_rnn.engine.leaves import assign_numbers
+from autograd_rnn.training import rules
 
 from ..strategies import any_numbers
 
@@ -493,3 +494,34 @@ def test_what_happens_to_leaves_between_steps_counts(make: Callable[[], Optimise
 
     with pytest.raises(StaleGraphError):
         hvp(moved, [2.0], [1.0])
+
+
+RULES: list[Callable[[], Optimiser]] = [
+    lambda: SGD(0.1),
+    lambda: SGD(0.1, momentum=0.9, clip_value=0.5),
+    Adam,
+    lambda: AdamW(0.01, weight_decay=0.1, clip_value=2.0),
+    lambda: Adagrad(0.1, clip_value=1.0),
+]
+
+
+@pytest.mark.parametrize("make", RULES)
+def test_a_compiled_rule_gives_the_bits_that_arrays_give(
+    make: Callable[[], Optimiser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("llvmlite.binding", reason="llvmlite is not installed")
+    chance = np.random.default_rng(3)
+    strange = [0.0, -0.0, 5e-324, 1e-200, 1e200, -np.inf, np.inf, np.nan]
+    weights = [chance.normal(size=203)] * 2
+    ways, known = [make(), make()], rules._compiled.cache_info()
+    for _ in range(3):
+        slopes = chance.normal(size=len(weights[0]))
+        slopes[chance.integers(0, len(slopes), 99)] = chance.choice(strange, 99)
+        for k, least in enumerate((len(slopes), len(slopes) + 1)):
+            monkeypatch.setattr(rules, "LEAST_COMPILED", least)
+            weights[k] = ways[k].updated(weights[k], slopes)
+        for mine, other in zip(*[[w.kept.get(p) for p in w.parts] for w in ways], strict=True):
+            np.testing.assert_array_equal(mine, other, strict=True)
+        np.testing.assert_array_equal(*weights, strict=True)
+        assert (np.signbit(weights[0]) == np.signbit(weights[1]))[~np.isnan(weights[0])].all()
+    assert sum(rules._compiled.cache_info()[:2]) == sum(known[:2]) + 3

@@ -79,7 +79,7 @@ class JAX(NumPy):
         self.refuse(packed.batch, numbers, states, self.flagged(wrong), loss=True)
         shown = packed.in_order(np.asarray(found[0])) if outputs else None
         last = np.asarray(end).T[: len(packed.batch)] if after else None
-        return Result(float(loss), np.asarray(gradient), shown, last)
+        return Result(float(loss), np.array(gradient), shown, last)
 
     def predict(
         self,

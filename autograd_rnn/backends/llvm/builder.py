@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ...ops.op import Op
 from ...ops.tracer import Tracer
-from .vector_math import everywhere
+from .vector_math import definition, everywhere, support
+
+MOST_INLINE: Final = 32
+LONGEST_INLINE: Final = 8
 
 
 class Builder:
@@ -22,6 +25,7 @@ class Builder:
         self.block = "entry"
         self.used: dict[str, Op] = {}
         self.calls: dict[str, int] = {}
+        self.masked = False
 
     def name(self) -> str:
         self.count += 1
@@ -48,9 +52,27 @@ class Builder:
         place = self.at(pointer, offset)
         return self.let(f"load {kind or self.vector}, ptr {place}, align {8 * self.lanes}")
 
-    def load_anywhere(self, pointer: str) -> str:
-        """The lanes from a place that need not be aligned."""
-        return self.let(f"load {self.vector}, ptr {pointer}, align 8")
+    def load_some(self, pointer: str, count: int) -> str:
+        """The lanes from a place that need not be aligned, 0 in those after the first so many."""
+        if count == self.lanes:
+            return self.let(f"load {self.vector}, ptr {pointer}, align 8")
+        self.masked = True
+        rest = f"ptr {pointer}, i32 8, {self._first(count)}, {self.vector} zeroinitializer"
+        return self.let(f"call {self.vector} @llvm.masked.load.v{self.lanes}f64.p0({rest})")
+
+    def add_to_some(self, value: str, pointer: str, count: int) -> None:
+        """Add the first so many lanes to the numbers at a place that need not be aligned."""
+        total = self.let(f"fadd {self.vector} {self.load_some(pointer, count)}, {value}")
+        if count == self.lanes:
+            self.put(f"store {self.vector} {total}, ptr {pointer}, align 8")
+            return
+        rest = f"{self.vector} {total}, ptr {pointer}, i32 8, {self._first(count)}"
+        self.put(f"call void @llvm.masked.store.v{self.lanes}f64.p0({rest})")
+
+    def _first(self, count: int) -> str:
+        """A mask of the first so many lanes."""
+        entries = [f"i1 {str(lane < count).lower()}" for lane in range(self.lanes)]
+        return f"{self.mask} <{', '.join(entries)}>"
 
     def store(self, value: str, pointer: str, offset: str | int = 0) -> None:
         place = self.at(pointer, offset)
@@ -71,6 +93,10 @@ class Builder:
 
     def integer(self, op: str, a: str | int, b: str | int) -> str:
         return self.let(f"{op} i64 {a}, {b}")
+
+    def times(self, count: str | int, size: int) -> str | int:
+        """So many times a size, which is known."""
+        return count * size if isinstance(count, int) else self.integer("mul", count, size)
 
     def multiply_add(self, a: str, b: str, c: str) -> str:
         of = f"{self.vector} {a}, {self.vector} {b}, {self.vector} {c}"
@@ -186,6 +212,26 @@ class Builder:
         body()
         self.put(f"br label %after_{name}")
         self.label(f"after_{name}")
+
+    def finished(self) -> str:
+        """The text with attribute 0, for functions, and all that is called in it."""
+        v, n = self.vector, self.lanes
+        looks = 'nounwind "prefer-vector-width"="512"' if n == 8 else "nounwind"
+        lines = [f"attributes #0 = {{ {looks} }}", f"declare {v} @llvm.fma.v{n}f64({v}, {v}, {v})"]
+        if self.masked:
+            lines += [
+                f"declare {v} @llvm.masked.load.v{n}f64.p0(ptr, i32, {self.mask}, {v})",
+                f"declare void @llvm.masked.store.v{n}f64.p0({v}, ptr, i32, {self.mask})",
+            ]
+        code = "\n".join([*self.text, *lines]) + "\n" + support(n, self.exact)
+        for name, op in self.used.items():
+            written = definition(op, n, slope=name.startswith("both_"), exact=self.exact)
+            # A long function with many callers is not inlined: that costs little, and saves much.
+            long = written.count("\n") > LONGEST_INLINE or "@lanes_" in written
+            if self.calls[name] > MOST_INLINE and long:
+                written = written.replace("alwaysinline", "noinline #0")
+            code += written
+        return code
 
 
 class Lane(Tracer):

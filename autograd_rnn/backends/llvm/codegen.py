@@ -8,22 +8,18 @@ from typing import Any, Final
 
 from ...ops.op import Op
 from ...program.writer import Guard
-from ..traced import TracedStep, carried_states, read_by_rules
+from ..traced import TracedStep, read_by_rules, sweep_orders
 from .builder import Builder, Lane
-from .layout import TILE, Layout
-from .orders import sweep_orders
+from .layout import Layout
 from .products import (
+    NUMBERS,
     add_outer_products,
     add_picked,
     add_to_picked,
-    find_run,
     multiply,
     multiply_transposed,
 )
-from .vector_math import definition, support
 
-MOST_INLINE: Final = 32
-LONGEST_INLINE: Final = 8
 # The predicates of LLVM that hold where a comparison is false, and where it is true.
 PREDICATES: Final = {
     "<": ("uge", "olt"),
@@ -44,7 +40,7 @@ class StepCode:
     def __init__(self, builder: Builder, layout: Layout, every: bool, exact: bool) -> None:
         self.w, self.layout, self.traced, self.every = builder, layout, layout.traced, every
         self.neutral = builder.splat(-0.0 if exact else 0.0)  # -0 changes no sum, not even of zeros
-        self.carried = carried_states(self.traced)
+        self.carried = self.traced.carried
         numbers = range(self.traced.line + len(self.traced.lines) - 1, self.traced.line - 1, -1)
         self.orders: Sequence[Sequence[int]] = (numbers, numbers)
         if exact:
@@ -72,7 +68,7 @@ class StepCode:
     def _read(self, number: int) -> str:
         w, traced, layout = self.w, self.traced, self.layout
         if number < traced.state:
-            return w.broadcast("%parameters", number)
+            return w.broadcast(NUMBERS, number)
         if number < traced.input:
             return w.load(self.record, number - traced.state)
         if number < traced.target and traced.symbols:
@@ -167,15 +163,8 @@ class StepCode:
         w, traced, group = self.w, self.traced, self.layout.groups[g]
         vector = w.at(self.record, self.layout.vectors[g])
         rows = w.at(self.record, self.layout.rows[g])
-        # Code for each of many states takes long to compile: if all are in it, a loop copies them.
-        states = tuple(range(traced.state, traced.input))
-        start = find_run(group.vector, states) if len(states) > TILE else None
-        if start is not None:
-            copied = w.at(vector, start)
-            w.repeat(0, len(states), 1, lambda k: w.store(w.load(self.record, k), copied, k))
-        for k, number in enumerate(group.vector):
-            if start is not None and start <= k < start + len(states):
-                continue
+        there = traced.state_count if g in self.layout.leading else 0
+        for k, number in enumerate(group.vector[there:], there):
             value = self._get(number)
             if number >= traced.line:
                 value = w.select(self.active, value, w.splat(0.0))
@@ -247,7 +236,7 @@ class StepCode:
     def _transpose(self, g: int) -> None:
         """∂loss/∂v of a group from ∂loss/∂row, which is put on the record for the weights."""
         w, layout, group = self.w, self.layout, self.layout.groups[g]
-        slopes = w.at(self.record, layout.slopes[g])
+        slopes = w.at(self.record, layout.rows[g])
         zero = w.splat(0.0)
         reached, columns = any(row in self.adjoints for row in group.rows), layout.columns[g]
         for j, row in enumerate(group.rows):
@@ -279,7 +268,7 @@ class StepCode:
 # --- the function --------------------------------------------------------------------------------
 
 ARRAYS: Final = (
-    *("packed", "parameters", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
+    *("numbers", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
     *("shares", "all_initial", "gradient", "tape", "scratch", "losses", "all_flags"),
     *("all_outputs", "all_after"),
 )
@@ -346,15 +335,4 @@ def emit(
     w.repeat("%first", "%end", 1, block)
     w.put("ret void")
     w.text.append("}")
-    looks = 'nounwind "prefer-vector-width"="512"' if lanes == 8 else "nounwind"
-    w.text.append(f"attributes #0 = {{ {looks} }}")
-    w.text.append(f"declare {w.vector} @llvm.fma.v{lanes}f64({w.vector}, {w.vector}, {w.vector})")
-    code = "\n".join(w.text) + "\n" + support(lanes, exact)
-    for name, op in w.used.items():
-        written = definition(op, lanes, slope=name.startswith("both_"), exact=exact)
-        # A long function with many callers is not inlined: that costs little time, and saves much.
-        long = written.count("\n") > LONGEST_INLINE or "@lanes_" in written
-        if w.calls[name] > MOST_INLINE and long:
-            written = written.replace("alwaysinline", "noinline #0")
-        code += written
-    return code, layout
+    return w.finished(), layout

@@ -26,10 +26,18 @@ def address(array: Any) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
 
 
+def readable(array: Any) -> Any:
+    """The array in one piece, whose address can be had: itself, or a copy."""
+    found = np.ascontiguousarray(array)
+    return found if found.flags.writeable else found.copy()
+
+
 def aligned(*shape: int) -> Any:
     """Zeros of this shape, aligned to 64 bytes, so that whole vectors can be read."""
-    ((array,), _) = aligned_all(shape)
-    return array
+    size = math.prod(shape)
+    room = np.zeros(size + 7)
+    start = -address(room) % 64 // 8
+    return room[start : start + size].reshape(shape)
 
 
 def aligned_all(*shapes: tuple[int, ...]) -> tuple[list[Any], list[int]]:
@@ -122,64 +130,53 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     origin = (ends_of_blocks - lengths)[heads]
     offsets = ends_of_blocks - lengths - origin.repeat(of_a_part)[:blocks]
     order -= who * count[0]
+    at_lengths, at_offsets, width = address(lengths), address(offsets), 8 * lanes
+    a_step, a_target = inputs[0].nbytes, aims[0].nbytes
     for k, (part, head, row) in enumerate(zip(parts, heads.tolist(), origin.tolist(), strict=True)):
         mine = slice(k * count[0], k * count[0] + count[k])
         own = slice(head, head + of_a_part)
-        own_lengths, own_offsets = lengths[own], offsets[own]
         places = [
-            addresses[0] + row * inputs[0].nbytes,
-            addresses[1] + (row if every else head) * aims[0].nbytes,
-            address(own_lengths),
-            address(own_offsets),
-            addresses[2] + head * lane[0, 0].nbytes,
-            addresses[2] + (blocks + head) * lane[0, 0].nbytes,
+            addresses[0] + row * a_step,
+            addresses[1] + (row if every else head) * a_target,
+            at_lengths + 8 * head,
+            at_offsets + 8 * head,
+            addresses[2] + head * width,
+            addresses[2] + (blocks + head) * width,
         ]
-        of_part = (order[mine], sizes[mine], own_lengths, own_offsets)
+        of_part = (order[mine], sizes[mine], lengths[own], offsets[own])
         found.append(Blocks(*of_part, places, inputs.base, part))
     return found
 
 
 def by_lane(found: Any, blocks: Blocks) -> Any:
     """The entries of each block, by lane, as a row for each sequence."""
-    flat = found.transpose(0, 2, 1).reshape(-1, found.shape[1])
+    flat = found[0].T if len(found) == 1 else found.transpose(0, 2, 1).reshape(-1, found.shape[1])
     return in_place(flat[: len(blocks.order)], blocks.order)
 
 
 class Workspace:
     """The arrays that a run writes, kept for the next one, with their addresses.
 
-    Of each thread a gradient, the tape of a run, adjoints between steps; of the first one the
-    numbers of the parameters too, also as they are packed, and what comes out for each lane.
+    Of each thread the tape of a run and adjoints between steps; of the first one also the states
+    that lanes start from, and what comes out for each lane.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        layout, lanes = kernel.layout, kernel.lanes
-        size = max(1, len(layout.direct) * lanes + len(layout.summed))
-        arrays, found = aligned_all((size,), (layout.scratch + 1, lanes), (len(kernel.packed),))
-        self.gradient, _, self.packed = arrays
-        self.own, self.numbers = found, np.zeros(kernel.traced.parameters + 1)
-        self.given = [found[2], address(self.numbers)]
+        (self.room,), (self.scratch,) = aligned_all((kernel.layout.scratch + 1, kernel.lanes))
         self.steps, self.tape, self.tape_at = -1, aligned(0), 0
         self.states: list[tuple[Any, int]] = [((), 0), ((), 0)]
         self.shape: tuple[int, int] | None = None
         self.results: list[Any] = []
         self.results_at: list[int] = []
 
-    def take(self, parameters: Any) -> list[int]:
-        """The addresses of the numbers of the parameters, packed and as they are."""
-        self.numbers[:-1] = parameters
-        self.numbers.take(self.kernel.packed, out=self.packed, mode="clip")  # "raise" copies more
-        return self.given
-
-    def addresses(self, steps: int, gradient: int | None) -> list[int]:
-        """The addresses of the gradient, of a tape for this many steps, and of the scratch."""
+    def addresses(self, steps: int) -> list[int]:
+        """The addresses of a tape for this many steps, and of the scratch."""
         if self.steps < steps:
             layout = self.kernel.layout
             self.tape = aligned((steps + 1) * max(1, layout.size) * self.kernel.lanes)
             self.steps, self.tape_at = steps, address(self.tape)
-        own, scratch, _ = self.own
-        return [own if gradient is None else gradient, self.tape_at, scratch]
+        return [self.tape_at, self.scratch]
 
     def initial(self, blocks: Blocks, states: Any) -> int:
         """The address of the states that the lanes of the blocks start from."""
@@ -193,8 +190,12 @@ class Workspace:
         if states is not None:
             # In lanes without a sequence the last run's may be infinite, and 0 times that is NaN.
             array[number - 1, :size] = self.kernel.state
-            block, lane = np.divmod(np.arange(len(states)), self.kernel.lanes)
-            array[block, :size, lane] = states.take(blocks.order, 0)
+            sorted_states = states.take(blocks.order, 0)
+            if number == 1:
+                array[0, :size, : len(states)] = sorted_states.T
+            else:
+                block, lane = np.divmod(np.arange(len(states)), self.kernel.lanes)
+                array[block, :size, lane] = sorted_states
         return start
 
     def made(self, blocks: int, rows: int) -> list[Any]:
@@ -236,10 +237,10 @@ class Kernel:
         self.code = load(kept_code(text))
         kinds = [ctypes.c_void_p] * len(ARRAYS) + [ctypes.c_int64] * 2
         self.call = ctypes.CFUNCTYPE(None, *kinds)(self.code.get_function_address("run"))
-        self.packed = np.array([*self.layout.packed, traced.parameters], dtype=np.int64)
-        #: The place of each parameter's gradient among those that the code adds up.
-        numbers = [*self.layout.direct, *self.layout.summed]
-        self.places = np.argsort(np.array(numbers, dtype=np.int64))[: traced.parameters]
+        self.direct, self.copied = [
+            np.array(numbers, dtype=np.int64)
+            for numbers in (self.layout.direct, self.layout.copied)
+        ]
         self.state = np.array(state).reshape(-1, 1)
         self.spare: list[Workspace] = []
 
@@ -253,13 +254,10 @@ class Kernel:
             rows = int(blocks.lengths.sum()) if self.every else number
         space = self._workspace()
         losses, flags, outputs, ends = space.made(number, rows)
-        slopes = None
-        if self.exact and self.with_gradient:
-            slopes = aligned(number, max(1, len(self.places)), self.lanes)
-            slopes[:] = -0.0
-        initial = space.initial(blocks, states)
-        spaces = self._call(blocks, space, parameters, initial, threads, slopes)
-        total = self._total(blocks, spaces, slopes) if self.with_gradient else None
+        gradients = self._gradients(number, parts := min(threads, number))
+        given = [*blocks.addresses, space.initial(blocks, states)]
+        spaces = self._call(blocks, space, parameters, given, parts, gradients)
+        total = self._total(blocks, gradients) if self.with_gradient else None
         found = losses.reshape(-1)[:count]
         if self.every:
             found = found / blocks.batch.counts.take(blocks.order)
@@ -283,64 +281,91 @@ class Kernel:
         except IndexError:
             return Workspace(self)
 
-    def _total(self, blocks: Blocks, spaces: Sequence[Workspace], slopes: Any) -> Any:
-        """The sum of the gradients in the workspaces, or of those of each lane, if there are."""
-        count, sums = len(self.layout.direct), spaces[0].gradient
-        if slopes is None and len(spaces) == 1 and not count:
-            return sums.take(self.places)
-        with np.errstate(all="ignore"):
-            if slopes is None:
-                for space in spaces[1:]:
-                    sums = sums + space.gradient
-                by_lane, rest = sums[: count * self.lanes], sums[count * self.lanes :]
-                sums = np.concatenate([by_lane.reshape(count, self.lanes).sum(axis=1), rest])
-                return sums.take(self.places)
-            total = np.zeros(len(self.places))
-            rows = slopes.transpose(0, 2, 1).reshape(-1, slopes.shape[1])
+    def _gradients(self, blocks: int, parts: int) -> list[Any]:
+        """New arrays to which the code adds gradients: by part, or with a row for each block."""
+        if not self.with_gradient:
+            return []
+        if not self.exact:
+            size = len(self.direct) * self.lanes + self.traced.parameters + 1 + len(self.copied)
+            make = aligned if len(self.direct) else np.zeros  # only those are read as vectors
+            return [make(size) for _ in range(parts)]
+        slopes = aligned(blocks, max(1, len(self.direct)), self.lanes)
+        slopes[:] = -0.0
+        return [slopes]
+
+    def _total(self, blocks: Blocks, gradients: Sequence[Any]) -> Any:
+        """The gradient with respect to the parameters, which the code has added up in parts."""
+        sums, count = gradients[0], self.traced.parameters
+        if self.exact or len(gradients) > 1 or len(self.direct):
+            sums = self._summed(blocks, gradients)
+        if len(self.copied):
+            sums[self.copied] = sums[count + 1 :]
+        return sums[:count]
+
+    @np.errstate(all="ignore")
+    def _summed(self, blocks: Blocks, gradients: Sequence[Any]) -> Any:
+        """The sum of the parts, and of the numbers for each lane."""
+        sums, number = gradients[0], len(self.direct)
+        if self.exact:
+            total = np.zeros(number)
+            rows = sums.transpose(0, 2, 1).reshape(-1, sums.shape[1])[:, :number]
             for row in in_place(rows[: len(blocks.order)], blocks.order):  # so that it is exact
-                total += row[self.places]
+                total += row
             return total
+        for more in gradients[1:]:
+            sums = sums + more
+        rest = sums[number * self.lanes :]
+        if number:
+            rest[self.direct] = sums[: number * self.lanes].reshape(number, -1).sum(axis=1)
+        return rest
 
     def _in_order(self, blocks: Blocks, outputs: Any) -> Any:
         """The outputs, a row for each sequence, or with `every` for each of its steps."""
-        found = outputs[:, : len(self.traced.output)]
-        if self.every:
-            rows, lanes = blocks.rows(self.lanes)
-            return found[rows, :, lanes]
-        return by_lane(found, blocks)
+        if not self.every:
+            return by_lane(outputs, blocks)[:, : len(self.traced.output)]
+        row, lane = blocks.rows(self.lanes)
+        flat = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1])
+        return flat.take(row * self.lanes + lane, axis=0)[:, : len(self.traced.output)]
+
+    def _numbers(self, parameters: Any) -> Any:
+        """The numbers of the parameters as the code takes them, with those that it reads copied."""
+        if len(self.copied):
+            numbers = np.append(parameters, 0.0)
+            return np.concatenate([numbers, numbers[self.copied]])
+        return readable(parameters)
 
     def _call(
         self,
         blocks: Blocks,
         space: Workspace,
         parameters: Any,
-        initial: int,
-        threads: int,
-        gradient: Any,
+        given: Sequence[int],
+        parts: int,
+        gradients: Sequence[Any],
     ) -> list[Workspace]:
-        """The workspaces of the threads, in which gradients are added up if `gradient` is None.
+        """The workspaces of the threads that run the code, each on a part of the blocks.
 
         The first one is given, and holds the results.
         """
-        number = len(blocks.lengths)
-        given = [*space.take(parameters), *blocks.addresses, initial]
-        parts, slopes = min(threads, number), None if gradient is None else address(gradient)
+        numbers, number = self._numbers(parameters), len(blocks.lengths)
+        numbers_at = address(numbers)
 
-        def work(own: Workspace, begin: int, end: int) -> None:
-            own.gradient.fill(0.0)
-            places = own.addresses(int(blocks.lengths[begin]), slopes)
-            self.call(*given, *places, *space.results_at, begin, end)
+        def work(own: Workspace, part: int, begin: int, end: int) -> None:
+            # All parts have the array in which each block has its own gradient.
+            mine = address(gradients[part % len(gradients)]) if gradients else 0
+            places = own.addresses(int(blocks.lengths[begin]))
+            self.call(numbers_at, *given, mine, *places, *space.results_at, begin, end)
 
         if parts == 1:
-            work(space, 0, number)
+            work(space, 0, 0, number)
             return [space]
         bounds = [number * part // parts for part in range(parts + 1)]
         others = [self._workspace() for _ in range(parts - 1)]
-        rest = zip(others, bounds[1:-1], bounds[2:], strict=True)
+        rest = zip(others, range(1, parts), bounds[1:-1], bounds[2:], strict=True)
         workers = [threading.Thread(target=work, args=part) for part in rest]
         for worker in workers:
             worker.start()
-        work(space, 0, bounds[1])
+        work(space, 0, 0, bounds[1])
         for worker in workers:
             worker.join()
         return [space, *others]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ops.numpy import on_arrays
 from ...ops.op import Op
-from ..traced import Group, TracedStep, carried_states, read_by_rules
+from ..traced import Group, TracedStep, read_by_rules
 
 #: The blocks that are there before any line; those of the states follow.
 PARAMETERS, CONSTANTS, INPUTS, TARGETS = range(4)
@@ -217,7 +217,7 @@ class Phases:
         self.loss = places.pieces([traced.loss]) if loss else []
         self.output = places.pieces(traced.output) if outputs else []
         if loss:
-            carried = [traced.states[place] for place in carried_states(traced)]
+            carried = [traced.states[place] for place in traced.carried]
             last = traced.swept([traced.loss])
             inner = traced.swept([*carried, *([traced.loss] if every else [])])
             #: The sweeps at the last step and at those before.

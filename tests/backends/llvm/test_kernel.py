@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_rnn import RNN
+from autograd_rnn import RNN, compile_step
 from autograd_rnn.backends.batch import as_batch
 from autograd_rnn.backends.traced import trace_step
 
 from ..steps import agree, batch, flat
+from .matrices import matrix
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
 
@@ -42,6 +43,24 @@ def test_lanes_of_any_width(lanes: int, every: bool, exact: bool) -> None:
     forward = Kernel(traced, [0.0] * 5, every=every, lanes=lanes, gradient=False, outputs=True)
     (_, _, shown, _), flagged = forward.run(blocks, numbers, None, 2)
     assert flat(shown.tolist()) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("rows", "lanes"), [(1, 8), (3, 2), (7, 4), (9, 8), (11, 4), (17, 8)])
+@pytest.mark.parametrize("by_rows", [False, True])
+def test_matrices_of_any_size_and_order(rows: int, lanes: int, by_rows: bool) -> None:
+    step, weights = matrix(rows, rows + 2, by_rows=by_rows)
+    given = (step, "squared_error", weights, [0.1] * rows)
+    eager = compile_step(*given, at="every", backend="eager")
+    sequences, goals = batch(7, lanes + 1, 2, rows, True)
+    traced = trace_step(eager.objective, sequences[0][0], [0.0] * rows)
+    (blocks,) = make_blocks([as_batch(sequences, goals, every=True)], lanes)
+    numbers = np.array([w.data for w in weights])
+    kernel = Kernel(traced, [0.1] * rows, every=True, lanes=lanes)
+    loss, gradient = eager.loss_and_gradients(sequences, goals)
+    for threads in (1, 2):
+        (total, slopes, *_), _ = kernel.run(blocks, numbers, None, threads)
+        assert total / (lanes + 1) == pytest.approx(loss, rel=1e-12)
+        assert slopes / (lanes + 1) == pytest.approx(gradient, rel=1e-9, abs=1e-13)
 
 
 def test_an_infinite_state_does_not_reach_a_later_run() -> None:
