@@ -13,7 +13,7 @@ from ...ops.op import Op
 LEAST_DIFFERENCE: Final = 1.0 / 16.0
 
 #: So many numbers at a time stay in the cache, and in memory that a process has already.
-CHUNK: Final = 1 << 13
+CHUNK: Final = 3 << 12
 
 #: Arrays of more numbers are not kept.
 MOST: Final = 1 << 21
