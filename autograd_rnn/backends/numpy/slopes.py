@@ -48,13 +48,16 @@ class Room:
         self.arrays: dict[str, Any] = {}
 
     def __call__(self, name: str, size: int) -> Any:
-        """An array of so many numbers, whatever they are."""
+        """An array of so many numbers, whatever they are; the same until `tidy` is called."""
         found = self.arrays.get(name)
         if found is None or len(found) < size:
-            found = np.empty(size)
-            if size <= MOST:
-                self.arrays[name] = found
+            found = self.arrays[name] = np.empty(size)
         return found[:size]
+
+    def tidy(self) -> None:
+        """Drop what is too large to keep."""
+        for name in [name for name, array in self.arrays.items() if len(array) > MOST]:
+            del self.arrays[name]
 
 
 def side_by_side(blocks: list[Any]) -> Any:

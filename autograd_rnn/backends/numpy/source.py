@@ -44,6 +44,7 @@ def write(traced: TracedStep, every: bool, loss: bool, outputs: bool, by_step: b
             with np.errstate(all="ignore"):
                 found: tuple[Any, Any, Any, Any] = run(numbers, columns, initial, room)
         finally:
+            room.tidy()
             rooms.append(room)
         return found
 

@@ -1,5 +1,6 @@
 """The source of a step for NumPy."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from autograd_rnn import (
     primitive,
     where,
 )
+from autograd_rnn.backends.numpy import slopes
 from autograd_rnn.backends.numpy.phases import Phases, Product, Wave, selector
 from autograd_rnn.backends.numpy.slopes import LEAST_DIFFERENCE
 from autograd_rnn.backends.numpy.source import Source
@@ -125,6 +127,34 @@ def test_the_source_is_one_for_all_lengths() -> None:
                 xs = [chance.normal(size=(length, 2)) for length in lengths]
                 ys = [chance.normal(size=(len(x), 4) if at == "every" else 4) for x in xs]
                 agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
+
+
+@pytest.mark.parametrize("most", [0, 1 << 21])
+def test_batches_of_any_size_one_after_another(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept for the next batch, or is too large for that, holds nothing of the last."""
+    monkeypatch.setattr(slopes, "MOST", most)
+    monkeypatch.setattr(slopes, "CHUNK", 8)
+    chance = np.random.default_rng(0)
+    for kind in (LSTM, GRU):
+        model = kind.random(3, 2, seed=3)
+        python, arrays = [model.compile("squared_error", backend=b) for b in ("python", "numpy")]
+        for lengths in ([4, 4], [9, 2, 9], [1], [4, 4]):
+            xs = [chance.normal(size=(length, 2)) * 3.0 for length in lengths]
+            ys = [chance.normal(size=3) for _ in xs]
+            agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
+
+
+def test_threads_share_nothing_of_a_batch() -> None:
+    compiled = LSTM.random(6, 2, seed=1).compile("squared_error", backend="numpy")
+    chance = np.random.default_rng(0)
+    batches = [
+        compiled.prepare(chance.normal(size=(n, 7, 2)), chance.normal(size=(n, 6)))
+        for n in range(3, 9)
+    ]
+    alone = [compiled.loss_and_gradients(batch) for batch in batches]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(9):
+            assert [*pool.map(compiled.loss_and_gradients, batches)] == alone
 
 
 def test_a_comparison_that_fails_is_placed() -> None:
