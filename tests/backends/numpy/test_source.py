@@ -187,14 +187,19 @@ def test_rows_side_by_side_are_a_slice() -> None:
     assert selector([2, 1], 3).tolist() == [2, 1]
 
 
-@pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays_rule is not None])
+@pytest.mark.parametrize(
+    "name", [n for n, op in ops.TABLE.items() if op.arrays_rule or op.arrays_both]
+)
 def test_a_slope_from_the_operand_is_that_of_the_rule(name: str) -> None:
     op = ops.TABLE[name]
     far = np.geomspace(1e-300, 700.0, 400)
     x = np.concatenate([-far, [-0.0, 0.0, -np.inf, np.inf, np.nan], far])
     wanted = [op.partials[0](one, op.value(one)) for one in x.tolist()]
     with np.errstate(under="ignore"):
-        assert op.arrays_rule(np, x) == pytest.approx(wanted, rel=2e-15, abs=1e-305, nan_ok=True)
+        result = on_arrays(op)(x)
+        pair = op.arrays_both(np, x) if op.arrays_both else (result, op.arrays_rule(np, x))
+    assert pair[1] == pytest.approx(wanted, rel=2e-15, abs=1e-305, nan_ok=True)
+    np.testing.assert_array_equal(pair[0], result)
 
 
 @pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays_slope is not None])
