@@ -16,7 +16,7 @@ LEAST_DIFFERENCE: Final = 1.0 / 16.0
 CHUNK: Final = 3 << 12
 
 #: Arrays of more numbers are not kept.
-MOST: Final = 1 << 21
+MOST: Final = 1 << 22
 
 
 def quick(op: Op, results: Any, operand: Callable[[], Any], found: Any) -> Any:
