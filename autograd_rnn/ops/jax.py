@@ -38,7 +38,7 @@ def on_jax(op: Op) -> Callable[..., Any]:
     def derivative(operands: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         z = function(*operands)
         given = [Traced(number) for number in (*operands, z)]
-        if op.arrays_rule is not None:
+        if slope is not None:
             return z, tangents[0] * shared_slope(*operands)
         total: Any = jnp.zeros_like(z)
         for place, tangent in enumerate(tangents):
@@ -51,7 +51,10 @@ def on_jax(op: Op) -> Callable[..., Any]:
         return op.partials[0](Traced(x), Traced(function(x))).numbers
 
     # The first derivative from an exponential that the result may share, the others by the rule.
-    shared_slope = jax.custom_jvp(lambda x: op.arrays_rule and op.arrays_rule(jnp, x))
+    slope: Any = op.arrays_rule
+    if op.arrays_both is not None:
+        slope = lambda np, x: op.arrays_both(np, x)[1]  # noqa: E731
+    shared_slope = jax.custom_jvp(lambda x: slope(jnp, x))
     shared_slope.defjvp(
         lambda given, tangents: (shared_slope(*given), jax.jvp(by_rule, given, tangents)[1])
     )

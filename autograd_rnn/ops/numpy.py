@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,6 +24,42 @@ def on_arrays(op: Op) -> Callable[..., Any]:
         return partial(op.arrays, np)
     one_by_one = np.frompyfunc(op.value, op.arity, 1)
     return lambda *operands: np.asarray(one_by_one(*operands), dtype=float)
+
+
+#: NumPy's functions for the operators of Python.
+OPERATORS: Final[dict[Any, Any]] = {
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.truediv: np.divide,
+    operator.neg: np.negative,
+}
+
+
+class Asked:
+    """A stand-in for NumPy, whose functions say what is asked of them."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *operands: (name, operands)
+
+
+@lru_cache(maxsize=1000)
+def as_ufunc(op: Op) -> Any:
+    """The one function of NumPy that is the op, which takes an array for its result; or None.
+
+    >>> as_ufunc(TABLE["tanh"]), as_ufunc(TABLE["sub"]), as_ufunc(TABLE["relu"])
+    (<ufunc 'tanh'>, <ufunc 'subtract'>, None)
+    """
+    if op.operator is not None or op.arrays is None:
+        return OPERATORS.get(op.operator)
+    operands = tuple([object() for _ in range(op.arity)])
+    try:
+        found = op.arrays(Asked(), *operands)
+    except Exception:  # the entry computes with its operands
+        return None
+    name = found[0] if isinstance(found, tuple) and found[1:] == (operands,) else ""
+    ufunc = getattr(np, name, None)
+    return ufunc if isinstance(ufunc, np.ufunc) else None
 
 
 class Elements(Tracer):

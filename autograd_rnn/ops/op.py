@@ -39,8 +39,9 @@ class Op:
     Its attributes are the columns of the table, which `primitive` explains (`llvm_slope` is LLVM
     code for the value and the slope at once, `arrays_slope` gives the slope on arrays from the
     result, and the difference by which it loses digits where that is small, `arrays_rule` the one
-    from the operand, if fewer exponentials give it than the rule, `stated` has the partials that
-    people state shorter than the rule, by position, and `operator` is Python's),
+    from the operand, if fewer exponentials give it than the rule, `arrays_both` the result and the
+    slope, if that is hardly more than the result alone, `stated` has the partials that people state
+    shorter than the rule, by position, and `operator` is Python's),
     `algebra`, the operator of Python that gives the result for finite numbers, `arity`,
     the number of operands, `flat`, which says that every partial is `nothing`, `holds`, which says
     that the result is the operand without its slope, and `chooses`, which says that it is the first
@@ -66,6 +67,7 @@ class Op:
         arrays: Callable[..., Any] | None = None,
         arrays_slope: Callable[..., Any] | None = None,
         arrays_rule: Callable[..., Any] | None = None,
+        arrays_both: Callable[..., Any] | None = None,
         llvm: str | None = None,
         llvm_slope: str | None = None,
         binds: int = CALL,
@@ -76,6 +78,7 @@ class Op:
     ) -> None:
         self.name, self.value, self.partials = name, value, partials
         self.arrays, self.arrays_slope, self.arrays_rule = arrays, arrays_slope, arrays_rule
+        self.arrays_both = arrays_both
         self.llvm, self.llvm_slope = llvm, llvm_slope
         self.binds, self.operator, self.chooses, self.stated = binds, operator, chooses, stated
         self.arity, self.flat = len(partials), all(rule is nothing for rule in partials)

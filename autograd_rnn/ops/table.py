@@ -145,9 +145,9 @@ sigmoid: Op = Op(
     partials=(lambda x, z: z * sigmoid(-x),),
     symbol="σ",
     latex=r"\sigma\left({}\right)",
-    arrays=lambda np, x: np.maximum(e := np.exp(-np.abs(x)), np.sign(x)) / (1.0 + e),
+    arrays=lambda np, x: (e := np.exp(np.minimum(x, 709.0))) / (1.0 + e),  # e is finite
+    arrays_both=lambda np, x: (z := (e := np.exp(np.minimum(x, 709.0))) / (q := 1.0 + e), z / q),
     arrays_slope=lambda z: ((left := 1.0 - z) * z, left),
-    arrays_rule=lambda np, x: (e := np.exp(-np.abs(x))) / ((1.0 + e) * (1.0 + e)),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)
     %z = extractvalue {p} %both, 0

@@ -74,12 +74,12 @@ class JAX(NumPy):
     ) -> Result:
         import numpy as np
 
-        name = "both" if outputs else "gradient"
-        loss, gradient, wrong, end, *found = self.scan(name, numbers, packed, states)
-        self.refuse(packed.batch, numbers, states, self.flagged(wrong), loss=True)
-        shown = packed.in_order(np.asarray(found[0])) if outputs else None
-        last = np.asarray(end).T[: len(packed.batch)] if after else None
-        return Result(float(loss), np.array(gradient), shown, last)
+        wanted = ["sums", *self.others(after=after, outputs=outputs)]
+        found = self.scan(wanted, numbers, packed, states)
+        sums = np.asarray(found["sums"])
+        self.refuse(packed.batch, numbers, states, self.flagged(found), loss=True)
+        shown = packed.in_order(np.asarray(found["outputs"])) if outputs else None
+        return Result(float(sums[0]), np.array(sums[1:]), shown, self.last(found, packed))
 
     def predict(
         self,
@@ -92,16 +92,27 @@ class JAX(NumPy):
     ) -> Result:
         import numpy as np
 
-        outputs, wrong, end = self.scan("outputs", numbers, packed, states)
-        self.refuse(packed.batch, numbers, states, self.flagged(wrong), loss=False)
-        last = np.asarray(end).T[: len(packed.batch)] if after else None
-        return Result(0.0, None, packed.in_order(np.asarray(outputs)), last)
+        found = self.scan(self.others(after=after, outputs=True), numbers, packed, states)
+        self.refuse(packed.batch, numbers, states, self.flagged(found), loss=False)
+        shown = packed.in_order(np.asarray(found["outputs"]))
+        return Result(0.0, None, shown, self.last(found, packed))
 
-    def flagged(self, wrong: Any) -> Any:
-        """The sequences in which a guard fails; nothing is read of a step without guards."""
+    def others(self, *, after: bool, outputs: bool) -> list[str]:
+        """The results that are wanted besides the sums."""
+        known = {"wrong": self.traced.program.guards, "after": after, "outputs": outputs}
+        return [name for name, wanted in known.items() if wanted]
+
+    def flagged(self, found: dict[str, Any]) -> Any:
+        """The sequences in which a guard fails."""
         import numpy as np
 
-        return np.flatnonzero(wrong) if self.traced.program.guards else ()
+        return np.flatnonzero(found["wrong"]) if "wrong" in found else ()
+
+    def last(self, found: dict[str, Any], packed: Any) -> Any:
+        """The states after each sequence, if they are there."""
+        import numpy as np
+
+        return np.asarray(found["after"]).T[: len(packed.batch)] if "after" in found else None
 
     def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
         return super().per_step(super().pack(packed.batch), numbers, states)

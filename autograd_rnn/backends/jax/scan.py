@@ -56,11 +56,13 @@ class Rows:
         for block, run in groupby([self.places[number] for number in numbers], lambda p: p[0]):
             array, rows = self.blocks[block], [row for _, row in run]
             if rows == list(range(rows[0], rows[-1] + 1)):
-                parts.append(array[rows[0] : rows[-1] + 1])
+                parts.append((len(rows), array[rows[0] : rows[-1] + 1]))
+            elif len({*rows}) == 1:
+                parts.append((len(rows), array[rows[0] : rows[0] + 1]))
             else:
-                parts.append(array[np.array(rows)])
-        width = max([part.shape[1] for part in parts], default=1)
-        parts = [jnp.broadcast_to(part, (len(part), width)) for part in parts]
+                parts.append((len(rows), array[np.array(rows)]))
+        width = max([part.shape[1] for _, part in parts], default=1)
+        parts = [jnp.broadcast_to(part, (size, width)) for size, part in parts]
         if not parts:
             return jnp.zeros((0, width))
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
@@ -139,11 +141,12 @@ class Scan:
         """
         traced, steps, count = self.traced, len(inputs), inputs.shape[-1]
         constants = jnp.array(traced.constants, dtype=float)[:, None]
+        known: dict[Any, tuple[Any, Any]] = {}
 
         def stepper(shown: Sequence[int], loss: bool) -> Any:
             """The step as a function that gives these results."""
             plan = self.plan((*traced.states, *shown), loss=loss)
-            products = self._products(plan, numbers)
+            products = self._products(plan, numbers, known)
 
             def step(carry: Any, now: Any) -> Any:
                 (state, wrong), (t, x, goal, picked) = carry, now
@@ -172,16 +175,20 @@ class Scan:
         entries = jnp.concatenate([found, last[None]]) if self.every else last[None]
         return entries, wrong, after
 
-    def _products(self, plan: Plan, numbers: Any) -> list[tuple[Any, Any]]:
-        """The matrices and the biases of the groups."""
-        known = jnp.concatenate([numbers, jnp.zeros(1)])  # the last for a missing bias
+    def _products(
+        self, plan: Plan, numbers: Any, known: dict[Any, tuple[Any, Any]]
+    ) -> list[tuple[Any, Any]]:
+        """The matrices and the biases of the groups, the same as `known` for the same numbers."""
+        whole = jnp.concatenate([numbers, jnp.zeros(1)])  # the last for a missing bias
         found = []
         for wave in plan.waves:
             if isinstance(wave, Group):
-                biases = [len(numbers) if bias is None else bias for bias in wave.biases]
-                found.append(
-                    (known[np.array(wave.weights, dtype=int)], known[np.array(biases)][:, None])
-                )
+                key = wave.weights, wave.biases
+                if key not in known:
+                    biases = [len(numbers) if bias is None else bias for bias in wave.biases]
+                    matrix = whole[np.array(wave.weights, dtype=int)]
+                    known[key] = matrix, whole[np.array(biases)][:, None]
+                found.append(known[key])
         return found
 
     def _picked(self, plan: Plan, numbers: Any, symbols: Any) -> list[list[Any]]:

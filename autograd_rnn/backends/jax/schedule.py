@@ -36,18 +36,19 @@ def find_waves(traced: TracedStep, results: Sequence[int], *, loss: bool) -> Pla
     groups = {row: group for group in traced.groups for row in group.rows}
     inside = {number for group in traced.groups for number in group.inside}
     depth = dict.fromkeys(range(traced.line), 0)
-    found: dict[tuple[int, Any], list[int]] = {}
+    levels: dict[int, list[int]] = {}
+    readers: dict[int, str] = {}
     for number in sorted(traced.needed(results, guards)):
         line = traced.lines[number - traced.line]
         group = groups.get(number)
         if group is None and number in inside:
             continue
-        operands: Sequence[int] = line.operands
-        kind: Any = line.op
-        if group is not None:
-            operands, kind = group.vector, group.rows
+        operands: Sequence[int] = line.operands if group is None else group.vector
+        if group is None:
+            for operand in operands:
+                readers.setdefault(operand, line.op.name)
         depth[number] = 1 + max([depth[operand] for operand in operands], default=0)
-        found.setdefault((depth[number], kind), []).append(number)
+        levels.setdefault(depth[number], []).append(number)
     starts = [0, traced.state, traced.input, traced.target, traced.constant, traced.line]
     places = {
         number: (block, number - start)
@@ -55,21 +56,37 @@ def find_waves(traced: TracedStep, results: Sequence[int], *, loss: bool) -> Pla
         for number in range(start, starts[block + 1])
     }
     waves: list[Wave | Group] = []
-    for (_, kind), rows in sorted(found.items(), key=lambda item: item[0][0]):
-        if isinstance(kind, Op):
-            lines = {row: traced.lines[row - traced.line].operands for row in rows}
-            # Sorted by operands, these are often a whole block.
-            rows = sorted(rows, key=lambda row: [places[operand] for operand in lines[row]])
-            columns = zip(*[lines[row] for row in rows], strict=True)
-            waves.append(Wave(kind, tuple(rows), tuple(columns)))
-        else:
-            group = groups[rows[0]]
-            chosen = [group.rows.index(row) for row in rows]
-            biases = tuple([group.biases[place] for place in chosen])
-            weights = tuple([group.weights[place] for place in chosen])
-            tables = tuple([tuple([table[place] for place in chosen]) for table in group.tables])
-            whole = group._replace(rows=tuple(rows), biases=biases, weights=weights, tables=tables)
-            waves.append(whole)
-        block = len(starts) - 2 + len(waves)
-        places |= {number: (block, place) for place, number in enumerate(rows)}
+    for _, level in sorted(levels.items()):
+        found: dict[Any, list[int]] = {}
+        for number in level:
+            line = traced.lines[number - traced.line]
+            kind: Any = groups[number].rows if number in groups else line.op
+            # Lines whose operands lie in the same blocks, so that these are parts of blocks.
+            blocks = () if number in groups else tuple([places[o][0] for o in line.operands])
+            found.setdefault((kind, blocks), []).append(number)
+        for (kind, _), rows in found.items():
+            if isinstance(kind, Op):
+                lines = {row: traced.lines[row - traced.line].operands for row in rows}
+                rows = sorted(rows, key=lambda row: [places[operand] for operand in lines[row]])
+                columns = zip(*[lines[row] for row in rows], strict=True)
+                waves.append(Wave(kind, tuple(rows), tuple(columns)))
+            else:
+                group = groups[rows[0]]
+                # The rows that one wave reads lie together, in the order of their weights.
+                leads = dict(zip(group.rows, group.leads, strict=True))
+                rows = sorted(rows, key=lambda row: (readers.get(row, ""), leads[row], row))
+                waves.append(part_of(group, rows))
+            block = len(starts) - 2 + len(waves)
+            places |= {number: (block, place) for place, number in enumerate(rows)}
     return Plan(tuple(waves), places, guards)
+
+
+def part_of(group: Group, rows: Sequence[int]) -> Group:
+    """The group with these of its rows alone."""
+    chosen = [group.rows.index(row) for row in rows]
+    return group._replace(
+        rows=tuple(rows),
+        biases=tuple([group.biases[place] for place in chosen]),
+        weights=tuple([group.weights[place] for place in chosen]),
+        tables=tuple([tuple([table[place] for place in chosen]) for table in group.tables]),
+    )

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
@@ -92,14 +93,20 @@ class SharedScan:
 
     def __init__(self, scan: Scan, state: Sequence[float], mesh: Mesh | None) -> None:
         self.scan, self.state, self.mesh = scan, np.array(state, dtype=float), mesh
-        self.compiled: dict[tuple[str, bool], Any] = {}
+        self.compiled: dict[tuple[tuple[str, ...], bool], Any] = {}
         #: The initial states of so many sequences, on their devices.
         self.initial: dict[int, Any] = {}
 
-    def __call__(self, name: str, parameters: Any, packed: Packed, states: Any) -> Any:
-        """The results of the function "gradient", "outputs" or "both", as arrays of JAX."""
+    def __call__(
+        self, wanted: Sequence[str], parameters: Any, packed: Packed, states: Any
+    ) -> dict[str, Any]:
+        """The results of these names, as arrays of JAX, of which each costs time.
+
+        They are "sums", the loss and the gradient in one, "wrong", the sequences in which a guard
+        fails, "after", the states after each sequence, and "outputs".
+        """
         numbers = np.array(parameters, dtype=float)
-        key = (name, packed.ragged)
+        key = (tuple(wanted), packed.ragged)
         with jax.enable_x64(True):
             arrays = self.arrays(packed, states)
             if key not in self.compiled:
@@ -108,7 +115,7 @@ class SharedScan:
             found, marks = self.compiled[key](marks, numbers, *arrays)
         if marks is not None:
             check_marks(self.mesh, np.asarray(marks))
-        return found
+        return dict(zip(wanted, found, strict=True))
 
     def marks(self, numbers: Any, packed: Packed, states: Any) -> Any:
         """The mark of what this process gives, on each of its devices; None for one process."""
@@ -137,37 +144,36 @@ class SharedScan:
             self.initial[count] = place(self.state[:, None].repeat(count, 1), self.mesh)
         return *packed.arrays, self.initial[count]
 
-    def made(self, name: str, ragged: bool, arrays: Any) -> Any:
-        """The function of that name, which JAX compiles once for each shape of a batch."""
-        functions: Any = {"gradient": self._gradient, "both": self._both, "outputs": self._outputs}
-        function, mesh = partial(functions[name], ragged), self.mesh
+    def made(self, wanted: Sequence[str], ragged: bool, arrays: Any) -> Any:
+        """The function for these results, which JAX compiles once for each shape of a batch."""
+        mesh, work = self.mesh, self._sums if "sums" in wanted else self._outputs
+
+        def function(numbers: Any, *arrays: Any) -> Any:
+            found = work(ragged, numbers, *arrays)
+            return tuple([found[name] for name in wanted])
+
         if mesh is None:
             return function
         whole, last = PartitionSpec(), spec(mesh, 1)
-        results = {
-            "gradient": (whole, whole, last, spec(mesh, 2)),
-            "both": (whole, whole, last, spec(mesh, 2), spec(mesh, 3)),
-            "outputs": (spec(mesh, 3), last, spec(mesh, 2)),
-        }
+        results = {"sums": whole, "wrong": last, "after": spec(mesh, 2), "outputs": spec(mesh, 3)}
         return jax.shard_map(
             function,
             mesh=mesh,
             in_specs=(whole, *jax.tree.map(lambda array: spec(mesh, array.ndim), arrays)),
-            out_specs=results[name],
+            out_specs=tuple([results[name] for name in wanted]),
             # The function itself sums over devices, once: else that is done at every step.
             check_vma=False,
         )
 
-    def _gradient(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
-        return self._both(ragged, numbers, *arrays)[:4]
-
-    def _both(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
+    def _sums(self, ragged: bool, numbers: Any, *arrays: Any) -> dict[str, Any]:
         function = jax.value_and_grad(partial(self.scan.loss, ragged=ragged), has_aux=True)
         (loss, (wrong, after, outputs)), slopes = function(numbers, *arrays)
+        sums = jnp.concatenate([loss[None], slopes])
         if self.mesh is not None:
-            loss, slopes = jax.lax.psum((loss, slopes), self.mesh.axis_names)
-        return loss, slopes, wrong, after, outputs
+            sums = jax.lax.psum(sums, self.mesh.axis_names)
+        return {"sums": sums, "wrong": wrong, "after": after, "outputs": outputs}
 
-    def _outputs(self, ragged: bool, numbers: Any, *arrays: Any) -> Any:
+    def _outputs(self, ragged: bool, numbers: Any, *arrays: Any) -> dict[str, Any]:
         inputs, _, sizes, _, initial = arrays
-        return self.scan.outputs(numbers, inputs, sizes, initial, ragged=ragged)
+        found = self.scan.outputs(numbers, inputs, sizes, initial, ragged=ragged)
+        return dict(zip(("outputs", "wrong", "after"), found, strict=True))

@@ -17,11 +17,10 @@ from ..batch import Batch
 class Columns(NamedTuple):
     """Sequences side by side, the longest first, all ending together, so that none is padded.
 
-    Arrays have one column after the other in memory, so that those of a step lie together.
-
     `inputs`, with a last row of ones unless they are symbols, and `targets` have a row per entry,
     and a column for each sequence at each step: at step t those in `spans[t]`, from the first to
-    before the last, for sequences that have begun.  `targets` has only the columns of the last step
+    before the last, `widths[t]` of them, for sequences that have begun, and if they all are
+    `together`, as many at each.  `targets` has only the columns of the last step
     unless there is one at every step, and so have the `shares` of the losses.  `order` has the
     place of each sequence, `lengths` its steps, `counts` as in `Batch`; `who` the sequence of a
     column in that order, and `rows` the place of each column among the steps of the sequences one
@@ -29,6 +28,8 @@ class Columns(NamedTuple):
     """
 
     spans: list[tuple[int, int]]
+    widths: list[int]
+    together: bool
     inputs: Any
     targets: Any
     shares: Any
@@ -48,6 +49,27 @@ class Columns(NamedTuple):
         """The number of columns."""
         return len(self.who)
 
+    def split(self, rows: Any, flat: Any) -> list[Any]:
+        """The columns of each step as blocks of the flat array, which is filled with them."""
+        blocks = self.blocks(flat, len(rows))
+        if self.together:
+            steps = rows.reshape(len(rows), -1, self.sequences)
+            flat.reshape(-1, len(rows), self.sequences)[:] = steps.transpose(1, 0, 2)
+        else:
+            for block, (lo, hi) in zip(blocks, self.spans, strict=True):
+                block[:] = rows[:, lo:hi]
+        return blocks
+
+    def join(self, blocks: list[Any], flat: Any) -> Any:
+        """The blocks of the steps side by side, in the flat array."""
+        return np.concatenate(blocks, 1, flat.reshape(len(blocks[0]), self.total))
+
+    def blocks(self, flat: Any, size: int) -> list[Any]:
+        """The blocks of so many rows, one for each step, that lie one after the other."""
+        if self.together:
+            return [*flat.reshape(-1, size, self.sequences)]
+        return [flat[lo * size : hi * size].reshape(size, hi - lo) for lo, hi in self.spans]
+
     def in_order(self, rows: Any) -> Any:
         """Rows of the columns, or of those of the last step, in the order of the sequences."""
         return in_place(rows, self.rows if len(rows) == self.total else self.order)
@@ -55,10 +77,8 @@ class Columns(NamedTuple):
     def initial(self, states: Any, default: Sequence[float]) -> Any:
         """The states that the sequences start from, a column for each in the order of `who`."""
         if states is None:
-            found = np.empty((self.sequences, len(default)))
-            found[:] = default
-            return found.T
-        return states.take(self.order, 0).T
+            return np.array(default, dtype=float)[:, None].repeat(self.sequences, 1)
+        return np.ascontiguousarray(states.take(self.order, 0).T)
 
     def after(self, rows: Any) -> Any:
         """The rows of the sequences in their own order."""
@@ -127,5 +147,6 @@ def pack(batch: Batch) -> Columns:
         goals = batch.targets.take(index if batch.every else batch.goals[order], axis=0).T
     shares = 1.0 / counts.take(who) if batch.every else np.ones(len(order))
     spans = [*zip((ends - active).tolist(), ends.tolist(), strict=True)]
-    given = (spans, inputs.T, goals, shares[None])
+    together = bool(active[0] == len(order))
+    given = (spans, active.tolist(), together, np.ascontiguousarray(inputs.T), goals, shares[None])
     return Columns(*given, order, lengths, counts, who, rows)

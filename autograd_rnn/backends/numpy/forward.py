@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...ops.numpy import as_ufunc
+from ...ops.op import Op
 from .phases import (
     CONSTANTS,
     INPUTS,
@@ -26,12 +29,12 @@ class Forward(ABC):
     """The source in the making.
 
     B are blocks at all steps, a column for each sequence at each step, b those of a step or of the
-    last one, and T lists of these; H has those of all steps with the state before them.  x are the
-    states after a step, I the initial ones; M are the matrices of products, a row per entry of
-    their vectors, and R the rest of their rows.  The columns of a step are those from lo to hi.  P
-    are the parameters as a column, N as a vector with a 0 at its end, C the constants, S
-    symbols, Y the targets, and X the inputs, unless they are symbols, with a row of ones, whose
-    weights are offsets.
+    last one, and T lists of these, in which each lies in memory row after row, so that those of
+    some of its rows lie together.  x are the states after a step, I the initial ones; M are the
+    matrices of products, a row per row of these, and R the rest of their rows, r those of a step.
+    A step has n columns.  P are the parameters as a column, N as a vector with a 0 at its end, C
+    the constants, S symbols, Y the targets, and X the inputs, unless they are symbols, with a row
+    of ones, whose weights are offsets.
     """
 
     def __init__(self, phases: Phases) -> None:
@@ -39,9 +42,8 @@ class Forward(ABC):
         self.names: dict[str, Any] = {"np": np, "inf": np.inf, "nan": np.nan}
         self.names["constants"] = np.array(phases.traced.constants)[:, None]
         self.names["zero"] = np.zeros(1)
-        #: Lines before the steps, those in a step with the block that they end, and those after.
+        #: Lines before the steps, and those after.
         self.head: list[str] = []
-        self.loop: list[tuple[int, str]] = []
         self.rest: list[str] = []
         self.during = {*phases.state_blocks, *[one.block for one in phases.during]}
         self.late_blocks = {one.block for one in phases.after}
@@ -51,6 +53,11 @@ class Forward(ABC):
         self.taped: set[int] = set()
         self.whole: set[int] = set()
         self.read: set[int] = set()
+        #: What runs along with the steps by name, and with those of the backward sweep.
+        self.along: dict[str, str] = {}
+        self.back: dict[str, str] = {}
+        #: The names of slopes by operation and operand.
+        self.slopes: dict[tuple[int, int], str] = {}
 
     def bind(self, thing: Any) -> str:
         name = f"k{len(self.names)}"
@@ -60,7 +67,7 @@ class Forward(ABC):
     # --- values ---------------------------------------------------------------------------------
 
     def block(self, block: int, kind: str) -> str:
-        """A block: b of a step, B at all steps, L at all that have a loss."""
+        """A block: b of a step, d of a step gone back to, B at all steps, L at all with a loss."""
         if block == PARAMETERS:
             return "P"
         if block == CONSTANTS:
@@ -68,6 +75,10 @@ class Forward(ABC):
         if block == TARGETS:
             return "Y"
         self.spelled |= block == INPUTS
+        if kind == "d":
+            (self.taped if block in self.during else self.read).add(block)
+            self.back[f"b{block}"] = f"T{block}"
+            return f"b{block}"
         if block in self.late_blocks:
             return f"b{block}"
         if kind == "L":
@@ -77,6 +88,7 @@ class Forward(ABC):
         if block not in self.during:
             if kind == "b":
                 self.read.add(block)
+                self.along[f"b{block}"] = f"T{block}"
             return f"{kind}{block}"
         if kind == "B":
             self.whole.add(block)
@@ -122,10 +134,6 @@ class Forward(ABC):
         for product in phases.during:
             if isinstance(product, Product):
                 self.head += self.outer(product)
-        for one in phases.during:
-            for line in self.step(one):
-                self.loop.append((-1, line))
-            self.loop.append((one.block, ""))
         width = "total" if every else "count"
         for one in phases.after:
             self.rest += self.compute(one, "L", width)
@@ -147,13 +155,17 @@ class Forward(ABC):
         """The lines that compute an operation before or after time."""
         name = f"{'B' if kind == 'B' else 'b'}{one.block}"
         if isinstance(one, Wave):
-            lines = [f"{name} = {self.call(one, kind, width)}"]
             narrow = all(map(is_narrow, one.operands))
+            if not narrow and self.gives_slope(one):
+                self.slopes[one.block, 0] = slope = f"S{one.block}_0"
+                given = self.value(one.operands[0], kind)
+                return [f"{name}, {slope} = {self.both(one.op)}({given})"]
+            lines = [f"{name} = {self.call(one, kind, width)}"]
         else:
             narrow = all(map(is_narrow, one.vector)) and not any(p.tables for p in one.parts)
             lines, whole = [], []
             if one.vector:
-                lines.append(f"M{one.block} = N.take({self.bind(one.weights.T)})")
+                lines.append(f"M{one.block} = N.take({self.bind(one.weights)})")
                 whole.append(self.product(one, kind, width))
             lines += self.summed(name, one, whole, kind, width)
         if narrow:
@@ -182,13 +194,13 @@ class Forward(ABC):
         lines, some = [], []
         if kind == "B" and not whole and [*map(self.reads_inputs, product.parts)] == [True]:
             (part,) = product.parts
-            index = np.concatenate([part.weights.T, part.biases[None]])
-            return [f"{name} = (X.T @ N.take({self.bind(index)})).T"]
+            index = np.concatenate([part.weights, part.biases[:, None]], 1)
+            return [f"{name} = N.take({self.bind(index)}) @ X"]
         for part in product.parts:
             terms = [self.picked(table, kind) for table in part.tables]
             if part.vector:
-                matrix = f"N.take({self.bind(part.weights.T)})"
-                terms.append(f"({self.vector(part.vector, kind, width)}.T @ {matrix}).T")
+                matrix = f"N.take({self.bind(part.weights)})"
+                terms.append(f"{matrix} @ {self.vector(part.vector, kind, width)}")
             if part.rows is None:
                 whole = whole + terms
             else:
@@ -198,14 +210,14 @@ class Forward(ABC):
             lines.append(f"{name} = {whole[0]}")
             lines += [f"{name} += {term}" for term in [*whole[1:], offsets]]
         elif some:
-            lines.append(f"{name} = {offsets}.T.repeat({width}, 0).T")
+            lines.append(f"{name} = {offsets}.repeat({width}, 1)")
         else:
             lines.append(f"{name} = {offsets}")
         return lines + [f"{self.rows(name, rows)} += {term}" for rows, term in some]
 
     def picked(self, table: Any, kind: str) -> str:
         """The columns of a table of parameters that the symbols pick."""
-        return f"N.take({self.bind(table.T)}).take({self.symbols(kind)}, 0).T"
+        return f"N.take({self.bind(table)}).take({self.symbols(kind)}, 1)"
 
     def symbols(self, kind: str) -> str:
         """The symbols of all columns, or of those with a loss."""
@@ -221,24 +233,55 @@ class Forward(ABC):
     def outer(self, product: Product) -> list[str]:
         """The matrix of a product, and the part of its rows that comes from no state."""
         return [
-            f"M{product.block} = N.take({self.bind(product.weights.T)})",
+            f"M{product.block} = N.take({self.bind(product.weights)})",
             *self.summed(f"R{product.block}", product, [], "B", "total"),
         ]
 
     def product(self, product: Product, kind: str, width: str) -> str:
         """A product's matrix times its vector."""
-        return f"({self.vector(product.vector, kind, width)}.T @ M{product.block}).T"
+        return f"M{product.block} @ {self.vector(product.vector, kind, width)}"
 
-    def step(self, one: Operation) -> list[str]:
-        """The lines of an operation at a step."""
-        if isinstance(one, Wave):
-            return [f"b{one.block} = {self.call(one, 'b', 'hi - lo')}"]
-        name = f"b{one.block}"
-        wide = any(part.vector or part.tables for part in one.parts)
-        return [
-            f"{name} = {self.product(one, 'b', 'hi - lo')}",
-            f"{name} += R{one.block}[:, lo:hi]" if wide else f"{name} += R{one.block}",
-        ]
+    def step(self, one: Operation) -> str:
+        """The line of an operation at a step, whose result goes where it is kept."""
+        name, kept = f"b{one.block}", one.block in self.taped
+        if kept:
+            self.along[name] = f"T{one.block}"
+        if isinstance(one, Product):
+            vector = self.vector(one.vector, "b", "n")
+            found = f"np.matmul(M{one.block}, {vector}"
+            found = f"{found}, {name})" if kept else f"{name} = {found})"
+            rest = f"R{one.block}"
+            if any(part.vector or part.tables for part in one.parts):
+                self.along[rest.lower()] = f"columns.split({rest}, {self.room(rest, one.size)})"
+                rest = rest.lower()
+            return f"{found}; {name} += {rest}"
+        into = f"{name}[:]" if kept else name
+        slope = f"s{one.block}_0"
+        if slope == self.slopes.get((one.block, 0)) and self.gives_slope(one):
+            self.along[slope] = slope.upper()
+            operand = self.value(one.operands[0], "b")
+            return f"{into}, {slope}[:] = {self.both(one.op)}({operand})"
+        ufunc = as_ufunc(one.op)
+        if kept and ufunc is not None:
+            given = [self.value(operand, "b") for operand in one.operands]
+            return f"{self.bind(ufunc)}({', '.join(given)}, {name})"
+        return f"{into} = {self.call(one, 'b', 'n')}"
+
+    def room(self, name: str, rows: int) -> str:
+        """The room for blocks of so many rows at all steps."""
+        return f"room({name!r}, {rows} * total)"
+
+    def gives_slope(self, wave: Wave) -> bool:
+        """Whether the result comes with its slope, which a sweep reads."""
+        if wave.op.arrays_both is None or wave.read[0] is None or not self.phases.has_loss:
+            return False
+        reached = self.phases.last.reached | self.phases.inner.reached
+        return not wave.operands[0].spread and not reached.isdisjoint(wave.rows)
+
+    def both(self, op: Op) -> str:
+        """The function for the result and the slope."""
+        assert op.arrays_both is not None
+        return self.bind(partial(op.arrays_both, np))
 
     def check(self, guards: Any, kind: str, first: str) -> None:
         if not guards:
@@ -269,7 +312,7 @@ class Forward(ABC):
         body = [
             "P, N = numbers[:, None], np.concatenate((numbers, zero))",
             "C, Y = constants, columns.targets",
-            "spans, who, counts = columns.spans, columns.who, columns.counts",
+            "who, counts, widths = columns.who, columns.counts, columns.widths",
             "total, count = columns.total, columns.sequences",
             f"first = {'0' if phases.every else 'total - count'}",
             *inputs,
@@ -277,60 +320,45 @@ class Forward(ABC):
         ]
         pairs = zip(phases.state_blocks, phases.next_states, phases.states, strict=True)
         states = [(block, pieces, len(run)) for block, pieces, run in pairs]
-        body += [f"T{block} = []" for block in sorted(self.taped)]
+        steps = [self.step(one) for one in phases.during]
+        for block, pieces, size in states:
+            steps.append(f"x{block} = {self.wide(pieces, 'b', size, 'n')}")
+        sizes = phases.places.sizes
+        for block in sorted(self.taped):
+            lists = f"columns.blocks({self.room(f'T{block}', sizes[block])}, {sizes[block]})"
+            body.append(f"T{block} = {'[]' if block in phases.state_blocks else lists}")
+        for block in sorted(self.read):
+            lists = f"columns.split(B{block}, {self.room(f'T{block}', sizes[block])})"
+            body.append(f"T{block} = {lists}")
+        for name in [name for name in self.along if name.startswith("s")]:
+            size = sizes[int(name[1:-2])]
+            flat = self.room(name.upper(), size)
+            body.append(f"{name.upper()} = columns.blocks({flat}, {size})")
         body.append("begun = 0")
         for block, run in zip(phases.state_blocks, phases.states, strict=True):
             body.append(f"I{block} = initial[{run[0]}:{run[0] + len(run)}]")
-        after: list[str] = []
-        for block, pieces, size in states:
-            after.append(f"x{block} = {self.wide(pieces, 'b', size, 'hi - lo')}")
-        body.append("for lo, hi in spans:")
-        step = ["if hi - lo > begun:", "    begun, old = hi - lo, begun"]
+        names, lists = ", ".join(["n", *self.along]), ", ".join(["widths", *self.along.values()])
+        body.append(f"for {names} in zip({lists}):" if self.along else "for n in widths:")
+        step = ["if n > begun:", "    begun, old = n, begun"]
         for block, _, _ in states:
-            given = f"I{block}[:, old:begun]"
+            given = f"I{block}[:, old:n]"
             joined = f"np.concatenate((x{block}, {given}), 1)"
             step.append(f"    x{block} = {joined} if old else {given}")
         for block, _, _ in states:
             step.append(f"b{block} = x{block}")
             if block in self.taped:
                 step.append(f"T{block}.append(b{block})")
-        step += [f"b{block} = B{block}[:, lo:hi]" for block in sorted(self.read)]
-        for block, line in self.loop:
-            if line:
-                step.append(line)
-            elif block in self.taped:
-                step.append(f"T{block}.append(b{block})")
-        step += after
+        step += steps
         body += [f"    {line}" for line in step]
-        body += self.joined()
+        for block in sorted(self.whole):
+            flat = self.room(f"B{block}", sizes[block])
+            body.append(f"B{block} = columns.join(T{block}, {flat})")
         body += self.rest
         ends = "".join([f"x{block}, " for block, _, _ in states])
         body.append(f"end = np.concatenate(({ends})).T" if ends else "end = np.empty((count, 0))")
         body.append("return losses, gradient, outputs, end")
-        head = "def run(numbers, columns, initial):"
+        head = "def run(numbers, columns, initial, room):"
         return "\n".join([head, *[f"    {line}" for line in body]]) + "\n"
-
-    def joined(self) -> list[str]:
-        """The lines that join the blocks of the steps.
-
-        Where states are a block of the step before, and all sequences begin at once, both are
-        parts of one array.
-        """
-        phases, lines, left = self.phases, [], {*self.whole}
-        for block, pieces in zip(phases.state_blocks, phases.next_states, strict=True):
-            (first, *others) = pieces
-            after = first.block
-            if not others and first.rows is None and {block, after} <= left:
-                left -= {block, after}
-                lines += [
-                    "if spans[0][1] == count:",
-                    f"    H = np.concatenate((T{block}[0], *T{after}), 1)",
-                    f"    B{block}, B{after} = H[:, :total], H[:, count:]",
-                    "else:",
-                    f"    B{block} = np.concatenate(T{block}, 1)",
-                    f"    B{after} = np.concatenate(T{after}, 1)",
-                ]
-        return lines + [f"B{block} = np.concatenate(T{block}, 1)" for block in sorted(left)]
 
 
 def is_narrow(operand: Any) -> bool:

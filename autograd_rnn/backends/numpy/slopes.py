@@ -12,34 +12,57 @@ from ...ops.op import Op
 #: A slope that has such a difference as a factor has lost so few digits that it is as good.
 LEAST_DIFFERENCE: Final = 1.0 / 16.0
 
+#: So many numbers at a time stay in the cache, and in memory that a process has already.
+CHUNK: Final = 3 << 12
 
-class Joined:
-    """The columns of some blocks side by side, joined once if ever they are asked for."""
-
-    __slots__ = ("blocks", "whole")
-
-    def __init__(self, blocks: list[Any]) -> None:
-        self.blocks = blocks
-        self.whole: Any = None
-
-    def __call__(self) -> Any:
-        if self.whole is None:
-            self.whole = np.concatenate(self.blocks, 1)
-        return self.whole
+#: Arrays of more numbers are not kept.
+MOST: Final = 1 << 22
 
 
-def quick(op: Op, result: Any, operand: Callable[[], Any]) -> Any:
-    """The slope from the result alone where that is good, else by the rule."""
+def quick(op: Op, results: Any, operand: Callable[[], Any], found: Any) -> Any:
+    """The slopes from the results alone where that is good, else by the rule; all are flat."""
     assert op.arrays_slope is not None
     assert op.arrays_rule is not None
-    found, difference = op.arrays_slope(result)
-    # Column after column, as they lie in memory.
-    (few,) = (difference.T.reshape(-1) < LEAST_DIFFERENCE).nonzero()
-    if len(few):
-        given = operand()
-        given = given if given.shape == result.shape else np.broadcast_to(given, result.shape)
-        found.T.put(few, op.arrays_rule(np, given.T.take(few)))
+    given = None
+    for low in range(0, len(results), CHUNK):
+        part = found[low : low + CHUNK]
+        part[:], difference = op.arrays_slope(results[low : low + CHUNK])
+        if not difference.min() >= LEAST_DIFFERENCE:  # or there is a NaN
+            (few,) = (difference < LEAST_DIFFERENCE).nonzero()
+            given = operand() if given is None else given
+            part.put(few, op.arrays_rule(np, given[low : low + CHUNK].take(few)))
     return found
+
+
+def from_result(op: Op, result: Any, operand: Callable[[], Any]) -> Any:
+    """The same for arrays of any shape."""
+    flat, found = result.reshape(-1), np.empty(result.size)
+    quick(op, flat, lambda: np.broadcast_to(operand(), result.shape).reshape(-1), found)
+    return found.reshape(result.shape)
+
+
+class Room:
+    """Flat arrays by name, kept for the next batch, since new memory takes longer to come by."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Any] = {}
+
+    def __call__(self, name: str, size: int) -> Any:
+        """An array of so many numbers, whatever they are; the same until `tidy` is called."""
+        found = self.arrays.get(name)
+        if found is None or len(found) < size:
+            found = self.arrays[name] = np.empty(size)
+        return found[:size]
+
+    def tidy(self) -> None:
+        """Drop what is too large to keep."""
+        for name in [name for name, array in self.arrays.items() if len(array) > MOST]:
+            del self.arrays[name]
+
+
+def side_by_side(blocks: list[Any]) -> Any:
+    """The numbers of blocks, those of one after those of another."""
+    return np.concatenate([block.reshape(-1) for block in blocks])
 
 
 def put(array: Any, rows: Any, terms: Any) -> None:

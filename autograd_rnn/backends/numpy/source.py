@@ -8,13 +8,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from ...ops.numpy import on_arrays
-from ...ops.op import Op
-from ...ops.tracer import Tracer
 from ..traced import TracedStep
 from .columns import Columns
-from .forward import Forward, is_narrow
+from .forward import is_narrow
 from .phases import CONSTANTS, INPUTS, PARAMETERS, TARGETS, Back, Phases, Piece, Product, Wave
-from .slopes import Joined, put, quick
+from .rules import Slopes
+from .slopes import Room, from_result, put, quick, side_by_side
 
 #: Where no sweep goes.
 NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
@@ -34,33 +33,44 @@ def write(traced: TracedStep, every: bool, loss: bool, outputs: bool, by_step: b
     exec(compile(source.text(), "<the numpy backend>", "exec"), source.names)
     run = source.names["run"]
 
+    rooms: list[Room] = []  # as many as there were threads at once
+
     def quietly(numbers: Any, columns: Columns, initial: Any) -> tuple[Any, Any, Any, Any]:
-        with np.errstate(all="ignore"):
-            found: tuple[Any, Any, Any, Any] = run(numbers, columns, initial)
+        try:
+            room = rooms.pop()
+        except IndexError:
+            room = Room()
+        try:
+            with np.errstate(all="ignore"):
+                found: tuple[Any, Any, Any, Any] = run(numbers, columns, initial, room)
+        finally:
+            room.tidy()
+            rooms.append(room)
         return found
 
     return quietly
 
 
-class Source(Forward):
+class Source(Slopes):
     """The source of the gradient too, or `by_step` of its terms.
 
-    d are adjoints, D those of products at all steps, g those at all steps with a loss, h those of
-    states, E those of blocks before all steps; S are slopes, or s as columns, K blocks at all steps
-    that only some slopes read, and Q pieces of the gradient.
+    d are adjoints at a step, D lists of those of products, A those joined, g those at all steps
+    with a loss, G lists of these, h those of states, E those of blocks before all steps; S are
+    slopes, s those of a step, in lists S, or as columns, and Q pieces of the gradient.
     """
 
     def __init__(self, phases: Phases, *, by_step: bool) -> None:
         super().__init__(phases)
         self.by_step = by_step
-        self.names |= {"Joined": Joined, "quick": quick, "put": put}
-        self.slopes: dict[tuple[int, int], str] = {}
+        self.names |= {one.__name__: one for one in (quick, from_result, put, side_by_side)}
         self.pieces: list[tuple[Any, str]] = []
         self.early: set[int] = set()
         #: The products that a sweep has passed, those whose adjoints are kept, and rows written.
         self.passed: dict[int, Back] = {}
         self.products = {one.block for one in phases.during if isinstance(one, Product)}
         self.kept: set[int] = set()
+        #: Those that have to begin with zeros.
+        self.sums: set[int] = set()
         self.written: dict[str, set[int]] = {}
         #: Adjoints that may begin without zeros: the lines, that line, and how many rows they have.
         self.zeros: dict[str, tuple[list[str], str, int]] = {}
@@ -75,31 +85,59 @@ class Source(Forward):
         self.add(lines, late, phases.loss, "seed", width, "first:total", "g")
         self.sweep(lines, last.after, late, "L", width, "first:total", "g")
         late = {block: own for block, own in late.items() if block in self.during}
+        for block in late:
+            steps = (
+                f"columns.split(g{block}, {self.room(f'g{block}', phases.places.sizes[block])})"
+                if phases.every
+                else f"[g{block}]"
+            )
+            lines.append(f"G{block} = {steps}")
         # The last step.
-        lines.append("lo, hi = total - count, total")
-        adjoints = self.begun(lines, late)
-        self.sweep(lines, last.during, adjoints, "B", "count", "lo:hi", "d")
+        body: list[str] = []
+        adjoints = self.begun(body, late)
+        self.sweep(body, last.during, adjoints, "d", "n", "lo:hi", "d")
         for block in phases.state_blocks:
             size = phases.places.sizes[block]
-            found = f"d{block}" if block in adjoints else f"np.zeros((count, {size})).T"
-            lines.append(f"h{block} = {found}")
+            found = f"d{block}" if block in adjoints else f"np.zeros(({size}, n))"
+            body.append(f"h{block} = {found}")
+        names, lists = self.along_back()
+        lines += [f"{names} = {', '.join([f'{one}[-1]' for one in lists])},", *body]
         at_last, self.passed = self.passed, {}
+        self.fill()
         # The others.
-        lines.append("for lo, hi in spans[-2::-1]:")
-        body: list[str] = []
+        body = []
+        for block in phases.state_blocks:
+            body.append(f"    h{block} = h{block}[:, :n]")
+        body = ["if n < begun:", *body, "begun = n"] if body else []
         adjoints = self.begun(body, late) if phases.every else {}
         for pieces, block in zip(phases.next_states, phases.state_blocks, strict=True):
-            self.add(body, adjoints, pieces, f"h{block}[:, :hi - lo]", "(hi - lo)", "lo:hi", "d")
-        self.sweep(body, inner.during, adjoints, "B", "(hi - lo)", "lo:hi", "d")
+            self.add(body, adjoints, pieces, f"h{block}", "n", "lo:hi", "d")
+        self.sweep(body, inner.during, adjoints, "d", "n", "lo:hi", "d")
         for block in phases.state_blocks:
             size = phases.places.sizes[block]
-            found = f"d{block}" if block in adjoints else f"np.zeros((hi - lo, {size})).T"
+            found = f"d{block}" if block in adjoints else f"np.zeros(({size}, n))"
             body.append(f"h{block} = {found}")
+        names, lists = self.along_back()
+        lines.append(f"for {names} in zip({', '.join([f'{one}[-2::-1]' for one in lists])}):")
         lines += [f"    {line}" for line in body or ["pass"]]
+        self.fill()
+        for block in sorted(self.kept):
+            flat, size = f"f{block}", phases.places.sizes[block]
+            self.head.append(f"{flat} = {self.room(f'D{block}', size)}")
+            self.head += [f"{flat}.fill(0.0)"] * (block in self.sums)
+            self.head.append(f"D{block} = columns.blocks({flat}, {size})")
+            if block in self.products:
+                joined = self.room(f"A{block}", size)
+                lines.append(f"A{block} = columns.join(D{block}, {joined})")
+            else:
+                lines.append(f"E{block} += np.concatenate(D{block}, 1)")
         self.weigh(lines, at_last, self.passed)
-        for sweeps, low, high in ((last, "total - count", "total"), (inner, "0", "total - count")):
-            lines.append(f"lo, hi = {low}, {high}")
-            self.sweep(lines, sweeps.before, {}, "B", "(hi - lo)", "lo:hi", "d")
+        rows = {row for one in phases.before for row in one.rows}
+        if last.reached & rows == inner.reached & rows:
+            self.sweep(lines, last.before, {}, "B", "total", ":total", "d")
+        else:
+            self.sweep(lines, last.before, {}, "B", "count", "total - count:", "d")
+            self.sweep(lines, inner.before, {}, "B", "(total - count)", ":total - count", "d")
         if self.by_step:
             lines.append("gradient = terms[:, :-1]")
             return
@@ -108,13 +146,25 @@ class Source(Forward):
         lines.append(f"found = np.concatenate(({flat},))")
         lines.append(f"gradient = np.bincount({self.bind(index)}, found, len(N))[:-1]")
 
+    def fill(self) -> None:
+        """Note which of the adjoints that are kept a sweep has not written, or has added to."""
+        for block in {*self.products, *self.kept}:
+            written = self.written.pop(f"d{block}", set())
+            if len(written) < self.phases.places.sizes[block]:
+                self.sums.add(block)
+
+    def along_back(self) -> tuple[str, list[str]]:
+        """The names of what runs along with a step of the backward sweep, and lists of these."""
+        back, self.back = {"n": "widths", **self.back}, {}
+        return ", ".join(back) + ",", [*back.values()]
+
     def begun(self, lines: list[str], late: dict[int, bool]) -> dict[int, bool]:
         """The adjoints that a step has from what was computed after time."""
-        now = "[:, lo:hi]" if self.phases.every else ""
         adjoints: dict[int, bool] = {}
         for block in late:
             piece = Piece(block, None, self.phases.places.sizes[block])
-            self.add(lines, adjoints, [piece], f"g{block}{now}", "", "lo:hi", "d")
+            self.back[f"g{block}"] = f"G{block}"
+            self.add(lines, adjoints, [piece], f"g{block}", "n", "lo:hi", "d")
         return adjoints
 
     def sweep(
@@ -128,7 +178,7 @@ class Source(Forward):
         letter: str,
     ) -> None:
         """Go back through operations, from the adjoints of their rows to those of operands."""
-        now = "" if kind == "L" else f"[:, {columns}]"
+        now = f"[:, {columns}]" if kind == "B" else ""
         for back in backs:
             one = back.operation
             if one.block in self.phases.early_blocks:
@@ -144,8 +194,7 @@ class Source(Forward):
                 else:
                     self.weights(lines, back, f"{letter}{one.block}", kind, now, columns)
                 if back.onward:
-                    matrix = self.rows(f"M{one.block}.T", back.rows)
-                    lines.append(f"t = ({name}.T @ {matrix}).T")
+                    lines.append(f"t = {self.rows(f'M{one.block}', back.rows)}.T @ {name}")
                     self.add(lines, adjoints, one.vector, "t", width, columns, letter)
                 continue
             for position, piece in enumerate(back.operands):
@@ -160,9 +209,9 @@ class Source(Forward):
                     self.add(lines, adjoints, [piece], name, width, columns, letter)
                     continue
                 narrow = slope.startswith("(")
-                factor = slope if narrow else self.rows(f"{slope}", back.rows)
-                if not narrow and kind != "L" and not slope.startswith("s"):
-                    factor += f"[:, {columns}]"
+                factor = slope if narrow else self.rows(slope, back.rows)
+                if slope.startswith("S"):
+                    factor += now
                 self.add(lines, adjoints, [piece], name, width, columns, letter, factor)
 
     def chosen(self, wave: Wave, back: Back, adjoint: str, kind: str, now: str) -> str:
@@ -174,51 +223,6 @@ class Source(Forward):
                 found = self.rows(found, back.rows)
             found += "" if is_narrow(condition) else now
         return f"{self.bind(on_arrays(wave.op))}({adjoint}, {found})"
-
-    def slope(self, wave: Wave, position: int, kind: str) -> str | None:
-        """The name of a slope, S, or s if it is a column; a number in brackets; None if it is 1."""
-        key = (wave.block, position)
-        if key in self.slopes:
-            return self.slopes[key] or None
-        read = wave.read[position] or frozenset()
-        rule, operands = wave.op.partials[position], [*wave.operands, wave.result]
-        if not any(isinstance(operands[place], Piece) for place in read):
-            number = rule(*[None if isinstance(one, Piece) else one for one in operands])
-            self.slopes[key] = "" if number == 1.0 else f"({float(number)!r})"
-            return self.slopes[key] or None
-        name = f"S{wave.block}_{position}"
-        if wave.op.arrays_slope is not None:
-            operand, block = wave.operands[0], getattr(wave.operands[0], "block", PARAMETERS)
-            if kind == "B" and block in self.during:
-                self.taped.add(block)
-                self.insert(f"K{block} = Joined(T{block})")
-                lazily = self.rows(f"K{block}()", operand.rows)
-            else:
-                lazily = self.value(operand, kind)
-            found = (
-                f"quick({self.bind(wave.op)}, {self.value(wave.result, kind)}, lambda: {lazily})"
-            )
-        else:
-            given: list[Any] = [None if isinstance(one, Piece) else one for one in operands]
-            for place in read:
-                operand = operands[place]
-                if isinstance(operand, Piece):
-                    given[place] = Text(self, self.value(operand, kind), is_narrow(operand))
-            made = rule(*given)
-            if isinstance(made, float):  # such as 1, the slope of x**1
-                made = Text(self, repr(made), True)
-            found, name = made.text, name.lower() if made.narrow else name
-            if any(getattr(operands[place], "spread", False) for place in read):
-                width = "1" if made.narrow else "total" if kind == "B" else "total - first"
-                found = f"np.broadcast_to({found}, ({wave.size}, {width}))"
-        self.insert(f"{name} = {found}")
-        self.slopes[key] = name
-        return name
-
-    def insert(self, line: str) -> None:
-        """Add a line before the sweep, unless it is there."""
-        if line not in self.rest:
-            self.rest.insert(self.rest.index("seed = columns.shares"), line)
 
     def add(
         self,
@@ -251,11 +255,15 @@ class Source(Forward):
                 if block not in self.early:
                     self.early.add(block)
                     size = self.phases.places.sizes[block]
-                    self.head.append(f"E{block} = np.zeros((total, {size})).T")
-                self.put(lines, f"E{block}[:, {columns}]", piece.rows, own)
+                    self.head.append(f"E{block} = np.zeros(({size}, total))")
+                if self.begin(block, name, width):
+                    self.sums.add(block)
+                    self.put(lines, name, piece.rows, own)
+                else:
+                    self.put(lines, f"E{block}[:, {columns}]", piece.rows, own)
             elif piece.rows is None:
                 self.written[name] = {*range(self.phases.places.sizes[block])}
-                if block not in adjoints and self.begin(lines, block, name, columns):
+                if block not in adjoints and self.begin(block, name, width):
                     into = f"np.multiply({term}, {factor}, {name})"
                     lines.append(into if factor else f"{name}[:] = {own}")
                     adjoints[block] = True
@@ -271,8 +279,8 @@ class Source(Forward):
                 fresh = isinstance(piece.rows, slice) and bool(factor) and not piece.spread
                 if block not in adjoints:
                     size = self.phases.places.sizes[block]
-                    if not self.begin(lines, block, name, columns):
-                        lines.append(f"{name} = np.zeros(({width}, {size})).T")
+                    if not self.begin(block, name, width):
+                        lines.append(f"{name} = np.zeros(({size}, {width}))")
                         self.zeros[name] = lines, lines[-1], size
                     self.written[name] = set()
                 elif not adjoints[block]:
@@ -285,6 +293,7 @@ class Source(Forward):
                     lines.append(f"np.multiply({term}, {factor}, {at})")
                 else:
                     self.zeros.pop(name, None)
+                    self.sums.add(block)
                     self.put(lines, name, piece.rows, own)
                 if fresh:
                     self.written[name].update(rows)
@@ -298,14 +307,13 @@ class Source(Forward):
             lines, begun, _ = self.zeros.pop(name)
             lines[len(lines) - 1 - lines[::-1].index(begun)] = begun.replace("zeros", "empty")
 
-    def begin(self, lines: list[str], block: int, name: str, columns: str) -> bool:
+    def begin(self, block: int, name: str, width: str) -> bool:
         """Whether the adjoint of a block is kept for all steps, as those of products are."""
-        if block not in self.products:
+        if width != "n" or block not in {*self.products, *self.phases.early_blocks}:
             return False
         if block not in self.kept:
             self.kept.add(block)
-            self.head.append(f"D{block} = np.zeros((total, {self.phases.places.sizes[block]})).T")
-        lines.append(f"{name} = D{block}[:, {columns}]")
+        self.back[name] = f"D{block}"
         return True
 
     def put(self, lines: list[str], name: str, rows: Any, term: str) -> None:
@@ -322,6 +330,8 @@ class Source(Forward):
 
     def count(self, lines: list[str], index: Any, term: str, columns: str) -> None:
         """Add rows of terms to the gradient with respect to parameters."""
+        if columns == "lo:hi":
+            self.back["(lo, hi)"] = "columns.spans"
         if self.by_step:
             lines.append(f"put(terms[{columns}].T, {self.bind(index)}, {term})")
             return
@@ -339,7 +349,7 @@ class Source(Forward):
                 sweeps = [(":total", back)]
             for columns, one in sweeps:
                 if one is not None:
-                    lines.append(f"D = D{block}[:, {columns}]")
+                    lines.append(f"D = A{block}[:, {columns}]")
                     self.weights(lines, one, "D", "B", f"[:, {columns}]", columns)
 
     def weights(
@@ -368,7 +378,7 @@ class Source(Forward):
             if part.vector:
                 self.outer_product(lines, part.weights, rows, part.vector, kind, now, columns)
                 if not {piece.block for piece in part.vector} <= {*NOWHERE}:
-                    lines.append(f"t = (({rows}).T @ N.take({self.bind(part.weights)})).T")
+                    lines.append(f"t = N.take({self.bind(part.weights.T)}) @ {rows}")
                     self.add(lines, {}, part.vector, "t", width, columns, "d")
 
     def spread(self, lines: list[str], table: Any, rows: str, symbols: str, columns: str) -> None:
@@ -407,20 +417,3 @@ class Source(Forward):
         name = f"Q{len(self.pieces)}"
         self.pieces.append((weights, name))
         lines.append(f"{name} = {rows} @ ({values}).T")
-
-
-class Text(Tracer):
-    """An expression of the source in place of a number in the rules of the table.
-
-    It is `narrow` if it is a column, the same for all sequences and steps.
-    """
-
-    def __init__(self, source: Source, text: str, narrow: bool) -> None:
-        self.source, self.text, self.narrow = source, text, narrow
-
-    @staticmethod
-    def _apply_op(op: Op, operands: tuple[Any, ...]) -> Text:
-        texts = [one for one in operands if isinstance(one, Text)]
-        source, narrow = texts[0].source, all(one.narrow for one in texts)
-        given = [one.text if isinstance(one, Text) else repr(float(one)) for one in operands]
-        return Text(source, f"{source.bind(on_arrays(op))}({', '.join(given)})", narrow)

@@ -127,7 +127,7 @@ assert np.allclose(many.predict(given[0]), wanted, rtol=1e-12)
 # The devices add up the loss and its gradient once, and not at every step of time.
 with jax.enable_x64(True):
     arrays = packed.backend.scan.arrays(packed.packed)
-    made = packed.backend.scan.made("gradient", True, arrays)
+    made = packed.backend.scan.made(["sums"], True, arrays)
     (shared,) = jax.make_jaxpr(made)(np.zeros(len(slopes)), *arrays).eqns
 names = [step.primitive.name for step in shared.params["jaxpr"].eqns]
 sums = [name for name in names if name.startswith("psum")]

@@ -1,5 +1,6 @@
 """The source of a step for NumPy."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from autograd_rnn import (
     primitive,
     where,
 )
+from autograd_rnn.backends.numpy import slopes
 from autograd_rnn.backends.numpy.phases import Phases, Product, Wave, selector
 from autograd_rnn.backends.numpy.slopes import LEAST_DIFFERENCE
 from autograd_rnn.backends.numpy.source import Source
@@ -105,9 +107,10 @@ def test_a_step_has_one_product_and_few_waves(kind: type[Model], products: int, 
         assert found == [products + layers - 1, waves + layers - 1]
     # What no state is in is a product over all steps, and no step looks up rows one by one.
     text = Source(alone, by_step=False).text()
-    steps = text[text.index("for lo, hi in spans:") : text.index("losses =")]
+    steps = text[text.index("for n, ") : text.index("losses =")]
     assert "[k" not in steps
-    assert steps.count("@") - steps.count("M") == 0
+    assert "@" not in steps
+    assert steps.count("matmul") == products
 
 
 def test_the_source_is_one_for_all_lengths() -> None:
@@ -124,6 +127,34 @@ def test_the_source_is_one_for_all_lengths() -> None:
                 xs = [chance.normal(size=(length, 2)) for length in lengths]
                 ys = [chance.normal(size=(len(x), 4) if at == "every" else 4) for x in xs]
                 agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
+
+
+@pytest.mark.parametrize("most", [0, 1 << 21])
+def test_batches_of_any_size_one_after_another(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept for the next batch, or is too large for that, holds nothing of the last."""
+    monkeypatch.setattr(slopes, "MOST", most)
+    monkeypatch.setattr(slopes, "CHUNK", 8)
+    chance = np.random.default_rng(0)
+    for kind in (LSTM, GRU):
+        model = kind.random(3, 2, seed=3)
+        python, arrays = [model.compile("squared_error", backend=b) for b in ("python", "numpy")]
+        for lengths in ([4, 4], [9, 2, 9], [1], [4, 4]):
+            xs = [chance.normal(size=(length, 2)) * 3.0 for length in lengths]
+            ys = [chance.normal(size=3) for _ in xs]
+            agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
+
+
+def test_threads_share_nothing_of_a_batch() -> None:
+    compiled = LSTM.random(6, 2, seed=1).compile("squared_error", backend="numpy")
+    chance = np.random.default_rng(0)
+    batches = [
+        compiled.prepare(chance.normal(size=(n, 7, 2)), chance.normal(size=(n, 6)))
+        for n in range(3, 9)
+    ]
+    alone = [compiled.loss_and_gradients(batch) for batch in batches]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(9):
+            assert [*pool.map(compiled.loss_and_gradients, batches)] == alone
 
 
 def test_a_comparison_that_fails_is_placed() -> None:
@@ -156,14 +187,19 @@ def test_rows_side_by_side_are_a_slice() -> None:
     assert selector([2, 1], 3).tolist() == [2, 1]
 
 
-@pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays_rule is not None])
+@pytest.mark.parametrize(
+    "name", [n for n, op in ops.TABLE.items() if op.arrays_rule or op.arrays_both]
+)
 def test_a_slope_from_the_operand_is_that_of_the_rule(name: str) -> None:
     op = ops.TABLE[name]
     far = np.geomspace(1e-300, 700.0, 400)
     x = np.concatenate([-far, [-0.0, 0.0, -np.inf, np.inf, np.nan], far])
     wanted = [op.partials[0](one, op.value(one)) for one in x.tolist()]
     with np.errstate(under="ignore"):
-        assert op.arrays_rule(np, x) == pytest.approx(wanted, rel=2e-15, abs=1e-305, nan_ok=True)
+        result = on_arrays(op)(x)
+        pair = op.arrays_both(np, x) if op.arrays_both else (result, op.arrays_rule(np, x))
+    assert pair[1] == pytest.approx(wanted, rel=2e-15, abs=1e-305, nan_ok=True)
+    np.testing.assert_array_equal(pair[0], result)
 
 
 @pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays_slope is not None])
