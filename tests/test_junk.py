@@ -633,6 +633,7 @@ def public_names() -> list[str]:
                 member[0] != "_"
                 and member not in HOOKS
                 and not is_slot
+                and hasattr(thing, member)
                 and (callable(getattr(thing, member)) or is_set(thing, member))
             ):
                 names.append(f"{owner}.{member}")
