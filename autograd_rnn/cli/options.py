@@ -7,10 +7,11 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, BinaryIO, Final, NamedTuple, TypeVar, cast, get_type_hints
 
 import typer
 
@@ -150,11 +151,26 @@ def source(file: Path) -> Path | BinaryIO:
     return text
 
 
-def content_of(given: str) -> tuple[bytes, str] | None:
-    """The content of a file, or of standard input for -, and its name; None for a sequence.
+class Content(NamedTuple):
+    """What a file holds, block by block, and its name in messages."""
 
-    Of a FASTA file it is the first block: what is that large is read again, block by block.
-    """
+    name: str
+    first: bytes
+    rest: Iterator[bytes]
+
+    @property
+    def is_fasta(self) -> bool:
+        """Whether it is FASTA by its first letter."""
+        return self.first.lstrip()[:1] in (b">", b";")
+
+    @property
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, once."""
+        return chain([self.first], self.rest)
+
+
+def content_of(given: str) -> Content | None:
+    """The content of a file, or of standard input for -; None for a sequence."""
     if given != "-" and not os.path.isfile(given):  # not of Path, which raises for a long sequence
         if given.lower().endswith(DATA_ENDINGS):
             raise ArgumentValueError(f"{given} is not a sequence, and there is no such file.")
@@ -162,14 +178,7 @@ def content_of(given: str) -> tuple[bytes, str] | None:
     opened = source(Path(given))
     name = str(named(opened))
     read = blocks(opened, name)
-    first = next(read)
-    rest = () if given != "-" and is_fasta(first) else read
-    return b"".join([first, *rest]), name
-
-
-def is_fasta(content: bytes) -> bool:
-    """Whether a file is FASTA by its first letter."""
-    return content.lstrip()[:1] in (b">", b";")
+    return Content(name, next(read), read)
 
 
 def finite(text: str, argument: str) -> float:

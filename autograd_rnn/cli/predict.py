@@ -46,7 +46,6 @@ from .options import (
     argument,
     column,
     content_of,
-    is_fasta,
     source,
     spread,
 )
@@ -273,11 +272,11 @@ def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], tuple[str, ...]]
     in_file = content_of(given)
     if in_file is None:
         return iter([Piece(given)]), ()
-    content, name = in_file
-    if is_fasta(content):
+    name = in_file.name
+    if in_file.is_fasta:
         if given != "-":
             return _windows(Path(given), found), IN_RECORD
-        file = io.BytesIO(content)
+        file = io.BytesIO(b"".join(in_file.blocks))
         file.name = name
         return _windows(file, found), IN_RECORD
 
@@ -289,7 +288,7 @@ def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], tuple[str, ...]]
         return True
 
     refuse = found.refused.append if found.ways.bad_records == "skip" else None
-    entries = read_list(content, name, fits, column(found.ways.sequence), refuse)
+    entries = read_list(in_file.blocks, name, fits, column(found.ways.sequence), refuse)
     return (Piece(entry.text, line=entry.line, file=name) for entry in entries), IN_LINES
 
 

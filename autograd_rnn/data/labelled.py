@@ -110,7 +110,7 @@ def read_labelled(sources: Sequence[Source], options: Options) -> Labelled:
         refused: list[str] = []
         refuse = refused.append if options.bad_records == "skip" else None
         columns = (options.sequence, options.label)
-        entries = list(read_table(contents[0], str(named(sources[0])), *columns, refuse))
+        entries = list(read_table(contents, str(named(sources[0])), *columns, refuse))
         if refused:
             left_out["bad records"] += len(refused)
     elif len(sources) > 1 and all(are_fasta):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..arguments import as_floats, as_integer, as_list, as_text, check_alphabet, check_symbols
 from ..errors import ArgumentTypeError, ArgumentValueError
+from .encoding import codec_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -207,19 +208,29 @@ class Text:
 def decoded(content: bytes, name: str) -> str:
     """The text of a file in UTF-8 with its line breaks as `"\\n"`; `ValueError` for any other.
 
+    It may be in UTF-16 or UTF-32 with a mark at its start, as some editors and spreadsheets write.
+
     >>> decoded(b"one\\r\\ntwo", "numbers.txt")
     'one\\ntwo'
     """
     if not isinstance(content, bytes):
         raise ArgumentTypeError(f"content must be bytes, not {type(content).__name__}.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ArgumentValueError(
-            f"{name}: byte {content[error.start]:#04x} at position {error.start + 1}, in line "
-            f"{line}, is not UTF-8: save the text as UTF-8."
-        ) from None
+    text = decoded_part(content, name, codec_of(content))
     if not text:
         raise ArgumentValueError(f"{name} is empty: there is no letter to learn.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded_part(
+    content: bytes, name: str, codec: str = "utf-8", before: int = 0, lines: int = 0
+) -> str:
+    """The text of a part of a file, after so many bytes and lines; `ValueError` for no text."""
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError as error:
+        line = lines + content.count(b"\n", 0, error.start) + 1
+        known = "UTF-8" if codec.startswith("utf-8") else codec.upper()
+        raise ArgumentValueError(
+            f"{name}: byte {content[error.start]:#04x} at position {before + error.start + 1}, in "
+            f"line {line}, is not {known}: save the text as UTF-8."
+        ) from None

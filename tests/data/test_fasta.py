@@ -59,6 +59,7 @@ def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[n
         (">" + "x" * (1 << 17) + "\nA", "a record's name has more than 65,536 bytes: 'xxxx"),
         (b"\x1f\x8b\x08rubbish", "the gzip data is damaged"),
         (gzip.compress(b">r\nGATTACA" * 99, mtime=0)[:-9], "the gzip data is damaged"),
+        (">one\nA".encode("utf-16")[:-1], "its mark says utf-16.*, but truncated data. Save it as"),
         (b">one\n\xff\xfe", "record 'one' has 'ÿ' at position 1"),
         (b"\x89PNG\r\n", "line 1 stands before the first record"),
         (">one\nACß", "record 'one' has 'ß' at position 3"),
@@ -90,15 +91,16 @@ def read_by_lines(content: bytes) -> list[Record]:
     st.lists(st.sampled_from([*"ACgt>;\r\n\n é", ">x\nA", "\r\n", ">"]), max_size=30),
     st.integers(1, 9),
     st.booleans(),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
 )
 def test_files_are_read_alike_whatever_the_size_of_a_block(
-    parts: list[str], block: int, packed: bool
+    parts: list[str], block: int, packed: bool, codec: str
 ) -> None:
-    content = "".join(parts).encode()
     try:
-        wanted = read_by_lines(content)
+        wanted = read_by_lines("".join(parts).encode())
     except AssertionError:
         wanted = None
+    content = "".join(parts).encode(codec)
     file = io.BytesIO(gzip.compress(content) if packed else content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK", block)

@@ -94,11 +94,12 @@ def test_no_guess_from_pairs_needs_less_than_their_entropy(letters: str) -> None
     assert text.entropy(0) <= math.log2(size) + 1e-12
 
 
-def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
+def test_a_file_is_read_as_its_mark_says(tmp_path: Path) -> None:
     path = tmp_path / "song.txt"
-    path.write_bytes("\ufefflà\r\nlà\rlà\n".encode())
-    text = Text.read(path)
-    assert (text.letters, repr(text)) == ("là\nlà\nlà\n", "<Text: 9 letters, 3 different>")
+    for codec in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        path.write_bytes("là\r\nlà\rlà\n".encode(codec))
+        text = Text.read(path)
+        assert (text.letters, repr(text)) == ("là\nlà\nlà\n", "<Text: 9 letters, 3 different>")
     assert Text.read(path, "là\n!").encode("!l") == [3, 0]
     with pytest.raises(ValueError, match=r"song\.txt: 'à' at position 2 is not one of 'l\\n'"):
         Text.read(path, "l\n")
@@ -109,7 +110,8 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
     [
         (b"", "t.txt is empty: there is no letter to learn."),
         (b"ab\ncd\xffe", "t.txt: byte 0xff at position 6, in line 2, is not UTF-8: save the text"),
-        (b"\xff\xfea\x00", "t.txt: byte 0xff at position 1, in line 1, is not UTF-8"),
+        (b"\xff\xfea\x00b", "t.txt: byte 0x62 at position 5, in line 1, is not UTF-16"),
+        (b"\xfe\xff\xd8\x00a\x00", "t.txt: byte 0xd8 at position 3, in line 1, is not UTF-16"),
         ("é".encode()[:1], "t.txt: byte 0xc3 at position 1, in line 1, is not UTF-8"),
         (b"aaa", "the alphabet has one letter, 'a': there is nothing to learn in a text without"),
     ],
@@ -121,10 +123,13 @@ def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, words: str) -> N
         Text.read(path)
 
 
-@given(st.binary(max_size=20))
-def test_decoded_is_a_text_or_a_refusal(content: bytes) -> None:
+@given(st.binary(max_size=20), st.sampled_from([b"", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"]))
+def test_decoded_is_a_text_or_a_refusal(content: bytes, mark: bytes) -> None:
+    content = mark + content
+    codec = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    codec = "utf-32" if content[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else codec
     try:
-        expected = content.decode("utf-8-sig")
+        expected = content.decode(codec)
     except UnicodeDecodeError:
         expected = ""
     if expected:
