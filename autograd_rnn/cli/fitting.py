@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 from ..arguments import as_choice
-from ..backends.backend import backend_names
 from ..data.dataset import Dataset
 from ..data.tasks import Task
 from ..errors import ArgumentValueError
@@ -52,7 +51,6 @@ WhichSchedule = Annotated[
     ),
 ]
 Log = Annotated[Path | None, option("FILE", "Add a row per epoch to this file, as CSV.")]
-Engine = Annotated[str, option("NAME", f"The backend that computes: {', '.join(backend_names())}.")]
 
 
 def cells() -> dict[str, str]:

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import wraps
 from itertools import chain
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import Annotated, Any, BinaryIO, Final, NamedTuple, TypeVar, cast, g
 import typer
 
 from ..arguments import as_choice, as_integer
+from ..backends.backend import backend_names
 from ..data.encoding import AMBIGUOUS
 from ..data.fasta import blocks, named
 from ..data.labelled import BAD_RECORDS
+from ..data.tasks import Task
 from ..errors import ArgumentValueError, FormatError
 from ..pictures.rendering.render import check_format
 
@@ -132,6 +135,33 @@ MostBases = Annotated[
 Window = Annotated[
     int | None, option("N", "Cut each record into windows of N letters.", callback=_check_window)
 ]
+
+
+Engine = Annotated[str, option("NAME", f"The backend that computes: {', '.join(backend_names())}.")]
+
+
+@dataclass
+class Reading:
+    """How a trained network reads sequences, and how its answers are printed: options alike."""
+
+    sequence: SequenceColumn = None
+    window: Window = None
+    stride: Stride = None
+    ambiguous: Ambiguous = None
+    bad_records: BadRecords = "error"
+    engine: Engine = "auto"
+    as_json: AsJson = False
+    as_csv: AsCsv = False
+
+    def of(self, task: Task) -> Reading:
+        """The same, with what the training did where nothing is said; `ValueError` for nonsense."""
+        as_choice(self.engine, "--engine", backend_names())
+        if self.as_json and self.as_csv:
+            raise ArgumentValueError("give either --json or --csv.")
+        self.ambiguous = self.ambiguous or task.ambiguous
+        self.window = task.window if self.window is None else self.window
+        self.stride = task.stride if self.stride is None else self.stride
+        return self
 
 
 def column(name: str | None) -> str | int | None:

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 from rich.table import Table
 
-from ..arguments import as_choice, many
-from ..backends.backend import backend_names
-from ..data.dataset import Dataset
-from ..data.encoding import BITS, NUMBERS, spelled
+from ..arguments import many
+from ..data.dataset import Dataset, as_dataset
+from ..data.encoding import BITS, NUMBERS, read_numbers, spelled
 from ..data.fasta import Source, read_fasta
+from ..data.labelled import Options, read_labelled
 from ..data.tables import read_list
 from ..data.tasks import OWN, Task, task_of
 from ..errors import ArgumentValueError, SymbolError
@@ -25,30 +25,8 @@ from ..networks.model import Model
 from ..networks.serialise import KINDS
 from ..networks.stack import made_of
 from .app import app
-from .fitting import (
-    MOST_COLUMNS,
-    Engine,
-    check_unused,
-    left_out_remarks,
-    tested,
-    warnings_in_a_line,
-)
-from .options import (
-    Ambiguous,
-    AsCsv,
-    AsJson,
-    BadRecords,
-    Fasta,
-    LabelColumn,
-    SequenceColumn,
-    Stride,
-    Window,
-    argument,
-    column,
-    content_of,
-    source,
-    spread,
-)
+from .fitting import MOST_COLUMNS, check_unused, left_out_remarks, tested, warnings_in_a_line
+from .options import Fasta, LabelColumn, Reading, argument, column, content_of, source, spread
 from .terminal import (
     bad_remark,
     make_table,
@@ -95,30 +73,6 @@ class Piece(NamedTuple):
         if self.record:
             where = {"record": self.record, "start": self.start, "end": self.end}
         return {**where, "sequence": self.text}
-
-
-@dataclass
-class Reading:
-    """How a trained network reads sequences, and how its answers are printed: options alike."""
-
-    sequence: SequenceColumn = None
-    window: Window = None
-    stride: Stride = None
-    ambiguous: Ambiguous = None
-    bad_records: BadRecords = "error"
-    engine: Engine = "auto"
-    as_json: AsJson = False
-    as_csv: AsCsv = False
-
-    def of(self, task: Task) -> Reading:
-        """The same, with what the training did where nothing is said; `ValueError` for nonsense."""
-        as_choice(self.engine, "--engine", backend_names())
-        if self.as_json and self.as_csv:
-            raise ArgumentValueError("give either --json or --csv.")
-        self.ambiguous = self.ambiguous or task.ambiguous
-        self.window = task.window if self.window is None else self.window
-        self.stride = task.stride if self.stride is None else self.stride
-        return self
 
 
 #: A sequence as a network reads it: a vector, or the number of a letter, for each step.
@@ -414,15 +368,11 @@ def evaluate_model(
     """
     network, task = read_trained(model)
     ways = ways.of(task)
-    if task.reader is not None and task.name != OWN:
-        raise ArgumentValueError(
-            f"{model} reads numbers of which two are marked: a table has no such sequences."
-        )
-    read = Dataset.read(
-        *map(source, data),
+    options = Options(
         sequence=column(ways.sequence),
         label=column(label),
-        alphabet=task.alphabet or NUMBERS,
+        alphabet=NUMBERS if task.reader else task.alphabet,
+        reader=task.reader or read_numbers,
         classes=task.labels or None,
         targets="numbers" if task.numeric else "classes",
         ambiguous=ways.ambiguous or "error",
@@ -430,6 +380,7 @@ def evaluate_model(
         window=ways.window,
         stride=ways.stride,
     )
+    read = as_dataset(read_labelled([*map(source, data)], options), Dataset)
     check_fits(model, network, task, read.inputs)
     with warnings_in_a_line(but=CHOICE):
         compiled = network.compile(task.loss, backend=ways.engine)

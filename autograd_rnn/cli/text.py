@@ -23,8 +23,8 @@ from ..networks.stack import Stack, made_of
 from ..ops.losses import count_hits
 from ..training.rules import Adam
 from .app import app
-from .fitting import Engine, cells, check_save, fitted, warnings_in_a_line
-from .options import AsJson, argument, option
+from .fitting import cells, check_save, fitted, warnings_in_a_line
+from .options import AsJson, Engine, argument, option
 from .terminal import make_table, print_as_it_is, print_json, print_table, say
 
 TEXT: Final = "text"

@@ -22,7 +22,6 @@ from ..networks.stack import Stack
 from ..training.rules import Adam
 from .app import app
 from .fitting import (
-    Engine,
     Log,
     WhichSchedule,
     cells,
@@ -37,6 +36,7 @@ from .options import (
     Ambiguous,
     AsJson,
     BadRecords,
+    Engine,
     LabelColumn,
     SequenceColumn,
     Stride,

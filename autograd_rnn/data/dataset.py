@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self, TypeVar
 
 from ..arguments import as_float, as_floats, as_integer, as_list, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .fasta import Source
-from .labelled import Options, read_labelled
+from .labelled import Labelled, Options, read_labelled
 
 MOST_CLASSES: Final = 10_000
 
 Vector = tuple[float, ...]
+D = TypeVar("D", bound="Dataset")
 
 
 class Dataset:
@@ -98,7 +99,7 @@ class Dataset:
         window: int | None = None,
         stride: int | None = None,
         reverse_complement: bool = False,
-    ) -> Dataset:
+    ) -> Self:
         """The labelled sequences of a table, or of two or more FASTA files, each of a class.
 
         A file is a path, or open for reading bytes, plain or gzipped.  A table has a sequence and a
@@ -132,16 +133,7 @@ class Dataset:
             *(sequence, label, alphabet, named, targets, ambiguous, bad_records),
             *(window, stride, reverse_complement),
         )
-        found = read_labelled(files, options)
-        data = cls(
-            found.vectors,
-            found.targets,
-            symbols=found.texts,
-            groups=found.groups,
-            classes=len(found.classes) or None,
-        )
-        data.alphabet, data.names, data.left_out = found.alphabet, found.classes, found.left_out
-        return data
+        return as_dataset(read_labelled(files, options), cls)
 
     def _one_each(self, entries: Any, argument: str) -> tuple[Any, ...]:
         """The entries, one per sequence; none if they are optional and not given."""
@@ -243,6 +235,19 @@ class Dataset:
             more = ["..."] if self.classes > 10 else []
             words += f", {self.classes} classes: {', '.join(often + more)}"
         return f"<Dataset: {words}>"
+
+
+def as_dataset(found: Labelled, kind: type[D]) -> D:
+    """The data set of what was read from files."""
+    data = kind(
+        found.vectors,
+        found.targets,
+        symbols=found.texts,
+        groups=found.groups,
+        classes=len(found.classes) or None,
+    )
+    data.alphabet, data.names, data.left_out = found.alphabet, found.classes, found.left_out
+    return data
 
 
 def joined(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
