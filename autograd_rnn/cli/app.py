@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
@@ -34,10 +34,16 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """What is left of the words; an unknown option is an error, a negative number is none."""
         options = [param for param in self.get_params(ctx) if param.param_type_name == "option"]
-        known = [name for option in options for name in option.opts]
-        for word in takewhile("--".__ne__, args):
-            name = word.partition("=")[0]
-            if name.startswith("--") and name not in known:
+        known = {name: option for option in options for name in option.opts}
+        words = takewhile("--".__ne__, args)
+        for word in words:
+            name, equals, _ = word.partition("=")
+            if name in known and not equals:
+                # What follows is the option's, even if it begins with --.
+                values = [*islice(words, 0 if known[name].is_flag else known[name].nargs)]
+                if len(values) == 1 and values[0].partition("=")[0] in known:
+                    ctx.fail(f"{name} takes a value; to give it {values[0]}: {name}={values[0]}")
+            elif name.startswith("--") and name not in known:
                 near = get_close_matches(name, known, n=1)
                 ctx.fail(
                     f"No such option: {name}" + "".join([f". Did you mean {x}?" for x in near])

@@ -27,6 +27,7 @@ from .options import (
     MostBases,
     Window,
     argument,
+    check_once,
     content_of,
     option,
     source,
@@ -254,6 +255,7 @@ def classify(
     family = Family(base.upper(), at_least, ambiguous or "error")
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments or --fasta FILE.")
+    check_once(sequences or [])
     if fasta is not None:
         options = {"ambiguous": ambiguous in ("skip", "zeros"), "most_bases": most_bases}
         options["keep_going"] = bad_records == "skip"

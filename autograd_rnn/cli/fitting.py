@@ -105,10 +105,17 @@ class Fitted(NamedTuple):
             self.checkpoint.unlink(missing_ok=True)
 
     def remarks(self, path: Path | None, command: str) -> list[str]:
-        """What to say of the files: a training resumed, and the command that reads the model."""
+        """What to say of the files: a training resumed, and the command that reads the model.
+
+        In the command, {} stands for the path.
+        """
         told = [f"Resumed from {self.checkpoint}, now deleted."] if self.resumed else []
         if path is not None:
-            told.append(f"Model: {path}; to use it: autograd-rnn {command}")
+            # A path like -.json would be taken for an option.
+            file = f"./{path}" if str(path).startswith("-") else str(path)
+            told.append(
+                f"Model: {path}; to use it: autograd-rnn {command.format(shlex.quote(file))}"
+            )
         return told
 
 

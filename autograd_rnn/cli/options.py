@@ -7,7 +7,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from itertools import chain
@@ -167,6 +167,18 @@ class Reading:
 def column(name: str | None) -> str | int | None:
     """The name of a column, or its number."""
     return int(name) if name is not None and name.isdecimal() else name
+
+
+def sources(files: Sequence[Path]) -> list[Path | BinaryIO]:
+    """The files, of which one may be standard input."""
+    check_once(map(str, files))
+    return [*map(source, files)]
+
+
+def check_once(names: Iterable[str]) -> None:
+    """Refuse to read standard input more than once."""
+    if [*names].count("-") > 1:
+        raise ArgumentValueError("- is standard input, which is read once: give it once.")
 
 
 def source(file: Path) -> Path | BinaryIO:

@@ -26,7 +26,18 @@ from ..networks.serialise import KINDS
 from ..networks.stack import made_of
 from .app import app
 from .fitting import MOST_COLUMNS, check_unused, left_out_remarks, tested, warnings_in_a_line
-from .options import Fasta, LabelColumn, Reading, argument, column, content_of, source, spread
+from .options import (
+    Fasta,
+    LabelColumn,
+    Reading,
+    argument,
+    check_once,
+    column,
+    content_of,
+    source,
+    sources,
+    spread,
+)
 from .terminal import (
     bad_remark,
     make_table,
@@ -167,6 +178,7 @@ def predict(
     network, task = read_trained(model)
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments, - for lines, or --fasta FILE.")
+    check_once(sequences or [])
     given = {"--window": ways.window, "--stride": ways.stride}
     found = Found(task, ways.of(task))
     parts = [_pieces(one, found) for one in sequences or []]
@@ -380,7 +392,7 @@ def evaluate_model(
         window=ways.window,
         stride=ways.stride,
     )
-    read = as_dataset(read_labelled([*map(source, data)], options), Dataset)
+    read = as_dataset(read_labelled(sources(data), options), Dataset)
     check_fits(model, network, task, read.inputs)
     with warnings_in_a_line(but=CHOICE):
         compiled = network.compile(task.loss, backend=ways.engine)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd_rnn import Text
@@ -80,6 +80,33 @@ def test_entropy_is_the_mean_surprise_of_the_best_guess(letters: str, before: in
         for seen in [letters[k - before : k]]
     ]
     assert Text(letters).entropy(before) == pytest.approx(sum(bits) / len(bits), abs=1e-12)
+
+
+def guessed(seen: str, before: str, letter: str, size: int) -> float:
+    """The share of a letter after others by Witten and Bell, one letter of the text at a time."""
+    places = [k for k in range(len(seen) - len(before)) if seen[k : k + len(before)] == before]
+    after = [seen[k + len(before)] for k in places]
+    fallback = guessed(seen, before[1:], letter, size) if before else 1.0 / size
+    if not after:
+        return fallback
+    new = len({*after})
+    return (after.count(letter) + new * fallback) / (len(after) + new)
+
+
+@given(few, few, st.integers(0, 2))
+def test_a_guess_by_what_was_seen(letters: str, seen: str, before: int) -> None:
+    assume(before < len(letters))
+    alphabet = "".join(sorted({*letters, *seen}))
+    bits = [
+        -math.log2(guessed(seen, letters[k - before : k], letters[k], len(alphabet)))
+        for k in range(before, len(letters))
+    ]
+    text, known = Text(letters, alphabet), Text(seen, alphabet)
+    assert text.entropy(before, known) == pytest.approx(sum(bits) / len(bits), abs=1e-12)
+    # Shares add up to 1, so no guess is better than by the shares in the text itself.
+    ways = [Text(letters[:before] + x, alphabet).entropy(before, known) for x in alphabet]
+    assert sum(2.0**-way for way in ways) == pytest.approx(1.0)
+    assert text.entropy(before, known) >= text.entropy(before) - 1e-12
 
 
 @given(few)
@@ -163,6 +190,7 @@ def test_decoded_is_a_text_or_a_refusal(content: bytes, mark: bytes) -> None:
         (lambda: Text("abc").split(1, 0), ValueError, "shares[1] must be positive, not 0.0."),
         (lambda: Text("abc").split(9, 1), ValueError, "part 1 of the split would be empty: 3 let"),
         (lambda: Text("abc").entropy(3), ValueError, "before must be 2 or less, not 3."),
+        (lambda: Text("abc").entropy(1, Text("ab")), ValueError, "seen must be a Text of the same"),
     ],
 )
 def test_what_is_refused(wrong, kind: type[Exception], words: str) -> None:
