@@ -3,6 +3,7 @@
 import random
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +253,7 @@ def test_windows_of_the_mitochondrion(mitochondrion: Path) -> None:
         (lambda: adding(0, [2]), ArgumentValueError, "count must be 1 or more"),
     ],
 )
-def test_refusals(call, error: type[Exception], words: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals(call: Callable[[], object], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call()
 

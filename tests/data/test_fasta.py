@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from autograd_rnn.data import fasta as module
 from autograd_rnn.data.fasta import MOST_BASES, Record, read_pieces, windows
 from autograd_rnn.errors import FastaError
 
+#: Writes a file with some content, and says where.
+Writer = Callable[[str | bytes], Path]
+
 
 @pytest.fixture
-def fasta(tmp_path: Path):  # type: ignore[no-untyped-def]
+def fasta(tmp_path: Path) -> Writer:
     def write(content: str | bytes) -> Path:
         path = tmp_path / "some.fa"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -27,7 +31,7 @@ def fasta(tmp_path: Path):  # type: ignore[no-untyped-def]
     return write
 
 
-def test_records_of_several_lines_in_either_case(fasta) -> None:  # type: ignore[no-untyped-def]
+def test_records_of_several_lines_in_either_case(fasta: Writer) -> None:
     text = "; a comment\n>one  with words\nGAT\n\ntaca\n>two\nGG\n"
     wanted = [("one  with words", "GATTACA"), ("two", "GG")]
     for content in (text, text.replace("\n", "\r\n"), "\ufeff" + text, text.rstrip("\n")):
@@ -35,7 +39,7 @@ def test_records_of_several_lines_in_either_case(fasta) -> None:  # type: ignore
         assert read_fasta(fasta(gzip.compress(content.encode(), mtime=0))) == wanted
 
 
-def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[no-untyped-def]
+def test_other_alphabets_and_ambiguous_letters(fasta: Writer) -> None:
     assert read_fasta(fasta(">r\nACGU"), alphabet="acgu") == [("r", "ACGU")]
     assert read_fasta(fasta(b">caf\xe9\nA")) == [("café", "A")]
     assert read_fasta(fasta(">a\x0cb\u2028c\nA")) == [("a\x0cb\u2028c", "A")]
@@ -65,7 +69,7 @@ def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[n
         (">one\nACß", "record 'one' has 'ß' at position 3"),
     ],
 )
-def test_what_is_not_fasta(fasta, content: str | bytes, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_not_fasta(fasta: Writer, content: str | bytes, words: str) -> None:
     path = fasta(content)
     with pytest.raises(FastaError, match=words) as caught:
         read_fasta(path)
@@ -150,7 +154,7 @@ def test_a_bomb_is_refused() -> None:
     assert MOST_BASES == 1_000_000_000
 
 
-def test_ambiguous_does_not_let_everything_in(fasta) -> None:  # type: ignore[no-untyped-def]
+def test_ambiguous_does_not_let_everything_in(fasta: Writer) -> None:
     with pytest.raises(FastaError, match=r"'@' at position 2"):
         read_fasta(fasta(">r\nA@"), ambiguous=True)
 
@@ -182,6 +186,6 @@ def test_the_mitochondrion(mitochondrion: Path) -> None:
         (("G", "G", "3"), "at_least must be an int, not str"),
     ],
 )
-def test_refusals(arguments, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises((TypeError, ValueError), match=words):
         in_family(*arguments)
