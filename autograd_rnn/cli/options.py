@@ -183,8 +183,11 @@ def check_once(names: Iterable[str]) -> None:
 
 def source(file: Path) -> Path | BinaryIO:
     """The file, or standard input for -."""
-    if str(file) != "-":
-        return file
+    return standard_input() if str(file) == "-" else file
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes."""
     # Where Python is embedded, standard input may be text alone.
     if hasattr(sys.stdin, "buffer"):
         return sys.stdin.buffer

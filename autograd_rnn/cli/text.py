@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ from ..ops.losses import count_hits
 from ..training.rules import Adam
 from .app import app
 from .fitting import cells, check_save, fitted, warnings_in_a_line
-from .options import AsJson, Engine, argument, option
+from .options import AsJson, Engine, argument, option, standard_input
 from .terminal import make_table, print_as_it_is, print_json, print_table, say
 
 TEXT: Final = "text"
@@ -64,8 +63,13 @@ class Measured(NamedTuple):
 def read_text(file: str) -> Text:
     """The text of a file, or of standard input for -."""
     if file == STANDARD_INPUT:
-        return Text(decoded(sys.stdin.buffer.read(), "standard input"))
+        return Text(read_standard_input())
     return Text.read(file)
+
+
+def read_standard_input() -> str:
+    """The text on standard input."""
+    return decoded(standard_input().read(), "standard input")
 
 
 def learn_text(
@@ -216,7 +220,7 @@ def generate_text(
     as_choice(engine, "--engine", backend_names())
     network = read_json(model, "a model of `autograd-rnn train text`", _as_writer)
     if prompt == STANDARD_INPUT:
-        prompt = decoded(sys.stdin.buffer.read(), "standard input").removesuffix("\n")
+        prompt = read_standard_input().removesuffix("\n")
     with warnings_in_a_line():
         found = generate(network, prompt, length, temperature, seed, backend=engine)
     if as_json:

@@ -245,7 +245,7 @@ def _parts(
                     line += len(block[place:end]) - len(block[place:end].lstrip(b"\n"))
                     raise FastaError(
                         f"{file}: line {line} stands before the first record; a FASTA file starts "
-                        f"with a line '>name'."
+                        f"with a line '>name'.{from_fastq(block[place:])}"
                     )
                 if letters:
                     yield False, letters
@@ -253,6 +253,19 @@ def _parts(
                 place, begins = end, block[end - 1 : end] == b"\n"
     if inside and head is not None:
         yield True, bytes(head)
+
+
+def from_fastq(start: bytes) -> str:
+    """What to do about a file that starts so, to be added to a message, if it is FASTQ.
+
+    >>> from_fastq(b"@read\\nGAT\\n+\\nIII\\n")[:21]
+    ' It looks like FASTQ:'
+    """
+    lines = start.lstrip().split(b"\n", 4)
+    if len(lines) < 4 or lines[0][:1] + lines[2][:1] != b"@+" or len(lines[1]) != len(lines[3]):
+        return ""
+    program = """'NR%4==1{print ">" substr($0,2)} NR%4==2'"""
+    return f" It looks like FASTQ: awk {program} makes FASTA of it."
 
 
 def _next_line_with_a_mark(block: bytes, place: int) -> int:

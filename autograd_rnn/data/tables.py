@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from ..arguments import as_integer, many, shown
 from ..errors import ArgumentValueError
 from .encoding import ALPHABETS, find_alphabet, is_number, spelled, unsure_letters
+from .fasta import from_fastq
 from .text import decoded_part
 
 #: What a header calls the column of sequences.
@@ -189,6 +190,8 @@ class Lines:
                 break
         if not self.head:
             raise ArgumentValueError(f"{file} is empty: there is nothing to read.")
+        if way_out := from_fastq("".join(self.head[:4]).encode()):
+            raise ArgumentValueError(f"{file} is not a table.{way_out}")
         more = next(lines, None)
         self.whole = more is None
         self._rest = lines if more is None else chain([more], lines)

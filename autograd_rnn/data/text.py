@@ -192,7 +192,7 @@ class Text:
         >>> text.entropy(), text.entropy(1)
         (1.0, 0.0)
         >>> round(Text("abba").entropy(1, text), 3)
-        1.561
+        1.115
         """
         as_integer(before, "before", least=0, most=len(self) - 1)
         grams = self._grams(before + 1)

@@ -201,6 +201,21 @@ def test_numbers_that_are_marked_are_tested_beside_the_mean(
     assert json.loads(skipped.out)["left_out"] == {"bad records": 1}
 
 
+def test_long_names_of_classes_leave_no_room_for_the_confusion(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for length in (3, 30):
+        names = [f"{'species'[:length]}{k}{'x' * (length - 7)}" for k in range(3)]
+        rows = [f"{'ACG'[k]}{'T' * j}G,{names[k]}" for k in range(3) for j in range(10)]
+        Path("s.csv").write_text("\n".join(["sequence,label", *rows]))
+        result = run("train", "s.csv", *QUICK)
+        assert (result.code, result.err) == (0, "")
+        assert max(map(len, result.out.splitlines())) <= 80
+        assert (f"as {names[0]}" in result.out) == (length == 3)
+        assert f"{names[0]} " in result.out
+
+
 def write_model(task: str, loss: str, alphabet: str | None, inputs: int) -> None:
     """A file of a model with one linear state for a task."""
     weights = {"weights": [[1.0]] * (inputs + 1), "names": [["w"]] * (inputs + 1)}

@@ -65,6 +65,7 @@ def test_other_alphabets_and_ambiguous_letters(fasta: Writer) -> None:
         (gzip.compress(b">r\nGATTACA" * 99, mtime=0)[:-9], "the gzip data is damaged"),
         (">one\nA".encode("utf-16")[:-1], "its mark says utf-16.*, but truncated data. Save it as"),
         (b">one\n\xff\xfe", "record 'one' has 'ÿ' at position 1"),
+        ("@r\nGAT\n+\n;II\n", r"starts with a line '>name'\. It looks like FASTQ: awk 'NR%4==1"),
         (b"\x89PNG\r\n", "line 1 stands before the first record"),
         (">one\nACß", "record 'one' has 'ß' at position 3"),
     ],

@@ -360,6 +360,11 @@ def test_a_cell_may_hold_a_genome(quote: str) -> None:
     assert (entry.text, csv.field_size_limit()) == (genome, limit)
 
 
+def test_reads_in_fastq_are_refused_with_the_way_out() -> None:
+    with pytest.raises(ValueError, match=r"^x\.fq is not a table\. It looks like FASTQ: awk "):
+        read_list([b"\n@r\nGAT\n+\nIII\n@r\n"], "x.fq", str.isalpha)
+
+
 def test_where_a_long_list_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "HEAD", 20)
     start = b"id,dna\n" + b"x,GAT\n" * 50
