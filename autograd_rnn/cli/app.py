@@ -87,6 +87,7 @@ app = App(
     help="Recurrent neural networks, number by number: the lecture's networks, and your own.",
     cls=Group,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
 #: The exit code of a command that Ctrl-C has ended, as of a shell's.
