@@ -26,6 +26,8 @@ SEQUENCE_NAMES: Final = (
 #: What a header calls the column of labels.
 LABEL_NAMES: Final = ("label", "class", "labels", "target", "category", "family", "value")
 DELIMITERS: Final = ",\t;|"
+#: What spreadsheets begin with where other programs would not know; it is found here.
+TOLD: Final = re.compile(r"sep=.\s*", re.IGNORECASE)
 DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
 #: What the columns are is told from so many letters.
 HEAD: Final = 1 << 20
@@ -174,14 +176,14 @@ class Lines:
     """The lines of a file, of which only the `head`, about a megabyte, is in memory at once.
 
     Iteration, which is possible once, gives all of them, each with its line feed.  Blank lines
-    before the head are `skipped`, and `whole` says that no line is after it.
+    before the head, and one that says `sep=;`, are `skipped`, and `whole` says that no line is after it.
     """
 
     def __init__(self, blocks: Iterable[bytes], file: str) -> None:
         self.file, self.skipped, self.head = file, 0, list[str]()
         lines, size = _lines(blocks, file), 0
         for line in lines:
-            if not self.head and not line.strip():
+            if not self.head and (not line.strip() or TOLD.fullmatch(line)):
                 self.skipped += 1
                 continue
             self.head.append(line)

@@ -80,6 +80,8 @@ def test_a_table_is_read_as_it_was_written(
             "ACGT",
         ),
         ("\n\nGAT,a\n\n \nTT,b\n", ("GAT", "TT"), ("a", "b"), "ACGT"),
+        ("sep=;\nGAT;a\nTT;b\n", ("GAT", "TT"), ("a", "b"), "ACGT"),
+        ("Sep=\t\nseq\tkind\nGAT\ta\nTT\tb\n", ("GAT", "TT"), ("a", "b"), "ACGT"),
         ("MKVLAAGICDEFHNPQRSTWYMKV,p\nMKVA,q", None, ("p", "q"), "ACDEFGHIKLMNPQRSTVWY"),
         ("MKVLAAGICDEFHNPQRSTWYMKV,p\nMKVA,q\n,\n", None, ("p", "q"), "ACDEFGHIKLMNPQRSTVWY"),
     ],
