@@ -176,7 +176,7 @@ class Lines:
     """The lines of a file, of which only the `head`, about a megabyte, is in memory at once.
 
     Iteration, which is possible once, gives all of them, each with its line feed.  Blank lines
-    before the head, and one that says `sep=;`, are `skipped`, and `whole` says that no line is after it.
+    before the head, and one that says `sep=;`, are `skipped`; `whole` says that none is after it.
     """
 
     def __init__(self, blocks: Iterable[bytes], file: str) -> None:

@@ -212,4 +212,4 @@ TestCommandLine.settings = settings(max_examples=3, stateful_step_count=8, deran
 
 @pytest.mark.nightly
 def test_the_command_line_for_long() -> None:
-    run_long(CommandLine, examples=300, steps=30)
+    run_long(CommandLine, examples=100, steps=30)
