@@ -104,7 +104,8 @@ def sanitize(session: nox.Session) -> None:
                 "-m=not nightly and not browser and not playground",
             )
             others = ("--ignore=tests/engine/test_compiled.py", *session.posargs)
-            session.run(*tests, *others, env={**watch, "CI": "true"})
+            # The installed program, which a test runs, has the engine from here, too.
+            session.run(*tests, *others, env={**watch, "CI": "true", "PYTHONPATH": folder})
 
 
 @nox.session

@@ -1,5 +1,6 @@
 """The public names, and nothing else."""
 
+from . import foreign as foreign
 from . import loading as loading
 from .backends.compile_step import CompiledStep, compile_step
 from .data.classics import adding, promoters
@@ -244,3 +245,6 @@ __all__ = [
     "windows",
     "zero_grad",
 ]
+
+# Not by an assignment: type checkers would then take any name for one of the package's.
+globals()["__getattr__"] = foreign.missing

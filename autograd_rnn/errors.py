@@ -85,6 +85,10 @@ class GraphTooLarge(AutogradError, ValueError):
     """A graph has too many nodes to be drawn; the message says what to do instead."""
 
 
+class UnknownName(AutogradError, ImportError):
+    """The package has no such name, as another has; the message says what to write instead."""
+
+
 class LibraryNotFound(AutogradError, ImportError):
     """A library of an extra is not installed; the message says how to get it."""
 

@@ -330,7 +330,8 @@ def correct_calls() -> dict[str, Call]:
         "RNN.step": call(rnn.step, (x,), (1.0,), (x, y)),
         "RNN.unroll": call(rnn.unroll, [[1], [0]], [0], truncate=1),
         "Dataset": call(
-            *(Dataset, [[1], [0]], [1, 0]), symbols=["1", "0"], groups=["a", "b"], classes=2
+            *(Dataset, [[1], [0]], [1, -1]),
+            **{"symbols": ["1", "0"], "groups": ["a", "b"], "classes": 2, "ignore": -1},
         ),
         "Dataset.read": call(
             *(Dataset.read, "reads.csv"),
@@ -552,7 +553,7 @@ def correct_calls() -> dict[str, Call]:
         "Text": call(Text, "banana", alphabet="abn"),
         "Text.decode": call(text.decode, [0, 1]),
         "Text.encode": call(text.encode, "nab"),
-        "Text.entropy": call(text.entropy, before=1),
+        "Text.entropy": call(text.entropy, before=1, seen=Text("abba", text.alphabet)),
         "Text.read": call(Text.read, "text.txt", alphabet="abn"),
         "Text.split": call(text.split, 1.0),
         "Text.streams": call(text.streams, 2),
@@ -633,6 +634,7 @@ def public_names() -> list[str]:
                 member[0] != "_"
                 and member not in HOOKS
                 and not is_slot
+                and hasattr(thing, member)
                 and (callable(getattr(thing, member)) or is_set(thing, member))
             ):
                 names.append(f"{owner}.{member}")

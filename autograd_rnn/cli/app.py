@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
@@ -34,10 +34,16 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """What is left of the words; an unknown option is an error, a negative number is none."""
         options = [param for param in self.get_params(ctx) if param.param_type_name == "option"]
-        known = [name for option in options for name in option.opts]
-        for word in takewhile("--".__ne__, args):
-            name = word.partition("=")[0]
-            if name.startswith("--") and name not in known:
+        known = {name: option for option in options for name in option.opts}
+        words = takewhile("--".__ne__, args)
+        for word in words:
+            name, equals, _ = word.partition("=")
+            if name in known and not equals:
+                # What follows is the option's, even if it begins with --.
+                values = [*islice(words, 0 if known[name].is_flag else known[name].nargs)]
+                if len(values) == 1 and values[0].partition("=")[0] in known:
+                    ctx.fail(f"{name} takes a value; to give it {values[0]}: {name}={values[0]}")
+            elif name.startswith("--") and name not in known:
                 near = get_close_matches(name, known, n=1)
                 ctx.fail(
                     f"No such option: {name}" + "".join([f". Did you mean {x}?" for x in near])
@@ -81,6 +87,7 @@ app = App(
     help="Recurrent neural networks, number by number: the lecture's networks, and your own.",
     cls=Group,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
 #: The exit code of a command that Ctrl-C has ended, as of a shell's.
@@ -133,6 +140,7 @@ def open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     # Python has none where the descriptor was closed, which now leads nowhere.
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8")
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):

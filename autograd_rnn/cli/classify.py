@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +27,8 @@ from .options import (
     MostBases,
     Window,
     argument,
+    check_once,
     content_of,
-    is_fasta,
     option,
     source,
 )
@@ -254,6 +255,7 @@ def classify(
     family = Family(base.upper(), at_least, ambiguous or "error")
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments or --fasta FILE.")
+    check_once(sequences or [])
     if fasta is not None:
         options = {"ambiguous": ambiguous in ("skip", "zeros"), "most_bases": most_bases}
         options["keep_going"] = bad_records == "skip"
@@ -283,17 +285,18 @@ def _classify_sequences(family: Family, sequences: list[str]) -> Report:
     return agree, {"sequences": rows}, table, []
 
 
-def _texts(given: str) -> list[str]:
+def _texts(given: str) -> Iterable[str]:
     """The sequence that an argument is, or those in the lines of the file that it names."""
     in_file = content_of(given)
     if in_file is None:
         return [given]
-    content, name = in_file
-    if is_fasta(content):
+    name = in_file.name
+    if in_file.is_fasta:
         words = "is FASTA" if given == "-" else "is a file"
         raise ArgumentValueError(f"{name} {words}: did you mean classify --fasta {given}?")
     letters = {*DNA, *UNSURE}
-    return [one.text for one in read_list(content, name, lambda x: set(spelled(x, DNA)) <= letters)]
+    found = read_list(in_file.blocks, name, lambda x: set(spelled(x, DNA)) <= letters)
+    return (one.text for one in found)
 
 
 def _read_records(

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from ..arguments import as_choice
-from ..backends.backend import backend_names
 from ..data.dataset import Dataset
 from ..data.tasks import Task
 from ..errors import ArgumentValueError
@@ -28,12 +27,12 @@ from ..training.history import History
 from ..training.progress import CSVLog
 from ..training.schedules import CosineDecay, Schedule, StepDecay, WarmUp
 from .options import option
-from .terminal import Interrupted, complain, make_table, print_table, shorten
+from .terminal import Interrupted, complain, make_table, print_table, shorten, width_of
 
 # More epochs than any training has: it never stops early, but the best weights are put back.
 NEVER = 1_000_000
-#: The most classes that a table has a column for.
-MOST_COLUMNS: Final = 5
+#: The most classes that a table has a column for, and the length of a line.
+MOST_COLUMNS, LINE = 5, 80
 
 #: The schedules that --schedule names, by the number of epochs.
 SCHEDULES: dict[str, Callable[[int], Schedule] | None] = {
@@ -52,7 +51,6 @@ WhichSchedule = Annotated[
     ),
 ]
 Log = Annotated[Path | None, option("FILE", "Add a row per epoch to this file, as CSV.")]
-Engine = Annotated[str, option("NAME", f"The backend that computes: {', '.join(backend_names())}.")]
 
 
 def cells() -> dict[str, str]:
@@ -107,10 +105,17 @@ class Fitted(NamedTuple):
             self.checkpoint.unlink(missing_ok=True)
 
     def remarks(self, path: Path | None, command: str) -> list[str]:
-        """What to say of the files: a training resumed, and the command that reads the model."""
+        """What to say of the files: a training resumed, and the command that reads the model.
+
+        In the command, {} stands for the path.
+        """
         told = [f"Resumed from {self.checkpoint}, now deleted."] if self.resumed else []
         if path is not None:
-            told.append(f"Model: {path}; to use it: autograd-rnn {command}")
+            # A path like -.json would be taken for an option.
+            file = f"./{path}" if str(path).startswith("-") else str(path)
+            told.append(
+                f"Model: {path}; to use it: autograd-rnn {command.format(shlex.quote(file))}"
+            )
         return told
 
 
@@ -208,9 +213,13 @@ class Tested:
             print_table(table, *remarks)
             return
         found, names = self.found, self.names
-        shown = [*names] if len(names) <= MOST_COLUMNS else []
         columns = ("class", "sequences", "precision", "recall", "AUC")
-        table = make_table(title, *columns, *[shorten(f"as {name}") for name in shown])
+        others = [shorten(f"as {name}") for name in names]
+        room = LINE - width_of(make_table("", max(names, key=len), *columns[1:]))
+        # With many or long names it is in --json and --csv alone.
+        fits = len(names) <= MOST_COLUMNS and sum([3 + len(one) for one in others]) <= room
+        shown = [*names] if fits else []
+        table = make_table(title, *columns, *others[: len(shown)])
         for k, name in enumerate(names):
             shares = (found.precision[k], found.recall[k], found.auc[k])
             cells = ["–" if share is None else f"{share:.3f}" for share in shares]

@@ -7,17 +7,21 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import wraps
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, BinaryIO, Final, NamedTuple, TypeVar, cast, get_type_hints
 
 import typer
 
 from ..arguments import as_choice, as_integer
+from ..backends.backend import backend_names
 from ..data.encoding import AMBIGUOUS
 from ..data.fasta import blocks, named
 from ..data.labelled import BAD_RECORDS
+from ..data.tasks import Task
 from ..errors import ArgumentValueError, FormatError
 from ..pictures.rendering.render import check_format
 
@@ -133,15 +137,57 @@ Window = Annotated[
 ]
 
 
+Engine = Annotated[str, option("NAME", f"The backend that computes: {', '.join(backend_names())}.")]
+
+
+@dataclass
+class Reading:
+    """How a trained network reads sequences, and how its answers are printed: options alike."""
+
+    sequence: SequenceColumn = None
+    window: Window = None
+    stride: Stride = None
+    ambiguous: Ambiguous = None
+    bad_records: BadRecords = "error"
+    engine: Engine = "auto"
+    as_json: AsJson = False
+    as_csv: AsCsv = False
+
+    def of(self, task: Task) -> Reading:
+        """The same, with what the training did where nothing is said; `ValueError` for nonsense."""
+        as_choice(self.engine, "--engine", backend_names())
+        if self.as_json and self.as_csv:
+            raise ArgumentValueError("give either --json or --csv.")
+        self.ambiguous = self.ambiguous or task.ambiguous
+        self.window = task.window if self.window is None else self.window
+        self.stride = task.stride if self.stride is None else self.stride
+        return self
+
+
 def column(name: str | None) -> str | int | None:
     """The name of a column, or its number."""
     return int(name) if name is not None and name.isdecimal() else name
 
 
+def sources(files: Sequence[Path]) -> list[Path | BinaryIO]:
+    """The files, of which one may be standard input."""
+    check_once(map(str, files))
+    return [*map(source, files)]
+
+
+def check_once(names: Iterable[str]) -> None:
+    """Refuse to read standard input more than once."""
+    if [*names].count("-") > 1:
+        raise ArgumentValueError("- is standard input, which is read once: give it once.")
+
+
 def source(file: Path) -> Path | BinaryIO:
     """The file, or standard input for -."""
-    if str(file) != "-":
-        return file
+    return standard_input() if str(file) == "-" else file
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes."""
     # Where Python is embedded, standard input may be text alone.
     if hasattr(sys.stdin, "buffer"):
         return sys.stdin.buffer
@@ -150,11 +196,26 @@ def source(file: Path) -> Path | BinaryIO:
     return text
 
 
-def content_of(given: str) -> tuple[bytes, str] | None:
-    """The content of a file, or of standard input for -, and its name; None for a sequence.
+class Content(NamedTuple):
+    """What a file holds, block by block, and its name in messages."""
 
-    Of a FASTA file it is the first block: what is that large is read again, block by block.
-    """
+    name: str
+    first: bytes
+    rest: Iterator[bytes]
+
+    @property
+    def is_fasta(self) -> bool:
+        """Whether it is FASTA by its first letter."""
+        return self.first.lstrip()[:1] in (b">", b";")
+
+    @property
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, once."""
+        return chain([self.first], self.rest)
+
+
+def content_of(given: str) -> Content | None:
+    """The content of a file, or of standard input for -; None for a sequence."""
     if given != "-" and not os.path.isfile(given):  # not of Path, which raises for a long sequence
         if given.lower().endswith(DATA_ENDINGS):
             raise ArgumentValueError(f"{given} is not a sequence, and there is no such file.")
@@ -162,14 +223,7 @@ def content_of(given: str) -> tuple[bytes, str] | None:
     opened = source(Path(given))
     name = str(named(opened))
     read = blocks(opened, name)
-    first = next(read)
-    rest = () if given != "-" and is_fasta(first) else read
-    return b"".join([first, *rest]), name
-
-
-def is_fasta(content: bytes) -> bool:
-    """Whether a file is FASTA by its first letter."""
-    return content.lstrip()[:1] in (b">", b";")
+    return Content(name, next(read), read)
 
 
 def finite(text: str, argument: str) -> float:

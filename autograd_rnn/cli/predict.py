@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 from rich.table import Table
 
-from ..arguments import as_choice, many
-from ..backends.backend import backend_names
-from ..data.dataset import Dataset
-from ..data.encoding import BITS, NUMBERS, spelled
+from ..arguments import many
+from ..data.dataset import Dataset, as_dataset
+from ..data.encoding import BITS, NUMBERS, read_numbers, spelled
 from ..data.fasta import Source, read_fasta
+from ..data.labelled import Options, read_labelled
 from ..data.tables import read_list
 from ..data.tasks import OWN, Task, task_of
 from ..errors import ArgumentValueError, SymbolError
@@ -25,29 +25,17 @@ from ..networks.model import Model
 from ..networks.serialise import KINDS
 from ..networks.stack import made_of
 from .app import app
-from .fitting import (
-    MOST_COLUMNS,
-    Engine,
-    check_unused,
-    left_out_remarks,
-    tested,
-    warnings_in_a_line,
-)
+from .fitting import MOST_COLUMNS, check_unused, left_out_remarks, tested, warnings_in_a_line
 from .options import (
-    Ambiguous,
-    AsCsv,
-    AsJson,
-    BadRecords,
     Fasta,
     LabelColumn,
-    SequenceColumn,
-    Stride,
-    Window,
+    Reading,
     argument,
+    check_once,
     column,
     content_of,
-    is_fasta,
     source,
+    sources,
     spread,
 )
 from .terminal import (
@@ -96,30 +84,6 @@ class Piece(NamedTuple):
         if self.record:
             where = {"record": self.record, "start": self.start, "end": self.end}
         return {**where, "sequence": self.text}
-
-
-@dataclass
-class Reading:
-    """How a trained network reads sequences, and how its answers are printed: options alike."""
-
-    sequence: SequenceColumn = None
-    window: Window = None
-    stride: Stride = None
-    ambiguous: Ambiguous = None
-    bad_records: BadRecords = "error"
-    engine: Engine = "auto"
-    as_json: AsJson = False
-    as_csv: AsCsv = False
-
-    def of(self, task: Task) -> Reading:
-        """The same, with what the training did where nothing is said; `ValueError` for nonsense."""
-        as_choice(self.engine, "--engine", backend_names())
-        if self.as_json and self.as_csv:
-            raise ArgumentValueError("give either --json or --csv.")
-        self.ambiguous = self.ambiguous or task.ambiguous
-        self.window = task.window if self.window is None else self.window
-        self.stride = task.stride if self.stride is None else self.stride
-        return self
 
 
 #: A sequence as a network reads it: a vector, or the number of a letter, for each step.
@@ -214,6 +178,7 @@ def predict(
     network, task = read_trained(model)
     if (fasta is None) == (not sequences):
         raise ArgumentValueError("give either SEQUENCE arguments, - for lines, or --fasta FILE.")
+    check_once(sequences or [])
     given = {"--window": ways.window, "--stride": ways.stride}
     found = Found(task, ways.of(task))
     parts = [_pieces(one, found) for one in sequences or []]
@@ -273,11 +238,11 @@ def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], tuple[str, ...]]
     in_file = content_of(given)
     if in_file is None:
         return iter([Piece(given)]), ()
-    content, name = in_file
-    if is_fasta(content):
+    name = in_file.name
+    if in_file.is_fasta:
         if given != "-":
             return _windows(Path(given), found), IN_RECORD
-        file = io.BytesIO(content)
+        file = io.BytesIO(b"".join(in_file.blocks))
         file.name = name
         return _windows(file, found), IN_RECORD
 
@@ -289,7 +254,7 @@ def _pieces(given: str, found: Found) -> tuple[Iterator[Piece], tuple[str, ...]]
         return True
 
     refuse = found.refused.append if found.ways.bad_records == "skip" else None
-    entries = read_list(content, name, fits, column(found.ways.sequence), refuse)
+    entries = read_list(in_file.blocks, name, fits, column(found.ways.sequence), refuse)
     return (Piece(entry.text, line=entry.line, file=name) for entry in entries), IN_LINES
 
 
@@ -415,15 +380,11 @@ def evaluate_model(
     """
     network, task = read_trained(model)
     ways = ways.of(task)
-    if task.reader is not None and task.name != OWN:
-        raise ArgumentValueError(
-            f"{model} reads numbers of which two are marked: a table has no such sequences."
-        )
-    read = Dataset.read(
-        *map(source, data),
+    options = Options(
         sequence=column(ways.sequence),
         label=column(label),
-        alphabet=task.alphabet or NUMBERS,
+        alphabet=NUMBERS if task.reader else task.alphabet,
+        reader=task.reader or read_numbers,
         classes=task.labels or None,
         targets="numbers" if task.numeric else "classes",
         ambiguous=ways.ambiguous or "error",
@@ -431,6 +392,7 @@ def evaluate_model(
         window=ways.window,
         stride=ways.stride,
     )
+    read = as_dataset(read_labelled(sources(data), options), Dataset)
     check_fits(model, network, task, read.inputs)
     with warnings_in_a_line(but=CHOICE):
         compiled = network.compile(task.loss, backend=ways.engine)

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..arguments import visible
 
 LONGEST_SHOWN: Final = 44
+#: How narrow the first column of a table and the heads of the others may become; room for all.
+NARROW, NARROWEST, ENDLESS = 12, 9, 10_000
 
 
 def say(text: str, end: str = "\n") -> None:
@@ -104,7 +107,10 @@ def make_table(title: str, *columns: str) -> Table:
     """An empty table: the first column is aligned to the left, the others to the right."""
     table = Table(title=f"  {title}", title_justify="left", title_style="bold", box=box.SIMPLE)
     for column in columns:
-        table.add_column(column, justify="right" if table.columns else "left")
+        if table.columns:
+            table.add_column(column, justify="right", no_wrap=True)
+        else:
+            table.add_column(column)
     return table
 
 
@@ -112,20 +118,38 @@ def print_table(table: Table, *remarks: str) -> None:
     """Print a table between its title and remarks; square brackets in it are text, not markup."""
     console = Console(highlight=False, markup=False)
     title, table.title = table.title, None
+    # The first column gives way first, then heads; numbers are never cut, but lines broken.
+    first, *others = table.columns
+    spare = max(0, _widest(first) - NARROW)
+    if width_of(table) - spare > console.width:
+        for column in others:
+            column.header = shorten(str(column.header), max(NARROWEST, _widest(column)))
+    console.width = max(console.width, width_of(table) - spare)
     console.print(f"\n{visible(str(title))}", style="bold")
     console.print(table)
     for remark in remarks:
         say(f"  {remark}")
 
 
-def shorten(text: str) -> str:
+def width_of(table: Table) -> int:
+    """How wide the table is where there is room for all of it."""
+    console = Console(width=ENDLESS, markup=False)
+    return console.measure(table, options=console.options).maximum
+
+
+def _widest(column: Column) -> int:
+    """The width of a column without its head."""
+    return max([cell_len(str(cell)) for cell in column.cells], default=0)
+
+
+def shorten(text: str, most: int = LONGEST_SHOWN) -> str:
     """The text, made visible, and cut off with … where it is too long for a column.
 
     >>> len(shorten("G" * 99))
     44
     """
     text = visible(text).replace("\n", "\\n")
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Interrupted(Exception):

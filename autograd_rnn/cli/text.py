@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +21,8 @@ from ..networks.stack import Stack, made_of
 from ..ops.losses import count_hits
 from ..training.rules import Adam
 from .app import app
-from .fitting import Engine, cells, check_save, fitted, warnings_in_a_line
-from .options import AsJson, argument, option
+from .fitting import cells, check_save, fitted, warnings_in_a_line
+from .options import AsJson, Engine, argument, option, standard_input
 from .terminal import make_table, print_as_it_is, print_json, print_table, say
 
 TEXT: Final = "text"
@@ -52,7 +50,7 @@ class Wishes(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Bits per letter of a part of the text: the model's, and the least without a network."""
+    """Bits per letter of a part of the text: the model's, and those of guesses without one."""
 
     part: str
     letters: int
@@ -65,8 +63,13 @@ class Measured(NamedTuple):
 def read_text(file: str) -> Text:
     """The text of a file, or of standard input for -."""
     if file == STANDARD_INPUT:
-        return Text(decoded(sys.stdin.buffer.read(), "standard input"))
+        return Text(read_standard_input())
     return Text.read(file)
+
+
+def read_standard_input() -> str:
+    """The text on standard input."""
+    return decoded(standard_input().read(), "standard input")
 
 
 def learn_text(
@@ -125,7 +128,7 @@ def learn_text(
     done.save(save, model.to_dict())
     rows = [
         measured("training", train, compiled, data),
-        measured("validation", validation, compiled, unseen),
+        measured("validation", validation, compiled, unseen, train),
     ]
     sample = generate(compiled, "", SAMPLE, HEAT, seed, alphabet=text.alphabet)
     seconds = sum(done.history.seconds)
@@ -148,8 +151,8 @@ def learn_text(
         table.add_row(row.part, str(row.letters), *bits, f"{100 * row.accuracy:.1f} %")
     print_table(
         table,
-        "pairs: the least that guesses from the letter before need; single: without it.",
-        *done.remarks(save, f"generate {shlex.quote(str(save))}"),
+        "pairs: guesses by the letter before, as in training; single: without it.",
+        *done.remarks(save, "generate {}"),
         f"A sample, at temperature {HEAT}:",
     )
     for line in sample.split("\n"):
@@ -169,8 +172,13 @@ def _split(text: Text, streams: int) -> tuple[Text, Text]:
     return train, validation
 
 
-def measured(part: str, text: Text, compiled: CompiledStep, data: NextLetters) -> Measured:
-    """How well a model knows the streams of a text, their states carried from window to window."""
+def measured(
+    part: str, text: Text, compiled: CompiledStep, data: NextLetters, seen: Text | None = None
+) -> Measured:
+    """How well a model knows the streams of a text, their states carried from window to window.
+
+    Beside it are guesses by shares: those in the text that was `seen`, or in this one.
+    """
     loss, hits, state = 0.0, 0, None
     length, count = len(data.targets[0]), len(data.targets)
     for start in range(0, length, AT_ONCE):
@@ -183,7 +191,8 @@ def measured(part: str, text: Text, compiled: CompiledStep, data: NextLetters) -
         hits += count_hits(compiled.loss, found.outputs, batch.aims())[0]
     bits = loss / length / math.log(2.0)
     letters = count * length
-    return Measured(part, letters, bits, text.entropy(1), text.entropy(), hits / letters)
+    guesses = text.entropy(1, seen), text.entropy(0, seen)
+    return Measured(part, letters, bits, *guesses, hits / letters)
 
 
 # --- generate ------------------------------------------------------------------------------------
@@ -211,7 +220,7 @@ def generate_text(
     as_choice(engine, "--engine", backend_names())
     network = read_json(model, "a model of `autograd-rnn train text`", _as_writer)
     if prompt == STANDARD_INPUT:
-        prompt = decoded(sys.stdin.buffer.read(), "standard input").removesuffix("\n")
+        prompt = read_standard_input().removesuffix("\n")
     with warnings_in_a_line():
         found = generate(network, prompt, length, temperature, seed, backend=engine)
     if as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -22,7 +21,6 @@ from ..networks.stack import Stack
 from ..training.rules import Adam
 from .app import app
 from .fitting import (
-    Engine,
     Log,
     WhichSchedule,
     cells,
@@ -37,6 +35,7 @@ from .options import (
     Ambiguous,
     AsJson,
     BadRecords,
+    Engine,
     LabelColumn,
     SequenceColumn,
     Stride,
@@ -46,6 +45,7 @@ from .options import (
     flag,
     option,
     source,
+    sources,
 )
 from .terminal import make_table, percent, print_json, print_table, say, shorten
 from .text import TEXT, TEXT_FILE, TEXT_TASK, learn_text
@@ -184,7 +184,7 @@ def train(
             **{"window": window, "stride": stride, "reverse_complement": reverse_complement},
             "targets": None if targets is None else as_choice(targets, "--targets", TARGETS),
         }
-        data = Dataset.read(*map(source, [Path(task), *(files or [])]), **options)
+        data = Dataset.read(*sources([Path(task), *(files or [])]), **options)
         chosen, left_out = Task.own(data, options), data.left_out
         if len(data) < FEW:
             raise ArgumentValueError(
@@ -260,7 +260,7 @@ def train(
         ]
         remarks = small if len(parts.test) < FEW else []
         tested(compiled, parts.test, chosen).print("The test sequences", remarks)
-    for line in done.remarks(save, f"predict {shlex.quote(str(save))} ..."):
+    for line in done.remarks(save, "predict {} ..."):
         say(f"  {line}")
 
 

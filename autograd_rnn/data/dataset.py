@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from ..arguments import as_float, as_floats, as_integer, as_list, many
 from ..errors import ArgumentTypeError, ArgumentValueError
 from .fasta import Source
-from .labelled import Options, read_labelled
+from .labelled import Labelled, Options, read_labelled
 
 MOST_CLASSES: Final = 10_000
 
 Vector = tuple[float, ...]
+D = TypeVar("D", bound="Dataset")
 
 
 class Dataset:
@@ -22,9 +23,10 @@ class Dataset:
 
     `sequences` are lists of vectors, of one size throughout; a number stands for a vector of size
     1.  `targets` are numbers or lists of numbers, one per sequence; with `classes` they are whole
-    numbers from 0 to `classes` - 1, one per sequence, or a list of one per step.  `symbols` are the
-    sequences as text; sequences with equal `groups`, such as windows that overlap, stay together in
-    a split.  `ValueError` for no sequences, one of length 0, one of another size, a target outside
+    numbers from 0 to `classes` - 1, one per sequence, or a list of one per step; a target equal to
+    `ignore` is of no class, as for a `Loss` with that `ignore`.  `symbols` are the sequences as
+    text; sequences with equal `groups`, such as windows that overlap, stay together in a split.
+    `ValueError` for no sequences, one of length 0, one of another size, a target outside
     the classes.
 
     What `read` returns has an `alphabet` too, "" for numbers, the names of the classes, `names`,
@@ -51,6 +53,7 @@ class Dataset:
         symbols: Iterable[str] | None = None,
         groups: Iterable[Hashable] | None = None,
         classes: int | None = None,
+        ignore: float | None = None,
     ) -> None:
         listed = enumerate(as_list(sequences, "sequences"))
         self.sequences: tuple[tuple[Vector, ...], ...] = tuple(
@@ -67,13 +70,18 @@ class Dataset:
         if classes is not None:
             as_integer(classes, "classes", least=1, most=MOST_CLASSES)
         self.classes = classes
+        allowed = None
+        if classes is not None:
+            allowed = Classes(classes, None if ignore is None else as_float(ignore, "ignore"))
+        elif ignore is not None:
+            raise ArgumentValueError("ignore goes with classes: without, all targets are allowed.")
         self.alphabet: str = ""
         self.names: tuple[str, ...] = ()
         self.left_out: Mapping[str, int] = {}
         goals = enumerate(self._one_each(targets, "targets"))
         self.targets: tuple[float | Vector, ...] = tuple(
             [
-                _as_target(goal, f"targets[{place}]", classes, len(self.sequences[place]))
+                _as_target(goal, f"targets[{place}]", allowed, len(self.sequences[place]))
                 for place, goal in goals
             ]
         )
@@ -98,7 +106,7 @@ class Dataset:
         window: int | None = None,
         stride: int | None = None,
         reverse_complement: bool = False,
-    ) -> Dataset:
+    ) -> Self:
         """The labelled sequences of a table, or of two or more FASTA files, each of a class.
 
         A file is a path, or open for reading bytes, plain or gzipped.  A table has a sequence and a
@@ -132,16 +140,7 @@ class Dataset:
             *(sequence, label, alphabet, named, targets, ambiguous, bad_records),
             *(window, stride, reverse_complement),
         )
-        found = read_labelled(files, options)
-        data = cls(
-            found.vectors,
-            found.targets,
-            symbols=found.texts,
-            groups=found.groups,
-            classes=len(found.classes) or None,
-        )
-        data.alphabet, data.names, data.left_out = found.alphabet, found.classes, found.left_out
-        return data
+        return as_dataset(read_labelled(files, options), cls)
 
     def _one_each(self, entries: Any, argument: str) -> tuple[Any, ...]:
         """The entries, one per sequence; none if they are optional and not given."""
@@ -245,6 +244,19 @@ class Dataset:
         return f"<Dataset: {words}>"
 
 
+def as_dataset(found: Labelled, kind: type[D]) -> D:
+    """The data set of what was read from files."""
+    data = kind(
+        found.vectors,
+        found.targets,
+        symbols=found.texts,
+        groups=found.groups,
+        classes=len(found.classes) or None,
+    )
+    data.alphabet, data.names, data.left_out = found.alphabet, found.classes, found.left_out
+    return data
+
+
 def joined(keys: Sequence[Iterable[Hashable]]) -> list[list[int]]:
     """The groups of places that share a key, directly or through others.
 
@@ -290,21 +302,35 @@ def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
     return tuple(vectors)
 
 
-def _as_target(target: Any, argument: str, classes: int | None, steps: int) -> float | Vector:
+class Classes(NamedTuple):
+    """The numbers of classes, from 0, and the number that stands for none of them."""
+
+    number: int
+    ignore: float | None
+
+    def check(self, number: float, argument: str) -> None:
+        """`ValueError` for another number."""
+        if number == self.ignore or (number.is_integer() and 0.0 <= number < self.number):
+            return
+        way_out = f", or {self.ignore} for none" if self.ignore is not None else ""
+        if self.ignore is None and number < 0.0:
+            way_out = f". If it stands for none of them: ignore={number:g}"
+        raise ArgumentValueError(
+            f"{argument} is {number}, but the classes are the whole numbers 0 to "
+            f"{self.number - 1}{way_out}."
+        )
+
+
+def _as_target(target: Any, argument: str, classes: Classes | None, steps: int) -> float | Vector:
     if not isinstance(target, Iterable) or isinstance(target, str):
         number = as_float(target, argument)
-        _check_class(number, argument, classes)
+        if classes is not None:
+            classes.check(number, argument)
         return number
     numbers = tuple(as_floats(target, argument))
     if classes is not None and len(numbers) != steps:
         raise ArgumentValueError(f"{argument} has {len(numbers)} classes for {steps} steps.")
-    for k, number in enumerate(numbers):
-        _check_class(number, f"{argument}[{k}]", classes)
+    if classes is not None:
+        for k, number in enumerate(numbers):
+            classes.check(number, f"{argument}[{k}]")
     return numbers
-
-
-def _check_class(number: float, argument: str, classes: int | None) -> None:
-    if classes is not None and not (number.is_integer() and 0.0 <= number < classes):
-        raise ArgumentValueError(
-            f"{argument} is {number}, but the classes are the whole numbers 0 to {classes - 1}."
-        )

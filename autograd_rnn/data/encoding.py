@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -31,6 +32,11 @@ COMPLEMENT: Final = {
 MOST_ODD: Final = 0.01
 #: What stands in files for a number that is not known, or not finite.
 MISSING: Final = frozenset(("nan", "na", "n/a", "none", "null", "?", "inf", "+inf", "-inf"))
+#: The marks that other codes of a text than UTF-8 begin with; that of UTF-16 begins one of UTF-32.
+MARKS: Final = {
+    **dict.fromkeys((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-32"),
+    **dict.fromkeys((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-16"),
+}
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -69,6 +75,15 @@ def encode(string: str, alphabet: str) -> list[list[float]]:
 
 
 # --- as files have them --------------------------------------------------------------------------
+
+
+def codec_of(start: bytes) -> str:
+    r"""How a text is coded that starts with these bytes: as its mark says, else in UTF-8.
+
+    >>> codec_of(b"\xff\xfea\0"), codec_of(b"GATTACA")
+    ('utf-16', 'utf-8-sig')
+    """
+    return next((codec for mark, codec in MARKS.items() if start.startswith(mark)), "utf-8-sig")
 
 
 def as_alphabet(alphabet: str, argument: str = "alphabet") -> str:

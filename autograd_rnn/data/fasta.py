@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import os
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias, cast
 
 from ..arguments import as_function, as_integer
 from ..errors import ArgumentTypeError, ArgumentValueError, FastaError
-from .encoding import DNA, RNA, unsure_letters, way_out
+from .encoding import DNA, RNA, codec_of, unsure_letters, way_out
 
 #: Letters that a file may hold unless a call allows more: a bomb of gzip unpacks to far more.
 MOST_BASES: Final = 1_000_000_000
@@ -244,7 +245,7 @@ def _parts(
                     line += len(block[place:end]) - len(block[place:end].lstrip(b"\n"))
                     raise FastaError(
                         f"{file}: line {line} stands before the first record; a FASTA file starts "
-                        f"with a line '>name'."
+                        f"with a line '>name'.{from_fastq(block[place:])}"
                     )
                 if letters:
                     yield False, letters
@@ -252,6 +253,19 @@ def _parts(
                 place, begins = end, block[end - 1 : end] == b"\n"
     if inside and head is not None:
         yield True, bytes(head)
+
+
+def from_fastq(start: bytes) -> str:
+    """What to do about a file that starts so, to be added to a message, if it is FASTQ.
+
+    >>> from_fastq(b"@read\\nGAT\\n+\\nIII\\n")[:21]
+    ' It looks like FASTQ:'
+    """
+    lines = start.lstrip().split(b"\n", 4)
+    if len(lines) < 4 or lines[0][:1] + lines[2][:1] != b"@+" or len(lines[1]) != len(lines[3]):
+        return ""
+    program = """'NR%4==1{print ">" substr($0,2)} NR%4==2'"""
+    return f" It looks like FASTQ: awk {program} makes FASTA of it."
 
 
 def _next_line_with_a_mark(block: bytes, place: int) -> int:
@@ -267,10 +281,11 @@ def blocks(path: Source, file: object) -> Iterator[bytes]:
         if source.peek(2).startswith(b"\x1f\x8b"):
             source = stack.enter_context(gzip.GzipFile(fileobj=source, mode="rb"))
         try:
-            block = source.read(3).removeprefix(b"\xef\xbb\xbf")
+            read = _as_utf8(source)
+            block = read(3).removeprefix(codecs.BOM_UTF8)
             ended = b""
             while True:
-                more = source.read(BLOCK)
+                more = read(BLOCK)
                 block += more
                 # A carriage return at the end of a block may belong to a line feed in the next.
                 if more and block.endswith(b"\r"):
@@ -281,6 +296,28 @@ def blocks(path: Source, file: object) -> Iterator[bytes]:
                 block, ended = ended, b""
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FastaError(f"{file}: the gzip data is damaged ({error}).") from None
+        except UnicodeDecodeError as error:
+            raise FastaError(
+                f"{file}: the text is damaged: its mark says {error.encoding}, but {error.reason}. "
+                f"Save it as UTF-8."
+            ) from None
+
+
+def _as_utf8(source: io.BufferedReader | gzip.GzipFile) -> Callable[[int], bytes]:
+    """A function that reads about so many bytes, coded anew if a mark says they are not UTF-8."""
+    codec = codec_of(source.peek(4)[:4])
+    if codec.startswith("utf-8"):
+        return source.read
+    decoder = codecs.getincrementaldecoder(codec)()
+
+    def read(size: int) -> bytes:
+        text = ""
+        # No text does not mean that there is no more: the mark is none, nor is half a letter.
+        while not text and (more := source.read(size)):
+            text = decoder.decode(more)
+        return (text or decoder.decode(b"", final=True)).encode()
+
+    return read
 
 
 def _opened(path: Source, stack: ExitStack) -> io.BufferedReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
@@ -18,6 +18,7 @@ from .encoding import (
     encoded,
     find_alphabet,
     is_number,
+    read_numbers,
     reverse_complement,
     spelled,
 )
@@ -49,6 +50,8 @@ class Options:
     window: int | None = None
     stride: int | None = None
     reverse_complement: bool = False
+    #: What reads a text where there are no letters.
+    reader: Callable[[str, str], list[list[float]]] = read_numbers
 
     def check(self) -> None:
         """Refuse options that are not what they should be."""
@@ -110,7 +113,7 @@ def read_labelled(sources: Sequence[Source], options: Options) -> Labelled:
         refused: list[str] = []
         refuse = refused.append if options.bad_records == "skip" else None
         columns = (options.sequence, options.label)
-        entries = list(read_table(contents[0], str(named(sources[0])), *columns, refuse))
+        entries = list(read_table(contents, str(named(sources[0])), *columns, refuse))
         if refused:
             left_out["bad records"] += len(refused)
     elif len(sources) > 1 and all(are_fasta):
@@ -283,7 +286,10 @@ def _cut(
             for part in windows(text[start : start + length], size, options.stride)
         ]
     for group, part in parts:
-        vectors = encoded(part, alphabet, entry.where, options.ambiguous)
+        if alphabet:
+            vectors = encoded(part, alphabet, entry.where, options.ambiguous)
+        else:
+            vectors = options.reader(part, entry.where)
         if vectors is None:
             kind = "sequences" if size is None else "windows"
             found.left_out[f"{kind} with ambiguous letters"] += 1

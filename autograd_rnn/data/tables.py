@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from threading import Lock
 from typing import Final, NamedTuple
 
 from ..arguments import as_integer, many, shown
 from ..errors import ArgumentValueError
 from .encoding import ALPHABETS, find_alphabet, is_number, spelled, unsure_letters
-from .text import decoded
+from .fasta import from_fastq
+from .text import decoded_part
 
 #: What a header calls the column of sequences.
 SEQUENCE_NAMES: Final = (
@@ -22,7 +26,13 @@ SEQUENCE_NAMES: Final = (
 #: What a header calls the column of labels.
 LABEL_NAMES: Final = ("label", "class", "labels", "target", "category", "family", "value")
 DELIMITERS: Final = ",\t;|"
+#: What spreadsheets begin with where other programs would not know; it is found here.
+TOLD: Final = re.compile(r"sep=.\s*", re.IGNORECASE)
 DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
+#: What the columns are is told from so many letters.
+HEAD: Final = 1 << 20
+LONGEST_CELL: Final = min(sys.maxsize, (1 << 31) - 1)  # a C long, which may have 32 bits
+LIMIT: Final = Lock()
 #: An alphabet of one's own takes so many rows to tell that the first is a header.
 LEAST_ROWS: Final = 10
 
@@ -48,7 +58,7 @@ Refuse = Callable[[str], object]
 
 
 def read_table(
-    content: bytes,
+    blocks: Iterable[bytes],
     file: str,
     sequence: str | int | None = None,
     label: str | int | None = None,
@@ -56,24 +66,27 @@ def read_table(
 ) -> Iterator[Entry]:
     r"""The sequences and labels of a table, separated by commas, tabs, semicolons or bars.
 
-    >>> [entry[:2] for entry in read_table(b"label,dna\na,GAT\nb,CC\n", "x.csv")]
+    >>> [entry[:2] for entry in read_table([b"label,dna\na,GAT\nb,CC\n"], "x.csv")]
     [('GAT', 'a'), ('CC', 'b')]
     """
-    rows, delimiter = _rows(_text(content, file), file)
+    lines = Lines(blocks, file)
+    delimiter, _ = _delimiter(lines)
+    rows = [*lines.cut(lines, delimiter)] if delimiter else []
     if not rows:
         raise ArgumentValueError(
             f"{file} has one column: a table has a sequence and a label in each line, separated by "
             f"a comma, tab, semicolon or bar."
         )
     header, sequence, label = _columns(rows, sequence, label, file)
-    for entry in _entries(rows, header, sequence, label, file, refuse):
+    entries = _entries(rows, _layout(rows, header, sequence, label), file, refuse)
+    for entry in entries:
         # Where commas do not separate columns, they may be decimal, as spreadsheets write them.
         point = delimiter == ";" and DECIMAL_COMMA.fullmatch(entry.label)
         yield entry._replace(label=entry.label.replace(",", ".")) if point else entry
 
 
 def read_list(
-    content: bytes,
+    blocks: Iterable[bytes],
     file: str,
     fits: Callable[[str], bool],
     sequence: str | int | None = None,
@@ -82,21 +95,23 @@ def read_list(
     r"""The sequences of a list with one in each line, or of a table, without labels.
 
     `fits` says whether a text is one that a model can read: the column of sequences is the one in
-    which most are.
+    which most are.  What the columns are is found from the first megabyte; the rest is read as it
+    is asked for.
 
-    >>> [entry.text for entry in read_list(b"id,dna\n1,GAT\n2,CC\n", "x.csv", str.isalpha)]
+    >>> [entry.text for entry in read_list([b"id,dna\n1,GAT\n2,CC\n"], "x.csv", str.isalpha)]
     ['GAT', 'CC']
     """
-    text = _text(content, file)
-    lines = [Row(k, [x.strip()]) for k, x in enumerate(text.split("\n"), 1) if x.strip()]
+    lines = Lines(blocks, file)
+    first = [row.fields[0] for row in lines.uncut(lines.head)]
     # Numbers may be separated by commas, too: what is readable as a whole is not cut into columns.
-    whole = all(fits(row.fields[0]) for row in lines[1:] or lines)
-    rows = ([] if whole and sequence is None else _rows(text, file)[0]) or lines
-    first = [name.lower() for name in rows[0].fields]
+    whole = all(map(fits, first[1:] or first)) and sequence is None
+    delimiter, rows = ("", []) if whole else _delimiter(lines)
+    rows = rows or [*lines.uncut(lines.head)]
+    names = [name.lower() for name in rows[0].fields]
     header = isinstance(sequence, str)
     place = _given(sequence, "sequence", rows[0], file)
     if place is None:
-        place = next((first.index(name) for name in SEQUENCE_NAMES if name in first), None)
+        place = next((names.index(name) for name in SEQUENCE_NAMES if name in names), None)
         header = place is not None
     if place is None:
         fields = [row.fields for row in rows]
@@ -106,20 +121,32 @@ def read_list(
         # A list of one column has a header only by name: else its first line is a sequence.
         odd = len(columns) > 1 and len(rows) > 1 and not fits(columns[place][0])
         header = odd and all(map(fits, columns[place][1:]))
-    return _entries(rows, header, place, None, file, refuse)
+    layout = _layout(rows, header, place, None)
+    every = lines.cut(lines, delimiter) if delimiter else lines.uncut(lines)
+    return _entries(every, layout, file, refuse)
+
+
+class Layout(NamedTuple):
+    """The columns of a table: the places of sequence and label, the fewest and the most fields."""
+
+    header: bool
+    sequence: int
+    label: int | None
+    least: int
+    most: int
+
+
+def _layout(rows: Sequence[Row], header: bool, sequence: int, label: int | None) -> Layout:
+    least = max(sequence, label or 0) + 1
+    most = max(least, len(rows[0].fields) if header else _width(rows))
+    return Layout(header, sequence, label, least, most)
 
 
 def _entries(
-    rows: Sequence[Row],
-    header: bool,
-    sequence: int,
-    label: int | None,
-    file: str,
-    refuse: Refuse | None,
+    rows: Iterable[Row], layout: Layout, file: str, refuse: Refuse | None
 ) -> Iterator[Entry]:
-    least = max(sequence, label or 0) + 1
-    most = max(least, len(rows[0].fields) if header else _width(rows))
-    for row in rows[1:] if header else rows:
+    header, sequence, label, least, most = layout
+    for row in islice(rows, int(header), None):
         why = ""
         if len(row.fields) < least:
             why = f"has {many(len(row.fields), 'field')}, not {least}"
@@ -142,40 +169,125 @@ def _entries(
             )
 
 
-def _text(content: bytes, file: str) -> str:
-    text = decoded(content, file) if content else ""
-    if not text.strip():
-        raise ArgumentValueError(f"{file} is empty: there is nothing to read.")
-    return text
+# --- lines and rows ------------------------------------------------------------------------------
 
 
-def _rows(text: str, file: str) -> tuple[list[Row], str]:
-    """The rows, separated as most of the lines agree, and by what; none if it is one column."""
-    best: list[Row] = []
-    separator = ""
-    most = 0.0
-    for delimiter in DELIMITERS:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        rows, line = [], 1
-        try:
-            for fields in reader:
-                stripped = [part.strip() for part in fields]
-                if any(stripped):
-                    rows.append(Row(line, stripped))
-                line = reader.line_num + 1
-        except csv.Error as error:
-            if not best and delimiter == DELIMITERS[-1]:
+class Lines:
+    """The lines of a file, of which only the `head`, about a megabyte, is in memory at once.
+
+    Iteration, which is possible once, gives all of them, each with its line feed.  Blank lines
+    before the head, and one that says `sep=;`, are `skipped`; `whole` says that none is after it.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], file: str) -> None:
+        self.file, self.skipped, self.head = file, 0, list[str]()
+        lines, size = _lines(blocks, file), 0
+        for line in lines:
+            if not self.head and (not line.strip() or TOLD.fullmatch(line)):
+                self.skipped += 1
+                continue
+            self.head.append(line)
+            size += len(line)
+            if size >= HEAD:
+                break
+        if not self.head:
+            raise ArgumentValueError(f"{file} is empty: there is nothing to read.")
+        if way_out := from_fastq("".join(self.head[:4]).encode()):
+            raise ArgumentValueError(f"{file} is not a table.{way_out}")
+        more = next(lines, None)
+        self.whole = more is None
+        self._rest = lines if more is None else chain([more], lines)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self.head, self._rest)
+
+    def uncut(self, lines: Iterable[str]) -> Iterator[Row]:
+        """A row of one field for each of its lines, the first of which is that of the head."""
+        for number, line in enumerate(lines, self.skipped + 1):
+            if text := line.strip():
+                yield Row(number, [text])
+
+    def cut(self, lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+        """Rows of its lines, cut at the delimiter; those of one field before all others come last.
+
+        For the header may stand below remarks, which are then bad lines like others.
+        """
+        remarks: list[Row] = []
+        begun = False
+        for row in self._parsed(lines, delimiter):
+            begun = begun or len(row.fields) > 1
+            if begun:
+                yield row
+            else:
+                remarks.append(row)
+        yield from remarks
+
+    def _parsed(self, lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        while True:
+            line = self.skipped + reader.line_num + 1
+            try:
+                fields = next_row(reader)
+            except csv.Error as error:
+                if lines is self.head and not self.whole and "end of data" in str(error):
+                    return  # within a cell that goes on after the head
                 raise ArgumentValueError(
-                    f"{file}: line {line} cannot be read as a table ({error})."
+                    f"{self.file}: line {line} cannot be read as a table ({error})."
                 ) from None
+            if fields is None:
+                return
+            stripped = [part.strip() for part in fields]
+            if any(stripped):
+                yield Row(line, stripped)
+
+
+def next_row(reader: Iterator[list[str]]) -> list[str] | None:
+    """The next row of a reader, however long its cells are: one may hold a genome."""
+    with LIMIT:  # which is that of all readers in this process
+        limit = csv.field_size_limit(LONGEST_CELL)
+        try:
+            return next(reader, None)
+        finally:
+            csv.field_size_limit(limit)
+
+
+def _lines(blocks: Iterable[bytes], file: str) -> Iterator[str]:
+    """The lines of a file, each with its line feed; the blocks have no other line breaks."""
+    unread: list[bytes] = []
+    before = lines = 0
+    for block in chain(blocks, [None]):
+        head, feed, tail = block.rpartition(b"\n") if block is not None else (b"", b"", b"")
+        unread += [head, feed] if feed else []
+        if feed or block is None:
+            part = b"".join(unread)
+            text = decoded_part(part, file, before=before, lines=lines)
+            if "\0" in text:
+                line = lines + text.count("\n", 0, text.index("\0")) + 1
+                raise ArgumentValueError(
+                    f"{file}: line {line} holds a NUL, as text in UTF-16 does that begins without "
+                    f"a mark: save it as UTF-8."
+                )
+            yield from io.StringIO(text, newline="\n")
+            before, lines, unread = before + len(part), lines + text.count("\n"), []
+        unread.append(tail)
+
+
+def _delimiter(lines: Lines) -> tuple[str, list[Row]]:
+    """By what most lines of the head agree to be separated, and its rows; none for one column."""
+    best: list[Row] = []
+    separator, most = "", 0.0
+    for delimiter in DELIMITERS:
+        try:
+            rows = [*lines.cut(lines.head, delimiter)]
+        except ArgumentValueError:
+            if not best and delimiter == DELIMITERS[-1]:
+                raise
             continue
         sizes = Counter([len(row.fields) for row in rows if len(row.fields) > 1])
         agreed = max(sizes.values(), default=0) / max(1, len(rows))
         if agreed > most:
             best, most, separator = rows, agreed, delimiter
-    # The header may stand below remarks of one field, which are then bad lines like others.
-    start = next((k for k, row in enumerate(best) if len(row.fields) > 1), 0)
-    return best[start:] + best[:start], separator
+    return separator, best
 
 
 def _width(rows: Sequence[Row]) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..arguments import as_floats, as_integer, as_list, as_text, check_alphabet, check_symbols
 from ..errors import ArgumentTypeError, ArgumentValueError
+from .encoding import codec_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -176,25 +177,48 @@ class Text:
                 )
         return tuple([Text(self.letters[start:end], self.alphabet) for start, end in bounds])
 
-    def entropy(self, before: int = 0) -> float:
+    def entropy(self, before: int = 0, seen: Text | None = None) -> float:
         """The bits per letter that a guess from the letters `before` needs, at the very least.
 
         It is the entropy of the next letter, if so many letters before it are known and their
-        shares in this text too: with 0 that of single letters, with 1 that of pairs.  A model that
-        needs less on a text it has not seen has learnt from further back.
+        shares in this text too: with 0 that of single letters, with 1 that of pairs.
+
+        A short text has few of the pairs that there are, so that the shares in it promise too much.
+        With another text that is `seen`, of the same alphabet, it is what a guess by the shares in
+        that one needs here; what was not seen there is expected as Witten and Bell do (1991).  A
+        model of `seen` that needs less has learnt from further back.
 
         >>> text = Text("abababab")
         >>> text.entropy(), text.entropy(1)
         (1.0, 0.0)
+        >>> round(Text("abba").entropy(1, text), 3)
+        1.115
         """
         as_integer(before, "before", least=0, most=len(self) - 1)
-        letters, size = self.letters, before + 1
-        grams = Counter([letters[k : k + size] for k in range(len(letters) - before)])
-        known: Counter[str] = Counter()
-        for gram, often in grams.items():
-            known[gram[:-1]] += often
-        bits = [often * math.log2(known[gram[:-1]] / often) for gram, often in grams.items()]
-        return math.fsum(bits) / (len(letters) - before)
+        grams = self._grams(before + 1)
+        if seen is None:
+            known = _shorter(grams)
+            shares = {gram: often / known[gram[:-1]] for gram, often in grams.items()}
+        elif getattr(seen, "alphabet", None) != self.alphabet:
+            raise ArgumentValueError("seen must be a Text of the same alphabet, as split makes it.")
+        else:
+            shares = dict.fromkeys(["", *grams], 1.0 / len(self.alphabet))
+            for size in range(1, before + 2):
+                # A letter is new after some others as often as there were different ones so far.
+                often, kinds = seen._grams(size), Counter([g[:-1] for g in seen._grams(size)])
+                known, shorter = _shorter(often), shares
+                shares = {}
+                for gram in self._grams(size):
+                    new, total = kinds[gram[:-1]], known[gram[:-1]]
+                    guess = shorter[gram[1:]]
+                    shares[gram] = (often[gram] + new * guess) / (total + new) if total else guess
+        bits = [-often * math.log2(shares[gram]) for gram, often in grams.items()]
+        return math.fsum(bits) / (len(self) - before) + 0.0
+
+    def _grams(self, size: int) -> Counter[str]:
+        """How often so many letters follow one another."""
+        letters = self.letters
+        return Counter([letters[k : k + size] for k in range(len(letters) - size + 1)])
 
     def __len__(self) -> int:
         """The number of letters."""
@@ -204,22 +228,40 @@ class Text:
         return f"<Text: {len(self)} letters, {len(self.alphabet)} different>"
 
 
+def _shorter(grams: Mapping[str, int]) -> Counter[str]:
+    """How often the letters before the last one are followed by some letter."""
+    known: Counter[str] = Counter()
+    for gram, often in grams.items():
+        known[gram[:-1]] += often
+    return known
+
+
 def decoded(content: bytes, name: str) -> str:
     """The text of a file in UTF-8 with its line breaks as `"\\n"`; `ValueError` for any other.
+
+    It may be in UTF-16 or UTF-32 with a mark at its start, as some editors and spreadsheets write.
 
     >>> decoded(b"one\\r\\ntwo", "numbers.txt")
     'one\\ntwo'
     """
     if not isinstance(content, bytes):
         raise ArgumentTypeError(f"content must be bytes, not {type(content).__name__}.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ArgumentValueError(
-            f"{name}: byte {content[error.start]:#04x} at position {error.start + 1}, in line "
-            f"{line}, is not UTF-8: save the text as UTF-8."
-        ) from None
+    text = decoded_part(content, name, codec_of(content))
     if not text:
         raise ArgumentValueError(f"{name} is empty: there is no letter to learn.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded_part(
+    content: bytes, name: str, codec: str = "utf-8", before: int = 0, lines: int = 0
+) -> str:
+    """The text of a part of a file, after so many bytes and lines; `ValueError` for no text."""
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError as error:
+        line = lines + content.count(b"\n", 0, error.start) + 1
+        known = "UTF-8" if codec.startswith("utf-8") else codec.upper()
+        raise ArgumentValueError(
+            f"{name}: byte {content[error.start]:#04x} at position {before + error.start + 1}, in "
+            f"line {line}, is not {known}: save the text as UTF-8."
+        ) from None

@@ -14,6 +14,7 @@ except ImportError:
 
 from ..arguments import as_float, as_name, truth
 from ..errors import ArgumentTypeError, AssignmentError
+from ..foreign import Foreign, given_name, refuse_float
 from ..graph.walk import topological
 from ..ops import table as ops
 from ..ops.ieee import exponent_slope, ieee_divide, power, power_slope
@@ -73,8 +74,9 @@ class Value:
     def __cinit__(self) -> None:  # `__new__` alone calls it too
         self._mark = VARIABLE
 
-    def __init__(self, data: object, name: object = None) -> None:
-        self._data, self._name = as_float(data, "data"), None if name is None else as_name(name)
+    def __init__(self, data: object, name: object = None, *, label: None = None) -> None:
+        given = None if name is None and label is None else given_name(name, label)
+        self._data, self._name = as_float(data, "data"), given
         self._op = self._x = self._y = None
         self._grad = self._dx = self._dy = 0.0
         self._mark = VARIABLE
@@ -155,6 +157,8 @@ class Value:
         if self._y is None:
             return (dx,)
         return dx, 0.0 if self._y._mark > VARIABLE else self._dy
+
+    _backward, _prev, label = Foreign("_backward"), Foreign("_prev"), Foreign("label")
 
     # --- operators: those of the table's hottest entries state their rules here ------------------
     # Any stands for NotImplemented, which a compiled method of type Value could not return.
@@ -330,11 +334,7 @@ class Value:
         return told("!=", self, 0.0, self._data != 0.0)
 
     def __float__(self) -> float:
-        raise ArgumentTypeError(
-            "a Value is not turned into a float by itself, since that would silently drop its "
-            "gradient: for exp, log, tanh, ... use the functions of autograd_rnn "
-            "(autograd_rnn.exp) or the methods of Value, and for the plain number .data."
-        )
+        return refuse_float()
 
     def __repr__(self) -> str:
         name = "" if self._name is None else f", name={self._name!r}"

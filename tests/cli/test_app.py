@@ -102,6 +102,13 @@ def test_the_help_says_what_every_command_takes(run: Runner) -> None:
     assert "--no-version" not in run("--help").out
 
 
+@pytest.mark.parametrize("words", [(), ("exercise",), ("exercise", "101"), ("train",)])
+def test_help_has_a_short_name(run: Runner, words: tuple[str, ...]) -> None:
+    result = run(*words, "-h")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == run(*words, "--help").out
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_commands_and_options(shell: str) -> None:
     program = "_AUTOGRAD_RNN_COMPLETE"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograd_rnn import load_model, one_hot, softmax
+from autograd_rnn.data.classics import read_marked_numbers
 
 from .conftest import Runner, complaint
 
@@ -174,6 +175,57 @@ def test_numbers_are_learned_in_their_own_units(run: Runner, table: Path) -> Non
     assert told["sequences"][0]["output"] == pytest.approx(z)
 
 
+@pytest.mark.parametrize("header", ["sequence,label\n", ""])
+def test_numbers_that_are_marked_are_tested_beside_the_mean(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_model("adding", "squared_error", None, 2)
+    rows = {"[0.5] 0.1 [0.25]": 0.75, "0.9 [1] 0 [1]": 2.0, "[.5] [.5]": 1.0}
+    text = header + "".join([f"{row},{goal}\n" for row, goal in rows.items()])
+    Path("marked.csv").write_text(text)
+    told = json.loads(run("evaluate", "adding.json", "marked.csv", "--json").out)
+    model = load_model("adding.json")
+    found = [model.unroll(read_marked_numbers(row, "row")).output.data for row in rows]
+    off = [abs(z - goal) for z, goal in zip(found, rows.values(), strict=True)]
+    network, always = told["answers"]
+    assert network["off_by"] == pytest.approx(sum(off) / 3)
+    assert network["root_mean_square"] == pytest.approx((sum(x * x for x in off) / 3) ** 0.5)
+    assert always["off_by"] == pytest.approx((0.5 + 0.75 + 0.25) / 3)
+    result = run("evaluate", "adding.json", "marked.csv")
+    assert ["always", "the", "mean", "0.5", "0.5401"] in result.rows
+    Path("marked.csv").write_text(text + "0.5 [1] 0,1\n")
+    words = f"marked.csv: line {len(rows) + bool(header) + 1}: 1 of its numbers are marked, not two"
+    assert complaint(run("evaluate", "adding.json", "marked.csv")).startswith(words)
+    skipped = run("evaluate", "adding.json", "marked.csv", "--bad-records", "skip", "--json")
+    assert json.loads(skipped.out)["left_out"] == {"bad records": 1}
+
+
+def test_long_names_of_classes_leave_no_room_for_the_confusion(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for length in (3, 30):
+        names = [f"{'species'[:length]}{k}{'x' * (length - 7)}" for k in range(3)]
+        rows = [f"{'ACG'[k]}{'T' * j}G,{names[k]}" for k in range(3) for j in range(10)]
+        Path("s.csv").write_text("\n".join(["sequence,label", *rows]))
+        result = run("train", "s.csv", *QUICK)
+        assert (result.code, result.err) == (0, "")
+        assert max(map(len, result.out.splitlines())) <= 80
+        assert (f"as {names[0]}" in result.out) == (length == 3)
+        assert f"{names[0]} " in result.out
+
+
+def write_model(task: str, loss: str, alphabet: str | None, inputs: int) -> None:
+    """A file of a model with one linear state for a task."""
+    weights = {"weights": [[1.0]] * (inputs + 1), "names": [["w"]] * (inputs + 1)}
+    layer = {"kind": "RNN", "activation": "linear", "bias": False, **weights}
+    readout = {"kind": "Linear", "bias": True, "weights": [[-2.5], [1.0]], "names": [["w"]] * 2}
+    reading = {"task": task, "loss": loss, "alphabet": alphabet}
+    content = {"kind": "Stack", "layers": [layer, readout], "reading": reading}
+    Path(f"{task}.json").write_text(json.dumps(content))
+
+
 def test_classes_in_fasta_files(
     run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,22 +266,14 @@ def test_classes_in_fasta_files(
         (["predict", "g3.json", "GNG", "--ambiguous", "skip"], "every sequence has ambiguous"),
         (["predict", "g3.json", "GG", "--stride", "2"], "--stride goes with --fasta."),
         (["predict", "adding.json", "101"], "sequence 1: 0 of its numbers are marked, not two:"),
-        (["evaluate", "adding.json", "reads.tsv"], "adding.json reads numbers of which two "),
+        (["evaluate", "adding.json", "reads.tsv"], "reads.tsv: line 63 has no sequence. "),
     ],
 )
 def test_refusals(run: Runner, table: Path, arguments: list[str], words: str) -> None:
     Path("soft.fa").write_text(">r\ngattaca\n")
     Path("few.csv").write_text("GAT,a\nCC,b\n")
-    layer = {"kind": "RNN", "activation": "linear", "bias": False}
-    readout = {"kind": "Linear", "bias": True, "weights": [[-2.5], [1.0]], "names": [["w"]] * 2}
-    for task, loss, alphabet, inputs in (
-        ("g3", "binary_cross_entropy", "ACGT", 4),
-        ("adding", "squared_error", None, 2),
-    ):
-        weights = {"weights": [[1.0]] * (inputs + 1), "names": [["w"]] * (inputs + 1)}
-        content = {"kind": "Stack", "layers": [{**layer, **weights}, readout]}
-        reading = {"task": task, "loss": loss, "alphabet": alphabet}
-        Path(f"{task}.json").write_text(json.dumps({**content, "reading": reading}))
+    write_model("g3", "binary_cross_entropy", "ACGT", 4)
+    write_model("adding", "squared_error", None, 2)
     assert complaint(run(*arguments)).startswith(words)
 
 

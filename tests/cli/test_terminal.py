@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from autograd_rnn import AnomalyError, Program, Value, copies, derive, detect_anomaly
 from autograd_rnn.arguments import visible
-from autograd_rnn.cli.terminal import print_csv, print_json
+from autograd_rnn.cli.terminal import make_table, print_csv, print_json, print_table
 from autograd_rnn.graph.walk import describe
 
 from .conftest import Runner
@@ -137,12 +137,31 @@ def test_streams_that_are_closed_or_full(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["a.svg", "b.svg", "c.svg"]
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
     assert shell("PROGRAM exercise 1q 15 2>&-", tmp_path) == (2, b"")
+    words = b"autograd-rnn: standard input is empty: there is nothing to read.\n"
+    assert shell("PROGRAM classify - <&-", tmp_path) == (2, words)
     if os.path.exists("/dev/full"):
         words = b"autograd-rnn: standard output: No space left on device\n"
         assert shell("PROGRAM exercise 1 15 >/dev/full", tmp_path) == (1, words)
         assert shell("PROGRAM exercise 1q 15 2>/dev/full", tmp_path) == (2, b"")
         words = b"autograd-rnn: d.txt: No space left on device\n"
         assert shell("ln -s /dev/full d.txt; PROGRAM derive 1 15 d.txt", tmp_path)[1] == words
+
+
+def test_a_table_loses_no_number_to_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = "a head that is too long"
+    for width, shown in ((20, "a head t…"), (40, "a head t…"), (80, head)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        table = make_table("title", "some words", "n", head)
+        table.add_row("one two three four", "0.12345678901234567890", "-1e-300")
+        print_table(table, "A remark.")
+        lines = capsys.readouterr().out.splitlines()
+        rows = [line.split() for line in lines]
+        assert any(row[-2:] == ["0.12345678901234567890", "-1e-300"] for row in rows)
+        assert {"one", "two", "three", "four"} <= {word for row in rows for word in row}
+        assert shown in " ".join(lines)
+        assert max(map(len, lines)) <= max(width, 60)
 
 
 def test_the_cache_is_shown_and_cleared(

@@ -181,12 +181,24 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
     assert "interrupted" in end
 
 
+@pytest.mark.parametrize("save", [("--save=--m.json",), ("--save", "--m.json")])
+def test_a_value_may_begin_with_dashes(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("train", "tomita1", "--epochs", 1, "--states", 1, *save)
+    assert "to use it: autograd-rnn predict ./--m.json ..." in result.out
+    assert run("predict", "./--m.json", "11").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["g4"], "TASK 'g4' is unknown: choose one of g3, tomita1, "),
         ([], "Missing argument 'TASK|DATA'."),
         (["g3", "--epoch", "5"], "No such option: --epoch"),
+        (["g3", "--save", "--json"], "--save takes a value; to give it --json: --save=--json"),
+        (["-", "a.fa", "-"], "- is standard input, which is read once: give it once."),
         (["promoters"], "the task promoters needs FILE, UCI's promoters.data."),
         (["promoters", "missing"], "missing: No such file or directory"),
         (["g3", "some.fa"], "the task g3 takes no FILE."),

@@ -3,6 +3,7 @@
 import random
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from autograd_rnn import (
     RNN,
     SGD,
     Dataset,
+    Loss,
     adding,
     bits,
     dna_family,
+    evaluate,
     fit,
     one_hot,
     promoters,
@@ -215,7 +218,18 @@ def test_windows_of_the_mitochondrion(mitochondrion: Path) -> None:
         (lambda: Dataset([[[1, 2], [1]]], [1]), ArgumentValueError, "of another size than 2"),
         (lambda: Dataset([[1]], [2], classes=2), ArgumentValueError, r"targets\[0\] is 2.0, bu"),
         (lambda: Dataset([[1]], [0.5], classes=2), ArgumentValueError, "whole numbers 0 to 1"),
-        (lambda: Dataset([[1]], [-1], classes=2), ArgumentValueError, "whole numbers 0 to 1"),
+        (
+            lambda: Dataset([[1]], [-1], classes=2),
+            ArgumentValueError,
+            r"whole numbers 0 to 1\. If it stands for none of them: ignore=-1\.",
+        ),
+        (
+            lambda: Dataset([[1]], [-2], classes=2, ignore=-1),
+            ArgumentValueError,
+            r"whole numbers 0 to 1, or -1\.0 for none\.",
+        ),
+        (lambda: Dataset([[1]], [1], ignore=-1), ArgumentValueError, "ignore goes with classes"),
+        (lambda: Dataset([[1]], [1], classes=2, ignore="x"), ArgumentTypeError, "ignore must be"),
         (lambda: Dataset([[1]], ["1"], classes=2), ArgumentTypeError, r"targets\[0\] must be"),
         (lambda: Dataset([[1]], [[2]], classes=2), ArgumentValueError, r"targets\[0\]\[0\] is 2.0"),
         (lambda: Dataset([[1]], [[1, 1]], classes=2), ArgumentValueError, "2 classes for 1 steps"),
@@ -239,9 +253,20 @@ def test_windows_of_the_mitochondrion(mitochondrion: Path) -> None:
         (lambda: adding(0, [2]), ArgumentValueError, "count must be 1 or more"),
     ],
 )
-def test_refusals(call, error: type[Exception], words: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals(call: Callable[[], object], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("ignore", [-1, -100.0, 7])
+def test_a_target_may_be_of_no_class(ignore: float) -> None:
+    data = Dataset([[1, 0], [0]], [[ignore, 2], [1]], classes=3, ignore=ignore)
+    assert data.targets == ((float(ignore), 2.0), (1.0,))
+    assert repr(data).endswith("3 classes: 0, 1, 1>")
+    assert data.subset([0]).targets == ((float(ignore), 2.0),)
+    loss = Loss.of("cross_entropy", ignore=ignore)
+    found = evaluate(RNN.random(3, 1, seed=1), data, loss=loss, at="every", engine="python")
+    assert (found.count, found.support) == (2, [0, 1, 1])
 
 
 def test_classes_may_be_of_steps() -> None:

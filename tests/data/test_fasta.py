@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from autograd_rnn.data import fasta as module
 from autograd_rnn.data.fasta import MOST_BASES, Record, read_pieces, windows
 from autograd_rnn.errors import FastaError
 
+#: Writes a file with some content, and says where.
+Writer = Callable[[str | bytes], Path]
+
 
 @pytest.fixture
-def fasta(tmp_path: Path):  # type: ignore[no-untyped-def]
+def fasta(tmp_path: Path) -> Writer:
     def write(content: str | bytes) -> Path:
         path = tmp_path / "some.fa"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -27,7 +31,7 @@ def fasta(tmp_path: Path):  # type: ignore[no-untyped-def]
     return write
 
 
-def test_records_of_several_lines_in_either_case(fasta) -> None:  # type: ignore[no-untyped-def]
+def test_records_of_several_lines_in_either_case(fasta: Writer) -> None:
     text = "; a comment\n>one  with words\nGAT\n\ntaca\n>two\nGG\n"
     wanted = [("one  with words", "GATTACA"), ("two", "GG")]
     for content in (text, text.replace("\n", "\r\n"), "\ufeff" + text, text.rstrip("\n")):
@@ -35,7 +39,7 @@ def test_records_of_several_lines_in_either_case(fasta) -> None:  # type: ignore
         assert read_fasta(fasta(gzip.compress(content.encode(), mtime=0))) == wanted
 
 
-def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[no-untyped-def]
+def test_other_alphabets_and_ambiguous_letters(fasta: Writer) -> None:
     assert read_fasta(fasta(">r\nACGU"), alphabet="acgu") == [("r", "ACGU")]
     assert read_fasta(fasta(b">caf\xe9\nA")) == [("café", "A")]
     assert read_fasta(fasta(">a\x0cb\u2028c\nA")) == [("a\x0cb\u2028c", "A")]
@@ -59,12 +63,14 @@ def test_other_alphabets_and_ambiguous_letters(fasta) -> None:  # type: ignore[n
         (">" + "x" * (1 << 17) + "\nA", "a record's name has more than 65,536 bytes: 'xxxx"),
         (b"\x1f\x8b\x08rubbish", "the gzip data is damaged"),
         (gzip.compress(b">r\nGATTACA" * 99, mtime=0)[:-9], "the gzip data is damaged"),
+        (">one\nA".encode("utf-16")[:-1], "its mark says utf-16.*, but truncated data. Save it as"),
         (b">one\n\xff\xfe", "record 'one' has 'ÿ' at position 1"),
+        ("@r\nGAT\n+\n;II\n", r"starts with a line '>name'\. It looks like FASTQ: awk 'NR%4==1"),
         (b"\x89PNG\r\n", "line 1 stands before the first record"),
         (">one\nACß", "record 'one' has 'ß' at position 3"),
     ],
 )
-def test_what_is_not_fasta(fasta, content: str | bytes, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_not_fasta(fasta: Writer, content: str | bytes, words: str) -> None:
     path = fasta(content)
     with pytest.raises(FastaError, match=words) as caught:
         read_fasta(path)
@@ -90,15 +96,16 @@ def read_by_lines(content: bytes) -> list[Record]:
     st.lists(st.sampled_from([*"ACgt>;\r\n\n é", ">x\nA", "\r\n", ">"]), max_size=30),
     st.integers(1, 9),
     st.booleans(),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
 )
 def test_files_are_read_alike_whatever_the_size_of_a_block(
-    parts: list[str], block: int, packed: bool
+    parts: list[str], block: int, packed: bool, codec: str
 ) -> None:
-    content = "".join(parts).encode()
     try:
-        wanted = read_by_lines(content)
+        wanted = read_by_lines("".join(parts).encode())
     except AssertionError:
         wanted = None
+    content = "".join(parts).encode(codec)
     file = io.BytesIO(gzip.compress(content) if packed else content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK", block)
@@ -148,7 +155,7 @@ def test_a_bomb_is_refused() -> None:
     assert MOST_BASES == 1_000_000_000
 
 
-def test_ambiguous_does_not_let_everything_in(fasta) -> None:  # type: ignore[no-untyped-def]
+def test_ambiguous_does_not_let_everything_in(fasta: Writer) -> None:
     with pytest.raises(FastaError, match=r"'@' at position 2"):
         read_fasta(fasta(">r\nA@"), ambiguous=True)
 
@@ -180,6 +187,6 @@ def test_the_mitochondrion(mitochondrion: Path) -> None:
         (("G", "G", "3"), "at_least must be an int, not str"),
     ],
 )
-def test_refusals(arguments, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises((TypeError, ValueError), match=words):
         in_family(*arguments)

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import Dataset, one_hot
+from autograd_rnn.data import tables
 from autograd_rnn.data.encoding import encoded, find_alphabet, reverse_complement
+from autograd_rnn.data.fasta import blocks
 from autograd_rnn.data.tables import read_list
+
+CODECS = ("utf-8", "utf-8-sig", "utf-16", "utf-32")
 
 
 def read(content: str | bytes, **options: Any) -> Dataset:
@@ -75,6 +80,8 @@ def test_a_table_is_read_as_it_was_written(
             "ACGT",
         ),
         ("\n\nGAT,a\n\n \nTT,b\n", ("GAT", "TT"), ("a", "b"), "ACGT"),
+        ("sep=;\nGAT;a\nTT;b\n", ("GAT", "TT"), ("a", "b"), "ACGT"),
+        ("Sep=\t\nseq\tkind\nGAT\ta\nTT\tb\n", ("GAT", "TT"), ("a", "b"), "ACGT"),
         ("MKVLAAGICDEFHNPQRSTWYMKV,p\nMKVA,q", None, ("p", "q"), "ACDEFGHIKLMNPQRSTVWY"),
         ("MKVLAAGICDEFHNPQRSTWYMKV,p\nMKVA,q\n,\n", None, ("p", "q"), "ACDEFGHIKLMNPQRSTVWY"),
     ],
@@ -82,7 +89,8 @@ def test_a_table_is_read_as_it_was_written(
 def test_columns_header_and_alphabet_are_found(
     content: str, symbols: tuple[str, ...] | None, names: tuple[str, ...], alphabet: str
 ) -> None:
-    for coded in (content.encode(), content.replace("\n", "\r\n").encode("utf-8-sig")):
+    others = [content.replace("\n", "\r\n").encode(codec) for codec in CODECS[1:]]
+    for coded in (content.encode(), *others):
         data = read(gzip.compress(coded) if symbols else coded)
         assert (data.names, data.alphabet) == (names, alphabet)
         assert symbols is None or data.symbols == symbols
@@ -313,21 +321,78 @@ def test_a_list_of_sequences(content: str, texts: list[str]) -> None:
     def fits(text: str) -> bool:
         return bool(text) and set(text) <= set("ACGT")
 
-    assert [entry.text for entry in read_list(content.encode(), "x.csv", fits)] == texts
+    for codec in CODECS:
+        read = blocks(io.BytesIO(content.lstrip("\ufeff").encode(codec)), "x.csv")
+        assert [entry.text for entry in read_list(read, "x.csv", fits)] == texts
+
+
+def test_a_list_is_read_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "HEAD", 20)
+    taken: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        yield b"\n\nmade today\nid,dna\nr0,GA\nr1,"
+        for k in range(2, 100):
+            taken.append(k)
+            yield b'"GAT\nTACA"\nr%d,' % k
+        yield b"CC\nr100,\nr101,G"
+
+    refused: list[str] = []
+    found = read_list(
+        pieces(), "x.csv", lambda text: set(text) <= set("ACGT"), None, refused.append
+    )
+    assert [next(found), next(found)] == [
+        ("GA", "", "x.csv: line 5", 5),
+        ("GAT\nTACA", "", "x.csv: line 6", 6),
+    ]
+    assert taken[-1] < 5
+    *rest, last, odd = found
+    assert {entry.text for entry in rest} == {"GAT\nTACA"}
+    assert (last.text, last.line, odd.text, odd.line) == ("CC", 202, "G", 204)
+    assert refused == ["x.csv: line 203 has no sequence.", "x.csv: line 3 has 1 field, not 2."]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_may_hold_a_genome(quote: str) -> None:
+    genome, limit = "GATTACA" * 30_000, csv.field_size_limit()
+    data = read(f"id,dna,label\nx,{quote}{genome}{quote},a\ny,GG,b\n")
+    assert data.symbols == (genome, "GG")
+    content = f"id,dna\nx,{quote}{genome}{quote}\n".encode()
+    (entry,) = read_list([content], "x.csv", str.isalpha)
+    assert (entry.text, csv.field_size_limit()) == (genome, limit)
+
+
+def test_reads_in_fastq_are_refused_with_the_way_out() -> None:
+    with pytest.raises(ValueError, match=r"^x\.fq is not a table\. It looks like FASTQ: awk "):
+        read_list([b"\n@r\nGAT\n+\nIII\n@r\n"], "x.fq", str.isalpha)
+
+
+def test_where_a_long_list_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "HEAD", 20)
+    start = b"id,dna\n" + b"x,GAT\n" * 50
+    for bad, words in (
+        (b'y,"GG\n', r"line 52 cannot be read as a table \(unexpected end of data\)\."),
+        (b'y,"G"G\n', r"line 52 cannot be read as a table \(',' expected after '\"'\)\."),
+        (b"y,G\xffG\n", r"byte 0xff at position 311, in line 52, is not UTF-8: save the text"),
+        (b"y,G\0G\n", r"line 52 holds a NUL, as text in UTF-16 does that begins without a mark"),
+    ):
+        for parts in ([start + bad], [start, bad], [bytes([x]) for x in start + bad]):
+            with pytest.raises(ValueError, match=f"^x.csv: {words}"):
+                list(read_list(parts, "x.csv", str.isalpha))
 
 
 def test_a_header_below_a_remark_names_the_sequences() -> None:
     refused: list[str] = []
     content = b"made today\nid,dna\n1,GAT\n2,CC\n"
-    found = read_list(content, "x.csv", str.isalpha, refuse=refused.append)
+    found = read_list([content], "x.csv", str.isalpha, refuse=refused.append)
     assert [entry.text for entry in found] == ["GAT", "CC"]
     assert refused == ["x.csv: line 1 has 1 field, not 2."]
 
 
 def test_numbers_between_commas_are_one_sequence() -> None:
     content = b"0.5,1,2\n-1, 2,3e2\n"
-    found = read_list(content, "x", lambda text: bool(encoded(text, "", "x", "error")))
+    found = read_list([content], "x", lambda text: bool(encoded(text, "", "x", "error")))
     assert [entry.text for entry in found] == ["0.5,1,2", "-1, 2,3e2"]
     words = "line 2 has no sequence. .*--bad-records skip"
     with pytest.raises(ValueError, match=words):
-        list(read_list(b"sequence,id\n,1\nGAT,2\n", "x.csv", str.isalpha))
+        list(read_list([b"sequence,id\n,1\nGAT,2\n"], "x.csv", str.isalpha))

@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -185,6 +186,6 @@ def test_vectors() -> None:
         (lambda: Language("x", "01", 3, [0]), ArgumentTypeError, "transitions must be a list"),
     ],
 )
-def test_refusals(call, error: type[Exception], words: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals(call: Callable[[], object], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call()

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd_rnn import Text
@@ -82,6 +82,33 @@ def test_entropy_is_the_mean_surprise_of_the_best_guess(letters: str, before: in
     assert Text(letters).entropy(before) == pytest.approx(sum(bits) / len(bits), abs=1e-12)
 
 
+def guessed(seen: str, before: str, letter: str, size: int) -> float:
+    """The share of a letter after others by Witten and Bell, one letter of the text at a time."""
+    places = [k for k in range(len(seen) - len(before)) if seen[k : k + len(before)] == before]
+    after = [seen[k + len(before)] for k in places]
+    fallback = guessed(seen, before[1:], letter, size) if before else 1.0 / size
+    if not after:
+        return fallback
+    new = len({*after})
+    return (after.count(letter) + new * fallback) / (len(after) + new)
+
+
+@given(few, few, st.integers(0, 2))
+def test_a_guess_by_what_was_seen(letters: str, seen: str, before: int) -> None:
+    assume(before < len(letters))
+    alphabet = "".join(sorted({*letters, *seen}))
+    bits = [
+        -math.log2(guessed(seen, letters[k - before : k], letters[k], len(alphabet)))
+        for k in range(before, len(letters))
+    ]
+    text, known = Text(letters, alphabet), Text(seen, alphabet)
+    assert text.entropy(before, known) == pytest.approx(sum(bits) / len(bits), abs=1e-12)
+    # Shares add up to 1, so no guess is better than by the shares in the text itself.
+    ways = [Text(letters[:before] + x, alphabet).entropy(before, known) for x in alphabet]
+    assert sum(2.0**-way for way in ways) == pytest.approx(1.0)
+    assert text.entropy(before, known) >= text.entropy(before) - 1e-12
+
+
 @given(few)
 def test_no_guess_from_pairs_needs_less_than_their_entropy(letters: str) -> None:
     text = Text(letters)
@@ -94,11 +121,12 @@ def test_no_guess_from_pairs_needs_less_than_their_entropy(letters: str) -> None
     assert text.entropy(0) <= math.log2(size) + 1e-12
 
 
-def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
+def test_a_file_is_read_as_its_mark_says(tmp_path: Path) -> None:
     path = tmp_path / "song.txt"
-    path.write_bytes("\ufefflà\r\nlà\rlà\n".encode())
-    text = Text.read(path)
-    assert (text.letters, repr(text)) == ("là\nlà\nlà\n", "<Text: 9 letters, 3 different>")
+    for codec in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        path.write_bytes("là\r\nlà\rlà\n".encode(codec))
+        text = Text.read(path)
+        assert (text.letters, repr(text)) == ("là\nlà\nlà\n", "<Text: 9 letters, 3 different>")
     assert Text.read(path, "là\n!").encode("!l") == [3, 0]
     with pytest.raises(ValueError, match=r"song\.txt: 'à' at position 2 is not one of 'l\\n'"):
         Text.read(path, "l\n")
@@ -109,7 +137,8 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
     [
         (b"", "t.txt is empty: there is no letter to learn."),
         (b"ab\ncd\xffe", "t.txt: byte 0xff at position 6, in line 2, is not UTF-8: save the text"),
-        (b"\xff\xfea\x00", "t.txt: byte 0xff at position 1, in line 1, is not UTF-8"),
+        (b"\xff\xfea\x00b", "t.txt: byte 0x62 at position 5, in line 1, is not UTF-16"),
+        (b"\xfe\xff\xd8\x00a\x00", "t.txt: byte 0xd8 at position 3, in line 1, is not UTF-16"),
         ("é".encode()[:1], "t.txt: byte 0xc3 at position 1, in line 1, is not UTF-8"),
         (b"aaa", "the alphabet has one letter, 'a': there is nothing to learn in a text without"),
     ],
@@ -121,10 +150,13 @@ def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, words: str) -> N
         Text.read(path)
 
 
-@given(st.binary(max_size=20))
-def test_decoded_is_a_text_or_a_refusal(content: bytes) -> None:
+@given(st.binary(max_size=20), st.sampled_from([b"", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"]))
+def test_decoded_is_a_text_or_a_refusal(content: bytes, mark: bytes) -> None:
+    content = mark + content
+    codec = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    codec = "utf-32" if content[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else codec
     try:
-        expected = content.decode("utf-8-sig")
+        expected = content.decode(codec)
     except UnicodeDecodeError:
         expected = ""
     if expected:
@@ -158,6 +190,7 @@ def test_decoded_is_a_text_or_a_refusal(content: bytes) -> None:
         (lambda: Text("abc").split(1, 0), ValueError, "shares[1] must be positive, not 0.0."),
         (lambda: Text("abc").split(9, 1), ValueError, "part 1 of the split would be empty: 3 let"),
         (lambda: Text("abc").entropy(3), ValueError, "before must be 2 or less, not 3."),
+        (lambda: Text("abc").entropy(1, Text("ab")), ValueError, "seen must be a Text of the same"),
     ],
 )
 def test_what_is_refused(wrong, kind: type[Exception], words: str) -> None:

@@ -16,6 +16,7 @@ from autograd_rnn import (
     Linear,
     RunTable,
     Stack,
+    Unrolled,
     Value,
     bits,
     copies,
@@ -98,7 +99,7 @@ def test_rows_and_cells_have_the_marks_of_the_picture() -> None:
 
 @settings(max_examples=20)
 @given(runs())
-def test_the_terms_add_up_to_the_gradients(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_terms_add_up_to_the_gradients(run: tuple[RNN, Unrolled]) -> None:
     rnn, unrolled = run
     loss = sum(unrolled.q, Value(0)) * 3
     weights = [w for w in rnn.parameters() if copies(w, loss)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from autograd_rnn import RNN, Value, bits, copies, draw
+from autograd_rnn import RNN, Unrolled, Value, bits, copies, draw
 from autograd_rnn.engine.value import constant
 from autograd_rnn.graph.walk import depth_first
 from autograd_rnn.pictures.dot import view_graph
@@ -85,7 +85,7 @@ def reaches(arrows: list[tuple[str, str]], source: str, target: str) -> bool:
 
 @settings(max_examples=settings().max_examples * 2 // 5)
 @given(runs())
-def test_the_drawn_copies_separate_and_the_chips_add_up(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_drawn_copies_separate_and_the_chips_add_up(run: tuple[RNN, Unrolled]) -> None:
     rnn, unrolled = run
     output = sum(unrolled.q, Value(0, "zero")) * 2
     output.backward()
@@ -227,7 +227,7 @@ def test_edges_with_and_without_the_local_derivatives() -> None:
 
 
 @given(runs())
-def test_the_whole_graph_of_any_network_can_be_drawn(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_whole_graph_of_any_network_can_be_drawn(run: tuple[RNN, Unrolled]) -> None:
     _, unrolled = run
     output = sum(unrolled.q, Value(0)) * 3
     output.backward()

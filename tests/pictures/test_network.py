@@ -9,7 +9,16 @@ from collections.abc import Callable
 
 import pytest
 
-from autograd_rnn import RNN, bits, counter, draw_cell, draw_network, draw_weights, one_hot
+from autograd_rnn import (
+    RNN,
+    Unrolled,
+    bits,
+    counter,
+    draw_cell,
+    draw_network,
+    draw_weights,
+    one_hot,
+)
 from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.canvas import LINE_HEIGHT
 from autograd_rnn.pictures.drawing import Drawing
@@ -46,7 +55,7 @@ FIGURES: dict[str, Callable[[str], Drawing]] = {
 every_figure = pytest.mark.parametrize("make", FIGURES.values(), ids=list(FIGURES))
 
 
-def counting(sequence: str):  # type: ignore[no-untyped-def]
+def counting(sequence: str) -> Unrolled:
     return counter().unroll(one_hot(sequence))
 
 

@@ -18,6 +18,7 @@ from autograd_rnn import (
     Page,
     Stack,
     Steps,
+    Unrolled,
     Value,
     bits,
     gradients,
@@ -252,7 +253,7 @@ def test_a_loop_of_ones_own_is_played_by_step() -> None:
 
 @settings(max_examples=25)
 @given(runs())
-def test_the_film_ends_at_the_gradients(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_film_ends_at_the_gradients(run: tuple[RNN, Unrolled]) -> None:
     rnn, unrolled = run
     output = sum(unrolled.q, Value(0)) * 3
     weight = rnn.parameters()[0]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies
 
-from autograd_rnn import LSTM, RNN, Value, bits, copies, draw, no_grad
+from autograd_rnn import LSTM, RNN, Unrolled, Value, bits, copies, draw, no_grad
 from autograd_rnn.graph.notation import number
 from autograd_rnn.pictures.drawing import Drawing
 from autograd_rnn.pictures.html_labels import clean
@@ -202,7 +202,7 @@ def test_before_any_backward_the_gradients_are_not_there() -> None:
 
 @settings(max_examples=40)
 @given(runs())
-def test_the_terms_add_up_to_the_gradient(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_terms_add_up_to_the_gradient(run: tuple[RNN, Unrolled]) -> None:
     rnn, unrolled = run
     output = sum(unrolled.q, Value(0, "zero")) * 2
     output.backward()

@@ -1,0 +1,46 @@
+"""What people bring along from micrograd fails with a sentence that says what to write here."""
+
+from pathlib import Path
+
+import pytest
+
+import autograd_rnn
+from autograd_rnn import Value
+from autograd_rnn.errors import ArgumentTypeError, UnknownName
+from autograd_rnn.foreign import ATTRIBUTES, NAMES
+
+PAGE = Path(__file__).parents[1] / "docs/howto/micrograd.md"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_import_of_a_name_that_is_not_here(name: str) -> None:
+    with pytest.raises(UnknownName, match=rf"^autograd_rnn has no {name}: \w.*\.$"):
+        exec(f"from autograd_rnn import {name}")
+
+
+def test_other_names_are_missing_as_in_any_module() -> None:
+    assert not hasattr(autograd_rnn, "anything")
+    with pytest.raises(ImportError, match="^cannot import name 'anything' from 'autograd_rnn'"):
+        exec("from autograd_rnn import anything")
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_an_attribute_that_a_value_does_not_have(name: str) -> None:
+    x = Value(1)
+    assert not hasattr(x, name)
+    for use in (lambda: getattr(x, name), lambda: setattr(x, name, None)):
+        with pytest.raises(AttributeError, match=rf"^a Value has no {name}: \w.*\.$"):
+            use()
+
+
+def test_a_label() -> None:
+    for given in ({}, {"name": "a"}):
+        with pytest.raises(ArgumentTypeError, match=r"^label is .* write Value\(2\.0, 'a'\)\.$"):
+            Value(2.0, **given, label="a")  # type: ignore[arg-type]
+    assert Value(2.0, "a").name == "a"
+
+
+@pytest.mark.parametrize("name", [*NAMES, *ATTRIBUTES])
+def test_the_page_for_people_from_micrograd_has_a_row_for_each(name: str) -> None:
+    rows = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("|")]
+    assert any(f"{name}`" in row or f"{name}(" in row for row in rows)
