@@ -89,10 +89,10 @@ class View(Neurons):
         return f"{self.name(node)}: data {node.data!r}, grad {self.grad(node)}"
 
     def key(self, neuron: Neuron, named: bool = False) -> str:
-        """What a box is, in a word or two; nothing for the only one of a step, unless `named`."""
-        beside = [n for n in self.rows if (n.step, n.layer) == (neuron.step, neuron.layer)]
+        """What a box is, in a word or two; nothing where every step has one, unless `named`."""
+        places = {n.place for n in self.rows if n.layer == neuron.layer}
         layer = f"layer {neuron.layer + 1}" if len(self.layers) > 1 else ""
-        named = (named or len(beside) > 1) and not layer
+        named = (named or len(places) > 1) and not layer
         place = f"neuron {neuron.place + 1}" if named else ""
         return layer or place
 

@@ -160,3 +160,9 @@ def test_the_states_before_are_in_the_order_of_those_after() -> None:
     start, after = (drawing.titles[f"q{k}_0_0"].split("; ") for k in (0, 1))
     assert [words[:1] for words in start] == ["c", "h"]
     assert [words.split(":")[0] for words in after][-2:] == ["ċ", "ḣ"]
+
+
+def test_a_neuron_is_named_where_it_is_the_only_one_of_its_step() -> None:
+    loss, run = unrolled(MODELS["RNN"], every=False)
+    read = texts(draw(loss, run=run, detail="neuron").svg())
+    assert read.count("neuron 2") + 1 == read.count("neuron 1") == 4  # the last step has one
