@@ -1,6 +1,5 @@
 """The backward pass of one derivative as a NumPy function."""
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -241,7 +240,7 @@ def test_a_result_as_what_a_long_loop_is_derived_by() -> None:
 
 def test_names_that_the_loops_use_themselves() -> None:
     names = ["steps", "X", "k", "cuts", "len", "range", "reversed", "enumerate", "list", "from_k"]
-    for first, second in itertools.pairwise([*names, names[0]]):
+    for first, second in zip(names[::2], names[1::2], strict=True):
         w, h, steps = Value(0.5, first), Value(0.25, second), Steps()
         for k in range(1, 17):
             with steps.step(k):
