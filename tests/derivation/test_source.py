@@ -195,7 +195,7 @@ def test_a_long_loop_of_any_kind() -> None:
             h = c * softmax([gate, w])[0]
             total = total + (h - 0.1 * k) ** 2
     for weight in (w, zero):
-        assert "k + 1 not in cuts" in check_source(total, weight, steps)
+        assert "if k + 1 not in cuts else 0.0" in check_source(total, weight, steps)
     # Without a number that the way back needs, there is no loop forward.
     x, steps = zero, Steps()
     for k in range(1, 18):
@@ -216,6 +216,36 @@ def test_a_long_loop_of_any_kind() -> None:
         with steps.step(k):
             x = tanh(w * x) if k % 2 else w * x
     assert "for " not in check_source(x, w, steps)
+
+
+def test_a_weight_that_is_used_only_after_a_long_loop() -> None:
+    w, u, h, steps = Value(0.5, "w"), Value(-0.75, "u"), Value(0.25, "h"), Steps()
+    for k in range(1, 32):
+        with steps.step(k):
+            h = tanh(w * h + 0.1 * k)
+    assert "return h_31" in check_source(h * u, u, steps)
+
+
+def test_a_result_as_what_a_long_loop_is_derived_by() -> None:
+    h, steps, double = Value(0.25, "h"), Steps(), Value(0.5, "w") * 2
+    for k in range(1, 17):
+        with steps.step(k):
+            h = tanh(double * h + 0.1 * k)
+    loss = (1 - h) ** 2 * double
+    assert "for " in check_source(loss, double, steps)
+    for inner in [node for node, k in steps.step_of.items() if k == 5]:
+        if not inner.constant:
+            assert "for " not in check_source(loss, inner, steps)
+
+
+def test_names_that_the_loops_use_themselves() -> None:
+    names = ["steps", "X", "k", "cuts", "len", "range", "reversed", "enumerate", "list", "from_k"]
+    for first, second in zip(names[::2], names[1::2], strict=True):
+        w, h, steps = Value(0.5, first), Value(0.25, second), Steps()
+        for k in range(1, 17):
+            with steps.step(k):
+                h = tanh(w * (h if k != 9 else h.detach()) + 0.1 * k)
+        assert "for " in check_source(h, w, steps)
 
 
 def test_what_slopes_are_computed_from_has_a_name_where_there_are_lines() -> None:
@@ -271,6 +301,9 @@ def test_the_slope_of_a_power_by_its_exponent() -> None:
     assert "x ** y * log(x + equal(x, 0.0))" in worked.numpy()
     y = Value(3.0, "y")
     assert "0.6931471805599453 * L" in derive(2.0**y, y).numpy()
+    # A rule as it stands, with an infinity.
+    x, y = Value(0.0, "x"), Value(0.0, "float")
+    assert "float('inf')" in check_source(x**y + x, x, None)
     # A slope that is a sum is in parentheses behind a sign.
     x = Value(0.5, "x")
     assert called(worked := derive(tanh(-x), x)) == pytest.approx(worked.value, rel=1e-15)

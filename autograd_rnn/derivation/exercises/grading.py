@@ -20,8 +20,8 @@ from .sheet import Sheet, exercises
 RAISED: Final = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
 #: A power, or a number in parentheses.
 POWER: Final = re.compile(r"([+-]?)(\([^()]+\)|[\d.]+(?=\^))(?:\^([+-]?\d+))?")
-#: All up to the last sign between factors, that sign, and the rest.
-SPLIT: Final = re.compile("(.*)([/×*·])(.*)")
+#: A sign between factors, not in parentheses.
+BETWEEN: Final = re.compile(r"([/×*·])(?![^()]*+\))")
 
 Given: TypeAlias = float | str | Sequence[float | str | None] | None
 
@@ -164,7 +164,7 @@ def read_number(given: object, argument: str) -> float:
     if isinstance(given, bool) or not isinstance(given, str | Real):
         raise ArgumentTypeError(f"{argument} must be a number, not {type(given).__name__}.")
     try:
-        value = _value(RAISED.sub(_as_power, str(given)).replace("−", "-").replace(" ", ""))
+        value = _value(RAISED.sub(_as_power, "".join(str(given).split())).replace("−", "-"))
     except (ValueError, ZeroDivisionError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
@@ -177,17 +177,22 @@ def _as_power(signs: re.Match[str]) -> str:
 
 
 def _value(text: str) -> float:
-    """The value of a number, a fraction, a power, or a product with a power of 10."""
+    """The value of factors with a sign between them, taken from the left."""
+    first, *others = BETWEEN.split(text)
+    value = _factor(first)
+    for sign, after in zip(others[::2], others[1::2], strict=True):
+        value = value / _factor(after) if sign == "/" else value * _factor(after)
+    return value
+
+
+def _factor(text: str) -> float:
+    """The value of a number, of what is in parentheses, or of a power of one of them."""
     whole = POWER.fullmatch(text)
-    if whole is not None:
-        sign, base, power = whole.groups(default="1")
-        value = _value(base.strip("()")) ** int(power)
-        return -value if sign == "-" else value
-    parts = SPLIT.fullmatch(text)
-    if parts is not None:
-        before, sign, after = parts.groups()
-        return _value(before) / _value(after) if sign == "/" else _value(before) * _value(after)
-    return float(text)
+    if whole is None:
+        return float(text)
+    sign, base, power = whole.groups(default="1")
+    inside = _value(base[1:-1]) if base.startswith("(") else float(base)
+    return -(inside ** int(power)) if sign == "-" else inside ** int(power)
 
 
 def _marks(number: int, one: Question, given: Sequence[Answer | None]) -> list[Mark]:

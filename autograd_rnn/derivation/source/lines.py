@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from keyword import iskeyword
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ...graph.identities import ONE
 from ...graph.notation import ACCENTS, Style, Text, write
@@ -45,7 +45,10 @@ class Lines:
 
     `called` are the functions of the table that the lines call, and `used` the names that they use.
     With `exact`, slopes are written as the table has them, not as people state them.
+    No quantity has a name in `reserved`.
     """
+
+    reserved: ClassVar[frozenset[str]] = frozenset(["float", "np"])
 
     def __init__(self, definitions: Definitions, *, exact: bool = False) -> None:
         self.definitions = definitions
@@ -68,7 +71,7 @@ class Lines:
         plain = unicodedata.normalize("NFC", decomposed).translate(PLACES).strip()
         name = re.sub(r"\W", "_", plain) or "_"
         name = unicodedata.normalize("NFKC", name if not name[0].isdecimal() else f"_{name}")
-        if iskeyword(name) or name == "np" or name in TABLE:
+        if iskeyword(name) or name in self.reserved or name in TABLE:
             name += "_"
         return self.unused(name)
 
@@ -133,6 +136,8 @@ class Lines:
         if isinstance(x, Symbol):
             return self._symbol(x)
         if isinstance(x, Number):
+            if not math.isfinite(x.value):
+                return Text(f"float('{x.value}')")
             return Text(repr(x.value), SIGN if x.value < 0 else ATOM)
         if isinstance(x, Product):
             return self._product(x)

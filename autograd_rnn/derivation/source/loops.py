@@ -92,7 +92,11 @@ def _alike(output: Node, parameter: Node, run: Run | None) -> Alike | None:
     made = [[nodes[p] for p in kept] for nodes in steps]
     if any(len({operation(node) for node in nodes}) > 1 for nodes in zip(*made, strict=True)):
         return None
-    reader = _Reader(made, parameter, downstream(order, [parameter]))
+    behind = downstream(order, [parameter])
+    every = {node for nodes in made for node in nodes}
+    if parameter in every or behind.isdisjoint(every):  # in the loop, or after it
+        return None
+    reader = _Reader(made, parameter, behind)
     sources: list[list[Source]] = []
     for nodes in zip(*made, strict=True):
         found = [reader.source(o) for o in zip(*[n.parents for n in nodes], strict=True)]
@@ -178,8 +182,12 @@ class _Reader:
 class _Body(Lines):
     """A step of the loop, at the numbers of one of them, forward and back."""
 
+    reserved = Lines.reserved | {
+        *("X", "cuts", "enumerate", "k", "len", "list", "range", "reversed", "steps")
+    }
+
     def __init__(self, straight: Straight, alike: Alike, t: int, exact: bool, named: bool) -> None:
-        self.straight, self.alike, self.parameter = straight, alike, straight.parameter
+        self.straight, self.alike = straight, alike
         self.new: list[Any] = []
         self.before: dict[int, Any] = {}
         self.given: list[Any] = [Value(column[t].data) for column in alike.given]
@@ -187,6 +195,7 @@ class _Body(Lines):
         for nodes, sources in zip(alike.made[t], alike.sources, strict=True):
             operands = [self._operand(source, t) for source in sources]
             self.new.append(operation(nodes)(*operands))
+        self.parameter = self.shared.get(straight.parameter, straight.parameter)
         ends = [self.new[p] for p in dict.fromkeys([*alike.starts, *alike.direct])]
         keep = {*ends, *self.before.values(), *self.given, *self.shared.values(), self.parameter}
         if named:
@@ -199,7 +208,7 @@ class _Body(Lines):
         self.moved = [q for q in self.before if behind[q]]
         self.passed = [self.symbol(self.own(f"from_{self._state(q)}")) for q in self.moved]
         self.read = {p: self.own(f"d_{self._state(p)}") for p in alike.direct}
-        self.asked = straight.name(self.parameter)
+        self.asked = straight.name(straight.parameter)
         self.extra = self.own(f"d_{self.asked}") if alike.extra else ""
         self.result: str | None = None
 
@@ -242,13 +251,17 @@ class _Body(Lines):
         """The whole function."""
         own = {self.name(node) for node in self.new if node in self.definitions.defined}
         forward = {one: line for one, line in self.forward().items() if one in own}
-        ahead = set(self.used)
+        ahead, called = set(self.used), set(self.called)
         self.used.clear()
+        self.called.clear()
         back = self._back()
         inner = [*map(self.name, [*self.before.values(), *self.given]), *forward]
         stored = [one for one in inner if one in self.used]
-        self.used |= ahead if stored else set()
-        lines = [*self._ahead(stored, forward)] if stored else []
+        lines: list[str] = []
+        if stored:
+            self.used |= ahead
+            self.called |= called
+            lines += self._ahead(stored, forward)
         lines += [self._zeros(), *self._steps_back(stored, back), f"return {self._result()}"]
         head = f"def {name}({', '.join(self.arguments())}):"
         body = [*self._words(), *lines]
@@ -283,7 +296,7 @@ class _Body(Lines):
             passed = []
             for q in self.moved:
                 line = self.code(total(terms.get(self.before[q], [])))
-                passed.append(f"({line}) * (k + 1 not in cuts)" if self.alike.cuts[q] else line)
+                passed.append(line + " if k + 1 not in cuts else 0.0" * bool(self.alike.cuts[q]))
             lines += _at_once([one.key for one in self.passed], passed)
         return lines
 
@@ -308,7 +321,7 @@ class _Body(Lines):
         """What the function gives: the sum over the steps, or what comes to where they start."""
         parts = [] if self.result is None else [self.result]
         for q, one in zip(self.moved, self.passed, strict=True):
-            if self.alike.starts[q] is self.parameter:
+            if self.alike.starts[q] is self.straight.parameter:
                 parts.append(one.key)
         return " + ".join(parts)
 
