@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, overload
 
 from ..arguments import as_flag, as_list, many, shown
-from ..errors import ArgumentValueError, FormatError
+from ..errors import ArgumentValueError, DerivationError, FormatError
 from ..files import write_whole
 from ..graph.copies import Copy, copies
 from ..graph.quantities import names_of
@@ -165,7 +166,8 @@ class Derivation:
             raise ArgumentValueError(
                 f"name must be an identifier, such as 'backward', not {shown(name)}."
             )
-        return self.rule.source(name)
+        with _within_floats():
+            return self.rule.source(name)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -235,6 +237,7 @@ def derive(
 
     Raises `ValueError` where the output does not depend on the parameter, for a set that does not
     separate them (naming a path that escapes it), and for a NaN or infinity in the graph;
+    `DerivationError` where the numbers of an equation are too small or too large for floats;
     `GraphTooLarge` (likewise) for more than can be written out; `StaleGraphError` where a leaf was
     assigned after the output was computed.
 
@@ -271,11 +274,24 @@ def derive(
         uses = copies(parameter, output, run)
         members = _members(output, parameter, through, uses)
         by_copies = {key_of(member) for member in members} == {key_of(use) for use in uses}
-        rule = ChainRule(output, parameter, members, by_copies, run)
-        value = rule.general.value + 0.0
-        sections = rule.sections()
-        sections[-2:-2] = by_recursion(output, parameter, run)
+        with _within_floats():
+            rule = ChainRule(output, parameter, members, by_copies, run)
+            value = rule.general.value + 0.0
+            sections = rule.sections()
+            sections[-2:-2] = by_recursion(output, parameter, run)
         return Derivation(rule.asked.text.text, value, tuple(rule.terms()), sections, rule)
+
+
+@contextmanager
+def _within_floats() -> Iterator[None]:
+    """Refuse products of fractions and powers that no float holds, where the sweep's are finite."""
+    try:
+        yield
+    except OverflowError:
+        raise DerivationError(
+            "an equation has numbers that are too small or too large for floats: choose another "
+            "point."
+        ) from None
 
 
 def _by_matrices(output: Any, model: Model, through: Through, run: Any) -> MatrixDerivation:

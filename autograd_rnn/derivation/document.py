@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Self, TypeAlias
@@ -63,7 +64,7 @@ class Equation(NamedTuple):
         most = TOLERANCE * max(left.magnitude(), *sizes, 0.0)
         for side in self.sides:
             value = side.expression.value
-            if not abs(value - left.value) <= most:
+            if not (math.isfinite(value) and abs(value - left.value) <= most):
                 raise DerivationError(
                     f"{left.write(TEXT).text} is {left.value!r}, but {side.write(TEXT)} comes to "
                     f"{value!r}: the numbers are too small or too large for floats."

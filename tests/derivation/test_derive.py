@@ -1,6 +1,8 @@
 """Derivatives that `derive` works out, of any graph, and what it refuses."""
 
+import contextlib
 import math
+import random
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_rnn import Value, copies, derive, escape, exp, gradients, no_grad, separates
-from autograd_rnn.errors import DerivationError, StaleGraphError
+from autograd_rnn.errors import ArgumentValueError, DerivationError, StaleGraphError
 from autograd_rnn.graph.walk import swept
 
 from ..strategies import Pair, name_some, numbers_around_one, pairs, runs, whole_pairs
@@ -160,3 +162,19 @@ def test_nothing_is_touched() -> None:
     before = (x.grad, output.grad)
     derive(output, x)
     assert (x.grad, output.grad) == before
+
+
+def test_numbers_beyond_floats_are_refused() -> None:
+    x = Value(1e-150, "x")
+    refused = pytest.raises(DerivationError, match="too small or too large for floats")
+    with refused:  # the slope 1e400 of x, where the product is finite
+        derive(x * 1e200 * 1e200, x)
+    for seed in range(60):
+        chance = random.Random(seed)
+        x = y = Value(10.0 ** chance.uniform(-200, 200), "x")
+        for _ in range(3):
+            factor = 10.0 ** chance.uniform(-200, 200)
+            y = chance.choice([y * factor, y / factor, y * y, y * x, y + factor])
+        with contextlib.suppress(DerivationError, ArgumentValueError):
+            derivation = derive(y, x)
+            assert all([derivation.text, derivation.latex, derivation.numpy()])
