@@ -160,8 +160,9 @@ class Batch:
         self, starts: Sequence[int], size: int, *, whole: bool = False
     ) -> Iterator[tuple[Any, Batch]]:
         """The window from each of these steps on, in turn, as `window` gives it."""
-        for place in range(0, len(starts), AT_ONCE):
-            yield from self._windows(starts[place : place + AT_ONCE], size, whole=whole)
+        count = at_once(self.lengths.clip(max=size))
+        for place in range(0, len(starts), count):
+            yield from self._windows(starts[place : place + count], size, whole=whole)
 
     def _windows(
         self, starts: Sequence[int], size: int, *, whole: bool

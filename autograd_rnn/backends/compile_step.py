@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby, islice
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
 from ..arguments import as_flag, as_integer
 from ..engine.leaves import constant_places
@@ -26,9 +26,6 @@ from .batch import (
 )
 from .objective import Objective, StepFunction, as_objective, check_closed
 from .windows import Windows
-
-if TYPE_CHECKING:
-    pass
 
 #: An output: a number, or a list for one of several entries.
 Output: TypeAlias = float | list[float]

@@ -310,7 +310,6 @@ class Optimiser(ABC):
         >>> SGD(0.25).updated([3.0, 1.0], [6.0, 2.0]).tolist()
         [1.5, 0.5]
         """
-
         before, slopes = _as_array(weights, "weights"), _as_array(gradients, "gradients")
         if len(before) != len(slopes):
             raise ArgumentValueError(

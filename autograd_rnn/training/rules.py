@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: With fewer weights, calls of NumPy cost no more than one of compiled code.
 LEAST_COMPILED: Final = 1000
+#: Loaded where native code is in use; llvmlite alone may be another package's, and too old.
+NATIVE: Final = "autograd_rnn.backends.llvm.jit"
 
 
 class Entrywise(Optimiser):
@@ -59,7 +61,7 @@ class Entrywise(Optimiser):
 
     def _moved(self, before: Array, slopes: Array) -> Array:
         own = type(self).moves is Entrywise.moves and self.clip_norm is None
-        if not own or len(slopes) < LEAST_COMPILED or "llvmlite.binding" not in sys.modules:
+        if not own or len(slopes) < LEAST_COMPILED or NATIVE not in sys.modules:
             return super()._moved(before, slopes)
         steps, given = self._given(slopes)
         numbers, bound = self._numbers_at(steps), self.clip_value

@@ -1,5 +1,6 @@
 """What comes in: sequences, targets, and batches prepared once."""
 
+import tracemalloc
 from fractions import Fraction
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from autograd_rnn import RNN, Loss
 from autograd_rnn.backends import Backend
+from autograd_rnn.backends.batch import as_batch
 
 from .steps import agree, batch, flat
 
@@ -116,3 +118,14 @@ def test_targets_that_the_loss_does_not_take_are_placed(backend: str) -> None:
 def refuse(goals: Any, outputs: int, argument: str) -> None:
     if goals[0] % 2:
         raise ValueError(f"{argument} is odd, for {outputs} outputs")
+
+
+def test_windows_of_many_sequences_take_the_memory_of_few() -> None:
+    xs = np.ones((8000, 64, 1))
+    data = as_batch(xs, xs, every=True)
+    tracemalloc.start()
+    found = [window.lengths.sum() for _, window in data.windows(range(64), 1)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == [8000] * 64
+    assert peak < 8 * 2 * data.lengths.sum()  # two numbers for each step

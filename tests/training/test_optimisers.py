@@ -1,12 +1,15 @@
 """SGD and Adam: worked by hand, and step by step what torch.optim does; and one from outside."""
 
 import copy
+import importlib
 import inspect
 import json
 import math
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -509,7 +512,8 @@ RULES: list[Callable[[], Optimiser]] = [
 def test_a_compiled_rule_gives_the_bits_that_arrays_give(
     make: Callable[[], Optimiser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("llvmlite.binding", reason="llvmlite is not installed")
+    pytest.importorskip("llvmlite", reason="llvmlite is not installed")
+    importlib.import_module(rules.NATIVE)
     chance = np.random.default_rng(3)
     strange = [0.0, -0.0, 5e-324, 1e-200, 1e200, -np.inf, np.inf, np.nan]
     weights = [chance.normal(size=203)] * 2
@@ -525,3 +529,15 @@ def test_a_compiled_rule_gives_the_bits_that_arrays_give(
         np.testing.assert_array_equal(*weights, strict=True)
         assert (np.signbit(weights[0]) == np.signbit(weights[1]))[~np.isnan(weights[0])].all()
     assert sum(rules._compiled.cache_info()[:2]) == sum(known[:2]) + 3
+
+
+def test_rules_are_compiled_only_where_native_code_is_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As where another package has loaded llvmlite: an old one, say.
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", ModuleType("llvmlite.binding"))
+    monkeypatch.delitem(sys.modules, rules.NATIVE, raising=False)
+    rules._compiled.cache_clear()
+    weights = np.zeros(rules.LEAST_COMPILED)
+    assert (SGD(0.5).updated(weights, weights + 1.0) == -0.5).all()
+    assert rules._compiled.cache_info().misses == 0

@@ -348,13 +348,13 @@ class Kernel:
         The first one is given, and holds the results.
         """
         numbers, number = self._numbers(parameters), len(blocks.lengths)
-        numbers_at = address(numbers)
 
         def work(own: Workspace, part: int, begin: int, end: int) -> None:
             # All parts have the array in which each block has its own gradient.
             mine = address(gradients[part % len(gradients)]) if gradients else 0
             places = own.addresses(int(blocks.lengths[begin]))
-            self.call(numbers_at, *given, mine, *places, *space.results_at, begin, end)
+            # Whatever interrupts this thread, the others hold the numbers that they read.
+            self.call(address(numbers), *given, mine, *places, *space.results_at, begin, end)
 
         if parts == 1:
             work(space, 0, 0, number)

@@ -1,6 +1,7 @@
 """Machine code: lanes of any width, and threads."""
 
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -94,3 +95,32 @@ def test_several_threads_at_once() -> None:
     assert exact.loss_and_gradients(sequences, goals) == exact.loss_and_gradients(
         sequences, goals, threads=3
     )
+
+
+def test_an_interrupt_leaves_the_numbers_to_the_other_threads() -> None:
+    rnn = RNN.random(2, 1, seed=1)
+    sequences, goals = batch(3, 4, 1, 2, False)
+    objective = rnn.compile("squared_error", backend="eager").objective
+    kernel = Kernel(trace_step(objective, [0.0], [0.0] * 2), [0.0] * 2, every=False, lanes=2)
+    (blocks,) = make_blocks([as_batch(sequences, goals, every=False)], 2)
+    main, over = threading.current_thread(), threading.Event()
+    others: list[threading.Thread] = []
+
+    def interrupted(*given: int) -> None:
+        if threading.current_thread() is main:
+            raise KeyboardInterrupt
+        others.append(threading.current_thread())
+        over.wait(10)
+
+    kernel.call = interrupted
+    numbers = np.array([w.data for w in rnn.parameters()])
+    held = weakref.ref(numbers)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.run(blocks, numbers, None, 2)
+    del numbers
+    try:
+        assert held() is not None
+    finally:
+        over.set()
+    for other in others:
+        other.join()
