@@ -76,7 +76,7 @@ class Forward(ABC):
             return "Y"
         self.spelled |= block == INPUTS
         if kind == "d":
-            (self.taped if block in self.during else self.read).add(block)
+            self.list_steps(block)
             self.back[f"b{block}"] = f"T{block}"
             return f"b{block}"
         if block in self.late_blocks:
@@ -94,6 +94,11 @@ class Forward(ABC):
             self.whole.add(block)
             self.taped.add(block)
         return f"{kind}{block}"
+
+    def list_steps(self, block: int) -> None:
+        """Have a list T of what a block is at each step."""
+        self.spelled |= block == INPUTS
+        (self.taped if block in self.during else self.read).add(block)
 
     def rows(self, name: str, rows: Any) -> str:
         if rows is None:
@@ -304,6 +309,12 @@ class Forward(ABC):
 
     def assembled(self) -> str:
         phases = self.phases
+        pairs = zip(phases.state_blocks, phases.next_states, phases.states, strict=True)
+        states = [(block, pieces, len(run)) for block, pieces, run in pairs]
+        # These say what else is needed.
+        steps = [self.step(one) for one in phases.during]
+        for block, pieces, size in states:
+            steps.append(f"x{block} = {self.wide(pieces, 'b', size, 'n')}")
         inputs = ["X = columns.inputs", "B2 = X[:-1]"]
         if phases.traced.symbols:
             every = np.arange(phases.places.sizes[INPUTS])[:, None]
@@ -318,11 +329,6 @@ class Forward(ABC):
             *inputs,
             *self.head,
         ]
-        pairs = zip(phases.state_blocks, phases.next_states, phases.states, strict=True)
-        states = [(block, pieces, len(run)) for block, pieces, run in pairs]
-        steps = [self.step(one) for one in phases.during]
-        for block, pieces, size in states:
-            steps.append(f"x{block} = {self.wide(pieces, 'b', size, 'n')}")
         sizes = phases.places.sizes
         for block in sorted(self.taped):
             lists = f"columns.blocks({self.room(f'T{block}', sizes[block])}, {sizes[block]})"
