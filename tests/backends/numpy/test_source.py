@@ -53,6 +53,27 @@ def test_ops_from_outside_whose_rules_divide_and_raise_to_powers() -> None:
         del ops.TABLE["inverse_here"], ops.TABLE["power_here"]
 
 
+@pytest.mark.parametrize("at", ["last", "every"])
+def test_a_product_with_a_vector_of_constants(at: str) -> None:
+    def alone(state: Any, x: Any, w: Any) -> Any:
+        return (w[0] * state[0] + 2.0 * w[1],), state[0] * x[0]
+
+    def beside_rows(state: Any, x: Any, w: Any) -> Any:
+        first = w[0] * state[0] + w[1] * state[1] + 2.0 * w[1]
+        return (first, w[2] * state[0] + w[3] * state[1] + w[1] * x[0]), state[0] * x[0]
+
+    for step, state in ((alone, [0.25]), (beside_rows, [0.25, 0.5])):
+        weights = [Value(number) for number in (0.5, -0.25, 0.75, 0.125)]
+        python, arrays = [
+            compile_step(step, "squared_error", weights, state, at=at, backend=backend)
+            for backend in ("python", "numpy")
+        ]
+        for lengths in ([2, 2], [3, 1, 1]):
+            xs = [[0.5 * t + 1.0 for t in range(length)] for length in lengths]
+            ys = xs if at == "every" else [1.0] * len(xs)
+            agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
+
+
 def test_a_product_with_a_vector_that_depends_on_weights_alone() -> None:
     weights = [Value(number) for number in (0.5, -0.25, 0.75, 0.125)]
 
