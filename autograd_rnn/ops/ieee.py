@@ -12,7 +12,7 @@ import math
 import sys
 from functools import cache
 from math import inf, nan
-from typing import Final
+from typing import Any, Final
 
 # Enough for the multiple of π/2 nearest to any float, with a hundred bits to spare.
 PI_BITS: Final = 1300
@@ -247,6 +247,12 @@ def sigmoid(x: float) -> float:
     smaller = e / (1.0 + e)
     smaller += (e - smaller - e * smaller) / (1.0 + e)
     return 1.0 - smaller if x >= 0.0 else smaller
+
+
+def finite_exp(np: Any, x: Any) -> Any:
+    """exp(x) on arrays of NumPy or JAX, or near their largest number where x is above its log."""
+    most = np.finfo(np.result_type(x, 1.0)).maxexp
+    return np.exp(np.minimum(x, 0.69 * most))  # log(2) is more
 
 
 def softplus(x: float) -> float:

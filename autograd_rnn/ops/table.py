@@ -145,8 +145,8 @@ sigmoid: Op = Op(
     partials=(lambda x, z: z * sigmoid(-x),),
     symbol="σ",
     latex=r"\sigma\left({}\right)",
-    arrays=lambda np, x: (e := np.exp(np.minimum(x, 709.0))) / (1.0 + e),  # e is finite
-    arrays_both=lambda np, x: (z := (e := np.exp(np.minimum(x, 709.0))) / (q := 1.0 + e), z / q),
+    arrays=lambda np, x: (e := ieee.finite_exp(np, x)) / (1.0 + e),
+    arrays_both=lambda np, x: (z := (e := ieee.finite_exp(np, x)) / (q := 1.0 + e), z / q),
     arrays_slope=lambda z: ((left := 1.0 - z) * z, left),
     llvm="%z = call {v} @lanes_sigmoid({v} %x)",
     llvm_slope="""%both = call {p} @lanes_sigmoid_and_slope({v} %x)

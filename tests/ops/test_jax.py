@@ -63,6 +63,15 @@ def test_a_printed_program_runs_under_jit_vmap_and_grad() -> None:
     assert jax.jit(f)(0.5, 2.0).dtype == jnp.float32
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus"])
+def test_far_from_zero_in_float32(name: str) -> None:
+    op = ops.TABLE[name]
+    for x in (-1000.0, -100.0, -90.0, 90.0, 100.0, 1000.0):
+        value, slope = jax.value_and_grad(on_jax(op))(x)
+        wanted = op.value(x), op.partials[0](x, op.value(x))
+        assert (float(value), float(slope)) == pytest.approx(wanted, rel=1e-6, abs=1e-37)
+
+
 def test_a_printed_program_is_nan_where_it_would_have_gone_another_way() -> None:
     program = record(lambda x, y: x * y if x > 1 and not y > 5 else -x, 2, 3)
     names: dict[str, Any] = {}

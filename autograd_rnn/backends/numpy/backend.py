@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BranchChanged
@@ -58,9 +59,8 @@ class NumPy(Backend):
         threads: int = 1,
     ) -> Result:
         given = (numbers, packed, packed.initial(states, self.objective.state))
-        losses, gradient, found, end = self._written(True, outputs, False)(*given)
-        shown = packed.in_order(found) if outputs else None
-        return Result(losses.sum(), gradient, shown, packed.after(end) if after else None)
+        loss, gradient, shown, end = self._written(True, outputs, False)(*given)
+        return Result(loss, gradient, shown, end if after else None)
 
     def predict(
         self,
@@ -72,8 +72,8 @@ class NumPy(Backend):
         threads: int = 1,
     ) -> Result:
         given = (numbers, packed, packed.initial(states, self.objective.state))
-        *_, found, end = self._written(False, True, False)(*given)
-        return Result(0.0, None, packed.in_order(found), packed.after(end) if after else None)
+        *_, shown, end = self._written(False, True, False)(*given)
+        return Result(0.0, None, shown, end if after else None)
 
     def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
         given = (numbers, packed, packed.initial(states, self.objective.state))
@@ -85,7 +85,7 @@ class NumPy(Backend):
         """The functions for the loss, for outputs, and for terms by step, each made once."""
         from .source import write
 
-        given = (self.traced, self.objective.every)
+        given = (self.traced, self.objective.every, local())
         return cache(partial(write, *given))
 
     def refuse(

@@ -76,7 +76,7 @@ class Forward(ABC):
             return "Y"
         self.spelled |= block == INPUTS
         if kind == "d":
-            (self.taped if block in self.during else self.read).add(block)
+            self.list_steps(block)
             self.back[f"b{block}"] = f"T{block}"
             return f"b{block}"
         if block in self.late_blocks:
@@ -94,6 +94,11 @@ class Forward(ABC):
             self.whole.add(block)
             self.taped.add(block)
         return f"{kind}{block}"
+
+    def list_steps(self, block: int) -> None:
+        """Have a list T of what a block is at each step."""
+        self.spelled |= block == INPUTS
+        (self.taped if block in self.during else self.read).add(block)
 
     def rows(self, name: str, rows: Any) -> str:
         if rows is None:
@@ -118,11 +123,11 @@ class Forward(ABC):
         ]
         return f"np.concatenate(({', '.join(parts)},))"
 
-    def wide(self, pieces: Sequence[Piece], kind: str, size: int, width: str) -> str:
+    def wide(self, pieces: Sequence[Piece], kind: str, width: str) -> str:
         """The rows of these pieces, with a column for each sequence and step."""
         found = self.vector(pieces, kind, width)
         narrow = len(pieces) == 1 and is_narrow(pieces[0])
-        return f"np.broadcast_to({found}, ({size}, {width}))" if narrow else found
+        return f"np.broadcast_to({found}, ({pieces[0].size}, {width}))" if narrow else found
 
     # --- forward --------------------------------------------------------------------------------
 
@@ -141,11 +146,11 @@ class Forward(ABC):
         self.check(phases.guards_of_loss, "L", "first")
         self.rest.append("losses = gradient = outputs = None")
         if phases.has_loss:
-            self.rest.append(f"losses = {self.wide(phases.loss, 'L', 1, width)}[0]")
+            self.rest.append(f"losses = {self.wide(phases.loss, 'L', width)}[0]")
             if every:
                 self.rest.append("losses = np.bincount(who, losses, count) / counts")
         if phases.output:
-            rows = self.wide(phases.output, "L", len(phases.traced.output), width)
+            rows = self.wide(phases.output, "L", width)
             self.rest.append(f"outputs = {rows}.T")
         if phases.has_loss:
             self.backward(width)
@@ -200,7 +205,7 @@ class Forward(ABC):
             terms = [self.picked(table, kind) for table in part.tables]
             if part.vector:
                 matrix = f"N.take({self.bind(part.weights)})"
-                terms.append(f"{matrix} @ {self.vector(part.vector, kind, width)}")
+                terms.append(f"{matrix} @ {self.wide(part.vector, kind, width)}")
             if part.rows is None:
                 whole = whole + terms
             else:
@@ -239,7 +244,7 @@ class Forward(ABC):
 
     def product(self, product: Product, kind: str, width: str) -> str:
         """A product's matrix times its vector."""
-        return f"M{product.block} @ {self.vector(product.vector, kind, width)}"
+        return f"M{product.block} @ {self.wide(product.vector, kind, width)}"
 
     def step(self, one: Operation) -> str:
         """The line of an operation at a step, whose result goes where it is kept."""
@@ -304,6 +309,11 @@ class Forward(ABC):
 
     def assembled(self) -> str:
         phases = self.phases
+        states = [*zip(phases.state_blocks, phases.next_states, strict=True)]
+        # These say what else is needed.
+        steps = [self.step(one) for one in phases.during]
+        for block, pieces in states:
+            steps.append(f"x{block} = {self.wide(pieces, 'b', 'n')}")
         inputs = ["X = columns.inputs", "B2 = X[:-1]"]
         if phases.traced.symbols:
             every = np.arange(phases.places.sizes[INPUTS])[:, None]
@@ -318,11 +328,6 @@ class Forward(ABC):
             *inputs,
             *self.head,
         ]
-        pairs = zip(phases.state_blocks, phases.next_states, phases.states, strict=True)
-        states = [(block, pieces, len(run)) for block, pieces, run in pairs]
-        steps = [self.step(one) for one in phases.during]
-        for block, pieces, size in states:
-            steps.append(f"x{block} = {self.wide(pieces, 'b', size, 'n')}")
         sizes = phases.places.sizes
         for block in sorted(self.taped):
             lists = f"columns.blocks({self.room(f'T{block}', sizes[block])}, {sizes[block]})"
@@ -340,11 +345,11 @@ class Forward(ABC):
         names, lists = ", ".join(["n", *self.along]), ", ".join(["widths", *self.along.values()])
         body.append(f"for {names} in zip({lists}):" if self.along else "for n in widths:")
         step = ["if n > begun:", "    begun, old = n, begun"]
-        for block, _, _ in states:
+        for block, _ in states:
             given = f"I{block}[:, old:n]"
             joined = f"np.concatenate((x{block}, {given}), 1)"
             step.append(f"    x{block} = {joined} if old else {given}")
-        for block, _, _ in states:
+        for block, _ in states:
             step.append(f"b{block} = x{block}")
             if block in self.taped:
                 step.append(f"T{block}.append(b{block})")
@@ -354,7 +359,7 @@ class Forward(ABC):
             flat = self.room(f"B{block}", sizes[block])
             body.append(f"B{block} = columns.join(T{block}, {flat})")
         body += self.rest
-        ends = "".join([f"x{block}, " for block, _, _ in states])
+        ends = "".join([f"x{block}, " for block, _ in states])
         body.append(f"end = np.concatenate(({ends})).T" if ends else "end = np.empty((count, 0))")
         body.append("return losses, gradient, outputs, end")
         head = "def run(numbers, columns, initial, room):"

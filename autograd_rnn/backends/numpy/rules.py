@@ -63,7 +63,7 @@ class Slopes(Forward):
         def value(operand: Piece) -> str:
             if kind != "T":
                 return self.value(operand, kind) if kind else ""
-            (self.taped if operand.block in self.during else self.read).add(operand.block)
+            self.list_steps(operand.block)
             if operand.rows is None and operand.block not in self.phases.state_blocks:
                 return self.room(f"T{operand.block}", operand.size)
             blocks = f"[{self.rows('b', operand.rows)} for b in T{operand.block}]"

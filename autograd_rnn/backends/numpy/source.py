@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import local
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -22,31 +23,32 @@ NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
 Written: TypeAlias = Callable[[Any, Columns, Any], tuple[Any, Any, Any, Any]]
 
 
-def write(traced: TracedStep, every: bool, loss: bool, outputs: bool, by_step: bool) -> Written:
+def write(
+    traced: TracedStep, every: bool, kept: local, loss: bool, outputs: bool, by_step: bool
+) -> Written:
     """A function of the numbers of the parameters, a batch and its states, made from its source.
 
-    It gives, if they are asked for, the losses of the sequences and the gradient of their sum, or
-    `by_step` its terms, a row for each column of the batch, and the outputs; and a row for the
-    state after each sequence.  These are in the order of the columns.
+    It gives, if they are asked for, the sum of the losses and its gradient, or `by_step` the terms
+    of that, a row for each column of the batch; and the outputs, and a row for the state after
+    each sequence, in the order of the sequences.  `kept` has the room of each thread.
     """
     source = Source(Phases(traced, every, loss, outputs), by_step=by_step)
     exec(compile(source.text(), "<the numpy backend>", "exec"), source.names)
     run = source.names["run"]
 
-    rooms: list[Room] = []  # as many as there were threads at once
-
     def quietly(numbers: Any, columns: Columns, initial: Any) -> tuple[Any, Any, Any, Any]:
-        try:
-            room = rooms.pop()
-        except IndexError:
-            room = Room()
+        # An op of the step may run the step itself, which then has a room of its own.
+        room = vars(kept).pop("room", None) or Room()
         try:
             with np.errstate(all="ignore"):
-                found: tuple[Any, Any, Any, Any] = run(numbers, columns, initial, room)
+                losses, gradient, found, end = run(numbers, columns, initial, room)
+                # Copies, since these may lie in the room.
+                total = losses.sum() if loss else 0.0
+                shown = columns.in_order(found) if outputs else None
+                return total, gradient, shown, columns.after(end)
         finally:
             room.tidy()
-            rooms.append(room)
-        return found
+            kept.room = room
 
     return quietly
 

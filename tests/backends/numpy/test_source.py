@@ -1,6 +1,8 @@
 """The source of a step for NumPy."""
 
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,8 @@ from autograd_rnn import (
     primitive,
     where,
 )
-from autograd_rnn.backends.numpy import slopes
+from autograd_rnn.backends.numpy import slopes, source
+from autograd_rnn.backends.numpy.columns import Columns
 from autograd_rnn.backends.numpy.phases import Phases, Product, Wave, selector
 from autograd_rnn.backends.numpy.slopes import LEAST_DIFFERENCE
 from autograd_rnn.backends.numpy.source import Source
@@ -48,6 +51,27 @@ def test_ops_from_outside_whose_rules_divide_and_raise_to_powers() -> None:
         agree(found[1].loss_and_gradients(*batches), found[0].loss_and_gradients(*batches))
     finally:
         del ops.TABLE["inverse_here"], ops.TABLE["power_here"]
+
+
+@pytest.mark.parametrize("at", ["last", "every"])
+def test_a_product_with_a_vector_of_constants(at: str) -> None:
+    def alone(state: Any, x: Any, w: Any) -> Any:
+        return (w[0] * state[0] + 2.0 * w[1],), state[0] * x[0]
+
+    def beside_rows(state: Any, x: Any, w: Any) -> Any:
+        first = w[0] * state[0] + w[1] * state[1] + 2.0 * w[1]
+        return (first, w[2] * state[0] + w[3] * state[1] + w[1] * x[0]), state[0] * x[0]
+
+    for step, state in ((alone, [0.25]), (beside_rows, [0.25, 0.5])):
+        weights = [Value(number) for number in (0.5, -0.25, 0.75, 0.125)]
+        python, arrays = [
+            compile_step(step, "squared_error", weights, state, at=at, backend=backend)
+            for backend in ("python", "numpy")
+        ]
+        for lengths in ([2, 2], [3, 1, 1]):
+            xs = [[0.5 * t + 1.0 for t in range(length)] for length in lengths]
+            ys = xs if at == "every" else [1.0] * len(xs)
+            agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
 
 
 def test_a_product_with_a_vector_that_depends_on_weights_alone() -> None:
@@ -157,6 +181,75 @@ def test_threads_share_nothing_of_a_batch() -> None:
             assert [*pool.map(compiled.loss_and_gradients, batches)] == alone
 
 
+@pytest.mark.parametrize("at", ["last", "every"])
+def test_results_share_nothing_with_a_batch_that_runs_before_they_are_read(
+    at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, chance = RNN.random(3, 2, seed=1), np.random.default_rng(0)
+    compiled = model.compile("squared_error", at=at, backend="numpy")
+    one, other = chance.normal(size=(2, 4, 5, 2))
+    targets = chance.normal(size=(4, 5, 3) if at == "every" else (4, 3))
+    batch = compiled.prepare(one, targets)
+    alone, shown = compiled.predict(one), compiled.run(batch, outputs=True)
+    in_order = Columns.in_order
+
+    def meanwhile(columns: Columns, rows: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(Columns, "in_order", in_order)
+            compiled.predict(other)
+            compiled.run(compiled.prepare(other, targets), outputs=True)
+        return in_order(columns, rows)
+
+    monkeypatch.setattr(Columns, "in_order", meanwhile)
+    assert compiled.predict(one) == alone
+    found = compiled.run(batch, outputs=True)
+    assert found.loss == shown.loss
+    np.testing.assert_array_equal(found.outputs, shown.outputs)
+
+
+def test_what_is_kept_is_one_room_for_each_thread_and_goes_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rooms: list[Any] = []
+
+    class Noted(slopes.Room):
+        def __init__(self) -> None:
+            super().__init__()
+            rooms.append(weakref.ref(self))
+
+    monkeypatch.setattr(source, "Room", Noted)
+    compiled = RNN.random(2, 1).compile("squared_error", backend="numpy")
+    batch = compiled.prepare([[1.0, 2.0]], [[0.0, 1.0]])
+    for _ in range(2):
+        compiled.loss_and_gradients(batch)
+        compiled.run(batch, outputs=True)
+    assert [room() is not None for room in rooms] == [True]
+    thread = Thread(target=compiled.loss_and_gradients, args=(batch,))
+    thread.start()
+    thread.join()
+    del thread
+    assert [room() is not None for room in rooms] == [True, False]
+    del compiled, batch
+    assert [room() is not None for room in rooms] == [False, False]
+
+
+def test_a_vector_of_symbols_is_there_for_a_step_that_reads_it_only_on_the_way() -> None:
+    def added(state: Any, x: Any, w: Any) -> Any:
+        return (state[0] + x[0],), w[0] * state[0]
+
+    def multiplied(state: Any, x: Any, w: Any) -> Any:
+        return (state[0] * x[0],), w[0] * state[0]
+
+    for step in (added, multiplied):
+        python, arrays = [
+            compile_step(step, "squared_error", [Value(0.5)], [0.25], backend=b, symbols=3)
+            for b in ("python", "numpy")
+        ]
+        xs, ys = [[0, 1, 2], [0]], [1.0, 2.0]
+        assert arrays.predict(xs) == python.predict(xs)
+        agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
+
+
 def test_a_comparison_that_fails_is_placed() -> None:
     def step(state: Any, x: Any, w: Any) -> Any:
         after = w[0] * x[0] if x[0] > 0 else -x[0] * w[0]
@@ -200,6 +293,18 @@ def test_a_slope_from_the_operand_is_that_of_the_rule(name: str) -> None:
         pair = op.arrays_both(np, x) if op.arrays_both else (result, op.arrays_rule(np, x))
     assert pair[1] == pytest.approx(wanted, rel=2e-15, abs=1e-305, nan_ok=True)
     np.testing.assert_array_equal(pair[0], result)
+
+
+@pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays and op.arity == 1])
+def test_arrays_of_less_precision_have_the_values_of_others(name: str) -> None:
+    op = ops.TABLE[name]
+    x = np.array([-np.inf, -1000, -100, -90, -12, -0.5, 0, 0.5, 12, 90, 100, 1000, np.inf, np.nan])
+    with np.errstate(all="ignore"):
+        for kind in (np.float16, np.float32):
+            wanted = on_arrays(op)(x).astype(kind)
+            found = on_arrays(op)(x.astype(kind))
+            assert found.dtype == kind
+            np.testing.assert_allclose(found, wanted, 64 * np.finfo(kind).eps, np.finfo(kind).tiny)
 
 
 @pytest.mark.parametrize("name", [n for n, op in ops.TABLE.items() if op.arrays_slope is not None])
