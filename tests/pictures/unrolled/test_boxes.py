@@ -160,3 +160,14 @@ def test_the_states_before_are_in_the_order_of_those_after() -> None:
     start, after = (drawing.titles[f"q{k}_0_0"].split("; ") for k in (0, 1))
     assert [words[:1] for words in start] == ["c", "h"]
     assert [words.split(":")[0] for words in after][-2:] == ["ċ", "ḣ"]
+
+
+@pytest.mark.parametrize(("states", "width", "every"), [(2, 400, True), (16, "slide", False)])
+def test_an_arrow_leads_to_an_output_that_is_alone_in_its_row(
+    states: int, width: str | float, every: bool
+) -> None:
+    model = RNN.random(states, 1, seed=states)
+    loss, run = unrolled(model, every)
+    focus = None if every else model.parameters()[0]
+    drawing = draw(loss, run=run, focus=focus, detail="neuron", width=width)
+    assert "-> output " in drawing.dot
