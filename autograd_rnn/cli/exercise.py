@@ -253,7 +253,8 @@ def draw_picture(
     rnn, run, loss = _work(bit_string, target, wanted)
     weight = None if focus is None else _weight(focus, rnn, "--focus")
     drawing = draw(loss, focus=weight, run=run, detail=detail, theme=theme, width=_as_width(width))
-    say(f"{drawing.save(save)}: {drawing.summary}")
+    drawing.save(save)
+    say(f"{', '.join(map(str, drawing.paths(save)))}: {drawing.summary}")
 
 
 @app.command("play", context_settings=NEGATIVE_NUMBERS)

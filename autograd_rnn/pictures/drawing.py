@@ -108,24 +108,28 @@ class Drawing:
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> Path:
         """The path of the file that now holds the picture, in the format of its ending.
 
-        Several `pages` are a file each: instead of "x.svg", x-1.svg, x-2.svg and so on, and the
-        path is that of the first.  HTML and DOT are of the whole picture.
+        Several `pages` are a file each: instead of "x.svg", x-1.svg, x-2.svg and so on, as `paths`
+        names them, and the path is that of the first.  HTML and DOT are of the whole picture.
 
         `FormatError` (a `ValueError`) for an unknown format; an error leaves the path as it was.
         """
-        path = Path(path)
-        chosen = check_format(path.suffix[1:] if format is None else format, FILE_FORMATS)
-        several = chosen not in WHOLE_IN_ONE and len(self.pages) > 1 and not is_special(path)
-        made = [one._made(chosen) for one in (self.pages if several else [self])]
-        digits = len(str(len(made)))
-        saved = [
-            write_whole(
-                path.with_name(f"{path.stem}-{place:0{digits}}{path.suffix}") if several else path,
-                content,
-            )
-            for place, content in enumerate(made, 1)
+        paths = self.paths(path, format)
+        chosen = _format(path, format)
+        made = [one._made(chosen) for one in (self.pages if len(paths) > 1 else [self])]
+        for one, content in zip(paths, made, strict=True):
+            write_whole(one, content)
+        return paths[0]
+
+    def paths(self, path: str | os.PathLike[str], format: str | None = None) -> list[Path]:
+        """The files that `save` writes: the path itself, or one for each of several `pages`."""
+        path, count = Path(path), len(self.pages)
+        if _format(path, format) in WHOLE_IN_ONE or count < 2 or is_special(path):
+            return [path]
+        digits = len(str(count))
+        return [
+            path.with_name(f"{path.stem}-{place:0{digits}}{path.suffix}")
+            for place in range(1, count + 1)
         ]
-        return saved[0]
 
     def _made(self, format: str) -> bytes:
         """The content of a file."""
@@ -144,6 +148,11 @@ class Drawing:
         wide = float(tree.get("width", "0").rstrip("pt")) > COLUMN
         svg = written(without_size(tree)) if wide else self.svg()
         return {"image/svg+xml": svg, "text/plain": repr(self)}
+
+
+def _format(path: str | os.PathLike[str], format: str | None) -> str:
+    """The format that is given, or that of the ending; `FormatError` for an unknown one."""
+    return check_format(Path(path).suffix[1:] if format is None else format, FILE_FORMATS)
 
 
 def svg_text(drawing: Drawing) -> str:

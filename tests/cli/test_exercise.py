@@ -131,6 +131,15 @@ def test_draw_writes_every_format(run: Runner, tmp_path: Path, ending: str) -> N
     assert path.stat().st_size > 1000
 
 
+def test_draw_names_the_file_of_each_page(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "graph.svg"
+    result = run("draw", "101", "15", path, "--width", "a4", "--detail", "scalar")
+    assert (result.code, result.err) == (0, "")
+    files = [tmp_path / f"graph-{page}.svg" for page in (1, 2, 3)]
+    assert result.out.startswith(f"{', '.join(map(str, files))}: L = 4, ")
+    assert sorted(tmp_path.iterdir()) == files
+
+
 def test_draw_takes_weights_detail_focus_and_theme(run: Runner, tmp_path: Path) -> None:
     path = tmp_path / "graph.dot"
     for options, words in [

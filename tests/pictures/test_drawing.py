@@ -84,6 +84,8 @@ def test_pages_are_in_files_with_numbers(tmp_path: Path) -> None:
     drawing, other = draw(Value(3, "x") * 2), draw(Value(4, "y") * 2)
     drawing.pages = [draw(Value(3, "x") * 2), other]
     assert drawing.save(tmp_path / "x.svg") == tmp_path / "x-1.svg"
+    assert drawing.paths(tmp_path / "x.svg") == [tmp_path / "x-1.svg", tmp_path / "x-2.svg"]
+    assert drawing.paths("x.html") == [Path("x.html")] == other.paths("x.html")
     assert (tmp_path / "x-2.svg").read_text("utf-8") == other.svg()
     assert drawing.save(tmp_path / "x.png").read_bytes() == drawing.pages[0].png()
     assert drawing.save(tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")

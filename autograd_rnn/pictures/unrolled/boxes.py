@@ -298,13 +298,18 @@ class _Sheet(Ways):
         canvas.number(box, (x, y))
         for neuron in dict.fromkeys([view.of[node] for node in view.read]):
             tail = f"q{neuron.step}_{neuron.layer}_{neuron.place}"
+            row = f"{mark}q{neuron.step}"
             if mark + tail in canvas.at:
                 tail = mark + tail
+            elif crowded and row in canvas.at:  # the output is alone in its row
+                tail = row
             elif tail not in canvas.at or canvas.at[tail][1] > self.panel_top:
                 continue
             start, end = canvas.spot(tail, 1), canvas.spot("output", -1)
             if neuron.step == view.steps[-1].k and crowded:
-                self.straight(f"{tail} output", self.edge(neuron.step, 1), end, "", "output", looks)
+                if tail != row:
+                    start = self.edge(neuron.step, 1)
+                self.straight(f"{tail} output", start, end, "", "output", looks)
             elif neuron.step == view.steps[-1].k:
                 canvas.arrow(f"{tail} output", sideways(start, end), "", "output", **looks)
             else:
@@ -318,6 +323,10 @@ class _Sheet(Ways):
                         ],
                     )
                 )
+        if self.terms and self.lefts.keys() == {"output"}:
+            end = canvas.spot("output", -1)
+            words = "from the rows above"
+            self.straight("output output", (left - self.gap, y), end, words, "output", looks)
         for tail, corners in self._into:
             tip = canvas.spot("output", 0, -1)
             path = rounded_corners([*corners, (x, tip[1] - ARROW_HEAD)])

@@ -166,3 +166,14 @@ def test_a_neuron_is_named_where_it_is_the_only_one_of_its_step() -> None:
     loss, run = unrolled(MODELS["RNN"], every=False)
     read = texts(draw(loss, run=run, detail="neuron").svg())
     assert read.count("neuron 2") + 1 == read.count("neuron 1") == 4  # the last step has one
+
+
+@pytest.mark.parametrize(("states", "width", "every"), [(2, 400, True), (12, "slide", False)])
+def test_an_arrow_leads_to_an_output_that_is_alone_in_its_row(
+    states: int, width: str | float, every: bool
+) -> None:
+    model = RNN.random(states, 1, seed=1)
+    loss, run = unrolled(model, every)
+    focus = None if every else model.parameters()[0]
+    drawing = draw(loss, run=run, focus=focus, detail="neuron", width=width)
+    assert "-> output " in drawing.dot
