@@ -1,5 +1,7 @@
 """The public names, and nothing else."""
 
+import typing
+
 from . import foreign as foreign
 from . import loading as loading
 from .backends.compile_step import CompiledStep, compile_step
@@ -246,5 +248,5 @@ __all__ = [
     "zero_grad",
 ]
 
-# Not by an assignment: type checkers would then take any name for one of the package's.
-globals()["__getattr__"] = foreign.missing
+if not typing.TYPE_CHECKING:  # where any name would then be taken for one of the package's
+    __getattr__ = foreign.missing

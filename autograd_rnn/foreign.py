@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final, NoReturn
 
 from .arguments import as_name
@@ -26,10 +27,13 @@ ATTRIBUTES: Final = {
 
 def missing(name: str) -> NoReturn:
     """The error for a name that the package does not have."""
-    if name in NAMES:
-        # Of an AttributeError `from ... import` would lose the words.
-        raise UnknownName(f"autograd_rnn has no {name}: {NAMES[name]}.")
-    raise AttributeError(f"module {__package__!r} has no attribute {name!r}")
+    if name not in NAMES:
+        raise AttributeError(f"module {__package__!r} has no attribute {name!r}")
+    words = f"autograd_rnn has no {name}: {NAMES[name]}."
+    # `from ... import` would lose the words of an AttributeError, and `hasattr` needs one.
+    if sys._getframe(1).f_code.co_name == "_handle_fromlist":
+        raise UnknownName(words)
+    raise AttributeError(words)
 
 
 def given_name(name: object, label: object) -> str | None:

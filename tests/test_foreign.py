@@ -18,6 +18,13 @@ def test_an_import_of_a_name_that_is_not_here(name: str) -> None:
         exec(f"from autograd_rnn import {name}")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_code_that_looks_for_such_a_name_does_not_find_it(name: str) -> None:
+    assert not hasattr(autograd_rnn, name)
+    with pytest.raises(AttributeError, match=rf"^autograd_rnn has no {name}: \w.*\.$"):
+        getattr(autograd_rnn, name)
+
+
 def test_other_names_are_missing_as_in_any_module() -> None:
     assert not hasattr(autograd_rnn, "anything")
     with pytest.raises(ImportError, match="^cannot import name 'anything' from 'autograd_rnn'"):

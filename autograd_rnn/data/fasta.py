@@ -320,15 +320,30 @@ def _as_utf8(source: io.BufferedReader | gzip.GzipFile) -> Callable[[int], bytes
     return read
 
 
+class _Begun(io.RawIOBase):
+    """A file whose first read gives four bytes, for a look at its mark: a pipe may give one."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file, self._start = file, file.read(4)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        part, self._start = self._start or self._file.read(len(into)), b""
+        into[: len(part)] = part
+        return len(part)
+
+
 def _opened(path: Source, stack: ExitStack) -> io.BufferedReader:
     """A file that can be looked into; the stack closes it if it was not open before."""
     if isinstance(path, str | os.PathLike):
-        return stack.enter_context(Path(path).open("rb"))
+        return io.BufferedReader(_Begun(stack.enter_context(Path(path).open("rb"))))
     if isinstance(path, io.BufferedReader):
-        return path
+        return io.BufferedReader(_Begun(path))
     reader = io.BufferedReader(cast(Any, path))
     stack.callback(reader.detach)  # else the caller's file would be closed with it
-    return reader
+    return io.BufferedReader(_Begun(reader))
 
 
 def _decoded(content: bytes) -> str:

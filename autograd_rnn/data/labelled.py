@@ -22,7 +22,7 @@ from .encoding import (
     reverse_complement,
     spelled,
 )
-from .fasta import Source, blocks, check_source, named, read_fasta, windows
+from .fasta import Source, blocks, check_source, from_fastq, named, read_fasta, windows
 from .tables import Entry, listed, read_table
 
 BAD_RECORDS: Final = ("error", "skip")
@@ -132,7 +132,7 @@ def read_labelled(sources: Sequence[Source], options: Options) -> Labelled:
             raise ArgumentValueError(f"{odd} is empty: there is nothing to read.")
         raise ArgumentValueError(
             f"{odd} is not FASTA (it does not start with '>'): of several files each is a class, "
-            f"and a table stands alone."
+            f"and a table stands alone.{from_fastq(contents[place])}"
         )
     if not entries:
         raise ArgumentValueError(f"{named(sources[0])}: there is no sequence left to read.")

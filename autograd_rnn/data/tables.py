@@ -8,7 +8,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -70,15 +70,16 @@ def read_table(
     [('GAT', 'a'), ('CC', 'b')]
     """
     lines = Lines(blocks, file)
-    delimiter, _ = _delimiter(lines)
-    rows = [*lines.cut(lines, delimiter)] if delimiter else []
-    if not rows:
+    delimiter = _delimiter(lines)
+    if not delimiter:
         raise ArgumentValueError(
             f"{file} has one column: a table has a sequence and a label in each line, separated by "
             f"a comma, tab, semicolon or bar."
         )
-    header, sequence, label = _columns(rows, sequence, label, file)
-    entries = _entries(rows, _layout(rows, header, sequence, label), file, refuse)
+    rows = [*lines.cut(lines, delimiter)]
+    told = _remarks_last(rows)
+    header, sequence, label = _columns(told, sequence, label, file)
+    entries = _entries(rows, _layout(told, header, sequence, label), file, refuse)
     for entry in entries:
         # Where commas do not separate columns, they may be decimal, as spreadsheets write them.
         point = delimiter == ";" and DECIMAL_COMMA.fullmatch(entry.label)
@@ -105,31 +106,36 @@ def read_list(
     first = [row.fields[0] for row in lines.uncut(lines.head)]
     # Numbers may be separated by commas, too: what is readable as a whole is not cut into columns.
     whole = all(map(fits, first[1:] or first)) and sequence is None
-    delimiter, rows = ("", []) if whole else _delimiter(lines)
-    rows = rows or [*lines.uncut(lines.head)]
+    delimiter = "" if whole else _delimiter(lines)
+    if not (whole or delimiter) and any(x[0] == '"' and x.strip('"').strip() for x in first):
+        delimiter = DELIMITERS[0]  # of which there are none, but the quotes have to go
+    head = lines.cut(lines.head, delimiter) if delimiter else lines.uncut(lines.head)
+    rows = _remarks_last([*head])
     names = [name.lower() for name in rows[0].fields]
-    header = isinstance(sequence, str)
     place = _given(sequence, "sequence", rows[0], file)
     if place is None:
         place = next((names.index(name) for name in SEQUENCE_NAMES if name in names), None)
-        header = place is not None
+    fields = [row.fields for row in rows]
+    columns = [[row[k] for row in fields if len(row) > k] for k in range(_width(rows))]
+    header = isinstance(sequence, str) or (place is not None and names[place] in SEQUENCE_NAMES)
     if place is None:
-        fields = [row.fields for row in rows]
-        columns = [[row[k] for row in fields if len(row) > k] for k in range(_width(rows))]
         sizes = [(sum(map(fits, x)), sum(map(len, x)), -k) for k, x in enumerate(columns)]
         place = sizes.index(max(sizes))
-        # A list of one column has a header only by name: else its first line is a sequence.
-        odd = len(columns) > 1 and len(rows) > 1 and not fits(columns[place][0])
-        header = odd and all(map(fits, columns[place][1:]))
+    # A list of one column has a header only by name: else its first line is a sequence.
+    if not header and len(rows) > 1 and 1 < len(columns) > place:
+        header = not fits(columns[place][0]) and all(map(fits, columns[place][1:]))
     layout = _layout(rows, header, place, None)
     every = lines.cut(lines, delimiter) if delimiter else lines.uncut(lines)
     return _entries(every, layout, file, refuse)
 
 
 class Layout(NamedTuple):
-    """The columns of a table: the places of sequence and label, the fewest and the most fields."""
+    """The columns of a table: the places of sequence and label, the fewest and the most fields.
 
-    header: bool
+    And the line of the header, which is 0 if there is none.
+    """
+
+    header: int
     sequence: int
     label: int | None
     least: int
@@ -139,14 +145,16 @@ class Layout(NamedTuple):
 def _layout(rows: Sequence[Row], header: bool, sequence: int, label: int | None) -> Layout:
     least = max(sequence, label or 0) + 1
     most = max(least, len(rows[0].fields) if header else _width(rows))
-    return Layout(header, sequence, label, least, most)
+    return Layout(rows[0].line if header else 0, sequence, label, least, most)
 
 
 def _entries(
     rows: Iterable[Row], layout: Layout, file: str, refuse: Refuse | None
 ) -> Iterator[Entry]:
     header, sequence, label, least, most = layout
-    for row in islice(rows, int(header), None):
+    for row in rows:
+        if row.line == header:
+            continue
         why = ""
         if len(row.fields) < least:
             why = f"has {many(len(row.fields), 'field')}, not {least}"
@@ -208,21 +216,7 @@ class Lines:
                 yield Row(number, [text])
 
     def cut(self, lines: Iterable[str], delimiter: str) -> Iterator[Row]:
-        """Rows of its lines, cut at the delimiter; those of one field before all others come last.
-
-        For the header may stand below remarks, which are then bad lines like others.
-        """
-        remarks: list[Row] = []
-        begun = False
-        for row in self._parsed(lines, delimiter):
-            begun = begun or len(row.fields) > 1
-            if begun:
-                yield row
-            else:
-                remarks.append(row)
-        yield from remarks
-
-    def _parsed(self, lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+        """Rows of its lines, cut at the delimiter."""
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
             line = self.skipped + reader.line_num + 1
@@ -272,22 +266,27 @@ def _lines(blocks: Iterable[bytes], file: str) -> Iterator[str]:
         unread.append(tail)
 
 
-def _delimiter(lines: Lines) -> tuple[str, list[Row]]:
-    """By what most lines of the head agree to be separated, and its rows; none for one column."""
-    best: list[Row] = []
+def _remarks_last(rows: list[Row]) -> list[Row]:
+    """The rows from which a layout is told: the header may stand below remarks of one field."""
+    start = next((k for k, row in enumerate(rows) if len(row.fields) > 1), 0)
+    return rows[start:] + rows[:start]
+
+
+def _delimiter(lines: Lines) -> str:
+    """By what most lines of the head agree to be separated; nothing for one column."""
     separator, most = "", 0.0
     for delimiter in DELIMITERS:
         try:
             rows = [*lines.cut(lines.head, delimiter)]
         except ArgumentValueError:
-            if not best and delimiter == DELIMITERS[-1]:
+            if not separator and delimiter == DELIMITERS[-1]:
                 raise
             continue
         sizes = Counter([len(row.fields) for row in rows if len(row.fields) > 1])
         agreed = max(sizes.values(), default=0) / max(1, len(rows))
         if agreed > most:
-            best, most, separator = rows, agreed, delimiter
-    return separator, best
+            most, separator = agreed, delimiter
+    return separator
 
 
 def _width(rows: Sequence[Row]) -> int:

@@ -190,3 +190,29 @@ def test_the_mitochondrion(mitochondrion: Path) -> None:
 def test_refusals(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises((TypeError, ValueError), match=words):
         in_family(*arguments)
+
+
+class Drops(io.RawIOBase):
+    """A file that gives one byte at a time, as a pipe may."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        part = self.content.read(1)
+        into[: len(part)] = part
+        return len(part)
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_marks_are_found_however_little_a_read_gives(
+    codec: str, pack: Callable[[bytes], bytes]
+) -> None:
+    content = pack(">one\nGAT\n".encode(codec))
+    for file in (Drops(content), io.BufferedReader(Drops(content))):
+        assert read_fasta(file) == [("one", "GAT")]
+        assert not file.closed

@@ -349,7 +349,7 @@ def test_a_list_is_read_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> N
     *rest, last, odd = found
     assert {entry.text for entry in rest} == {"GAT\nTACA"}
     assert (last.text, last.line, odd.text, odd.line) == ("CC", 202, "G", 204)
-    assert refused == ["x.csv: line 203 has no sequence.", "x.csv: line 3 has 1 field, not 2."]
+    assert refused == ["x.csv: line 3 has 1 field, not 2.", "x.csv: line 203 has no sequence."]
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
@@ -365,6 +365,9 @@ def test_a_cell_may_hold_a_genome(quote: str) -> None:
 def test_reads_in_fastq_are_refused_with_the_way_out() -> None:
     with pytest.raises(ValueError, match=r"^x\.fq is not a table\. It looks like FASTQ: awk "):
         read_list([b"\n@r\nGAT\n+\nIII\n@r\n"], "x.fq", str.isalpha)
+    files = [io.BytesIO(x) for x in (b">a\nGAT\n", b"@r\nGAT\n+\nIII\n")]
+    with pytest.raises(ValueError, match=r"is not FASTA .* alone\. It looks like FASTQ: awk "):
+        Dataset.read(*files)
 
 
 def test_where_a_long_list_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,6 +390,30 @@ def test_a_header_below_a_remark_names_the_sequences() -> None:
     found = read_list([content], "x.csv", str.isalpha, refuse=refused.append)
     assert [entry.text for entry in found] == ["GAT", "CC"]
     assert refused == ["x.csv: line 1 has 1 field, not 2."]
+
+
+def test_cells_of_one_column_may_be_quoted() -> None:
+    content = b'"dna"\n"GAT"\n"CC"\nG\n'
+    found = read_list([content], "x.csv", lambda text: set(text) <= set("ACGT"))
+    assert [entry.text for entry in found] == ["GAT", "CC", "G"]
+
+
+def test_lines_keep_their_order() -> None:
+    content, seen = b"GATT\nGAT,1\nCC,2\n", lambda text: set(text) <= set("ACGT")
+    assert [entry.line for entry in read_list([content], "x.csv", seen)] == [1, 2, 3]
+    with pytest.raises(ValueError, match=r"^x\.csv: line 1 has 1 field, not 2\. "):
+        next(read_list([b"made today\nid,dna\n1,GAT\n2,CC\n"], "x.csv", seen))
+
+
+@pytest.mark.parametrize("names", ["id,dna", "id,insert", "id,GGG"])
+@pytest.mark.parametrize("column", [None, 2])
+def test_a_header_above_a_column_that_is_called_by_its_number(
+    names: str, column: int | None
+) -> None:
+    content = f"{names}\n1,GAT\n2,CC\n".encode()
+    found = read_list([content], "x.csv", lambda text: set(text) <= set("ACGT"), column)
+    first = ["GGG"] if names == "id,GGG" else []
+    assert [entry.text for entry in found] == [*first, "GAT", "CC"]
 
 
 def test_numbers_between_commas_are_one_sequence() -> None:
