@@ -412,7 +412,7 @@ def _by_base(x: Any, y: Any, z: Any) -> Any:
     divided = weighted(rounded, (1.0 - equal(z, 0.0)) * (1.0 - equal(x, x + x)))
     # Where the other way is taken, x is 1.
     base, other = choose(divided, 1.0, x), choose(divided, x, 1.0)
-    origin = equal(x, 0.0) * equal(y, 0.0)  # all slopes there are 0
+    origin = weighted(equal(y, 0.0), equal(x, 0.0))  # all slopes there are 0
     power = unless(pow(choose(origin, 1.0, base), y - 1.0), origin)
     # At x = 0 and y < 1 the slope by y is that of x**(y-1) alone: the other may be opposite.
     edge = weighted(greater(1.0, y) * (1.0 - equal(y, 0.0)), equal(x, 0.0))

@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -100,8 +101,17 @@ def test_partials_agree_with_central_differences(op: Op, data: st.DataObject) ->
 @pytest.mark.parametrize("op", EVERY_OP)
 @given(data=st.data())
 def test_partials_of_values_are_partials_of_floats(op: Op, data: st.DataObject) -> None:
+    check_partials(op, [data.draw(any_numbers) for _ in range(op.arity)])
+
+
+@pytest.mark.parametrize("op", EVERY_OP)
+def test_partials_of_values_are_partials_of_floats_at_the_edges(op: Op) -> None:
+    for operands in itertools.product(EDGES, repeat=op.arity):
+        check_partials(op, operands)
+
+
+def check_partials(op: Op, operands: Sequence[float]) -> None:
     """A rule stays inside the table: it serves Values as it serves floats."""
-    operands = [data.draw(any_numbers) for _ in range(op.arity)]
     z = op(*operands)
     for rule in op.partials:
         of_values = rule(*map(Value, operands), Value(z))
