@@ -391,6 +391,7 @@ def correct_calls() -> dict[str, Call]:
         "Stack.unroll": call(stack.unroll, [[1], [0]], [0], truncate=1),
         "Copies": call(Copies, made["Copies"]),
         "Copy": call(Copy, *[getattr(made["Copy"], field.name) for field in fields(Copy)]),
+        "Drawing.paths": call(drawing.paths, "picture.dot", "dot"),
         "Drawing.png": call(drawing.png, 72),
         "Drawing.save": call(drawing.save, "picture.dot", "dot"),
         "Page.save": call(page.save, "page.html"),

@@ -88,8 +88,11 @@ class _Sheet:
         is_last: bool,
     ) -> None:
         self.canvas, self.theme, self.layer, self.run = canvas, canvas.theme, layer, run
-        self.name, self.output = name, order[-1]
         self.mark = "" if place < 0 else f"l{place + 1}_"
+        self.name, output = name, order[-1]
+        told = name, number(output.data)
+        self.output = html.Box(f"{self.mark}out", "output", *told, about=(output,))
+        self.beside = max(OUTPUT, html.box_size(self.output)[0])
         self.words = "" if place < 0 else f"layer {place + 1}"
         model = layer.model
         size = model.outputs
@@ -212,7 +215,7 @@ class _Sheet:
 
     def _end(self, final: bool) -> float:
         """What a row needs behind its last step: a place for the output, or for arrows to go on."""
-        return self.gap + OUTPUT if final and self.is_last else self.gap / 2
+        return self.gap + self.beside if final and self.is_last else self.gap / 2
 
     def _shape(self, groups: Sequence[Group], total: Table, room: Room) -> list[Group]:
         """Set the sizes, of the first shape with a step that fits; the groups in this shape.
@@ -313,15 +316,13 @@ class _Sheet:
     def _output(self, k: str, x: float) -> float:
         """The output, beside the step it reads last; gives its right side."""
         canvas, ids = self.canvas, [f"{self.mark}t{k}_{row}" for row in range(4)]
-        told = self.name, number(self.output.data)
-        box = html.Box(f"{self.mark}out", "output", *told, about=(self.output,))
-        wide = max(OUTPUT, html.box_size(box)[0])
-        canvas.number(box, (x + self.gap + wide / 2, canvas.at[ids[1]][1]))
+        box = self.output
+        canvas.number(box, (x + self.gap + self.beside / 2, canvas.at[ids[1]][1]))
         self._level(ids[1], box.id, "output")
         start, tip = canvas.spot(box.id, 0, -1), canvas.spot(ids[2], 1)
         path = rounded_corners([start, (start[0], tip[1]), (tip[0] + ARROW_HEAD, tip[1])])
         canvas.arrow(f"{box.id} {ids[2]}", [*path, tip], "", "back", **self._back())
-        return x + self.gap + wide
+        return x + self.gap + self.beside
 
     def _back(self) -> dict[str, str]:
         return {"color": self.theme.gradient, "style": "dashed", "penwidth": "1.8"}
