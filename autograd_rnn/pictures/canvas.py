@@ -25,6 +25,7 @@ ARROW_HEAD: Final = 7.0
 TITLE_ROOM: Final = 76.0
 TITLE_AIR: Final = 10.0  # over the heading
 LEGEND_ROOM: Final = 46.0
+TITLE_LINE, TOLD_LINE, LEGEND_ROW = 30.0, 22.0, 22.0  # of each further line
 HEADING: Final = TITLE_ROOM - TITLE_AIR  # over the rows of the first page
 FRAME: Final = HEADING + LEGEND_ROOM  # around the rows of a page, at most
 RADIUS: Final = 24.0
@@ -233,20 +234,41 @@ class Canvas:
         looks = {**self.panel_looks(words), "bb": points(low, high), "lp": points(at)}
         return self.part(f"cluster_{step}", **looks)
 
-    def frame(self, title: str, subtitle: str, legend: str = "", room: float = LEGEND_ROOM) -> None:
-        """The heading over all that is there, and the legend under it, which takes that room."""
+    def legend(self, words: Mapping[str, str], wide: float = math.inf) -> tuple[str, float]:
+        """The label of a legend no wider than that, where words allow it, and its height."""
+        columns = html.legend_columns(words, wide)
+        rows = math.ceil(len(words) / columns)
+        label = html.legend_label(words, self.theme, columns)
+        return label, LEGEND_ROOM + LEGEND_ROW * max(rows - 1, 0)
+
+    def frame(
+        self,
+        title: str,
+        subtitle: str,
+        legend: str = "",
+        room: float = LEGEND_ROOM,
+        wide: float = math.inf,
+    ) -> None:
+        """The heading over all that is there, and the legend under it, which takes that room.
+
+        The heading is broken into lines that are no wider than `wide`.
+        """
         xs, ys = zip(*self.corners, strict=True)
         top, bottom, middle = max(ys), min(ys), (min(xs) + max(xs)) / 2
-        heading = html.text_width(title, html.TITLE_POINTS, bold=True)
-        half = max(max(xs) - min(xs), heading, html.text_width(subtitle, html.SMALL_POINTS)) / 2
-        label = html.title_label(title, subtitle, self.theme)
-        above = points((middle, top + TITLE_ROOM / 2))
+        titles = html.wrapped(title, html.TITLE_POINTS, wide, bold=True)
+        told = html.wrapped(subtitle, html.SMALL_POINTS, wide)
+        widths = [html.text_width(line, html.TITLE_POINTS, bold=True) for line in titles]
+        widths += [html.text_width(line, html.SMALL_POINTS) for line in told]
+        half = max(max(xs) - min(xs), *widths) / 2
+        high = TITLE_ROOM + TITLE_LINE * (len(titles) - 1) + TOLD_LINE * max(len(told) - 1, 0)
+        label = html.title_label(titles, told, self.theme)
+        above = points((middle, top + high / 2))
         self.graph.node("heading", label, pos=above)
         if legend:
             at = (middle, bottom - room / 2)
             self.graph.node("legend", legend, pos=points(at))
             bottom -= room
-        self.edges = (middle - half, bottom), (middle + half, top + TITLE_ROOM)
+        self.edges = (middle - half, bottom), (middle + half, top + high)
         self.graph.attributes(bb=points(*self.edges))
         self.titles[WHOLE] = title
 

@@ -56,9 +56,11 @@ def draw_view(
     if placement is None:
         grid = place_in_grid(view)
         if grid is not None:
-            return _draw_grid(view, grid, theme, title).drawing(view.summary(), view.marks, view)
+            canvas = _draw_grid(view, grid, theme, title, room)
+            return canvas.drawing(view.summary(), view.marks, view)
         return _draw_flowing(view, theme, title).drawing(view.summary(), view.marks, view)
-    return _draw_placed(view, placement, theme, title).drawing(view.summary(), view.marks, view)
+    canvas = _draw_placed(view, placement, theme, title, room)
+    return canvas.drawing(view.summary(), view.marks, view)
 
 
 def _draw_arrow(
@@ -100,7 +102,8 @@ def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
     looks = {"labelloc": "b", "label": html.legend_label(view.legend, theme)} if view.legend else {}
     canvas.graph.attributes(splines="spline", **looks)
     looks = {"labelloc": "t", "peripheries": "0", "margin": "8"}
-    with canvas.part("cluster_all", label=html.title_label(title, view.subtitle, theme), **looks):
+    told = [view.subtitle] if view.subtitle else []
+    with canvas.part("cluster_all", label=html.title_label([title], told, theme), **looks):
         _draw_boxes(canvas, view, None)
         looks = {"peripheries": "1", "margin": "12", "labelloc": "b", "labeljust": "l"}
         for step, words in panels.items():
@@ -131,7 +134,9 @@ def _draw_boxes(
 # --- in columns ----------------------------------------------------------------------------------
 
 
-def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str) -> Canvas:
+def _draw_placed(
+    view: GraphView, placement: Placement, theme: Theme, title: str, room: float
+) -> Canvas:
     canvas, panels = Canvas(theme, layout="nop2"), view.panels
     rows = placement.rows
     centres = placement.centres | _over_their_fans(view, placement)
@@ -147,7 +152,7 @@ def _draw_placed(view: GraphView, placement: Placement, theme: Theme, title: str
             _draw_boxes(canvas, view, step, centres)
     _draw_boxes(canvas, view, None, centres)
     tails = _begin_rows(view, placement, canvas)
-    canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
+    canvas.frame(title, view.subtitle, *canvas.legend(view.legend, room), room)
     for arrow in view.arrows:
         row = rows.get(arrow.head, 0)
         if arrow.role == "cut" and rows.get(arrow.tail, 0) != row:
@@ -187,7 +192,7 @@ def _begin_rows(
     return found
 
 
-def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
+def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str, room: float) -> Canvas:
     canvas, panels = Canvas(theme, layout="nop2", outputorder="edgesfirst"), view.panels
     canvas.corners += grid.corners
     places = Placement(grid.centres, grid.panels, grid.corners)
@@ -202,7 +207,7 @@ def _draw_grid(view: GraphView, grid: Grid, theme: Theme, title: str) -> Canvas:
     for own in dict.fromkeys([box.step for box in view.boxes.values()]):
         if own not in grid.panels:
             _draw_boxes(canvas, view, own, centres)
-    canvas.frame(title, view.subtitle, html.legend_label(view.legend, theme))
+    canvas.frame(title, view.subtitle, *canvas.legend(view.legend, room), room)
     paths = paths_in_grid(grid, view.arrows, canvas)
     for arrow in view.arrows:
         if arrow.role == "cut" and centres[arrow.tail][1] != centres[arrow.head][1]:

@@ -41,6 +41,7 @@ VALUE_POINTS: Final = 13
 SMALL_POINTS: Final = 12
 LEGEND_POINTS: Final = 11
 KEY_POINTS: Final = 10
+SWATCH: Final = 22 + 4 + 2 * 4 + 4  # of a legend: itself, and what is around it and its words
 KEY_ROOM: Final = 34
 NAME_HEIGHT: Final = 28
 ROW_HEIGHT: Final = 24
@@ -207,26 +208,54 @@ def chip_label(chip: str, theme: Theme) -> str:
     return rounded([inside], 1, theme.gradient, theme.paper, padding=2)
 
 
-def title_label(title: str, subtitle: str, theme: Theme) -> str:
-    """The heading: two lines, or one where there is no subtitle."""
+def wrapped(text: str, points: float, wide: float, bold: bool = False) -> list[str]:
+    """The text in lines that are no wider, where words allow it; no line for no text."""
+    lines: list[str] = []
+    for given in clean(text).split("\n") if text else ():
+        first, *words = given.split(" ")
+        lines.append(first)
+        for word in words:
+            longer = f"{lines[-1]} {word}"
+            if text_width(longer, points, bold) <= wide:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+    return lines
+
+
+def title_label(title: Sequence[str], subtitle: Sequence[str], theme: Theme) -> str:
+    """The heading: the lines of a title, and those of a subtitle under them."""
+    widths = [text_width(line, TITLE_POINTS, bold=True) for line in title]
+    widths += [text_width(line, SMALL_POINTS) for line in subtitle]
     # A little less than the most, as nothing stands beside them.
-    widest = max(text_width(title, TITLE_POINTS, bold=True), text_width(subtitle, SMALL_POINTS))
-    width = ceil(0.95 * widest)
-    rows = [written(title, TITLE_POINTS, theme.ink, bold=True, width=width)]
-    rows += [written(subtitle, SMALL_POINTS, theme.muted, width=width)] if subtitle else []
+    width = ceil(0.95 * max(widths))
+    rows = [written(line, TITLE_POINTS, theme.ink, bold=True, width=width) for line in title]
+    rows += [written(line, SMALL_POINTS, theme.muted, width=width) for line in subtitle]
     return table(rows, **{**BARE, "cellpadding": "4"})
 
 
-def legend_label(legend: Mapping[str, str], theme: Theme) -> str:
-    """A swatch per role with its words; nothing where there are none."""
+def legend_label(legend: Mapping[str, str], theme: Theme, columns: int = 0) -> str:
+    """A swatch per role with its words, in so many columns if any; nothing where there are none."""
     cells = []
     for role, words in legend.items():
         style = theme.styles[role]
         looks = {"color": style.line, "bgcolor": style.fill, "style": "ROUNDED"}
-        cells.append(cell(border=style.border, **looks, width=22, height=14))
+        swatch = cell(border=style.border, **looks, width=22, height=14)
         wide = ceil(text_width(words, LEGEND_POINTS)) + 4
-        cells.append(written(words, LEGEND_POINTS, theme.muted, align="LEFT", width=wide))
-    return table(["".join(cells)], **{**BARE, "cellspacing": "4"}) if cells else ""
+        told = written(words, LEGEND_POINTS, theme.muted, align="LEFT", width=wide)
+        cells.append(swatch + told)
+    columns = columns or len(cells)
+    rows = ["".join(cells[k : k + columns]) for k in range(0, len(cells), columns or 1)]
+    return table(rows, **{**BARE, "cellspacing": "4"}) if rows else ""
+
+
+def legend_columns(legend: Mapping[str, str], wide: float) -> int:
+    """The most columns of a legend that are no wider together; 1 where none are."""
+    widths = [text_width(words, LEGEND_POINTS) + SWATCH for words in legend.values()]
+    for columns in range(len(widths), 1, -1):
+        if sum([max(widths[k::columns]) for k in range(columns)]) <= wide:
+            return columns
+    return 1
 
 
 def label(text: str, points: float, ink: str, bold: bool = False, **looks: str | int) -> str:

@@ -65,7 +65,8 @@ def draw_neurons(
     canvas.frame(
         heading if title is None else title,
         view.note() or view.told(),
-        html.legend_label(view.legend(), theme),
+        *canvas.legend(view.legend(), room.wide),
+        room.wide,
     )
     return canvas.drawing(summary, view.marks)
 

@@ -55,7 +55,7 @@ def draw_cards(
     # Arrows are drawn first, so that those to an upper ledger pass under a lower one.
     canvas = Canvas(theme, layout="nop2", outputorder="edgesfirst")
     _Layout(story, canvas, room).draw()
-    canvas.frame(heading, told)
+    canvas.frame(heading, told, wide=room.wide)
     name, steps = story.texts[output].text, f"unrolled over {len(story.steps)} steps"
     return canvas.drawing(
         f"{name} = {number(output.data)}, {steps}, with the copies of {names}", story.marks

@@ -103,7 +103,7 @@ def draw_flow(
     chart.draw()
     heading = as_name(title, "title") or "How the gradient flows back"
     told = f"δ⁽ᵏ⁾ = ∂L/∂π⁽ᵏ⁾ at each step k, from right to left{chart.axis_words()}"
-    canvas.frame(heading, told, chart.legend())
+    canvas.frame(heading, told, chart.legend(), wide=paper.room.wide)
     last = flows[-1]
     ends = f"|δ| from {number(last.deltas[-1])} to {number(last.deltas[0])}"
     rows = f"{many(len(flows), 'run')}, the last " if len(flows) > 1 else ""
