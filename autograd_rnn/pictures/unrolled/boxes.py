@@ -90,7 +90,8 @@ class _Sheet(Ways):
         mark = f"r{index}_" if index else ""
         y, sources = top, []
         start = self.starts[min(index, 1)]
-        for box in self.parameters:
+        uses = any(column.steps for column in columns) or any(view.outside().values())
+        for box in self.parameters if uses else ():
             wide, height = self.size(box)
             if index:
                 height = float(canvas.room_of([box.name], "parameter")[1])

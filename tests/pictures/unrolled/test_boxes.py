@@ -177,3 +177,17 @@ def test_an_arrow_leads_to_an_output_that_is_alone_in_its_row(
     focus = None if every else model.parameters()[0]
     drawing = draw(loss, run=run, focus=focus, detail="neuron", width=width)
     assert "-> output " in drawing.dot
+
+
+def test_a_narrow_picture_has_its_weight_in_rows_that_use_it_and_a_heading_in_lines() -> None:
+    model = RNN.random(2, 1, seed=1)
+    loss, run = unrolled(model, every=False)
+    title = "A title that is too long for one line of the text of an article"
+    drawing = draw(loss, run=run, focus=model.weights[1][0], width=345, title=title)
+    svg = drawing.svg()
+    assert svg.count('class="node parameter"') == 3  # the output is in the fourth row
+    assert title not in texts(svg)
+    assert title in " ".join(texts(svg))
+    width = re.search(r'<svg width="(\d+)pt"', svg)
+    assert width is not None
+    assert int(width[1]) <= 345
