@@ -84,7 +84,7 @@ def test_a_weight_of_a_network_is_an_entry_of_the_gradient_by_matrices() -> None
     assert called(exercise()) == 32.0
     models: list[Any] = [GRU.random(2, 1, seed=1), Stack.random("GRU", 2, 1, 1, seed=1)]
     for model in models:
-        run = model.unroll([[1.0], [0.5]] * 6)
+        run = model.unroll([[1.0], [0.5]] * 3)
         output = run.steps[-1].entries[0]
         loss = (1 - output) ** 2 + 0.1 * model.parameters()[3] * output
         for place in (0, 3, -1, -4):
