@@ -181,6 +181,8 @@ def test_a_model_is_opened(opened: Visit, tmp_path: Path) -> None:
     stack = Stack([GRU.random(2, 1, seed=3), Linear.random(2, 1, seed=4)]).numbered()
     stack.parameters()[0].name = "<img src=x>"
     page.set_input_files("#file", stack.save(tmp_path / "gru.json"))
+    # The page is at rest also before it has read the file.
+    page.wait_for_function("document.querySelector('#result').innerText.includes('<img src=x>')")
     opened.settle()
     assert page.input_value("#net") == "file"
     assert "∂L/∂<img src=x> = " in said(page)
