@@ -1,6 +1,7 @@
 """What people bring along from micrograd fails with a sentence that says what to write here."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,9 +42,10 @@ def test_an_attribute_that_a_value_does_not_have(name: str) -> None:
 
 
 def test_a_label() -> None:
-    for given in ({}, {"name": "a"}):
+    wrong: list[dict[str, Any]] = [{"label": "a"}, {"name": "a", "label": "a"}]
+    for given in wrong:
         with pytest.raises(ArgumentTypeError, match=r"^label is .* write Value\(2\.0, 'a'\)\.$"):
-            Value(2.0, **given, label="a")  # type: ignore[arg-type]
+            Value(2.0, **given)
     assert Value(2.0, "a").name == "a"
 
 

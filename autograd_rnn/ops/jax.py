@@ -51,9 +51,7 @@ def on_jax(op: Op) -> Callable[..., Any]:
         return op.partials[0](Traced(x), Traced(function(x))).numbers
 
     # The first derivative from an exponential that the result may share, the others by the rule.
-    slope: Any = op.arrays_rule
-    if op.arrays_both is not None:
-        slope = lambda np, x: op.arrays_both(np, x)[1]  # noqa: E731
+    slope = _slope_of(op)
     shared_slope = jax.custom_jvp(lambda x: slope(jnp, x))
     shared_slope.defjvp(
         lambda given, tangents: (shared_slope(*given), jax.jvp(by_rule, given, tangents)[1])
@@ -61,6 +59,12 @@ def on_jax(op: Op) -> Callable[..., Any]:
     function.defjvp(derivative, symbolic_zeros=True)
     named: Callable[..., Any] = function
     return named
+
+
+def _slope_of(op: Op) -> Any:
+    """The slope on arrays as a function of the operand, if the table has one beside the rule."""
+    both = op.arrays_both
+    return op.arrays_rule if both is None else lambda np, x: both(np, x)[1]
 
 
 class Traced(Elements):

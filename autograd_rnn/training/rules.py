@@ -68,9 +68,9 @@ class Entrywise(Optimiser):
         shrunk = 1.0 - self.learning_rate * self.weight_decay
         numbers = (shrunk, math.inf if bound is None else bound, *numbers)
         code = _compiled(type(self)._rule, len(given), len(numbers))
-        after, *found = code(before, slopes, *given, *numbers)
-        self._kept = self._made(steps, found)
-        return after  # type: ignore[no-any-return]
+        found: list[Array] = code(before, slopes, *given, *numbers)
+        self._kept = self._made(steps, found[1:])
+        return found[0]
 
 
 @cache

@@ -512,7 +512,7 @@ RULES: list[Callable[[], Optimiser]] = [
 def test_a_compiled_rule_gives_the_bits_that_arrays_give(
     make: Callable[[], Optimiser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("llvmlite", reason="llvmlite is not installed")
+    pytest.importorskip("llvmlite", reason="llvmlite is not installed: no native code to test")
     importlib.import_module(rules.NATIVE)
     chance = np.random.default_rng(3)
     strange = [0.0, -0.0, 5e-324, 1e-200, 1e200, -np.inf, np.inf, np.nan]
