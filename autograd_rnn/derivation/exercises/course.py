@@ -222,7 +222,7 @@ def _item(place: int, one: Question) -> str:
     )
 
 
-#: A formula set as a displayed one by an attribute that MathML 2, which QTI 2.1 goes by, has not.
+#: A displayed formula, by an attribute that MathML 2 lacks, on which QTI 2.1 builds.
 DISPLAYED: Final = re.compile(r'(<math\b[^>]*) displaystyle="true"([^>]*>)(.*?)</math>', re.DOTALL)
 
 
