@@ -82,5 +82,5 @@ export const predict = {
       change({ mode: state.mode });
     };
   },
-  shown: () => { if (!done) pose(); },
+  shown: () => done ? null : pose(),
 };

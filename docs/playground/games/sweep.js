@@ -6,7 +6,8 @@ import { save } from "../page/share.js";
 import { change, link, spec, state } from "../page/state.js";
 
 const SIGNS = { right: "✓", follows: "≈", wrong: "✗", shown: "·" };
-let panel, found = null, asked = null;
+let panel, found = null, asked = null, giving = null;
+let judged = Promise.resolve(); // until it is resolved, what `found` says may be of the step before
 
 const wants = () => ({ detail: "scalar", hide: true });
 const find = id => panel.querySelector(`#${id}`);
@@ -58,8 +59,9 @@ function finish() {
 
 const say = words => { find("verdict").textContent = words; };
 
-function choose(id) {
-  if (found?.done) return;
+async function choose(id) {
+  await judged;
+  if (found?.done || document.body.dataset.mode !== "sweep") return;
   if (!found?.ready.includes(id)) {
     // Python says why.
     return ask("sweep", { spec: spec(wants()), attempt: [...attempt(), [id, "?"]] })
@@ -74,15 +76,23 @@ function choose(id) {
   say("");
 }
 
+// A second Enter or click, before the first is answered, is the same answer.
 async function give(text) {
-  const answer = await ask("sweep", { spec: spec(wants()), attempt: [...attempt(), [asked, text]] });
+  const id = asked;
+  if (!id || id === giving) return;
+  giving = id;
+  const answer = await ask("sweep", { spec: spec(wants()), attempt: [...attempt(), [id, text]] });
+  giving = null;
   if (answer.refused) return say(answer.refused);
-  const back = asked;
-  asked = null;
-  find("entry").hidden = true;
-  change({ attempt: [...attempt(), [back, text]].map(([id, given]) => `${id}:${given}`).join(";") });
-  boxAt(back)?.focus({ preventScroll: true });
+  if (asked === id) {
+    asked = null;
+    find("entry").hidden = true;
+    boxAt(id)?.focus({ preventScroll: true });
+  }
+  change({ attempt: [...attempt(), [id, text]].map(([box, given]) => `${box}:${given}`).join(";") });
 }
+
+const follow = () => judged = judge();
 
 export const sweep = {
   name: "sweep",
@@ -90,7 +100,7 @@ export const sweep = {
   wants,
   enter(there) {
     panel = there;
-    found = asked = null;
+    found = asked = giving = null;
     find("entry").onsubmit = event => {
       event.preventDefault();
       const text = find("number").value.trim();
@@ -104,7 +114,7 @@ export const sweep = {
     };
     find("keep").onclick = () => save("sweep.link", `${link()}\n`);
   },
-  shown: judge,
-  changed: judge,
+  shown: follow,
+  changed: follow,
   choose,
 };

@@ -20,6 +20,8 @@ let mode = explore;
 let resting = null;
 let turn = 0;
 let there = false;
+let showing = false; // a picture or what follows it is under way
+let judging = 0; // what a game does under way
 
 // --- modes ------------------------------------------------------------------------------------
 
@@ -80,7 +82,7 @@ async function refresh() {
   showResult(shown);
   lightAgain();
   showControls(shown);
-  mode.shown?.(shown);
+  judge(mode.shown?.(shown));
   performance.mark("picture");
   requestAnimationFrame(() => setTimeout(() => performance.measure("slider to picture", { start: from })));
   clearTimeout(resting);
@@ -128,7 +130,21 @@ async function rest() {
   if (mine === turn) busy(false);
 }
 
-const busy = is => document.querySelector("main").setAttribute("aria-busy", is);
+function busy(is = showing) {
+  showing = is;
+  document.querySelector("main").setAttribute("aria-busy", showing || judging > 0);
+}
+
+async function judge(verdict) {
+  judging += 1;
+  busy();
+  try {
+    await verdict;
+  } finally {
+    judging -= 1;
+    busy();
+  }
+}
 
 find("working").ontoggle = () => there && rest();
 
@@ -144,7 +160,7 @@ onChange(values => {
   if (modeOf(state.mode) !== mode) enter(modeOf(state.mode));
   showControls();
   if (Object.keys(values).some(name => !["set", "attempt", "steps"].includes(name))) refresh();
-  else mode.changed?.();
+  else judge(mode.changed?.());
 });
 
 find("another").onclick = async () => {

@@ -118,6 +118,28 @@ def test_do_the_sweep(opened: Visit) -> None:
     assert [mark.inner_text() for mark in page.query_selector_all("#marks li")] == marks
 
 
+def test_a_hasty_sweep_gives_each_number_once(opened: Visit) -> None:
+    page = enter(opened, 2, "bits=1")
+    # All of it before Python has answered once: the box twice, its number twice, the next box.
+    page.evaluate("""() => {
+        const press = box => box.dispatchEvent(
+            new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+        const output = document.querySelector("#stage .node.ready");
+        press(output);
+        press(output);
+        setTimeout(() => {
+            document.querySelector("#show").click();
+            document.querySelector("#show").click();
+            press(output);
+        });
+    }""")
+    page.wait_for_selector("#marks li")
+    opened.settle()
+    marks = [mark.inner_text() for mark in page.query_selector_all("#marks li")]
+    assert marks == ["· ∂L/∂L = 1. Backward starts at the output: ∂L/∂L = 1."]
+    assert page.is_hidden("#entry")
+
+
 def test_separate_it(opened: Visit) -> None:
     page = enter(opened, 3)
     verdict(page, "Choose boxes until every path from w₁ to L")
