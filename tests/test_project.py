@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import functools
 import math
 import os
 import re
@@ -48,15 +49,23 @@ def dotted(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
+KNOWN = {dotted(path) for path in MODULES}
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@functools.cache
 def imported(path: Path) -> set[str]:
     """The modules of this package that a module imports."""
-    known = {dotted(module) for module in MODULES}
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.level:
             folder = path.parents[node.level - 1].relative_to(PACKAGE).parts
             base = ".".join([*folder, *([node.module] if node.module else [])])
-            inner = {f"{base}.{alias.name}".lstrip(".") for alias in node.names} & known
+            inner = {f"{base}.{alias.name}".lstrip(".") for alias in node.names} & KNOWN
             found |= inner or {base}
     return found
 
@@ -91,7 +100,7 @@ def test_every_folder_is_in_the_list() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_every_module_and_folder_opens_with_one_sentence(path: Path) -> None:
-    text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    text = ast.get_docstring(parsed(path)) or ""
     first = text.partition("\n\n")[0].replace("\n", " ")
     assert re.fullmatch(r"[A-Z`].*\w\W*\.", first), first
     assert not re.search(r"[.!?] [A-Z]", first), first
@@ -175,7 +184,7 @@ def test_no_ops_name_in_a_condition_outside_the_table() -> None:
     for path in MODULES:
         if path.parent.name == "ops":
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.If | ast.IfExp | ast.While | ast.comprehension):
                 tests = node.ifs if isinstance(node, ast.comprehension) else [node.test]
             elif isinstance(node, ast.Compare | ast.match_case | ast.Dict):
@@ -187,7 +196,7 @@ def test_no_ops_name_in_a_condition_outside_the_table() -> None:
                     part.value
                     if isinstance(part, ast.Constant)
                     else part.attr
-                    if isinstance(part, ast.Attribute) and ast.unparse(part.value) == "ops"
+                    if isinstance(part, ast.Attribute) and getattr(part.value, "id", "") == "ops"
                     else None
                 )
                 if (path.stem, name) not in NAMESAKES:

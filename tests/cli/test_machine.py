@@ -207,7 +207,9 @@ class CommandLine(RuleBasedStateMachine):
 
 
 TestCommandLine = CommandLine.TestCase
-TestCommandLine.settings = settings(max_examples=3, stateful_step_count=8, derandomize=True)
+TestCommandLine.settings = settings(
+    max_examples=max(2, settings().max_examples // 25), stateful_step_count=8, derandomize=True
+)
 
 
 @pytest.mark.nightly

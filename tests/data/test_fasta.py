@@ -140,7 +140,7 @@ class Endless(io.RawIOBase):
 def test_memory_is_bounded_whatever_the_lines(byte: bytes) -> None:
     tracemalloc.start()
     try:
-        for piece in read_pieces(Endless(b">x\nA", byte, 100)):
+        for piece in read_pieces(Endless(b">x\nA", byte, 40)):
             assert piece.record == 0
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:

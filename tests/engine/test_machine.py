@@ -488,9 +488,7 @@ class Floats(Machine):
 TestWholeNumbers = WholeNumbers.TestCase
 TestFloats = Floats.TestCase
 TestWholeNumbers.settings = TestFloats.settings = settings(
-    max_examples=settings().max_examples * 3 // 2,
-    stateful_step_count=50,
-    suppress_health_check=[HealthCheck.too_slow],
+    stateful_step_count=50, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -200,7 +200,6 @@ def test_before_any_backward_the_gradients_are_not_there() -> None:
 # --- any network --------------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
 @given(runs())
 def test_the_terms_add_up_to_the_gradient(run: tuple[RNN, Unrolled]) -> None:
     rnn, unrolled = run
