@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ipywidgets import VBox
 
 MOST: Final = {"bit": 12, "weight": 20}
+LARGEST: Final = 1e6  # of a weight, for a slider whose steps are 0.1
 NO_WIDGETS: Final = 'explore needs ipywidgets: pip install "autograd-rnn[notebooks]"'
 
 
@@ -26,7 +27,7 @@ def explore(model: Model, bits: Iterable[float | str], target: float) -> VBox:
     The model has one input and one output, and the loss is (target − output)².  `bits` are 1 to 12
     zeros and ones, text or numbers.  What is moved is a copy of the model.  `LibraryNotFound` where
     ipywidgets is not installed, which is in the extra `notebooks`; `ValueError` for other bits,
-    for more than 20 weights, and for more inputs or outputs.
+    for more than 20 weights, for weights beyond a million, and for more inputs or outputs.
 
     >>> from autograd_rnn import RNN
     >>> explore(RNN([[4], [1]], activation="relu", bias=False), "101", 15)
@@ -41,6 +42,8 @@ def explore(model: Model, bits: Iterable[float | str], target: float) -> VBox:
     for what, count in (("bit", len(read)), ("weight", len(weights))):
         if not 1 <= count <= MOST[what]:
             raise ArgumentValueError(f"explore takes 1 to {MOST[what]} {what}s, not {count}.")
+    if not all(abs(weight.data) <= LARGEST for weight in weights):
+        raise ArgumentValueError(f"explore takes weights of at most {LARGEST:g} in size.")
     names = [label(weight.name or f"weight {place}") for place, weight in enumerate(weights, 1)]
 
     def made() -> tuple[Any, Any]:
@@ -72,11 +75,12 @@ def explore(model: Model, bits: Iterable[float | str], target: float) -> VBox:
 
     narrow = widgets.Layout(width="44px")
     switches = [widgets.ToggleButton(bit, description=f"{bit:d}", layout=narrow) for bit in read]
-    ends = [max(5.0, 2 * abs(weight.data)) for weight in weights]
-    sliders = [
-        widgets.FloatSlider(weight.data, min=-end, max=end, step=0.1, description=name)
-        for weight, end, name in zip(weights, ends, names, strict=True)
-    ]
+    sliders = []
+    for weight, name in zip(weights, names, strict=True):
+        # A slider shows its number in whole steps from its left end.
+        left, right = [weight.data + end * max(5.0, 2 * abs(weight.data)) for end in (-1, 1)]
+        range_ = {"min": left, "max": right, "step": 0.1, "readout_format": ".4g"}
+        sliders.append(widgets.FloatSlider(weight.data, description=name, **range_))
     choice = widgets.Dropdown(options=[*zip(names, weights, strict=True)], description="∂L/∂")
     picture, total = widgets.HTML(), widgets.HTML()
     wrapped = widgets.Layout(flex_flow="row wrap")

@@ -1,5 +1,6 @@
 """Sliders in a notebook: what is moved, and what follows."""
 
+import math
 import sys
 from typing import Any
 
@@ -35,6 +36,7 @@ def test_picture_and_sum_follow_what_is_moved() -> None:
     *_, picture, total = explorer.children
     assert total.value == "L = 4, ∂L/∂w₁ = 0 + 16 + 16 = 32"
     assert [slider.description for slider in sliders] == ["w₁", "w₂"]
+    assert [(slider.min, slider.max) for slider in sliders] == [(-4, 12), (-4, 6)]
     assert "w⃛₁" in picture.value
     sliders[0].value = 3.0
     assert total.value == "L = 25, ∂L/∂w₁ = 0 − 30 − 30 = −60"
@@ -97,6 +99,7 @@ def test_other_models_can_be_explored(model: Model) -> None:
         ((RNN.random(5, 1), "1", 1), "explore takes 1 to 20 weights, not 35"),
         ((RNN.random(2, 1), "1", 1), "explore takes one output, not 2 outputs"),
         ((RNN.random(1, 2), "1", 1), "2"),
+        ((RNN([[math.nan], [1]], bias=False), "1", 1), "weights of at most 1e"),
         (("model", "1", 1), "explore takes a model such as RNN, not 'model'"),
         ((lecture(), "1", "1"), "target"),
     ],
