@@ -79,8 +79,9 @@ def explore(model: Model, bits: Iterable[float | str], target: float) -> VBox:
     for weight, name in zip(weights, names, strict=True):
         # A slider shows its number in whole steps from its left end.
         left, right = [weight.data + end * max(5.0, 2 * abs(weight.data)) for end in (-1, 1)]
-        range_ = {"min": left, "max": right, "step": 0.1, "readout_format": ".4g"}
-        sliders.append(widgets.FloatSlider(weight.data, description=name, **range_))
+        slider = widgets.FloatSlider(weight.data, min=left, max=right, step=0.1, description=name)
+        slider.readout_format = ".4g"
+        sliders.append(slider)
     choice = widgets.Dropdown(options=[*zip(names, weights, strict=True)], description="∂L/∂")
     picture, total = widgets.HTML(), widgets.HTML()
     wrapped = widgets.Layout(flex_flow="row wrap")
