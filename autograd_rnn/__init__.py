@@ -94,6 +94,7 @@ from .pictures.cells.draw_cell import draw_cell
 from .pictures.draw import draw
 from .pictures.drawing import Drawing
 from .pictures.network import draw_network, draw_weights
+from .pictures.play.explore import explore
 from .pictures.play.page import Page, play
 from .pictures.rendering.render import use_renderer
 from .pictures.unrolled.flow import draw_flow
@@ -190,6 +191,7 @@ __all__ = [
     "exercises",
     "exp",
     "exp2",
+    "explore",
     "expm1",
     "fit",
     "freeze",

@@ -29,7 +29,7 @@ MISSING = """<!doctype html>
 <meta charset="utf-8">
 <title>No playground</title>
 <p>This site was built without npm, so the playground is missing.
-<a href="../playground.html">How to build it</a>.</p>
+<a href="{up}playground.html">How to build it</a>.</p>
 </html>
 """
 
@@ -42,6 +42,7 @@ def on_files(files: Any, config: Any) -> Any:
             continue
         exporter = MarkdownExporter(template_file=str(DOCS / "notebook.md.j2"))
         text, resources = exporter.from_filename(str(path), {"unique_key": path.stem})
+        text = text.replace("\n", f"\n\n{where_it_runs(path.stem)}\n", 1)
         for name, content in {f"{path.stem}.md": text, **resources["outputs"]}.items():
             files.append(File.generated(config, f"tutorial/{name}", content=content))
     for source in [file for file in files if file.src_uri.startswith("playground/")]:
@@ -52,6 +53,15 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+def where_it_runs(notebook: str) -> str:
+    """A line for the page of a notebook: whether it opens in the browser, and if not, why."""
+    reason = BUILD["notebook_pages"].LEFT_OUT.get(notebook)
+    if reason is None:
+        address = f"../playground/notebooks/{notebook}.html"
+        return f"*[Open it in the browser]({address}), where its cells run.*"
+    return f"*It runs in Jupyter, but not in the browser: {reason}.*"
+
+
 def playground() -> list[Path]:
     """The files of the playground; without npm a page that says so."""
     folder = Path(BUILT.name)
@@ -59,7 +69,11 @@ def playground() -> list[Path]:
         BUILD["build"](folder)
     except BUILD["NoNpm"] as error:
         LOG.info("the site has no playground: %s", error)
-        (folder / "index.html").write_text(MISSING, "utf-8")
+        (folder / "notebooks").mkdir()
+        (folder / "index.html").write_text(MISSING.format(up="../"), "utf-8")
+        for path in BUILD["notebook_pages"].opened():
+            page = folder / "notebooks" / f"{path.stem}.html"
+            page.write_text(MISSING.format(up="../../"), "utf-8")
     return [path for path in folder.rglob("*") if path.is_file()]
 
 

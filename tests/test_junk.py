@@ -77,6 +77,7 @@ from autograd_rnn import (
     evaluate,
     exercises,
     exp,
+    explore,
     fit,
     freeze,
     from_torch,
@@ -511,6 +512,7 @@ def correct_calls() -> dict[str, Call]:
             **{"devices": None, "truncate": 2, "streams": False},
             **{"schedule": lambda t: 0.5, "callbacks": [lambda report: None]},
         ),
+        "explore": call(explore, rnn, "101", 15.0),
         "evaluate": call(
             *(evaluate, rnn, ([[1, 0], [1]], [2, 3])),
             **{"loss": "squared_error", "at": "last", "engine": "eager", "threads": 1},

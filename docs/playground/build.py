@@ -25,8 +25,9 @@ HERE = Path(__file__).parent.resolve()
 # They lie beside this file, which the site and the tests run from elsewhere.
 sys.path.insert(0, str(HERE))
 exercise, playground = import_module("exercise"), import_module("playground")
+notebook_pages = import_module("notebook_pages")
 
-GLUE = ("playground.py", "exercise.py", "games.py")
+GLUE = ("playground.py", "exercise.py", "games.py", "cells.py")
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 #: What a browser cannot use: the command line, machine code, tests of one's own.
 UNUSED = ("cli/", "backends/llvm/", "backends/jax/", "testing.py", "__main__.py")
@@ -71,6 +72,10 @@ def build(folder: Path) -> Path:
     (folder / "index.html").write_text(
         first_page((HERE / "index.html").read_text("utf-8")), "utf-8"
     )
+    (folder / "style.css").write_text(coloured((HERE / "style.css").read_text("utf-8")), "utf-8")
+    (folder / "notebooks").mkdir()
+    for name, text in notebook_pages.pages((HERE / "notebook.html").read_text("utf-8")):
+        (folder / "notebooks" / name).write_text(text, "utf-8")
     zip_python(folder / "app.zip")
     return folder
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape as escaped
 from typing import Any
 
+import cells
 from exercise import Exercise
 from games import predict, separate, sweep, terms
 
@@ -165,7 +166,18 @@ def _import_order(name: str) -> tuple[bool, str]:
 
 CALLS = {
     one.__name__: one
-    for one in (show, derivation, film, predict, separate, terms, sweep, another, download)
+    for one in (
+        show,
+        derivation,
+        film,
+        predict,
+        separate,
+        terms,
+        sweep,
+        another,
+        download,
+        cells.run,
+    )
 }
 
 

@@ -1,1 +1,1 @@
-"""A page that plays the forward pass and the backward sweep."""
+"""A page that plays the forward pass and the backward sweep, and sliders that move a network."""

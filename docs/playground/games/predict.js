@@ -1,5 +1,6 @@
 // Predict first: what does each copy add, and what is their sum?
 import { ask } from "../page/python.js";
+import { say } from "../page/say.js";
 import { change, onChange, spec, state } from "../page/state.js";
 import { light } from "../page/quantities.js";
 
@@ -38,7 +39,7 @@ async function check(event) {
     const row = panel.querySelectorAll("li")[place];
     row.className = how;
     const sign = { right: "✓ ", follows: "≈ ", wrong: "✗ " }[how] ?? "";
-    row.querySelector(".mark").textContent = sign + words;
+    say(row.querySelector(".mark"), sign + words);
   }
   const wrong = found.marks.findIndex(({ how }) => how !== "right");
   const told = panel.querySelector("#verdict");

@@ -1,6 +1,7 @@
 // Separate it: boxes are chosen until every path from the weight to the loss meets one of them.
 import { boxAt, mark } from "../page/picture.js";
 import { askLatest } from "../page/python.js";
+import { say } from "../page/say.js";
 import { change, list, spec, state } from "../page/state.js";
 
 let panel, found = null, focus = "w₁";
@@ -12,9 +13,9 @@ async function judge() {
   const answer = await askLatest("separate", () => ({ spec: spec(wants()), chosen: chosen() }));
   if (!answer || document.body.dataset.mode !== "separate") return;
   found = answer;
-  panel.querySelector("#verdict").textContent = chosen().length || found.error
+  say(panel.querySelector("#verdict"), chosen().length || found.error
     ? found.error ?? found.words
-    : `Choose boxes until every path from ${focus} to L meets one of them.`;
+    : `Choose boxes until every path from ${focus} to L meets one of them.`);
   paint();
 }
 

@@ -2,6 +2,7 @@
 // is typed. Each is marked at once, with what follows from numbers before it.
 import { boxAt, mark, tell } from "../page/picture.js";
 import { ask, askLatest } from "../page/python.js";
+import { say as speak } from "../page/say.js";
 import { save } from "../page/share.js";
 import { change, link, spec, state } from "../page/state.js";
 
@@ -35,7 +36,7 @@ function paint() {
   find("undo").disabled = found.marks.length === 0;
   const last = found.marks.at(-1);
   if (found.done) finish();
-  else if (last) say(`${SIGNS[last.how]} ${last.name} = ${last.text}. ${last.words}`);
+  else say(last ? `${SIGNS[last.how]} ${last.name} = ${last.text}. ${last.words}` : "");
 }
 
 function item({ how, name, text, words, id }) {
@@ -57,7 +58,7 @@ function finish() {
   }));
 }
 
-const say = words => { find("verdict").textContent = words; };
+const say = words => speak(find("verdict"), words);
 
 async function choose(id) {
   await judged;

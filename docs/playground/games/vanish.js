@@ -1,5 +1,6 @@
 // Vanish and explode: what each copy adds, as bars, while the weight moves.
 import { askLatest } from "../page/python.js";
+import { say } from "../page/say.js";
 import { change, spec, state } from "../page/state.js";
 
 const HIGH = 340, LEFT = 82, RIGHT = 8, TOP = 24, BOTTOM = 30;
@@ -19,7 +20,7 @@ async function draw() {
   find("count").textContent = state.steps;
   const found = await askLatest("terms", () => ({ spec: spec(), steps: Number(state.steps) || 0 }));
   if (!found || document.body.dataset.mode !== "vanish") return;
-  find("verdict").textContent = found.error ?? found.words;
+  say(find("verdict"), found.error ?? found.words);
   if (found.error) return;
   const all = found.bars.flatMap(({ term, arrives }) => [term, arrives]);
   const sizes = all.map(Math.abs).filter(size => size > 0);
@@ -110,6 +111,7 @@ function drawn({ term, step, name, text, arrives, arrived }, place, count, { at,
 export const vanish = {
   name: "vanish",
   label: "Vanish and explode",
+  speaks: true,
   enter(there) {
     panel = there;
     find("steps").value = state.steps;

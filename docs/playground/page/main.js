@@ -4,6 +4,7 @@ import { complain, showControls } from "./controls.js";
 import { fit, onChoose, put } from "./picture.js";
 import { ask, askLatest, ready } from "./python.js";
 import { inOrder, lightAgain, rove } from "./quantities.js";
+import { say } from "./say.js";
 import { change, onChange, spec, state } from "./state.js";
 import "./share.js";
 import { predict } from "../games/predict.js";
@@ -114,7 +115,8 @@ function accept() {
 
 async function rest() {
   const mine = turn;
-  find("aloud").textContent = find("result").innerText;
+  // Where a verdict speaks of the same, that is enough.
+  if (!mode.speaks) say(find("aloud"), find("result").innerText);
   const working = find("derivation");
   const asked = question();
   const hidden = asked.spec.hide;

@@ -96,4 +96,5 @@ zoom.onclick = () => {
   zoom.setAttribute("aria-pressed", full);
   fit();
 };
-new ResizeObserver(fit).observe(stage);
+// In the next frame, since it changes the size of the stage.
+new ResizeObserver(() => requestAnimationFrame(fit)).observe(stage);

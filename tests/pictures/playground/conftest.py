@@ -44,10 +44,10 @@ def browser() -> Iterator[Any]:
 
 
 class Visit:
-    """A visit to the page: Python is started once, and each test opens its own link."""
+    """A visit to a page: Python is started once, and each test opens its own link."""
 
-    def __init__(self, page: Any, address: str) -> None:
-        self.page, self.address = page, address
+    def __init__(self, page: Any, address: str, host: str = "") -> None:
+        self.page, self.host = page, host or address
         self.troubles: list[str] = []
         page.on("console", lambda message: self.troubles.append(message.text))
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
@@ -56,7 +56,7 @@ class Visit:
         page.wait_for_selector("body.ready", timeout=90_000)
 
     def _requested(self, request: Any) -> None:
-        if not request.url.startswith((self.address, "data:", "blob:")):
+        if not request.url.startswith((self.host, "data:", "blob:")):
             self.troubles.append(f"asked for {request.url}")
 
     def open(self, link: str) -> Any:

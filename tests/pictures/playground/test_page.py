@@ -226,3 +226,49 @@ def test_every_control_has_a_name(opened: Visit) -> None:
             .map(one => one.outerHTML.slice(0, 120))"""
         )
         assert unnamed == []
+
+
+@pytest.mark.parametrize("mode", ["explore", "predict", "sweep", "separate", "vanish"])
+def test_a_change_is_read_aloud_once_and_what_did_not_change_is_not(
+    opened: Visit, mode: str
+) -> None:
+    # A slider that has the focus keeps its place.
+    opened.page.evaluate("document.activeElement.blur()")
+    page = opened.open(f"mode={mode}")
+    page.evaluate(
+        """window.said = [];
+        window.watch?.disconnect();
+        window.watch = new MutationObserver(all => {
+            for (const { target, addedNodes } of all) {
+                const live = target.closest?.("[role=status], [role=alert], output");
+                if (live && live.ariaLive !== "off" && addedNodes.length && live.textContent)
+                    said.push(live.textContent);
+            }
+        });
+        watch.observe(document.body, { childList: true, subtree: true })"""
+    )
+    page.focus("[data-slide='0']")
+    page.keyboard.press("ArrowRight")
+    # The page is at rest also before the key has arrived.
+    page.wait_for_function("document.querySelector('#result').innerText.includes('(15 − 17.81)²')")
+    opened.settle()
+    said = page.evaluate("said")
+    assert len(said) == 1, said
+    assert said[0].startswith("∂L/∂w₁ = " if mode == "vanish" else "L = (15 − 17.81)² = 7.896")
+
+
+def test_every_part_of_the_page_has_a_role_and_a_name(opened: Visit) -> None:
+    named = {
+        *("button", "textbox", "slider", "combobox", "tab", "checkbox", "link", "region"),
+        *("tabpanel", "tablist", "image", "DisclosureTriangle", "columnheader", "rowheader"),
+    }
+    for mode in ("explore", "predict", "sweep", "separate", "vanish"):
+        page = opened.open(f"mode={mode}")
+        session = page.context.new_cdp_session(page)
+        nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+        session.detach()
+        shown = [(one["role"]["value"], one["name"]["value"]) for one in nodes if "name" in one]
+        assert [role for role, name in shown if role in named and not name.strip()] == []
+        boxes = [name for role, name in shown if role == "button" and "data " in name]
+        drawn = len(page.query_selector_all("#stage .node[data-node]"))
+        assert len(boxes) == (drawn if page.is_visible("#stage") else 0)
