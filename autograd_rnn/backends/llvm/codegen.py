@@ -269,7 +269,7 @@ class StepCode:
 
 ARRAYS: Final = (
     *("numbers", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
-    *("shares", "all_initial", "gradient", "tape", "scratch", "losses", "all_flags"),
+    *("counts", "all_initial", "gradient", "tape", "scratch", "losses", "all_flags"),
     *("all_outputs", "all_after"),
 )
 
@@ -303,8 +303,12 @@ def emit(
         offset = w.let(f"load i64, ptr {w.at('%offsets', index, 'i64')}, align 8")
         kind = f"<{lanes} x i64>"
         started = w.let(f"load {kind}, ptr {w.at('%starts', index, kind)}, align {8 * lanes}")
-        step.started, step.share = started, w.load("%shares", index)
+        count = w.load("%counts", index)
+        step.started, step.share = started, w.let(f"fdiv {w.vector} {w.splat(1.0)}, {count}")
         step.loss, step.flags = w.at("%losses", index), w.at("%all_flags", index)
+        w.store(w.splat(-0.0), step.loss)
+        if traced.program.guards:
+            w.store(w.splat(0.0), step.flags)
         width = 1 if traced.symbols else max(1, traced.inputs)
         step.inputs = w.at("%all_inputs", w.integer("mul", offset, width))
         row = offset if every else index
@@ -326,6 +330,8 @@ def emit(
         forward(before_last, last=True)
         if not gradient:
             return
+        if every:
+            w.store(w.let(f"fdiv {w.vector} {w.load(step.loss)}, {count}"), step.loss)
         step.backward(before_last, last=True)
         second_last = w.integer("sub", length, 2)
         backward = partial(step.backward, last=False)

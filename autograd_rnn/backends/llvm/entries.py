@@ -41,9 +41,11 @@ class Entries:
             if not alike:
                 arrays.append(array := readable(given[place]))
                 numbers[place], size = address(array), len(array)
-        found = [np.empty(size) for _ in range(self.outputs)]
-        self.call(*numbers, *map(address, found), size - self.lanes + 1, size - self.lanes)
-        return found
+        found = np.empty((self.outputs, size))
+        first = address(found)
+        places = range(first, first + found.nbytes, 8 * size)
+        self.call(*numbers, *places, size - self.lanes + 1, size - self.lanes)
+        return [*found]
 
 
 def emit(program: Program, alike: Sequence[bool], lanes: int) -> str:

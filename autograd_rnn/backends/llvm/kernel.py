@@ -57,13 +57,14 @@ def aligned_all(*shapes: tuple[int, ...]) -> tuple[list[Any], list[int]]:
 class Blocks(NamedTuple):
     """Sequences in lanes, the longest first; those of a block end together.
 
-    `order` has the place of each sequence, `sizes` its steps; the steps of block b are `lengths[b]`
-    from `offsets[b]` on.  `addresses` are those of the arrays from `inputs` to `shares`, as the
-    machine code takes them, which lie in `room`, and `batch` is the packed one.
+    `order` has the place of each sequence, and `lanes` the lane of each place, among those of all
+    blocks; the steps of block b are `lengths[b]` from `offsets[b]` on.  `addresses` are those of
+    the arrays from `inputs` to `counts`, as the machine code takes them, which lie in `room`, and
+    `batch` is the packed one.
     """
 
     order: Any
-    sizes: Any
+    lanes: Any
     lengths: Any
     offsets: Any
     addresses: list[int]
@@ -72,9 +73,7 @@ class Blocks(NamedTuple):
 
     def rows(self, lanes: int) -> tuple[Any, Any]:
         """For each step of each sequence its row among those of all blocks, and its lane."""
-        place = np.empty_like(self.order)
-        place[self.order] = np.arange(len(place))
-        block, lane = np.divmod(place, lanes)
+        block, lane = np.divmod(self.lanes, lanes)
         sizes = self.batch.lengths
         return steps_from((self.offsets + self.lengths)[block] - sizes, sizes), lane.repeat(sizes)
 
@@ -112,7 +111,7 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     # A lane begins at this step, or never.
     lane[0].view(np.int64)[:] = np.where(used > 0, lengths[:, None] - used, NEVER)
     lane[1] = 1.0
-    lane[1].put(slots, 1.0 / counts.take(order))
+    lane[1].put(slots, counts.take(order))
     # The row of the data for each step of the blocks, and each lane: the first one is zeros.
     rows = (ends - ends_of_blocks[:, None]).repeat(lengths, axis=0)
     rows += np.arange(total)[:, None]
@@ -129,7 +128,10 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     heads = np.arange(0, blocks, of_a_part)
     origin = (ends_of_blocks - lengths)[heads]
     offsets = ends_of_blocks - lengths - origin.repeat(of_a_part)[:blocks]
-    order -= who * count[0]
+    # Each part counts its places and its lanes from 0 on.
+    firsts = who * count[0]
+    lanes_of = in_place(np.arange(len(order)), order) - firsts
+    order -= firsts
     at_lengths, at_offsets, width = address(lengths), address(offsets), 8 * lanes
     a_step, a_target = inputs[0].nbytes, aims[0].nbytes
     for k, (part, head, row) in enumerate(zip(parts, heads.tolist(), origin.tolist(), strict=True)):
@@ -143,15 +145,15 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
             addresses[2] + head * width,
             addresses[2] + (blocks + head) * width,
         ]
-        of_part = (order[mine], sizes[mine], lengths[own], offsets[own])
+        of_part = (order[mine], lanes_of[mine], lengths[own], offsets[own])
         found.append(Blocks(*of_part, places, inputs.base, part))
     return found
 
 
-def by_lane(found: Any, blocks: Blocks) -> Any:
-    """The entries of each block, by lane, as a row for each sequence."""
-    flat = found[0].T if len(found) == 1 else found.transpose(0, 2, 1).reshape(-1, found.shape[1])
-    return in_place(flat[: len(blocks.order)], blocks.order)
+def by_lane(found: Any, blocks: Blocks, size: int) -> Any:
+    """The first so many entries of each block, by lane, as a row for each sequence."""
+    flat = found[:, :size].transpose(0, 2, 1).reshape(found.shape[0] * found.shape[2], size)
+    return flat.take(blocks.lanes, axis=0)
 
 
 class Workspace:
@@ -189,13 +191,14 @@ class Workspace:
             self.states[place] = array, start
         if states is not None:
             # In lanes without a sequence the last run's may be infinite, and 0 times that is NaN.
-            array[number - 1, :size] = self.kernel.state
-            sorted_states = states.take(blocks.order, 0)
-            if number == 1:
-                array[0, :size, : len(states)] = sorted_states.T
-            else:
-                block, lane = np.divmod(np.arange(len(states)), self.kernel.lanes)
-                array[block, :size, lane] = sorted_states
+            whole, rest = divmod(len(states), lanes := self.kernel.lanes)
+            in_order = states.take(blocks.order, 0)
+            if whole:
+                of_whole = in_order[: whole * lanes].reshape(whole, lanes, size)
+                array[:whole, :size] = of_whole.transpose(0, 2, 1)
+            if rest:
+                array[whole, :size] = self.kernel.state
+                array[whole, :size, :rest] = in_order[-rest:].T
         return start
 
     def made(self, blocks: int, rows: int) -> list[Any]:
@@ -209,8 +212,6 @@ class Workspace:
                 (rows, max(1, len(kernel.traced.output)), kernel.lanes),
                 (blocks if kernel.with_after else 0, max(1, len(kernel.state)), kernel.lanes),
             )
-        self.results[0].fill(-0.0)
-        self.results[1].fill(0.0)
         return self.results
 
 
@@ -257,15 +258,14 @@ class Kernel:
         gradients = self._gradients(number, parts := min(threads, number))
         given = [*blocks.addresses, space.initial(blocks, states)]
         spaces = self._call(blocks, space, parameters, given, parts, gradients)
-        total = self._total(blocks, gradients) if self.with_gradient else None
-        found = losses.reshape(-1)[:count]
-        if self.every:
-            found = found / blocks.batch.counts.take(blocks.order)
-        # Python's floats warn of no infinity.
-        loss = self._in_turn(blocks, found) if self.exact else sum(found.tolist())
+        loss, total = 0.0, None
+        if self.with_gradient:
+            found, total = losses.reshape(-1)[:count], self._total(blocks, gradients)
+            # Python's floats warn of no infinity.
+            loss = self._in_turn(blocks, found) if self.exact else sum(found.tolist())
         shown = self._in_order(blocks, outputs) if self.with_outputs else None
         wrong = np.flatnonzero(flags.reshape(-1)[:count]) if len(flags) else ()
-        after = by_lane(ends, blocks)[:, : len(self.state)] if self.with_after else None
+        after = by_lane(ends, blocks, len(self.state)) if self.with_after else None
         self.spare += spaces  # all that is given is a copy
         return Result(loss, total, shown, after), [int(blocks.order[column]) for column in wrong]
 
@@ -322,7 +322,7 @@ class Kernel:
     def _in_order(self, blocks: Blocks, outputs: Any) -> Any:
         """The outputs, a row for each sequence, or with `every` for each of its steps."""
         if not self.every:
-            return by_lane(outputs, blocks)[:, : len(self.traced.output)]
+            return by_lane(outputs, blocks, len(self.traced.output))
         row, lane = blocks.rows(self.lanes)
         flat = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1])
         return flat.take(row * self.lanes + lane, axis=0)[:, : len(self.traced.output)]
