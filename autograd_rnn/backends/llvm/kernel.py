@@ -6,6 +6,7 @@ import ctypes
 import math
 import threading
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
@@ -26,10 +27,13 @@ def address(array: Any) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
 
 
-def readable(array: Any) -> Any:
-    """The array in one piece, whose address can be had: itself, or a copy."""
-    found = np.ascontiguousarray(array)
-    return found if found.flags.writeable else found.copy()
+def readable(array: Any) -> tuple[Any, int]:
+    """The array, or a copy if it is read-only or not in one piece, and where its numbers begin."""
+    try:
+        return array, address(array)
+    except TypeError:
+        copy = array.copy()
+        return copy, address(copy)
 
 
 def aligned(*shape: int) -> Any:
@@ -242,6 +246,9 @@ class Kernel:
             np.array(numbers, dtype=np.int64)
             for numbers in (self.layout.direct, self.layout.copied)
         ]
+        size = len(self.direct) * self.lanes + traced.parameters + 1 + len(self.copied)
+        # Only the direct ones are read as vectors.
+        self.zeros = partial(aligned if len(self.direct) else np.zeros, size)
         self.state = np.array(state).reshape(-1, 1)
         self.spare: list[Workspace] = []
 
@@ -286,9 +293,7 @@ class Kernel:
         if not self.with_gradient:
             return []
         if not self.exact:
-            size = len(self.direct) * self.lanes + self.traced.parameters + 1 + len(self.copied)
-            make = aligned if len(self.direct) else np.zeros  # only those are read as vectors
-            return [make(size) for _ in range(parts)]
+            return [self.zeros() for _ in range(parts)]
         slopes = aligned(blocks, max(1, len(self.direct)), self.lanes)
         slopes[:] = -0.0
         return [slopes]
@@ -327,11 +332,14 @@ class Kernel:
         flat = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1])
         return flat.take(row * self.lanes + lane, axis=0)[:, : len(self.traced.output)]
 
-    def _numbers(self, parameters: Any) -> Any:
-        """The numbers of the parameters as the code takes them, with those that it reads copied."""
+    def _numbers(self, parameters: Any) -> tuple[Any, int]:
+        """The numbers of the parameters as the code takes them, with those that it reads copied.
+
+        And where they begin.
+        """
         if len(self.copied):
             numbers = np.append(parameters, 0.0)
-            return np.concatenate([numbers, numbers[self.copied]])
+            return readable(np.concatenate([numbers, numbers[self.copied]]))
         return readable(parameters)
 
     def _call(
@@ -347,14 +355,15 @@ class Kernel:
 
         The first one is given, and holds the results.
         """
-        numbers, number = self._numbers(parameters), len(blocks.lengths)
+        number = len(blocks.lengths)
+        # Whatever interrupts this thread, the others hold the numbers that they read.
+        held = self._numbers(parameters)
 
         def work(own: Workspace, part: int, begin: int, end: int) -> None:
             # All parts have the array in which each block has its own gradient.
             mine = address(gradients[part % len(gradients)]) if gradients else 0
             places = own.addresses(int(blocks.lengths[begin]))
-            # Whatever interrupts this thread, the others hold the numbers that they read.
-            self.call(address(numbers), *given, mine, *places, *space.results_at, begin, end)
+            self.call(held[1], *given, mine, *places, *space.results_at, begin, end)
 
         if parts == 1:
             work(space, 0, 0, number)
