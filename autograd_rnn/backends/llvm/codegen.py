@@ -19,6 +19,7 @@ from .products import (
     multiply,
     multiply_transposed,
 )
+from .rows import Rows
 
 # The predicates of LLVM that hold where a comparison is false, and where it is true.
 PREDICATES: Final = {
@@ -268,9 +269,9 @@ class StepCode:
 # --- the function --------------------------------------------------------------------------------
 
 ARRAYS: Final = (
-    *("numbers", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
-    *("counts", "all_initial", "gradient", "tape", "scratch", "losses", "all_flags"),
-    *("all_outputs", "all_after"),
+    *("numbers", "all_inputs", "all_targets", "lengths", "offsets", "starts", "counts", "places"),
+    *("initial", "states", "gradient", "tape", "scratch", "losses", "all_flags"),
+    *("all_outputs", "after"),
 )
 
 
@@ -287,7 +288,7 @@ def emit(
     """The LLVM text of `run`, which goes over blocks of sequences.
 
     A block has a sequence per lane, all ending at the same step.  For a `gradient`, losses and
-    gradients are added up; `outputs`, and states `after` the last step, are stored.  Only the last
+    gradients are added up; `outputs`, and states `after` the last step, are stored as rows.  Only the last
     step has a loss and an output, or with `every` each step, and the mean of the losses counts.
     With `exact`, each block has a gradient of its own, and nothing is fused or reordered.
     """
@@ -297,6 +298,7 @@ def emit(
     arrays = ", ".join([f"ptr noalias %{name}" for name in ARRAYS])
     w.text.append(f"define void @run({arrays}, i64 %first, i64 %end) #0 {{")
     w.label("entry")
+    given = w.let("ptrtoint ptr %states to i64")  # 0 if there are none
 
     def block(index: str) -> None:
         length = w.let(f"load i64, ptr {w.at('%lengths', index, 'i64')}, align 8")
@@ -313,21 +315,28 @@ def emit(
         step.inputs = w.at("%all_inputs", w.integer("mul", offset, width))
         row = offset if every else index
         step.targets = w.at("%all_targets", w.integer("mul", row, max(1, traced.targets)))
-        first = w.integer("mul", index, max(1, traced.state_count))
-        step.initial = w.at("%all_initial", first)
-        for place in range(traced.state_count):
+        rows, states = Rows(w, w.at("%places", index)), traced.state_count
+        w.unless_empty(0, given, partial(rows.enter, "%states", states, "%initial", "%scratch"))
+        some = w.let(f"icmp ne i64 {given}, 0")
+        step.initial = w.let(f"select i1 {some}, ptr %scratch, ptr %initial")
+        for place in range(states):
             w.store(w.load(step.initial, place), "%tape", place)
-        ends = w.at("%all_after", first) if after else ""
         if exact and gradient:
             step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.direct)))
-        shown = ""
-        if outputs:
-            shown = w.at("%all_outputs", w.integer("mul", row, max(1, len(traced.output))))
+        size = len(traced.output)
+        ends = w.at("%scratch", size) if after else ""
+        shown = "%scratch" if outputs else ""
+        if outputs and every:
+            shown = w.at("%all_outputs", w.integer("mul", row, size))
         before_last = w.integer("sub", length, 1)
         forward = partial(step.forward, gradient=gradient, outputs=shown, after=ends)
         inner = partial(forward, last=False)
         w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, inner))
         forward(before_last, last=True)
+        if outputs and not every:
+            rows.leave(shown, size, "%all_outputs")
+        if after:
+            rows.leave(ends, states, "%after")
         if not gradient:
             return
         if every:

@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Sequence
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -63,7 +63,7 @@ class Blocks(NamedTuple):
 
     `order` has the place of each sequence, and `lanes` the lane of each place, among those of all
     blocks; the steps of block b are `lengths[b]` from `offsets[b]` on.  `addresses` are those of
-    the arrays from `inputs` to `counts`, as the machine code takes them, which lie in `room`, and
+    the arrays from `inputs` to `places`, as the machine code takes them, which lie in `room`, and
     `batch` is the packed one.
     """
 
@@ -110,7 +110,7 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     (inputs, aims, lane), addresses = aligned_all(
         (total, 1 if first.symbols else max(1, first.entries), lanes),
         (total if every else blocks, max(1, width), lanes),
-        (2, blocks, lanes),
+        (3, blocks, lanes),
     )
     # A lane begins at this step, or never.
     lane[0].view(np.int64)[:] = np.where(used > 0, lengths[:, None] - used, NEVER)
@@ -132,10 +132,11 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     heads = np.arange(0, blocks, of_a_part)
     origin = (ends_of_blocks - lengths)[heads]
     offsets = ends_of_blocks - lengths - origin.repeat(of_a_part)[:blocks]
-    # Each part counts its places and its lanes from 0 on.
+    # Each part counts its places and its lanes from 0 on; in the lanes they count from 1 on.
     firsts = who * count[0]
     lanes_of = in_place(np.arange(len(order)), order) - firsts
     order -= firsts
+    lane[2].view(np.int64).put(slots, order + 1)
     at_lengths, at_offsets, width = address(lengths), address(offsets), 8 * lanes
     a_step, a_target = inputs[0].nbytes, aims[0].nbytes
     for k, (part, head, row) in enumerate(zip(parts, heads.tolist(), origin.tolist(), strict=True)):
@@ -148,30 +149,24 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
             at_offsets + 8 * head,
             addresses[2] + head * width,
             addresses[2] + (blocks + head) * width,
+            addresses[2] + (2 * blocks + head) * width,
         ]
         of_part = (order[mine], lanes_of[mine], lengths[own], offsets[own])
         found.append(Blocks(*of_part, places, inputs.base, part))
     return found
 
 
-def by_lane(found: Any, blocks: Blocks, size: int) -> Any:
-    """The first so many entries of each block, by lane, as a row for each sequence."""
-    flat = found[:, :size].transpose(0, 2, 1).reshape(found.shape[0] * found.shape[2], size)
-    return flat.take(blocks.lanes, axis=0)
-
-
 class Workspace:
     """The arrays that a run writes, kept for the next one, with their addresses.
 
-    Of each thread the tape of a run and adjoints between steps; of the first one also the states
-    that lanes start from, and what comes out for each lane.
+    Of each thread the tape of a run and adjoints between steps; of the first one also what comes
+    out for each lane.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         (self.room,), (self.scratch,) = aligned_all((kernel.layout.scratch + 1, kernel.lanes))
         self.steps, self.tape, self.tape_at = -1, aligned(0), 0
-        self.states: list[tuple[Any, int]] = [((), 0), ((), 0)]
         self.shape: tuple[int, int] | None = None
         self.results: list[Any] = []
         self.results_at: list[int] = []
@@ -184,29 +179,8 @@ class Workspace:
             self.steps, self.tape_at = steps, address(self.tape)
         return [self.tape_at, self.scratch]
 
-    def initial(self, blocks: Blocks, states: Any) -> int:
-        """The address of the states that the lanes of the blocks start from."""
-        number, (size, _) = len(blocks.lengths), self.kernel.state.shape
-        place = int(states is not None)  # those of the step, and others
-        array, start = self.states[place]
-        if len(array) < number:
-            ((array,), (start,)) = aligned_all((number, max(1, size), self.kernel.lanes))
-            array[:, :size] = self.kernel.state
-            self.states[place] = array, start
-        if states is not None:
-            # In lanes without a sequence the last run's may be infinite, and 0 times that is NaN.
-            whole, rest = divmod(len(states), lanes := self.kernel.lanes)
-            in_order = states.take(blocks.order, 0)
-            if whole:
-                of_whole = in_order[: whole * lanes].reshape(whole, lanes, size)
-                array[:whole, :size] = of_whole.transpose(0, 2, 1)
-            if rest:
-                array[whole, :size] = self.kernel.state
-                array[whole, :size, :rest] = in_order[-rest:].T
-        return start
-
     def made(self, blocks: int, rows: int) -> list[Any]:
-        """Arrays for losses, flags, outputs of so many rows, and states, of so many blocks."""
+        """Arrays for losses, flags, and outputs of so many rows in lanes, of so many blocks."""
         if self.shape != (blocks, rows):
             kernel, self.shape = self.kernel, (blocks, rows)
             guarded = kernel.traced.program.guards
@@ -214,7 +188,6 @@ class Workspace:
                 (blocks, kernel.lanes),
                 (blocks if guarded else 0, kernel.lanes),
                 (rows, max(1, len(kernel.traced.output)), kernel.lanes),
-                (blocks if kernel.with_after else 0, max(1, len(kernel.state)), kernel.lanes),
             )
         return self.results
 
@@ -250,31 +223,39 @@ class Kernel:
         # Only the direct ones are read as vectors.
         self.zeros = partial(aligned if len(self.direct) else np.zeros, size)
         self.state = np.array(state).reshape(-1, 1)
+        (self.room,), (self.initial,) = aligned_all((len(state) + 1, self.lanes))
+        self.room[: len(state)] = self.state
         self.spare: list[Workspace] = []
 
     def run(
         self, blocks: Blocks, parameters: Any, states: Any, threads: int
     ) -> tuple[Result, list[int]]:
         """The sums, outputs and states of a batch, and the sequences with a failed guard."""
-        count, number = len(blocks.order), len(blocks.lengths)
-        rows = 0
-        if self.with_outputs:
-            rows = int(blocks.lengths.sum()) if self.every else number
+        count, number, width = len(blocks.order), len(blocks.lengths), len(self.traced.output)
         space = self._workspace()
-        losses, flags, outputs, ends = space.made(number, rows)
+        in_lanes = self.with_outputs and self.every
+        losses, flags, outputs = space.made(number, int(blocks.lengths.sum()) if in_lanes else 0)
         gradients = self._gradients(number, parts := min(threads, number))
-        given = [*blocks.addresses, space.initial(blocks, states)]
-        spaces = self._call(blocks, space, parameters, given, parts, gradients)
+        # In the first row is what comes out of lanes without a sequence.
+        shown = outputs if in_lanes else np.empty((1 + count, width if self.with_outputs else 0))
+        ends = np.empty((1 + count, len(self.state) if self.with_after else 0))
+        numbers, at_numbers = self._numbers(parameters)
+        starts, at_starts = (None, 0) if states is None else readable(states)
+        given = [at_numbers, *blocks.addresses, self.initial, at_starts]
+        made = [*space.results_at[:2], address(shown), address(ends)]
+        held = (gradients, numbers, starts, shown, ends)
+        spaces = self._call(blocks, space, given, made, parts, held)
         loss, total = 0.0, None
         if self.with_gradient:
             found, total = losses.reshape(-1)[:count], self._total(blocks, gradients)
             # Python's floats warn of no infinity.
             loss = self._in_turn(blocks, found) if self.exact else sum(found.tolist())
-        shown = self._in_order(blocks, outputs) if self.with_outputs else None
+        if self.with_outputs:
+            shown = self._in_order(blocks, shown) if in_lanes else shown[1:]
         wrong = np.flatnonzero(flags.reshape(-1)[:count]) if len(flags) else ()
-        after = by_lane(ends, blocks, len(self.state)) if self.with_after else None
         self.spare += spaces  # all that is given is a copy
-        return Result(loss, total, shown, after), [int(blocks.order[column]) for column in wrong]
+        found = (shown if self.with_outputs else None, ends[1:] if self.with_after else None)
+        return Result(loss, total, *found), [int(blocks.order[column]) for column in wrong]
 
     @np.errstate(all="ignore")
     def _in_turn(self, blocks: Blocks, losses: Any) -> float:
@@ -325,9 +306,7 @@ class Kernel:
         return rest
 
     def _in_order(self, blocks: Blocks, outputs: Any) -> Any:
-        """The outputs, a row for each sequence, or with `every` for each of its steps."""
-        if not self.every:
-            return by_lane(outputs, blocks, len(self.traced.output))
+        """The outputs at each step, which are in lanes, as a row for each step of each sequence."""
         row, lane = blocks.rows(self.lanes)
         flat = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1])
         return flat.take(row * self.lanes + lane, axis=0)[:, : len(self.traced.output)]
@@ -346,31 +325,32 @@ class Kernel:
         self,
         blocks: Blocks,
         space: Workspace,
-        parameters: Any,
         given: Sequence[int],
+        made: Sequence[int],
         parts: int,
-        gradients: Sequence[Any],
+        held: tuple[Any, ...],
     ) -> list[Workspace]:
         """The workspaces of the threads that run the code, each on a part of the blocks.
 
-        The first one is given, and holds the results.
+        The first one is given, and holds results.  The code gets addresses of what is given, and of
+        what is made, among it the first of the arrays that are `held`, the gradients.
         """
-        number = len(blocks.lengths)
-        # Whatever interrupts this thread, the others hold the numbers that they read.
-        held = self._numbers(parameters)
+        number, gradients = len(blocks.lengths), held[0]
 
-        def work(own: Workspace, part: int, begin: int, end: int) -> None:
+        def work(own: Workspace, part: int, begin: int, end: int, *held: Any) -> None:
             # All parts have the array in which each block has its own gradient.
             mine = address(gradients[part % len(gradients)]) if gradients else 0
             places = own.addresses(int(blocks.lengths[begin]))
-            self.call(held[1], *given, mine, *places, *space.results_at, begin, end)
+            self.call(*given, mine, *places, *made, begin, end)
 
         if parts == 1:
             work(space, 0, 0, number)
             return [space]
         bounds = [number * part // parts for part in range(parts + 1)]
         others = [self._workspace() for _ in range(parts - 1)]
-        rest = zip(others, range(1, parts), bounds[1:-1], bounds[2:], strict=True)
+        # Whatever interrupts this thread, the others hold what they read and write.
+        everything = repeat((blocks, space, held), parts - 1)
+        rest = zip(others, range(1, parts), bounds[1:-1], bounds[2:], everything, strict=True)
         workers = [threading.Thread(target=work, args=part) for part in rest]
         for worker in workers:
             worker.start()
