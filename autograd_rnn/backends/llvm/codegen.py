@@ -288,8 +288,9 @@ def emit(
     """The LLVM text of `run`, which goes over blocks of sequences.
 
     A block has a sequence per lane, all ending at the same step.  For a `gradient`, losses and
-    gradients are added up; `outputs`, and states `after` the last step, are stored as rows.  Only the last
-    step has a loss and an output, or with `every` each step, and the mean of the losses counts.
+    gradients are added up; `outputs` of last steps, and states `after` them, are stored as rows.
+    Only the last step has a loss and an output, or with `every` each step, whose outputs are stored
+    in lanes, and the mean of the losses counts.
     With `exact`, each block has a gradient of its own, and nothing is fused or reordered.
     """
     layout = Layout(traced, [] if exact else traced.groups, lanes=lanes, exact=exact)
