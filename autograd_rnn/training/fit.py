@@ -441,7 +441,7 @@ def are_finite(loss: float, numbers: Any) -> bool:
     """Whether neither a loss nor any of the numbers in an array is NaN or infinite."""
     import numpy as np
 
-    return math.isfinite(loss) and bool(np.isfinite(numbers).all())
+    return math.isfinite(loss) and np.count_nonzero(np.isfinite(numbers)) == len(numbers)
 
 
 def _or_none(number: Any, argument: str) -> int | None:
