@@ -245,17 +245,10 @@ class CompiledStep:
         check_closed(self.parameters)
         batch = self._batch(check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
-        objective = self.objective
-        given = objective.numbers if numbers is None else objective.checked(numbers)
-        states = objective.states_of(state, len(batch), after=return_state)
+        given = self.objective.numbers if numbers is None else self.objective.checked(numbers)
+        states = self.objective.states_of(state, len(batch), after=return_state)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
-        return self.trusted(batch, given, states, **options)
-
-    def trusted(self, batch: Batch, numbers: Any, states: Any = None, **options: Any) -> Result:
-        """What `run` gives, of a batch that is its own and of arrays that need no check."""
-        found: Result = batch.backend.run(batch.packed, numbers, states, **options)
-        self._by_variables(found.gradient)
-        return found.mean(len(batch))
+        return pass_over(self, batch, given, states, **options)
 
     @overload
     def loss_and_gradients(
@@ -448,3 +441,10 @@ class CompiledStep:
             cut = truncate is not None and not self.kind.truncates
             self._made[key] = Windows(made, truncate or 0) if cut else made
         return self._made[key]
+
+
+def pass_over(own: CompiledStep, batch: Batch, numbers: Any, states: Any, **options: Any) -> Result:
+    """What `CompiledStep.run` gives, of a batch that is its own and arrays that need no check."""
+    found: Result = batch.backend.run(batch.packed, numbers, states, **options)
+    own._by_variables(found.gradient)
+    return found.mean(len(batch))

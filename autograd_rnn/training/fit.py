@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth, visible
 from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
+from ..backends.compile_step import pass_over
 from ..backends.objective import AT, check_closed
 from ..engine.leaves import assign_numbers, constant_places, first_result, read_numbers
 from ..engine.reverse import as_values
@@ -368,7 +369,7 @@ class _Training:
         """
         judge = self.loss.judges
         options = {"outputs": judge, "after": streams, "threads": self.threads}
-        found = self.compiled.trusted(batch, moment.weights, states, **options)
+        found = pass_over(self.compiled, batch, moment.weights, states, **options)
         if not judge:
             return found, 0, 0
         return found, *count_hits(self.loss, found.outputs, batch.aims())
