@@ -35,6 +35,20 @@ class Result(NamedTuple):
     outputs: Any = None
     states: Any = None
 
+    def mean(self, count: int) -> Result:
+        """The same with means over so many sequences, by which its own gradient is divided.
+
+        >>> import numpy as np
+        >>> Result(3.0, np.array([6.0])).mean(2).gradient.tolist()
+        [3.0]
+        """
+        gradient = self.gradient
+        if count & (count - 1):
+            gradient /= count
+        else:  # a power of two, by whose inverse numbers are multiplied sooner, to the same bits
+            gradient *= 1.0 / count
+        return Result(float(self.loss) / count, gradient, self.outputs, self.states)
+
 
 class Backend(ABC):
     """A way of running a step over batches of sequences.

@@ -246,13 +246,9 @@ class CompiledStep:
         batch = self._batch(check_batch(batch), None)
         as_integer(threads, "threads", least=1, most=1024)
         given = self.objective.numbers if numbers is None else self.objective.checked(numbers)
+        states = self.objective.states_of(state, len(batch), after=return_state)
         options = {"outputs": outputs, "after": return_state, "threads": threads}
-        options["states"] = self.objective.states_of(state, len(batch), after=return_state)
-        found = batch.backend.run(batch.packed, given, **options)
-        count = len(batch)
-        gradient = self._by_variables(found.gradient)
-        gradient /= count
-        return Result(float(found.loss) / count, gradient, found.outputs, found.states)
+        return pass_over(self, batch, given, states, **options)
 
     @overload
     def loss_and_gradients(
@@ -445,3 +441,10 @@ class CompiledStep:
             cut = truncate is not None and not self.kind.truncates
             self._made[key] = Windows(made, truncate or 0) if cut else made
         return self._made[key]
+
+
+def pass_over(own: CompiledStep, batch: Batch, numbers: Any, states: Any, **options: Any) -> Result:
+    """What `CompiledStep.run` gives, of a batch that is its own and arrays that need no check."""
+    found: Result = batch.backend.run(batch.packed, numbers, states, **options)
+    own._by_variables(found.gradient)
+    return found.mean(len(batch))

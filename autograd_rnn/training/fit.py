@@ -13,7 +13,8 @@ from typing import Any, Final
 from ..arguments import as_choice, as_function, as_integer, as_list, shown, truth, visible
 from ..backends.backend import Devices, Result, backend_names
 from ..backends.batch import Batch
-from ..backends.objective import AT
+from ..backends.compile_step import pass_over
+from ..backends.objective import AT, check_closed
 from ..engine.leaves import assign_numbers, constant_places, first_result, read_numbers
 from ..engine.reverse import as_values
 from ..errors import ArgumentTypeError, ArgumentValueError, TrainingError
@@ -161,6 +162,7 @@ class _Training:
                     f"model.parameters()[{place}] ({name}) is {weight.data!r}: "
                     f"a training starts from finite weights."
                 )
+        check_closed(self.parameters)
         options = {"at": self.at, "engine": given.engine, "devices": given.devices}
         options["truncate"] = None if self.streams else self.truncate
         self.compiled, (self.data, self.validation) = compiled_for(
@@ -366,10 +368,8 @@ class _Training:
         These are 0 if the loss has no hits.
         """
         judge = self.loss.judges
-        options: Any = {"outputs": judge, "threads": self.threads}
-        if streams:
-            options |= {"state": states, "return_state": True}
-        found = self.compiled.run(batch, moment.weights, **options)
+        options = {"outputs": judge, "after": streams, "threads": self.threads}
+        found = pass_over(self.compiled, batch, moment.weights, states, **options)
         if not judge:
             return found, 0, 0
         return found, *count_hits(self.loss, found.outputs, batch.aims())
@@ -442,7 +442,7 @@ def are_finite(loss: float, numbers: Any) -> bool:
     """Whether neither a loss nor any of the numbers in an array is NaN or infinite."""
     import numpy as np
 
-    return math.isfinite(loss) and bool(np.isfinite(numbers).all())
+    return math.isfinite(loss) and np.count_nonzero(np.isfinite(numbers)) == len(numbers)
 
 
 def _or_none(number: Any, argument: str) -> int | None:

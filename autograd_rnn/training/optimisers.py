@@ -329,8 +329,12 @@ class Optimiser(ABC):
 
         with np.errstate(all="ignore"):
             after, state = self._by_arrays(before, slopes)
-        self._keep(state)
+        self._keep_made(state)
         return after
+
+    def _keep_made(self, state: dict[str, Any]) -> None:
+        """Keep the state that `moves` gave, which may be anybody's."""
+        self._keep(state)
 
     def _by_arrays(self, before: Array, slopes: Array) -> tuple[Array, dict[str, Any]]:
         """The weights after a step, and the state."""

@@ -59,6 +59,12 @@ class Entrywise(Optimiser):
         rest = iter(arrays)
         return {name: steps if name == "steps" else next(rest) for name in self.parts}
 
+    def _keep_made(self, state: dict[str, Any]) -> None:
+        if type(self).moves is Entrywise.moves:
+            self._kept = state  # as `_made` makes it, which needs no check
+        else:
+            super()._keep_made(state)
+
     def _moved(self, before: Array, slopes: Array) -> Array:
         own = type(self).moves is Entrywise.moves and self.clip_norm is None
         if not own or len(slopes) < LEAST_COMPILED or NATIVE not in sys.modules:

@@ -62,11 +62,16 @@ class Builder:
 
     def add_to_some(self, value: str, pointer: str, count: int) -> None:
         """Add the first so many lanes to the numbers at a place that need not be aligned."""
-        total = self.let(f"fadd {self.vector} {self.load_some(pointer, count)}, {value}")
+        before = self.load_some(pointer, count)
+        self.store_some(self.let(f"fadd {self.vector} {before}, {value}"), pointer, count)
+
+    def store_some(self, value: str, pointer: str, count: int) -> None:
+        """Put the first so many lanes at a place that need not be aligned."""
         if count == self.lanes:
-            self.put(f"store {self.vector} {total}, ptr {pointer}, align 8")
+            self.put(f"store {self.vector} {value}, ptr {pointer}, align 8")
             return
-        rest = f"{self.vector} {total}, ptr {pointer}, i32 8, {self._first(count)}"
+        self.masked = True
+        rest = f"{self.vector} {value}, ptr {pointer}, i32 8, {self._first(count)}"
         self.put(f"call void @llvm.masked.store.v{self.lanes}f64.p0({rest})")
 
     def _first(self, count: int) -> str:

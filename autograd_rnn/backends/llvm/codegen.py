@@ -10,12 +10,13 @@ from ...ops.op import Op
 from ...program.writer import Guard
 from ..traced import TracedStep, read_by_rules, sweep_orders
 from .builder import Builder, Lane
-from .layout import Layout
+from .layout import Layout, chunks
 from .products import (
     NUMBERS,
     add_outer_products,
     add_picked,
     add_to_picked,
+    each_tile,
     multiply,
     multiply_transposed,
 )
@@ -265,12 +266,61 @@ class StepCode:
         add_to_picked(self.w, self.layout, g, self.inputs, low, high)
 
 
+# --- rows in lanes -------------------------------------------------------------------------------
+
+
+class Rows:
+    """The rows of the sequences in the lanes of a block, by their places from 1; 0 is for none."""
+
+    def __init__(self, builder: Builder, places: str) -> None:
+        self.w, kind = builder, f"<{builder.lanes} x i64>"
+        self.kind, self.places = kind, builder.load(places, kind=kind)
+        self.there = builder.let(f"icmp ne {kind} {self.places}, zeroinitializer")
+
+    def enter(self, rows: str, size: int, others: str, target: str) -> None:
+        """Put rows of this size in lanes; in those without a sequence the lanes of `others`."""
+        w, kind = self.w, self.kind
+        first = w.spread(kind, "i64", "1")
+        read = w.let(f"select {w.mask} {self.there}, {kind} {self.places}, {kind} {first}")
+        starts = self._starts(rows, size, read, 1)
+
+        def chunk(start: str | int, count: int) -> None:
+            found = [w.load_some(w.at(place, start, "double"), count) for place in starts]
+            other, own = w.at(others, start), w.at(target, start)
+            for q, value in enumerate(w.transposed(found)[:count]):
+                w.store(w.select(self.there, value, w.load(other, q)), own, q)
+
+        each_tile(w, chunks(size, w.lanes), chunk)
+
+    def leave(self, source: str, size: int, rows: str) -> None:
+        """Put so many lanes in rows, of which that at place 0 may get anything."""
+        w = self.w
+        starts = self._starts(rows, size, self.places, 0)
+
+        def chunk(start: str | int, count: int) -> None:
+            own = w.at(source, start)
+            found = [w.load(own, q) for q in range(count)]
+            found += [w.splat(0.0)] * (w.lanes - count)
+            for place, value in zip(starts, w.transposed(found), strict=True):
+                w.store_some(value, w.at(place, start, "double"), count)
+
+        each_tile(w, chunks(size, w.lanes), chunk)
+
+    def _starts(self, rows: str, size: int, places: str, first: int) -> list[str]:
+        """For each lane where its row of this size begins, of those from this first place on."""
+        w, found = self.w, []
+        for lane in range(w.lanes):
+            place = w.let(f"extractelement {self.kind} {places}, i32 {lane}")
+            found.append(w.at(rows, w.times(w.integer("sub", place, first), size), "double"))
+        return found
+
+
 # --- the function --------------------------------------------------------------------------------
 
 ARRAYS: Final = (
-    *("numbers", "all_inputs", "all_targets", "lengths", "offsets", "starts"),
-    *("shares", "all_initial", "gradient", "tape", "scratch", "losses", "all_flags"),
-    *("all_outputs", "all_after"),
+    *("numbers", "all_inputs", "all_targets", "lengths", "offsets", "starts", "counts", "places"),
+    *("initial", "states", "gradient", "tape", "scratch", "losses", "all_flags"),
+    *("all_outputs", "after"),
 )
 
 
@@ -287,8 +337,9 @@ def emit(
     """The LLVM text of `run`, which goes over blocks of sequences.
 
     A block has a sequence per lane, all ending at the same step.  For a `gradient`, losses and
-    gradients are added up; `outputs`, and states `after` the last step, are stored.  Only the last
-    step has a loss and an output, or with `every` each step, and the mean of the losses counts.
+    gradients are added up; `outputs` of last steps, and states `after` them, are stored as rows.
+    Only the last step has a loss and an output, or with `every` each step, whose outputs are stored
+    in lanes, and the mean of the losses counts.
     With `exact`, each block has a gradient of its own, and nothing is fused or reordered.
     """
     layout = Layout(traced, [] if exact else traced.groups, lanes=lanes, exact=exact)
@@ -297,35 +348,49 @@ def emit(
     arrays = ", ".join([f"ptr noalias %{name}" for name in ARRAYS])
     w.text.append(f"define void @run({arrays}, i64 %first, i64 %end) #0 {{")
     w.label("entry")
+    given = w.let("ptrtoint ptr %states to i64")  # 0 if there are none
 
     def block(index: str) -> None:
         length = w.let(f"load i64, ptr {w.at('%lengths', index, 'i64')}, align 8")
         offset = w.let(f"load i64, ptr {w.at('%offsets', index, 'i64')}, align 8")
         kind = f"<{lanes} x i64>"
         started = w.let(f"load {kind}, ptr {w.at('%starts', index, kind)}, align {8 * lanes}")
-        step.started, step.share = started, w.load("%shares", index)
+        count = w.load("%counts", index)
+        step.started, step.share = started, w.let(f"fdiv {w.vector} {w.splat(1.0)}, {count}")
         step.loss, step.flags = w.at("%losses", index), w.at("%all_flags", index)
+        w.store(w.splat(-0.0), step.loss)
+        if traced.program.guards:
+            w.store(w.splat(0.0), step.flags)
         width = 1 if traced.symbols else max(1, traced.inputs)
         step.inputs = w.at("%all_inputs", w.integer("mul", offset, width))
         row = offset if every else index
         step.targets = w.at("%all_targets", w.integer("mul", row, max(1, traced.targets)))
-        first = w.integer("mul", index, max(1, traced.state_count))
-        step.initial = w.at("%all_initial", first)
-        for place in range(traced.state_count):
+        rows, states = Rows(w, w.at("%places", index)), traced.state_count
+        w.unless_empty(0, given, partial(rows.enter, "%states", states, "%initial", "%scratch"))
+        some = w.let(f"icmp ne i64 {given}, 0")
+        step.initial = w.let(f"select i1 {some}, ptr %scratch, ptr %initial")
+        for place in range(states):
             w.store(w.load(step.initial, place), "%tape", place)
-        ends = w.at("%all_after", first) if after else ""
         if exact and gradient:
             step.gradient = w.at("%gradient", w.integer("mul", index, len(layout.direct)))
-        shown = ""
-        if outputs:
-            shown = w.at("%all_outputs", w.integer("mul", row, max(1, len(traced.output))))
+        size = len(traced.output)
+        ends = w.at("%scratch", size) if after else ""
+        shown = "%scratch" if outputs else ""
+        if outputs and every:
+            shown = w.at("%all_outputs", w.integer("mul", row, size))
         before_last = w.integer("sub", length, 1)
         forward = partial(step.forward, gradient=gradient, outputs=shown, after=ends)
         inner = partial(forward, last=False)
         w.unless_empty(0, before_last, lambda: w.repeat(0, before_last, 1, inner))
         forward(before_last, last=True)
+        if outputs and not every:
+            rows.leave(shown, size, "%all_outputs")
+        if after:
+            rows.leave(ends, states, "%after")
         if not gradient:
             return
+        if every:
+            w.store(w.let(f"fdiv {w.vector} {w.load(step.loss)}, {count}"), step.loss)
         step.backward(before_last, last=True)
         second_last = w.integer("sub", length, 2)
         backward = partial(step.backward, last=False)

@@ -27,23 +27,26 @@ class Entries:
     """
 
     def __init__(self, program: Program, alike: Sequence[bool], lanes: int | None = None) -> None:
-        self.alike, self.outputs = tuple(alike), len(program.outputs)
+        self.outputs = len(program.outputs)
+        self.arrays = [place for place, one in enumerate(alike) if not one]
         self.lanes = host_lanes() if lanes is None else lanes
-        self.code = load(kept_code(emit(program, self.alike, self.lanes)))
-        given = [ctypes.c_double if one else ctypes.c_void_p for one in self.alike]
+        self.code = load(kept_code(emit(program, alike, self.lanes)))
+        given = [ctypes.c_double if one else ctypes.c_void_p for one in alike]
         kinds = [*given, *[ctypes.c_void_p] * self.outputs, ctypes.c_int64, ctypes.c_int64]
         self.call = ctypes.CFUNCTYPE(None, *kinds)(self.code.get_function_address("run"))
 
     def __call__(self, *given: Any) -> list[Any]:
         numbers: list[Any] = list(given)
-        arrays, size = [], 0  # held until the call is over
-        for place, alike in enumerate(self.alike):
-            if not alike:
-                arrays.append(array := readable(given[place]))
-                numbers[place], size = address(array), len(array)
-        found = [np.empty(size) for _ in range(self.outputs)]
-        self.call(*numbers, *map(address, found), size - self.lanes + 1, size - self.lanes)
-        return found
+        held = []  # until the call is over
+        for place in self.arrays:
+            array, numbers[place] = readable(given[place])
+            held.append(array)
+        size = len(array)
+        found = np.empty((self.outputs, size))
+        first = address(found)
+        places = range(first, first + found.nbytes, 8 * size)
+        self.call(*numbers, *places, size - self.lanes + 1, size - self.lanes)
+        return [*found]
 
 
 def emit(program: Program, alike: Sequence[bool], lanes: int) -> str:

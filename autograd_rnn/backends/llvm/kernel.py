@@ -6,7 +6,8 @@ import ctypes
 import math
 import threading
 from collections.abc import Sequence
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, repeat
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -26,10 +27,13 @@ def address(array: Any) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
 
 
-def readable(array: Any) -> Any:
-    """The array in one piece, whose address can be had: itself, or a copy."""
-    found = np.ascontiguousarray(array)
-    return found if found.flags.writeable else found.copy()
+def readable(array: Any) -> tuple[Any, int]:
+    """The array, or a copy if it is read-only or not in one piece, and where its numbers begin."""
+    try:
+        return array, address(array)
+    except TypeError:
+        copy = array.copy()
+        return copy, address(copy)
 
 
 def aligned(*shape: int) -> Any:
@@ -57,13 +61,14 @@ def aligned_all(*shapes: tuple[int, ...]) -> tuple[list[Any], list[int]]:
 class Blocks(NamedTuple):
     """Sequences in lanes, the longest first; those of a block end together.
 
-    `order` has the place of each sequence, `sizes` its steps; the steps of block b are `lengths[b]`
-    from `offsets[b]` on.  `addresses` are those of the arrays from `inputs` to `shares`, as the
-    machine code takes them, which lie in `room`, and `batch` is the packed one.
+    `order` has the place of each sequence, and `lanes` the lane of each place, among those of all
+    blocks; the steps of block b are `lengths[b]` from `offsets[b]` on.  `addresses` are those of
+    the arrays from `inputs` to `places`, as the machine code takes them, which lie in `room`, and
+    `batch` is the packed one.
     """
 
     order: Any
-    sizes: Any
+    lanes: Any
     lengths: Any
     offsets: Any
     addresses: list[int]
@@ -72,9 +77,7 @@ class Blocks(NamedTuple):
 
     def rows(self, lanes: int) -> tuple[Any, Any]:
         """For each step of each sequence its row among those of all blocks, and its lane."""
-        place = np.empty_like(self.order)
-        place[self.order] = np.arange(len(place))
-        block, lane = np.divmod(place, lanes)
+        block, lane = np.divmod(self.lanes, lanes)
         sizes = self.batch.lengths
         return steps_from((self.offsets + self.lengths)[block] - sizes, sizes), lane.repeat(sizes)
 
@@ -107,12 +110,12 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     (inputs, aims, lane), addresses = aligned_all(
         (total, 1 if first.symbols else max(1, first.entries), lanes),
         (total if every else blocks, max(1, width), lanes),
-        (2, blocks, lanes),
+        (3, blocks, lanes),
     )
     # A lane begins at this step, or never.
     lane[0].view(np.int64)[:] = np.where(used > 0, lengths[:, None] - used, NEVER)
     lane[1] = 1.0
-    lane[1].put(slots, 1.0 / counts.take(order))
+    lane[1].put(slots, counts.take(order))
     # The row of the data for each step of the blocks, and each lane: the first one is zeros.
     rows = (ends - ends_of_blocks[:, None]).repeat(lengths, axis=0)
     rows += np.arange(total)[:, None]
@@ -129,7 +132,11 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
     heads = np.arange(0, blocks, of_a_part)
     origin = (ends_of_blocks - lengths)[heads]
     offsets = ends_of_blocks - lengths - origin.repeat(of_a_part)[:blocks]
-    order -= who * count[0]
+    # Each part counts its places and its lanes from 0 on; in the lanes they count from 1 on.
+    firsts = who * count[0]
+    lanes_of = in_place(np.arange(len(order)), order) - firsts
+    order -= firsts
+    lane[2].view(np.int64).put(slots, order + 1)
     at_lengths, at_offsets, width = address(lengths), address(offsets), 8 * lanes
     a_step, a_target = inputs[0].nbytes, aims[0].nbytes
     for k, (part, head, row) in enumerate(zip(parts, heads.tolist(), origin.tolist(), strict=True)):
@@ -142,30 +149,24 @@ def make_blocks(parts: Sequence[Batch], lanes: int) -> list[Blocks]:
             at_offsets + 8 * head,
             addresses[2] + head * width,
             addresses[2] + (blocks + head) * width,
+            addresses[2] + (2 * blocks + head) * width,
         ]
-        of_part = (order[mine], sizes[mine], lengths[own], offsets[own])
+        of_part = (order[mine], lanes_of[mine], lengths[own], offsets[own])
         found.append(Blocks(*of_part, places, inputs.base, part))
     return found
-
-
-def by_lane(found: Any, blocks: Blocks) -> Any:
-    """The entries of each block, by lane, as a row for each sequence."""
-    flat = found[0].T if len(found) == 1 else found.transpose(0, 2, 1).reshape(-1, found.shape[1])
-    return in_place(flat[: len(blocks.order)], blocks.order)
 
 
 class Workspace:
     """The arrays that a run writes, kept for the next one, with their addresses.
 
-    Of each thread the tape of a run and adjoints between steps; of the first one also the states
-    that lanes start from, and what comes out for each lane.
+    Of each thread the tape of a run and adjoints between steps; of the first one also what comes
+    out for each lane.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         (self.room,), (self.scratch,) = aligned_all((kernel.layout.scratch + 1, kernel.lanes))
         self.steps, self.tape, self.tape_at = -1, aligned(0), 0
-        self.states: list[tuple[Any, int]] = [((), 0), ((), 0)]
         self.shape: tuple[int, int] | None = None
         self.results: list[Any] = []
         self.results_at: list[int] = []
@@ -178,28 +179,8 @@ class Workspace:
             self.steps, self.tape_at = steps, address(self.tape)
         return [self.tape_at, self.scratch]
 
-    def initial(self, blocks: Blocks, states: Any) -> int:
-        """The address of the states that the lanes of the blocks start from."""
-        number, (size, _) = len(blocks.lengths), self.kernel.state.shape
-        place = int(states is not None)  # those of the step, and others
-        array, start = self.states[place]
-        if len(array) < number:
-            ((array,), (start,)) = aligned_all((number, max(1, size), self.kernel.lanes))
-            array[:, :size] = self.kernel.state
-            self.states[place] = array, start
-        if states is not None:
-            # In lanes without a sequence the last run's may be infinite, and 0 times that is NaN.
-            array[number - 1, :size] = self.kernel.state
-            sorted_states = states.take(blocks.order, 0)
-            if number == 1:
-                array[0, :size, : len(states)] = sorted_states.T
-            else:
-                block, lane = np.divmod(np.arange(len(states)), self.kernel.lanes)
-                array[block, :size, lane] = sorted_states
-        return start
-
     def made(self, blocks: int, rows: int) -> list[Any]:
-        """Arrays for losses, flags, outputs of so many rows, and states, of so many blocks."""
+        """Arrays for losses, flags, and outputs of so many rows in lanes, of so many blocks."""
         if self.shape != (blocks, rows):
             kernel, self.shape = self.kernel, (blocks, rows)
             guarded = kernel.traced.program.guards
@@ -207,10 +188,7 @@ class Workspace:
                 (blocks, kernel.lanes),
                 (blocks if guarded else 0, kernel.lanes),
                 (rows, max(1, len(kernel.traced.output)), kernel.lanes),
-                (blocks if kernel.with_after else 0, max(1, len(kernel.state)), kernel.lanes),
             )
-        self.results[0].fill(-0.0)
-        self.results[1].fill(0.0)
         return self.results
 
 
@@ -241,33 +219,43 @@ class Kernel:
             np.array(numbers, dtype=np.int64)
             for numbers in (self.layout.direct, self.layout.copied)
         ]
+        size = len(self.direct) * self.lanes + traced.parameters + 1 + len(self.copied)
+        # Only the direct ones are read as vectors.
+        self.zeros = partial(aligned if len(self.direct) else np.zeros, size)
         self.state = np.array(state).reshape(-1, 1)
+        (self.room,), (self.initial,) = aligned_all((len(state) + 1, self.lanes))
+        self.room[: len(state)] = self.state
         self.spare: list[Workspace] = []
 
     def run(
         self, blocks: Blocks, parameters: Any, states: Any, threads: int
     ) -> tuple[Result, list[int]]:
         """The sums, outputs and states of a batch, and the sequences with a failed guard."""
-        count, number = len(blocks.order), len(blocks.lengths)
-        rows = 0
-        if self.with_outputs:
-            rows = int(blocks.lengths.sum()) if self.every else number
+        count, number, width = len(blocks.order), len(blocks.lengths), len(self.traced.output)
         space = self._workspace()
-        losses, flags, outputs, ends = space.made(number, rows)
+        in_lanes = self.with_outputs and self.every
+        losses, flags, outputs = space.made(number, int(blocks.lengths.sum()) if in_lanes else 0)
         gradients = self._gradients(number, parts := min(threads, number))
-        given = [*blocks.addresses, space.initial(blocks, states)]
-        spaces = self._call(blocks, space, parameters, given, parts, gradients)
-        total = self._total(blocks, gradients) if self.with_gradient else None
-        found = losses.reshape(-1)[:count]
-        if self.every:
-            found = found / blocks.batch.counts.take(blocks.order)
-        # Python's floats warn of no infinity.
-        loss = self._in_turn(blocks, found) if self.exact else sum(found.tolist())
-        shown = self._in_order(blocks, outputs) if self.with_outputs else None
+        # In the first row is what comes out of lanes without a sequence.
+        shown = outputs if in_lanes else np.empty((1 + count, width if self.with_outputs else 0))
+        ends = np.empty((1 + count, len(self.state) if self.with_after else 0))
+        numbers, at_numbers = self._numbers(parameters)
+        starts, at_starts = (None, 0) if states is None else readable(states)
+        given = [at_numbers, *blocks.addresses, self.initial, at_starts]
+        made = [*space.results_at[:2], address(shown), address(ends)]
+        held = (gradients, numbers, starts, shown, ends)
+        spaces = self._call(blocks, space, given, made, parts, held)
+        loss, total = 0.0, None
+        if self.with_gradient:
+            found, total = losses.reshape(-1)[:count], self._total(blocks, gradients)
+            # Python's floats warn of no infinity.
+            loss = self._in_turn(blocks, found) if self.exact else sum(found.tolist())
+        if self.with_outputs:
+            shown = self._in_order(blocks, shown) if in_lanes else shown[1:]
         wrong = np.flatnonzero(flags.reshape(-1)[:count]) if len(flags) else ()
-        after = by_lane(ends, blocks)[:, : len(self.state)] if self.with_after else None
         self.spare += spaces  # all that is given is a copy
-        return Result(loss, total, shown, after), [int(blocks.order[column]) for column in wrong]
+        found = (shown if self.with_outputs else None, ends[1:] if self.with_after else None)
+        return Result(loss, total, *found), [int(blocks.order[column]) for column in wrong]
 
     @np.errstate(all="ignore")
     def _in_turn(self, blocks: Blocks, losses: Any) -> float:
@@ -286,9 +274,7 @@ class Kernel:
         if not self.with_gradient:
             return []
         if not self.exact:
-            size = len(self.direct) * self.lanes + self.traced.parameters + 1 + len(self.copied)
-            make = aligned if len(self.direct) else np.zeros  # only those are read as vectors
-            return [make(size) for _ in range(parts)]
+            return [self.zeros() for _ in range(parts)]
         slopes = aligned(blocks, max(1, len(self.direct)), self.lanes)
         slopes[:] = -0.0
         return [slopes]
@@ -320,48 +306,51 @@ class Kernel:
         return rest
 
     def _in_order(self, blocks: Blocks, outputs: Any) -> Any:
-        """The outputs, a row for each sequence, or with `every` for each of its steps."""
-        if not self.every:
-            return by_lane(outputs, blocks)[:, : len(self.traced.output)]
+        """The outputs at each step, which are in lanes, as a row for each step of each sequence."""
         row, lane = blocks.rows(self.lanes)
         flat = outputs.transpose(0, 2, 1).reshape(-1, outputs.shape[1])
         return flat.take(row * self.lanes + lane, axis=0)[:, : len(self.traced.output)]
 
-    def _numbers(self, parameters: Any) -> Any:
-        """The numbers of the parameters as the code takes them, with those that it reads copied."""
+    def _numbers(self, parameters: Any) -> tuple[Any, int]:
+        """The numbers of the parameters as the code takes them, with those that it reads copied.
+
+        And where they begin.
+        """
         if len(self.copied):
             numbers = np.append(parameters, 0.0)
-            return np.concatenate([numbers, numbers[self.copied]])
+            return readable(np.concatenate([numbers, numbers[self.copied]]))
         return readable(parameters)
 
     def _call(
         self,
         blocks: Blocks,
         space: Workspace,
-        parameters: Any,
         given: Sequence[int],
+        made: Sequence[int],
         parts: int,
-        gradients: Sequence[Any],
+        held: tuple[Any, ...],
     ) -> list[Workspace]:
         """The workspaces of the threads that run the code, each on a part of the blocks.
 
-        The first one is given, and holds the results.
+        The first one is given, and holds results.  The code gets addresses of what is given, and of
+        what is made, among it the first of the arrays that are `held`, the gradients.
         """
-        numbers, number = self._numbers(parameters), len(blocks.lengths)
+        number, gradients = len(blocks.lengths), held[0]
 
-        def work(own: Workspace, part: int, begin: int, end: int) -> None:
+        def work(own: Workspace, part: int, begin: int, end: int, *held: Any) -> None:
             # All parts have the array in which each block has its own gradient.
             mine = address(gradients[part % len(gradients)]) if gradients else 0
             places = own.addresses(int(blocks.lengths[begin]))
-            # Whatever interrupts this thread, the others hold the numbers that they read.
-            self.call(address(numbers), *given, mine, *places, *space.results_at, begin, end)
+            self.call(*given, mine, *places, *made, begin, end)
 
         if parts == 1:
             work(space, 0, 0, number)
             return [space]
         bounds = [number * part // parts for part in range(parts + 1)]
         others = [self._workspace() for _ in range(parts - 1)]
-        rest = zip(others, range(1, parts), bounds[1:-1], bounds[2:], strict=True)
+        # Whatever interrupts this thread, the others hold what they read and write.
+        everything = repeat((blocks, space, held), parts - 1)
+        rest = zip(others, range(1, parts), bounds[1:-1], bounds[2:], everything, strict=True)
         workers = [threading.Thread(target=work, args=part) for part in rest]
         for worker in workers:
             worker.start()

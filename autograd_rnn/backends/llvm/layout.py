@@ -83,7 +83,9 @@ class Layout:
                 [k for k, v in enumerate(group.vector) if traced.varies(v)] for group in groups
             ]
         ]
-        self.scratch = traced.state_count + max([len(group.vector) for group in groups], default=0)
+        # On the way back adjoints; before, the states that lanes start from, and what comes out.
+        longest = max([len(group.vector) for group in groups], default=0)
+        self.scratch = traced.state_count + max(longest, len(traced.output))
         self.nothing = traced.parameters  # the place of the 0
         self.copied: list[int] = []
         self.weights = [self._place([*zip(*group.weights, strict=True)]) for group in groups]

@@ -29,7 +29,7 @@ def multiply(w: Builder, layout: Layout, g: int, vector: str, rows: str) -> None
         weights = w.at(w.at(NUMBERS, origin, "double"), start, "double")
         _product(w, (weights, stride, 1), vector, len(group.vector), sums, w.at(rows, start))
 
-    _each_tile(w, tiles(len(group.rows), TILE), tile, alike=all_biased or not biased)
+    each_tile(w, tiles(len(group.rows), TILE), tile, alike=all_biased or not biased)
 
 
 def multiply_transposed(w: Builder, layout: Layout, g: int, slopes: str, target: str) -> None:
@@ -46,7 +46,7 @@ def multiply_transposed(w: Builder, layout: Layout, g: int, slopes: str, target:
             w, (weights, 1, stride), slopes, depth, [w.splat(-0.0)] * width, w.at(target, start)
         )
 
-    _each_tile(w, tiles(len(columns), TILE), tile)
+    each_tile(w, tiles(len(columns), TILE), tile)
 
 
 def _product(
@@ -85,7 +85,7 @@ def add_picked(w: Builder, layout: Layout, g: int, symbols: str, rows: str) -> N
                 total = w.let(f"fadd {w.vector} {w.load(target, q)}, {term}")
                 w.store(total, target, q)
 
-        _each_tile(w, chunks(len(layout.groups[g].rows), w.lanes), chunk)
+        each_tile(w, chunks(len(layout.groups[g].rows), w.lanes), chunk)
 
 
 def add_to_picked(w: Builder, layout: Layout, g: int, inputs: str, low: str, high: str) -> None:
@@ -105,7 +105,7 @@ def add_to_picked(w: Builder, layout: Layout, g: int, inputs: str, low: str, hig
                 for entry, term in zip(entries, w.transposed(found), strict=True):
                     w.add_to_some(term, w.at(entry, start, "double"), count)
 
-            _each_tile(w, chunks(len(layout.groups[g].rows), w.lanes), chunk)
+            each_tile(w, chunks(len(layout.groups[g].rows), w.lanes), chunk)
 
     if layout.tables[g]:
         w.repeat(low, high, 1, step)
@@ -150,9 +150,9 @@ def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) 
         # All sums of a tile have to stay in registers: of these there are 32 if vectors are wide.
         most = max(1, (16 if w.lanes == 8 else 8) // rows)
         columns = chunks(len(group.vector), min(most, TILE))
-        _each_tile(w, columns, lambda column, some: tile(row, rows, column, some))
+        each_tile(w, columns, lambda column, some: tile(row, rows, column, some))
 
-    _each_tile(w, chunks(len(group.rows), max(w.lanes, 4)), band)
+    each_tile(w, chunks(len(group.rows), max(w.lanes, 4)), band)
     of_biases = w.at(numbers, layout.biases[g].origin, "double")
 
     def biases(start: str | int, count: int) -> None:
@@ -169,7 +169,7 @@ def add_outer_products(w: Builder, layout: Layout, g: int, low: str, high: str) 
         _add_sums(w, found, w.at(of_biases, start, "double"))
 
     alike = len(biased) == len(group.rows)
-    _each_tile(w, chunks(len(biased), TILE), biases, alike=alike)
+    each_tile(w, chunks(len(biased), TILE), biases, alike=alike)
 
 
 def _add_sums(w: Builder, vectors: Sequence[str], place: str) -> None:
@@ -179,7 +179,7 @@ def _add_sums(w: Builder, vectors: Sequence[str], place: str) -> None:
         w.add_to_some(w.sums(some), w.at(place, start, "double"), len(some))
 
 
-def _each_tile(
+def each_tile(
     w: Builder,
     found: Sequence[tuple[int, int]],
     tile: Callable[[str | int, int], None],

@@ -58,9 +58,8 @@ class NumPy(Backend):
         after: bool = False,
         threads: int = 1,
     ) -> Result:
-        given = (numbers, packed, packed.initial(states, self.objective.state))
-        loss, gradient, shown, end = self._written(True, outputs, False)(*given)
-        return Result(loss, gradient, shown, end if after else None)
+        given = (numbers, packed, packed.initial(states, self.objective.state), after)
+        return Result(*self._written(True, outputs, False)(*given))
 
     def predict(
         self,
@@ -71,9 +70,8 @@ class NumPy(Backend):
         after: bool = False,
         threads: int = 1,
     ) -> Result:
-        given = (numbers, packed, packed.initial(states, self.objective.state))
-        *_, shown, end = self._written(False, True, False)(*given)
-        return Result(0.0, None, shown, end if after else None)
+        given = (numbers, packed, packed.initial(states, self.objective.state), after)
+        return Result(*self._written(False, True, False)(*given))
 
     def per_step(self, packed: Any, numbers: Any, states: Any = None) -> Sequence[Any]:
         given = (numbers, packed, packed.initial(states, self.objective.state))

@@ -60,9 +60,14 @@ class Columns(NamedTuple):
                 block[:] = rows[:, lo:hi]
         return blocks
 
-    def join(self, blocks: list[Any], flat: Any) -> Any:
-        """The blocks of the steps side by side, in the flat array."""
-        return np.concatenate(blocks, 1, flat.reshape(len(blocks[0]), self.total))
+    def join(self, blocks: list[Any], flat: Any, given: Any = None) -> Any:
+        """The blocks of the steps side by side, in the flat array; `given` may be theirs."""
+        found = flat.reshape(size := len(blocks[0]), self.total)
+        if given is None or not self.together:
+            return np.concatenate(blocks, 1, found)
+        steps = given.reshape(-1, size, self.sequences)
+        found.reshape(size, -1, self.sequences)[:] = steps.transpose(1, 0, 2)
+        return found
 
     def blocks(self, flat: Any, size: int) -> list[Any]:
         """The blocks of so many rows, one for each step, that lie one after the other."""

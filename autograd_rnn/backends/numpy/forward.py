@@ -330,15 +330,14 @@ class Forward(ABC):
         ]
         sizes = phases.places.sizes
         for block in sorted(self.taped):
-            lists = f"columns.blocks({self.room(f'T{block}', sizes[block])}, {sizes[block]})"
+            lists = f"room.blocks('T{block}', {sizes[block]}, columns)"
             body.append(f"T{block} = {'[]' if block in phases.state_blocks else lists}")
         for block in sorted(self.read):
             lists = f"columns.split(B{block}, {self.room(f'T{block}', sizes[block])})"
             body.append(f"T{block} = {lists}")
         for name in [name for name in self.along if name.startswith("s")]:
             size = sizes[int(name[1:-2])]
-            flat = self.room(name.upper(), size)
-            body.append(f"{name.upper()} = columns.blocks({flat}, {size})")
+            body.append(f"{name.upper()} = room.blocks({name.upper()!r}, {size}, columns)")
         body.append("begun = 0")
         for block, run in zip(phases.state_blocks, phases.states, strict=True):
             body.append(f"I{block} = initial[{run[0]}:{run[0] + len(run)}]")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...ops.op import Op
+from .columns import Columns
 
 #: A slope that has such a difference as a factor has lost so few digits that it is as good.
 LEAST_DIFFERENCE: Final = 1.0 / 16.0
@@ -27,8 +28,8 @@ def quick(op: Op, results: Any, operand: Callable[[], Any], found: Any) -> Any:
     for low in range(0, len(results), CHUNK):
         part = found[low : low + CHUNK]
         part[:], difference = op.arrays_slope(results[low : low + CHUNK])
-        if not difference.min() >= LEAST_DIFFERENCE:  # or there is a NaN
-            (few,) = (difference < LEAST_DIFFERENCE).nonzero()
+        (few,) = (difference < LEAST_DIFFERENCE).nonzero()
+        if len(few):
             given = operand() if given is None else given
             part.put(few, op.arrays_rule(np, given[low : low + CHUNK].take(few)))
     return found
@@ -46,6 +47,8 @@ class Room:
 
     def __init__(self) -> None:
         self.arrays: dict[str, Any] = {}
+        #: By the name of an array the shape of its blocks, the array, and the blocks.
+        self.views: dict[str, tuple[tuple[int, int], Any, list[Any]]] = {}
 
     def __call__(self, name: str, size: int) -> Any:
         """An array of so many numbers, whatever they are; the same until `tidy` is called."""
@@ -54,10 +57,21 @@ class Room:
             found = self.arrays[name] = np.empty(size)
         return found[:size]
 
+    def blocks(self, name: str, size: int, columns: Columns) -> list[Any]:
+        """The blocks of an array, of so many rows for each step, kept like it."""
+        flat, shape = self(name, size * columns.total), (columns.total, columns.sequences)
+        known, array, found = self.views.get(name, (None, None, []))
+        if not columns.together or known != shape or array is not self.arrays[name]:
+            found = columns.blocks(flat, size)
+            if columns.together:
+                self.views[name] = shape, self.arrays[name], found
+        return found
+
     def tidy(self) -> None:
         """Drop what is too large to keep."""
         for name in [name for name, array in self.arrays.items() if len(array) > MOST]:
             del self.arrays[name]
+            self.views.pop(name, None)
 
 
 def side_by_side(blocks: list[Any]) -> Any:

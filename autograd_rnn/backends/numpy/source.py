@@ -20,7 +20,7 @@ from .slopes import Room, from_result, put, quick, side_by_side
 NOWHERE: Final = (CONSTANTS, INPUTS, TARGETS)
 
 
-Written: TypeAlias = Callable[[Any, Columns, Any], tuple[Any, Any, Any, Any]]
+Written: TypeAlias = Callable[..., tuple[Any, Any, Any, Any]]
 
 
 def write(
@@ -29,14 +29,17 @@ def write(
     """A function of the numbers of the parameters, a batch and its states, made from its source.
 
     It gives, if they are asked for, the sum of the losses and its gradient, or `by_step` the terms
-    of that, a row for each column of the batch; and the outputs, and a row for the state after
-    each sequence, in the order of the sequences.  `kept` has the room of each thread.
+    of that, a row for each column of the batch; and the outputs, and, asked for by a last argument,
+    a row for the state after each sequence, in the order of the sequences.  `kept` has the room of
+    each thread.
     """
     source = Source(Phases(traced, every, loss, outputs), by_step=by_step)
     exec(compile(source.text(), "<the numpy backend>", "exec"), source.names)
     run = source.names["run"]
 
-    def quietly(numbers: Any, columns: Columns, initial: Any) -> tuple[Any, Any, Any, Any]:
+    def quietly(
+        numbers: Any, columns: Columns, initial: Any, after: bool = False
+    ) -> tuple[Any, Any, Any, Any]:
         # An op of the step may run the step itself, which then has a room of its own.
         room = vars(kept).pop("room", None) or Room()
         try:
@@ -45,7 +48,7 @@ def write(
                 # Copies, since these may lie in the room.
                 total = losses.sum() if loss else 0.0
                 shown = columns.in_order(found) if outputs else None
-                return total, gradient, shown, columns.after(end)
+                return total, gradient, shown, columns.after(end) if after else None
         finally:
             room.tidy()
             kept.room = room
@@ -127,10 +130,10 @@ class Source(Slopes):
             flat, size = f"f{block}", phases.places.sizes[block]
             self.head.append(f"{flat} = {self.room(f'D{block}', size)}")
             self.head += [f"{flat}.fill(0.0)"] * (block in self.sums)
-            self.head.append(f"D{block} = columns.blocks({flat}, {size})")
+            self.head.append(f"D{block} = room.blocks('D{block}', {size}, columns)")
             if block in self.products:
                 joined = self.room(f"A{block}", size)
-                lines.append(f"A{block} = columns.join(D{block}, {joined})")
+                lines.append(f"A{block} = columns.join(D{block}, {joined}, {flat})")
             else:
                 lines.append(f"E{block} += np.concatenate(D{block}, 1)")
         self.weigh(lines, at_last, self.passed)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_rnn import RNN, compile_step
+from autograd_rnn import RNN, Value, compile_step
 from autograd_rnn.backends.batch import as_batch
 from autograd_rnn.backends.traced import trace_step
 
@@ -70,6 +70,34 @@ def test_an_infinite_state_does_not_reach_a_later_run() -> None:
     expected = compiled.loss_and_gradients(xs, ys, state=state)
     compiled.loss_and_gradients([[1]] * 8, [[0.0, 0.5]] * 8, state=np.full((8, 2), np.inf))
     assert compiled.loss_and_gradients(xs, ys, state=state) == expected
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+@pytest.mark.parametrize("size", [1, 3, 8, 17])
+def test_rows_of_any_size_in_lanes_of_any_width(size: int, lanes: int) -> None:
+    """Whole numbers, so that states and outputs are right without tolerance."""
+
+    def step(state: Any, x: Any, parameters: Any) -> tuple[Any, Any]:
+        after = tuple([q + parameters[0] * x[0] for q in state])
+        return after, (*after, x[0])
+
+    weight = Value(2.0)
+    eager = compile_step(step, "squared_error", [weight], [5.0] * size, backend="eager")
+    for count in (1, lanes, 2 * lanes + 1):
+        sequences = [[[float(k)]] * (1 + k % 3) for k in range(count)]
+        sums = np.array([[2.0 * k * (1 + k % 3)] for k in range(count)])
+        given = np.arange(float(count * size)).reshape(count, size)
+        goals = [[0.0] * (size + 1)] * count
+        traced = trace_step(eager.objective, [0.0], [0.0] * (size + 1))
+        (blocks,) = make_blocks([as_batch(sequences, goals, every=False)], lanes)
+        options = {"every": False, "lanes": lanes, "outputs": True, "after": True}
+        kernel = Kernel(traced, [5.0] * size, **options)
+        for states, starts in ((given[:, ::-1], given[:, ::-1]), (None, 5.0)):
+            for threads in (1, 2):
+                found, _ = kernel.run(blocks, np.array([2.0]), states, threads)
+                assert (found.states == starts + sums).all()
+                assert (found.outputs[:, :size] == found.states).all()
+                assert found.outputs[:, size].tolist() == [float(k) for k in range(count)]
 
 
 def test_several_threads_at_once() -> None:
