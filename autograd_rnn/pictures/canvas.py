@@ -265,11 +265,11 @@ class Canvas:
         told = html.wrapped(subtitle, html.SMALL_POINTS, wide)
         widths = [html.text_width(line, html.TITLE_POINTS, bold=True) for line in titles]
         widths += [html.text_width(line, html.SMALL_POINTS) for line in told]
-        half = max(max(xs) - min(xs), *widths) / 2
+        half = max([max(xs) - min(xs), *widths]) / 2
         high = TITLE_ROOM + TITLE_LINE * (len(titles) - 1) + TOLD_LINE * max(len(told) - 1, 0)
         label = html.title_label(titles, told, self.theme)
-        above = points((middle, top + high / 2))
-        self.graph.node("heading", label, pos=above)
+        if label:
+            self.graph.node("heading", label, pos=points((middle, top + high / 2)))
         if legend:
             at = (middle, bottom - room / 2)
             self.graph.node("legend", legend, pos=points(at))

@@ -96,12 +96,14 @@ class Wiring(Canvas):
                 last, looks["arrowsize"] = along(tip, last, 0.3), "0.9"
             self.arrow(ends, [*curve, last, tip], f"{words}: {w!r}", **looks)
 
-    def finish(self, title: str | None, what: str, formula: str = "", legend: str = "") -> Drawing:
-        """All of it, under a title, or what it is, and over a legend."""
-        heading, rnn = as_name(title, "title") or what, self.rnn
+    def finish(
+        self, title: str | None, what: str, wide: float, formula: str = "", legend: str = ""
+    ) -> Drawing:
+        """All of it, under a title, or what it is, and over a legend, no wider than that."""
+        heading, rnn = what if title is None else as_name(title, "title") or "", self.rnn
         told, room = legend or self._legend(), LEGEND_ROOM + self.more_legend
-        self.frame(heading, formula or _formula(rnn), told, room)
-        summary = f"{heading}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
+        self.frame(heading, formula or _formula(rnn), told, room, wide)
+        summary = f"{heading or what}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
         return self.drawing(f"{summary}, {rnn.activation}", self.marks)
 
     def _legend(self) -> str:
@@ -183,7 +185,7 @@ def draw_network(
         columns.take(step.k, left)
     what = f"The network, unrolled over {many(len(run.steps), 'step')}"
     stale = assigned_since(topological(*[q for step in run.steps for q in step.q]))
-    return paper.fit(columns.finish(title, what, STALE if stale else ""))
+    return paper.fit(columns.finish(title, what, paper.room.wide, STALE if stale else ""))
 
 
 def named_inputs(rnn: RNN, inputs: Sequence[str] | None) -> list[str]:
@@ -425,4 +427,4 @@ def draw_weights(
     room = (wide * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
     canvas.node("weights", (0, 0), room, html.table(lines, **html.BARE), "; ".join(said), "")
     canvas.about("weights", *[weight for row in rnn.weights for weight in row])
-    return paper.fit(canvas.finish(title, "The weights, the same at every step"))
+    return paper.fit(canvas.finish(title, "The weights, the same at every step", paper.room.wide))

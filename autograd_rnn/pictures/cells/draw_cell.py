@@ -55,13 +55,13 @@ def draw_cell(
                 "rnn keeps no state of its own from step to step, and so has no cell: draw that of "
                 "a layer with one, such as an LSTM."
             )
-        return paper.fit(draw_gates(rnn, as_theme(theme), as_name(title, "title")))
+        return paper.fit(draw_gates(rnn, as_theme(theme), as_name(title, "title"), paper.room.wide))
     neurons: Any = rnn
     canvas, what = Wiring(neurons, theme), "One step of an RNN"
     if (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False):
-        return paper.fit(canvas.finish(title, what, *_draw_operations(canvas)))
+        return paper.fit(canvas.finish(title, what, paper.room.wide, *_draw_operations(canvas)))
     _draw_arrows(canvas, paper.room.high - FRAME)
-    return paper.fit(canvas.finish(title, what))
+    return paper.fit(canvas.finish(title, what, paper.room.wide))
 
 
 def _draw_operations(canvas: Wiring) -> tuple[str, str]:

@@ -53,7 +53,9 @@ def draw_matrices(
     words["output"] = "output"
     heading = f"The copies of W, and {slope} as a sum of outer products"
     told = f"{told}; δ⁽ᵏ⁾ = ∂{name}/∂π⁽ᵏ⁾"
-    canvas.frame(title or heading, told, *canvas.legend(words, room.wide), room.wide)
+    canvas.frame(
+        heading if title is None else title, told, *canvas.legend(words, room.wide), room.wide
+    )
     steps = f"unrolled over {many(len(run.steps), 'step')}"
     summary = f"{slope} of {type(model).__name__}, {steps}, a term per step"
     return canvas.drawing(summary, marks_of(order))

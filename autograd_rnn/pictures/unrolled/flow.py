@@ -101,7 +101,8 @@ def draw_flow(
     canvas = Canvas(as_theme(theme), layout="nop2", outputorder="edgesfirst")
     chart = _Chart(canvas, flows, paper.room.wide, focus is not None)
     chart.draw()
-    heading = as_name(title, "title") or "How the gradient flows back"
+    given = as_name(title, "title")
+    heading = "How the gradient flows back" if given is None else given
     told = f"δ⁽ᵏ⁾ = ∂L/∂π⁽ᵏ⁾ at each step k, from right to left{chart.axis_words()}"
     canvas.frame(heading, told, chart.legend(), wide=paper.room.wide)
     last = flows[-1]
