@@ -101,8 +101,7 @@ def draw_flow(
     canvas = Canvas(as_theme(theme), layout="nop2", outputorder="edgesfirst")
     chart = _Chart(canvas, flows, paper.room.wide, focus is not None)
     chart.draw()
-    given = as_name(title, "title")
-    heading = "How the gradient flows back" if given is None else given
+    heading = "How the gradient flows back" if title is None else as_name(title, "title") or ""
     told = f"δ⁽ᵏ⁾ = ∂L/∂π⁽ᵏ⁾ at each step k, from right to left{chart.axis_words()}"
     canvas.frame(heading, told, chart.legend(), wide=paper.room.wide)
     last = flows[-1]
