@@ -50,7 +50,7 @@ def draw_matrices(
     if any("W" in layer.read for layer in layers):
         told += f" and of ∂⁺{name}/∂W, as {name} uses W directly"
     words = {"parameter": "shared weights W", "copy": "their copies", "state": "state"}
-    words["output"] = "output"
+    words["output"] = "loss" if output.name is None else "output"
     heading = f"The copies of W, and {slope} as a sum of outer products"
     told = f"{told}; δ⁽ᵏ⁾ = ∂{name}/∂π⁽ᵏ⁾"
     canvas.frame(

@@ -135,7 +135,7 @@ def test_a_page_has_two_steps_or_more(kind: type[Model], states: int, width: str
     drawing = draw(loss, focus=model, run=run, width=width)
     assert len(drawing.pages) <= 2
     assert not drawing.too_high
-    assert "output" in texts(drawing.svg())  # in the legend
+    assert "loss" in texts(drawing.svg())  # in the legend
     assert sum("L" in texts(page.svg()) for page in drawing.pages or [drawing]) == 1
     ids = {*re.findall(r"\n\t(\w+) -> \w+ \[", drawing.dot)}
     assert {"out", "t4_1", "t4_2"} <= ids  # the output gives δ back, wherever it stands
