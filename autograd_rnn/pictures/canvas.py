@@ -15,7 +15,7 @@ from ..graph.separating import Key, Member, key_of
 from ..graph.walk import Node
 from . import html_labels as html
 from .drawing import WHOLE, Drawing
-from .paper import PAD
+from .paper import DRAWN, PAD
 from .rendering.dot_text import DotText
 from .theme import Theme
 
@@ -107,6 +107,7 @@ class Canvas:
         self.breaks: list[float] = []  # heights at which a page may end, from the top
         self.edges: tuple[Point, Point] | None = None  # the corners of it all
         self.arrows = 0
+        self.radius = RADIUS  # of circles
 
     def part(self, name: str | None = None, **looks: str) -> AbstractContextManager[None]:
         """A part of the graph, to which all goes that is drawn meanwhile."""
@@ -143,12 +144,17 @@ class Canvas:
     ) -> None:
         """A neuron in the style of its role, or in another fill and ink; dashed if not a number."""
         style = self.theme.styles[role]
-        size = min(html.NAME_POINTS, 1.9 * RADIUS / html.text_width(text, 1, bold=True))
+        size = min(html.NAME_POINTS, 1.9 * self.radius / html.text_width(text, 1, bold=True))
+        size = max(size, DRAWN)
         label = html.label(text, size, ink or style.ink, bold=True)
         looks = {"shape": "circle", "color": style.line, "fillcolor": fill or style.fill}
-        looks |= {"penwidth": str(style.border), "width": f"{RADIUS / 36:.4f}", "fixedsize": "true"}
+        looks |= {
+            "penwidth": str(style.border),
+            "width": f"{self.radius / 36:.4f}",
+            "fixedsize": "true",
+        }
         looks["style"] = "filled,dashed" if is_not_finite(text) else "filled"
-        self.node(id, at, (2 * RADIUS, 2 * RADIUS), label, words, role, **looks)
+        self.node(id, at, (2 * self.radius, 2 * self.radius), label, words, role, **looks)
 
     def box(self, id: str, at: Point, lines: list[str], words: str, role: str, *inks: str) -> None:
         """A rounded box of lines of text, in inks of their own where there are any."""
@@ -259,11 +265,11 @@ class Canvas:
         told = html.wrapped(subtitle, html.SMALL_POINTS, wide)
         widths = [html.text_width(line, html.TITLE_POINTS, bold=True) for line in titles]
         widths += [html.text_width(line, html.SMALL_POINTS) for line in told]
-        half = max(max(xs) - min(xs), *widths) / 2
+        half = max([max(xs) - min(xs), *widths]) / 2
         high = TITLE_ROOM + TITLE_LINE * (len(titles) - 1) + TOLD_LINE * max(len(told) - 1, 0)
         label = html.title_label(titles, told, self.theme)
-        above = points((middle, top + high / 2))
-        self.graph.node("heading", label, pos=above)
+        if label:
+            self.graph.node("heading", label, pos=points((middle, top + high / 2)))
         if legend:
             at = (middle, bottom - room / 2)
             self.graph.node("legend", legend, pos=points(at))

@@ -58,7 +58,7 @@ def draw_view(
         if grid is not None:
             canvas = _draw_grid(view, grid, theme, title, room)
             return canvas.drawing(view.summary(), view.marks, view)
-        return _draw_flowing(view, theme, title).drawing(view.summary(), view.marks, view)
+        return _draw_flowing(view, theme, title, room).drawing(view.summary(), view.marks, view)
     canvas = _draw_placed(view, placement, theme, title, room)
     return canvas.drawing(view.summary(), view.marks, view)
 
@@ -92,7 +92,7 @@ def _draw_arrow(
 # --- laid out by dot -----------------------------------------------------------------------------
 
 
-def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
+def _draw_flowing(view: GraphView, theme: Theme, title: str, room: float) -> Canvas:
     # Of many boxes, the last few crossings fewer take most of the time.
     quick = {"nslimit": "1", "mclimit": "0.3"} if len(view.boxes) > MOST_PATIENT else {}
     canvas = Canvas(
@@ -102,8 +102,11 @@ def _draw_flowing(view: GraphView, theme: Theme, title: str) -> Canvas:
     looks = {"labelloc": "b", "label": html.legend_label(view.legend, theme)} if view.legend else {}
     canvas.graph.attributes(splines="spline", **looks)
     looks = {"labelloc": "t", "peripheries": "0", "margin": "8"}
-    told = [view.subtitle] if view.subtitle else []
-    with canvas.part("cluster_all", label=html.title_label([title], told, theme), **looks):
+    lines = html.wrapped(title, html.TITLE_POINTS, room, bold=True)
+    told = html.wrapped(view.subtitle, html.SMALL_POINTS, room)
+    if lines or told:
+        looks["label"] = html.title_label(lines, told, theme)
+    with canvas.part("cluster_all", **looks):
         _draw_boxes(canvas, view, None)
         looks = {"peripheries": "1", "margin": "12", "labelloc": "b", "labeljust": "l"}
         for step, words in panels.items():

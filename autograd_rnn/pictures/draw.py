@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..arguments import as_choice, as_integer, as_name
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..networks.model import Model
 
 MOST_NODES: Final = 300
+FEWER: Final = (3, 2)  # digits, where a picture with four has no room
 MOST_READ: Final = 100_000
 UNREAD: Final = (
     "for a picture to read",
@@ -174,6 +176,32 @@ def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
     return min(drawn, key=lambda drawing: (drawing.too_high > 0, len(drawing.pages)))
 
 
+def _of_fewer_digits(
+    kinds: Sequence[Kind],
+    request: Request,
+    paper: Paper,
+    precision: int | None,
+    subscripts: bool,
+    accents: bool,
+) -> Drawing:
+    """The drawing that fits, with numbers of fewer digits only where paper has no room for four."""
+    drawn = refused = None
+    for digits in (None, *FEWER) if precision is None and paper.width < inf else (precision,):
+        with written_with(digits, subscripts, accents):
+            try:
+                drawing = _fitting(kinds, request, paper)
+            except GraphTooLarge as error:
+                refused = error
+                continue
+        if not drawing.too_high:
+            return drawing
+        drawn = drawn or drawing
+    if drawn is None:
+        assert refused is not None
+        raise refused
+    return drawn
+
+
 def draw(
     output: DrawnNode,
     *,
@@ -203,8 +231,8 @@ def draw(
     "step", a card for each step, which need `run`; "auto" is the most detailed that has room and
     shows what is asked for.  `edges` is "local", with the local derivatives on the arrows, or
     "plain"; unless given, local for a whole network of one state.  `precision` is the number of
-    significant digits, 4 unless given and 17 at most; `subscripts=False` writes w_1 for w₁, and
-    `accents=False` writes w₁⁽²⁾ for ẅ₁.
+    significant digits, 17 at most; unless given, 4, or down to 2 where `width` has no room for
+    more.  `subscripts=False` writes w_1 for w₁, and `accents=False` writes w₁⁽²⁾ for ẅ₁.
 
     `theme` is "light", "dark", or "auto", which is light and turns dark on dark screens.  `width`
     is that of the picture in points, or "a4" or "slide": the steps of a network are wrapped into
@@ -237,7 +265,7 @@ def draw(
     check_size(output, MOST_READ, *UNREAD)
     kinds = _kinds(detail, request, {name for name, value in given.items() if value})
     with written_with(precision, subscripts, accents), names_of(run):
-        drawing = _fitting(kinds, request, paper)
+        drawing = _of_fewer_digits(kinds, request, paper, precision, subscripts, accents)
         if drawing.view is None and len(topological(output)) <= MOST_NODES:
             # Every number goes inside, where that can be followed on a page.
             view = request.view()

@@ -49,6 +49,8 @@ LINE_HEIGHT: Final = 28
 BARE: Final = {"border": "0", "cellborder": "0", "cellspacing": "0", "cellpadding": "2"}
 
 UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+NO_WIDTH: Final = ("Mn", "Me", "Cf")  # marks on characters, joiners, and directions
+JOINER: Final = "\u200d"
 WIDTHS: Final = {
     **dict.fromkeys("+−×÷=<>~w&#$", 0.84),
     **dict.fromkeys("mMW@%—…", 1.02),
@@ -63,7 +65,7 @@ def text_width(text: str, points: float, bold: bool = False) -> float:
 
 
 def _character_width(character: str) -> float:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in NO_WIDTH:
         return 0.0
     if unicodedata.east_asian_width(character) in "WF":
         return 1.02
@@ -209,22 +211,42 @@ def chip_label(chip: str, theme: Theme) -> str:
 
 
 def wrapped(text: str, points: float, wide: float, bold: bool = False) -> list[str]:
-    """The text in lines that are no wider, where words allow it; no line for no text."""
+    """The text in lines that are no wider, broken between words if it can; no line for no text."""
     lines: list[str] = []
     for given in clean(text).split("\n") if text else ():
-        first, *words = given.split(" ")
-        lines.append(first)
-        for word in words:
-            longer = f"{lines[-1]} {word}"
+        first, *words = [_pieces(word, points, wide, bold) for word in given.split(" ")]
+        lines += first
+        for beginning, *rest in words:
+            longer = f"{lines[-1]} {beginning}"
             if text_width(longer, points, bold) <= wide:
                 lines[-1] = longer
             else:
-                lines.append(word)
+                lines[-1] = lines[-1].rstrip(" ")
+                lines.append(beginning)
+            lines += rest
     return lines
 
 
+def _pieces(word: str, points: float, wide: float, bold: bool) -> list[str]:
+    """The word, or where it alone is too wide, its pieces; marks stay with their characters."""
+    if text_width(word, points, bold) <= wide:
+        return [word]
+    pieces, room = [""], 0.0
+    for character in word:
+        own = text_width(character, points, bold)
+        apart = own > 0.0 and pieces[-1] and not pieces[-1].endswith(JOINER)
+        if apart and room + own > wide:
+            pieces.append("")
+            room = 0.0
+        pieces[-1] += character
+        room += own
+    return pieces
+
+
 def title_label(title: Sequence[str], subtitle: Sequence[str], theme: Theme) -> str:
-    """The heading: the lines of a title, and those of a subtitle under them."""
+    """The heading: the lines of a title, and those of a subtitle under them; "" for neither."""
+    if not [*title, *subtitle]:
+        return ""
     widths = [text_width(line, TITLE_POINTS, bold=True) for line in title]
     widths += [text_width(line, SMALL_POINTS) for line in subtitle]
     # A little less than the most, as nothing stands beside them.

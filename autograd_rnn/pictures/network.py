@@ -18,7 +18,7 @@ from .canvas import ARROW_HEAD, FRAME, LEGEND_ROOM, LINE_HEIGHT, RADIUS, Canvas,
 from .draw import MOST_READ, UNREAD
 from .drawing import Drawing
 from .graph_view import left_out, shorten
-from .paper import as_paper
+from .paper import DRAWN, as_paper
 from .theme import as_theme, tint
 
 if TYPE_CHECKING:
@@ -96,12 +96,14 @@ class Wiring(Canvas):
                 last, looks["arrowsize"] = along(tip, last, 0.3), "0.9"
             self.arrow(ends, [*curve, last, tip], f"{words}: {w!r}", **looks)
 
-    def finish(self, title: str | None, what: str, formula: str = "", legend: str = "") -> Drawing:
-        """All of it, under a title, or what it is, and over a legend."""
-        heading, rnn = as_name(title, "title") or what, self.rnn
+    def finish(
+        self, title: str | None, what: str, wide: float, formula: str = "", legend: str = ""
+    ) -> Drawing:
+        """All of it, under a title, or what it is, and over a legend, no wider than that."""
+        heading, rnn = what if title is None else as_name(title, "title") or "", self.rnn
         told, room = legend or self._legend(), LEGEND_ROOM + self.more_legend
-        self.frame(heading, formula or _formula(rnn), told, room)
-        summary = f"{heading}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
+        self.frame(heading, formula or _formula(rnn), told, room, wide)
+        summary = f"{heading or what}: {many(rnn.states, 'state')}, {many(rnn.inputs, 'input')}"
         return self.drawing(f"{summary}, {rnn.activation}", self.marks)
 
     def _legend(self) -> str:
@@ -122,7 +124,9 @@ MOST_ENTRIES: Final = 6
 STALE: Final = "weights or inputs were assigned since, and are as they are now; states as computed"
 
 ROW: Final = 70.0
-CLOSE: Final = 2 * RADIUS + 4.0  # rows where the page is low
+APART: Final = 3.0  # circles, at least
+# Where the page is low: the radius of circles, and what is over and under the inputs.
+CLOSE: Final = (RADIUS, 26.0, 42.0), (RADIUS, 16.0, 34.0), (20.0, 12.0, 30.0)
 PANEL: Final = 150.0
 GAP: Final = 16.0
 
@@ -172,7 +176,7 @@ def draw_network(
             columns.skip(middle, right + 70)
             right += 140 - GAP
         left, right = right + GAP, right + GAP + PANEL
-        low, high = columns.foot, columns.ys[0] + RADIUS + 18
+        low, high = columns.foot, columns.ys[0] + columns.radius + 18
         if step.k in run.cuts:
             columns.cut(step.k, left - GAP / 2, (high + 10, low))
         with columns.panel(step.k, f"step {step.k}", (left, low), (right, high)):
@@ -181,7 +185,7 @@ def draw_network(
         columns.take(step.k, left)
     what = f"The network, unrolled over {many(len(run.steps), 'step')}"
     stale = assigned_since(topological(*[q for step in run.steps for q in step.q]))
-    return paper.fit(columns.finish(title, what, STALE if stale else ""))
+    return paper.fit(columns.finish(title, what, paper.room.wide, STALE if stale else ""))
 
 
 def named_inputs(rnn: RNN, inputs: Sequence[str] | None) -> list[str]:
@@ -222,28 +226,36 @@ class _Columns(Wiring):
         self.most = _scale(q for column in self.states for q in column)
         self.input_names = inputs
         self.inputs = [_entries([x.data for x in step.x], inputs) for step in run.steps]
-        self.row = ROW
-        self._set_rows(0.0)
-        spare = high - FRAME - self.more_legend - (self.ys[0] - self.foot) - RADIUS - 40.0
-        if spare < 0.0 and run.rnn.states > 1:
-            self.row = max(CLOSE, ROW + spare / (run.rnn.states - 1))
-            self._set_rows(0.0)
+        self._set_heights(high)
         self.offsets = [f"offset {short(w.data)}" for w in run.rnn.weights[0] if run.rnn.bias]
         names = [html.text_width(name, html.NAME_POINTS, bold=True) for name in self.names]
         self.names_room = 34.0 + max([*names, *[html.text_width(w, 10) for w in self.offsets]])
         self.rows, self.before = 0, "q0"
 
+    def _set_heights(self, high: float) -> None:
+        """Set how high rows and what is around the inputs are, as close as the page needs."""
+        for self.radius, self.over, self.under in CLOSE:
+            self.row, least = ROW, 2 * self.radius + APART
+            self._set_rows(0.0)
+            under = self.ys[0] - self.foot + self.radius + 40.0
+            spare = high - FRAME - self.more_legend - under
+            if spare < 0.0 and self.rnn.states > 1:
+                self.row = max(least, ROW + spare / (self.rnn.states - 1))
+                self._set_rows(0.0)
+            if spare >= 0.0 or self.row > least:
+                break
+
     def _set_rows(self, top: float) -> None:
         """Where the states are, from the first, and what stands under them."""
         self.ys = [top - self.row * j for j in range(self.rnn.states)]
-        self.chip = self.ys[-1] - RADIUS - 26
-        self.foot = self.chip - LINE_HEIGHT * max(map(len, self.inputs), default=0) - 42
+        self.chip = self.ys[-1] - self.radius - self.over
+        self.foot = self.chip - LINE_HEIGHT * max(map(len, self.inputs), default=0) - self.under
 
     def next_row(self, k: int) -> None:
         """Go on in a row of its own, from the states after step k."""
         self.rows += 1
         self.breaks.append(self.foot - 20.0)
-        self._set_rows(self.foot - RADIUS - ROW)
+        self._set_rows(self.foot - self.radius - ROW)
         self.start(k)
 
     def start(self, k: int = 0) -> None:
@@ -255,14 +267,14 @@ class _Columns(Wiring):
         words = f"after {k}" if k else "start"
         text(f"{row}start", (0, self.foot + 15), words, html.SMALL_POINTS, theme.muted)
         for j, (name, y) in enumerate(zip(self.names, self.ys, strict=True)):
-            x, up = -RADIUS - 10, 8 if self.rnn.bias else 0
+            x, up = -self.radius - 10, 8 if self.rnn.bias else 0
             ink = theme.styles["state"].ink
             text(f"{row}n{j}", (x, y + up), name, html.NAME_POINTS, ink, -1)
             if self.rnn.bias:
                 text(f"{row}o{j}", (x, y - 10), self.offsets[j], 10, theme.muted, -1)
         if self.inputs and len(self.inputs[0]) > 1:
             for i, name in enumerate(self.input_names):
-                at = (RADIUS + GAP - 6, self.chip - LINE_HEIGHT * (i + 0.5))
+                at = (self.radius + GAP - 6, self.chip - LINE_HEIGHT * (i + 0.5))
                 ink = theme.styles["constant"].ink
                 text(f"{row}i{i}", at, name, html.VALUE_POINTS, ink, -1)
 
@@ -275,8 +287,10 @@ class _Columns(Wiring):
             words = f"{name} {f'after step {k}' if k else 'at the start'}: data {q!r}"
             words += f", π {self.run.steps[k - 1].pi[j].data!r}" if k else ""
             ink = theme.paper if solid else theme.ink
-            at = f"{column or f'q{k}'}_{j}"
-            self.circle(at, (x, y), short(q), words, "state", fill, ink)
+            at, text = f"{column or f'q{k}'}_{j}", short(q)
+            if html.text_width(text, DRAWN, bold=True) > 2 * self.radius:
+                text = text.replace("0.", ".")  # no text is smaller
+            self.circle(at, (x, y), text, words, "state", fill, ink)
             self.about(at, *self.nodes[k][j])
 
     def arrive(self, k: int, skipped: bool) -> None:
@@ -309,7 +323,7 @@ class _Columns(Wiring):
             right, up = self.at[f"q{k}_{j}"]
             bend, last, tip = [
                 (right - 0.82 * reach, up - 0.57 * reach)
-                for reach in (RADIUS + 34, RADIUS + ARROW_HEAD, RADIUS)
+                for reach in (self.radius + 34, self.radius + ARROW_HEAD, self.radius)
             ]
             if hot < 0:
                 first = (x + min(width, 40.0) * ((j + 0.5) / len(self.ys) - 0.5) / 2, self.chip)
@@ -413,4 +427,4 @@ def draw_weights(
     room = (wide * rnn.states + 170, 32.0 * len(rnn.weights) + 80)
     canvas.node("weights", (0, 0), room, html.table(lines, **html.BARE), "; ".join(said), "")
     canvas.about("weights", *[weight for row in rnn.weights for weight in row])
-    return paper.fit(canvas.finish(title, "The weights, the same at every step"))
+    return paper.fit(canvas.finish(title, "The weights, the same at every step", paper.room.wide))

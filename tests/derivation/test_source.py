@@ -22,6 +22,7 @@ from autograd_rnn import (
 )
 from autograd_rnn.derivation.chain_rule import ChainRule
 from autograd_rnn.derivation.source.function import as_source
+from autograd_rnn.derivation.source.lines import packed
 
 from .examples import exercise
 from .random_cases import some_derivation
@@ -307,3 +308,64 @@ def test_the_slope_of_a_power_by_its_exponent() -> None:
     # A slope that is a sum is in parentheses behind a sign.
     x = Value(0.5, "x")
     assert called(worked := derive(tanh(-x), x)) == pytest.approx(worked.value, rel=1e-15)
+
+
+def gated(states: int, unlike: bool) -> Derivation:
+    """An LSTM over three steps that is written by hand, one of them another way."""
+    w = [Value(0.3 * (-1) ** i + 0.05 * i, f"w{i}") for i in range(6 * states)]
+    h = c = [Value(0.1 * (i + 1)) for i in range(states)]
+    steps = Steps()
+    for k in (1, 2, 3):
+        with steps.step(k):
+            new = []
+            for i, (a, b, d, e, f, g) in enumerate(zip(*[iter(w)] * 6, strict=True)):
+                sum_ = a * h[i] + b * (0.3 * (-1) ** k)
+                update = tanh(sum_ + h[(i + 1) % states] * f)
+                if unlike and k == 2:
+                    update = update * update
+                kept = sigmoid(sum_ * e) * c[i] + sigmoid(sum_ + d) * update
+                new.append((sigmoid(update + g) * tanh(kept), kept))
+            h, c = map(list, zip(*new, strict=True))
+    return derive(sum([(1 - one) ** 2 for one in h]), w[0], run=steps)
+
+
+@pytest.mark.parametrize("states", [2, 3, 4])
+def test_a_loop_of_many_quantities_has_them_side_by_side(states: int) -> None:
+    worked = gated(states, False)
+    assert check(worked).count("\n    for ") == 2
+    unlike = gated(states, True)
+    (wanted,) = gradients(unlike.rule.output, [unlike.rule.parameter])
+    assert called(unlike) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_lines_are_packed_only_where_nothing_needs_what_is_beside_it() -> None:
+    lines = [
+        "def f(h, x):",
+        '    """A sentence."""',
+        "    h_before = h",
+        "    a = x + 1.0",
+        "    h = a * h_before",
+        "    b = h_before + 2.0",
+        "    c = d = 0.0",
+        "    steps = []",
+        "    a = h + b",
+        "    e = a + h",
+        "    g = 1.0 if x > 0.0 else 2.0",
+        "    return a + b + c + d + e + g + h",
+    ]
+    source = "\n".join(lines) + "\n"
+    assert packed(source, 12) == source
+    short = packed(source, 1)
+    assert short.splitlines()[2:] == [
+        "    h_before, a = h, x + 1.0",
+        "    h, b = a * h_before, h_before + 2.0",
+        "    c = d = 0.0",
+        "    steps = []",
+        "    a, g = h + b, 1.0 if x > 0.0 else 2.0",
+        "    e = a + h",
+        "    return a + b + c + d + e + g + h",
+    ]
+    known: list[dict[str, Any]] = [{}, {}]
+    for text, names in zip((source, short), known, strict=True):
+        exec(text, names)
+    assert known[0]["f"](2.0, 3.0) == known[1]["f"](2.0, 3.0)

@@ -2,13 +2,38 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from autograd_rnn import Drawing, Value, draw
+from autograd_rnn import (
+    LSTM,
+    RNN,
+    Drawing,
+    Value,
+    bits,
+    draw,
+    draw_cell,
+    draw_flow,
+    draw_network,
+    draw_weights,
+)
 from autograd_rnn.arguments import visible
+from autograd_rnn.pictures.canvas import Canvas
 from autograd_rnn.pictures.graph_view import LONGEST_NAME
-from autograd_rnn.pictures.html_labels import box_size, clean, escaped, html, text_width
+from autograd_rnn.pictures.html_labels import (
+    JOINER,
+    TITLE_POINTS,
+    box_size,
+    clean,
+    escaped,
+    html,
+    text_width,
+    title_label,
+    wrapped,
+)
 from autograd_rnn.pictures.theme import LIGHT
 
 from .exercise import NAMES, exercise, texts
@@ -79,3 +104,58 @@ def dot_of(drawing: Drawing, id: str) -> str:
     """The lines of a node, up to the end of its table."""
     start = re.search(rf"^\t+{id} \[", drawing.dot, re.MULTILINE).start()
     return drawing.dot[start : drawing.dot.index("</TABLE>", start)]
+
+
+@given(st.text(max_size=60), st.floats(80.0, 400.0))
+def test_wrapped_lines_are_no_wider_and_lose_nothing(text: str, wide: float) -> None:
+    text = text.replace(JOINER, "")
+    lines = wrapped(text, TITLE_POINTS, wide, bold=True)
+    assert all(text_width(line, TITLE_POINTS, bold=True) <= wide for line in lines)
+    kept = clean(text).replace("\n", "").replace(" ", "")
+    assert "".join(lines).replace(" ", "") == kept
+
+
+def test_long_words_break_and_marks_stay_with_their_characters() -> None:
+    assert wrapped("", 18, 100) == []
+    assert wrapped("漢字" * 6, 18, 100) == ["漢字漢字漢", "字漢字漢字", "漢字"]
+    pieces = wrapped("e\u0301" * 30, 18, 100)
+    assert len(pieces) > 2
+    assert all(piece[0] == "e" and piece[-1] == "\u0301" for piece in pieces)
+    assert text_width("e\u0301\u200d\ufe0f", 18) == text_width("e", 18)
+
+
+PICTURES = {
+    "scalar": lambda run, loss, **looks: draw(loss, run=run, **looks),
+    "cards": lambda run, loss, **looks: draw(loss, run=run, detail="step", **looks),
+    "neurons": lambda run, loss, **looks: draw(loss, run=run, detail="neuron", **looks),
+    "matrices": lambda run, loss, **looks: draw(loss, run=run, focus=run.rnn, **looks),
+    "graph": lambda run, loss, **looks: draw(Value(2, "x") * 3, **looks),
+    "cell": lambda run, loss, **looks: draw_cell(run.rnn, **looks),
+    "gates": lambda run, loss, **looks: draw_cell(LSTM.random(1, 1), **looks),
+    "network": lambda run, loss, **looks: draw_network(run, **looks),
+    "weights": lambda run, loss, **looks: draw_weights(run.rnn, **looks),
+    "flow": lambda run, loss, **looks: draw_flow(loss, run=run, **looks),
+}
+
+
+@pytest.mark.parametrize("make", PICTURES.values(), ids=list(PICTURES))
+def test_any_title_fits_on_its_page(make: Any) -> None:
+    rnn = RNN([[4], [1]], activation="relu", bias=False)
+    run = rnn.unroll(bits("101"))
+    loss = (15 - run.pi[0]) ** 2
+    loss.backward()
+    for title in ("", "\n", "漢字" * 60, "word " * 80, r"<b>&\N</b>"):
+        drawing = make(run, loss, title=title, width="a4")
+        wide = re.search(r'<svg width="([\d.]+)pt"', drawing.svg())
+        assert float(wide[1]) <= 511
+    own = make(run, loss).titles["autograd_rnn"]
+    assert own
+    assert own not in texts(make(run, loss, title="").svg())
+
+
+def test_a_heading_of_nothing_is_none() -> None:
+    assert title_label([], [], LIGHT) == ""
+    canvas = Canvas(LIGHT, layout="nop2")
+    canvas.box("a", (0.0, 0.0), ["a"], "a", "plain")
+    canvas.frame("", "")
+    assert "<svg" in canvas.drawing("nothing over a box").svg()

@@ -75,6 +75,7 @@ def flowing(model: Model, steps: int) -> Callable[[Width], Drawing]:
 
 
 ONE, SMALL = RNN.random(1, 1, seed=1), RNN.random(3, 1, seed=1)
+LARGE = RNN.random(8, 4, seed=1)
 STACK = Stack.random("RNN", 2, 1, 1, layers=2, seed=1)
 KINDS: dict[str, Callable[[Width], Drawing]] = {
     **{
@@ -94,6 +95,7 @@ KINDS: dict[str, Callable[[Width], Drawing]] = {
     "matrices of a stack": whole(STACK, 3),
     "boxes of several states": boxes(SMALL, 3),
     "boxes of gates": boxes(LSTM.random(2, 1, seed=1), 3),
+    "boxes of more gates": boxes(LSTM.random(4, 1, seed=1), 3),
     "boxes of a stack": boxes(STACK, 3),
     "flow": flowing(ONE, 3),
     "flow of 60 steps": flowing(SMALL, 60),
@@ -101,6 +103,10 @@ KINDS: dict[str, Callable[[Width], Drawing]] = {
     "cell of many weights": lambda width: draw_cell(SMALL, width=width),
     "cell of an LSTM": lambda width: draw_cell(LSTM.random(2, 3), width=width),
     "cell of a GRU": lambda width: draw_cell(GRU.random(2, 3), width=width),
+    "cell of 8 states and 4 inputs": lambda width: draw_cell(LARGE, width=width),
+    "network of 8 states and 4 inputs": lambda width: draw_network(
+        LARGE.unroll([[-1.0, 0.25, 0.0, 0.0]] * 6), width=width
+    ),
     "network": lambda width: draw_network(SMALL.unroll([[1.0], [-0.001]] * 6), width=width),
     "weights": lambda width: draw_weights(SMALL, width=width),
 }
@@ -144,6 +150,47 @@ def test_points_are_a_width_and_narrow_pictures_keep_their_size() -> None:
     assert measured(draw(loss, run=run, detail="neuron", width=400))[0] <= 401
 
 
+@pytest.mark.parametrize("every", [True, False])
+@pytest.mark.parametrize(
+    "model", [SMALL, GRU.random(4, 1, seed=1), STACK], ids=["RNN", "GRU", "stack"]
+)
+def test_cards_fit_into_the_text_of_an_article(model: Model, every: bool) -> None:
+    loss, run = unrolled(model, 12)
+    if not every:
+        last = run.steps[-1]
+        loss = (1 - (last.output if hasattr(last, "layers") else last.q[0])) ** 2
+    loss = loss * 1e-7  # numbers with exponents are long
+    loss.backward()
+    weight = model.parameters()[0]
+    drawing = draw(loss, run=run, focus=weight, detail="step", width=345)
+    wide, smallest = measured(drawing)
+    assert wide <= 346
+    assert smallest >= READ - 0.01
+    shown = set(re.findall(r"step \d+", drawing.svg()))
+    assert {"step 1", "step 12"} <= shown
+
+
+def test_numbers_have_fewer_digits_only_where_paper_needs_it() -> None:
+    model = GRU.random(4, 1, seed=1)
+    loss, run = unrolled(model, 12)
+    loss = loss * 1e-7  # numbers with exponents are long
+    loss.backward()
+    weight = model.parameters()[0]
+
+    def most(width: Width | None, precision: int | None = None) -> int:
+        """The most digits of any number with an exponent on the cards."""
+        drawing = draw(loss, run=run, focus=weight, detail="step", width=width, precision=precision)
+        assert re.search(r"grad -?\d\.\d{9,}", drawing.titles["step_1"])  # all digits are told
+        found = re.findall(r"([0-9.]+)×10", re.sub(r"<[^>]+>", " ", drawing.svg()))
+        return max(len(one.replace(".", "")) for one in found)
+
+    assert [most(width) for width in (None, 345, 320, 300)] == [4, 4, 3, 2]
+    with pytest.raises(GraphTooLarge, match="more than width=300"):
+        most(300, precision=4)
+    with pytest.raises(GraphTooLarge, match="is 300 points wide .* more than width=260"):
+        most(260)
+
+
 def test_what_is_higher_than_a_page_is_cut_into_pages_of_whole_rows() -> None:
     loss, run = unrolled(SMALL, 6)
     whole = draw(loss, run=run, focus=SMALL.weights[2][1], width="a4")
@@ -171,7 +218,7 @@ def test_a_detail_that_fits_on_one_page_comes_first() -> None:
 
 
 def test_a_detail_whose_rows_fit_on_pages_comes_first() -> None:
-    model = LSTM.random(4, 1, seed=1)
+    model = Stack.random("LSTM", 4, 1, 1, layers=2, seed=1)
     loss, run = unrolled(model, 3)
     neurons = draw(loss, run=run, focus=model.parameters()[0], detail="neuron", width="slide")
     drawing = draw(loss, run=run, focus=model.parameters()[0], width="slide")
@@ -181,7 +228,7 @@ def test_a_detail_whose_rows_fit_on_pages_comes_first() -> None:
 
 
 def test_rows_that_are_too_high_say_so_with_the_ways_out() -> None:
-    model = LSTM.random(4, 1, seed=1)
+    model = Stack.random("LSTM", 4, 1, 1, layers=2, seed=1)
     loss, run = unrolled(model, 3)
     drawing = draw(loss, run=run, focus=model.parameters()[0], detail="neuron", width="slide")
     assert re.search(r", \d pages, \d too high: " + WAYS, drawing.summary)

@@ -11,7 +11,7 @@ from ...graph.walk import Node
 from ...networks.model import Model
 from ..matrices import MatrixRule
 from ..naming import one_system, results_of
-from .lines import INDENT, length
+from .lines import INDENT, length, packed
 from .loops import as_loops
 from .straight import Straight
 
@@ -25,7 +25,8 @@ def as_source(output: Any, parameter: Node, run: Any, name: str) -> tuple[str, d
     Of a network's weight it is an entry of ∂L/∂W, by matrices, for any number of steps.  Of other
     graphs it has a line for each quantity on the way forward, and for each δ on the way back.
     Where these are more than 30, it is by matrices for a network's initial state, and by two loops
-    over the steps of a loop of one's own that are made alike.
+    over the steps of a loop of one's own that are made alike; and lines that do not need each other
+    are one.
     """
     if _is_weight(parameter, run) and (rule := _by_matrices(output, run)) is not None:
         place = next(i for i, w in enumerate(run.rnn.parameters()) if w is parameter)
@@ -37,11 +38,11 @@ def as_source(output: Any, parameter: Node, run: Any, name: str) -> tuple[str, d
             return source, straight.arguments()
         loops = as_loops(straight, run, name, LONGEST)
     if loops is not None:
-        return loops
+        return packed(loops[0], LONGEST), loops[1]
     if _is_start(output, parameter, run) and (rule := _by_matrices(output, run)) is not None:
         entry = _entry_of_start(rule, next(i for i, q in enumerate(run.state) if q is parameter))
         return _of_entry(rule, entry, name, starts=True), rule.arguments()
-    return source, straight.arguments()
+    return packed(source, LONGEST), straight.arguments()
 
 
 def _is_weight(parameter: Node, run: Any) -> bool:

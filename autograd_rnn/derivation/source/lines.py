@@ -32,12 +32,73 @@ INDENT: Final = "    "
 CLOSE: Final = 1e-13
 PYTHON: Final = Style("python", " * ", "-")
 FUNCTION: Final = re.compile(r"([A-Za-z_]\w*)\(")
+ASSIGNMENT: Final = re.compile(r"( +)(\w+) = (?!.* = |\[\]$)(.*)")
+WIDEST: Final = (100, 140, 200, 300)  # characters of a line with several assignments, at most
 PLACES: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾₀₁₂₃₄₅₆₇₈₉", "0123456789_ 0123456789")
 
 
 def length(source: str) -> int:
     """The number of lines of the one function of a source."""
     return len(source.partition("def ")[2].splitlines())
+
+
+def packed(source: str, most: int) -> str:
+    """The source, with assignments side by side where its function has more than so many lines.
+
+    Those of a line do not need each other, and the lines are no longer than they must be.  There
+    are more lines where more quantities than that need one another.
+    """
+    short = source
+    for wide in WIDEST:
+        if length(short) <= most:
+            break
+        short = _packed(source, wide)
+    return short
+
+
+def _packed(source: str, wide: int) -> str:
+    """The source, with assignments side by side in lines of so many characters."""
+    head, opening, body = source.partition("def ")
+    lines: list[str] = []
+    block: list[tuple[str, str]] = []
+    indent = ""
+    for line in [*body.splitlines(), ""]:
+        found = ASSIGNMENT.fullmatch(line)
+        # A name that was read or assigned before is assigned anew where the block begins anew.
+        if found is None or found[1] != indent or _is_known(found[2], block):
+            lines += _side_by_side(block, indent, wide)
+            block = []
+        if found is None:
+            lines.append(line)
+        else:
+            indent = found[1]
+            block.append((found[2], found[3]))
+    return head + opening + "\n".join(lines)
+
+
+def _is_known(name: str, block: Sequence[tuple[str, str]]) -> bool:
+    return any(name == other or name in names_in(value) for other, value in block)
+
+
+def _side_by_side(assignments: Sequence[tuple[str, str]], indent: str, wide: int) -> Iterator[str]:
+    """Assignments, as many to a line as do not need each other."""
+    values = dict(assignments)
+    needs = {name: names_in(value) & values.keys() for name, value in assignments}
+    done: set[str] = set()
+    while values:
+        line: list[str] = []
+        for name in values:
+            longer = [*line, name]
+            text = ", ".join(longer) + " = " + ", ".join([values[one] for one in longer])
+            if needs[name] <= done and (not line or len(indent + text) <= wide):
+                line = longer
+        yield indent + ", ".join(line) + " = " + ", ".join([values.pop(one) for one in line])
+        done.update(line)
+
+
+def names_in(code: str) -> set[str]:
+    """The words of a line of Python."""
+    return set(re.findall(r"\w+", code))
 
 
 class Lines:

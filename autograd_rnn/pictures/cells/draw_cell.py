@@ -55,13 +55,13 @@ def draw_cell(
                 "rnn keeps no state of its own from step to step, and so has no cell: draw that of "
                 "a layer with one, such as an LSTM."
             )
-        return paper.fit(draw_gates(rnn, as_theme(theme), as_name(title, "title")))
+        return paper.fit(draw_gates(rnn, as_theme(theme), as_name(title, "title"), paper.room.wide))
     neurons: Any = rnn
     canvas, what = Wiring(neurons, theme), "One step of an RNN"
     if (rnn.states, rnn.inputs, rnn.bias) == (1, 1, False):
-        return paper.fit(canvas.finish(title, what, *_draw_operations(canvas)))
+        return paper.fit(canvas.finish(title, what, paper.room.wide, *_draw_operations(canvas)))
     _draw_arrows(canvas, paper.room.high - FRAME)
-    return paper.fit(canvas.finish(title, what))
+    return paper.fit(canvas.finish(title, what, paper.room.wide))
 
 
 def _draw_operations(canvas: Wiring) -> tuple[str, str]:
@@ -100,16 +100,17 @@ def _draw_operations(canvas: Wiring) -> tuple[str, str]:
 def _draw_arrows(canvas: Wiring, high: float) -> None:
     """An arrow per weight, with its number where they are few, in no more height where it may."""
     rnn, theme, sources = canvas.rnn, canvas.theme, sources_of(canvas.rnn)
-    for near, far in ((54.0, 74.0), (50.0, 56.0)):
+    for near, far, radius in ((54.0, 74.0, RADIUS), (50.0, 56.0, RADIUS), (41.0, 46.0, 19.0)):
         gaps = [near if role == before else far for (before, _), (role, _) in pairwise(sources)]
-        if sum(gaps) + 2 * RADIUS + FOOT <= high:
+        if sum(gaps) + 2 * radius + FOOT <= high:
             break
+    canvas.radius = radius
     ys = list(accumulate([0.0, *[-gap for gap in gaps]]))
     for i, ((role, name), y) in enumerate(zip(sources, ys, strict=True)):
         canvas.circle(f"r{i}", (0, y), name, f"{name}, {SOURCES[role]}", role)
     wide = canvas.room_of([rnn.activation], "plain")[0]
     x1, x2 = 380.0, 500.0 + wide
-    pitch = min(130.0, max(60.0, -ys[-1] / rnn.states))
+    pitch = min(130.0, max(2 * radius + 12.0, -ys[-1] / rnn.states))
     few = sum(w != 0 for w in canvas.numbers) <= MOST_NUMBERS
     for j, (pi, q) in enumerate(zip(*[numbered(n, rnn.states) for n in "πQ"], strict=True)):
         y = ys[-1] / 2 + pitch * ((rnn.states - 1) / 2 - j)

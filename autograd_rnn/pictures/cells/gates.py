@@ -25,18 +25,19 @@ BUS: Final = 56.0
 SPELLED: Final = "AEFHILMNORSX"  # letters that are said with a vowel first
 
 
-def draw_gates(model: Model, theme: Theme, title: str | None) -> Drawing:
+def draw_gates(model: Model, theme: Theme, title: str | None, wide: float) -> Drawing:
     """The drawing of one step of a model with gates, for one of its neurons."""
     canvas = Canvas(theme, layout="nop2")
     cell = _Cell(model, canvas)
     cell.draw()
     kind = type(model).__name__
     vowel = kind[0] in (SPELLED if kind.isupper() else "AEIOU")
-    heading = title or f"One step of {'an' if vowel else 'a'} {kind}"
+    what = f"One step of {'an' if vowel else 'a'} {kind}"
     told = "the same weights at every step; × and + take the vectors entry by entry"
-    canvas.frame(heading, told, cell.legend(), 46.0 + 24.0 * len(cell.formulas()))
+    room = 46.0 + 24.0 * len(cell.formulas())
+    canvas.frame(what if title is None else title, told, cell.legend(), room, wide)
     sizes = f"{many(model.states, 'state')}, {many(model.inputs, 'input')}"
-    return canvas.drawing(f"{heading}: {sizes}")
+    return canvas.drawing(f"{title or what}: {sizes}")
 
 
 class _Cell:

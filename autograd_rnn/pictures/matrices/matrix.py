@@ -3,46 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import dist, inf, isfinite
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from math import dist, isfinite
+from typing import TYPE_CHECKING, Any, Final
 
 from ...arguments import many
 from ...graph.marks import marks_of
 from ...graph.notation import accent, label, number
 from ...graph.walk import steps_of, topological
 from .. import html_labels as html
-from ..canvas import ARROW_HEAD, FRAME, Canvas, Point, along, cornered, rounded_corners
+from ..canvas import ARROW_HEAD, Canvas, Point, along, cornered, rounded_corners
 from ..drawing import Drawing
 from ..graph_view import shorten
 from ..paper import ENDLESS, Room
 from ..theme import Theme
-from .tables import FAINTER, Table, shapes
+from .layout import LAYER_LABEL, MARGIN, ROWS_APART, Group, Sizes, best_layout
+from .tables import FAINTER, Table
 
 if TYPE_CHECKING:
     from ...networks.bptt import Layer
     from ...networks.model import Model
     from ...networks.run import Unrolled
 
-GAP: Final = 40.0
-TIGHT: Final = 30.0  # the gap where rows are wrapped
-DOWN: Final = 34.0
-THROUGH: Final = 68.0  # between a state and δ, where what lies between them has a box
-LANES: Final = 48.0  # between the two rows of a step, for arrows to the next
-LANE: Final = 15.0
-ASIDE: Final = 0.5  # where on a side these arrows begin or end
-MARGIN: Final = 12.0
 RAIL: Final = 20.0
-PANEL_LABEL: Final = 24.0
-LAYER_LABEL: Final = 26.0
-ROWS_APART: Final = 48.0
+ASIDE: Final = 0.5  # where on a side the arrows begin or end that go by lanes
 OUTPUT: Final = 90.0
-
-
-class Group(NamedTuple):
-    """A step, or those left out, with the tables from top to bottom."""
-
-    k: str
-    tables: Sequence[Table]
 
 
 def draw_matrices(
@@ -66,9 +50,12 @@ def draw_matrices(
     if any("W" in layer.read for layer in layers):
         told += f" and of ∂⁺{name}/∂W, as {name} uses W directly"
     words = {"parameter": "shared weights W", "copy": "their copies", "state": "state"}
+    words["output"] = "loss" if output.name is None else "output"
     heading = f"The copies of W, and {slope} as a sum of outer products"
     told = f"{told}; δ⁽ᵏ⁾ = ∂{name}/∂π⁽ᵏ⁾"
-    canvas.frame(title or heading, told, *canvas.legend(words, room.wide), room.wide)
+    canvas.frame(
+        heading if title is None else title, told, *canvas.legend(words, room.wide), room.wide
+    )
     steps = f"unrolled over {many(len(run.steps), 'step')}"
     summary = f"{slope} of {type(model).__name__}, {steps}, a term per step"
     return canvas.drawing(summary, marks_of(order))
@@ -197,76 +184,22 @@ class _Sheet:
             ink=self.theme.gradient,
             scale=self.most,
         )
-        groups = self._shape(groups, total, room)
-        rows: list[list[Group]] = []
-        x = 0.0
-        for group in groups:
-            if not rows or x + self.gap + self.width + self._end(group is groups[-1]) > room.wide:
-                rows.append([])
-                x = self.left
-            rows[-1].append(group)
-            x += self.gap + self.width
+        sizes = Sizes(
+            bool(self.words),
+            any(self.through),
+            self.beside if self.is_last else 0.0,
+            html.line_size(self.output)[0],
+        )
+        self.layout = best_layout(groups, self.weights, total, room, sizes)
+        rows = self.layout.rows(groups, room.wide)
+        self.weights, self.total = map(self.layout.shape.of, (self.weights, total))
         for index, row in enumerate(rows):
-            top = self._row(row, index, top, index == len(rows) - 1)
+            shaped = [Group(k, [*map(self.layout.shape.of, tables)]) for k, tables in row]
+            top = self._row(shaped, index, top, index == len(rows) - 1)
             if row is not rows[-1]:
                 self.canvas.breaks.append(top - ROWS_APART / 3)
                 top -= ROWS_APART
         return top
-
-    def _end(self, final: bool) -> float:
-        """What a row needs behind its last step: a place for the output, or for arrows to go on."""
-        return self.gap + self.beside if final and self.is_last else self.gap / 2
-
-    def _shape(self, groups: Sequence[Group], total: Table, room: Room) -> list[Group]:
-        """Set the sizes, of the first shape with a step that fits; the groups in this shape.
-
-        Where none fits, it is the one that is the least too wide, and then too high.
-        """
-        self.gap = GAP if room.wide == inf else TIGHT
-        weights, over = self.weights, {}
-        for shape in shapes(max(2, len(self.gates))):
-            self.weights, self.total, self.paired = shape.of(weights), shape.of(total), shape.paired
-            self._measure([Group(k, [*map(shape.of, tables)]) for k, tables in groups])
-            high = self.height + MARGIN + LAYER_LABEL * bool(self.words) + FRAME + ROWS_APART
-            wide = self.left + self.gap + self.width + self._end(True)
-            over[shape] = max(0.0, wide - room.wide), max(0.0, high - room.high)
-            if not any(over[shape]):
-                break
-        best = min(over, key=lambda shape: over[shape])
-        shaped = [Group(k, [*map(best.of, tables)]) for k, tables in groups]
-        self.weights, self.total, self.paired = best.of(weights), best.of(total), best.paired
-        self._measure(shaped)
-        return shaped
-
-    def _measure(self, groups: Sequence[Group]) -> None:
-        """Set the size of a step, and where in it the tables are, from its top left corner."""
-        sizes = [table.size for _, tables in groups for table in tables]
-        heights = [
-            max(tables[row].size[1] for _, tables in groups if row < len(tables))
-            for row in range(4)
-        ]
-        through = THROUGH if any(self.through) else DOWN
-        self.left = max(self.weights.size[0], self.total.size[0])
-        if self.paired:
-            # W and the term on the left, the numbers and δ on the right, with lanes between.
-            of_matrix = max(t.size[0] for _, tables in groups for t in tables if t.sides)
-            of_vector = max([t.size[0] for _, tables in groups for t in tables if not t.sides])
-            rows = [max(heights[0], heights[1]), max(heights[2], heights[3])]
-            apart = max(through, LANES) + 2 * LANE * any(self.through)
-            middles = MARGIN + rows[0] / 2, MARGIN + rows[0] + apart + rows[1] / 2
-            xs = MARGIN + of_matrix / 2, MARGIN + of_matrix + DOWN + of_vector / 2
-            self.at = [(xs[0], middles[0]), (xs[1], middles[0]), (xs[1], middles[1])]
-            self.at.append((xs[0], middles[1]))
-            self.lanes = MARGIN + rows[0] + LANE, middles[1] - rows[1] / 2 - LANE
-            self.width = of_matrix + DOWN + of_vector + 2 * MARGIN
-            self.height = 2 * MARGIN + sum(rows) + apart + PANEL_LABEL
-            return
-        self.width = max(width for width, _ in sizes) + 2 * MARGIN
-        self.at, y = [], MARGIN
-        for height, after in zip(heights, (DOWN, through, DOWN, 0.0), strict=True):
-            self.at.append((self.width / 2, y + height / 2))
-            y += height + after
-        self.height = y + MARGIN + PANEL_LABEL
 
     def _left_out(self, places: list[int]) -> list[Table]:
         """What stands for the steps that are left out: their terms as one."""
@@ -282,15 +215,17 @@ class _Sheet:
             canvas.text(f"{mark}layer", left_of, self.words, html.NAME_POINTS, ink, 1)
             top -= LAYER_LABEL
         top -= MARGIN
-        self.top, foot, source = top, top - self.height, f"{mark}w"
-        self._table(source, (self.left / 2, top - self.at[0][1]), self.weights)
+        layout = self.layout
+        gap, wide, left = layout.gap, layout.width, layout.left
+        self.top, foot, source = top, top - layout.height, f"{mark}w"
+        self._table(source, (left / 2, top - layout.at[0][1]), self.weights)
         if not index:
-            self._table(f"{self.mark}total", (self.left / 2, top - self.at[3][1]), self.total)
-        x, before = self.left, ""
+            self._table(f"{self.mark}total", (left / 2, top - layout.at[3][1]), self.total)
+        x, before = left, ""
         for k, tables in groups:
-            low, high = (x + self.gap, foot), (x + self.gap + self.width, top)
+            low, high = (x + gap, foot), (x + gap + wide, top)
             ids = [f"{self.mark}t{k}_{row}" for row in range(4)]
-            places = [(x + self.gap + across, top - down) for across, down in self.at]
+            places = [(x + gap + across, top - down) for across, down in layout.at]
             if k == "more":
                 self._table(ids[3], places[3], tables[0])
                 canvas.text(f"{self.mark}more", places[1], "…", 18, self.theme.muted)
@@ -299,30 +234,35 @@ class _Sheet:
                 with canvas.panel(f"{self.mark}{k}", f"step {k}", low, high):
                     for id, place, table in zip(ids, places, tables, strict=True):
                         self._table(id, place, table)
-                self._arrows(int(k), before, source, x + self.gap / 2)
+                self._arrows(int(k), before, source, x + gap / 2)
                 if int(k) in self.run.cuts:
                     y = places[1][1]
                     parts = (top - 4, y + 10), (y - 10, foot)
-                    canvas.cut(int(k), x + self.gap / 2, *parts, mark=self.mark)
+                    canvas.cut(int(k), x + gap / 2, *parts, mark=self.mark)
                 before = k
-            x += self.gap + self.width
+            x += gap + wide
         if final and self.is_last:
             x = self._output(before, x)
         elif before:
-            self._go_on(int(before), x + self.gap / 2)
+            self._go_on(int(before), x + gap / 2)
         canvas.corners += [(0.0, foot), (x, begin)]
         return foot
 
     def _output(self, k: str, x: float) -> float:
-        """The output, beside the step it reads last; gives its right side."""
+        """The output, beside the step it reads last or in it; gives the right side of them."""
         canvas, ids = self.canvas, [f"{self.mark}t{k}_{row}" for row in range(4)]
         box = self.output
-        canvas.number(box, (x + self.gap + self.beside / 2, canvas.at[ids[1]][1]))
+        if self.layout.between:
+            canvas.number(box, self._middle(ids[1], ids[2]), line=True)
+            self._join(ids[1], box.id, ids[2], "output")
+            return x
+        gap = self.layout.gap
+        canvas.number(box, (x + gap + self.beside / 2, canvas.at[ids[1]][1]))
         self._level(ids[1], box.id, "output")
         start, tip = canvas.spot(box.id, 0, -1), canvas.spot(ids[2], 1)
         path = rounded_corners([start, (start[0], tip[1]), (tip[0] + ARROW_HEAD, tip[1])])
         canvas.arrow(f"{box.id} {ids[2]}", [*path, tip], "", "back", **self._back())
-        return x + self.gap + self.beside
+        return x + gap + self.beside
 
     def _back(self) -> dict[str, str]:
         return {"color": self.theme.gradient, "style": "dashed", "penwidth": "1.8"}
@@ -341,7 +281,7 @@ class _Sheet:
         canvas, mark = self.canvas, self.mark
         ids = [f"{mark}t{k}_{row}" for row in range(4)]
         start, tip = canvas.spot(source, 0, 1), canvas.spot(ids[0], 0, 1)
-        lane = max(start[1], tip[1]) + RAIL
+        lane = self.top + RAIL - MARGIN  # over all tables, of which some may be higher than W
         corners = [start, (start[0], lane), (tip[0], lane), (tip[0], tip[1] + ARROW_HEAD)]
         looks = self._forward("parameter")
         fan = [*rounded_corners(corners), tip]
@@ -378,11 +318,11 @@ class _Sheet:
 
     def _lane(self, start: Point, id: str, which: int) -> list[Point]:
         """The corners from a place on the left to the left of a box, or by a lane to its side."""
-        if not self.paired:
+        if not self.layout.shape.paired:
             return [start, self.canvas.spot(id, -1)]
         tip = self.canvas.spot(id, -ASIDE, 1 if which else -1)
-        lane = self.top - self.lanes[which]
-        turn = start[0] + self.gap / 2 + MARGIN / 2
+        lane = self.top - self.layout.lanes[which]
+        turn = start[0] + self.layout.gap / 2 + MARGIN / 2
         return [start, (turn, start[1]), (turn, lane), (tip[0], lane), tip]
 
     def _drawn(
@@ -396,11 +336,19 @@ class _Sheet:
 
     def _through(self, k: int, words: str, tail: str, head: str) -> None:
         """A box between the numbers of a step and its δ: what reads them, and gives δ back."""
-        canvas, id = self.canvas, f"{self.mark}t{k}_through"
-        (x, y), (_, low) = canvas.spot(tail, 0, -1), canvas.spot(head, 0, 1)
+        id = f"{self.mark}t{k}_through"
         role = "output" if words == self.name else "state"
         told = f"{words} reads the numbers of step {k}"
-        canvas.box(id, (x, (y + low) / 2), [words], told, role)
+        self.canvas.box(id, self._middle(tail, head), [words], told, role)
+        self._join(tail, id, head, role)
+
+    def _middle(self, upper: str, lower: str) -> Point:
+        """The place between two tables, one below the other."""
+        (x, y), (_, low) = self.canvas.spot(upper, 0, -1), self.canvas.spot(lower, 0, 1)
+        return x, (y + low) / 2
+
+    def _join(self, tail: str, id: str, head: str, role: str) -> None:
+        """The arrows into a box between two tables, and back out of it."""
         self._within(tail, id, self._forward(role))
         self._within(id, head, self._back())
 

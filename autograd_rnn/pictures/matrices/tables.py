@@ -91,6 +91,12 @@ class Table(NamedTuple):
         return round(max(html.text_width(side, html.KEY_POINTS) for side in self.sides)) + 8
 
     @property
+    def _aside(self) -> int:
+        """What is left on each side of shades where a name is wider, so that all are as wide."""
+        inner = self._across * self._cell + self._side
+        return (round(self.size[0]) - 12 - inner) // 2 if self._shade else 0
+
+    @property
     def size(self) -> tuple[float, float]:
         """The width and height of its box in points, whatever fonts a machine has."""
         high = self._shade or CELL
@@ -104,7 +110,8 @@ class Table(NamedTuple):
     def label(self, theme: Theme) -> str:
         """A rounded box with the name of the table, and its numbers on their shades."""
         style = theme.styles[self.role]
-        columns = self._across + (self._side > 0)
+        aside = self._aside
+        columns = self._across + (self._side > 0) + 2 * (aside > 0)
         lines = [html.cell("", colspan=columns, height=TOP)]
         if self.name:
             name = html.font(self.name, html.SMALL_POINTS, self.ink or style.ink, bold=True)
@@ -113,7 +120,9 @@ class Table(NamedTuple):
         for first in self._firsts:
             if first:
                 lines.append(html.cell("", colspan=columns, height=BETWEEN))
-            lines += self._block(first, theme)
+            for line in self._block(first, theme):
+                apart = [html.cell("", width=aside)] * (aside > 0)
+                lines.append("\n".join([*apart, line, *apart]))
         looks: html.Looks = {**html.BARE, "cellpadding": 0, "style": "ROUNDED"}
         looks |= {"border": style.border, "color": style.line, "bgcolor": style.fill}
         return html.table([*lines, html.cell("", colspan=columns, height=4)], **looks)
@@ -155,28 +164,3 @@ class Table(NamedTuple):
 
 def _brief(x: float) -> str:
     return number(x, 2, 4)
-
-
-class Shape(NamedTuple):
-    """How a step is drawn: in shades of a size or numbers, its tables in blocks, in two columns."""
-
-    shade: int
-    matrix: int
-    vector: int
-    paired: bool
-
-    def of(self, table: Table) -> Table:
-        """A table in this shape."""
-        table = table._replace(blocks=self.matrix if table.sides else self.vector)
-        return table.in_shades(self.shade) if self.shade else table
-
-
-def shapes(gates: int) -> list[Shape]:
-    """The shapes from the one that is read best: numbers first, and whole tables."""
-    return [
-        Shape(shade, matrix, vector, paired)
-        for shade in (0, SHADE, SMALL)
-        for matrix in (1, 2, gates)
-        for vector in (1, 2)
-        for paired in (False, True)
-    ]

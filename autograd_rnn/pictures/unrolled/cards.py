@@ -15,7 +15,7 @@ from ..drawing import Drawing
 from ..graph_view import DrawnRun
 from ..paper import ENDLESS, PAD, Room
 from ..theme import Theme
-from .story import CARD_FRAME, FOOT, MOST_STATES, ROW_HEIGHT, Card, Row, Story
+from .story import CARD_FRAME, FOOT, MOST_ON_CARD, MOST_STATES, ROW_HEIGHT, Card, Row, Story
 
 MOST_WEIGHTS: Final = 3
 RISE: Final = 64.0
@@ -23,6 +23,7 @@ LEDGER_GAP: Final = 24.0
 RAIL: Final = 26.0
 LANE: Final = 7.0
 BETWEEN: Final = 8  # the columns of a card
+NARROW: Final = 8.0  # what is left of a row's first arrow, under the name of a weight
 STUB: Final = 30.0  # of an arrow to the row below
 ROWS_APART: Final = 36.0
 
@@ -140,17 +141,29 @@ class _Layout:
     def __init__(self, story: Story, canvas: Canvas, room: Room) -> None:
         self.story, self.canvas, self.room = story, canvas, room.wide
         self.cards, (self.start, self.output) = story.cards(), story.ends()
-        self.flows = story.flows(self.cards)
         if room.wide < inf:
             self.output = self.output._replace(badge=None)
         self.weights = list(story.uses)
         self.ledgers = [story.ledger(weight, self.cards) for weight in story.uses]
-        lines = [line for flow in self.flows for words in flow for line in words.split("\n")]
-        widest = max(html.text_width(line, html.SMALL_POINTS, bold=True) for line in lines)
-        self.gap = 2.0 * ceil(widest / 2) + 26.0
         self.names = [html.text_width(one[0][1], html.TITLE_POINTS, True) for one in self.ledgers]
         sums = [html.text_width(one[-1][0], SOURCE_POINTS) for one in self.ledgers]
         self.right = float(ceil(max(html.box_size(self.output)[0], *sums)))
+        # The numbers over arrows are on the cards too; last of all, the output has its own row.
+        for told, alone in ((True, False), (False, False), (False, True)):
+            self._arrange(room, told, alone)
+            if self._around() + self.width <= room.wide:
+                break
+
+    def _arrange(self, room: Room, told: bool, alone: bool) -> None:
+        """Set what the arrows say, with numbers where these are `told`, and the sizes of cards."""
+        story, self.alone = self.story, alone
+        story.most_numbers = MOST_ON_CARD if room.wide < inf else MOST_STATES
+        self.cards = story.cards()
+        self.flows = story.flows(self.cards, told)
+        lines = [line for flow in self.flows for words in flow[:2] for line in words.split("\n")]
+        widest = max(html.text_width(line, html.SMALL_POINTS, bold=True) for line in lines)
+        self.gap = 2.0 * ceil(widest / 2) + (26.0 if told else 14.0)
+        self.stub = NARROW if alone else STUB
         if not self._fold(room.high):  # too much, so that a row is a vector, not a number
             numbers, story.most_numbers = self.cards, MOST_STATES
             self.cards = story.cards()
@@ -160,7 +173,9 @@ class _Layout:
 
     def _around(self) -> float:
         """The width of what is beside a card, at the widest."""
-        return self._left() + 2 * self.gap + max(self.right, STUB)
+        border = 2.0 * self.canvas.theme.styles["parameter"].border  # of a ledger
+        right = self.stub if self.alone else max(self.right, STUB)
+        return self._left() + 2 * self.gap + right + border
 
     def _fold(self, high: float) -> bool:
         """Set how many rows go below each other on a card, and how wide it is; whether all fits.
@@ -193,7 +208,7 @@ class _Layout:
     def _left(self) -> float:
         """The width of what stands before the first card of a row and its arrow."""
         if self.room < inf:  # there is only an arrow
-            return float(ceil(max(30.0, max(self.names) + 16.0 - self.gap / 2)))
+            return float(ceil(max(NARROW, max(self.names) + 16.0 - self.gap / 2)))
         return float(ceil(max(html.box_size(self.start)[0], *self.names)))
 
     def _rows(self) -> list[list[int]]:
@@ -201,30 +216,25 @@ class _Layout:
         rows: list[list[int]] = []
         x, last = inf, len(self.cards) - 1
         for place in range(len(self.cards)):
-            after = self.right if place == last else STUB
+            after = self.right if place == last and not self.alone else self.stub
             if not rows or x + self.width + self.gap + after > self.room:
                 rows.append([])
                 x = self._left() + self.gap
             rows[-1].append(place)
             x += self.width + self.gap
-        return rows
+        return [*rows, []] if self.alone else rows
 
     def _row(self, places: list[int], index: int, top: float, final: bool) -> float:
         """A row of cards that hang from `top`, and its ledgers; gives its foot."""
         story, canvas, gap, width = self.story, self.canvas, self.gap, self.width
         cards, left = [self.cards[place] for place in places], self._left()
-        right = self.right if final else STUB
+        right = self.right if final else self.stub
         far = left + gap + len(cards) * (width + gap) + right
+        (_, high), last = html.box_size(self.output), len(self.cards)
         # The rest is centred on the spine, which all of the cards reach.
         heights = [card.height(self.most) for card in cards]
-        spine = (
-            top
-            - min(
-                [one for one, card in zip(heights, cards, strict=True) if card.id != "more"]
-                or heights
-            )
-            / 2
-        )
+        whole = [h for h, card in zip(heights, cards, strict=True) if card.id != "more"]
+        spine = top - min(whole or heights or [high]) / 2
         boxed = not index and self.room == inf
         if boxed:
             canvas.number(self.start, (left / 2, spine))
@@ -239,7 +249,7 @@ class _Layout:
             canvas.about(card.id, *[one for row in card.rows for one in row.about])
         if final:
             canvas.number(self.output, (far - right / 2, spine))
-        self._draw_flows(places, boxed, spine, left, far, final)
+        self._draw_flows(places or [last], boxed, spine, left, far, final)
         for place, card in zip(places, cards, strict=True):
             if place and card.first.k in story.cuts:
                 x, foot = canvas.spot(card.id, -1, -1)
@@ -249,9 +259,9 @@ class _Layout:
                 over = spine + LANE + 8.0 + 16.0 * len(self.flows[place][0].split("\n"))
                 parts = (top - 6.0, over), (spine + LANE - 4.0, foot)
                 canvas.cut(card.first.k, x - gap / 2, *parts)
-        last = self.cards[-1].id
-        read = [card.id for card in cards if card.id != last and any(map(card.holds, story.read))]
-        low = min(canvas.spot(card.id, 0, -1)[1] for card in cards)
+        reading = [card for card in cards if any(map(card.holds, story.read))]
+        read = [card.id for card in reading if card is not self.cards[-1]]
+        low = min(canvas.spot(card.id, 0, -1)[1] for card in cards) if cards else top - high
         if read:
             low = _draw_rails(canvas, read, story.known, low, None if final else far)
         # The ledgers, the first on top, and an arrow for each term.
@@ -279,10 +289,10 @@ class _Layout:
         """The arrows from box to box: the state forward, and its gradient back."""
         canvas = self.canvas
         ids = ["start", *[card.id for card in self.cards], "output"]
-        for place in [*places, places[-1] + 1]:
-            (forward, back), (tail, head) = self.flows[place], ids[place : place + 2]
+        for place in [*places, places[-1] + 1][: len(self.cards) + 1 - places[0]]:
+            (forward, words, back), (tail, head) = self.flows[place], ids[place : place + 2]
             role, ahead, behind = "state", spine + LANE, spine - LANE
-            start, end = left, far - STUB / 2
+            start, end = left, far - self.stub / 2
             if not boxed and place == places[0]:  # from the start, or the row above
                 tail, end = head, canvas.spot(head, -1)[0]
             elif not final and place > places[-1]:  # to the row below, where the words are
@@ -292,7 +302,7 @@ class _Layout:
                 role = "output" if head == "output" else "state"
             _arrow(canvas, role, f"{tail} {head}", [(start, ahead), (end, ahead)], forward)
             if back:
-                words = back if forward else ""
+                words = words if forward else ""
                 _arrow(canvas, "back", f"{head} {tail}", [(end, behind), (start, behind)], words)
 
 

@@ -101,7 +101,7 @@ def draw_flow(
     canvas = Canvas(as_theme(theme), layout="nop2", outputorder="edgesfirst")
     chart = _Chart(canvas, flows, paper.room.wide, focus is not None)
     chart.draw()
-    heading = as_name(title, "title") or "How the gradient flows back"
+    heading = "How the gradient flows back" if title is None else as_name(title, "title") or ""
     told = f"δ⁽ᵏ⁾ = ∂L/∂π⁽ᵏ⁾ at each step k, from right to left{chart.axis_words()}"
     canvas.frame(heading, told, chart.legend(), wide=paper.room.wide)
     last = flows[-1]

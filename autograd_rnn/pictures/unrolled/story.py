@@ -163,8 +163,14 @@ class Story(Reading):
         grads = [self.adjoint.get(one, 0.0) for one in entries]
         shown = self._vector(grads) if self.known else "–"
         full = ", ".join(f"{one.data!r}" for one in entries)
-        full = f"{name}: data {full}, grad {shown}"
+        slopes = ", ".join(map(self._exact, grads))
+        full = f"{name}: data {full}, grad {slopes}"
         return Row(self.role(entries[0]), name, data, shown, full, entries)
+
+    def _exact(self, grad: float) -> str:
+        """A gradient as it is shown, but with all of its digits."""
+        shown = self.shown(grad)
+        return repr(grad) if self.known and not shown.lstrip("−").isdigit() else shown
 
     def _state_rows(self, step: Any, summed: bool) -> list[Row]:
         def sum_row(pi: Any) -> Row:
@@ -193,11 +199,14 @@ class Story(Reading):
     def _row(self, role: str, words: str, node: Any, grad: float | None) -> Row:
         data, shown = self.data(node, as_computed=True), "" if grad is None else self.shown(grad)
         exact = data if node in self.assigned else repr(node.data)
-        full = f"{words}: data {exact}" + (f", grad {shown}" if shown else "")
+        full = f"{words}: data {exact}" + ("" if grad is None else f", grad {self._exact(grad)}")
         return Row(role, words, data, shown, full, (node,))
 
-    def flows(self, cards: Sequence[Card]) -> list[tuple[str, str]]:
-        """The words of the arrows from box to box: forward, and back."""
+    def flows(self, cards: Sequence[Card], numbers: bool) -> list[tuple[str, str, bool]]:
+        """The words of the arrows from box to box: forward, and back; and if anything runs back.
+
+        Without numbers, what runs back has no words.
+        """
         last = cards[-1].last
         given = [(card.last.q, card.last.k) for card in cards[:-1]]
         pairs = [(self.initial, None), *given, (self.read[last.k], last.k)]
@@ -206,15 +215,16 @@ class Story(Reading):
             name, data, grad = self._told(nodes, k)
             cut = k is not None and k < last.k and k + 1 in self.cuts  # nothing runs back over it
             told.append((name, data, "–" if cut else grad))
-        longest = max(len(written) for _, *numbers in told for written in numbers)
+        longest = max(len(written) for _, *both in told for written in both)
         equals = "\n" if self.tight or longest > LONGEST_NUMBER else " = "
-        slope, flows = f"∂{self._text(self.output)}/∂", []
+        slope, flows = f"∂{self._text(self.output)}/∂", list[tuple[str, str, bool]]()
         for name, data, grad in told:
             # Where there is little room, the numbers of several states are on the cards alone.
-            brief = self.tight and data.startswith("[")
+            brief = not numbers or (self.tight and data.startswith("["))
             forward = name if brief else f"{name}{equals}{data}"
             back = f"{slope}{name}" if brief else f"{slope}{name}{equals}{grad}"
-            flows.append((forward, back if grad != "–" else ""))
+            runs = grad != "–"
+            flows.append((forward, back if runs and numbers else "", runs))
         return flows
 
     def _told(self, nodes: Sequence[Any], k: int | None = None) -> tuple[str, str, str]:

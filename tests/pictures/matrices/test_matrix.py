@@ -125,6 +125,38 @@ def test_folded_for_a_page_it_tells_the_same(width: str) -> None:
         assert "no gradient goes back from step 3" in drawing.titles.values()
 
 
+@pytest.mark.parametrize("width", ["a4", "slide"])
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+@pytest.mark.parametrize("states", [1, 2, 4])
+def test_a_page_has_two_steps_or_more(kind: type[Model], states: int, width: str) -> None:
+    model = kind.random(states, 1, seed=1)
+    run = model.unroll([[1.0], [0.0], [0.5], [1.0]])
+    loss = (1 - run.q[0]) ** 2
+    drawing = draw(loss, focus=model, run=run, width=width)
+    assert len(drawing.pages) <= 2
+    assert not drawing.too_high
+    assert "loss" in texts(drawing.svg())  # in the legend
+    assert sum("L" in texts(page.svg()) for page in drawing.pages or [drawing]) == 1
+    ids = {*re.findall(r"\n\t(\w+) -> \w+ \[", drawing.dot)}
+    assert {"out", "t4_1", "t4_2"} <= ids  # the output gives δ back, wherever it stands
+
+
+def test_copies_of_weights_come_over_tables_that_are_higher_than_w() -> None:
+    model = LSTM.random(3, 1, seed=1)
+    run = model.unroll([[1.0], [0.0]])
+    drawing = draw((1 - run.q[0]) ** 2, focus=model, run=run, width="slide")
+    rail = max(
+        float(y)
+        for path in re.findall(r'\tw -> t2_0 \[.*?pos="(.*?)"', drawing.dot, re.DOTALL)
+        for y in re.findall(r",([-0-9.]+)", path)
+    )
+    (at,) = re.findall(r'\tt1_1 \[label=<.*?pos="[-0-9.]+,([-0-9.]+)"', drawing.dot, re.DOTALL)
+    copy = re.search(r'\tt1_0 \[label=<.*?pos="[-0-9.]+,([-0-9.]+)"', drawing.dot, re.DOTALL)
+    assert copy is not None
+    assert float(at) == float(copy[1])  # beside each other, and numbers in two blocks are higher
+    assert rail > float(at) + 80.0
+
+
 def test_a_layer_that_others_read_has_its_gradient_from_them() -> None:
     loss, run = unrolled(MODELS["stack"])
     drawing = draw(loss, focus=MODELS["stack"], run=run)
