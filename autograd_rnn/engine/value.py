@@ -349,7 +349,7 @@ class Value:
         if self._op is not None:
             raise ArgumentTypeError(
                 f"a result ({self!r}) is not pickled, since its graph would have to come along: "
-                f"pickle the leaves or save the network (RNN.save), and compute again."
+                f"save the network (RNN.save), Drawing or Derivation, or pickle the leaves."
             )
         return _restore_leaf, (self.data, self._name, self._grad, self._mark)
 
