@@ -171,10 +171,7 @@ def _entries(
         elif refuse is not None:
             refuse(f"{where} {why}.")
         else:
-            raise ArgumentValueError(
-                f"{where} {why}. To leave such lines out: bad_records='skip', on the command line "
-                f"--bad-records skip."
-            )
+            raise ArgumentValueError(f"{where} {why}. To leave such lines out: bad_records='skip'.")
 
 
 # --- lines and rows ------------------------------------------------------------------------------
@@ -324,7 +321,7 @@ def _columns(
     if sequence is None or label is None or sequence == label:
         raise ArgumentValueError(
             f"{file}: there must be a column of sequences and another of labels; name them: "
-            f"sequence= and label=, on the command line --sequence and --label."
+            f"sequence= and label=."
         )
     return by_name or _is_header(rows, sequence, label), sequence, label
 

@@ -178,10 +178,14 @@ def test_remarks_above_the_header_are_bad_lines() -> None:
         (",,\n,,\n", {}, "the file has one column"),
         ('GAT,a\n"CAT,b\n', {}, "line 2 cannot be read as a table"),
         (b"GAT,a\nC\xffT,b\n", {}, "byte 0xff at position 8, in line 2, is not UTF-8"),
-        ("GAT,a\nCNT,b\n", {}, r"line 2: 'N' at position 2 is not one of 'ACGT'\. .*--ambiguous"),
+        (
+            "GAT,a\nCNT,b\n",
+            {},
+            r"line 2: 'N' at position 2 is not one of 'ACGT'\. .*: ambiguous='skip' ",
+        ),
         ("GAT,a\nC-T,b\n", {}, "'-' marks a gap: ambiguous='skip' leaves"),
-        ("GAT,a\nCXQ,b\n", {"alphabet": "DNA"}, "line 2: .* at position 2 .*--bad-records skip"),
-        ("GAT,a\n,b\n", {}, "line 2 has no sequence. .*--bad-records skip"),
+        ("GAT,a\nCXQ,b\n", {"alphabet": "DNA"}, "line 2: .* at position 2 .*bad_records='skip'"),
+        ("GAT,a\n,b\n", {}, "line 2 has no sequence. .*bad_records='skip'"),
         ("GAT,a\nGAT,\nCC,b", {}, "line 2 has no label"),
         ("GAT,a\nGAT\nCC,b\n", {}, "line 2 has 1 field, not 2"),
         ("GNT,a\nNNN,b\n", {"ambiguous": "skip"}, "nothing is left to learn from .2 sequences"),
@@ -197,7 +201,7 @@ def test_remarks_above_the_header_are_bad_lines() -> None:
         (
             "GA,0.5\nGG,1\nCC,NA\n",
             {},
-            "line 3: the label 'NA' is not a number .*--bad-records skip",
+            "line 3: the label 'NA' is not a number .*bad_records='skip'",
         ),
         ("1 2,a\n2 inf 3,b\n", {}, "line 2: 'inf' at position 2 is not a number"),
         (
@@ -237,7 +241,7 @@ def test_a_fasta_file_for_each_class(tmp_path: Path) -> None:
         *[("GATTACA", 0.0), ("CC", 2.0), ("AT", 1.0)]
     ]
     assert data.left_out == {"bad records": 2, "sequences with ambiguous letters": 1}
-    with pytest.raises(ValueError, match=r"record 'r1' holds no sequence. .*--bad-records skip"):
+    with pytest.raises(ValueError, match=r"record 'r1' holds no sequence. .*bad_records='skip'"):
         Dataset.read(one, two)
     with pytest.raises(ValueError, match=r"one.fa: record 'r1': 'N' at position 3"):
         Dataset.read(one, packed)
@@ -420,6 +424,6 @@ def test_numbers_between_commas_are_one_sequence() -> None:
     content = b"0.5,1,2\n-1, 2,3e2\n"
     found = read_list([content], "x", lambda text: bool(encoded(text, "", "x", "error")))
     assert [entry.text for entry in found] == ["0.5,1,2", "-1, 2,3e2"]
-    words = "line 2 has no sequence. .*--bad-records skip"
+    words = "line 2 has no sequence. .*bad_records='skip'"
     with pytest.raises(ValueError, match=words):
         list(read_list([b"sequence,id\n,1\nGAT,2\n"], "x.csv", str.isalpha))
