@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -364,6 +365,32 @@ def test_a_cell_may_hold_a_genome(quote: str) -> None:
     content = f"id,dna\nx,{quote}{genome}{quote}\n".encode()
     (entry,) = read_list([content], "x.csv", str.isalpha)
     assert (entry.text, csv.field_size_limit()) == (genome, limit)
+
+
+def test_tables_that_are_streamed_do_not_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tables, "HEAD", 10)
+    genome, limit = "GATTACA" * 30_000, csv.field_size_limit()
+    done, begun, found = threading.Event(), threading.Event(), list[str]()
+
+    def slow() -> Iterator[bytes]:
+        yield b"id,dna\nx,GG\nx,CC\n"
+        begun.set()
+        assert done.wait(20)  # as on a pipe into which nobody has written yet
+        yield f"y,{genome}\n".encode()
+
+    reader = threading.Thread(
+        target=lambda: found.extend(x.text for x in read_list(slow(), "x.csv", str.isalpha)),
+        daemon=True,
+    )
+    reader.start()
+    assert begun.wait(20)
+    (entry,) = read_list([f"id,dna\nx,{genome}\n".encode()], "y.csv", str.isalpha)
+    done.set()
+    reader.join(20)
+    assert (entry.text, found) == (genome, ["GG", "CC", genome])
+    assert csv.field_size_limit() == limit
 
 
 def test_reads_in_fastq_are_refused_with_the_way_out() -> None:
