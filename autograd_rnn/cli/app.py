@@ -118,6 +118,8 @@ def main() -> None:
             code = complain(_in_one_line(error))
     except AutogradError as error:
         code = complain(_in_one_line(error))
+    except MemoryError:
+        code = complain("there is not enough memory.", code=1)
     except (KeyboardInterrupt, typer.Abort):
         code = complain("interrupted.", INTERRUPTED)
     except Exception as error:
