@@ -23,12 +23,20 @@ else:
 
 T = TypeVar("T")
 
+#: The most bytes that are read of a JSON file: a device may have no end.
+MOST_JSON: Final = 1 << 30
 BINARY: Final = getattr(os, "O_BINARY", 0)  # on Windows alone
 
 
 def check_folder(path: str | os.PathLike[str]) -> Path:
     """The path with its links followed; `FolderNotFound` where its folder does not exist."""
-    path, target = Path(path), Path(os.path.realpath(path))
+    path = Path(path)
+    try:
+        target = Path(os.path.realpath(path))
+    except FileNotFoundError:  # whose words name no file
+        raise FolderNotFound(
+            f"the current folder was deleted: there is nowhere to write {path.name!r}."
+        ) from None
     if not target.parent.is_dir():
         raise FolderNotFound(f"there is no folder {str(path.parent)!r} to write {path.name!r} in.")
     return target
@@ -50,15 +58,17 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """
     path = Path(path)
     target = check_folder(path)
+    if target.is_symlink():  # a link that leads to itself
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if is_special(target):
-        with _named(path):
+        with named_after(path):
             path.write_bytes(content)
         return path
     old = target.stat() if target.exists() else None
     if old is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}")
-    with _named(path):
+    with named_after(path):
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -76,7 +86,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named_after(path: Path) -> Iterator[None]:
     """Let the system's errors name the path, which that of a full disk does not."""
     try:
         yield
@@ -180,8 +190,11 @@ def read_json(
     path: str | os.PathLike[str], what: str, make: Callable[[Any], T], way_out: str = ""
 ) -> T:
     """What `make` makes of a JSON file's content; `ValueError` naming the path if it refuses."""
-    text = Path(path).read_bytes()
+    with Path(path).open("rb") as file:
+        text = file.read(MOST_JSON + 1)
     try:
+        if len(text) > MOST_JSON:
+            raise ArgumentValueError(f"it has more than {MOST_JSON:,} bytes.")
         return make(json.loads(text))
     except KeyError as error:
         reason = f"{error} is missing"

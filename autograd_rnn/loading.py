@@ -23,6 +23,10 @@ FOLDERS: Final = (PACKAGE, PACKAGE / "ops", PACKAGE / "engine")
 WISH: Final = os.environ.get("AUTOGRAD_RNN_ENGINE", "")
 
 
+class EngineNotFound(ImportError):
+    """There is no engine of the kind that `AUTOGRAD_RNN_ENGINE` asks for."""
+
+
 class SourceFinder:
     """An import finder that takes the source of a module, even if an extension lies beside it."""
 
@@ -57,17 +61,17 @@ def are_stale(extensions: list[Path]) -> bool:
 def choose() -> None:
     """Make sure that the import of the engine finds the right one."""
     if WISH not in ("", "python", "compiled"):
-        raise ImportError(f"AUTOGRAD_RNN_ENGINE must be python or compiled, not {WISH!r}.")
+        raise EngineNotFound(f"AUTOGRAD_RNN_ENGINE must be python or compiled, not {WISH!r}.")
     if WISH == "python":
         sys.meta_path.insert(0, SourceFinder)
         return
     extensions = files(EXTENSION_SUFFIXES[0])
     if WISH == "compiled" and not extensions:
-        raise ImportError(f"There is no compiled engine in {PACKAGE}: pip install -e .")
+        raise EngineNotFound(f"There is no compiled engine in {PACKAGE}: pip install -e .")
     if are_stale(extensions):
         message = f"The compiled engine in {PACKAGE} is older than its source: pip install -e ."
         if WISH == "compiled":
-            raise ImportError(message)
+            raise EngineNotFound(message)
         warnings.warn(f"{message} Until then the source runs.", RuntimeWarning, stacklevel=2)
         sys.meta_path.insert(0, SourceFinder)
 
@@ -109,9 +113,11 @@ def is_command_line() -> bool:
 
 
 def end_in_a_line(kind: type[BaseException], error: BaseException, trace: object) -> None:
-    """Report an exception as Python does, but Ctrl-C in one line."""
+    """Report an exception as Python does, but Ctrl-C and a missing engine in one line."""
     if issubclass(kind, KeyboardInterrupt):
         print("autograd-rnn: interrupted.", file=sys.stderr)
+    elif issubclass(kind, EngineNotFound):
+        print(f"autograd-rnn: {error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, error.__traceback__)
 

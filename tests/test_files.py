@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from autograd_rnn import CSVLog, Report, files, load_model
 from autograd_rnn.errors import FileInUse, FolderNotFound
 from autograd_rnn.files import in_use, write_whole
 
@@ -162,3 +163,40 @@ def test_the_owner_stays(tmp_path: Path) -> None:
     write_whole(path, b"new")
     found = path.stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (1234, 5678, 0o604)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+def test_a_link_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match=r"loop'$"):
+        write_whole(tmp_path / "loop", b"lost")
+    assert (tmp_path / "loop").is_symlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it cannot be deleted")
+def test_a_folder_that_was_deleted_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(FolderNotFound, match=r"^the current folder was deleted: .*'a\.txt'\.$"):
+        write_whole("a.txt", b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux")
+def test_a_full_disk_names_the_log() -> None:
+    with pytest.raises(OSError, match=r"/dev/full'$"):
+        CSVLog("/dev/full")(Report(1, loss=0.5, learning_rate=0.1, seconds=0.25))
+
+
+def test_a_file_without_an_end_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_JSON", 1_000)
+    path = tmp_path / "m.json"
+    endless = Path("/dev/zero")
+    path.write_bytes(b"[" * 1_001)
+    for one in [path, *[endless] * endless.exists()]:
+        with pytest.raises(
+            ValueError, match=r"a model that `save` wrote: it has more than 1,000 b"
+        ):
+            load_model(one)

@@ -1,4 +1,4 @@
-"""What people bring along from micrograd fails with a sentence that says what to write here."""
+"""What people bring along from micrograd and torch fails in words that say what to write here."""
 
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,22 @@ PAGE = Path(__file__).parents[1] / "docs/howto/micrograd.md"
 def test_an_import_of_a_name_that_is_not_here(name: str) -> None:
     with pytest.raises(UnknownName, match=rf"^autograd_rnn has no {name}: \w.*\.$"):
         exec(f"from autograd_rnn import {name}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_import_of_a_module_that_is_not_here(name: str) -> None:
+    for code in (f"import autograd_rnn.{name} as x", f"from autograd_rnn.{name} import x"):
+        with pytest.raises(UnknownName, match=rf"^autograd_rnn has no {name}: \w.*\.$"):
+            exec(code)
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'autograd_rnn\.anything'$"):
+        exec("import autograd_rnn.anything")
+
+
+def test_the_folder_that_micrograd_has_too() -> None:
+    from autograd_rnn import engine
+
+    assert engine.Value is Value
+    assert engine.__all__ == ["Value"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,6 +6,7 @@ import importlib.util
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from ..arguments import as_choice, as_text
@@ -105,6 +106,11 @@ class Backend(ABC):
         self.objective, self.x, self.y = objective, x, y
         self.bit_for_bit, self.mesh, self.symbols = exact, devices, symbols
         self._outputs: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Machine code, source that was run and the like are made again by a copy.
+        kind, kept = type(self), vars(self).items()
+        return {k: x for k, x in kept if not isinstance(getattr(kind, k, None), cached_property)}
 
     @abstractmethod
     def pack(self, batch: Batch) -> Any:

@@ -80,6 +80,11 @@ class Batch:
         self.backend: Any = None
         self.packed: Any = None
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        # A copy is packed when it is run: memory has addresses, and its backend is of one process.
+        named = {name: getattr(self, name) for name in self.__slots__}
+        return None, {**named, "backend": None, "packed": None}
+
     @property
     def entries(self) -> int:
         """The number of entries of an input, or of the one-hot vector that it stands for."""

@@ -142,6 +142,10 @@ class CompiledStep:
         """The parameters, in the order of the gradients."""
         return self.objective.parameters
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies, also in other processes, make their own backends, and share nothing with this one.
+        return {**vars(self), "_made": {}, "_taken": {}, "_marked": -1.0}
+
     def __repr__(self) -> str:
         return f"<CompiledStep: {self.backend}{', exact' if self.exact else ''}>"
 
@@ -391,10 +395,9 @@ class CompiledStep:
 
     def _check_targets(self, batch: Batch) -> None:
         """`ValueError` for the first target that the loss does not take."""
-        if batch.targets is None or self.loss.check is None:
-            return
-        size = self._backend(batch).outputs
-        check_targets(batch, self.loss, size, self._taken.setdefault(size, set()))
+        if batch.targets is not None and self.loss.check is not None:
+            size = self._backend(batch).outputs
+            check_targets(batch, self.loss, size, self._taken.setdefault(size, set()))
 
     def _batch(self, sequences: Any, targets: Any) -> Batch:
         """The given batch, or one of the given sequences and targets."""

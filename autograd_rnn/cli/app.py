@@ -19,7 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from ..engine.value import compiled
 from ..errors import AutogradError
 from .options import flag
-from .terminal import Interrupted, complain
+from .terminal import OPTIONS, Interrupted, complain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,6 +35,7 @@ class Command(TyperCommand):
         """What is left of the words; an unknown option is an error, a negative number is none."""
         options = [param for param in self.get_params(ctx) if param.param_type_name == "option"]
         known = {name: option for option in options for name in option.opts}
+        OPTIONS.set([*known])
         words = takewhile("--".__ne__, args)
         for word in words:
             name, equals, _ = word.partition("=")
@@ -117,6 +118,8 @@ def main() -> None:
             code = complain(_in_one_line(error))
     except AutogradError as error:
         code = complain(_in_one_line(error))
+    except MemoryError:
+        code = complain("there is not enough memory.", code=1)
     except (KeyboardInterrupt, typer.Abort):
         code = complain("interrupted.", INTERRUPTED)
     except Exception as error:

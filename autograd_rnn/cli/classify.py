@@ -35,6 +35,7 @@ from .options import (
 from .terminal import (
     bad_remark,
     complain,
+    in_options,
     make_table,
     percent,
     print_json,
@@ -351,4 +352,9 @@ def _classify_records(
     }
     rows = [asdict(tally) for tally in tallies]
     lines = [line for line, holds in remarks.items() if holds]
-    return agree, {"window": window, "records": rows, "bad_records": refused}, table, lines
+    return (
+        agree,
+        {"window": window, "records": rows, "bad_records": in_options(refused)},
+        table,
+        lines,
+    )

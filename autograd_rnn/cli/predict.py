@@ -40,6 +40,7 @@ from .options import (
 )
 from .terminal import (
     bad_remark,
+    in_options,
     make_table,
     percent,
     print_csv,
@@ -205,7 +206,7 @@ def predict(
     elif ways.as_json:
         about = {"model": str(model), "task": task.name}
         content = {**about, "sequences": [{**a.named, **b} for chunk in answers for a, b in chunk]}
-        left_out = {"skipped": found.skipped, "bad_records": found.refused}
+        left_out = {"skipped": found.skipped, "bad_records": in_options(found.refused)}
         print_json({**content, **{why: one for why, one in left_out.items() if one}})
     else:
         in_windows = all(fields == IN_RECORD for fields in places)

@@ -6,9 +6,12 @@ import csv
 import io
 import json
 import math
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +23,17 @@ from rich.table import Column, Table
 
 from ..arguments import visible
 
+#: The options of the command that runs.
+OPTIONS: Final[ContextVar[Sequence[str]]] = ContextVar("options", default=())
+#: What a refusal calls an argument, such as label= or detail='step', and the words before it if it
+#: is the last of several ways out.
+ARGUMENT: Final = re.compile(
+    r"(?P<other>,? or (?:[a-z]+ )*)?(?<![\w.'(-])(?P<name>[a-z][a-z_]*)="
+    r"(?:'(?P<value>[^']*)'|(?P<flag>True)|(?P<number>-?[0-9.]*[0-9]))?(?=[\s,.;:]|$)"
+)
+IN_CODE: Final = re.compile(r"\w\([^()]*$|\bas in $")
+#: Arguments that options call otherwise.
+CALLED: Final = {"backend": "engine"}
 LONGEST_SHOWN: Final = 44
 #: How narrow the first column of a table and the heads of the others may become; room for all.
 NARROW, NARROWEST, ENDLESS = 12, 9, 10_000
@@ -91,7 +105,13 @@ def bad_remark(refused: Sequence[str]) -> str:
     >>> bad_remark(["a.fa: record 'x' holds no sequence."])
     "Bad records left out: 1, the first: a.fa: record 'x' holds no sequence."
     """
-    return f"Bad records left out: {len(refused)}, the first: {refused[0]}" if refused else ""
+    first = in_options(refused[:1])
+    return f"Bad records left out: {len(refused)}, the first: {first[0]}" if refused else ""
+
+
+def in_options(refused: Sequence[str]) -> list[str]:
+    """What is wrong with records, with the options of the command that runs."""
+    return [by_options(why, OPTIONS.get()) for why in refused]
 
 
 def percent(part: int, whole: int) -> str:
@@ -152,6 +172,27 @@ def shorten(text: str, most: int = LONGEST_SHOWN) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def by_options(text: str, options: Sequence[str]) -> str:
+    """A message for Python's arguments with the options of a command in their place.
+
+    Of several ways out, the last one goes if it is no option.
+
+    >>> by_options("too many: choose detail='step', or raise most=.", ["--detail"])
+    'too many: choose --detail step.'
+    """
+
+    def written(found: re.Match[str]) -> str:
+        name = CALLED.get(found["name"], found["name"]).replace("_", "-")
+        if IN_CODE.search(text, 0, found.start("name")):
+            return found[0]
+        if f"--{name}" not in options:
+            return "" if found["other"] else found[0]
+        value = found["number"] if found["value"] is None else shlex.quote(found["value"])
+        return f"{found['other'] or ''}--{name}{' ' * bool(value)}{value or ''}"
+
+    return re.sub(r"\b[a-z_]+=, or (?=--)", "", ARGUMENT.sub(written, text))
+
+
 class Interrupted(Exception):
     """Ctrl-C has ended a command, which has something to say about it."""
 
@@ -159,5 +200,6 @@ class Interrupted(Exception):
 def complain(message: str, code: int = 2) -> int:
     """Print the message in a line on the error stream, and return the exit code."""
     with suppress(OSError):  # nobody reads what cannot be written
-        print(f"autograd-rnn: {visible(message)}", file=sys.stderr, flush=True)
+        words = by_options(message, OPTIONS.get())
+        print(f"autograd-rnn: {visible(words)}", file=sys.stderr, flush=True)
     return code

@@ -228,8 +228,8 @@ def way_out(letter: str, alphabet: str) -> str:
         return ""
     what = "marks a gap" if letter in GAPS else "stands for several letters"
     return (
-        f" {letter!r} {what}: ambiguous='skip' leaves such sequences out, 'zeros' reads it as a "
-        f"vector of zeros; on the command line --ambiguous skip or zeros."
+        f" {letter!r} {what}: ambiguous='skip' leaves such sequences out, ambiguous='zeros' reads "
+        f"it as a vector of zeros."
     )
 
 

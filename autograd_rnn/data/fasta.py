@@ -153,7 +153,7 @@ def _checked(
         if not keep_going:
             raise FastaError(
                 f"{file}: record {name!r} {why} To leave such records out: refuse=, or "
-                f"bad_records='skip', on the command line --bad-records skip."
+                f"bad_records='skip'."
             )
         return Piece(record, name, "", f"{file}: record {name!r} {why}")
 
@@ -182,7 +182,7 @@ def _checked(
         if total > most:
             raise FastaError(
                 f"{file}: the file holds more than {most:,} letters. If that is right, allow more: "
-                f"most_bases=, for `autograd-rnn classify` --most-bases."
+                f"most_bases=."
             )
         yield Piece(record, name, content.decode("ascii"))
     if record >= 0 and not size:

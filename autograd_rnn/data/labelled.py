@@ -205,7 +205,7 @@ def _numbered(entries: Sequence[Entry], options: Options, left_out: Counter[str]
             odd = next(entry for entry in entries if not is_number(entry.label))
             raise ArgumentValueError(
                 f"{odd.where}: the label {shown(odd.label)} is not a number such as 0.5. To leave "
-                f"such lines out: bad_records='skip', on the command line --bad-records skip."
+                f"such lines out: bad_records='skip'."
             )
         left_out["bad records"] += len(entries) - len(kept)
     return kept
@@ -219,13 +219,12 @@ def _classes(entries: Sequence[Entry], given: tuple[str, ...] | None, file: str)
     if len(labels) < 2:
         raise ArgumentValueError(
             f"{file}: all labels are {shown(entries[0].label)}: there is nothing to tell apart. "
-            f"If another column has the labels: label=, on the command line --label."
+            f"If another column has the labels: label=."
         )
     if len(labels) > MOST_LABELS:
         raise ArgumentValueError(
             f"{file}: {len(labels)} different labels, such as {listed(list(labels)[:3])}, are too "
-            f"many for classes, at most {MOST_LABELS}. If another column has them: label=, on the "
-            f"command line --label."
+            f"many for classes, at most {MOST_LABELS}. If another column has them: label=."
         )
     return tuple(sorted(labels, key=float if all(map(is_number, labels)) else None))
 
@@ -244,8 +243,7 @@ def _fill(found: Labelled, entries: Sequence[Entry], options: Options) -> None:
         except SymbolError as error:
             if options.bad_records != "skip":
                 raise SymbolError(
-                    f"{error} To leave such records out: bad_records='skip', on the command line "
-                    f"--bad-records skip."
+                    f"{error} To leave such records out: bad_records='skip'."
                 ) from None
             found.left_out["bad records"] += 1
             continue

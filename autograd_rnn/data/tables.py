@@ -32,7 +32,6 @@ DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
 #: What the columns are is told from so many letters.
 HEAD: Final = 1 << 20
 LONGEST_CELL: Final = min(sys.maxsize, (1 << 31) - 1)  # a C long, which may have 32 bits
-LIMIT: Final = Lock()
 #: An alphabet of one's own takes so many rows to tell that the first is a header.
 LEAST_ROWS: Final = 10
 
@@ -171,10 +170,7 @@ def _entries(
         elif refuse is not None:
             refuse(f"{where} {why}.")
         else:
-            raise ArgumentValueError(
-                f"{where} {why}. To leave such lines out: bad_records='skip', on the command line "
-                f"--bad-records skip."
-            )
+            raise ArgumentValueError(f"{where} {why}. To leave such lines out: bad_records='skip'.")
 
 
 # --- lines and rows ------------------------------------------------------------------------------
@@ -221,7 +217,8 @@ class Lines:
         while True:
             line = self.skipped + reader.line_num + 1
             try:
-                fields = next_row(reader)
+                with LONG_CELLS:
+                    fields = next(reader, None)
             except csv.Error as error:
                 if lines is self.head and not self.whole and "end of data" in str(error):
                     return  # within a cell that goes on after the head
@@ -235,14 +232,30 @@ class Lines:
                 yield Row(line, stripped)
 
 
-def next_row(reader: Iterator[list[str]]) -> list[str] | None:
-    """The next row of a reader, however long its cells are: one may hold a genome."""
-    with LIMIT:  # which is that of all readers in this process
-        limit = csv.field_size_limit(LONGEST_CELL)
-        try:
-            return next(reader, None)
-        finally:
-            csv.field_size_limit(limit)
+class LongCells:
+    """A context in which cells may be of any length, as one that holds a genome.
+
+    The limit is that of all readers in this process.  It is put back when the last thread leaves,
+    and none waits for another, which may itself wait for more of its file.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._limit = Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._limit = csv.field_size_limit(LONGEST_CELL)
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                csv.field_size_limit(self._limit)
+
+
+LONG_CELLS: Final = LongCells()
 
 
 def _lines(blocks: Iterable[bytes], file: str) -> Iterator[str]:
@@ -324,7 +337,7 @@ def _columns(
     if sequence is None or label is None or sequence == label:
         raise ArgumentValueError(
             f"{file}: there must be a column of sequences and another of labels; name them: "
-            f"sequence= and label=, on the command line --sequence and --label."
+            f"sequence= and label=."
         )
     return by_name or _is_header(rows, sequence, label), sequence, label
 

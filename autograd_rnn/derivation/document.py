@@ -82,6 +82,9 @@ class Sentence(tuple[str | Expression, ...]):
     def __new__(cls, *parts: str | Expression) -> Self:
         return super().__new__(cls, parts)
 
+    def __getnewargs__(self) -> tuple[str | Expression, ...]:
+        return tuple(self)  # which copies are made of
+
     def write(self, words: Callable[[str], str], formula: Callable[[Expression], str]) -> str:
         """The sentence, its words and its expressions written by these functions."""
         return "".join([words(p) if isinstance(p, str) else formula(p) for p in self])

@@ -14,7 +14,7 @@ except ImportError:
 
 from ..arguments import as_float, as_name, truth
 from ..errors import ArgumentTypeError, AssignmentError
-from ..foreign import Foreign, given_name, refuse_float
+from ..foreign import ATTRIBUTES, Foreign, given_name, refuse_float
 from ..graph.walk import topological
 from ..ops import table as ops
 from ..ops.ieee import exponent_slope, ieee_divide, power, power_slope
@@ -158,7 +158,7 @@ class Value:
             return (dx,)
         return dx, 0.0 if self._y._mark > VARIABLE else self._dy
 
-    _backward, _prev, label = Foreign("_backward"), Foreign("_prev"), Foreign("label")
+    _backward, _prev, item, label, requires_grad, shape = map(Foreign, ATTRIBUTES)
 
     # --- operators: those of the table's hottest entries state their rules here ------------------
     # Any stands for NotImplemented, which a compiled method of type Value could not return.
@@ -349,7 +349,7 @@ class Value:
         if self._op is not None:
             raise ArgumentTypeError(
                 f"a result ({self!r}) is not pickled, since its graph would have to come along: "
-                f"pickle the leaves or save the network (RNN.save), and compute again."
+                f"save the network (RNN.save), Drawing or Derivation, or pickle the leaves."
             )
         return _restore_leaf, (self.data, self._name, self._grad, self._mark)
 

@@ -129,6 +129,12 @@ cdef inline int order_nodes(
             return 0
         node = pop(path)
 
+cdef inline PyObject *node_of(Value node) except NULL:
+    """The Value; `TypeError` for None, which Cython takes for one."""
+    if node is None:
+        raise TypeError("None is not a node.")
+    return <PyObject *>node
+
 cdef inline list nodes_in_order(list roots, bint past_constants):
     cdef Nodes order = Nodes(NULL, 0, 0), path = Nodes(NULL, 0, 0)
     cdef Table unmarked = Table(NULL, NULL, 0, 0)
@@ -138,7 +144,7 @@ cdef inline list nodes_in_order(list roots, bint past_constants):
     SWEEPS.latest = sweep
     try:
         for root in roots:
-            order_nodes(<PyObject *>root, sweep, past_constants, &order, &path, &unmarked)
+            order_nodes(node_of(root), sweep, past_constants, &order, &path, &unmarked)
         return [<object>order.at[place] for place in range(order.count)]
     finally:
         free(order.at)
@@ -176,6 +182,7 @@ cdef inline list uses_by(list order, Value operand):
     cdef Value node
     cdef list found = []
     for node in order:
+        node_of(node)
         if node._x is operand:
             found.append((node, 0))
         if node._y is operand and operand is not None:
@@ -276,9 +283,9 @@ cdef inline list adjoints_of(Value output, list nodes, double seed):
     cdef list adjoints = []
     cdef Sweep sweep = begun()
     try:
-        go_back(&sweep, <PyObject *>output, seed)
+        go_back(&sweep, node_of(output), seed)
         for node in nodes:
-            found = number_of(&sweep, <PyObject *>node)
+            found = number_of(&sweep, node_of(node))
             adjoints.append(0.0 if found is NULL else found[0])
         return adjoints
     finally:
@@ -293,6 +300,11 @@ cdef inline int carry(Sweep *sweep, Py_ssize_t place, PyObject *operand, double 
             sweep.known[place] = True
     return 0
 
+cdef inline int check_tangents(list sources, list tangents) except -1:
+    if len(sources) != len(tangents):
+        raise ValueError(f"there are {len(sources)} sources, but {len(tangents)} tangents.")
+    return 0
+
 cdef inline int go_up(Sweep *sweep, Value output, list sources, list tangents) except -1:
     """Compute the tangents, and return whether the output has one: 0 times infinity is NaN."""
     cdef PyObject *none = <PyObject *>None
@@ -300,13 +312,14 @@ cdef inline int go_up(Sweep *sweep, Value output, list sources, list tangents) e
     cdef double *found
     cdef Py_ssize_t place
     cdef Value source
-    go_down(sweep, <PyObject *>output)
+    check_tangents(sources, tangents)
+    go_down(sweep, node_of(output))
     sweep.known = <char *>calloc(sweep.order.count + 1, sizeof(char))
     if sweep.known is NULL:
         raise MemoryError
     for place in range(len(sources)):
         source = sources[place]
-        found = number_of(sweep, <PyObject *>source)
+        found = number_of(sweep, node_of(source))
         if found is not NULL:
             found[0] = tangents[place]
             if source._mark < VARIABLE:
@@ -441,7 +454,8 @@ cdef inline list adjoint_tangents_of(Value output, list nodes, list sources, lis
     cdef list found = [], named = [*nodes, *sources]
     cdef Sweep sweep = begun()
     try:
-        go_down(&sweep, <PyObject *>output)
+        check_tangents(sources, tangents)
+        go_down(&sweep, node_of(output))
         count = sweep.order.count
         second.left = <Py_ssize_t *>malloc((2 * count + len(named) + 1) * sizeof(Py_ssize_t))
         if second.left is NULL:
@@ -451,7 +465,7 @@ cdef inline list adjoint_tangents_of(Value output, list nodes, list sources, lis
             second.left[place] = place_of(&sweep, x_of(sweep.order.at[place]))
             second.right[place] = place_of(&sweep, y_of(sweep.order.at[place]))
         for place, node in enumerate(named):
-            wanted[place] = place_of(&sweep, <PyObject *>node)
+            wanted[place] = place_of(&sweep, node_of(node))
         size = count + sweep.leaves.count
         second.tangents = <double *>calloc(3 * size + 1, sizeof(double))
         second.moves = <char *>calloc(2 * size + 1, sizeof(char))

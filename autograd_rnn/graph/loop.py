@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from operator import add
-from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 from .notation import accent, is_accented, label, without_digits
@@ -14,7 +13,6 @@ from .walk import Node, depth_first, operation
 #: The letters of states without a name: the first with which no other name begins is taken.
 LETTERS: Final = ("q", "s", "h", "z")
 SUM: Final = "π"
-NONE: Final[Mapping[Node, Node]] = MappingProxyType({})
 #: What a result is in its step: the place of its kind, or itself where it is the only one.
 Role: TypeAlias = int | Node
 
@@ -51,10 +49,10 @@ class Loop:
     """
 
     def __init__(
-        self, results: Mapping[int, Sequence[Node]], detached: Mapping[Node, Node] = NONE
+        self, results: Mapping[int, Sequence[Node]], detached: Mapping[Node, Node] | None = None
     ) -> None:
         self._results = {k: results[k] for k in sorted(results)}
-        self._detached = detached
+        self._detached = detached or {}
         self.step_of: dict[Node, int] = {n: k for k, made in self._results.items() for n in made}
         self._behind = self._find_behind()
         self._role = self._find_roles()

@@ -11,8 +11,8 @@ from operator import pos
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
 
-from ..arguments import as_float
-from ..errors import ArgumentTypeError
+from ..arguments import as_float, shown
+from ..errors import ArgumentTypeError, ArgumentValueError
 
 # How tightly an expression binds, from a sum to a name.
 SUM, QUOTIENT, PRODUCT, SIGN, POWER, CALL, ATOM = range(1, 8)
@@ -95,8 +95,19 @@ class Op:
         return f"<op {self.name}>"
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
-        # Copies and pickles hold the name of the entry.
+        # Pickles hold the name of the entry.
+        if TABLE.get(self.name) is not self:
+            raise ArgumentTypeError(
+                f"{self!r} is not pickled, since it stands in one formula only: keep the text of "
+                f"the formula, or pickle what it was made of."
+            )
         return _entry, (self.name,)
+
+    def __copy__(self) -> Op:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Op:
+        return self
 
     def __call__(self, *operands: Any) -> Any:
         """The result for numbers (a float), or for Values (a Value that remembers its operands)."""
@@ -143,6 +154,11 @@ TABLE: Final[dict[str, Op]] = {}
 
 
 def _entry(name: str) -> Op:
+    if name not in TABLE:
+        raise ArgumentValueError(
+            f"there is no op {shown(name)} here: define it by primitive, as it was when it was "
+            f"pickled, before you load it."
+        )
     return TABLE[name]
 
 

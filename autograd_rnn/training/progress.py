@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..files import check_folder
+from ..files import check_folder, named_after
 
 #: The least time between two changes of the bar.
 SECONDS: Final = 0.05
@@ -90,7 +90,7 @@ class CSVLog:
         # The last column, the seconds, is another one if an epoch is done again.
         if self._last.rpartition(",")[0] == row.rpartition(",")[0]:
             return
-        with self.path.open("a+b") as file:
+        with named_after(self.path), self.path.open("a+b") as file:
             new = ""
             if not file.tell():
                 new = f"{_line(COLUMNS)}\n"

@@ -36,6 +36,15 @@ def test_an_interruption_is_no_traceback(run: Runner, monkeypatch: pytest.Monkey
     assert (result.code, result.err) == (130, "autograd-rnn: interrupted.\n")
 
 
+def test_too_little_memory_is_a_line(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(*_: object) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(classify, "in_family", exhaust)
+    result = run("classify", "GGG")
+    assert (result.code, result.err) == (1, "autograd-rnn: there is not enough memory.\n")
+
+
 def test_no_command_shows_the_help(run: Runner) -> None:
     result = run()
     assert (result.code, result.err) == (2, "")
@@ -49,6 +58,15 @@ def started(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         env={**os.environ, **environment},
     )
+
+
+def test_an_engine_that_is_none_is_a_line() -> None:
+    with started("classify", "GGG", AUTOGRAD_RNN_ENGINE="fast") as process:
+        out, err = process.communicate()
+    assert (process.returncode, out) == (1, b"")
+    assert err.decode().splitlines() == [
+        "autograd-rnn: AUTOGRAD_RNN_ENGINE must be python or compiled, not 'fast'."
+    ]
 
 
 def test_a_terminal_without_unicode() -> None:

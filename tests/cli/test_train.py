@@ -165,7 +165,7 @@ def test_warnings_are_a_line(run: Runner, monkeypatch: pytest.MonkeyPatch) -> No
     result = run("train", "parity", "--epochs", 1, "--states", 1)
     assert result.code == 0
     (line,) = result.err.splitlines()
-    assert line.startswith("autograd-rnn: backend='auto' takes 'numpy', since llvmlite is not")
+    assert line.startswith("autograd-rnn: --engine auto takes 'numpy', since llvmlite is not")
 
 
 def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +177,7 @@ def test_warnings_come_before_the_training(run: Runner, monkeypatch: pytest.Monk
     )
     monkeypatch.setattr("autograd_rnn.cli.fitting.fit", interrupted)
     warned, end = run("train", "parity", "--epochs", 1, "--states", 1).err.splitlines()
-    assert "backend='auto' takes 'numpy'" in warned
+    assert "--engine auto takes 'numpy'" in warned
     assert "interrupted" in end
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,10 +179,14 @@ def test_remarks_above_the_header_are_bad_lines() -> None:
         (",,\n,,\n", {}, "the file has one column"),
         ('GAT,a\n"CAT,b\n', {}, "line 2 cannot be read as a table"),
         (b"GAT,a\nC\xffT,b\n", {}, "byte 0xff at position 8, in line 2, is not UTF-8"),
-        ("GAT,a\nCNT,b\n", {}, r"line 2: 'N' at position 2 is not one of 'ACGT'\. .*--ambiguous"),
+        (
+            "GAT,a\nCNT,b\n",
+            {},
+            r"line 2: 'N' at position 2 is not one of 'ACGT'\. .*: ambiguous='skip' ",
+        ),
         ("GAT,a\nC-T,b\n", {}, "'-' marks a gap: ambiguous='skip' leaves"),
-        ("GAT,a\nCXQ,b\n", {"alphabet": "DNA"}, "line 2: .* at position 2 .*--bad-records skip"),
-        ("GAT,a\n,b\n", {}, "line 2 has no sequence. .*--bad-records skip"),
+        ("GAT,a\nCXQ,b\n", {"alphabet": "DNA"}, "line 2: .* at position 2 .*bad_records='skip'"),
+        ("GAT,a\n,b\n", {}, "line 2 has no sequence. .*bad_records='skip'"),
         ("GAT,a\nGAT,\nCC,b", {}, "line 2 has no label"),
         ("GAT,a\nGAT\nCC,b\n", {}, "line 2 has 1 field, not 2"),
         ("GNT,a\nNNN,b\n", {"ambiguous": "skip"}, "nothing is left to learn from .2 sequences"),
@@ -197,7 +202,7 @@ def test_remarks_above_the_header_are_bad_lines() -> None:
         (
             "GA,0.5\nGG,1\nCC,NA\n",
             {},
-            "line 3: the label 'NA' is not a number .*--bad-records skip",
+            "line 3: the label 'NA' is not a number .*bad_records='skip'",
         ),
         ("1 2,a\n2 inf 3,b\n", {}, "line 2: 'inf' at position 2 is not a number"),
         (
@@ -237,7 +242,7 @@ def test_a_fasta_file_for_each_class(tmp_path: Path) -> None:
         *[("GATTACA", 0.0), ("CC", 2.0), ("AT", 1.0)]
     ]
     assert data.left_out == {"bad records": 2, "sequences with ambiguous letters": 1}
-    with pytest.raises(ValueError, match=r"record 'r1' holds no sequence. .*--bad-records skip"):
+    with pytest.raises(ValueError, match=r"record 'r1' holds no sequence. .*bad_records='skip'"):
         Dataset.read(one, two)
     with pytest.raises(ValueError, match=r"one.fa: record 'r1': 'N' at position 3"):
         Dataset.read(one, packed)
@@ -362,6 +367,32 @@ def test_a_cell_may_hold_a_genome(quote: str) -> None:
     assert (entry.text, csv.field_size_limit()) == (genome, limit)
 
 
+def test_tables_that_are_streamed_do_not_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tables, "HEAD", 10)
+    genome, limit = "GATTACA" * 30_000, csv.field_size_limit()
+    done, begun, found = threading.Event(), threading.Event(), list[str]()
+
+    def slow() -> Iterator[bytes]:
+        yield b"id,dna\nx,GG\nx,CC\n"
+        begun.set()
+        assert done.wait(20)  # as on a pipe into which nobody has written yet
+        yield f"y,{genome}\n".encode()
+
+    reader = threading.Thread(
+        target=lambda: found.extend(x.text for x in read_list(slow(), "x.csv", str.isalpha)),
+        daemon=True,
+    )
+    reader.start()
+    assert begun.wait(20)
+    (entry,) = read_list([f"id,dna\nx,{genome}\n".encode()], "y.csv", str.isalpha)
+    done.set()
+    reader.join(20)
+    assert (entry.text, found) == (genome, ["GG", "CC", genome])
+    assert csv.field_size_limit() == limit
+
+
 def test_reads_in_fastq_are_refused_with_the_way_out() -> None:
     with pytest.raises(ValueError, match=r"^x\.fq is not a table\. It looks like FASTQ: awk "):
         read_list([b"\n@r\nGAT\n+\nIII\n@r\n"], "x.fq", str.isalpha)
@@ -420,6 +451,6 @@ def test_numbers_between_commas_are_one_sequence() -> None:
     content = b"0.5,1,2\n-1, 2,3e2\n"
     found = read_list([content], "x", lambda text: bool(encoded(text, "", "x", "error")))
     assert [entry.text for entry in found] == ["0.5,1,2", "-1, 2,3e2"]
-    words = "line 2 has no sequence. .*--bad-records skip"
+    words = "line 2 has no sequence. .*bad_records='skip'"
     with pytest.raises(ValueError, match=words):
         list(read_list([b"sequence,id\n,1\nGAT,2\n"], "x.csv", str.isalpha))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -107,6 +107,10 @@ class Sheet:
         if ending == "xml":
             return write_whole(path, sheet.moodle.encode())
         return write_whole(path, layout.FORMATS[ending](sheet.page).encode())
+
+    def __reduce__(self) -> tuple[Callable[..., Sheet], tuple[str, str, bool]]:
+        # Questions hold functions: a copy is made again.
+        return _again, (self.code, self.title, self.solutions)
 
     def __repr__(self) -> str:
         return f"<Sheet {self.code}: {many(len(self.questions), 'exercise')}>"
@@ -235,6 +239,10 @@ def _make(recipe: Recipe, title: str) -> Sheet:
     for place in range(recipe.size):
         found.append(_next(chance, recipe, place, found))
     return Sheet(title, recipe.code, tuple(found))
+
+
+def _again(code: str, title: str, solutions: bool) -> Sheet:
+    return replace(_make(read_code(code), title), solutions=solutions)
 
 
 def _next(chance: random.Random, recipe: Recipe, place: int, found: Sequence[Question]) -> Question:
