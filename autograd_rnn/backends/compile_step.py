@@ -302,9 +302,8 @@ class CompiledStep:
         check_closed(self.parameters)
         batch = self._batch(sequences, targets)
         found = self.run(batch, state=state, return_state=return_state, threads=threads)
-        if return_state:
-            return found.loss, found.gradient.tolist(), found.states
-        return found.loss, found.gradient.tolist()
+        gradients = found.gradient.tolist()
+        return (found.loss, gradients, found.states) if return_state else (found.loss, gradients)
 
     @overload
     def predict(
@@ -356,9 +355,7 @@ class CompiledStep:
         states = self.objective.states_of(state, len(batch), after=return_state)
         options = {"states": states, "after": return_state, "threads": threads}
         result = batch.backend.predict(batch.packed, self.objective.numbers, **options)
-        found = result.outputs
-        if shown is not None:
-            found = shown(found)
+        found = result.outputs if shown is None else shown(result.outputs)
         outputs: Any = found[:, 0].tolist() if found.shape[1] == 1 else found.tolist()
         if self.objective.every:
             rest = iter(outputs)
