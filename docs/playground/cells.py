@@ -43,13 +43,15 @@ def _value(source: str, place: str) -> Any:
 
 def shown(value: Any) -> dict[str, str]:
     """A value in the richest form that it has."""
+    if isinstance(value, type):
+        return {"kind": "text", "content": repr(value)}  # it is its instances that have a picture
     if hasattr(value, "_repr_mimebundle_"):
         bundle = value._repr_mimebundle_()
         if "image/svg+xml" in bundle:
             return {"kind": "svg", "content": bundle["image/svg+xml"], "says": repr(value)}
         return {"kind": "text", "content": bundle["text/plain"]}
-    if hasattr(value, "_repr_html_"):
-        return {"kind": "html", "content": value._repr_html_()}
+    if hasattr(value, "_repr_html_") and isinstance(html := value._repr_html_(), str):
+        return {"kind": "html", "content": html}
     # Where Jupyter is to show something else than the repr, it is what `print` shows.
     text = str(value) if hasattr(value, "_repr_pretty_") else repr(value)
     return {"kind": "text", "content": text}

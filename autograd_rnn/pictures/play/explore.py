@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from html import escape
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 from ...arguments import as_float, as_list, many, shown
-from ...errors import ArgumentTypeError, ArgumentValueError, LibraryNotFound
+from ...errors import ArgumentTypeError, ArgumentValueError, AutogradError, LibraryNotFound
 from ...graph.copies import copies
 from ...graph.notation import label, number
 from ...networks.model import Model
@@ -71,7 +73,8 @@ def explore(model: Model, bits: Iterable[float | str], target: float) -> VBox:
         def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
             # The picture is for where no widget can be shown, such as a notebook on the web.
             bundle = super()._repr_mimebundle_(**options)
-            return {**bundle, "text/plain": repr(self), "image/svg+xml": self.svg}
+            still = {"image/svg+xml": self.svg} if self.svg else {}
+            return {**bundle, "text/plain": repr(self), **still}
 
     narrow = widgets.Layout(width="44px")
     switches = [widgets.ToggleButton(bit, description=f"{bit:d}", layout=narrow) for bit in read]
@@ -94,15 +97,23 @@ def explore(model: Model, bits: Iterable[float | str], target: float) -> VBox:
             switch.description = f"{switch.value:d}"
         for weight, slider in zip(weights, sliders, strict=True):
             weight.data = slider.value
+        try:
+            explorer.words, explorer.svg = told()
+        except (AutogradError, ArithmeticError) as error:
+            # The widgets would go on showing the numbers of before.
+            explorer.words, explorer.svg = f"∂L/∂{choice.label}: {error}", ""
+        picture.value, total.value = explorer.svg, escape(explorer.words)
+
+    def told() -> tuple[str, str]:
+        """The loss and the sum of the copies in words, and their picture."""
         run, loss = made()
         loss.backward()
         drawing = draw(loss, focus=choice.value, run=run)
         uses = copies(choice.value, loss, run)
         terms = " + ".join([number(use.grad) for use in uses]).replace("+ −", "− ")
         whole = f"{terms} = {number(uses.total)}" if len(uses) > 1 else terms
-        explorer.words = f"L = {number(loss.data)}, ∂L/∂{choice.label} = {whole}"
-        explorer.svg = drawing._repr_mimebundle_()["image/svg+xml"]
-        picture.value, total.value = explorer.svg, explorer.words
+        words = f"L = {number(loss.data)}, ∂L/∂{choice.label} = {whole}"
+        return words, drawing._repr_mimebundle_()["image/svg+xml"]
 
     follow()
     for control in (*switches, *sliders, choice):
@@ -112,6 +123,7 @@ def explore(model: Model, bits: Iterable[float | str], target: float) -> VBox:
 
 def _bit(bit: object) -> bool:
     """Whether it is a 1; `ArgumentValueError` for what is neither that nor a 0."""
-    if not isinstance(bit, str | float | int) or str(bit) not in ("0", "1", "0.0", "1.0"):
+    real = isinstance(bit, Real) and not isinstance(bit, bool)
+    if not (real and bit in (0, 1)) and not (isinstance(bit, str) and bit in ("0", "1")):
         raise ArgumentValueError(f"bits are 0 and 1, not {shown(bit)}.")
     return float(bit) == 1

@@ -33,8 +33,10 @@ async function pose() {
 
 async function check(event) {
   event.preventDefault();
+  const posed = JSON.stringify(spec());
   const found = await ask("predict", { spec: spec({ hide: true }), answers: answers() });
-  if (found.error) return;
+  // The answers are those to the exercise of before, where it has changed or was left meanwhile.
+  if (found.error || document.body.dataset.mode !== "predict" || posed !== JSON.stringify(spec())) return;
   for (const [place, { how, words }] of found.marks.entries()) {
     const row = panel.querySelectorAll("li")[place];
     row.className = how;

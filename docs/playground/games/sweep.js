@@ -65,8 +65,9 @@ async function choose(id) {
   if (found?.done || document.body.dataset.mode !== "sweep") return;
   if (!found?.ready.includes(id)) {
     // Python says why.
-    return ask("sweep", { spec: spec(wants()), attempt: [...attempt(), [id, "?"]] })
-      .then(({ refused }) => say(refused));
+    const { error, refused } = await ask("sweep", { spec: spec(wants()), attempt: [...attempt(), [id, "?"]] });
+    if (document.body.dataset.mode === "sweep") say(error ?? refused);
+    return;
   }
   asked = id;
   mark([id], "asked");
@@ -82,9 +83,13 @@ async function give(text) {
   const id = asked;
   if (!id || id === giving) return;
   giving = id;
+  const posed = link();
   const answer = await ask("sweep", { spec: spec(wants()), attempt: [...attempt(), [id, text]] });
   giving = null;
-  if (answer.refused) return say(answer.refused);
+  // Another exercise, or another game, has no place for it.
+  if (posed !== link()) return;
+  const refused = answer.error ?? answer.refused;
+  if (refused) return say(refused);
   if (asked === id) {
     asked = null;
     find("entry").hidden = true;

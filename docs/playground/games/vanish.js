@@ -129,7 +129,7 @@ export const vanish = {
     find("value").textContent = text.replace("-", "−");
     if (document.activeElement !== find("weight")) find("weight").value = Number(text);
     find("weight").disabled = answer.weights.length === 0;
-    draw();
+    return draw();
   },
   changed: draw,
 };

@@ -83,7 +83,7 @@ async function refresh() {
   showResult(shown);
   lightAgain();
   showControls(shown);
-  judge(mode.shown?.(shown));
+  judge(() => mode.shown?.(shown));
   performance.mark("picture");
   requestAnimationFrame(() => setTimeout(() => performance.measure("slider to picture", { start: from })));
   clearTimeout(resting);
@@ -115,6 +115,14 @@ function accept() {
 
 async function rest() {
   const mine = turn;
+  try {
+    await follow(mine);
+  } finally {
+    if (mine === turn) busy(false);
+  }
+}
+
+async function follow(mine) {
   // Where a verdict speaks of the same, that is enough.
   if (!mode.speaks) say(find("aloud"), find("result").innerText);
   const working = find("derivation");
@@ -129,7 +137,6 @@ async function rest() {
       working.innerHTML = found.html ?? `<p>${escaped(found.error)}</p>`;
   }
   if (mine === turn) await mode.rested?.();
-  if (mine === turn) busy(false);
 }
 
 function busy(is = showing) {
@@ -141,7 +148,7 @@ async function judge(verdict) {
   judging += 1;
   busy();
   try {
-    await verdict;
+    await verdict();
   } finally {
     judging -= 1;
     busy();
@@ -162,7 +169,7 @@ onChange(values => {
   if (modeOf(state.mode) !== mode) enter(modeOf(state.mode));
   showControls();
   if (Object.keys(values).some(name => !["set", "attempt", "steps"].includes(name))) refresh();
-  else judge(mode.changed?.());
+  else judge(() => mode.changed?.());
 });
 
 find("another").onclick = async () => {

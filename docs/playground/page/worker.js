@@ -22,14 +22,18 @@ async function start() {
 
 const started = start();
 started.catch(error => postMessage({ fatal: String(error) }));
+let ended = null; // the answer to all that is asked of what is left of Python, which may never answer
 
 onmessage = async ({ data }) => {
   const answer = await started;
   try {
-    postMessage({ id: data.id, answer: answer(data.question) });
+    postMessage({ id: data.id, answer: ended ?? answer(data.question) });
   } catch (error) {
     // What nobody has thought of: the last line of a traceback says what it is.
     const words = String(error.message ?? error).trim().split("\n").at(-1);
-    postMessage({ id: data.id, answer: JSON.stringify({ error: words }) });
+    const told = JSON.stringify({ error: words });
+    // Not an error in Python, but of it, such as a full stack.
+    if (error.name !== "PythonError") ended = told;
+    postMessage({ id: data.id, answer: told });
   }
 };

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from autograd_rnn import GRU, LSTM, RNN, Linear, Model, Stack, bits, copies, explore, gradients
 from autograd_rnn.errors import LibraryNotFound
 from autograd_rnn.graph.notation import number
+from autograd_rnn.networks.serialise import KINDS
 
 
 @pytest.fixture(autouse=True)
@@ -91,9 +92,55 @@ def test_other_models_can_be_explored(model: Model) -> None:
     assert str(explore(model, "11", 1)).startswith("<Explorer: L = ")
 
 
+def test_names_with_markup_are_read_as_text() -> None:
+    model = lecture()
+    model.parameters()[0].name = "<b>&</b>"
+    explorer = explore(model, "1", 1)
+    assert explorer.words == "L = 0, ∂L/∂<b>&</b> = 0"
+    assert explorer.children[-1].value == "L = 0, ∂L/∂&lt;b&gt;&amp;&lt;/b&gt; = 0"
+
+
+def test_what_cannot_be_shown_is_told_and_the_next_move_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(KINDS, "Gated", {})  # it is a kind for this test alone
+
+    class Gated(Model):
+        """One that reads its weights only where they give more than 0, and only up to a size."""
+
+        letters, gates = "h", "h"
+
+        def advance(self, state: Any, x: Any, weights: Any) -> dict[str, Any]:
+            (total,) = self.sums(weights[0], state[0] + x)
+            math.exp(total.data)
+            return {"h": [total if total.data > 0 else x[0] * 0.5]}
+
+    explorer = explore(Gated([[0.0], [1.0], [2.0]]), "1", 1)
+    _, _, (*_, slider) = parts(explorer)
+    *_, picture, total = explorer.children
+    before = picture.value
+    slider.value = -1.0
+    assert total.value.startswith("∂L/∂w₁: output does not depend on focus")
+    assert picture.value == ""
+    assert "image/svg+xml" not in explorer._repr_mimebundle_()
+    slider.max = 1e3
+    slider.value = 1e3
+    assert total.value == "∂L/∂w₁: math range error"
+    slider.value = 2.0
+    assert (total.value, picture.value) == ("L = 1, ∂L/∂w₁ = 2", before)
+
+
+def test_bits_of_numpy_are_bits() -> None:
+    numpy = pytest.importorskip("numpy")
+    wanted = str(explore(lecture(), "101", 15))
+    for kind in (int, float, numpy.uint8, numpy.float32):
+        assert str(explore(lecture(), numpy.array([1, 0, 1], kind), 15)) == wanted
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ((lecture(), [True], 1), "bits are 0 and 1, not True"),
         ((lecture(), "10x", 1), "bits are 0 and 1, not 'x'"),
         ((lecture(), [2], 1), "bits are 0 and 1, not 2"),
         ((lecture(), "", 1), "explore takes 1 to 12 bits, not 0"),

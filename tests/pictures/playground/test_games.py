@@ -140,6 +140,68 @@ def test_a_hasty_sweep_gives_each_number_once(opened: Visit) -> None:
     assert page.is_hidden("#entry")
 
 
+def test_an_answer_that_comes_too_late_is_of_no_effect(opened: Visit) -> None:
+    page = enter(opened, 1, "bits=1")
+    page.wait_for_selector(".answers input")
+    away = """() => {
+        const from = document.querySelector("#panel form, #entry");
+        from.requestSubmit();
+        document.querySelector("#tab-explore").click();
+    }"""
+    for field, text in zip(page.query_selector_all(".answers input"), ("0", "0"), strict=True):
+        field.fill(text)
+    # All right, but of the game that was left: nobody is taken back to it.
+    page.evaluate(away)
+    opened.settle()
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.body.dataset.mode") == "explore"
+    page = enter(opened, 2, "bits=1")
+    page.focus("#stage .node.ready")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#entry:not([hidden])")
+    page.fill("#number", "nothing")
+    # What is refused has no place to be told; and a number is none of the next exercise.
+    page.evaluate(away)
+    opened.settle()
+    page = enter(opened, 2, "bits=1")
+    page.focus("#stage .node.ready")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#entry:not([hidden])")
+    page.fill("#number", "1")
+    page.evaluate("""() => {
+        document.querySelector("#entry").requestSubmit();
+        document.querySelector("[data-bit='0']").click();
+    }""")
+    opened.settle()
+    page.wait_for_timeout(300)
+    assert "attempt" not in page.url
+    assert page.query_selector("#marks li") is None
+
+
+def test_a_game_that_fails_leaves_the_page_at_rest(browser: Any, address: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+
+    def failing(route: Any) -> None:
+        body = route.fetch().text()
+        assert "shown: follow" in body
+        assert "changed: follow" in body
+        body = body.replace("shown: follow", "shown() { throw new Error('shown'); }")
+        body = body.replace("changed: follow", "changed() { throw new Error('changed'); }")
+        route.fulfill(body=body, content_type="text/javascript")
+
+    page.route("**/games/sweep.js", failing)
+    visit = Visit(page, f"{address}#mode=sweep", address)
+    visit.settle()
+    assert "shown" in visit.troubles
+    page.evaluate("document.querySelector('#undo').disabled = false")
+    page.click("#undo")
+    page.wait_for_timeout(100)
+    visit.settle()
+    assert "changed" in visit.troubles
+    context.close()
+
+
 def test_separate_it(opened: Visit) -> None:
     page = enter(opened, 3)
     verdict(page, "Choose boxes until every path from w₁ to L")

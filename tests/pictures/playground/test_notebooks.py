@@ -64,6 +64,11 @@ def test_parts_come_in_order_and_in_the_richest_form(cells: Any) -> None:
     assert run("derive(run.pi[0], w)")[0][1].count("<math") > 1
     table = copies(cells.NAMES["w"], cells.NAMES["run"].pi[0])
     assert run("copies(w, run.pi[0])") == [("text", str(table))]
+    # As in Jupyter, a class is no picture, and what has no HTML after all is text.
+    assert run("type(draw(y))") == [("text", repr(cells.NAMES["draw"](cells.NAMES["y"]).__class__))]
+    for html in (None, b"x"):
+        run(f"class Odd(list):\n    def _repr_html_(self): return {html}")
+        assert run("Odd()") == [("text", "[]")]
 
 
 def test_an_error_is_told_with_the_lines_of_the_cell_alone(cells: Any) -> None:
@@ -164,5 +169,11 @@ def test_what_ends_python_is_told(notebooks: Any) -> None:
     page.fill("textarea", "x = ()\nfor _ in range(1_000_000):\n    x = (x,)\nx = None")
     page.click(".cell button")
     rest(page)
-    assert re.fullmatch(r"Python has ended \(.+\)\. Start again\.", page.inner_text(".wrong"))
+    told = page.inner_text(".wrong")
+    assert re.fullmatch(r"Python has ended \(.+\)\. Start again\.", told)
+    # What is left of it is not asked: it may not answer, or answer wrongly.
+    page.fill("textarea", "2 + 2")
+    page.click(".cell button")
+    rest(page)
+    assert page.inner_text(".outputs") == told
     page.close()
