@@ -37,7 +37,7 @@ class Result(NamedTuple):
     states: Any = None
 
     def mean(self, count: int) -> Result:
-        """The same with means over so many sequences, by which its own gradient is divided.
+        """The means over so many sequences in place of the sums; the gradient is divided in place.
 
         >>> import numpy as np
         >>> Result(3.0, np.array([6.0])).mean(2).gradient.tolist()
@@ -46,7 +46,7 @@ class Result(NamedTuple):
         gradient = self.gradient
         if count & (count - 1):
             gradient /= count
-        else:  # a power of two, by whose inverse numbers are multiplied sooner, to the same bits
+        else:  # a power of two: to multiply by its inverse is quicker, and gives the same bits
             gradient *= 1.0 / count
         return Result(float(self.loss) / count, gradient, self.outputs, self.states)
 

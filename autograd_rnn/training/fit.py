@@ -35,7 +35,7 @@ from .batches import (
 )
 from .checkpoint import Best, Moment, identity, read_checkpoint, write_checkpoint
 from .history import History
-from .nonfinite import find_fault
+from .nonfinite import are_finite, find_fault
 from .optimisers import Optimiser, hold
 from .progress import CSVLog, Report, progress_bar
 from .schedules import Schedule, factor_at
@@ -168,6 +168,12 @@ class _Training:
         self.compiled, (self.data, self.validation) = compiled_for(
             self.model, {"data": given.data, "validation": given.validation}, self.loss, **options
         )
+        if len(self.compiled.parameters) != len(self.parameters):
+            raise ArgumentValueError(
+                f"model.parameters() gives {len(self.parameters)} Values, but model.compile() a "
+                f"step of {len(self.compiled.parameters)} parameters: give all of them, and freeze "
+                f"those that are to stay as they are."
+            )
         self.constants: list[int] = []
         self.checked: list[Part] = []  # the validation data, packed
         self.checkpoint = given.checkpoint
@@ -436,13 +442,6 @@ class _Training:
             "optimiser": {"kind": identity(type(self.optimiser)), **identity(rule)},
         }
         return {**own, **given, **prints}
-
-
-def are_finite(loss: float, numbers: Any) -> bool:
-    """Whether neither a loss nor any of the numbers in an array is NaN or infinite."""
-    import numpy as np
-
-    return math.isfinite(loss) and np.count_nonzero(np.isfinite(numbers)) == len(numbers)
 
 
 def _or_none(number: Any, argument: str) -> int | None:

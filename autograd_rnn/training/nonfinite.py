@@ -1,4 +1,4 @@
-"""The first NaN or infinity of a run, in the forward or the backward pass."""
+"""NaN and infinity: whether there are any, and the first one of a run, forward or backward."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from ..engine.contexts import detect_anomaly
 from ..engine.reverse import gradients
 from ..engine.value import Value, constant
 from ..errors import AnomalyError
+
+
+def are_finite(loss: float, numbers: Any) -> bool:
+    """Whether neither a loss nor any of the numbers in an array is NaN or infinite."""
+    import numpy as np
+
+    return math.isfinite(loss) and np.count_nonzero(np.isfinite(numbers)) == len(numbers)
 
 
 def find_fault(objective: Objective, xs: Sequence[Any], ys: Sequence[Any]) -> str | None:

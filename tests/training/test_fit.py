@@ -26,7 +26,7 @@ from autograd_rnn import (
     freeze,
     unfreeze,
 )
-from autograd_rnn.backends import Backend, CompiledStep
+from autograd_rnn.backends import Backend, NumPy
 from autograd_rnn.ops.losses import LOSSES
 from autograd_rnn.training.batches import batches
 
@@ -236,6 +236,18 @@ def test_refusals() -> None:
     assert math.isfinite(attempt(([[1]], [1]))().loss[0])
 
 
+@pytest.mark.parametrize("count", [2, 4])
+def test_a_model_that_tells_of_other_weights_than_it_compiles_is_refused(count: int) -> None:
+    own = network(1)
+    listed = [*own.parameters(), Value(1.0)][:count]
+    model = SimpleNamespace(
+        inputs=own.inputs, outputs=own.outputs, parameters=lambda: listed, compile=own.compile
+    )
+    words = rf"gives {count} Values, but model.compile\(\) a step of 3 parameters: give all"
+    with pytest.raises(ValueError, match=words):
+        trained([[1.0, 0.0]], [[1.0]], model)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_frozen_weights_stay_and_have_no_gradient(engine: str) -> None:
     """Also for a step that was compiled before, or one for which they are variables again."""
@@ -404,15 +416,15 @@ def test_validation_runs_over_some_steps_at_a_time(
     xs = [chance.integers(0, 3, size=size) for size in (7, 12, 5, 12, 1)]
     ys = [chance.integers(-1, 3, size=len(x)) for x in xs]
     ys[4][:] = 0
-    run, whole = CompiledStep.run, Stack.random("LSTM", states=3, inputs=3, outputs=3, seed=2)
+    run, whole = NumPy.run, Stack.random("LSTM", states=3, inputs=3, outputs=3, seed=2)
     options: dict[str, Any] = {"loss": Loss.of("cross_entropy", ignore=-1), "at": "every"}
 
-    def watched(compiled: Any, batch: Any, *given: Any, **named: Any) -> Any:
+    def watched(backend: Any, packed: Any, *given: Any, **named: Any) -> Any:
         nonlocal most
-        most = max(most, int(batch.lengths.sum()))
-        return run(compiled, batch, *given, **named)
+        most = max(most, packed.total)
+        return run(backend, packed, *given, **named)
 
-    monkeypatch.setattr(CompiledStep, "run", watched)
+    monkeypatch.setattr(NumPy, "run", watched)
     monkeypatch.setattr("autograd_rnn.training.batches.MOST_STEPS", 24)
     settings: dict[str, Any] = {"epochs": 1, "batch_size": 2, "engine": "numpy"}
     history = fit(
@@ -420,7 +432,7 @@ def test_validation_runs_over_some_steps_at_a_time(
         **{"validation": (xs, ys), "truncate": 4, "streams": streams, "progress": False},
         **{**options, **settings, "optimiser": SGD(0.1)},
     )
-    assert most <= (8 if streams else 24)
+    assert 0 < most <= (8 if streams else 24)
     found = evaluate(whole, (xs, ys), **options, engine="numpy")
     assert most <= 24
     loss, _ = whole.compile(options["loss"], at="every", backend="numpy").loss_and_gradients(xs, ys)

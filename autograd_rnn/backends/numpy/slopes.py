@@ -19,6 +19,9 @@ CHUNK: Final = 3 << 12
 #: Arrays of more numbers are not kept.
 MOST: Final = 1 << 22
 
+#: Nor are more blocks of one: each takes as much memory as 16 numbers.
+MOST_VIEWS: Final = MOST >> 4
+
 
 def quick(op: Op, results: Any, operand: Callable[[], Any], found: Any) -> Any:
     """The slopes from the results alone where that is good, else by the rule; all are flat."""
@@ -47,24 +50,28 @@ class Room:
 
     def __init__(self) -> None:
         self.arrays: dict[str, Any] = {}
-        #: By the name of an array the shape of its blocks, the array, and the blocks.
-        self.views: dict[str, tuple[tuple[int, int], Any, list[Any]]] = {}
+        #: By the name of an array the shape of its blocks, and the blocks.
+        self.views: dict[str, tuple[tuple[int, int, int], list[Any]]] = {}
 
     def __call__(self, name: str, size: int) -> Any:
         """An array of so many numbers, whatever they are; the same until `tidy` is called."""
         found = self.arrays.get(name)
         if found is None or len(found) < size:
             found = self.arrays[name] = np.empty(size)
+            self.views.pop(name, None)
         return found[:size]
 
     def blocks(self, name: str, size: int, columns: Columns) -> list[Any]:
         """The blocks of an array, of so many rows for each step, kept like it."""
-        flat, shape = self(name, size * columns.total), (columns.total, columns.sequences)
-        known, array, found = self.views.get(name, (None, None, []))
-        if not columns.together or known != shape or array is not self.arrays[name]:
+        flat = self(name, size * columns.total)
+        if not columns.together:
+            return columns.blocks(flat, size)
+        # The functions for the loss and for outputs may have blocks of other sizes by one name.
+        shape = (size, columns.total, columns.sequences)
+        known, found = self.views.get(name, (None, []))
+        if known != shape:
             found = columns.blocks(flat, size)
-            if columns.together:
-                self.views[name] = shape, self.arrays[name], found
+            self.views[name] = shape, found
         return found
 
     def tidy(self) -> None:
@@ -72,6 +79,8 @@ class Room:
         for name in [name for name, array in self.arrays.items() if len(array) > MOST]:
             del self.arrays[name]
             self.views.pop(name, None)
+        for name in [name for name, (_, views) in self.views.items() if len(views) > MOST_VIEWS]:
+            del self.views[name]
 
 
 def side_by_side(blocks: list[Any]) -> Any:

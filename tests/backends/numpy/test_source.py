@@ -23,8 +23,9 @@ from autograd_rnn import (
     primitive,
     where,
 )
+from autograd_rnn.backends.batch import as_batch
 from autograd_rnn.backends.numpy import slopes, source
-from autograd_rnn.backends.numpy.columns import Columns
+from autograd_rnn.backends.numpy.columns import Columns, pack
 from autograd_rnn.backends.numpy.phases import Phases, Product, Wave, selector
 from autograd_rnn.backends.numpy.slopes import LEAST_DIFFERENCE
 from autograd_rnn.backends.numpy.source import Source
@@ -168,6 +169,33 @@ def test_batches_of_any_size_one_after_another(most: int, monkeypatch: pytest.Mo
             agree(arrays.loss_and_gradients(xs, ys), python.loss_and_gradients(xs, ys))
 
 
+@pytest.mark.parametrize("before", range(1, 6))
+def test_blocks_of_the_loss_are_not_those_of_the_outputs(before: int) -> None:
+    """What the loss computes of weights comes first, and moves the numbers of blocks."""
+    weights = [Value(0.5), Value(-0.25), Value(0.75)]
+
+    def step(state: Any, x: Any, w: Any) -> Any:
+        first = (w[0] * state[0] + x[0]).tanh()
+        others = [(w[1] * q + w[2] * first).tanh() for q in state[1:]]
+        return (first, *others), (first, *others)
+
+    def loss(output: Any, target: Any) -> Any:
+        of_weights = weights[0]
+        for _ in range(before):
+            of_weights = of_weights.tanh()
+        return sum([(q - target) ** 2 for q in output]) + of_weights
+
+    given = (step, loss, weights, [0.0] * 5)
+    python, arrays = [compile_step(*given, at="every", backend=b) for b in ("python", "numpy")]
+    sequences, targets = [[0.5, -1.0, 2.0]] * 4, [[1.0, 0.0, 0.5]] * 4
+    batch = arrays.prepare(sequences, targets)
+    expected = python.loss_and_gradients(sequences, targets)
+    for _ in range(2):
+        agree(arrays.loss_and_gradients(batch), expected)
+        found = arrays.predict(batch)
+        np.testing.assert_allclose(found, python.predict(sequences), atol=1e-13)
+
+
 def test_threads_share_nothing_of_a_batch() -> None:
     compiled = LSTM.random(6, 2, seed=1).compile("squared_error", backend="numpy")
     chance = np.random.default_rng(0)
@@ -231,6 +259,23 @@ def test_what_is_kept_is_one_room_for_each_thread_and_goes_with_it(
     assert [room() is not None for room in rooms] == [True, False]
     del compiled, batch
     assert [room() is not None for room in rooms] == [False, False]
+
+
+def test_a_room_keeps_few_blocks_and_no_array_that_it_has_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slopes, "MOST_VIEWS", 3)
+    room = slopes.Room()
+    short, long = [pack(as_batch(np.ones((2, steps, 1)), None, every=False)) for steps in (3, 4)]
+    blocks = room.blocks("T", 1, short)
+    room.tidy()
+    assert room.blocks("T", 1, short) is blocks
+    replaced = weakref.ref(room.arrays["T"])
+    del blocks
+    blocks = room.blocks("T", 1, long)
+    assert replaced() is None
+    room.tidy()
+    assert room.blocks("T", 1, long) is not blocks
 
 
 def test_a_vector_of_symbols_is_there_for_a_step_that_reads_it_only_on_the_way() -> None:
