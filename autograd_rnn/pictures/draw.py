@@ -161,19 +161,32 @@ def _kinds(detail: str, request: Request, asked: set[str]) -> list[Kind]:
     return [kind]
 
 
-def _fitting(kinds: Sequence[Kind], request: Request, paper: Paper) -> Drawing:
-    """The first kind that a page has room for, else that whose rows have, else of fewest pages."""
+def _fitting(
+    kinds: Sequence[Kind], request: Request, paper: Paper
+) -> tuple[Drawing | None, GraphTooLarge | None]:
+    """The first kind that a page has room for, else that whose rows have, else of fewest pages.
+
+    Where all are too wide, it is None, with the refusal.  Of too many boxes it is raised at once.
+    """
     drawn: list[Drawing] = []
-    for place, kind in enumerate(kinds, 1):
+    too_many = too_wide = None
+    for kind in kinds:
         try:
-            drawn.append(paper.fit(kind.draw(request), True))
-        except GraphTooLarge:
-            if place == len(kinds) and not drawn:
-                raise
+            drawing = kind.draw(request)
+        except GraphTooLarge as error:
+            too_many = error
+            continue
+        try:
+            drawn.append(paper.fit(drawing, True))
+        except GraphTooLarge as error:
+            too_wide = error
             continue
         if not drawn[-1].pages:
             break
-    return min(drawn, key=lambda drawing: (drawing.too_high > 0, len(drawing.pages)))
+    if not drawn and not too_wide and too_many:
+        raise too_many
+    best = min(drawn, key=lambda one: (one.too_high > 0, len(one.pages)), default=None)
+    return best, too_wide
 
 
 def _of_fewer_digits(
@@ -188,12 +201,8 @@ def _of_fewer_digits(
     drawn = refused = None
     for digits in (None, *FEWER) if precision is None and paper.width < inf else (precision,):
         with written_with(digits, subscripts, accents):
-            try:
-                drawing = _fitting(kinds, request, paper)
-            except GraphTooLarge as error:
-                refused = error
-                continue
-        if not drawing.too_high:
+            drawing, refused = _fitting(kinds, request, paper)
+        if drawing is not None and not drawing.too_high:
             return drawing
         drawn = drawn or drawing
     if drawn is None:

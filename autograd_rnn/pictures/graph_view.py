@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
+from math import isfinite
 from typing import Any, Final, NamedTuple, Protocol
 
 from ..arguments import many
@@ -12,12 +14,15 @@ from ..graph.assigned import assigned_since
 from ..graph.copies import Copy, copies
 from ..graph.marks import mark_of, marks_of
 from ..graph.notation import (
+    PLAIN,
+    Style,
     Text,
     accent,
     joined,
     label,
     listed,
     number,
+    round_digits,
     term,
     vector,
     write,
@@ -74,6 +79,20 @@ class Arrow(NamedTuple):
 def absorbed(node: Node) -> bool:
     """Whether the node is a plain number, as the 2 of `x ** 2`, and so part of its consumer."""
     return node.constant and called(node) is None
+
+
+def adds_up(terms: Iterable[float], total: float, style: Style = PLAIN) -> bool:
+    """Whether terms come to the total with the digits that all of them are written with.
+
+    >>> adds_up([0.25, 0.5], 0.75), adds_up([1 / 3, 1 / 3, 1 / 3], 1.0)
+    (True, False)
+    """
+    numbers = [*terms, total]
+    if not all(map(isfinite, numbers)):
+        return True  # nothing is rounded
+    written = [round_digits(x, style) for x in numbers]
+    *parts, whole = [Fraction(f"{mantissa}e{power or 0}") for mantissa, power in written]
+    return sum(parts) == whole
 
 
 def badge(node: Node) -> str:
@@ -162,6 +181,12 @@ class Reading:
         """A gradient as it is shown: `–` as long as it is not known."""
         return number(gradient) if self.known else "–"
 
+    def exact(self, gradient: float) -> str:
+        """A gradient with all of its digits; `–` as long as it is not known."""
+        shown = self.shown(gradient)
+        whole = shown.lstrip("−").isdigit() and gradient.is_integer()
+        return repr(gradient) if self.known and not whole else shown
+
     def before_cut(self, node: Any) -> Any:
         """The state that a cut passes on as it is; any other node itself."""
         through = node.parents if node.constant and len(node.parents) == 1 else ()
@@ -172,13 +197,15 @@ class Reading:
         short = is_inside(None, 1, written, LONGEST_EXPRESSION)
         return written if short else self.texts[node].text
 
-    def sum_of_terms(self, weight: Any) -> str:
+    def sum_of_terms(self, weight: Any, exact: bool = False) -> str:
         """The gradient of a weight as the sum of what its copies add, `16 + 16 = 32`."""
         if not self.known:
             return "–"
-        terms = [number(use.grad) for use in self.uses[weight]]
-        total = number(self.adjoint.get(weight, 0.0))
-        return terms[0] if len(terms) == 1 else f"{joined(terms)} = {total}"
+        added, total = [use.grad for use in self.uses[weight]], self.adjoint.get(weight, 0.0)
+        write = self.exact if exact else number
+        terms = [write(one).replace("-", PLAIN.minus, int(one < 0)) for one in added]
+        equals = "=" if exact or adds_up(added, total) else PLAIN.about
+        return terms[0] if len(terms) == 1 else f"{joined(terms)} {equals} {write(total)}"
 
     def weight_names(self) -> str:
         """The weights whose copies are apart, in a sentence."""
@@ -312,7 +339,7 @@ class GraphView(Reading):
     def _add(self, node: Any, box: Box, words: str = "") -> None:
         """A box with the number of a node, and its name or words unless it has one of its own."""
         name = box.name or self.texts[node].text
-        grad = "" if box.grad is None else f", grad {box.grad}"
+        grad = "" if box.grad is None else f", grad {self._exact_grad(node, box)}"
         data, exact = self.data(node, box.role == "copy"), repr(node.data)
         if node in self.assigned:
             exact = f"{data}, assigned since to {exact}"
@@ -321,6 +348,14 @@ class GraphView(Reading):
         told = box.about or (node,)
         self.boxes[box.id] = box._replace(name=short, data=data, description=full, about=told)
         self.nodes[box.id] = node
+
+    def _exact_grad(self, node: Any, box: Box) -> str:
+        """The gradient of a box with all of its digits."""
+        if box.role == "copy":
+            return self.exact(sum([use.grad for use in box.about]))
+        if node in self.uses:
+            return self.sum_of_terms(node, exact=True)
+        return self.exact(self.adjoint.get(node, 0.0))
 
     def _join(self, tail: str, head: str, role: str, **words: str | None) -> None:
         self.arrows.append(Arrow(f"e{len(self.arrows) + 1}", role, tail, head, **words))

@@ -52,7 +52,7 @@ UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe
 NO_WIDTH: Final = ("Mn", "Me", "Cf")  # marks on characters, joiners, and directions
 JOINER: Final = "\u200d"
 WIDTHS: Final = {
-    **dict.fromkeys("+−×÷=<>~w&#$", 0.84),
+    **dict.fromkeys("+−×÷=≈<>~w&#$", 0.84),
     **dict.fromkeys("mMW@%—…", 1.02),
     **dict.fromkeys(" .,:;·'|!()[]filtrjI₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾", 0.42),
 }

@@ -1,5 +1,6 @@
 """The backward pass of one derivative as a NumPy function."""
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from autograd_rnn import (
 )
 from autograd_rnn.derivation.chain_rule import ChainRule
 from autograd_rnn.derivation.source.function import as_source
-from autograd_rnn.derivation.source.lines import packed
+from autograd_rnn.derivation.source.lines import _side_by_side, packed
 
 from .examples import exercise
 from .random_cases import some_derivation
@@ -336,6 +337,26 @@ def test_a_loop_of_many_quantities_has_them_side_by_side(states: int) -> None:
     unlike = gated(states, True)
     (wanted,) = gradients(unlike.rule.output, [unlike.rule.parameter])
     assert called(unlike) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_state_that_the_loss_does_not_read_is_passed_back_by_itself() -> None:
+    w = [Value(0.3 + 0.02 * i, f"w{i}") for i in range(14)]
+    h, steps, read = Value(0.5, "h"), Steps(), []
+    for k in (1, 2, 3):
+        with steps.step(k):
+            y = h
+            for place, weight in enumerate(w):
+                y = tanh(weight * y)
+                y.name = f"y{place}"
+            h, other = w[0] * h + 0.1 * k, y
+        read.append((1 - other) ** 2)
+    worked = derive(sum(read[1:], read[0]), w[0], run=steps)
+    line = ("from_h", "w0 * from_h + δ_y")
+    packed_lines = islice(_side_by_side([line, ("a", "x + 1.0")], "", 100), 3)  # else without end
+    assert list(packed_lines) == ["from_h, a = w0 * from_h + δ_y, x + 1.0"]
+    (wanted,) = gradients(worked.rule.output, [w[0]])
+    assert "* from_h" in worked.numpy()
+    assert called(worked) == pytest.approx(wanted, rel=1e-12)
 
 
 def test_lines_are_packed_only_where_nothing_needs_what_is_beside_it() -> None:

@@ -138,6 +138,22 @@ def test_auto_takes_the_most_detail_that_can_be_read_and_shows_what_is_asked_for
     assert draw(error, run=run).dot == draw(error, run=run, detail="step").dot
 
 
+def test_too_many_boxes_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer digits on paper do not make them fewer."""
+    tried: list[Request] = []
+
+    def refuse(request: Request) -> Drawing:
+        tried.append(request)
+        return KINDS["scalar"].draw(request)
+
+    kind = Kind("counted", refuse, needs_run=False)
+    monkeypatch.setitem(KINDS, kind.name, kind)
+    x = Value(1 / 3, "x")
+    with pytest.raises(GraphTooLarge, match="more than 2"):
+        draw(x * x + 1, detail="counted", max_nodes=2, width=345)
+    assert len(tried) == 1
+
+
 def test_a_kind_of_picture_is_added_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     def draw_name(request: Request) -> Drawing:
         canvas = Canvas(request.theme, layout="nop2")

@@ -12,9 +12,11 @@ from autograd_rnn import (
     RNN,
     Drawing,
     Stack,
+    Steps,
     Unrolled,
     Value,
     bits,
+    copies,
     draw,
     draw_cell,
     draw_flow,
@@ -39,6 +41,13 @@ def unrolled(model: Model, steps: int) -> tuple[Value, Unrolled]:
     loss = sum([(1 - output) ** 2 for output in outputs])
     loss.backward()
     return loss, run
+
+
+def texts_of(drawing: Drawing) -> str:
+    """What can be read in the picture, without the tooltips."""
+    return " ".join(
+        text.text or "" for text in ElementTree.fromstring(drawing.svg()).iter(f"{SVG}text")
+    )
 
 
 def focused(model: Model, steps: int) -> Callable[[Width], Drawing]:
@@ -189,6 +198,34 @@ def test_numbers_have_fewer_digits_only_where_paper_needs_it() -> None:
         most(300, precision=4)
     with pytest.raises(GraphTooLarge, match="is 300 points wide .* more than width=260"):
         most(260)
+
+
+@pytest.mark.parametrize("detail", ["scalar", "neuron", "step"])
+def test_tooltips_have_all_digits_of_rounded_numbers(detail: str) -> None:
+    rnn = RNN([[1.5], [1]], activation="relu", bias=False)
+    run = rnn.unroll(bits("101"))
+    loss = (15.37 - run.pi[0]) ** 2
+    loss.backward()
+    weight, (_, second, third) = rnn.weights[0][0], copies(rnn.weights[0][0], loss, run)
+    drawing = draw(loss, run=run, focus=weight, detail=detail, precision=2)
+    told = " ".join(drawing.titles.values())
+    for use in (second, third):
+        assert f"{use.grad:.2g}".lstrip("-") in texts_of(drawing)
+        assert f"grad {use.grad!r}" in told
+    assert repr(weight.grad) in told
+
+
+@pytest.mark.parametrize("detail", ["scalar", "neuron", "step"])
+def test_sums_of_rounded_terms_are_about_the_total(detail: str) -> None:
+    for x, equals in ((0.25, "= 0.75"), (1 / 3, "≈ 1")):
+        w, q, steps = Value(1.0, "w"), Value(0.0, "q"), Steps()
+        for k in (1, 2, 3):
+            with steps.step(k):
+                q = q + w * x
+                q.name = f"q{k}"
+        q.backward()
+        drawing = draw(q, run=steps, focus=w, detail=detail)
+        assert equals in texts_of(drawing)
 
 
 def test_what_is_higher_than_a_page_is_cut_into_pages_of_whole_rows() -> None:

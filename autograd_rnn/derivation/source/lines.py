@@ -83,7 +83,8 @@ def _is_known(name: str, block: Sequence[tuple[str, str]]) -> bool:
 def _side_by_side(assignments: Sequence[tuple[str, str]], indent: str, wide: int) -> Iterator[str]:
     """Assignments, as many to a line as do not need each other."""
     values = dict(assignments)
-    needs = {name: names_in(value) & values.keys() for name, value in assignments}
+    # What needs itself needs what it was before, as a sum over the steps does.
+    needs = {name: names_in(value) & values.keys() - {name} for name, value in assignments}
     done: set[str] = set()
     while values:
         line: list[str] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...arguments import many
 from ...graph.marks import marks_of
-from ...graph.notation import accent, label, number
+from ...graph.notation import PLAIN, accent, label, number
 from ...graph.walk import steps_of, topological
 from .. import html_labels as html
 from ..canvas import ARROW_HEAD, Canvas, Point, along, cornered, rounded_corners
@@ -193,6 +193,9 @@ class _Sheet:
         self.layout = best_layout(groups, self.weights, total, room, sizes)
         rows = self.layout.rows(groups, room.wide)
         self.weights, self.total = map(self.layout.shape.of, (self.weights, total))
+        # What the output adds that uses W directly has no table.
+        if "W" not in self.layer.read and not self.total.sums_up([one[-1] for _, one in groups]):
+            self.total = self.total._replace(name=f"∂{self.name}/∂W {PLAIN.about}")
         for index, row in enumerate(rows):
             shaped = [Group(k, [*map(self.layout.shape.of, tables)]) for k, tables in row]
             top = self._row(shaped, index, top, index == len(rows) - 1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from ...graph.notation import number
+from ...graph.notation import PLAIN, Style, write_number
 from .. import html_labels as html
+from ..graph_view import adds_up
 from ..theme import Theme, tint
 
 MOST_NUMBERS: Final = 40  # entries of a table with numbers; larger ones have shades alone
@@ -20,6 +22,7 @@ HEAD: Final = 18
 TOP: Final = 4  # over the name or the heads, whose accents are high
 BETWEEN: Final = 6  # the blocks
 POINTS: Final = 11
+BRIEF: Final[Style] = PLAIN._replace(digits=2, whole=4)
 FAINTER: Final = 3.0  # the shades under red numbers, so that these can be read
 
 
@@ -79,10 +82,9 @@ class Table(NamedTuple):
         """The width of a number."""
         if self._shade:
             return self._shade
-        texts = [_brief(x) for row in self.numbers for x in row]
         bold = bool(self.ink)
         heads = [html.text_width(head, html.KEY_POINTS, bold=True) + 6 for head in self.heads]
-        return round(max([24.0, *heads, *[html.text_width(t, POINTS, bold) + 8 for t in texts]]))
+        return round(max([24.0, *heads, *[_width(x, bold) for row in self.numbers for x in row]]))
 
     @property
     def _side(self) -> int:
@@ -95,6 +97,13 @@ class Table(NamedTuple):
         """What is left on each side of shades where a name is wider, so that all are as wide."""
         inner = self._across * self._cell + self._side
         return (round(self.size[0]) - 12 - inner) // 2 if self._shade else 0
+
+    def sums_up(self, terms: Sequence[Table]) -> bool:
+        """Whether each of its numbers, as it is written, is the sum of those of the terms."""
+        if self._shade:
+            return True
+        entries = zip(*[[x for row in t.numbers for x in row] for t in (*terms, self)], strict=True)
+        return all(adds_up(added, total, BRIEF) for *added, total in entries)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -163,4 +172,9 @@ class Table(NamedTuple):
 
 
 def _brief(x: float) -> str:
-    return number(x, 2, 4)
+    return write_number(x, BRIEF).text
+
+
+@lru_cache(maxsize=4096)  # the numbers are the same in each shape that is tried
+def _width(x: float, bold: bool) -> float:
+    return html.text_width(_brief(x), POINTS, bold) + 8

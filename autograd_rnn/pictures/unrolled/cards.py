@@ -271,6 +271,9 @@ class _Layout:
             here = [fields[0], *[fields[1 + place] for place in places]]
             here.append(fields[-1] if final else ("", ""))
             words = ", ".join([" ".join(field).strip() for field in here])
+            total = story.adjoint[self.weights[number_of]]
+            if final and story.exact(total) != story.shown(total):
+                words += f", in full {story.exact(total)}"
             label, at = _ledger_label(here, widths, canvas.theme), (far / 2, floor + LEDGER / 2)
             id = f"w{number_of + 1}" + (f"_{index}" if index else "")
             canvas.node(id, at, (far, LEDGER), label, words, "parameter")

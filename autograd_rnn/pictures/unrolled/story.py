@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 
 from ...errors import ArgumentValueError
 from ...graph.copies import Copy
-from ...graph.notation import Text, accent, label, number, term, vector, write
+from ...graph.notation import PLAIN, Text, accent, label, number, term, vector, write
 from ...graph.quantities import called, write_names
 from ...graph.walk import downstream
 from .. import html_labels as html
-from ..graph_view import LONGEST_EXPRESSION, DrawnRun, Reading, badge, left_out, shorten
+from ..graph_view import LONGEST_EXPRESSION, DrawnRun, Reading, adds_up, badge, left_out, shorten
 
 MOST_STATES: Final = 8
 MOST_ON_CARD: Final = 60
@@ -106,8 +106,9 @@ class Story(Reading):
         for weight in self.uses:
             if uses := self._uses_in(card, weight):
                 words = f"{len(uses)} copies of {self.texts[weight].text}"
-                grad = self.shown(sum([use.grad for use in uses]))
-                rows.append(Row("copy", words, "", grad, f"{words}: grad {grad}", uses))
+                grad = self._sum(uses)
+                full = f"{words}: grad {self.exact(grad)}"
+                rows.append(Row("copy", words, "", self.shown(grad), full, uses))
         return card
 
     def _card(self, step: Any) -> Card:
@@ -163,14 +164,9 @@ class Story(Reading):
         grads = [self.adjoint.get(one, 0.0) for one in entries]
         shown = self._vector(grads) if self.known else "–"
         full = ", ".join(f"{one.data!r}" for one in entries)
-        slopes = ", ".join(map(self._exact, grads))
+        slopes = ", ".join(map(self.exact, grads))
         full = f"{name}: data {full}, grad {slopes}"
         return Row(self.role(entries[0]), name, data, shown, full, entries)
-
-    def _exact(self, grad: float) -> str:
-        """A gradient as it is shown, but with all of its digits."""
-        shown = self.shown(grad)
-        return repr(grad) if self.known and not shown.lstrip("−").isdigit() else shown
 
     def _state_rows(self, step: Any, summed: bool) -> list[Row]:
         def sum_row(pi: Any) -> Row:
@@ -199,7 +195,7 @@ class Story(Reading):
     def _row(self, role: str, words: str, node: Any, grad: float | None) -> Row:
         data, shown = self.data(node, as_computed=True), "" if grad is None else self.shown(grad)
         exact = data if node in self.assigned else repr(node.data)
-        full = f"{words}: data {exact}" + ("" if grad is None else f", grad {self._exact(grad)}")
+        full = f"{words}: data {exact}" + ("" if grad is None else f", grad {self.exact(grad)}")
         return Row(role, words, data, shown, full, (node,))
 
     def flows(self, cards: Sequence[Card], numbers: bool) -> list[tuple[str, str, bool]]:
@@ -257,14 +253,22 @@ class Story(Reading):
             fields.append((f"from {' … '.join(names)}", self._term(uses)) if uses else ("", ""))
         rest = self._term([use for use in self.uses[weight] if use.step is None])
         words = f"{rest} outside the steps, grad" if rest else "grad"
-        return [*fields, (words, ("= " if self.known else "") + self.shown(self.adjoint[weight]))]
+        total = self.adjoint[weight]
+        added = [self._sum(self._uses_in(card, weight)) for card in cards]
+        added.append(self._sum([use for use in self.uses[weight] if use.step is None]))
+        equals = "= " if adds_up(added, total) else f"{PLAIN.about} "
+        return [*fields, (words, equals * self.known + self.shown(total))]
+
+    @staticmethod
+    def _sum(uses: Sequence[Copy]) -> float:
+        return float(sum([use.grad for use in uses]))
 
     def _uses_in(self, card: Card, weight: Any) -> list[Copy]:
         return [use for use in self.uses[weight] if card.holds(use.step)]
 
     def _term(self, uses: Sequence[Copy]) -> str:
         """What the copies add, `+ 16` or `− 4`; nothing where it is not known yet."""
-        return term(number(sum([use.grad for use in uses]))) if self.known and uses else ""
+        return term(number(self._sum(uses))) if self.known and uses else ""
 
     def _vector(self, entries: Sequence[float]) -> str:
         most, digits = (2, 2) if self.tight else (MOST_ENTRIES, 3)

@@ -86,7 +86,8 @@ class View(Neurons):
 
     def full(self, node: Any) -> str:
         """A number with all its digits, in words."""
-        return f"{self.name(node)}: data {node.data!r}, grad {self.grad(node)}"
+        grad = "" if node.constant else f", grad {self.exact(self.adjoint.get(node, 0.0))}"
+        return f"{self.name(node)}: data {node.data!r}{grad}"
 
     def key(self, neuron: Neuron, named: bool = False) -> str:
         """What a box is, in a word or two; nothing where every step has one, unless `named`."""
@@ -103,7 +104,7 @@ class View(Neurons):
         data, grad = self.data(use.parameter, as_computed=True), self.shown(use.grad)
         where = "" if use.step is None else f" in step {use.step}"
         words = f"{self.texts[use.parameter].text}, copy {use.index}{where}"
-        words += f": data {use.data!r}, grad {grad}"
+        words += f": data {use.data!r}, grad {self.exact(use.grad)}"
         name = self.copy_name(use)
         return html.Box(id, "copy", name, data, grad, description=words, about=(use,))
 
@@ -111,7 +112,9 @@ class View(Neurons):
         """The box of a weight, its gradient in full as the sum of the terms."""
         name, data = self.texts[weight].text, self.data(weight)
         grad = self.sum_of_terms(weight) if in_full else self.shown(self.adjoint[weight])
-        words = f"{name}: data {weight.data!r}, grad {grad}"
+        exact = self.sum_of_terms(weight, exact=True) if in_full else ""
+        exact = exact or self.exact(self.adjoint[weight])
+        words = f"{name}: data {weight.data!r}, grad {exact}"
         return html.Box(id, "parameter", name, data, grad, description=words, about=(weight,))
 
     def badge_of_output(self) -> str:

@@ -49,7 +49,7 @@ def test_the_terms_add_up_to_the_gradient(model: Model, truncate: int | None) ->
     loss, run = unrolled(model, truncate=truncate)
     drawing = draw(loss, focus=model, run=run)
     layers = getattr(model, "layers", (model,))
-    terms, totals = tables(drawing, "+ ["), tables(drawing, "∂L/∂W =")
+    terms, totals = tables(drawing, "+ ["), tables(drawing, "∂L/∂W ")
     assert len(terms) == 3 * len(layers)
     for place, layer in enumerate(reversed(layers)):
         swept = gradients(loss, [weight for row in layer.weights for weight in row])
@@ -67,6 +67,15 @@ def test_the_exercise_has_the_numbers_of_the_lecture() -> None:
     assert tables(drawing, "+ [") == [[[0.0], [64.0]], [[16.0], [0.0]], [[16.0], [4.0]]]
     assert tables(drawing, "∂L/∂W =") == [[[32.0], [68.0]]]
     assert {"δ̇", "δ̈", "64", "32", "68"}.issubset(texts(drawing.svg()))
+
+
+def test_the_total_is_about_the_sum_of_terms_that_are_rounded() -> None:
+    rnn = RNN([[1.5], [1]], activation="relu", bias=False)
+    for inputs, equals in (("111", "≈"), ("100", "=")):
+        run = rnn.unroll(bits(inputs))
+        drawing = draw(run.pi[0] * 1.0, focus=rnn, run=run)
+        terms, (total,) = tables(drawing, "+ ["), tables(drawing, f"∂L/∂W {equals}")
+        assert added(terms) == total
 
 
 def test_what_the_output_has_of_the_weights_directly_is_told() -> None:
