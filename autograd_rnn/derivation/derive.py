@@ -148,8 +148,8 @@ class Derivation:
         also ∂L/∂u, of its recurrent offset.  For one weight of a network it returns one entry of
         that; for any other graph it has a line for each quantity and each δ.  Where these are more
         than 30, a loop whose steps are made alike is written as two loops, an initial state of a
-        network by its matrices, and quantities that do not need each other are side by side; there
-        are more lines where steps that are not alike need more one after the other.  Arguments d_h
+        network by its matrices, and else quantities that do not need each other are side by side
+        if that is enough; steps that are not alike may need more lines.  Arguments d_h
         hold ∂L/∂h as the loss reads h after the steps, at the numbers of this derivation: compute
         them anew for others.
         `ValueError` for a name that is not an identifier.

@@ -376,7 +376,8 @@ def test_lines_are_packed_only_where_nothing_needs_what_is_beside_it() -> None:
     ]
     source = "\n".join(lines) + "\n"
     assert packed(source, 12) == source
-    short = packed(source, 1)
+    assert packed(source, 8) == source
+    short = packed(source, 9)
     assert short.splitlines()[2:] == [
         "    h_before, a = h, x + 1.0",
         "    h, b = a * h_before, h_before + 2.0",

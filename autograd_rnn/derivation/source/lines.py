@@ -45,15 +45,13 @@ def length(source: str) -> int:
 def packed(source: str, most: int) -> str:
     """The source, with assignments side by side where its function has more than so many lines.
 
-    Those of a line do not need each other, and the lines are no longer than they must be.  There
-    are more lines where more quantities than that need one another.
+    Those of a line do not need each other, and the lines are no longer than they must be.  Where
+    that does not make the function short enough, each keeps its own line.
     """
-    short = source
-    for wide in WIDEST:
-        if length(short) <= most:
-            break
-        short = _packed(source, wide)
-    return short
+    if length(source) <= most:
+        return source
+    shorter = (_packed(source, wide) for wide in WIDEST)
+    return next((short for short in shorter if length(short) <= most), source)
 
 
 def _packed(source: str, wide: int) -> str:
