@@ -416,7 +416,8 @@ def _twin(value: Value, x: Value | None, y: Value | None) -> Value:
 
 def _restore_leaf(data: float, name: Any, grad: float, mark: float) -> Value:
     leaf: Value = Value(data, name)
-    leaf._grad, leaf._mark = grad, mark
+    # A lower mark is a result's, whose operands a sweep would look for.
+    leaf._grad, leaf._mark = grad, max(VARIABLE, min(mark, CONSTANT))
     return leaf
 
 
