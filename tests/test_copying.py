@@ -1,6 +1,7 @@
 """What the package gives is pickled and copied, before and after it has run, or says why not."""
 
 import copy
+import itertools
 import pickle
 import subprocess
 import sys
@@ -290,6 +291,25 @@ def test_a_backend_that_has_run(name: str) -> None:
     batch = copy.copy(made.prepare(SEQUENCES, TARGETS))
     found = [one.run(one.pack(batch), made.objective.numbers).loss for one in (backend, twin)]
     assert found[0] == found[1]
+
+
+@pytest.mark.skipif(autograd_rnn.compiled, reason="compiled, it takes no dict that counts")
+def test_a_graph_is_walked_once_for_all_its_nodes() -> None:
+    class Counting(dict[int, Any]):
+        asked = 0
+
+        def __contains__(self, key: object) -> bool:
+            self.asked += 1
+            return super().__contains__(key)
+
+    nodes = [Value(1.5, "x")]
+    for _ in range(500):
+        nodes.append(nodes[-1] * nodes[0])
+    memo = Counting()
+    twins = copy.deepcopy(nodes, memo)
+    assert memo.asked < 10 * len(nodes)
+    assert [twin.data for twin in twins] == [node.data for node in nodes]
+    assert all(twin.parents == (below, twins[0]) for below, twin in itertools.pairwise(twins))
 
 
 def test_an_op_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,10 +26,12 @@ from ..arguments import visible
 #: The options of the command that runs.
 OPTIONS: Final[ContextVar[Sequence[str]]] = ContextVar("options", default=())
 #: What a refusal calls an argument, such as label= or detail='step', and the words before it if it
-#: is the last of several ways out.
+#: is the last of several ways out.  A quotation, as of a record's name, and a path are none.
 ARGUMENT: Final = re.compile(
-    r"(?P<other>,? or (?:[a-z]+ )*)?(?<![\w.'(-])(?P<name>[a-z][a-z_]*)="
-    r"(?:'(?P<value>[^']*)'|(?P<flag>True)|(?P<number>-?[0-9.]*[0-9]))?(?=[\s,.;:]|$)"
+    r"""(?P<quoted>(?:(?<!\w)|(?<=\bb))(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))|"""
+    r"(?P<other>,? or (?:[a-z]+ )*)?(?<![\w.'(/\\-])(?P<name>[a-z][a-z_]*)="
+    r"(?:'(?P<value>[^']*)'|(?P<flag>True)|(?P<number>-?[0-9.]*[0-9]))?(?=\.?(?:\s|$)|[,;:])",
+    re.DOTALL,
 )
 IN_CODE: Final = re.compile(r"\w\([^()]*$|\bas in $")
 #: Arguments that options call otherwise.
@@ -182,6 +184,8 @@ def by_options(text: str, options: Sequence[str]) -> str:
     """
 
     def written(found: re.Match[str]) -> str:
+        if found["quoted"]:
+            return found[0]
         name = CALLED.get(found["name"], found["name"]).replace("_", "-")
         if IN_CODE.search(text, 0, found.start("name")):
             return found[0]

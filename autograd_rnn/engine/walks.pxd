@@ -390,7 +390,9 @@ cdef inline object slope_tangent_of(Second *second, Py_ssize_t place, Value node
     cdef list sources = [], tangents = []
     cdef Py_ssize_t left = second.left[place], right = second.right[place]
     cdef object y, x = leaf_of(node._x), z = leaf_of(node)
-    cdef object rule = (<tuple>node._op.partials)[position]
+    cdef object rule
+    with cython.boundscheck(True):  # rules of an op can be assigned
+        rule = (<object>node._op.partials)[position]
     if left >= 0 and second.moves[left]:
         sources.append(x)
         tangents.append(second.tangents[left])
@@ -441,7 +443,7 @@ cdef inline int kind_of(Table *kinds, Op op, int position) except -1:
     cdef Py_ssize_t place
     if not has(kinds, <PyObject *>op):
         found = kinds_of_slopes(op)
-        put(kinds, <PyObject *>op, 8 * found[0] + found[len(found) - 1])
+        put(kinds, <PyObject *>op, found)
     place = <Py_ssize_t>kinds.numbers[slot(kinds, <PyObject *>op)]
     return place // 8 if position == 0 else place % 8
 

@@ -34,6 +34,7 @@ def adjoints_at(output: Any, nodes: list[Any], seed: float) -> list[float]:
 
 def tangent_at(output: Any, sources: list[Any], tangents: list[float]) -> float:
     """What `graph.sweep.tangent_at` gives."""
+    sources, tangents = [*sources], floats(tangents)
     tangent = tangent_of(read(output, "partials"), sources, tangents)
     return 0.0 if tangent is None else tangent
 
@@ -42,13 +43,23 @@ def adjoint_tangents_at(
     output: Any, nodes: list[Any], sources: list[Any], tangents: list[float]
 ) -> list[float]:
     """How ∂output/∂node changes, for each of the nodes, where the sources move by the tangents."""
+    nodes, sources, tangents = [*nodes], [*sources], floats(tangents)
     return adjoint_tangents_of(read(output, "partials"), nodes, sources, tangents)
 
 
-def _kinds(op: Any) -> tuple[int, ...]:
+def floats(tangents: list[Any]) -> list[float]:
+    """The tangents as floats: a number of another type runs Python, which must not come later.
+
+    It could change the lists, and the marks of the sweep.  So lists are copied, too.
+    """
+    return [float(tangent) for tangent in tangents]
+
+
+def _kinds(op: Any) -> int:
     """What an op's slope for each operand is: operand 0 or 1, the result (2), or another (3).
 
-    Or 4, if the slope does not change where it has a derivative.
+    Or 4, if the slope does not change where it has a derivative.  For two, 8 times the first is
+    added to the second; for one it counts as both.
     """
     values = [Value(0.5) for _ in range(op.arity + 1)]
     ones = [1.0] * len(values)
@@ -64,7 +75,8 @@ def _kinds(op: Any) -> tuple[int, ...]:
                 if slope is values[place]:
                     kind = place
         found.append(kind)
-    return tuple(found)
+    first, *_, last = found * 2
+    return 8 * first + last
 
 
 kinds_of_slopes = cache(_kinds)

@@ -78,6 +78,18 @@ def test_every_refusal_names_the_option_alone(command: str) -> None:
         ("--label=x is none", "--label", "--label=x is none"),
         ("as in draw(y, focus=w)", "--focus", "as in draw(y, focus=w)"),
         ("as in Mine(Model, kind='a').", "--kind", "as in Mine(Model, kind='a')."),
+        *[
+            (words, "--label --seed", words)
+            for words in [
+                "a.fa: record 'x label=3 or seed= y' holds 'label=. '.",
+                "a.fa: record \"it's label= y\" and b'a label= b' end.",
+                "seed=3.json: it is empty.",
+                "runs/seed=3: it is empty.",
+                r"runs\seed=3: it is empty.",
+                "my label=.csv is empty.",
+            ]
+        ],
+        ("the user's 'label= x': label=.", "--label", "the user's 'label= x': --label."),
     ],
 )
 def test_words(words: str, options: str, shown: str) -> None:
