@@ -66,7 +66,9 @@ def _way_out(number: object) -> str:
 
 def as_list(things: object, argument: str, kind: str = "") -> list[Any]:
     """The things as a list; `TypeError` naming `argument` for a text or anything not iterable."""
-    if isinstance(things, str | bytes) or not isinstance(things, Iterable):
+    # An array without axes has an `__iter__`, which raises an error that names no argument.
+    is_one = isinstance(things, str | bytes) or getattr(things, "ndim", None) == 0
+    if is_one or not isinstance(things, Iterable):
         of, way_out = (f" of {kind}", ": for one, write [x]") if kind else ("", "")
         raise ArgumentTypeError(
             f"{argument} must be a list{of}, not {type(things).__name__}{way_out}."

@@ -289,13 +289,11 @@ def as_sequence(sequence: object, argument: str) -> tuple[Vector, ...]:
     >>> as_sequence([1, [2, 3]], "sequences[0]")
     ((1.0,), (2.0, 3.0))
     """
-    if hasattr(sequence, "tolist"):
-        sequence = sequence.tolist()
     vectors = [
         tuple(as_floats(one, f"{argument}[{k}]"))
         if isinstance(one, Iterable) and not isinstance(one, str)
         else (as_float(one, f"{argument}[{k}]"),)
-        for k, one in enumerate(as_list(sequence, argument))
+        for k, one in enumerate(map(_listed, as_list(_listed(sequence), argument)))
     ]
     if not vectors:
         raise ArgumentValueError(f"{argument} is empty: it has no output. Leave it out.")
@@ -321,7 +319,13 @@ class Classes(NamedTuple):
         )
 
 
+def _listed(thing: Any) -> Any:
+    """An array or tensor as lists of numbers, or as a number; anything else as it is."""
+    return thing.tolist() if hasattr(thing, "tolist") else thing
+
+
 def _as_target(target: Any, argument: str, classes: Classes | None, steps: int) -> float | Vector:
+    target = _listed(target)
     if not isinstance(target, Iterable) or isinstance(target, str):
         number = as_float(target, argument)
         if classes is not None:

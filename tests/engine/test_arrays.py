@@ -361,3 +361,9 @@ def test_a_generator_is_not_decorated() -> None:
         @no_grad()
         def pieces() -> Any:
             yield 1
+
+
+def test_an_array_without_axes_is_no_list() -> None:
+    for call in (gradients, hessian):
+        with pytest.raises(ArgumentTypeError, match=r"inputs must be a list .* not ndarray: for"):
+            call(lambda x: x * x, np.array(2.0))

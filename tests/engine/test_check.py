@@ -22,6 +22,7 @@ from autograd_rnn import (
     gradients,
     log,
     maximum,
+    no_grad,
     ops,
     primitive,
     relu,
@@ -72,6 +73,19 @@ def test_of_a_network_only_slopes_lost_beside_the_loss_are_not_compared(
 @given(st.floats(-300, 300))
 def test_exp_passes_wherever_it_is_finite(x: float) -> None:
     assert check_gradients(exp, [x])[0].checked or abs(x) > 100
+
+
+def test_a_no_grad_outside_accuses_nothing() -> None:
+    with no_grad():
+        reports = check_gradients(lambda x: x**3, [2.0], order=2)
+        assert [(report.gradient, report.checked) for report in reports] == [(12, True)] * 2
+
+    @no_grad()
+    def dropped(x: Value) -> Value:
+        return x**3
+
+    with pytest.raises(GradientError, match="drops a part of the graph"):
+        check_gradients(dropped, [2.0])
 
 
 def test_large_and_small_numbers_pass() -> None:

@@ -372,7 +372,13 @@ def test_arrays_and_tensors_are_data(form: Any) -> None:
     for given in (form(sequences), [form(sequence) for sequence in sequences]):
         for goals in (form(targets), [form(target) for target in targets]):
             assert trained(given, goals) == wanted
+            assert Dataset(given, goals).targets == (1.0, 0.5)
         assert Dataset(given, targets).sequences == Dataset(sequences, targets).sequences
+    by_step = [[form(vector) for vector in sequence] for sequence in sequences]
+    numbers = [[form(vector[0]) for vector in sequence] for sequence in sequences]
+    for entries in (by_step, numbers):
+        assert Dataset(entries, targets).sequences == Dataset(sequences, targets).sequences
+    assert Dataset(sequences, form([[0, 1], [2, 0]]), classes=3).targets == ((0, 1), (2, 0))
     compiled = RNN([[0.5]] * 3).compile("squared_error", backend="python")
     assert compiled.predict(form(sequences)) == compiled.predict(sequences)
 

@@ -50,6 +50,11 @@ def draw_cell(
             raise ArgumentValueError(
                 "rnn has several layers: draw the cell of each, as in draw_cell(rnn.layers[0])."
             )
+        if rnn.both_ways:
+            raise ArgumentValueError(
+                "rnn has two layers side by side: draw the cell of each, as in "
+                "draw_cell(rnn.forward)."
+            )
         if not rnn.letters:
             raise ArgumentValueError(
                 "rnn keeps no state of its own from step to step, and so has no cell: draw that of "

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autograd_rnn import GRU, LSTM, RNN, Linear, Stack, draw_cell, sigmoid
+from autograd_rnn import GRU, LSTM, RNN, Bidirectional, Linear, Stack, draw_cell, sigmoid
 from autograd_rnn.networks.model import Model
 from autograd_rnn.pictures.cells.operations import Operations
 
@@ -100,6 +100,10 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"several layers: .* draw_cell\(rnn.layers\[0\]\)"):
         draw_cell(stack)
     assert draw_cell(stack.layers[0]).summary == "One step of an LSTM: 2 states, 1 input"
+    sides = Bidirectional.random("GRU", states=2, inputs=1)
+    with pytest.raises(ValueError, match=r"two layers side by side: .* draw_cell\(rnn.forward\)"):
+        draw_cell(sides)
+    assert draw_cell(sides.forward).summary == "One step of a GRU: 2 states, 1 input"
     with pytest.raises(
         ValueError, match="keeps no state of its own from step to step, .* such as an LSTM"
     ):
