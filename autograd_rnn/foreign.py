@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from .arguments import as_name
@@ -37,29 +36,11 @@ ATTRIBUTES: Final = {
 }
 
 
-class ForeignFinder:
-    """The import finder that is asked last, for modules that only others have."""
-
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None, target: object = None) -> None:
-        package, _, module = name.rpartition(".")
-        if package == __package__ and module in NAMES:
-            raise UnknownName(words_for(module))
-
-
-sys.meta_path.append(ForeignFinder)
-
-
-def words_for(name: str) -> str:
-    """What to write in place of a name that the package does not have."""
-    return f"autograd_rnn has no {name}: {NAMES[name]}."
-
-
 def missing(name: str) -> NoReturn:
     """The error for a name that the package does not have."""
     if name not in NAMES:
         raise AttributeError(f"module {__package__!r} has no attribute {name!r}")
-    words = words_for(name)
+    words = f"autograd_rnn has no {name}: {NAMES[name]}."
     # `from ... import` would lose the words of an AttributeError, and `hasattr` needs one.
     if sys._getframe(1).f_code.co_name == "_handle_fromlist":
         raise UnknownName(words)

@@ -19,15 +19,6 @@ def test_an_import_of_a_name_that_is_not_here(name: str) -> None:
         exec(f"from autograd_rnn import {name}")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_import_of_a_module_that_is_not_here(name: str) -> None:
-    for code in (f"import autograd_rnn.{name} as x", f"from autograd_rnn.{name} import x"):
-        with pytest.raises(UnknownName, match=rf"^autograd_rnn has no {name}: \w.*\.$"):
-            exec(code)
-    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'autograd_rnn\.anything'$"):
-        exec("import autograd_rnn.anything")
-
-
 def test_the_folder_that_micrograd_has_too() -> None:
     from autograd_rnn import engine
 

@@ -445,6 +445,6 @@ class CompiledStep:
 
 def pass_over(own: CompiledStep, batch: Batch, numbers: Any, states: Any, **options: Any) -> Result:
     """What `CompiledStep.run` gives, of a batch that is its own and arrays that need no check."""
-    found: Result = batch.backend.run(batch.packed, numbers, states, **options)
+    found: Result = batch.backend.run(batch.packed, numbers, states=states, **options)
     own._by_variables(found.gradient)
     return found.mean(len(batch))

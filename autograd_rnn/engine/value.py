@@ -15,6 +15,7 @@ except ImportError:
 from ..arguments import as_float, as_name, truth
 from ..errors import ArgumentTypeError, AssignmentError
 from ..foreign import ATTRIBUTES, Foreign, given_name, refuse_float
+from ..graph.walk import depth_first
 from ..ops import table as ops
 from ..ops.ieee import exponent_slope, ieee_divide, power, power_slope
 from ..ops.op import Op
@@ -358,15 +359,7 @@ class Value:
     def __deepcopy__(self, memo: dict[int, Value]) -> Value:
         node: Value
         # What has a copy is not walked again: of a run, each node is asked for one.
-        path = [self]
-        while path:
-            node = path.pop()
-            if id(node) in memo:
-                continue
-            operands = [x for x in (node._x, node._y) if x is not None and id(x) not in memo]
-            if operands:
-                path += [node, *operands]
-                continue
+        for node in depth_first([self], lambda z: [x for x in z.parents if id(x) not in memo]):
             x, y = memo.get(id(node._x)), memo.get(id(node._y))
             memo[id(node)] = node if sweep.is_point(node) else _twin(node, x, y)
         return memo[id(self)]
@@ -423,8 +416,7 @@ def _twin(value: Value, x: Value | None, y: Value | None) -> Value:
 
 def _restore_leaf(data: float, name: Any, grad: float, mark: float) -> Value:
     leaf: Value = Value(data, name)
-    # A lower mark is a result's, whose operands a sweep would look for.
-    leaf._grad, leaf._mark = grad, max(VARIABLE, min(mark, CONSTANT))
+    leaf._grad, leaf._mark = grad, max(VARIABLE, min(mark, CONSTANT))  # lower ones are of results
     return leaf
 
 

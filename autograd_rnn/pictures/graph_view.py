@@ -185,7 +185,7 @@ class Reading:
         """A gradient with all of its digits; `–` as long as it is not known."""
         shown = self.shown(gradient)
         whole = shown.lstrip("−").isdigit() and gradient.is_integer()
-        return repr(gradient) if self.known and not whole else shown
+        return repr(gradient).replace("-", "−") if self.known and not whole else shown
 
     def before_cut(self, node: Any) -> Any:
         """The state that a cut passes on as it is; any other node itself."""
