@@ -241,7 +241,7 @@ def test_a_stale_extension_is_not_used(copied: Path) -> None:
     os.utime(source, (before, before))
     assert ran.stdout == "False\n"
     assert ran.stderr.count("is older than its source: pip install -e .") == 1
-    assert "ImportError: The compiled engine in" in refused.stderr
+    assert "EngineNotFound: The compiled engine in" in refused.stderr
     assert said(copied, code) == "True\n"
 
 
@@ -289,8 +289,8 @@ def test_training_on_the_plain_engine_says_once_that_it_is_slow(tmp_path: Path) 
 def test_the_engine_that_is_asked_for_is_imported_or_refused(tmp_path: Path) -> None:
     folder = checkout(tmp_path / "source")
     for wish, message in (
-        ("compiled", "ImportError: There is no compiled engine in "),
-        ("c", "ImportError: AUTOGRAD_RNN_ENGINE must be python or compiled, not 'c'."),
+        ("compiled", "EngineNotFound: There is no compiled engine in "),
+        ("c", "EngineNotFound: AUTOGRAD_RNN_ENGINE must be python or compiled, not 'c'."),
     ):
         assert message in run(folder, "-c", "import autograd_rnn", AUTOGRAD_RNN_ENGINE=wish).stderr
 

@@ -240,7 +240,9 @@ class Story(Reading):
 
     def _box(self, id: str, role: str, nodes: Sequence[Any]) -> html.Box:
         name, data, grad = self._told(nodes)
-        full = f"{name}: data {', '.join([repr(node.data) for node in nodes])}, grad {grad}"
+        exact = [self.exact(self.adjoint.get(node, 0.0)) for node in nodes]
+        slopes = grad if grad == "–" else ", ".join(exact)
+        full = f"{name}: data {', '.join([repr(node.data) for node in nodes])}, grad {slopes}"
         return html.Box(id, role, name, data, grad, description=full, about=nodes)
 
     def ledger(self, weight: Any, cards: Sequence[Card]) -> list[tuple[str, str]]:
