@@ -293,7 +293,7 @@ def test_a_backend_that_has_run(name: str) -> None:
     assert found[0] == found[1]
 
 
-@pytest.mark.skipif(autograd_rnn.compiled, reason="compiled, it takes no dict that counts")
+@pytest.mark.skipif(autograd_rnn.compiled, reason="compiled, a memo is an exact dict")
 def test_a_graph_is_walked_once_for_all_its_nodes() -> None:
     class Counting(dict[int, Any]):
         asked = 0

@@ -64,7 +64,7 @@ def explore(model: Model, bits: Iterable[float | str], target: float) -> VBox:
     except ImportError:
         raise LibraryNotFound(NO_WIDGETS) from None
 
-    class Explorer(widgets.VBox):  # type: ignore[misc]
+    class Explorer(widgets.VBox):  # type: ignore[misc]  # it has no types
         words = svg = ""
 
         def __repr__(self) -> str:

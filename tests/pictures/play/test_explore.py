@@ -131,7 +131,8 @@ def test_what_cannot_be_shown_is_told_and_the_next_move_is_followed(
 
 
 def test_bits_of_numpy_are_bits() -> None:
-    numpy = pytest.importorskip("numpy")
+    import numpy
+
     wanted = str(explore(lecture(), "101", 15))
     for kind in (int, float, numpy.uint8, numpy.float32):
         assert str(explore(lecture(), numpy.array([1, 0, 1], kind), 15)) == wanted
